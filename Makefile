@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make              the library, the tools and the module for the newest kernel fetched
+# make demo         the main job, on both hosts
+# make check        all tests; make check-quick: native ones and one kernel
+# make bench        the benchmark
+# make lint         every static check
+# make install      DESTDIR= PREFIX=/usr/local
+#
+# What is needed is installed or fetched on the way (selftests/vm/deps and
+# selftests/vm/fetch); without root the apt-get line is printed instead.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC := gcc
+CXX := g++
+O := build
+KERNELS := 6.1 6.12 6.12-rt
+
+WARN := -Wall -Wextra -Wshadow
+CFLAGS ?= -O2 -g
+INCLUDES := -Iinclude -Iinclude/uapi
+LIBFLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Ilib -Ikmod $(INCLUDES) \
+	-DRINGBUF_VERSION='"$(VERSION)"' -MMD -MP
+
+PACKAGES_BUILD := gcc g++ libc6-dev make libdeflate-dev libjson-c-dev
+
+all: lib tools kmod
+
+# ---- packages ---------------------------------------------------------------
+
+packages-%:
+	@selftests/vm/deps $(PACKAGES_$*)
+
+# ---- library ----------------------------------------------------------------
+
+LIB_SRC := $(wildcard lib/*.c)
+LIB_OBJ := $(LIB_SRC:lib/%.c=$(O)/lib/obj/%.o)
+SONAME := libringbuf.so.0
+
+lib: $(O)/lib/libringbuf.so $(O)/lib/libringbuf.a $(O)/lib/ringbuf.pc
+
+$(O)/lib/obj/%.o: lib/%.c | packages-BUILD
+	@mkdir -p $(@D)
+	$(CC) $(LIBFLAGS) -fPIC -fvisibility=hidden -c $< -o $@
+
+# One object, in which what is hidden is local: a static program sees the API only.
+$(O)/lib/libringbuf.a: $(LIB_OBJ)
+	$(LD) -r -o $(O)/lib/obj/libringbuf-all.o $(LIB_OBJ)
+	objcopy --localize-hidden $(O)/lib/obj/libringbuf-all.o
+	rm -f $@
+	$(AR) rcs $@ $(O)/lib/obj/libringbuf-all.o
+
+$(O)/lib/libringbuf.so: $(LIB_OBJ) lib/libringbuf.map
+	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libringbuf.map \
+		-Wl,--no-undefined-version -Wl,-z,defs -o $@.$(VERSION) $(LIB_OBJ)
+	lib/check-map lib/libringbuf.map include/ringbuf.h $@.$(VERSION)
+	ln -sf libringbuf.so.$(VERSION) $(O)/lib/$(SONAME)
+	ln -sf $(SONAME) $@
+
+$(O)/lib/ringbuf.pc: lib/ringbuf.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+# ---- module -----------------------------------------------------------------
+
+# For the newest kernel that was fetched, 6.12 if none was.
+kmod: packages-BUILD
+	@for k in 6.12 6.12-rt 6.1; do \
+		if selftests/vm/kernel $$k >/dev/null 2>&1; then break; fi; k=6.12; \
+	done; kmod/build $$k
+
+kmod-%: packages-BUILD
+	kmod/build $*
+
+kmod-all: $(KERNELS:%=kmod-%) kmod-debug
+
+include tools/build.mk
+include selftests/build.mk
+
+# ---- what one calls ----------------------------------------------------------
+
+demo: packages-DEMO lib tools kmod
+	tools/demo
+
+bench: packages-BENCH lib
+	$(MAKE) bench-tools
+	tools/bench/run
+
+lint: packages-LINT
+	selftests/lint
+
+install: lib tools
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/linux \
+		$(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(O)/lib/libringbuf.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(O)/lib/libringbuf.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libringbuf.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libringbuf.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/ringbuf.pc.in \
+		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/ringbuf.pc
+	install -m 644 include/ringbuf.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 include/uapi/linux/ringbuf.h $(DESTDIR)$(PREFIX)/include/linux/
+	install -m 755 $(O)/tools/perf_test_ringbuffer $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 tools/perf_test_ringbuffer.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+
+clean:
+	rm -rf $(O)
+
+-include $(LIB_OBJ:.o=.d)
+
+.PHONY: all lib tools kmod kmod-all demo bench bench-tools check check-quick lint install clean

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libringbuf: rings of slots between processes on one Linux machine.
+ *
+ * One rule for errors: functions that return int (or ssize_t) return 0 or a
+ * count on success and a negative errno on failure; errno itself is not
+ * touched in any way one may rely on.
+ *
+ * One rule for time: a timeout is a relative number of nanoseconds in an
+ * int64_t.  RINGBUF_TRY (0) never sleeps and never makes a system call unless
+ * a peer has to be awakened; RINGBUF_FOREVER (-1, any negative number) waits as
+ * long as it takes.  Waits are restarted after a signal handler has run, with
+ * the deadline unchanged, unless the handle was made interruptible with
+ * ringbuf_writer_interruptible() or ringbuf_reader_interruptible(): then they
+ * end with -EINTR.
+ *
+ * Threads: different handles may be used at the same time from different
+ * threads.  One handle may be used by one thread at a time.  A struct ringbuf
+ * may be used by any number of threads, except for ringbuf_close().
+ *
+ * fork: a struct ringbuf and every handle may be used in a child.  A shared
+ * writer handle becomes a writer of its own there, on its first use.  A reader
+ * handle and an exclusive writer handle belong to the process that used them
+ * first; another gets -EBUSY.  So make handles in the parent, use each of them
+ * in one child.  Close them in both.
+ *
+ * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
+ * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
+ * ENODATA (end of the stream), ESTALE (the slot was taken away meanwhile),
+ * EBUSY, EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT, ENOSPC, EINVAL,
+ * EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared words).
+ */
+#ifndef RINGBUF_H
+#define RINGBUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RINGBUF_TRY	((int64_t)0)
+#define RINGBUF_FOREVER	((int64_t)-1)
+
+/* A ring that this process has created or opened. */
+struct ringbuf;
+/* A writer handle. */
+struct ringbuf_writer;
+/* A reader handle. */
+struct ringbuf_reader;
+
+/* What owns the ring's memory and wait queues. */
+enum ringbuf_host {
+	RINGBUF_HOST_AUTO = 0,	/* RINGBUF_HOST=module|embedded, else the module if it is there */
+	RINGBUF_HOST_MODULE = 1,
+	RINGBUF_HOST_EMBEDDED = 2,
+};
+
+/* config.flags and info.flags; the values are those of the kernel's ABI. */
+#define RINGBUF_EXCLUSIVE	(1U << 0)	/* one writer at a time, faster */
+#define RINGBUF_TIMESTAMP	(1U << 1)	/* CLOCK_MONOTONIC ns in every slot */
+#define RINGBUF_PERSISTENT	(1U << 2)	/* the name outlives the last handle */
+
+/**
+ * struct ringbuf_config - how to create a ring
+ * @size: sizeof(struct ringbuf_config); fields beyond it count as zero
+ * @flags: RINGBUF_EXCLUSIVE, RINGBUF_TIMESTAMP, RINGBUF_PERSISTENT
+ * @slot_bytes: capacity of a slot in bytes, at least 1
+ * @slot_count: number of slots, at least 1, any number
+ * @max_readers: readers at a time; 0 means 64
+ * @max_writers: writers at a time; 0 means 16 (1 with RINGBUF_EXCLUSIVE)
+ * @name: name for ringbuf_open(), without '/', or NULL for an anonymous ring
+ * @mode: permission bits of a named ring, as for open(2); 0 means 0600
+ * @host: which host; RINGBUF_HOST_AUTO lets the environment and the machine decide
+ */
+struct ringbuf_config {
+	size_t size;
+	uint32_t flags;
+	uint32_t max_readers;
+	uint64_t slot_bytes;
+	uint64_t slot_count;
+	uint32_t max_writers;
+	uint32_t mode;
+	const char *name;
+	enum ringbuf_host host;
+};
+
+#define RINGBUF_CONFIG_INIT(bytes, count) \
+	{ sizeof(struct ringbuf_config), 0, 0, (bytes), (count), 0, 0, NULL, RINGBUF_HOST_AUTO }
+
+/**
+ * ringbuf_create() - make a ring
+ * @config: see there; not kept
+ * @ring: [out] the ring, to be closed with ringbuf_close(); NULL on failure
+ *
+ * With RINGBUF_HOST_AUTO the environment variable RINGBUF_HOST=module|embedded
+ * decides; without it the module is used where /dev/ringbuf can be opened.
+ *
+ * The memory goes when the last handle, map and process that holds the ring is
+ * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  On the
+ * embedded host the name of a ring whose last user was killed is removed by
+ * the next ringbuf_create(), ringbuf_open() or ringbuf_unlink() of that name.
+ *
+ * Return: 0, or -EINVAL, -E2BIG (@config has fields this library does not
+ * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -EDQUOT, -ENOENT or
+ * -ENODEV (the module was asked for and is not there), -EMFILE.
+ */
+int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring);
+
+/**
+ * ringbuf_open() - open a named ring
+ * @name: its name
+ * @host: where to look; RINGBUF_HOST_AUTO as in ringbuf_create()
+ * @ring: [out] as in ringbuf_create()
+ *
+ * Return: 0, or -ENOENT, -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO (an object
+ * of that name that is not a ring of this version), -EMFILE, -ENOMEM.
+ */
+int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring);
+
+/**
+ * ringbuf_unlink() - remove the name of a ring; who has it open keeps it
+ * @name: its name
+ * @host: as in ringbuf_open()
+ *
+ * Return: 0, or -ENOENT, -EACCES, -EINVAL, -ENAMETOOLONG.
+ */
+int ringbuf_unlink(const char *name, enum ringbuf_host host);
+
+/**
+ * ringbuf_close() - close a ring; handles attached through it stay usable
+ * @ring: the ring, or NULL
+ */
+void ringbuf_close(struct ringbuf *ring);
+
+/**
+ * struct ringbuf_geometry - what does not change in a ring's life
+ * @slot_bytes: capacity of a slot
+ * @slot_count: number of slots
+ * @slot_stride: bytes from one slot to the next; slots of a page or more begin
+ *	on a page, smaller ones on a cache line
+ * @flags: RINGBUF_EXCLUSIVE, RINGBUF_TIMESTAMP
+ * @max_readers: readers at a time
+ * @max_writers: writers at a time
+ * @host: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
+ */
+struct ringbuf_geometry {
+	uint64_t slot_bytes;
+	uint64_t slot_count;
+	uint64_t slot_stride;
+	uint32_t flags;
+	uint32_t max_readers;
+	uint32_t max_writers;
+	enum ringbuf_host host;
+};
+
+/** ringbuf_geometry() - the geometry of @ring into @geometry */
+void ringbuf_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry);
+
+/**
+ * struct ringbuf_slot - one slot, while it is reserved or peeked
+ * @data: the bytes, in the ring itself; a reader must not write them
+ * @length: reserve: capacity, to be set to the length of the message before
+ *	commit; peek: length of the message
+ * @position: number of the slot in the stream
+ * @timestamp: peek: CLOCK_MONOTONIC ns at commit with RINGBUF_TIMESTAMP, else 0
+ * @lost: peek: slots lost between this one and the one before (see
+ *	ringbuf_sync()); 0 unless somebody moved the reader
+ * @flags: any 32 bits from the writer to the readers; 0 after reserve
+ */
+struct ringbuf_slot {
+	void *data;
+	size_t length;
+	uint64_t position;
+	uint64_t timestamp;
+	uint64_t lost;
+	uint32_t flags;
+};
+
+#define RINGBUF_BATCH_MAX	64	/* most slots in one reserve or peek */
+
+/* ---- writers ----------------------------------------------------------- */
+
+/**
+ * ringbuf_writer_attach() - become a writer of @ring
+ * @ring: the ring; may be closed while the writer is in use
+ * @writer: [out] the handle, to be closed with ringbuf_writer_close()
+ *
+ * The stream ends for readers when every writer has called
+ * ringbuf_writer_done(), closed its handle or ended.
+ *
+ * Return: 0, or -EBUSY (a second exclusive writer), -ENOSPC (max_writers are
+ * attached), -EACCES, -ENOMEM.
+ */
+int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer);
+
+/** ringbuf_writer_close() - done, and give the handle back; NULL is allowed */
+void ringbuf_writer_close(struct ringbuf_writer *writer);
+
+/**
+ * ringbuf_writer_reserve() - get slots to be filled in place
+ * @writer: the handle
+ * @slots: [out] @count slots in position order; need not be contiguous in memory
+ * @count: 1 to the smaller of slot_count and RINGBUF_BATCH_MAX; all or none
+ * @timeout_ns: how long to wait for readers to make room
+ *
+ * One reservation at a time: it must be committed or discarded before the next.
+ *
+ * Return: @count, or -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EINVAL (@count),
+ * -EBUSY (a reservation is open, or the handle is used by another process),
+ * -EPROTO.
+ */
+int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *slots,
+			   unsigned int count, int64_t timeout_ns);
+
+/**
+ * ringbuf_writer_commit() - publish the first @count reserved slots
+ * @writer: the handle
+ * @slots: as given by reserve, with @length (and @flags) set
+ * @count: 1 to the reserved number; the others are discarded
+ *
+ * Return: 0, or -EINVAL (nothing reserved, or fewer than @count), -EMSGSIZE
+ * (a length above slot_bytes: nothing was committed, the reservation stands),
+ * -ESTALE (taken from this writer meanwhile; the readers see holes).
+ */
+int ringbuf_writer_commit(struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
+			  unsigned int count);
+
+/** ringbuf_writer_discard() - give the reservation back; 0, or -EINVAL, -ESTALE */
+int ringbuf_writer_discard(struct ringbuf_writer *writer);
+
+/**
+ * ringbuf_writer_write() - copy one message in and publish it
+ * @writer: the handle
+ * @data: the message
+ * @length: bytes, 0 to slot_bytes
+ * @timeout_ns: as in ringbuf_writer_reserve()
+ *
+ * Return: 0, or the errors of reserve, or -EMSGSIZE (nothing was written).
+ */
+int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data, size_t length,
+			 int64_t timeout_ns);
+
+/** ringbuf_writer_writev() - the same, one message gathered from @count pieces */
+int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct iovec *iov, int count,
+			  int64_t timeout_ns);
+
+/** ringbuf_writer_done() - end this writer's part of the stream; 0, or -EPIPE if it was */
+int ringbuf_writer_done(struct ringbuf_writer *writer);
+
+/** ringbuf_writer_position() - the next position that this writer would try */
+uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer);
+
+/** ringbuf_writer_fd() - a descriptor for poll (POLLOUT), owned by the handle; -EOPNOTSUPP on the embedded host */
+int ringbuf_writer_fd(struct ringbuf_writer *writer);
+
+/** ringbuf_writer_interruptible() - whether waits end with -EINTR after a signal handler */
+void ringbuf_writer_interruptible(struct ringbuf_writer *writer, int on);
+
+/**
+ * ringbuf_writer_spin() - how long to spin before sleeping
+ * @writer: the handle
+ * @ns: nanoseconds; 0 never spins; a negative number restores the default,
+ *	which adapts and never spins while the other side is on this CPU
+ */
+void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns);
+
+/* ---- readers ------------------------------------------------------------ */
+
+enum ringbuf_start {
+	RINGBUF_FROM_HEAD = 0,		/* what is written from now on */
+	RINGBUF_FROM_OLDEST = 1,	/* the oldest slot still held */
+	RINGBUF_FROM_POSITION = 2,	/* a position, or the nearest still held */
+};
+
+/**
+ * ringbuf_reader_attach() - become a reader of @ring
+ * @ring: the ring; may be closed while the reader is in use
+ * @start: where to begin
+ * @position: for RINGBUF_FROM_POSITION, else ignored
+ * @reader: [out] the handle, to be closed with ringbuf_reader_close()
+ *
+ * From here on no writer reuses a slot that this reader has not released.
+ *
+ * Return: 0, or -ENOSPC (max_readers are attached), -EACCES, -EINVAL, -ENOMEM.
+ */
+int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start, uint64_t position,
+			  struct ringbuf_reader **reader);
+
+/** ringbuf_reader_close() - leave the ring and give the handle back; NULL is allowed */
+void ringbuf_reader_close(struct ringbuf_reader *reader);
+
+/**
+ * ringbuf_reader_peek() - look at the next messages in place
+ * @reader: the handle
+ * @slots: [out] at least 1, at most @max slots, in position order
+ * @max: 1 to RINGBUF_BATCH_MAX
+ * @timeout_ns: how long to wait for the first
+ *
+ * The slots stay valid until ringbuf_reader_release().  Peeking again before
+ * that starts at the same message again.
+ *
+ * Return: the number of slots, or -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA,
+ * -EINVAL, -EBUSY (the handle is used by another process), -EPROTO.
+ */
+int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots,
+			unsigned int max, int64_t timeout_ns);
+
+/**
+ * ringbuf_reader_release() - give the first @count peeked slots back to the writers
+ * @reader: the handle
+ * @count: 1 to the number that peek gave
+ *
+ * Return: 0, -EINVAL, or -ESTALE: the reader was moved forward meanwhile, and
+ * what was read in the slots may have been overwritten while it was read.
+ */
+int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count);
+
+/**
+ * ringbuf_reader_read() - copy the next message out and release its slot
+ * @reader: the handle
+ * @data: room for it
+ * @size: bytes at @data
+ * @timeout_ns: how long to wait
+ *
+ * Return: the length of the message, or the errors of peek, or -EMSGSIZE: the
+ * message is longer than @size and stays.
+ */
+ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data, size_t size,
+			    int64_t timeout_ns);
+
+/**
+ * ringbuf_reader_wait() - wait until @count messages can be read
+ * @reader: the handle
+ * @count: 1 to slot_count
+ * @timeout_ns: how long
+ *
+ * Return: 0 (also when the stream ended with fewer, but at least one), or
+ * -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EINVAL, -EBUSY.
+ */
+int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count, int64_t timeout_ns);
+
+/** ringbuf_reader_position() - the next position that this reader will read */
+uint64_t ringbuf_reader_position(const struct ringbuf_reader *reader);
+
+/** ringbuf_reader_lost() - slots that this reader was moved over in its life */
+uint64_t ringbuf_reader_lost(const struct ringbuf_reader *reader);
+
+/** ringbuf_reader_holes() - discarded or repaired slots that this reader skipped */
+uint64_t ringbuf_reader_holes(const struct ringbuf_reader *reader);
+
+/** ringbuf_reader_fd() - a descriptor for poll (POLLIN), owned by the handle; -EOPNOTSUPP on the embedded host */
+int ringbuf_reader_fd(struct ringbuf_reader *reader);
+
+/** ringbuf_reader_interruptible() - whether waits end with -EINTR after a signal handler */
+void ringbuf_reader_interruptible(struct ringbuf_reader *reader, int on);
+
+/** ringbuf_reader_spin() - as ringbuf_writer_spin() */
+void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns);
+
+/* ---- control ------------------------------------------------------------- */
+
+#define RINGBUF_ALL_READERS	UINT32_MAX
+
+/** ringbuf_reader_id() - row of the reader, as in struct ringbuf_reader_status */
+uint32_t ringbuf_reader_id(const struct ringbuf_reader *reader);
+
+/** ringbuf_writer_id() - id of the writer in this process, 1 or more */
+uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer);
+
+/**
+ * ringbuf_sync() - move readers forward
+ * @ring: the ring
+ * @reader: ringbuf_reader_id(), or RINGBUF_ALL_READERS
+ * @position: readers below it go there; UINT64_MAX means head
+ *
+ * A reader learns at its next step how many slots it lost; one that holds a
+ * slot in place learns it as -ESTALE from release.
+ *
+ * Return: 0, or -ENOENT (no such reader), -EACCES.
+ */
+int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
+
+/* Seen by stats.ended. */
+enum ringbuf_end {
+	RINGBUF_STREAM_OPEN = 0,	/* writers are there, or none has been yet */
+	RINGBUF_STREAM_DONE = 1,	/* all writers said that they are done */
+	RINGBUF_STREAM_DIED = 2,	/* none is left, and one ended without saying so */
+};
+
+/**
+ * struct ringbuf_status - a ring at one moment, see ringbuf_stats()
+ * @size: sizeof(struct ringbuf_status), set by the caller
+ * @head: next position to be written
+ * @repaired: slots made holes because their writer went away
+ * @writer_waits: times a writer slept
+ * @blocker_lag: lag of the reader that limits the writers; 0 if none
+ * @blocker_id: its id, or RINGBUF_ALL_READERS if there is none
+ * @blocker_pid: its process, 0 if unknown
+ * @readers: attached now
+ * @writers: attached now and not done
+ * @writers_ever: ever attached
+ * @ended: enum ringbuf_end
+ */
+struct ringbuf_status {
+	size_t size;
+	uint64_t head;
+	uint64_t repaired;
+	uint64_t writer_waits;
+	uint64_t blocker_lag;
+	uint32_t blocker_id;
+	int32_t blocker_pid;
+	uint32_t readers;
+	uint32_t writers;
+	uint32_t writers_ever;
+	uint32_t ended;
+};
+
+/** struct ringbuf_reader_status - one reader; fields as in struct ringbuf_status */
+struct ringbuf_reader_status {
+	uint64_t cursor;
+	uint64_t lag;
+	uint64_t lost;
+	uint64_t holes;
+	uint64_t waits;
+	uint32_t id;
+	int32_t pid;
+};
+
+/**
+ * ringbuf_stats() - look at a ring
+ * @ring: the ring
+ * @status: [out] the ring; @status->size must be set
+ * @readers: [out] up to @count readers, or NULL
+ * @count: entries at @readers
+ *
+ * Return: the number of readers written, or -EINVAL.
+ */
+int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
+		  struct ringbuf_reader_status *readers, unsigned int count);
+
+/** ringbuf_version() - "major.minor.patch" of the library */
+const char *ringbuf_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RINGBUF_H */

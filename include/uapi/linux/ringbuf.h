@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * /dev/ringbuf: rings of mmap-able slots with in-kernel wait queues.
+ *
+ * This file is the whole ABI: the ioctls and the layout of the shared pages.
+ *
+ * An open file of /dev/ringbuf is a *handle*.  It starts unbound;
+ * RINGBUF_IOC_CREATE or RINGBUF_IOC_ATTACH binds it, once, to one ring and one
+ * role.  RINGBUF_IOC_INFO then tells which byte ranges of the file may be
+ * mapped.  How the shared words are used is written down in kmod/protocol.rst;
+ * the same words in the same layout are used by the embedded host of
+ * libringbuf, which has no device.
+ *
+ * Every ioctl takes a pointer to a structure whose first field is its size in
+ * bytes.  A shorter structure than the one that introduced the call is EINVAL,
+ * a longer one is accepted if the bytes that the kernel does not know are zero
+ * (else E2BIG).  Unknown flags and non-zero reserved fields are EINVAL.  Fields
+ * marked [out] are ignored on entry.  Pointers travel as __u64.  A handle that
+ * is not bound, or bound to a role that may not do this, gets EBADFD.  An
+ * unknown command is ENOTTY.
+ */
+#ifndef _UAPI_LINUX_RINGBUF_H
+#define _UAPI_LINUX_RINGBUF_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define RINGBUF_ABI_VERSION	1
+#define RINGBUF_MAGIC		0x66756230676e6972ULL	/* "ring0buf", little endian */
+
+/* Limits of the ABI; module parameters and RLIMITs may be lower. */
+#define RINGBUF_NAME_MAX	255		/* bytes, without a NUL */
+#define RINGBUF_MAX_SLOT_BYTES	(1ULL << 31)
+#define RINGBUF_MAX_SLOTS	(1ULL << 25)
+#define RINGBUF_MAX_READERS	4096U
+#define RINGBUF_MAX_WRITERS	255U
+#define RINGBUF_MAX_BATCH	64U		/* slots in one reservation */
+
+/* ---- ioctls ---------------------------------------------------------- */
+
+#define RINGBUF_IOC_MAGIC	0xBB
+#define RINGBUF_IOC_FEATURES	_IO(RINGBUF_IOC_MAGIC, 0x00)
+#define RINGBUF_IOC_CREATE	_IO(RINGBUF_IOC_MAGIC, 0x01)
+#define RINGBUF_IOC_ATTACH	_IO(RINGBUF_IOC_MAGIC, 0x02)
+#define RINGBUF_IOC_INFO	_IO(RINGBUF_IOC_MAGIC, 0x03)
+#define RINGBUF_IOC_WAIT	_IO(RINGBUF_IOC_MAGIC, 0x04)
+#define RINGBUF_IOC_WAKE	_IO(RINGBUF_IOC_MAGIC, 0x05)
+#define RINGBUF_IOC_DONE	_IO(RINGBUF_IOC_MAGIC, 0x06)
+#define RINGBUF_IOC_SYNC	_IO(RINGBUF_IOC_MAGIC, 0x07)
+#define RINGBUF_IOC_DETACH	_IO(RINGBUF_IOC_MAGIC, 0x08)
+#define RINGBUF_IOC_UNLINK	_IO(RINGBUF_IOC_MAGIC, 0x09)
+#define RINGBUF_IOC_LIST	_IO(RINGBUF_IOC_MAGIC, 0x0a)
+#define RINGBUF_IOC_STATS	_IO(RINGBUF_IOC_MAGIC, 0x0b)
+
+/* Bits of struct ringbuf_features.features. */
+#define RINGBUF_FEAT_EXCLUSIVE	(1ULL << 0)	/* RINGBUF_CREATE_EXCLUSIVE */
+#define RINGBUF_FEAT_SHARED	(1ULL << 1)	/* several writers */
+#define RINGBUF_FEAT_TIMESTAMP	(1ULL << 2)	/* RINGBUF_CREATE_TIMESTAMP */
+#define RINGBUF_FEAT_POLL	(1ULL << 3)	/* poll, select, epoll */
+#define RINGBUF_FEAT_READWRITE	(1ULL << 4)	/* read(2), write(2), message framing */
+
+/**
+ * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
+ * @size: sizeof(struct ringbuf_features)
+ * @flags: must be 0
+ * @features: [out] RINGBUF_FEAT_*
+ * @abi_version: [out] RINGBUF_ABI_VERSION
+ * @page_size: [out] bytes; regions are multiples of it
+ * @max_ring_bytes: [out] largest ring that may be created now
+ *
+ * Errors: EINVAL, E2BIG, EFAULT.
+ */
+struct ringbuf_features {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 features;
+	__u32 abi_version;
+	__u32 page_size;
+	__aligned_u64 max_ring_bytes;
+};
+
+/* struct ringbuf_create.flags; all but PERSISTENT also stand in ringbuf_info_page.flags. */
+#define RINGBUF_CREATE_EXCLUSIVE	(1U << 0)	/* one writer at a time, plain stores */
+#define RINGBUF_CREATE_TIMESTAMP	(1U << 1)	/* CLOCK_MONOTONIC ns in every slot */
+#define RINGBUF_CREATE_PERSISTENT	(1U << 2)	/* the name outlives the last handle */
+
+/**
+ * struct ringbuf_create - RINGBUF_IOC_CREATE: make a ring, bind the handle to it
+ * @size: sizeof(struct ringbuf_create)
+ * @flags: RINGBUF_CREATE_*
+ * @slot_bytes: capacity of a slot, 1 to RINGBUF_MAX_SLOT_BYTES
+ * @slot_count: number of slots, 1 to RINGBUF_MAX_SLOTS, any number
+ * @max_readers: rows for readers, 1 to RINGBUF_MAX_READERS; 0 means 64
+ * @max_writers: writers at a time, 1 to RINGBUF_MAX_WRITERS; 0 means 16,
+ *	and always 1 with RINGBUF_CREATE_EXCLUSIVE
+ * @mode: permission bits 0777 of a named ring, as for a file (the umask does
+ *	not apply): r to attach as reader or observer, w as writer
+ * @name_len: bytes at @name, 0 (anonymous) to RINGBUF_NAME_MAX
+ * @name: pointer to the name: any bytes but NUL and '/', unique in the network
+ *	namespace of the caller
+ *
+ * The handle gets the role RINGBUF_ROLE_OWNER: it may be named by ATTACH to
+ * attach any role, but reads and writes nothing itself.
+ *
+ * Errors: EINVAL (a field out of range, slot_bytes * slot_count too large),
+ * E2BIG, EFAULT, EBADFD (handle already bound), EEXIST (name taken),
+ * ENAMETOOLONG, EDQUOT (the caller's share of ring memory), ENOMEM.
+ */
+struct ringbuf_create {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 slot_bytes;
+	__aligned_u64 slot_count;
+	__u32 max_readers;
+	__u32 max_writers;
+	__u32 mode;
+	__u32 name_len;
+	__aligned_u64 name;
+};
+
+#define RINGBUF_ROLE_NONE	0U
+#define RINGBUF_ROLE_READER	1U
+#define RINGBUF_ROLE_WRITER	2U
+#define RINGBUF_ROLE_OBSERVER	3U
+#define RINGBUF_ROLE_OWNER	4U	/* what CREATE gives; not for ATTACH */
+
+#define RINGBUF_START_HEAD	0U	/* what is written from now on */
+#define RINGBUF_START_OLDEST	1U	/* the oldest slot still held */
+#define RINGBUF_START_POSITION	2U	/* @position, or the nearest still held */
+
+/**
+ * struct ringbuf_attach - RINGBUF_IOC_ATTACH: bind the handle to a ring that exists
+ * @size: sizeof(struct ringbuf_attach)
+ * @flags: must be 0
+ * @role: RINGBUF_ROLE_READER, _WRITER or _OBSERVER
+ * @fd: a bound handle of the ring, or -1 to go by @name
+ * @name: as in struct ringbuf_create, when @fd is -1
+ * @name_len: bytes at @name; 0 when @fd is given
+ * @start: RINGBUF_START_*, for a reader; else 0
+ * @position: in: for RINGBUF_START_POSITION, else 0; [out] where the reader starts,
+ *	or the position that the writer will try first
+ * @id: [out] reader row (0…), or writer id (1…)
+ * @__reserved: must be 0
+ *
+ * By fd one gets at most the rights of that handle: owner and writer give any
+ * role, reader gives reader or observer, observer gives observer.
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADF (@fd is not open), EBADFD (the handle
+ * is bound already, or @fd is not a bound handle of this device), EACCES
+ * (mode of the name, rights of @fd), ENOENT (no such name), EBUSY (a second
+ * exclusive writer), ENOSPC (all rows taken), ENOMEM.
+ */
+struct ringbuf_attach {
+	__u32 size;
+	__u32 flags;
+	__u32 role;
+	__s32 fd;
+	__aligned_u64 name;
+	__u32 name_len;
+	__u32 start;
+	__aligned_u64 position;
+	__u32 id;
+	__u32 __reserved;
+};
+
+enum ringbuf_region_id {
+	RINGBUF_REGION_INFO,	/* struct ringbuf_info_page */
+	RINGBUF_REGION_HEAD,	/* struct ringbuf_head_page */
+	RINGBUF_REGION_SLOTS,	/* descriptors, claims, timestamps */
+	RINGBUF_REGION_CURSOR,	/* one page per reader */
+	RINGBUF_REGION_DATA,
+	RINGBUF_REGIONS
+};
+
+/**
+ * struct ringbuf_region - a byte range of the handle that can be mapped
+ * @offset: for mmap(2); map a region whole and with MAP_SHARED.  The cursor
+ *	region may also be mapped by the page (that is how a reader maps its own
+ *	page writable: PROT_READ | PROT_WRITE at offset + id * page_size).
+ * @bytes: length, a multiple of the page size
+ */
+struct ringbuf_region {
+	__aligned_u64 offset;
+	__aligned_u64 bytes;
+};
+
+/**
+ * struct ringbuf_info - RINGBUF_IOC_INFO: geometry of the ring of a bound handle
+ * @size: sizeof(struct ringbuf_info)
+ * @flags: [out] the RINGBUF_CREATE_* flags of the ring
+ * @slot_bytes: [out] capacity of a slot
+ * @slot_count: [out] number of slots
+ * @slot_stride: [out] bytes from one slot to the next in the data region
+ * @claim_offset: [out] of the __u64 claim words in the slots region
+ * @stamp_offset: [out] of the __u64 timestamps in the slots region, 0 without
+ * @region: [out] what can be mapped; indices are enum ringbuf_region_id
+ * @max_readers: [out] rows for readers
+ * @max_writers: [out] writers at a time
+ * @role: [out] RINGBUF_ROLE_* of this handle
+ * @id: [out] as in struct ringbuf_attach
+ * @page_size: [out] bytes from one reader's cursor page to the next
+ * @__reserved: [out] 0
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
+ */
+struct ringbuf_info {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 slot_bytes;
+	__aligned_u64 slot_count;
+	__aligned_u64 slot_stride;
+	__aligned_u64 claim_offset;
+	__aligned_u64 stamp_offset;
+	struct ringbuf_region region[RINGBUF_REGIONS];
+	__u32 max_readers;
+	__u32 max_writers;
+	__u32 role;
+	__u32 id;
+	__u32 page_size;
+	__u32 __reserved;
+};
+
+#define RINGBUF_NO_TIMEOUT	(~0ULL)
+
+/**
+ * struct ringbuf_wait - RINGBUF_IOC_WAIT: sleep until the handle can go on
+ * @size: sizeof(struct ringbuf_wait)
+ * @flags: must be 0
+ * @timeout: absolute CLOCK_MONOTONIC ns, or RINGBUF_NO_TIMEOUT
+ * @count: a reader waits until this many slots can be read from its cursor on,
+ *	a writer until this many can be reserved; 1 to slot_count
+ *	(and for a writer at most RINGBUF_MAX_BATCH)
+ * @__reserved: must be 0
+ * @after: when not 0: ns after arming at which one slot is enough
+ * @ready: [out] slots ready when the call returned 0 (a lower bound)
+ *
+ * Returns 0 also at the end of the stream (a reader: @ready may be less than
+ * @count, then nothing more will come).
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ETIMEDOUT, EINTR (restarted where
+ * SA_RESTART asks for it).
+ */
+struct ringbuf_wait {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 timeout;
+	__u32 count;
+	__u32 __reserved;
+	__aligned_u64 after;
+	__aligned_u64 ready;
+};
+
+/**
+ * struct ringbuf_wake - RINGBUF_IOC_WAKE: wake the handles whose target is reached
+ * @size: sizeof(struct ringbuf_wake)
+ * @flags: must be 0
+ *
+ * To be called by who changed a shared word and then, after a full memory
+ * barrier, found that the threshold of struct ringbuf_info_page was reached.
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
+ */
+struct ringbuf_wake {
+	__u32 size;
+	__u32 flags;
+};
+
+/**
+ * struct ringbuf_done - RINGBUF_IOC_DONE: this writer will write no more
+ * @size: sizeof(struct ringbuf_done)
+ * @flags: must be 0
+ *
+ * What it had reserved and not committed becomes holes.  Later writes fail
+ * with EPIPE.  When the last writer is done readers drain and see the end.
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EPIPE (done already).
+ */
+struct ringbuf_done {
+	__u32 size;
+	__u32 flags;
+};
+
+#define RINGBUF_SYNC_ALL	(~0U)
+
+/**
+ * struct ringbuf_sync - RINGBUF_IOC_SYNC: move readers forward
+ * @size: sizeof(struct ringbuf_sync)
+ * @flags: must be 0
+ * @reader: row of the reader, or RINGBUF_SYNC_ALL.  A reader may name only
+ *	itself; owners and writers may name any
+ * @__reserved: must be 0
+ * @position: in: the new floor; a reader that is there or beyond stays.  Larger
+ *	than head (RINGBUF_NO_TIMEOUT, say) means head.  [out] the position used
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EACCES, ENOENT (no such reader).
+ */
+struct ringbuf_sync {
+	__u32 size;
+	__u32 flags;
+	__u32 reader;
+	__u32 __reserved;
+	__aligned_u64 position;
+};
+
+/**
+ * struct ringbuf_detach - RINGBUF_IOC_DETACH: end this handle's part in the ring
+ * @size: sizeof(struct ringbuf_detach)
+ * @flags: must be 0
+ *
+ * A reader leaves the gate; a writer is done (its claims become holes).  Maps
+ * stay readable until unmapped.  The handle cannot be bound again.
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
+ */
+struct ringbuf_detach {
+	__u32 size;
+	__u32 flags;
+};
+
+/**
+ * struct ringbuf_unlink - RINGBUF_IOC_UNLINK: remove a name; rings live on
+ * @size: sizeof(struct ringbuf_unlink)
+ * @flags: must be 0
+ * @name: as in struct ringbuf_create
+ * @name_len: bytes at @name
+ * @__reserved: must be 0
+ *
+ * On any handle.  Allowed for the owner of the name and CAP_FOWNER.
+ * Errors: EINVAL, E2BIG, EFAULT, ENOENT, EACCES, ENAMETOOLONG.
+ */
+struct ringbuf_unlink {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 name;
+	__u32 name_len;
+	__u32 __reserved;
+};
+
+/**
+ * struct ringbuf_list_entry - one name
+ * @slot_bytes: capacity of a slot
+ * @slot_count: number of slots
+ * @head: next position to be written
+ * @uid: owner, in the caller's user namespace
+ * @mode: permission bits
+ * @flags: RINGBUF_CREATE_*
+ * @readers: attached now
+ * @writers: attached now
+ * @name_len: bytes in @name
+ * @name: not NUL-terminated when it has RINGBUF_NAME_MAX bytes and one
+ */
+struct ringbuf_list_entry {
+	__aligned_u64 slot_bytes;
+	__aligned_u64 slot_count;
+	__aligned_u64 head;
+	__u32 uid;
+	__u32 mode;
+	__u32 flags;
+	__u32 readers;
+	__u32 writers;
+	__u32 name_len;
+	char name[RINGBUF_NAME_MAX + 1];
+};
+
+/**
+ * struct ringbuf_list - RINGBUF_IOC_LIST: names that the caller may attach to
+ * @size: sizeof(struct ringbuf_list)
+ * @flags: must be 0
+ * @entries: pointer to an array of struct ringbuf_list_entry
+ * @count: in: entries that fit; [out] entries written
+ * @total: [out] names there are; call again with more room when it is larger
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, ENOMEM.
+ */
+struct ringbuf_list {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 entries;
+	__u32 count;
+	__u32 total;
+};
+
+/**
+ * struct ringbuf_reader_stats - one reader in RINGBUF_IOC_STATS
+ * @cursor: next position it will read (the floor, if that is higher)
+ * @lag: head - cursor, never below 0
+ * @lost: slots that it was moved over (as the reader itself counts them)
+ * @holes: discarded or repaired slots that it skipped (likewise)
+ * @waits: times it slept
+ * @wakeups: times it was awakened
+ * @id: row
+ * @pid: process that maps or opened it, in the caller's pid namespace, or 0
+ */
+struct ringbuf_reader_stats {
+	__aligned_u64 cursor;
+	__aligned_u64 lag;
+	__aligned_u64 lost;
+	__aligned_u64 holes;
+	__aligned_u64 waits;
+	__aligned_u64 wakeups;
+	__u32 id;
+	__s32 pid;
+};
+
+/**
+ * struct ringbuf_stats - RINGBUF_IOC_STATS: the ring, its readers, who blocks it
+ * @size: sizeof(struct ringbuf_stats)
+ * @flags: must be 0
+ * @readers: pointer to an array of struct ringbuf_reader_stats, or 0
+ * @count: in: entries that fit; [out] entries written
+ * @total: [out] readers attached
+ * @head: [out] next position to be written
+ * @repaired: [out] slots made holes because their writer went away
+ * @waits: [out] times a writer slept
+ * @wakeups: [out] times a writer was awakened
+ * @wake_calls: [out] times RINGBUF_IOC_WAKE was called
+ * @blocker_lag: [out] lag of the reader that limits the writers, 0 if none
+ * @blocker_id: [out] its row, or RINGBUF_SYNC_ALL if there is no reader
+ * @blocker_pid: [out] its process as in struct ringbuf_reader_stats
+ * @writers: [out] attached and not done
+ * @writers_ever: [out] ever attached
+ * @ended: [out] RINGBUF_END_*
+ * @__reserved: [out] 0
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOMEM.
+ */
+struct ringbuf_stats {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 readers;
+	__u32 count;
+	__u32 total;
+	__aligned_u64 head;
+	__aligned_u64 repaired;
+	__aligned_u64 waits;
+	__aligned_u64 wakeups;
+	__aligned_u64 wake_calls;
+	__aligned_u64 blocker_lag;
+	__u32 blocker_id;
+	__s32 blocker_pid;
+	__u32 writers;
+	__u32 writers_ever;
+	__u32 ended;
+	__u32 __reserved;
+};
+
+/* ---- layout of the shared pages --------------------------------------- */
+
+#define RINGBUF_LINE		64	/* stride of words that must not share a line */
+
+#define RINGBUF_ROW_ATTACHED	(1U << 0)	/* the row belongs to a reader */
+#define RINGBUF_ROW_GATING	(1U << 1)	/* writers wait for it */
+
+/**
+ * struct ringbuf_row - what the host says of a reader
+ * @floor: positions below may no longer be read
+ * @flags: RINGBUF_ROW_*
+ * @generation: +1 whenever the row is given to a reader
+ */
+struct ringbuf_row {
+	__aligned_u64 floor;
+	__u32 flags;
+	__u32 generation;
+};
+
+#define RINGBUF_END_NONE	0U	/* writers are there, or none has been yet */
+#define RINGBUF_END_DONE	1U	/* all writers said that they are done */
+#define RINGBUF_END_DIED	2U	/* none is left, and one ended without saying so */
+
+#define RINGBUF_WAKE_NONE	(~0ULL)	/* a threshold that nobody waits for */
+
+/**
+ * struct ringbuf_info_page - start of the info region, written by the host only
+ * @magic: RINGBUF_MAGIC
+ * @abi_version: RINGBUF_ABI_VERSION
+ * @flags: RINGBUF_CREATE_*
+ * @slot_bytes: capacity of a slot
+ * @slot_count: number of slots
+ * @slot_stride: bytes from one slot to the next
+ * @max_readers: entries in @row
+ * @max_writers: entries in ringbuf_head_page.writer
+ * @wake_position: lowest position whose completion somebody waits for
+ * @wake_cursor: lowest cursor that somebody waits for
+ * @generation: +1 whenever a row begins to gate
+ * @allowance: largest allowance of the writers that are gone
+ * @rows: rows at and above this one have never been used
+ * @writers: attached and not done
+ * @writers_ever: ever attached, stops at its largest value
+ * @ended: RINGBUF_END_*
+ * @row: one per reader
+ */
+struct ringbuf_info_page {
+	__aligned_u64 magic;
+	__u32 abi_version;
+	__u32 flags;
+	__aligned_u64 slot_bytes;
+	__aligned_u64 slot_count;
+	__aligned_u64 slot_stride;
+	__u32 max_readers;
+	__u32 max_writers;
+	__aligned_u64 __pad0[2];
+
+	__aligned_u64 wake_position;
+	__aligned_u64 __pad1[7];
+
+	__aligned_u64 wake_cursor;
+	__aligned_u64 __pad2[7];
+
+	__aligned_u64 generation;
+	__aligned_u64 allowance;
+	__u32 rows;
+	__u32 writers;
+	__u32 writers_ever;
+	__u32 ended;
+	__aligned_u64 __pad3[4];
+
+	struct ringbuf_row row[];
+};
+
+/**
+ * struct ringbuf_writer_row - what a writer says of itself, in a line of its own
+ * @allowance: it may take positions below this one
+ * @cpu: where it last slept or woke somebody, + 1; 0: not known.  A hint, for
+ *	who considers spinning
+ */
+struct ringbuf_writer_row {
+	__aligned_u64 allowance;
+	__u32 cpu;
+	__u32 __pad0;
+	__aligned_u64 __pad1[6];
+};
+
+/**
+ * struct ringbuf_head_page - start of the head region, written by all writers
+ * @head: a position not above the next one to be reserved (a hint)
+ * @writer: entry i belongs to writer id i + 1
+ */
+struct ringbuf_head_page {
+	__aligned_u64 head;
+	__aligned_u64 __pad[7];
+	struct ringbuf_writer_row writer[];
+};
+
+/* A state word is position << 2 | phase; a finished slot has a phase that is not 0. */
+#define RINGBUF_STATE_SHIFT	2
+#define RINGBUF_STATE_MASK	3ULL
+#define RINGBUF_COMMITTED	1ULL
+#define RINGBUF_DISCARDED	2ULL	/* a hole: its writer took it back */
+#define RINGBUF_REPAIRED	3ULL	/* a hole: its writer went away */
+
+/**
+ * struct ringbuf_desc - one slot; entry i is for positions p with p % slot_count == i
+ * @state: position and phase; all zero: never used
+ * @length: bytes of the message, 0 to slot_bytes
+ * @flags: free for the writer's use
+ */
+struct ringbuf_desc {
+	__aligned_u64 state;
+	__u32 length;
+	__u32 flags;
+};
+
+/*
+ * A claim word (shared writers only) is
+ *	low bits of the position | writer id | slots - 1
+ * and names who has reserved the slot and how many from there on.
+ */
+#define RINGBUF_CLAIM_COUNT_BITS	6
+#define RINGBUF_CLAIM_WRITER_BITS	8
+#define RINGBUF_CLAIM_SHIFT	(RINGBUF_CLAIM_COUNT_BITS + RINGBUF_CLAIM_WRITER_BITS)
+
+/**
+ * struct ringbuf_cursor - what a reader says of itself
+ * @cursor: next position that it will read
+ * @lost: slots that it was moved over
+ * @holes: holes that it skipped
+ * @cpu: as in struct ringbuf_writer_row
+ *
+ * It lies in the reader's page at RINGBUF_CURSOR_OFFSET(row).
+ */
+struct ringbuf_cursor {
+	__aligned_u64 cursor;
+	__aligned_u64 lost;
+	__aligned_u64 holes;
+	__u32 cpu;
+	__u32 __pad0;
+	__aligned_u64 __pad1[4];
+};
+
+/* Rows take turns through the lines of a page, or all would share one cache set. */
+#define RINGBUF_CURSOR_OFFSET(row)	(((row) % 64U) * RINGBUF_LINE)
+
+#endif /* _UAPI_LINUX_RINGBUF_H */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The gate: which positions the readers allow.
+ *
+ * Position p is allowed by cursor c when c >= p or p - c < slot_count.  A
+ * writer takes positions below its own allowance only.  Raising the allowance
+ * scans the readers; between two raises a write costs nothing per reader.
+ */
+#ifndef RB_ENGINE_GATE_H
+#define RB_ENGINE_GATE_H
+
+#include "words.h"
+
+#define RB_NO_ROW (~0U)
+
+/* Where the reader in @row stands: what its own word says, or the floor. */
+static inline u64 rb_row_cursor(const struct rb_view *v, u32 row)
+{
+	/* (K) and (F): what the reader read, it read before these stores. */
+	u64 floor = smp_load_acquire(&v->info->row[row].floor);
+	u64 cursor = smp_load_acquire(&rb_cursor(v, row)->cursor);
+
+	return cursor > floor ? cursor : floor;
+}
+
+static inline u32 rb_rows(const struct rb_view *v)
+{
+	u32 rows = smp_load_acquire(&v->info->rows);
+
+	return rows < v->max_readers ? rows : v->max_readers;
+}
+
+/* The lowest cursor of the gating readers, ~0 without any; @row says whose. */
+static inline u64 rb_gate_min(const struct rb_view *v, u32 *row)
+{
+	u64 min = ~0ULL;
+	u32 rows = rb_rows(v), i;
+
+	*row = RB_NO_ROW;
+	for (i = 0; i < rows; i++) {
+		u64 cursor;
+
+		/* Pairs with the release in rb_attach_reader(): cursor and floor are set. */
+		if (!(smp_load_acquire(&v->info->row[i].flags) & RINGBUF_ROW_GATING))
+			continue;
+		cursor = rb_row_cursor(v, i);
+		if (*row == RB_NO_ROW || cursor < min) {
+			min = cursor;
+			*row = i;
+		}
+	}
+	return min;
+}
+
+/* The first position that a gate at @min forbids; ~0 if there is no such position. */
+static inline u64 rb_gate_end(const struct rb_view *v, u64 min)
+{
+	return min > ~0ULL - v->slots ? ~0ULL : min + v->slots;
+}
+
+/*
+ * Raise the allowance of writer @id so that it covers @end, the position after
+ * the last one that is wanted.  Returns the allowance, which may be lower.
+ *
+ * The allowance is stored before it is used: who attaches at an old position
+ * reads it and starts where this writer will not write.  With no gating reader
+ * it is just what is wanted, so that it stays meaningful to who comes next.
+ * What an honest reader says is never beyond @end by more than a lap.
+ */
+static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
+{
+	u64 *word = &v->head->writer[id - 1].allowance;
+	u64 generation, allowance;
+	u32 row;
+
+	do {
+		generation = smp_load_acquire(&v->info->generation);
+		allowance = rb_gate_end(v, rb_gate_min(v, &row));
+		if (row == RB_NO_ROW)
+			allowance = end;
+		if (allowance > READ_ONCE(*word))
+			WRITE_ONCE(*word, allowance);
+		smp_mb(); /* (H), matches rb_attach_reader() */
+	} while (READ_ONCE(v->info->generation) != generation);
+
+	return allowance;
+}
+
+#endif

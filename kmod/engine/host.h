@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What only the host does, under its lock: attach, detach, move, repair.
+ * The host wakes all waiters after each of these.
+ */
+#ifndef RB_ENGINE_HOST_H
+#define RB_ENGINE_HOST_H
+
+#include "writer.h"
+#include "reader.h"
+#include "wait.h"
+
+/* A ring as it is born; all its pages are zero. */
+static inline void rb_host_init(const struct rb_view *v, u64 slot_bytes, u64 slot_stride)
+{
+	struct ringbuf_info_page *info = v->info;
+
+	info->magic = RINGBUF_MAGIC;
+	info->abi_version = RINGBUF_ABI_VERSION;
+	info->flags = v->flags;
+	info->slot_bytes = slot_bytes;
+	info->slot_count = v->slots;
+	info->slot_stride = slot_stride;
+	info->max_readers = v->max_readers;
+	info->max_writers = v->max_writers;
+	info->wake_position = RINGBUF_WAKE_NONE;
+	info->wake_cursor = RINGBUF_WAKE_NONE;
+}
+
+/* The largest allowance of any writer, gone or not, as far as it makes sense. */
+static inline u64 rb_max_allowance(const struct rb_view *v)
+{
+	u64 most = rb_head(v) + v->slots;
+	u64 max = READ_ONCE(v->info->allowance);
+	u32 i;
+
+	for (i = 0; i < v->max_writers; i++) {
+		u64 allowance = READ_ONCE(v->head->writer[i].allowance);
+
+		if (allowance > max)
+			max = allowance;
+	}
+	return max < most ? max : most;
+}
+
+/* The oldest position that no writer may overwrite any more. */
+static inline u64 rb_oldest(const struct rb_view *v)
+{
+	u64 max = rb_max_allowance(v);
+
+	return max > v->slots ? max - v->slots : 0;
+}
+
+/*
+ * Give @row to a reader that starts at @want, or at the oldest slot still held
+ * if that is later, or at head if that is earlier.  Returns where it starts.
+ */
+static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
+{
+	struct ringbuf_row *r = &v->info->row[row];
+	struct ringbuf_cursor *c = rb_cursor(v, row);
+	u64 head = rb_head(v), start = rb_oldest(v);
+
+	if (want > head)
+		want = head;
+	if (start < want)
+		start = want;
+	WRITE_ONCE(c->lost, 0);
+	WRITE_ONCE(c->holes, 0);
+	WRITE_ONCE(c->cursor, start);
+	WRITE_ONCE(r->floor, start);
+	WRITE_ONCE(r->generation, r->generation + 1);
+	if (v->info->rows <= row)
+		smp_store_release(&v->info->rows, row + 1);
+	smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING);
+	smp_store_release(&v->info->generation, v->info->generation + 1);
+	smp_mb(); /* (H), matches rb_gate_raise() */
+	if (rb_oldest(v) > start) {
+		start = rb_oldest(v);
+		WRITE_ONCE(c->cursor, start);
+		smp_store_release(&r->floor, start);
+	}
+	return start;
+}
+
+static inline void rb_detach_reader(const struct rb_view *v, u32 row)
+{
+	smp_store_release(&v->info->row[row].flags, 0);
+}
+
+/* Raise the floor of @row to @pos, at most to head. */
+static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
+{
+	struct ringbuf_row *r = &v->info->row[row];
+	u64 head = rb_head(v);
+
+	if (pos > head)
+		pos = head;
+	if (pos > READ_ONCE(r->floor))
+		smp_store_release(&r->floor, pos); /* (K), matches rb_reader_holds() */
+}
+
+/* A writer is there: its id is its own, its allowance says nothing yet. */
+static inline void rb_attach_writer(const struct rb_view *v, u32 id)
+{
+	WRITE_ONCE(v->head->writer[id - 1].allowance, 0);
+	if (v->info->writers_ever != ~0U)
+		WRITE_ONCE(v->info->writers_ever, v->info->writers_ever + 1);
+	if (!v->info->writers)
+		WRITE_ONCE(v->info->ended, RINGBUF_END_NONE);
+	smp_store_release(&v->info->writers, v->info->writers + 1);
+}
+
+/* The position of the claim in slot @i, if it makes sense there. */
+static inline bool rb_claim_position(const struct rb_view *v, u64 i, u64 claim, u64 *pos)
+{
+	u64 near = READ_ONCE(v->head->head);
+
+	*pos = near + rb_claim_ahead(claim, near);
+	return rb_index(v, *pos) == i;
+}
+
+/* One slot that @id claimed and can no longer finish becomes a hole. */
+static inline bool rb_repair_slot(const struct rb_view *v, u32 id, u64 pos, u32 count)
+{
+	u64 i = rb_index(v, pos);
+	u64 claim = READ_ONCE(v->claim[i]);
+
+	if (rb_claim_ahead(claim, pos) < 0)
+		cmpxchg(&v->claim[i], claim, rb_claim(pos, id, count));
+	return rb_finish_slot(v, i, pos, RINGBUF_REPAIRED);
+}
+
+/*
+ * Make holes of what writer @id has claimed and not finished.  It has stopped.
+ * Returns how many; *end is the position after the last hole, or 0.
+ */
+static inline u64 rb_repair(const struct rb_view *v, u32 id, u64 *end)
+{
+	u64 holes = 0, i, pos;
+	u32 k;
+
+	*end = 0;
+	for (i = 0; !rb_exclusive(v) && i < v->slots; i++) {
+		u64 claim = READ_ONCE(v->claim[i]);
+
+		rb_relax(i);
+		if (rb_claim_writer(claim) != id || !rb_claim_position(v, i, claim, &pos))
+			continue;
+		for (k = 0; k < rb_claim_count(claim); k++) {
+			if (!rb_repair_slot(v, id, pos + k, rb_claim_count(claim) - k))
+				continue;
+			holes++;
+			if (*end < pos + k + 1)
+				*end = pos + k + 1;
+		}
+	}
+	rb_head_hint(v, rb_head(v));
+	return holes;
+}
+
+/* What the allowance of @id forbade to new readers stays forbidden. */
+static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
+{
+	u64 most = rb_head(v) + v->slots;
+	u64 allowance = READ_ONCE(v->head->writer[id - 1].allowance);
+
+	if (allowance > most)
+		allowance = most;
+	if (allowance > v->info->allowance)
+		WRITE_ONCE(v->info->allowance, allowance);
+}
+
+/* Writer @id, already repaired, is gone. @died: without saying that it was done. */
+static inline void rb_end_writer(const struct rb_view *v, u32 id, bool died)
+{
+	rb_fold_allowance(v, id);
+	if (died)
+		WRITE_ONCE(v->info->ended, RINGBUF_END_DIED);
+	else if (v->info->ended == RINGBUF_END_NONE && v->info->writers == 1)
+		WRITE_ONCE(v->info->ended, RINGBUF_END_DONE);
+	smp_store_release(&v->info->writers, v->info->writers - 1); /* (J), matches rb_ended() */
+}
+
+#endif

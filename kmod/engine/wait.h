@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Waiting: who sleeps arms a target, who gets there wakes.
+ *
+ * A handle that wants to sleep stores its target in its own waiter word, lowers
+ * the threshold on the info page to it, passes a full barrier and looks again.
+ * Who finishes a slot or moves a cursor passes a full barrier and looks at the
+ * threshold.  One of the two sees the other, so no wake-up is lost and an
+ * unwatched stream makes no system call.
+ *
+ * A waker takes both thresholds down, wakes who has reached its target, puts
+ * the lowest of the other targets back, passes a full barrier and looks once
+ * more.  Thresholds left too low cost a spurious look, never a lost one.
+ */
+#ifndef RB_ENGINE_WAIT_H
+#define RB_ENGINE_WAIT_H
+
+#include "gate.h"
+
+/* A waiter word: target << 2 | kind; 0: not armed. */
+#define RB_WAIT_POSITION 1ULL /* until the position is finished */
+#define RB_WAIT_CURSOR 2ULL /* until all gating cursors are there */
+#define RB_WAIT_KIND 3ULL
+
+static inline u64 rb_waiter(u64 target, u64 kind)
+{
+	return target << 2 | kind;
+}
+
+static inline u64 *rb_threshold(const struct rb_view *v, u64 waiter)
+{
+	return (waiter & RB_WAIT_KIND) == RB_WAIT_POSITION ? &v->info->wake_position
+							   : &v->info->wake_cursor;
+}
+
+static inline void rb_threshold_lower(u64 *threshold, u64 target)
+{
+	u64 now = READ_ONCE(*threshold);
+
+	while (now > target) {
+		u64 was = cmpxchg(threshold, now, target);
+
+		if (was == now)
+			break;
+		now = was;
+	}
+}
+
+/* The caller looks again after this, and only then sleeps. */
+static inline void rb_arm(const struct rb_view *v, u64 *word, u64 waiter)
+{
+	WRITE_ONCE(*word, waiter);
+	rb_threshold_lower(rb_threshold(v, waiter), waiter >> 2);
+	smp_mb(); /* (B) and (D), match rb_publish() and rb_cursor_publish() */
+}
+
+static inline void rb_disarm(u64 *word)
+{
+	WRITE_ONCE(*word, 0);
+}
+
+static inline bool rb_reached(const struct rb_view *v, u64 waiter)
+{
+	u64 target = waiter >> 2;
+	u32 row;
+
+	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
+		return rb_finished(v, target);
+	return rb_gate_min(v, &row) >= target;
+}
+
+/**
+ * struct rb_wake - one round of waking
+ * @lowest: of the targets that stay armed, by kind - 1
+ */
+struct rb_wake {
+	u64 lowest[2];
+};
+
+/* First step of a round. */
+static inline void rb_wake_begin(const struct rb_view *v, struct rb_wake *round)
+{
+	round->lowest[0] = RINGBUF_WAKE_NONE;
+	round->lowest[1] = RINGBUF_WAKE_NONE;
+	xchg(&v->info->wake_position, RINGBUF_WAKE_NONE);
+	xchg(&v->info->wake_cursor, RINGBUF_WAKE_NONE);
+	smp_mb__after_atomic(); /* before the waiter words: who arms later lowers them itself */
+}
+
+/* Second step, and after rb_wake_end() the fourth: true means wake this one. */
+static inline bool rb_wake_one(const struct rb_view *v, struct rb_wake *round, u64 *word)
+{
+	u64 waiter = READ_ONCE(*word);
+	u64 kind = waiter & RB_WAIT_KIND;
+
+	if (!kind || kind == RB_WAIT_KIND)
+		return false;
+	if (rb_reached(v, waiter))
+		return cmpxchg(word, waiter, 0) == waiter;
+	if (waiter >> 2 < round->lowest[kind - 1])
+		round->lowest[kind - 1] = waiter >> 2;
+	return false;
+}
+
+/* Third step: true means that somebody stays armed, so go round once more. */
+static inline bool rb_wake_end(const struct rb_view *v, struct rb_wake *round)
+{
+	rb_threshold_lower(&v->info->wake_position, round->lowest[0]);
+	rb_threshold_lower(&v->info->wake_cursor, round->lowest[1]);
+	smp_mb(); /* (B) and (D) */
+	return round->lowest[0] != RINGBUF_WAKE_NONE || round->lowest[1] != RINGBUF_WAKE_NONE;
+}
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The shared words: encoding, view, and the rules of who orders what.
+ *
+ * The engine is everything in this folder.  It is compiled into the module and
+ * into libringbuf, and nothing else in either touches a state, claim, cursor,
+ * allowance or threshold word.  It uses the kernel's memory-model macros;
+ * engine_arch.h supplies them (the kernel's own, C11's, or the model's).
+ *
+ * Barriers.  Each site in the code names its letter.
+ *
+ *	WRITER					READER
+ *	fill the slot
+ *	store state		(A release)	load state		(A acquire)
+ *	full barrier		(B)		read the slot
+ *	load wake_position			store cursor		(F release)
+ *						full barrier		(D)
+ *	load cursor		(F acquire)	load wake_cursor
+ *	reuse the slot
+ *
+ *	WAITER for a position			WAITER for a cursor
+ *	store wake_position			store wake_cursor
+ *	full barrier		(B)		full barrier		(D)
+ *	load state				load cursors
+ *	sleep					sleep
+ *
+ *	GATE (rb_gate_raise)			HOST that attaches (rb_attach_reader)
+ *	load generation				store cursor, row
+ *	load rows, cursors			store generation
+ *	store allowance				full barrier		(H)
+ *	full barrier		(H)		load allowances
+ *	load generation, again if it moved	store cursor
+ *
+ *	HOST that ends a writer			READER at the end
+ *	store states of its holes		load writers		(J acquire)
+ *	store writers		(J release)	load state once more
+ *
+ *	HOST that moves a reader		READER
+ *	store floor		(K release)	read the slot
+ *	WRITER: load floor	(K acquire)	read barrier		(K)
+ *	reuse the slot				load floor
+ *
+ * Without (A) a reader sees bytes of the message before.  Without (B) or (D)
+ * both sides of a wake-up read the old value and somebody sleeps for ever.
+ * Without (F) a writer overwrites bytes that are being read.  Without (H) a
+ * writer that passed its gate overwrites what a new reader is owed.  Without
+ * (J) a reader ends before the last message.  Without (K) a reader that was
+ * moved returns torn bytes as if they were whole.
+ */
+#ifndef RB_ENGINE_WORDS_H
+#define RB_ENGINE_WORDS_H
+
+#include "engine_arch.h"
+
+/**
+ * struct rb_view - a ring as mapped here
+ * @slots: slot_count; this and the next four are private copies, never re-read
+ *	from memory that others can write
+ * @page_size: bytes from one cursor page to the next
+ * @flags: RINGBUF_CREATE_*
+ * @max_readers: entries in @info->row
+ * @max_writers: entries in @head->writer
+ * @info: written by the host only
+ * @head: written by writers
+ * @desc: written by writers
+ * @claim: written by writers; unused with an exclusive writer
+ * @stamp: written by writers; NULL without timestamps
+ * @cursor: the first cursor page
+ */
+struct rb_view {
+	u64 slots;
+	u32 page_size;
+	u32 flags;
+	u32 max_readers;
+	u32 max_writers;
+	struct ringbuf_info_page *info;
+	struct ringbuf_head_page *head;
+	struct ringbuf_desc *desc;
+	u64 *claim;
+	u64 *stamp;
+	char *cursor;
+};
+
+static inline bool rb_exclusive(const struct rb_view *v)
+{
+	return v->flags & RINGBUF_CREATE_EXCLUSIVE;
+}
+
+static inline u64 rb_index(const struct rb_view *v, u64 pos)
+{
+	return rb_mod64(pos, v->slots);
+}
+
+/* @index is that of a position below @slots from here on: no division. */
+static inline u64 rb_index_add(const struct rb_view *v, u64 index, u64 n)
+{
+	index += n;
+	return index >= v->slots ? index - v->slots : index;
+}
+
+static inline struct ringbuf_cursor *rb_cursor(const struct rb_view *v, u32 row)
+{
+	return (struct ringbuf_cursor *)(v->cursor + (size_t)row * v->page_size +
+					 RINGBUF_CURSOR_OFFSET(row));
+}
+
+/* ---- state words ------------------------------------------------------- */
+
+static inline u64 rb_state(u64 pos, u64 phase)
+{
+	return pos << RINGBUF_STATE_SHIFT | phase;
+}
+
+static inline u64 rb_state_pos(u64 state)
+{
+	return state >> RINGBUF_STATE_SHIFT;
+}
+
+static inline u64 rb_state_phase(u64 state)
+{
+	return state & RINGBUF_STATE_MASK;
+}
+
+static inline bool rb_state_finished(u64 state, u64 pos)
+{
+	return rb_state_phase(state) && rb_state_pos(state) == pos;
+}
+
+/* True when the slot of @pos was last used for the position one lap before. */
+static inline bool rb_state_is_free(const struct rb_view *v, u64 state, u64 pos)
+{
+	if (pos < v->slots)
+		return state == 0;
+	return rb_state_finished(state, pos - v->slots);
+}
+
+/* Whether @pos is committed, discarded or repaired. */
+static inline bool rb_finished(const struct rb_view *v, u64 pos)
+{
+	/* Pairs with (A) in rb_publish(). */
+	u64 state = smp_load_acquire(&v->desc[rb_index(v, pos)].state);
+
+	return rb_state_phase(state) && rb_state_pos(state) >= pos;
+}
+
+/* ---- claim words ------------------------------------------------------- */
+
+#define RB_CLAIM_POS_BITS (64 - RINGBUF_CLAIM_SHIFT)
+
+static inline u64 rb_claim(u64 pos, u32 writer, u32 count)
+{
+	return pos << RINGBUF_CLAIM_SHIFT | (u64)writer << RINGBUF_CLAIM_COUNT_BITS | (count - 1);
+}
+
+static inline u32 rb_claim_count(u64 claim)
+{
+	return (claim & ((1U << RINGBUF_CLAIM_COUNT_BITS) - 1)) + 1;
+}
+
+static inline u32 rb_claim_writer(u64 claim)
+{
+	return claim >> RINGBUF_CLAIM_COUNT_BITS & ((1U << RINGBUF_CLAIM_WRITER_BITS) - 1);
+}
+
+/*
+ * How far the claim lies ahead of @pos; negative: @pos has not been claimed.
+ * 50 bits of position: a claim word repeats after 2^50 slots, which at 20
+ * million a second takes 1.8 years during which one writer would have to stand
+ * between its load and its compare-and-swap.
+ */
+static inline s64 rb_claim_ahead(u64 claim, u64 pos)
+{
+	if (!claim)
+		return -1;
+	return (s64)(claim - (pos << RINGBUF_CLAIM_SHIFT)) >> RINGBUF_CLAIM_SHIFT;
+}
+
+/* ---- head --------------------------------------------------------------- */
+
+/*
+ * The next position to be reserved: the first one, from the hint on, that
+ * nobody has claimed (or, with an exclusive writer, finished).  The hint may
+ * lag; it may also have been set back by a writer that was slow to store it.
+ * At most one lap is walked, whatever the words say.
+ */
+static inline u64 rb_find_head(const struct rb_view *v, u64 pos)
+{
+	u64 steps;
+
+	for (steps = 0; steps <= v->slots; steps++) {
+		u64 i = rb_index(v, pos);
+		s64 ahead;
+
+		if (rb_exclusive(v)) {
+			u64 state = READ_ONCE(v->desc[i].state);
+
+			ahead = rb_state_phase(state) ? (s64)(rb_state_pos(state) - pos) : -1;
+			if (ahead < 0)
+				break;
+			pos += ahead + 1;
+		} else {
+			u64 claim = READ_ONCE(v->claim[i]);
+
+			ahead = rb_claim_ahead(claim, pos);
+			if (ahead < 0)
+				break;
+			pos += ahead + rb_claim_count(claim);
+		}
+	}
+	return pos;
+}
+
+static inline u64 rb_head(const struct rb_view *v)
+{
+	return rb_find_head(v, READ_ONCE(v->head->head));
+}
+
+/* Anyone may help the hint along; a stale store is mended by the next one. */
+static inline void rb_head_hint(const struct rb_view *v, u64 pos)
+{
+	if (READ_ONCE(v->head->head) < pos)
+		WRITE_ONCE(v->head->head, pos);
+}
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The embedded host as the library sees it: control and statistics. */
+#include "embedded.h"
+
+static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
+{
+	const struct rb_view *v = &ring->view;
+	int err = reader == RINGBUF_ALL_READERS ? 0 : -ENOENT;
+	u32 i;
+
+	emb_lock(ring);
+	for (i = 0; i < rb_rows(v); i++) {
+		if ((reader != RINGBUF_ALL_READERS && reader != i) ||
+		    ring->header->place[i].state == EMB_FREE)
+			continue;
+		rb_move_reader(v, i, position);
+		err = 0;
+	}
+	emb_wake_all(ring);
+	emb_unlock(ring);
+	return err;
+}
+
+static void reader_stats(const struct ringbuf *ring, u32 row, u64 head,
+			 struct ringbuf_reader_status *to)
+{
+	const struct ringbuf_cursor *c = rb_cursor(&ring->view, row);
+	const struct emb_place *p = &ring->header->place[row];
+
+	to->cursor = rb_row_cursor(&ring->view, row);
+	to->lag = head > to->cursor ? head - to->cursor : 0;
+	to->lost = READ_ONCE(c->lost);
+	to->holes = READ_ONCE(c->holes);
+	to->waits = p->waits;
+	to->id = row;
+	to->pid = p->pid;
+}
+
+static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *status)
+{
+	const struct emb_place *p = &ring->header->place[ring->layout.max_readers];
+	u32 i;
+
+	status->writer_waits = ring->header->writer_waits;
+	for (i = 0; i < ring->layout.max_writers; i++)
+		status->writer_waits += p[i].waits;
+	status->writers = ring->view.info->writers;
+	status->writers_ever = ring->view.info->writers_ever;
+	status->ended = status->writers ? RINGBUF_END_NONE : ring->view.info->ended;
+	status->repaired = ring->header->repaired;
+}
+
+static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
+		     struct ringbuf_reader_status *readers, unsigned int count)
+{
+	const struct rb_view *v = &ring->view;
+	unsigned int n = 0;
+	u64 min;
+	u32 i;
+
+	emb_lock(ring);
+	status->head = rb_head(v);
+	writer_stats(ring, status);
+	min = rb_gate_min(v, &status->blocker_id);
+	if (status->blocker_id != RB_NO_ROW) {
+		status->blocker_lag = status->head > min ? status->head - min : 0;
+		status->blocker_pid = ring->header->place[status->blocker_id].pid;
+	}
+	for (i = 0; i < rb_rows(v); i++) {
+		if (ring->header->place[i].state == EMB_FREE)
+			continue;
+		status->readers++;
+		if (n < count)
+			reader_stats(ring, i, status->head, &readers[n++]);
+	}
+	emb_unlock(ring);
+	return (int)n;
+}
+
+static int emb_fd(struct rb_handle *h)
+{
+	(void)h;
+	return -EOPNOTSUPP;
+}
+
+const struct rb_host rb_embedded_host = {
+	.kind = RINGBUF_HOST_EMBEDDED,
+	.create = emb_create,
+	.open = emb_open,
+	.unlink = emb_unlink,
+	.destroy = emb_destroy,
+	.attach = emb_attach,
+	.enter = emb_enter,
+	.leave = emb_leave,
+	.wait = emb_wait,
+	.wake = emb_wake,
+	.peers = emb_peers,
+	.done = emb_done,
+	.sync = emb_sync,
+	.stats = emb_stats,
+	.fd = emb_fd,
+};

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The embedded host: the engine's layout in a sealed memfd (anonymous) or a
+ * POSIX shared memory object (named), with futex waits and no kernel module.
+ *
+ *	header | place[] of readers, then writers | the ring as in layout.h
+ *
+ * Liveness and the slow-path lock are POSIX byte-range locks on the memory
+ * file itself, whose descriptor is never handed out: they end with the process
+ * that took them, even when a forked child lives on.
+ *
+ *	byte 0			the slow-path lock
+ *	byte 1			read-locked by every process that has the ring open
+ *	byte 2 + place		locked by the process that uses the place
+ *
+ * A place that was attached and not used yet may be meant for a child.  It
+ * lives as long as a socket with an abstract name that the handle keeps open,
+ * in all processes that inherited it.
+ *
+ * What this host cannot promise: peers that may write the memory can break the
+ * ring (a reader maps all of it writable); there is no descriptor to poll; a
+ * dead peer is found by who is kept waiting by it, within EMB_SLICE_NS, or by
+ * the next one who takes the slow-path lock; memory is charged to its creator.
+ */
+#ifndef RB_EMBEDDED_H
+#define RB_EMBEDDED_H
+
+#include "internal.h"
+
+#define EMB_MAGIC 0x31626d6530676e72ULL
+#define EMB_SLICE_NS 25000000U /* a waiter looks for dead peers this often */
+
+#define EMB_BYTE_LOCK 0
+#define EMB_BYTE_OPEN 1
+#define EMB_BYTE_USED 2 /* + place */
+
+#define EMB_FREE 0U
+#define EMB_KEPT 1U /* attached, not used yet */
+#define EMB_USED 2U
+
+/**
+ * struct emb_place - one reader or writer; fields are under the slow-path lock
+ * but @waiter and @seq
+ * @waiter: engine's waiter word
+ * @seq: futex, +1 per wake-up
+ * @state: EMB_*
+ * @generation: +1 per attach
+ * @pid: who uses it, or attached it
+ * @net: network namespace of who attached it, by inode number
+ * @waits: times it slept
+ * @retired: a writer's: not given away while a reader is below this position
+ */
+struct emb_place {
+	u64 waiter;
+	u32 seq;
+	u32 state;
+	u32 generation;
+	s32 pid;
+	u64 waits;
+	u64 retired;
+	u64 net;
+	u64 pad[2];
+};
+
+/**
+ * struct emb_header - start of the memory file
+ * @magic: EMB_MAGIC
+ * @bytes: of the whole file
+ * @ring: offset of the ring
+ * @secret: random, names the sockets of places
+ * @layout: of the ring; checked against rb_layout() by who opens it
+ * @dirty: the holder of the slow-path lock has not finished
+ * @unlinked: the name is gone or going
+ * @next_writer: where to look for a writer id first
+ * @repaired: slots made holes
+ * @writer_waits: of writers that are gone
+ * @place: readers by row, then writers by id - 1
+ */
+struct emb_header {
+	u64 magic;
+	u64 bytes;
+	u64 ring;
+	u64 secret;
+	struct rb_layout layout;
+	u32 dirty;
+	u32 unlinked;
+	u32 next_writer;
+	u32 pad0;
+	u64 repaired;
+	u64 writer_waits;
+	u64 pad1[8];
+	struct emb_place place[];
+};
+
+/* ---- embedded_file.c: memory files and their byte locks ------------------- */
+
+struct emb_file *emb_file_get(int fd) RB_HIDDEN;
+struct emb_file *emb_file_find(const char *path) RB_HIDDEN;
+int emb_file_fd(const struct emb_file *file) RB_HIDDEN;
+void emb_file_put(struct emb_file *file) RB_HIDDEN;
+bool emb_file_alone(struct emb_file *file) RB_HIDDEN;
+void emb_file_enter(struct emb_file *file) RB_HIDDEN;
+void emb_file_lock(struct emb_file *file) RB_HIDDEN;
+void emb_file_unlock(struct emb_file *file) RB_HIDDEN;
+bool emb_byte_take(struct emb_file *file, u32 byte) RB_HIDDEN;
+void emb_byte_drop(struct emb_file *file, u32 byte) RB_HIDDEN;
+bool emb_byte_held(struct emb_file *file, u32 byte) RB_HIDDEN;
+
+/* ---- embedded_memory.c: create, open, names -------------------------------- */
+
+int emb_create(struct ringbuf *ring, const struct ringbuf_config *config) RB_HIDDEN;
+int emb_open(struct ringbuf *ring, const char *name) RB_HIDDEN;
+int emb_unlink(const char *name) RB_HIDDEN;
+void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
+
+/* ---- embedded_wait.c ------------------------------------------------------- */
+
+int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline) RB_HIDDEN;
+void emb_wake(struct rb_handle *h) RB_HIDDEN;
+void emb_wake_all(struct ringbuf *ring) RB_HIDDEN;
+bool emb_peers(struct rb_handle *h) RB_HIDDEN;
+
+/* ---- embedded_keep.c: places that wait for their user ----------------------- */
+
+int emb_keep(const struct ringbuf *ring, struct emb_place *place) RB_HIDDEN;
+bool emb_kept(const struct ringbuf *ring, const struct emb_place *place) RB_HIDDEN;
+
+/* ---- embedded_place.c: attach, detach, repair -------------------------------- */
+
+void emb_lock(struct ringbuf *ring) RB_HIDDEN;
+void emb_unlock(struct ringbuf *ring) RB_HIDDEN;
+int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position) RB_HIDDEN;
+int emb_enter(struct rb_handle *h) RB_HIDDEN;
+void emb_leave(struct rb_handle *h) RB_HIDDEN;
+int emb_done(struct rb_handle *h) RB_HIDDEN;
+
+bool emb_reap(struct ringbuf *ring, bool readers) RB_HIDDEN;
+
+static inline u32 emb_place_index(const struct ringbuf *ring, u32 role, u32 id)
+{
+	return role == RINGBUF_ROLE_READER ? id : ring->layout.max_readers + id - 1;
+}
+
+static inline struct emb_place *emb_place(const struct rb_handle *h)
+{
+	return &h->ring->header->place[emb_place_index(h->ring, h->role, h->id)];
+}
+
+#endif

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Memory files of the embedded host and their byte-range locks.
+ *
+ * POSIX locks belong to the process, and closing any descriptor of the file
+ * drops all of them.  So every file has one entry in a list of this process,
+ * however often it is opened here, and one descriptor that stays open while
+ * anybody uses the entry.  A process does not see its own locks with F_GETLK:
+ * the entry remembers them, and forgets them in a forked child, which has none.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "embedded.h"
+
+#define EMB_BYTES (EMB_BYTE_USED + RINGBUF_MAX_READERS + RINGBUF_MAX_WRITERS)
+
+/**
+ * struct emb_file - a memory file that this process has open
+ * @next: list, under files_lock
+ * @dev: which file
+ * @ino: which file
+ * @fd: the descriptor
+ * @refs: under files_lock
+ * @process: whose @mine is
+ * @lock: the slow-path lock among our threads
+ * @mine: bytes that this process has locked; under @lock
+ */
+struct emb_file {
+	struct emb_file *next;
+	dev_t dev;
+	ino_t ino;
+	int fd;
+	int refs;
+	u64 process;
+	u64 lock;
+	u8 mine[EMB_BYTES];
+};
+
+static u64 files_lock;
+static struct emb_file *files;
+
+/*
+ * A lock among the threads of this process, which a forked child never inherits
+ * in the locked state: it holds the number of the process that locked it.
+ */
+static void process_lock(u64 *lock)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+	u64 mine = rb_process(), now;
+	unsigned int tries;
+
+	for (tries = 0;; tries++) {
+		now = READ_ONCE(*lock);
+		if (now != mine && cmpxchg(lock, now, mine) == now)
+			return;
+		if (tries < 100)
+			sched_yield();
+		else
+			nanosleep(&pause, NULL);
+	}
+}
+
+static void process_unlock(u64 *lock)
+{
+	smp_store_release(lock, 0);
+}
+
+static int byte_lock(int fd, short type, u32 byte, bool sleep)
+{
+	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	int ret;
+
+	do {
+		ret = fcntl(fd, sleep ? F_SETLKW : F_SETLK, &fl);
+	} while (ret && errno == EINTR);
+	return ret ? -errno : 0;
+}
+
+/* What a new process of the file needs: its own view of locks, and byte OPEN. */
+static void file_claim(struct emb_file *file)
+{
+	memset(file->mine, 0, sizeof(file->mine));
+	byte_lock(file->fd, F_RDLCK, EMB_BYTE_OPEN, true);
+	WRITE_ONCE(file->process, rb_process());
+}
+
+void emb_file_enter(struct emb_file *file)
+{
+	if (likely(READ_ONCE(file->process) == rb_process()))
+		return;
+	process_lock(&files_lock);
+	if (file->process != rb_process())
+		file_claim(file);
+	process_unlock(&files_lock);
+}
+
+static struct emb_file *file_find(const struct stat *st)
+{
+	struct emb_file *file;
+
+	for (file = files; file; file = file->next)
+		if (file->dev == st->st_dev && file->ino == st->st_ino)
+			return file;
+	return NULL;
+}
+
+/* The entry of @path with one more reference, or NULL: not open here. */
+struct emb_file *emb_file_find(const char *path)
+{
+	struct emb_file *file = NULL;
+	struct stat st;
+
+	if (stat(path, &st))
+		return NULL;
+	process_lock(&files_lock);
+	file = file_find(&st);
+	if (file)
+		file->refs++;
+	process_unlock(&files_lock);
+	return file;
+}
+
+/*
+ * Take over @fd, on success.  Should another thread have opened the same file
+ * meanwhile, @fd stays open for good: to close it would drop all our locks.
+ */
+struct emb_file *emb_file_get(int fd)
+{
+	struct emb_file *file;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return NULL;
+	process_lock(&files_lock);
+	file = file_find(&st);
+	if (file) {
+		file->refs++;
+	} else {
+		file = calloc(1, sizeof(*file));
+		if (file) {
+			file->dev = st.st_dev;
+			file->ino = st.st_ino;
+			file->fd = fd;
+			file->refs = 1;
+			file_claim(file);
+			file->next = files;
+			files = file;
+		}
+	}
+	process_unlock(&files_lock);
+	return file;
+}
+
+int emb_file_fd(const struct emb_file *file)
+{
+	return file->fd;
+}
+
+void emb_file_put(struct emb_file *file)
+{
+	struct emb_file **at;
+
+	process_lock(&files_lock);
+	if (!--file->refs) {
+		for (at = &files; *at != file; at = &(*at)->next)
+			;
+		*at = file->next;
+		close(file->fd);
+		free(file);
+	}
+	process_unlock(&files_lock);
+}
+
+/* Under the slow-path lock: nobody but this one user of this process has it open. */
+bool emb_file_alone(struct emb_file *file)
+{
+	bool alone;
+
+	if (file->refs > 1)
+		return false;
+	alone = !byte_lock(file->fd, F_WRLCK, EMB_BYTE_OPEN, false);
+	byte_lock(file->fd, F_RDLCK, EMB_BYTE_OPEN, false);
+	return alone;
+}
+
+void emb_file_lock(struct emb_file *file)
+{
+	emb_file_enter(file);
+	process_lock(&file->lock);
+	byte_lock(file->fd, F_WRLCK, EMB_BYTE_LOCK, true);
+}
+
+void emb_file_unlock(struct emb_file *file)
+{
+	byte_lock(file->fd, F_UNLCK, EMB_BYTE_LOCK, false);
+	process_unlock(&file->lock);
+}
+
+/* True when no other process has @byte; it is ours then. Under the lock. */
+bool emb_byte_take(struct emb_file *file, u32 byte)
+{
+	if (byte_lock(file->fd, F_WRLCK, byte, false))
+		return false;
+	file->mine[byte] = 1;
+	return true;
+}
+
+void emb_byte_drop(struct emb_file *file, u32 byte)
+{
+	file->mine[byte] = 0;
+	byte_lock(file->fd, F_UNLCK, byte, false);
+}
+
+/* Whether a living process, this one included, has @byte.  Under the lock. */
+bool emb_byte_held(struct emb_file *file, u32 byte)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	if (file->mine[byte])
+		return true;
+	return fcntl(file->fd, F_GETLK, &fl) || fl.l_type != F_UNLCK;
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Memory of the embedded host: a memfd, or a named file in /dev/shm. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "embedded.h"
+
+#define SHM_DIR "/dev/shm"
+#define SHM_PREFIX SHM_DIR "/ringbuf."
+#define SHM_PATH (sizeof(SHM_PREFIX) + RINGBUF_NAME_MAX)
+
+static void shm_path(char path[SHM_PATH], const char *name)
+{
+	snprintf(path, SHM_PATH, "%s%s", SHM_PREFIX, name);
+}
+
+static u64 header_bytes(const struct rb_layout *l)
+{
+	return rb_align(sizeof(struct emb_header) +
+				((u64)l->max_readers + l->max_writers) * sizeof(struct emb_place),
+			l->page_size);
+}
+
+static char *region(const struct ringbuf *ring, enum ringbuf_region_id id)
+{
+	return (char *)ring->header + ring->header->ring + ring->layout.region[id].offset;
+}
+
+static int map(struct ringbuf *ring, int fd, u64 bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	madvise(p, bytes, MADV_HUGEPAGE); /* only a wish */
+	ring->header = p;
+	return 0;
+}
+
+static void view(struct ringbuf *ring)
+{
+	rb_view_init(&ring->view, &ring->layout, region(ring, RINGBUF_REGION_INFO),
+		     region(ring, RINGBUF_REGION_HEAD), region(ring, RINGBUF_REGION_SLOTS),
+		     region(ring, RINGBUF_REGION_CURSOR));
+	ring->data = region(ring, RINGBUF_REGION_DATA);
+}
+
+static int allocate(int fd, u64 bytes)
+{
+	int err = posix_fallocate(fd, 0, (off_t)bytes);
+
+	return err == ENOSPC || err == EFBIG ? -ENOMEM : -err;
+}
+
+static int memory_new(const struct ringbuf_config *config, int *fd)
+{
+	if (config->name)
+		*fd = open(SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	else
+		*fd = memfd_create("ringbuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return *fd < 0 ? -errno : 0;
+}
+
+/* Fill a new file, while nobody else can see it. */
+static int memory_fill(struct ringbuf *ring, int fd)
+{
+	struct rb_layout *l = &ring->layout;
+	u64 bytes = header_bytes(l) + l->bytes;
+	int err = allocate(fd, bytes);
+
+	if (!err)
+		err = map(ring, fd, bytes);
+	if (err)
+		return err;
+	ring->header->magic = EMB_MAGIC;
+	ring->header->bytes = bytes;
+	ring->header->ring = header_bytes(l);
+	ring->header->layout = *l;
+	if (getrandom(&ring->header->secret, sizeof(u64), 0) != sizeof(u64))
+		return -EIO;
+	view(ring);
+	rb_host_init(&ring->view, l->slot_bytes, l->slot_stride);
+	return 0;
+}
+
+static int name_link(int fd, const char *path, mode_t mode)
+{
+	char from[32];
+
+	if (fchmod(fd, mode))
+		return -errno;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+static int header_check(const struct emb_header *h, const struct stat *st)
+{
+	struct rb_layout l = h->layout;
+
+	l.flags &= ~RINGBUF_CREATE_PERSISTENT;
+	if (h->magic != EMB_MAGIC || h->bytes != (u64)st->st_size)
+		return -EPROTO;
+	if (rb_layout(&l) || l.bytes != h->layout.bytes || h->ring != header_bytes(&l))
+		return -EPROTO;
+	return h->ring + l.bytes == h->bytes ? 0 : -EPROTO;
+}
+
+static void memory_close(struct ringbuf *ring)
+{
+	munmap(ring->header, ring->header->bytes);
+	emb_file_put(ring->file);
+}
+
+/* The file of @path, opened unless this process has it open. */
+static int file_open(struct ringbuf *ring, const char *path)
+{
+	int fd;
+
+	ring->file = emb_file_find(path);
+	if (ring->file)
+		return 0;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ELOOP ? -EPROTO : -errno;
+	ring->file = emb_file_get(fd);
+	if (ring->file)
+		return 0;
+	close(fd);
+	return -ENOMEM;
+}
+
+static int file_map(struct ringbuf *ring)
+{
+	int fd = emb_file_fd(ring->file), err;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (u64)st.st_size < sizeof(struct emb_header))
+		return -EPROTO;
+	err = map(ring, fd, (u64)st.st_size);
+	if (err)
+		return err;
+	err = header_check(ring->header, &st);
+	if (err)
+		munmap(ring->header, (size_t)st.st_size);
+	return err;
+}
+
+/* -ESTALE: the name went away meanwhile, look again. */
+static int name_open_once(struct ringbuf *ring, const char *path)
+{
+	bool gone;
+	int err = file_open(ring, path);
+
+	if (err)
+		return err;
+	err = file_map(ring);
+	if (err) {
+		emb_file_put(ring->file);
+		return err;
+	}
+	emb_file_lock(ring->file);
+	gone = ring->header->unlinked;
+	emb_file_unlock(ring->file);
+	if (!gone)
+		return 0;
+	memory_close(ring);
+	return -ESTALE;
+}
+
+static int name_open(struct ringbuf *ring, const char *path)
+{
+	int err;
+
+	do {
+		err = name_open_once(ring, path);
+	} while (err == -ESTALE);
+	return err;
+}
+
+/* Remove the name; under the lock, so that nobody claims the file meanwhile. */
+static int name_remove(struct emb_header *header, const char *path)
+{
+	if (header->unlinked)
+		return 0;
+	if (unlink(path))
+		return -errno;
+	header->unlinked = 1;
+	return 0;
+}
+
+/*
+ * Whether the ring of @path is in use.  If the last process that had it open
+ * went without closing it, the name goes now, unless it is to stay.
+ */
+static int name_reclaim(const char *path)
+{
+	struct ringbuf ring = { .fd = -1 };
+	int err = name_open(&ring, path);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	emb_file_lock(ring.file);
+	err = -EEXIST;
+	if (!(ring.header->layout.flags & RINGBUF_CREATE_PERSISTENT) && emb_file_alone(ring.file))
+		err = name_remove(ring.header, path);
+	emb_file_unlock(ring.file);
+	memory_close(&ring);
+	return err;
+}
+
+static int name_create(int fd, const char *name, mode_t mode)
+{
+	char path[SHM_PATH];
+	int err, tries = 0;
+
+	shm_path(path, name);
+	do {
+		err = name_link(fd, path, mode);
+		if (err != -EEXIST)
+			break;
+		err = name_reclaim(path);
+	} while (!err && ++tries < 100);
+	if (err == -EPROTO)
+		err = -EEXIST;
+	return err;
+}
+
+int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
+{
+	int fd, err;
+
+	if (ring->layout.region[RINGBUF_REGION_DATA].offset >= 1ULL << 31)
+		return -EINVAL;
+	err = memory_new(config, &fd);
+	if (err)
+		return err;
+	err = memory_fill(ring, fd);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	if (ring->persistent)
+		ring->header->layout.flags |= RINGBUF_CREATE_PERSISTENT;
+	ring->file = emb_file_get(fd);
+	if (!ring->file) {
+		munmap(ring->header, ring->header->bytes);
+		close(fd);
+		return -ENOMEM;
+	}
+	if (config->name)
+		err = name_create(fd, config->name, config->mode);
+	else
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	if (err)
+		memory_close(ring);
+	return err;
+}
+
+int emb_open(struct ringbuf *ring, const char *name)
+{
+	char path[SHM_PATH];
+	int err;
+
+	shm_path(path, name);
+	err = name_open(ring, path);
+	if (err)
+		return err;
+	ring->layout = ring->header->layout;
+	ring->persistent = ring->layout.flags & RINGBUF_CREATE_PERSISTENT;
+	ring->layout.flags &= ~RINGBUF_CREATE_PERSISTENT;
+	view(ring);
+	return 0;
+}
+
+int emb_unlink(const char *name)
+{
+	struct ringbuf ring = { .fd = -1 };
+	char path[SHM_PATH];
+	int err;
+
+	shm_path(path, name);
+	err = name_open(&ring, path);
+	if (err)
+		return err;
+	emb_file_lock(ring.file);
+	err = name_remove(ring.header, path);
+	emb_file_unlock(ring.file);
+	memory_close(&ring);
+	return err;
+}
+
+void emb_destroy(struct ringbuf *ring)
+{
+	char path[SHM_PATH];
+
+	if (ring->name && !ring->persistent) {
+		shm_path(path, ring->name);
+		emb_file_lock(ring->file);
+		if (emb_file_alone(ring->file))
+			name_remove(ring->header, path);
+		emb_file_unlock(ring->file);
+	}
+	memory_close(ring);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of libringbuf share: the objects and the host interface.
+ *
+ * A struct ringbuf is counted: its creator and every handle hold one reference.
+ * A handle belongs to one host; all that differs between hosts goes through
+ * struct rb_host.  The shared words are touched by the engine only.
+ */
+#ifndef RB_INTERNAL_H
+#define RB_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <ringbuf.h>
+
+#include "engine/host.h"
+#include "engine/layout.h"
+
+#define RB_HIDDEN __attribute__((visibility("hidden")))
+#define RB_PUBLIC __attribute__((visibility("default")))
+
+struct rb_handle;
+
+/**
+ * struct rb_host - what owns memory and wait queues
+ * @kind: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
+ * @create: fill @ring by @config; @ring->layout holds the checked request
+ * @open: fill @ring from the name
+ * @unlink: remove a name
+ * @destroy: the last reference is gone
+ * @attach: bind @h as @h->role; a reader starts at @start, @position
+ * @enter: first use in this process: become the identity, fill view and data
+ * @leave: detach and give back what @attach and @enter took
+ * @wait: sleep until @waiter is reached or something else happened; absolute
+ *	CLOCK_MONOTONIC @deadline in ns, ~0 for none.  0: look again; -ETIMEDOUT, -EINTR
+ * @wake: a threshold was reached
+ * @peers: a step found nothing to do: look for dead peers now and then; true
+ *	when something was repaired
+ * @done: the writer is done
+ * @sync: see ringbuf_sync()
+ * @stats: see ringbuf_stats()
+ * @fd: see ringbuf_reader_fd()
+ */
+struct rb_host {
+	enum ringbuf_host kind;
+	int (*create)(struct ringbuf *ring, const struct ringbuf_config *config);
+	int (*open)(struct ringbuf *ring, const char *name);
+	int (*unlink)(const char *name);
+	void (*destroy)(struct ringbuf *ring);
+	int (*attach)(struct rb_handle *h, enum ringbuf_start start, u64 position);
+	int (*enter)(struct rb_handle *h);
+	void (*leave)(struct rb_handle *h);
+	int (*wait)(struct rb_handle *h, u64 waiter, u32 count, u64 deadline);
+	void (*wake)(struct rb_handle *h);
+	bool (*peers)(struct rb_handle *h);
+	int (*done)(struct rb_handle *h);
+	int (*sync)(struct ringbuf *ring, u32 reader, u64 position);
+	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,
+		     struct ringbuf_reader_status *readers, unsigned int count);
+	int (*fd)(struct rb_handle *h);
+};
+
+extern const struct rb_host rb_module_host RB_HIDDEN;
+extern const struct rb_host rb_embedded_host RB_HIDDEN;
+
+struct emb_file;
+struct emb_header;
+
+/**
+ * struct ringbuf - see ringbuf.h
+ * @host: what it lives on
+ * @refs: the user's, and one per handle
+ * @layout: geometry
+ * @name: its name, or NULL
+ * @persistent: the name outlives us
+ * @fd: module: the handle that CREATE or ATTACH bound; -1: by name only
+ * @file: embedded: the memory file, shared by all that have it open here
+ * @header: embedded: the whole mapping
+ * @view: embedded: the ring in it
+ * @data: embedded: the slots in it
+ */
+struct ringbuf {
+	const struct rb_host *host;
+	int refs;
+	struct rb_layout layout;
+	char *name;
+	bool persistent;
+	int fd;
+	struct emb_file *file;
+	struct emb_header *header;
+	struct rb_view view;
+	char *data;
+};
+
+/**
+ * struct rb_spin - how long to spin before sleeping, see spin.c
+ * @fixed_ns: set by the user, or negative
+ * @budget_ns: adapted
+ * @skipped: waits since the last probe
+ */
+struct rb_spin {
+	s64 fixed_ns;
+	u32 budget_ns;
+	u32 skipped;
+};
+
+/**
+ * struct rb_handle - what writers and readers have in common
+ * @ring: counted
+ * @host: of @ring
+ * @process: value of rb_process() when the handle was last entered
+ * @view: the ring as the role maps it
+ * @data: the slots
+ * @slot_bytes: capacity
+ * @slot_stride: from slot to slot
+ * @role: RINGBUF_ROLE_READER or RINGBUF_ROLE_WRITER
+ * @id: row of a reader, id of a writer
+ * @fd: module: the handle
+ * @generation: embedded: of the row when it became ours
+ * @start: reader: where it begins
+ * @checked: when the peers were last looked at, coarse ns
+ * @spin: see there
+ * @cpu: own hint word, see struct ringbuf_writer_row
+ * @interruptible: waits end with -EINTR
+ * @detached: this handle cannot be used any more
+ */
+struct rb_handle {
+	struct ringbuf *ring;
+	const struct rb_host *host;
+	u64 process;
+	struct rb_view view;
+	char *data;
+	u64 slot_bytes;
+	u64 slot_stride;
+	u32 role;
+	u32 id;
+	int fd;
+	u32 generation;
+	u64 start;
+	u64 checked;
+	struct rb_spin spin;
+	u32 *cpu;
+	bool interruptible;
+	bool detached;
+};
+
+/* ---- fork.c -------------------------------------------------------------- */
+
+extern const u64 *rb_process_word RB_HIDDEN;
+u64 rb_process_renew(void) RB_HIDDEN;
+
+/* A number of this process, another one in every child; see fork.c. */
+static inline u64 rb_process(void)
+{
+	u64 process = READ_ONCE(*rb_process_word);
+
+	return likely(process) ? process : rb_process_renew();
+}
+
+/* ---- handle.c -------------------------------------------------------------- */
+
+void rb_ring_put(struct ringbuf *ring) RB_HIDDEN;
+int rb_handle_init(struct rb_handle *h, struct ringbuf *ring, u32 role, enum ringbuf_start start,
+		   u64 position) RB_HIDDEN;
+void rb_handle_close(struct rb_handle *h) RB_HIDDEN;
+
+/* ---- spin.c --------------------------------------------------------------- */
+
+/**
+ * struct rb_block - one blocking call
+ * @timeout: as the user gave it
+ * @deadline: absolute ns once known, 0 before
+ */
+struct rb_block {
+	s64 timeout;
+	u64 deadline;
+};
+
+int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count) RB_HIDDEN;
+void rb_cpu_hint(struct rb_handle *h) RB_HIDDEN;
+
+static inline u64 rb_clock(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (u64)t.tv_sec * 1000000000ULL + (u64)t.tv_nsec;
+}
+
+static inline void rb_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ __volatile__("yield");
+#endif
+}
+
+static inline void rb_host_wake(struct rb_handle *h)
+{
+	rb_cpu_hint(h);
+	h->host->wake(h);
+}
+
+static inline char *rb_slot_data(const struct rb_handle *h, u64 index)
+{
+	return h->data + index * h->slot_stride;
+}
+
+#endif

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The module as host: /dev/ringbuf through its ioctls and maps.
+ *
+ * A handle of ours is a handle of the device.  Its maps do not survive fork
+ * (VM_DONTCOPY), so a child maps afresh on first use; the kernel then decides
+ * whether it may.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define DEVICE "/dev/ringbuf"
+
+static int device_open(void)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int call(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) < 0 ? -errno : 0;
+}
+
+static int module_info(int fd, struct ringbuf_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	return call(fd, RINGBUF_IOC_INFO, info);
+}
+
+static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
+{
+	l->slot_bytes = info->slot_bytes;
+	l->slot_count = info->slot_count;
+	l->slot_stride = info->slot_stride;
+	l->flags = info->flags & (RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP);
+	l->max_readers = info->max_readers;
+	l->max_writers = info->max_writers;
+	l->page_size = info->page_size;
+	l->claim_offset = info->claim_offset;
+	l->stamp_offset = info->stamp_offset;
+	memcpy(l->region, info->region, sizeof(l->region));
+}
+
+/* @fd has been bound, or that failed with @err. */
+static int ring_bound(struct ringbuf *ring, int fd, int err)
+{
+	struct ringbuf_info info;
+
+	if (!err)
+		err = module_info(fd, &info);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	layout_set(&ring->layout, &info);
+	ring->fd = fd;
+	return 0;
+}
+
+static int module_create(struct ringbuf *ring, const struct ringbuf_config *config)
+{
+	struct ringbuf_create c = {
+		.size = sizeof(c),
+		.flags = config->flags,
+		.slot_bytes = config->slot_bytes,
+		.slot_count = config->slot_count,
+		.max_readers = config->max_readers,
+		.max_writers = config->max_writers,
+		.mode = config->mode,
+		.name_len = config->name ? (u32)strlen(config->name) : 0,
+		.name = (uintptr_t)config->name,
+	};
+	int fd = device_open();
+
+	if (fd < 0)
+		return fd;
+	/* Made by us: handles are attached by this descriptor, whatever becomes of the name. */
+	free(ring->name);
+	ring->name = NULL;
+	return ring_bound(ring, fd, call(fd, RINGBUF_IOC_CREATE, &c));
+}
+
+static int attach(struct ringbuf *ring, int fd, u32 role, struct ringbuf_attach *a)
+{
+	a->size = sizeof(*a);
+	a->role = role;
+	a->fd = ring->name ? -1 : ring->fd;
+	a->name = (uintptr_t)ring->name;
+	a->name_len = ring->name ? (u32)strlen(ring->name) : 0;
+	return call(fd, RINGBUF_IOC_ATTACH, a);
+}
+
+static int module_open(struct ringbuf *ring, const char *name)
+{
+	struct ringbuf_attach a = { 0 };
+	int fd = device_open();
+
+	(void)name;
+	if (fd < 0)
+		return fd;
+	return ring_bound(ring, fd, attach(ring, fd, RINGBUF_ROLE_OBSERVER, &a));
+}
+
+static int module_unlink(const char *name)
+{
+	struct ringbuf_unlink u = {
+		.size = sizeof(u),
+		.name = (uintptr_t)name,
+		.name_len = (u32)strlen(name),
+	};
+	int fd = device_open(), err;
+
+	if (fd < 0)
+		return fd;
+	err = call(fd, RINGBUF_IOC_UNLINK, &u);
+	close(fd);
+	return err;
+}
+
+static void module_destroy(struct ringbuf *ring)
+{
+	close(ring->fd);
+}
+
+static int module_attach(struct rb_handle *h, enum ringbuf_start start, u64 position)
+{
+	struct ringbuf_attach a = { .start = start };
+	int err;
+
+	if (start == RINGBUF_FROM_POSITION)
+		a.position = position;
+	h->fd = device_open();
+	if (h->fd < 0)
+		return h->fd;
+	err = attach(h->ring, h->fd, h->role, &a);
+	if (err) {
+		close(h->fd);
+		return err;
+	}
+	h->id = a.id;
+	h->start = a.position;
+	return 0;
+}
+
+/* What each role maps how; a reader maps its own cursor page once more, writable. */
+static int region_prot(u32 role, unsigned int region)
+{
+	if (role == RINGBUF_ROLE_WRITER && region != RINGBUF_REGION_INFO &&
+	    region != RINGBUF_REGION_CURSOR)
+		return PROT_READ | PROT_WRITE;
+	return PROT_READ;
+}
+
+static void unmap(void *map[RINGBUF_REGIONS], const struct rb_layout *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < RINGBUF_REGIONS; i++)
+		if (map[i])
+			munmap(map[i], l->region[i].bytes);
+}
+
+static void view_maps(const struct rb_handle *h, void *map[RINGBUF_REGIONS])
+{
+	map[RINGBUF_REGION_INFO] = h->view.info;
+	map[RINGBUF_REGION_HEAD] = h->view.head;
+	map[RINGBUF_REGION_SLOTS] = h->view.desc;
+	map[RINGBUF_REGION_CURSOR] = h->view.cursor;
+	map[RINGBUF_REGION_DATA] = h->data;
+}
+
+static int map_regions(struct rb_handle *h, const struct rb_layout *l, void *map[RINGBUF_REGIONS])
+{
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < RINGBUF_REGIONS; i++) {
+		p = mmap(NULL, l->region[i].bytes, region_prot(h->role, i), MAP_SHARED, h->fd,
+			 (off_t)l->region[i].offset);
+		if (p == MAP_FAILED)
+			return -errno;
+		map[i] = p;
+	}
+	return 0;
+}
+
+/* Its own page, over the read-only map of all of them. */
+static int map_cursor(const struct rb_handle *h, const struct rb_layout *l, char *cursors)
+{
+	u64 page = (u64)h->id * l->page_size;
+	void *p = mmap(cursors + page, l->page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		       h->fd, (off_t)(l->region[RINGBUF_REGION_CURSOR].offset + page));
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+static int module_enter(struct rb_handle *h)
+{
+	void *map[RINGBUF_REGIONS] = { NULL };
+	struct ringbuf_info info;
+	struct rb_layout l = { 0 };
+	int err = module_info(h->fd, &info);
+
+	if (err)
+		return err;
+	layout_set(&l, &info);
+	err = map_regions(h, &l, map);
+	if (!err && h->role == RINGBUF_ROLE_READER)
+		err = map_cursor(h, &l, map[RINGBUF_REGION_CURSOR]);
+	if (!err)
+		err = module_info(h->fd, &info); /* the id of this process */
+	if (err) {
+		unmap(map, &l);
+		return err;
+	}
+	h->id = info.id;
+	h->data = map[RINGBUF_REGION_DATA];
+	rb_view_init(&h->view, &l, map[RINGBUF_REGION_INFO], map[RINGBUF_REGION_HEAD],
+		     map[RINGBUF_REGION_SLOTS], map[RINGBUF_REGION_CURSOR]);
+	return 0;
+}
+
+static void module_leave(struct rb_handle *h)
+{
+	struct ringbuf_detach d = { .size = sizeof(d) };
+	void *map[RINGBUF_REGIONS];
+
+	if (h->process && h->process == rb_process()) {
+		call(h->fd, RINGBUF_IOC_DETACH, &d);
+		view_maps(h, map);
+		unmap(map, &h->ring->layout);
+	}
+	close(h->fd);
+}
+
+static int module_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
+{
+	struct ringbuf_wait w = { .size = sizeof(w), .timeout = deadline, .count = count };
+
+	(void)waiter;
+	return call(h->fd, RINGBUF_IOC_WAIT, &w);
+}
+
+static void module_wake(struct rb_handle *h)
+{
+	struct ringbuf_wake w = { .size = sizeof(w) };
+
+	call(h->fd, RINGBUF_IOC_WAKE, &w);
+}
+
+/* The kernel repairs at once. */
+static bool module_peers(struct rb_handle *h)
+{
+	(void)h;
+	return false;
+}
+
+static int module_done(struct rb_handle *h)
+{
+	struct ringbuf_done d = { .size = sizeof(d) };
+
+	return call(h->fd, RINGBUF_IOC_DONE, &d);
+}
+
+static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
+{
+	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
+
+	return call(ring->fd, RINGBUF_IOC_SYNC, &s);
+}
+
+static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
+			struct ringbuf_reader_status *readers, unsigned int count)
+{
+	struct ringbuf_stats s = { .size = sizeof(s), .count = count };
+	struct ringbuf_reader_stats *r = NULL;
+	unsigned int i;
+	int err;
+
+	if (count) {
+		r = calloc(count, sizeof(*r));
+		if (!r)
+			return -ENOMEM;
+		s.readers = (uintptr_t)r;
+	}
+	err = call(ring->fd, RINGBUF_IOC_STATS, &s);
+	for (i = 0; !err && i < s.count; i++)
+		readers[i] = (struct ringbuf_reader_status){
+			.cursor = r[i].cursor,
+			.lag = r[i].lag,
+			.lost = r[i].lost,
+			.holes = r[i].holes,
+			.waits = r[i].waits,
+			.id = r[i].id,
+			.pid = r[i].pid,
+		};
+	free(r);
+	if (err)
+		return err;
+	status->head = s.head;
+	status->repaired = s.repaired;
+	status->writer_waits = s.waits;
+	status->blocker_lag = s.blocker_lag;
+	status->blocker_id = s.blocker_id;
+	status->blocker_pid = s.blocker_pid;
+	status->readers = s.total;
+	status->writers = s.writers;
+	status->writers_ever = s.writers_ever;
+	status->ended = s.ended;
+	return (int)s.count;
+}
+
+static int module_fd(struct rb_handle *h)
+{
+	return h->fd;
+}
+
+const struct rb_host rb_module_host = {
+	.kind = RINGBUF_HOST_MODULE,
+	.create = module_create,
+	.open = module_open,
+	.unlink = module_unlink,
+	.destroy = module_destroy,
+	.attach = module_attach,
+	.enter = module_enter,
+	.leave = module_leave,
+	.wait = module_wait,
+	.wake = module_wake,
+	.peers = module_peers,
+	.done = module_done,
+	.sync = module_sync,
+	.stats = module_stats,
+	.fd = module_fd,
+};

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Readers: the public calls over the engine. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+struct ringbuf_reader {
+	struct rb_handle h;
+	struct rb_reader r;
+	u64 told; /* of r.lost, how many the user was told of */
+	u32 peeked; /* slots that may be released */
+};
+
+static int reader_enter(struct ringbuf_reader *reader)
+{
+	struct rb_handle *h = &reader->h;
+	int err;
+
+	if (h->detached)
+		return -ESTALE;
+	err = h->host->enter(h);
+	if (err)
+		return err;
+	rb_reader_init(&h->view, &reader->r, h->id);
+	reader->peeked = 0;
+	h->cpu = &reader->r.cursor->cpu;
+	rb_cpu_hint(h);
+	h->process = rb_process();
+	return 0;
+}
+
+static inline int reader_ready(struct ringbuf_reader *reader)
+{
+	if (likely(reader->h.process == rb_process()))
+		return 0;
+	return reader_enter(reader);
+}
+
+RB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start,
+				    uint64_t position, struct ringbuf_reader **reader)
+{
+	struct ringbuf_reader *r;
+	int err;
+
+	*reader = NULL;
+	if ((unsigned int)start > RINGBUF_FROM_POSITION)
+		return -EINVAL;
+	if (posix_memalign((void **)&r, RINGBUF_LINE, sizeof(*r)))
+		return -ENOMEM;
+	memset(r, 0, sizeof(*r));
+	err = rb_handle_init(&r->h, ring, RINGBUF_ROLE_READER, start, position);
+	if (err) {
+		free(r);
+	} else {
+		r->r.pos = r->h.start;
+		*reader = r;
+	}
+	return err;
+}
+
+RB_PUBLIC void ringbuf_reader_close(struct ringbuf_reader *reader)
+{
+	if (!reader)
+		return;
+	rb_handle_close(&reader->h);
+	free(reader);
+}
+
+/* What the engine can give now, at most @max; wakes a writer where that is due. */
+static inline int reader_look(struct ringbuf_reader *reader, unsigned int max)
+{
+	bool wake;
+	int n = rb_peek(&reader->h.view, &reader->r, max, &wake);
+
+	if (unlikely(wake))
+		rb_host_wake(&reader->h);
+	return n;
+}
+
+/* Nothing can be read: the end, or wait until @last is finished. 0: look again. */
+static int reader_block(struct ringbuf_reader *reader, struct rb_block *b, u64 last, u32 count)
+{
+	if (rb_ended(&reader->h.view)) {
+		int n = reader_look(reader, 1); /* (J): what came before the end */
+
+		return n ? (n < 0 ? n : 0) : -ENODATA;
+	}
+	return rb_block(&reader->h, b, rb_waiter(last, RB_WAIT_POSITION), count);
+}
+
+static int reader_fill(struct ringbuf_reader *reader, unsigned int max, int64_t timeout_ns)
+{
+	struct rb_block b = { .timeout = timeout_ns };
+	int n, err;
+
+	err = reader_ready(reader);
+	if (unlikely(err))
+		return err;
+	while (unlikely(!(n = reader_look(reader, max)))) {
+		err = reader_block(reader, &b, reader->r.pos, 1);
+		if (err)
+			return err;
+	}
+	return n;
+}
+
+RB_PUBLIC int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots,
+				  unsigned int max, int64_t timeout_ns)
+{
+	const struct rb_handle *h = &reader->h;
+	u64 i;
+	int n, k;
+
+	if (unlikely(!max || max > RINGBUF_BATCH_MAX))
+		return -EINVAL;
+	n = reader_fill(reader, max, timeout_ns);
+	reader->peeked = n > 0 ? (u32)n : 0;
+	i = reader->r.index;
+	for (k = 0; k < n; k++, i = rb_index_add(&h->view, i, 1)) {
+		const struct ringbuf_desc *d = &h->view.desc[i];
+		size_t length = READ_ONCE(d->length);
+
+		if (unlikely(length > h->slot_bytes))
+			return -EPROTO;
+		slots[k].data = rb_slot_data(h, i);
+		slots[k].length = length;
+		slots[k].position = reader->r.pos + (u64)k;
+		slots[k].timestamp = h->view.stamp ? READ_ONCE(h->view.stamp[i]) : 0;
+		slots[k].lost = 0;
+		slots[k].flags = READ_ONCE(d->flags);
+	}
+	if (n > 0) {
+		slots[0].lost = reader->r.lost - reader->told;
+		reader->told = reader->r.lost;
+	}
+	return n;
+}
+
+static int reader_release(struct ringbuf_reader *reader, unsigned int count)
+{
+	bool wake, ok;
+
+	ok = rb_release(&reader->h.view, &reader->r, count, &wake);
+	if (unlikely(wake))
+		rb_host_wake(&reader->h);
+	return likely(ok) ? 0 : -ESTALE;
+}
+
+RB_PUBLIC int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count)
+{
+	int err;
+
+	if (unlikely(!count || count > reader->peeked || reader->h.process != rb_process()))
+		return -EINVAL;
+	err = reader_release(reader, count);
+	reader->peeked = likely(!err) ? reader->peeked - count : 0;
+	return err;
+}
+
+RB_PUBLIC ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data, size_t size,
+				      int64_t timeout_ns)
+{
+	const struct rb_handle *h = &reader->h;
+
+	for (;;) {
+		int n = reader_fill(reader, 1, timeout_ns);
+		u64 i = reader->r.index;
+		size_t length;
+
+		reader->peeked = 0;
+		if (unlikely(n < 0))
+			return n;
+		length = READ_ONCE(h->view.desc[i].length);
+		if (unlikely(length > h->slot_bytes)) {
+			/* A slot that was taken from us may say anything. */
+			if (rb_reader_holds(&reader->r))
+				return -EPROTO;
+			continue;
+		}
+		if (unlikely(length > size)) {
+			if (rb_reader_holds(&reader->r))
+				return -EMSGSIZE;
+			continue;
+		}
+		memcpy(data, rb_slot_data(h, i), length);
+		if (likely(!reader_release(reader, 1)))
+			return (ssize_t)length;
+		/* Moved while copying: what was copied may be torn, so the next one. */
+	}
+}
+
+/* Slots from the cursor on that are finished, at most @count; *last: where to wait. */
+static bool reader_has(const struct ringbuf_reader *reader, u64 count, u64 *last)
+{
+	const struct rb_view *v = &reader->h.view;
+	u64 k;
+
+	*last = reader->r.pos + count - 1;
+	if (!rb_finished(v, *last))
+		return false;
+	for (k = 0; k + 1 < count; k++) {
+		*last = reader->r.pos + k;
+		if (!rb_finished(v, *last))
+			return false;
+	}
+	return true;
+}
+
+RB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count,
+				  int64_t timeout_ns)
+{
+	struct rb_block b = { .timeout = timeout_ns };
+	u64 last;
+	int n, err;
+
+	if (!count || count > reader->h.ring->layout.slot_count)
+		return -EINVAL;
+	err = reader_ready(reader);
+	if (err)
+		return err;
+	for (;;) {
+		n = reader_look(reader, 1);
+		if (n < 0)
+			return n;
+		if (n && reader_has(reader, count, &last))
+			return 0;
+		if (!n)
+			last = reader->r.pos + count - 1;
+		err = reader_block(reader, &b, last, count);
+		if (err == -ENODATA && n)
+			return 0;
+		if (err)
+			return err;
+		if (n && rb_ended(&reader->h.view) && !reader_has(reader, count, &last))
+			return 0;
+	}
+}
+
+RB_PUBLIC uint64_t ringbuf_reader_position(const struct ringbuf_reader *reader)
+{
+	return reader->r.pos;
+}
+
+RB_PUBLIC uint64_t ringbuf_reader_lost(const struct ringbuf_reader *reader)
+{
+	return reader->r.lost;
+}
+
+RB_PUBLIC uint64_t ringbuf_reader_holes(const struct ringbuf_reader *reader)
+{
+	return reader->r.holes;
+}
+
+RB_PUBLIC uint32_t ringbuf_reader_id(const struct ringbuf_reader *reader)
+{
+	return reader->h.id;
+}
+
+RB_PUBLIC int ringbuf_reader_fd(struct ringbuf_reader *reader)
+{
+	return reader->h.host->fd(&reader->h);
+}
+
+RB_PUBLIC void ringbuf_reader_interruptible(struct ringbuf_reader *reader, int on)
+{
+	reader->h.interruptible = on;
+}
+
+RB_PUBLIC void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns)
+{
+	reader->h.spin.fixed_ns = ns;
+}

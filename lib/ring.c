@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Rings: create, open, close; which host. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#ifndef RINGBUF_VERSION
+#define RINGBUF_VERSION "0.1.0"
+#endif
+
+RB_PUBLIC const char *ringbuf_version(void)
+{
+	return RINGBUF_VERSION;
+}
+
+/* -EINVAL: neither a known host nor a known word in the environment. */
+static int host_choose(enum ringbuf_host want, const struct rb_host **host)
+{
+	const char *env = getenv("RINGBUF_HOST");
+
+	*host = &rb_embedded_host;
+	if (want == RINGBUF_HOST_AUTO && env && *env) {
+		if (!strcmp(env, "module"))
+			want = RINGBUF_HOST_MODULE;
+		else if (!strcmp(env, "embedded"))
+			want = RINGBUF_HOST_EMBEDDED;
+		else
+			return -EINVAL;
+	}
+	if (want == RINGBUF_HOST_MODULE ||
+	    (want == RINGBUF_HOST_AUTO && !access("/dev/ringbuf", R_OK | W_OK)))
+		*host = &rb_module_host;
+	else if (want != RINGBUF_HOST_EMBEDDED && want != RINGBUF_HOST_AUTO)
+		return -EINVAL;
+	return 0;
+}
+
+static int name_check(const char *name)
+{
+	if (!*name || strchr(name, '/'))
+		return -EINVAL;
+	if (strlen(name) > RINGBUF_NAME_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+/* The user's structure may be shorter than ours, or longer if the rest is zero. */
+static int config_copy(struct ringbuf_config *to, const struct ringbuf_config *from)
+{
+	size_t size = from->size, i;
+
+	memset(to, 0, sizeof(*to));
+	if (size < offsetof(struct ringbuf_config, max_writers))
+		return -EINVAL;
+	for (i = sizeof(*to); i < size; i++)
+		if (((const char *)from)[i])
+			return -E2BIG;
+	memcpy(to, from, size < sizeof(*to) ? size : sizeof(*to));
+	if (to->flags & ~(RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP | RINGBUF_PERSISTENT))
+		return -EINVAL;
+	if (to->mode & ~0777U)
+		return -EINVAL;
+	if (!to->mode)
+		to->mode = 0600;
+	return to->name ? name_check(to->name) : 0;
+}
+
+static int ring_new(const char *name, const struct rb_host *host, struct ringbuf **ring)
+{
+	struct ringbuf *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->host = host;
+	r->refs = 1;
+	r->fd = -1;
+	if (name) {
+		r->name = strdup(name);
+		if (!r->name) {
+			free(r);
+			return -ENOMEM;
+		}
+	}
+	*ring = r;
+	return 0;
+}
+
+static int ring_finish(struct ringbuf *r, int err, struct ringbuf **ring)
+{
+	if (err) {
+		free(r->name);
+		free(r);
+	} else {
+		*ring = r;
+	}
+	return err;
+}
+
+RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring)
+{
+	struct ringbuf_config c;
+	const struct rb_host *host;
+	struct ringbuf *r;
+	int err;
+
+	*ring = NULL;
+	err = config_copy(&c, config);
+	if (!err)
+		err = host_choose(c.host, &host);
+	if (!err)
+		err = ring_new(c.name, host, &r);
+	if (err)
+		return err;
+	r->layout.slot_bytes = c.slot_bytes;
+	r->layout.slot_count = c.slot_count;
+	r->layout.flags = c.flags & (RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP);
+	r->layout.max_readers = c.max_readers;
+	r->layout.max_writers = c.max_writers;
+	r->layout.page_size = (u32)sysconf(_SC_PAGESIZE);
+	r->persistent = c.flags & RINGBUF_PERSISTENT;
+	err = rb_layout(&r->layout);
+	if (!err)
+		err = host->create(r, &c);
+	return ring_finish(r, err, ring);
+}
+
+RB_PUBLIC int ringbuf_open(const char *name, enum ringbuf_host want, struct ringbuf **ring)
+{
+	const struct rb_host *host;
+	struct ringbuf *r;
+	int err;
+
+	*ring = NULL;
+	err = name_check(name);
+	if (!err)
+		err = host_choose(want, &host);
+	if (!err)
+		err = ring_new(name, host, &r);
+	if (err)
+		return err;
+	return ring_finish(r, host->open(r, name), ring);
+}
+
+RB_PUBLIC int ringbuf_unlink(const char *name, enum ringbuf_host want)
+{
+	const struct rb_host *host;
+	int err = name_check(name);
+
+	if (!err)
+		err = host_choose(want, &host);
+	return err ? err : host->unlink(name);
+}
+
+RB_PUBLIC void ringbuf_close(struct ringbuf *ring)
+{
+	if (ring)
+		rb_ring_put(ring);
+}
+
+RB_PUBLIC void ringbuf_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry)
+{
+	const struct rb_layout *l = &ring->layout;
+
+	geometry->slot_bytes = l->slot_bytes;
+	geometry->slot_count = l->slot_count;
+	geometry->slot_stride = l->slot_stride;
+	geometry->flags = l->flags;
+	geometry->max_readers = l->max_readers;
+	geometry->max_writers = l->max_writers;
+	geometry->host = ring->host->kind;
+}
+
+RB_PUBLIC int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position)
+{
+	return ring->host->sync(ring, reader, position);
+}
+
+RB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
+			    struct ringbuf_reader_status *readers, unsigned int count)
+{
+	size_t size = status->size;
+
+	if (size != sizeof(*status) || (count && !readers))
+		return -EINVAL;
+	memset(status, 0, sizeof(*status));
+	status->size = size;
+	return ring->host->stats(ring, status, readers, count);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Waiting: spin where that can help, then sleep.
+ *
+ * Spinning helps only while the other side runs on another CPU, and only when
+ * it is about to deliver.  So a wait spins for a budget that doubles when
+ * spinning was enough and halves when it was not, and not at all while every
+ * peer was last seen on this CPU.  A budget that has shrunk to nothing is
+ * probed again now and then.
+ */
+#include <sched.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define SPIN_MAX_NS 50000U
+#define SPIN_PROBE_NS 12500U
+#define SPIN_MIN_NS 1000U
+#define SPIN_PROBE_EVERY 64
+
+void rb_cpu_hint(struct rb_handle *h)
+{
+	WRITE_ONCE(*h->cpu, (u32)sched_getcpu() + 1);
+}
+
+static bool elsewhere(u32 cpu, u32 me)
+{
+	return cpu != me;
+}
+
+static bool writer_elsewhere(const struct rb_view *v, u32 me)
+{
+	u32 i;
+
+	for (i = 0; i < v->max_writers; i++)
+		if (READ_ONCE(v->head->writer[i].allowance) &&
+		    elsewhere(READ_ONCE(v->head->writer[i].cpu), me))
+			return true;
+	return false;
+}
+
+static bool reader_elsewhere(const struct rb_view *v, u32 me)
+{
+	u32 rows = rb_rows(v), i;
+
+	for (i = 0; i < rows; i++)
+		if ((READ_ONCE(v->info->row[i].flags) & RINGBUF_ROW_GATING) &&
+		    elsewhere(READ_ONCE(rb_cursor(v, i)->cpu), me))
+			return true;
+	return false;
+}
+
+/* How long to spin now; 0: not at all. */
+static u32 spin_budget(struct rb_handle *h, u64 waiter)
+{
+	struct rb_spin *spin = &h->spin;
+	u32 me = READ_ONCE(*h->cpu);
+	bool other;
+
+	if (spin->fixed_ns >= 0)
+		return spin->fixed_ns > UINT32_MAX ? UINT32_MAX : (u32)spin->fixed_ns;
+	if (h->role == RINGBUF_ROLE_READER || (waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
+		other = writer_elsewhere(&h->view, me);
+	else
+		other = reader_elsewhere(&h->view, me);
+	if (!other)
+		return 0;
+	if (spin->budget_ns >= SPIN_MIN_NS)
+		return spin->budget_ns;
+	if (++spin->skipped < SPIN_PROBE_EVERY)
+		return 0;
+	spin->skipped = 0;
+	return SPIN_PROBE_NS;
+}
+
+static void spin_learn(struct rb_spin *spin, u32 spent_ns, bool enough)
+{
+	if (enough)
+		spin->budget_ns = spent_ns * 2 > SPIN_MAX_NS ? SPIN_MAX_NS : spent_ns * 2;
+	else
+		spin->budget_ns /= 2;
+}
+
+static bool wait_over(const struct rb_handle *h, u64 waiter)
+{
+	if (rb_reached(&h->view, waiter))
+		return true;
+	return h->role == RINGBUF_ROLE_READER && rb_ended(&h->view);
+}
+
+static bool spin_until(struct rb_handle *h, u64 waiter)
+{
+	u32 budget = spin_budget(h, waiter);
+	u64 end;
+	u32 i;
+
+	if (!budget)
+		return false;
+	end = rb_clock(CLOCK_MONOTONIC) + budget;
+	do {
+		for (i = 0; i < 32; i++) {
+			if (wait_over(h, waiter)) {
+				spin_learn(&h->spin, budget, true);
+				return true;
+			}
+			rb_pause();
+		}
+	} while (rb_clock(CLOCK_MONOTONIC) < end);
+	spin_learn(&h->spin, budget, false);
+	return false;
+}
+
+/*
+ * The step before found that @waiter is not reached.  0: look again.
+ * -EAGAIN, -ETIMEDOUT or -EINTR: give up.
+ */
+int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count)
+{
+	int err;
+
+	if (b->timeout == RINGBUF_TRY)
+		return h->host->peers(h) ? 0 : -EAGAIN;
+	rb_cpu_hint(h);
+	if (!b->deadline) {
+		b->deadline = ~0ULL;
+		if (b->timeout > 0) {
+			b->deadline = rb_clock(CLOCK_MONOTONIC);
+			/* A timeout beyond the clock's end is none. */
+			if (__builtin_add_overflow(b->deadline, (u64)b->timeout, &b->deadline))
+				b->deadline = ~0ULL;
+		}
+	}
+	if (spin_until(h, waiter))
+		return 0;
+	err = h->host->wait(h, waiter, count, b->deadline);
+	if (err == -EINTR && !h->interruptible)
+		return 0;
+	return err;
+}

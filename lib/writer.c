@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Writers: the public calls over the engine. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define RETRY_LIMIT 1000
+
+struct ringbuf_writer {
+	struct rb_handle h;
+	struct rb_writer w;
+	bool done;
+};
+
+/* First use in this process: become a writer here. */
+static int writer_enter(struct ringbuf_writer *writer)
+{
+	struct rb_handle *h = &writer->h;
+	int err;
+
+	if (h->detached)
+		return -EPIPE;
+	err = h->host->enter(h);
+	if (err)
+		return err;
+	rb_writer_init(&h->view, &writer->w, h->id);
+	h->cpu = &h->view.head->writer[h->id - 1].cpu;
+	rb_cpu_hint(h);
+	h->process = rb_process();
+	return 0;
+}
+
+static inline int writer_ready(struct ringbuf_writer *writer)
+{
+	if (likely(writer->h.process == rb_process()))
+		return 0;
+	return writer_enter(writer);
+}
+
+RB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer)
+{
+	struct ringbuf_writer *w;
+	int err;
+
+	*writer = NULL;
+	if (posix_memalign((void **)&w, RINGBUF_LINE, sizeof(*w)))
+		return -ENOMEM;
+	memset(w, 0, sizeof(*w));
+	err = rb_handle_init(&w->h, ring, RINGBUF_ROLE_WRITER, RINGBUF_FROM_HEAD, 0);
+	if (err)
+		free(w);
+	else
+		*writer = w;
+	return err;
+}
+
+RB_PUBLIC void ringbuf_writer_close(struct ringbuf_writer *writer)
+{
+	if (!writer)
+		return;
+	if (writer->w.count && writer->h.process == rb_process())
+		ringbuf_writer_discard(writer);
+	rb_handle_close(&writer->h);
+	free(writer);
+}
+
+/* The engine said no: wait for what it names. 0: try again. */
+static int writer_block(struct ringbuf_writer *writer, struct rb_block *b, enum rb_reserved why,
+			unsigned int count, unsigned int *tries)
+{
+	struct rb_writer *w = &writer->w;
+
+	if (why == RB_RETRY)
+		return ++*tries < RETRY_LIMIT ? 0 : -EPROTO;
+	*tries = 0;
+	return rb_block(&writer->h, b,
+			rb_waiter(w->blocked,
+				  why == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION : RB_WAIT_CURSOR),
+			count);
+}
+
+static int writer_reserve(struct ringbuf_writer *writer, unsigned int count, int64_t timeout_ns)
+{
+	struct rb_block b = { .timeout = timeout_ns };
+	unsigned int tries = 0;
+	enum rb_reserved got;
+	int err;
+
+	err = writer_ready(writer);
+	if (unlikely(err))
+		return err;
+	if (unlikely(writer->done))
+		return -EPIPE;
+	if (unlikely(writer->w.count))
+		return -EBUSY;
+	while (unlikely((got = rb_reserve(&writer->h.view, &writer->w, count)) != RB_RESERVED)) {
+		err = writer_block(writer, &b, got, count, &tries);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int writer_publish(struct ringbuf_writer *writer, unsigned int count)
+{
+	bool wake, ok;
+
+	ok = rb_publish(&writer->h.view, &writer->w, count, &wake);
+	if (unlikely(wake))
+		rb_host_wake(&writer->h);
+	return likely(ok) ? 0 : -ESTALE;
+}
+
+/* What a reader wants to know of the slot at @index, beside its state. */
+static inline void slot_describe(const struct rb_handle *h, u64 index, size_t length, u32 flags)
+{
+	struct ringbuf_desc *d = &h->view.desc[index];
+
+	WRITE_ONCE(d->length, (u32)length);
+	WRITE_ONCE(d->flags, flags);
+	if (h->view.stamp)
+		WRITE_ONCE(h->view.stamp[index], rb_clock(CLOCK_MONOTONIC));
+}
+
+RB_PUBLIC int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *slots,
+				     unsigned int count, int64_t timeout_ns)
+{
+	const struct rb_handle *h = &writer->h;
+	unsigned int k;
+	u64 i;
+	int err;
+
+	if (unlikely(!count || count > RINGBUF_BATCH_MAX || count > h->ring->layout.slot_count))
+		return -EINVAL;
+	err = writer_reserve(writer, count, timeout_ns);
+	if (unlikely(err))
+		return err;
+	i = writer->w.index;
+	for (k = 0; k < count; k++, i = rb_index_add(&h->view, i, 1)) {
+		slots[k].data = rb_slot_data(h, i);
+		slots[k].length = h->slot_bytes;
+		slots[k].position = writer->w.pos + k;
+		slots[k].timestamp = 0;
+		slots[k].lost = 0;
+		slots[k].flags = 0;
+	}
+	return (int)count;
+}
+
+RB_PUBLIC int ringbuf_writer_commit(struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
+				    unsigned int count)
+{
+	const struct rb_handle *h = &writer->h;
+	u64 i = writer->w.index;
+	unsigned int k;
+
+	if (unlikely(!count || count > writer->w.count || h->process != rb_process()))
+		return -EINVAL;
+	for (k = 0; k < count; k++)
+		if (unlikely(slots[k].length > h->slot_bytes))
+			return -EMSGSIZE;
+	for (k = 0; k < count; k++, i = rb_index_add(&h->view, i, 1))
+		slot_describe(h, i, slots[k].length, slots[k].flags);
+	return writer_publish(writer, count);
+}
+
+RB_PUBLIC int ringbuf_writer_discard(struct ringbuf_writer *writer)
+{
+	if (!writer->w.count || writer->h.process != rb_process())
+		return -EINVAL;
+	return writer_publish(writer, 0);
+}
+
+RB_PUBLIC int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data, size_t length,
+				   int64_t timeout_ns)
+{
+	int err;
+
+	if (unlikely(length > writer->h.slot_bytes))
+		return -EMSGSIZE;
+	err = writer_reserve(writer, 1, timeout_ns);
+	if (unlikely(err))
+		return err;
+	memcpy(rb_slot_data(&writer->h, writer->w.index), data, length);
+	slot_describe(&writer->h, writer->w.index, length, 0);
+	return writer_publish(writer, 1);
+}
+
+RB_PUBLIC int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct iovec *iov,
+				    int count, int64_t timeout_ns)
+{
+	size_t length = 0;
+	char *to;
+	int err, k;
+
+	if (count < 0 || count > IOV_MAX)
+		return -EINVAL;
+	for (k = 0; k < count; k++)
+		if (__builtin_add_overflow(length, iov[k].iov_len, &length))
+			return -EMSGSIZE;
+	if (length > writer->h.slot_bytes)
+		return -EMSGSIZE;
+	err = writer_reserve(writer, 1, timeout_ns);
+	if (err)
+		return err;
+	to = rb_slot_data(&writer->h, writer->w.index);
+	for (k = 0; k < count; k++) {
+		memcpy(to, iov[k].iov_base, iov[k].iov_len);
+		to += iov[k].iov_len;
+	}
+	slot_describe(&writer->h, writer->w.index, length, 0);
+	return writer_publish(writer, 1);
+}
+
+RB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
+{
+	int err = writer_ready(writer);
+
+	if (err)
+		return err;
+	if (writer->done)
+		return -EPIPE;
+	if (writer->w.count)
+		ringbuf_writer_discard(writer);
+	writer->done = true;
+	return writer->h.host->done(&writer->h);
+}
+
+RB_PUBLIC uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer)
+{
+	return writer->w.pos;
+}
+
+RB_PUBLIC uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer)
+{
+	return writer->h.id;
+}
+
+RB_PUBLIC int ringbuf_writer_fd(struct ringbuf_writer *writer)
+{
+	return writer->h.host->fd(&writer->h);
+}
+
+RB_PUBLIC void ringbuf_writer_interruptible(struct ringbuf_writer *writer, int on)
+{
+	writer->h.interruptible = on;
+}
+
+RB_PUBLIC void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns)
+{
+	writer->h.spin.fixed_ns = ns;
+}
