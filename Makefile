@@ -24,7 +24,7 @@ INCLUDES := -Iinclude -Iinclude/uapi
 LIBFLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Ilib -Ikmod $(INCLUDES) \
 	-DRINGBUF_VERSION='"$(VERSION)"' -MMD -MP
 
-PACKAGES_BUILD := gcc g++ libc6-dev make libdeflate-dev libjson-c-dev
+PACKAGES_BUILD := gcc g++ libc6-dev make libdeflate-dev libjansson-dev
 
 all: lib tools kmod
 

@@ -43,7 +43,7 @@ extern "C" {
 #endif
 
 #define RINGBUF_TRY	((int64_t)0)
-#define RINGBUF_FOREVER	((int64_t)-1)
+#define RINGBUF_FOREVER ((int64_t)-1)
 
 /* A ring that this process has created or opened. */
 struct ringbuf;
@@ -54,15 +54,15 @@ struct ringbuf_reader;
 
 /* What owns the ring's memory and wait queues. */
 enum ringbuf_host {
-	RINGBUF_HOST_AUTO = 0,	/* RINGBUF_HOST=module|embedded, else the module if it is there */
+	RINGBUF_HOST_AUTO = 0, /* RINGBUF_HOST=module|embedded, else the module if it is there */
 	RINGBUF_HOST_MODULE = 1,
 	RINGBUF_HOST_EMBEDDED = 2,
 };
 
 /* config.flags and info.flags; the values are those of the kernel's ABI. */
-#define RINGBUF_EXCLUSIVE	(1U << 0)	/* one writer at a time, faster */
-#define RINGBUF_TIMESTAMP	(1U << 1)	/* CLOCK_MONOTONIC ns in every slot */
-#define RINGBUF_PERSISTENT	(1U << 2)	/* the name outlives the last handle */
+#define RINGBUF_EXCLUSIVE  (1U << 0) /* one writer at a time, faster */
+#define RINGBUF_TIMESTAMP  (1U << 1) /* CLOCK_MONOTONIC ns in every slot */
+#define RINGBUF_PERSISTENT (1U << 2) /* the name outlives the last handle */
 
 /**
  * struct ringbuf_config - how to create a ring
@@ -72,7 +72,8 @@ enum ringbuf_host {
  * @slot_count: number of slots, at least 1, any number
  * @max_readers: readers at a time; 0 means 64
  * @max_writers: writers at a time; 0 means 16 (1 with RINGBUF_EXCLUSIVE)
- * @name: name for ringbuf_open(), without '/', or NULL for an anonymous ring
+ * @name: name for ringbuf_open(), at most 255 bytes (247 on the embedded host),
+ *	without '/', or NULL for an anonymous ring
  * @mode: permission bits of a named ring, as for open(2); 0 means 0600
  * @host: which host; RINGBUF_HOST_AUTO lets the environment and the machine decide
  */
@@ -88,8 +89,11 @@ struct ringbuf_config {
 	enum ringbuf_host host;
 };
 
-#define RINGBUF_CONFIG_INIT(bytes, count) \
-	{ sizeof(struct ringbuf_config), 0, 0, (bytes), (count), 0, 0, NULL, RINGBUF_HOST_AUTO }
+#define RINGBUF_CONFIG_INIT(bytes, count)                                          \
+	{                                                                          \
+		sizeof(struct ringbuf_config), 0, 0, (bytes), (count), 0, 0, NULL, \
+			RINGBUF_HOST_AUTO                                          \
+	}
 
 /**
  * ringbuf_create() - make a ring
@@ -180,7 +184,7 @@ struct ringbuf_slot {
 	uint32_t flags;
 };
 
-#define RINGBUF_BATCH_MAX	64	/* most slots in one reserve or peek */
+#define RINGBUF_BATCH_MAX 64 /* most slots in one reserve or peek */
 
 /* ---- writers ----------------------------------------------------------- */
 
@@ -254,7 +258,8 @@ int ringbuf_writer_done(struct ringbuf_writer *writer);
 /** ringbuf_writer_position() - the next position that this writer would try */
 uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer);
 
-/** ringbuf_writer_fd() - a descriptor for poll (POLLOUT), owned by the handle; -EOPNOTSUPP on the embedded host */
+/** ringbuf_writer_fd() - a descriptor for poll (POLLOUT), owned by the handle; -EOPNOTSUPP on the
+ * embedded host */
 int ringbuf_writer_fd(struct ringbuf_writer *writer);
 
 /** ringbuf_writer_interruptible() - whether waits end with -EINTR after a signal handler */
@@ -271,9 +276,9 @@ void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns);
 /* ---- readers ------------------------------------------------------------ */
 
 enum ringbuf_start {
-	RINGBUF_FROM_HEAD = 0,		/* what is written from now on */
-	RINGBUF_FROM_OLDEST = 1,	/* the oldest slot still held */
-	RINGBUF_FROM_POSITION = 2,	/* a position, or the nearest still held */
+	RINGBUF_FROM_HEAD = 0, /* what is written from now on */
+	RINGBUF_FROM_OLDEST = 1, /* the oldest slot still held */
+	RINGBUF_FROM_POSITION = 2, /* a position, or the nearest still held */
 };
 
 /**
@@ -306,8 +311,8 @@ void ringbuf_reader_close(struct ringbuf_reader *reader);
  * Return: the number of slots, or -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA,
  * -EINVAL, -EBUSY (the handle is used by another process), -EPROTO.
  */
-int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots,
-			unsigned int max, int64_t timeout_ns);
+int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots, unsigned int max,
+			int64_t timeout_ns);
 
 /**
  * ringbuf_reader_release() - give the first @count peeked slots back to the writers
@@ -352,7 +357,8 @@ uint64_t ringbuf_reader_lost(const struct ringbuf_reader *reader);
 /** ringbuf_reader_holes() - discarded or repaired slots that this reader skipped */
 uint64_t ringbuf_reader_holes(const struct ringbuf_reader *reader);
 
-/** ringbuf_reader_fd() - a descriptor for poll (POLLIN), owned by the handle; -EOPNOTSUPP on the embedded host */
+/** ringbuf_reader_fd() - a descriptor for poll (POLLIN), owned by the handle; -EOPNOTSUPP on the
+ * embedded host */
 int ringbuf_reader_fd(struct ringbuf_reader *reader);
 
 /** ringbuf_reader_interruptible() - whether waits end with -EINTR after a signal handler */
@@ -363,7 +369,7 @@ void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns);
 
 /* ---- control ------------------------------------------------------------- */
 
-#define RINGBUF_ALL_READERS	UINT32_MAX
+#define RINGBUF_ALL_READERS UINT32_MAX
 
 /** ringbuf_reader_id() - row of the reader, as in struct ringbuf_reader_status */
 uint32_t ringbuf_reader_id(const struct ringbuf_reader *reader);
@@ -386,9 +392,9 @@ int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
 
 /* Seen by stats.ended. */
 enum ringbuf_end {
-	RINGBUF_STREAM_OPEN = 0,	/* writers are there, or none has been yet */
-	RINGBUF_STREAM_DONE = 1,	/* all writers said that they are done */
-	RINGBUF_STREAM_DIED = 2,	/* none is left, and one ended without saying so */
+	RINGBUF_STREAM_OPEN = 0, /* writers are there, or none has been yet */
+	RINGBUF_STREAM_DONE = 1, /* all writers said that they are done */
+	RINGBUF_STREAM_DIED = 2, /* none is left, and one ended without saying so */
 };
 
 /**

@@ -27,7 +27,7 @@
 
 #include "internal.h"
 
-#define EMB_MAGIC 0x31626d6530676e72ULL
+#define EMB_MAGIC    0x31626d6530676e72ULL
 #define EMB_SLICE_NS 25000000U /* a waiter looks for dead peers this often */
 
 #define EMB_BYTE_LOCK 0
@@ -112,6 +112,10 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config) RB_HID
 int emb_open(struct ringbuf *ring, const char *name) RB_HIDDEN;
 int emb_unlink(const char *name) RB_HIDDEN;
 void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
+
+/* ---- embedded_room.c: how much memory there is ----------------------------- */
+
+u64 emb_room(void) RB_HIDDEN;
 
 /* ---- embedded_wait.c ------------------------------------------------------- */
 

@@ -11,9 +11,9 @@
 
 #include "embedded.h"
 
-#define SHM_DIR "/dev/shm"
+#define SHM_DIR	   "/dev/shm"
 #define SHM_PREFIX SHM_DIR "/ringbuf."
-#define SHM_PATH (sizeof(SHM_PREFIX) + RINGBUF_NAME_MAX)
+#define SHM_PATH   (sizeof(SHM_PREFIX) + RINGBUF_NAME_MAX)
 
 static void shm_path(char path[SHM_PATH], const char *name)
 {
@@ -53,8 +53,11 @@ static void view(struct ringbuf *ring)
 
 static int allocate(int fd, u64 bytes)
 {
-	int err = posix_fallocate(fd, 0, (off_t)bytes);
+	int err;
 
+	if (bytes > emb_room())
+		return -ENOMEM;
+	err = posix_fallocate(fd, 0, (off_t)bytes);
 	return err == ENOSPC || err == EFBIG ? -ENOMEM : -err;
 }
 
@@ -190,8 +193,8 @@ static int name_remove(struct emb_header *header, const char *path)
 {
 	if (header->unlinked)
 		return 0;
-	if (unlink(path))
-		return -errno;
+	if (unlink(path)) /* EPERM: another user's, in a sticky folder */
+		return errno == EPERM ? -EACCES : -errno;
 	header->unlinked = 1;
 	return 0;
 }
@@ -228,7 +231,7 @@ static int name_create(int fd, const char *name, mode_t mode)
 			break;
 		err = name_reclaim(path);
 	} while (!err && ++tries < 100);
-	if (err == -EPROTO)
+	if (err == -EPROTO || err == -EACCES)
 		err = -EEXIST;
 	return err;
 }

@@ -24,17 +24,17 @@ typedef __s32 s32;
 typedef __u8 u8;
 
 #ifndef likely
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #endif
 
 #define barrier() __asm__ __volatile__("" ::: "memory")
 
-#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
-#define smp_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define smp_load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define xchg(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define xchg(p, v)		__atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 
 #define cmpxchg(p, old, new)                                                             \
 	__extension__({                                                                  \
@@ -52,16 +52,16 @@ static inline void smp_mb(void)
 	__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
 }
 
-#define smp_rmb() smp_mb()
+#define smp_rmb()	       smp_mb()
 #define smp_mb__after_atomic() smp_mb()
 #elif defined(__x86_64__)
 /* A locked add to the stack costs half of MFENCE and orders the same accesses here. */
-#define smp_mb() __asm__ __volatile__("lock; addl $0,-4(%%rsp)" ::: "memory", "cc")
-#define smp_rmb() barrier()
+#define smp_mb()	       __asm__ __volatile__("lock; addl $0,-4(%%rsp)" ::: "memory", "cc")
+#define smp_rmb()	       barrier()
 #define smp_mb__after_atomic() barrier()
 #else
-#define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define smp_mb()	       __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_rmb()	       __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_mb__after_atomic() smp_mb()
 #endif
 

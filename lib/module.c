@@ -293,7 +293,7 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		s.readers = (uintptr_t)r;
 	}
 	err = call(ring->fd, RINGBUF_IOC_STATS, &s);
-	for (i = 0; !err && i < s.count; i++)
+	for (i = 0; !err && i < count && i < s.count; i++)
 		readers[i] = (struct ringbuf_reader_status){
 			.cursor = r[i].cursor,
 			.lag = r[i].lag,

@@ -13,9 +13,9 @@
 
 #include "internal.h"
 
-#define SPIN_MAX_NS 50000U
-#define SPIN_PROBE_NS 12500U
-#define SPIN_MIN_NS 1000U
+#define SPIN_MAX_NS	 50000U
+#define SPIN_PROBE_NS	 12500U
+#define SPIN_MIN_NS	 1000U
 #define SPIN_PROBE_EVERY 64
 
 void rb_cpu_hint(struct rb_handle *h)

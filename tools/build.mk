@@ -1,7 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tools: build/tools/...
 
-TOOL_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) $(INCLUDES) -Itools -MMD -MP
+PACKAGES_DEMO := alsa-utils
+PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
+	libiceoryx-hoofs-dev
 
-tools:
-bench-tools:
+TOOL_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) $(INCLUDES) -MMD -MP
+
+PERF_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/perf_*.c))
+DEMO_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/demo_*.c))
+
+tools: $(O)/tools/perf_test_ringbuffer $(O)/tools/demo_stream
+
+$(O)/tools/obj/%.o: tools/%.c | packages-BUILD
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_FLAGS) -c $< -o $@
+
+$(O)/tools/perf_test_ringbuffer: $(PERF_OBJ) $(O)/lib/libringbuf.a
+	$(CC) -o $@ $^ -ldeflate -ljansson -lm -pthread
+
+$(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
+	$(CC) -o $@ $^ -ldeflate -lm -pthread
+
+-include $(PERF_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)

@@ -19,8 +19,8 @@
 
 /* A waiter word: target << 2 | kind; 0: not armed. */
 #define RB_WAIT_POSITION 1ULL /* until the position is finished */
-#define RB_WAIT_CURSOR 2ULL /* until all gating cursors are there */
-#define RB_WAIT_KIND 3ULL
+#define RB_WAIT_CURSOR	 2ULL /* until all gating cursors are there */
+#define RB_WAIT_KIND	 3ULL
 
 static inline u64 rb_waiter(u64 target, u64 kind)
 {

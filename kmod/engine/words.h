@@ -52,6 +52,10 @@
 
 #include "engine_arch.h"
 
+_Static_assert(sizeof(struct ringbuf_writer_row) == RINGBUF_LINE, "a line per writer");
+_Static_assert(sizeof(struct ringbuf_cursor) == RINGBUF_LINE, "a line per reader");
+_Static_assert(sizeof(struct ringbuf_desc) == 16 && sizeof(struct ringbuf_row) == 16, "no holes");
+
 /**
  * struct rb_view - a ring as mapped here
  * @slots: slot_count; this and the next four are private copies, never re-read

@@ -36,6 +36,9 @@ struct rb_writer {
 	u32 count;
 };
 
+/* Claims that others may snatch from us before we let them run. */
+#define RB_MAX_LOSSES 64
+
 /* What rb_reserve() found. */
 enum rb_reserved {
 	RB_RESERVED,
@@ -105,19 +108,22 @@ static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct
 						 u32 count)
 {
 	u64 pos = READ_ONCE(v->head->head);
+	u32 losses = 0;
 	u64 steps;
 
 	if (pos < w->pos)
 		pos = w->pos;
-	for (steps = 0; steps <= 2 * v->slots; steps++) {
+	for (steps = 1; steps <= 2 * v->slots + 1 && losses < RB_MAX_LOSSES; steps++) {
 		u64 i = rb_index(v, pos);
 		u64 claim = READ_ONCE(v->claim[i]);
 		s64 ahead = rb_claim_ahead(claim, pos);
 
+		rb_relax(steps);
 		if (ahead >= 0) {
 			pos += ahead + rb_claim_count(claim);
 			continue;
 		}
+		losses++;
 		if (!rb_gate_pass(v, w, pos, count))
 			return RB_BLOCKED_BY_READER;
 		if (!rb_slots_free(v, w, pos, count)) {

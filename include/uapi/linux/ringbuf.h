@@ -25,39 +25,39 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define RINGBUF_ABI_VERSION	1
-#define RINGBUF_MAGIC		0x66756230676e6972ULL	/* "ring0buf", little endian */
+#define RINGBUF_ABI_VERSION 1
+#define RINGBUF_MAGIC	    0x66756230676e6972ULL /* "ring0buf", little endian */
 
 /* Limits of the ABI; module parameters and RLIMITs may be lower. */
-#define RINGBUF_NAME_MAX	255		/* bytes, without a NUL */
-#define RINGBUF_MAX_SLOT_BYTES	(1ULL << 31)
-#define RINGBUF_MAX_SLOTS	(1ULL << 25)
-#define RINGBUF_MAX_READERS	4096U
-#define RINGBUF_MAX_WRITERS	255U
-#define RINGBUF_MAX_BATCH	64U		/* slots in one reservation */
+#define RINGBUF_NAME_MAX       255 /* bytes, without a NUL */
+#define RINGBUF_MAX_SLOT_BYTES (1ULL << 31)
+#define RINGBUF_MAX_SLOTS      (1ULL << 25)
+#define RINGBUF_MAX_READERS    4096U
+#define RINGBUF_MAX_WRITERS    255U
+#define RINGBUF_MAX_BATCH      64U /* slots in one reservation */
 
 /* ---- ioctls ---------------------------------------------------------- */
 
-#define RINGBUF_IOC_MAGIC	0xBB
-#define RINGBUF_IOC_FEATURES	_IO(RINGBUF_IOC_MAGIC, 0x00)
-#define RINGBUF_IOC_CREATE	_IO(RINGBUF_IOC_MAGIC, 0x01)
-#define RINGBUF_IOC_ATTACH	_IO(RINGBUF_IOC_MAGIC, 0x02)
-#define RINGBUF_IOC_INFO	_IO(RINGBUF_IOC_MAGIC, 0x03)
-#define RINGBUF_IOC_WAIT	_IO(RINGBUF_IOC_MAGIC, 0x04)
-#define RINGBUF_IOC_WAKE	_IO(RINGBUF_IOC_MAGIC, 0x05)
-#define RINGBUF_IOC_DONE	_IO(RINGBUF_IOC_MAGIC, 0x06)
-#define RINGBUF_IOC_SYNC	_IO(RINGBUF_IOC_MAGIC, 0x07)
-#define RINGBUF_IOC_DETACH	_IO(RINGBUF_IOC_MAGIC, 0x08)
-#define RINGBUF_IOC_UNLINK	_IO(RINGBUF_IOC_MAGIC, 0x09)
-#define RINGBUF_IOC_LIST	_IO(RINGBUF_IOC_MAGIC, 0x0a)
-#define RINGBUF_IOC_STATS	_IO(RINGBUF_IOC_MAGIC, 0x0b)
+#define RINGBUF_IOC_MAGIC    0xBB
+#define RINGBUF_IOC_FEATURES _IO(RINGBUF_IOC_MAGIC, 0x00)
+#define RINGBUF_IOC_CREATE   _IO(RINGBUF_IOC_MAGIC, 0x01)
+#define RINGBUF_IOC_ATTACH   _IO(RINGBUF_IOC_MAGIC, 0x02)
+#define RINGBUF_IOC_INFO     _IO(RINGBUF_IOC_MAGIC, 0x03)
+#define RINGBUF_IOC_WAIT     _IO(RINGBUF_IOC_MAGIC, 0x04)
+#define RINGBUF_IOC_WAKE     _IO(RINGBUF_IOC_MAGIC, 0x05)
+#define RINGBUF_IOC_DONE     _IO(RINGBUF_IOC_MAGIC, 0x06)
+#define RINGBUF_IOC_SYNC     _IO(RINGBUF_IOC_MAGIC, 0x07)
+#define RINGBUF_IOC_DETACH   _IO(RINGBUF_IOC_MAGIC, 0x08)
+#define RINGBUF_IOC_UNLINK   _IO(RINGBUF_IOC_MAGIC, 0x09)
+#define RINGBUF_IOC_LIST     _IO(RINGBUF_IOC_MAGIC, 0x0a)
+#define RINGBUF_IOC_STATS    _IO(RINGBUF_IOC_MAGIC, 0x0b)
 
 /* Bits of struct ringbuf_features.features. */
-#define RINGBUF_FEAT_EXCLUSIVE	(1ULL << 0)	/* RINGBUF_CREATE_EXCLUSIVE */
-#define RINGBUF_FEAT_SHARED	(1ULL << 1)	/* several writers */
-#define RINGBUF_FEAT_TIMESTAMP	(1ULL << 2)	/* RINGBUF_CREATE_TIMESTAMP */
-#define RINGBUF_FEAT_POLL	(1ULL << 3)	/* poll, select, epoll */
-#define RINGBUF_FEAT_READWRITE	(1ULL << 4)	/* read(2), write(2), message framing */
+#define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */
+#define RINGBUF_FEAT_SHARED    (1ULL << 1) /* several writers */
+#define RINGBUF_FEAT_TIMESTAMP (1ULL << 2) /* RINGBUF_CREATE_TIMESTAMP */
+#define RINGBUF_FEAT_POLL      (1ULL << 3) /* poll, select, epoll */
+#define RINGBUF_FEAT_READWRITE (1ULL << 4) /* read(2), write(2), message framing */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -80,9 +80,9 @@ struct ringbuf_features {
 };
 
 /* struct ringbuf_create.flags; all but PERSISTENT also stand in ringbuf_info_page.flags. */
-#define RINGBUF_CREATE_EXCLUSIVE	(1U << 0)	/* one writer at a time, plain stores */
-#define RINGBUF_CREATE_TIMESTAMP	(1U << 1)	/* CLOCK_MONOTONIC ns in every slot */
-#define RINGBUF_CREATE_PERSISTENT	(1U << 2)	/* the name outlives the last handle */
+#define RINGBUF_CREATE_EXCLUSIVE  (1U << 0) /* one writer at a time, plain stores */
+#define RINGBUF_CREATE_TIMESTAMP  (1U << 1) /* CLOCK_MONOTONIC ns in every slot */
+#define RINGBUF_CREATE_PERSISTENT (1U << 2) /* the name outlives the last handle */
 
 /**
  * struct ringbuf_create - RINGBUF_IOC_CREATE: make a ring, bind the handle to it
@@ -118,15 +118,15 @@ struct ringbuf_create {
 	__aligned_u64 name;
 };
 
-#define RINGBUF_ROLE_NONE	0U
-#define RINGBUF_ROLE_READER	1U
-#define RINGBUF_ROLE_WRITER	2U
-#define RINGBUF_ROLE_OBSERVER	3U
-#define RINGBUF_ROLE_OWNER	4U	/* what CREATE gives; not for ATTACH */
+#define RINGBUF_ROLE_NONE     0U
+#define RINGBUF_ROLE_READER   1U
+#define RINGBUF_ROLE_WRITER   2U
+#define RINGBUF_ROLE_OBSERVER 3U
+#define RINGBUF_ROLE_OWNER    4U /* what CREATE gives; not for ATTACH */
 
-#define RINGBUF_START_HEAD	0U	/* what is written from now on */
-#define RINGBUF_START_OLDEST	1U	/* the oldest slot still held */
-#define RINGBUF_START_POSITION	2U	/* @position, or the nearest still held */
+#define RINGBUF_START_HEAD     0U /* what is written from now on */
+#define RINGBUF_START_OLDEST   1U /* the oldest slot still held */
+#define RINGBUF_START_POSITION 2U /* @position, or the nearest still held */
 
 /**
  * struct ringbuf_attach - RINGBUF_IOC_ATTACH: bind the handle to a ring that exists
@@ -164,10 +164,10 @@ struct ringbuf_attach {
 };
 
 enum ringbuf_region_id {
-	RINGBUF_REGION_INFO,	/* struct ringbuf_info_page */
-	RINGBUF_REGION_HEAD,	/* struct ringbuf_head_page */
-	RINGBUF_REGION_SLOTS,	/* descriptors, claims, timestamps */
-	RINGBUF_REGION_CURSOR,	/* one page per reader */
+	RINGBUF_REGION_INFO, /* struct ringbuf_info_page */
+	RINGBUF_REGION_HEAD, /* struct ringbuf_head_page */
+	RINGBUF_REGION_SLOTS, /* descriptors, claims, timestamps */
+	RINGBUF_REGION_CURSOR, /* one page per reader */
 	RINGBUF_REGION_DATA,
 	RINGBUF_REGIONS
 };
@@ -220,7 +220,7 @@ struct ringbuf_info {
 	__u32 __reserved;
 };
 
-#define RINGBUF_NO_TIMEOUT	(~0ULL)
+#define RINGBUF_NO_TIMEOUT (~0ULL)
 
 /**
  * struct ringbuf_wait - RINGBUF_IOC_WAIT: sleep until the handle can go on
@@ -277,7 +277,7 @@ struct ringbuf_done {
 	__u32 flags;
 };
 
-#define RINGBUF_SYNC_ALL	(~0U)
+#define RINGBUF_SYNC_ALL (~0U)
 
 /**
  * struct ringbuf_sync - RINGBUF_IOC_SYNC: move readers forward
@@ -442,10 +442,10 @@ struct ringbuf_stats {
 
 /* ---- layout of the shared pages --------------------------------------- */
 
-#define RINGBUF_LINE		64	/* stride of words that must not share a line */
+#define RINGBUF_LINE 64 /* stride of words that must not share a line */
 
-#define RINGBUF_ROW_ATTACHED	(1U << 0)	/* the row belongs to a reader */
-#define RINGBUF_ROW_GATING	(1U << 1)	/* writers wait for it */
+#define RINGBUF_ROW_ATTACHED (1U << 0) /* the row belongs to a reader */
+#define RINGBUF_ROW_GATING   (1U << 1) /* writers wait for it */
 
 /**
  * struct ringbuf_row - what the host says of a reader
@@ -459,11 +459,11 @@ struct ringbuf_row {
 	__u32 generation;
 };
 
-#define RINGBUF_END_NONE	0U	/* writers are there, or none has been yet */
-#define RINGBUF_END_DONE	1U	/* all writers said that they are done */
-#define RINGBUF_END_DIED	2U	/* none is left, and one ended without saying so */
+#define RINGBUF_END_NONE 0U /* writers are there, or none has been yet */
+#define RINGBUF_END_DONE 1U /* all writers said that they are done */
+#define RINGBUF_END_DIED 2U /* none is left, and one ended without saying so */
 
-#define RINGBUF_WAKE_NONE	(~0ULL)	/* a threshold that nobody waits for */
+#define RINGBUF_WAKE_NONE (~0ULL) /* a threshold that nobody waits for */
 
 /**
  * struct ringbuf_info_page - start of the info region, written by the host only
@@ -538,11 +538,11 @@ struct ringbuf_head_page {
 };
 
 /* A state word is position << 2 | phase; a finished slot has a phase that is not 0. */
-#define RINGBUF_STATE_SHIFT	2
-#define RINGBUF_STATE_MASK	3ULL
-#define RINGBUF_COMMITTED	1ULL
-#define RINGBUF_DISCARDED	2ULL	/* a hole: its writer took it back */
-#define RINGBUF_REPAIRED	3ULL	/* a hole: its writer went away */
+#define RINGBUF_STATE_SHIFT 2
+#define RINGBUF_STATE_MASK  3ULL
+#define RINGBUF_COMMITTED   1ULL
+#define RINGBUF_DISCARDED   2ULL /* a hole: its writer took it back */
+#define RINGBUF_REPAIRED    3ULL /* a hole: its writer went away */
 
 /**
  * struct ringbuf_desc - one slot; entry i is for positions p with p % slot_count == i
@@ -561,9 +561,9 @@ struct ringbuf_desc {
  *	low bits of the position | writer id | slots - 1
  * and names who has reserved the slot and how many from there on.
  */
-#define RINGBUF_CLAIM_COUNT_BITS	6
-#define RINGBUF_CLAIM_WRITER_BITS	8
-#define RINGBUF_CLAIM_SHIFT	(RINGBUF_CLAIM_COUNT_BITS + RINGBUF_CLAIM_WRITER_BITS)
+#define RINGBUF_CLAIM_COUNT_BITS  6
+#define RINGBUF_CLAIM_WRITER_BITS 8
+#define RINGBUF_CLAIM_SHIFT	  (RINGBUF_CLAIM_COUNT_BITS + RINGBUF_CLAIM_WRITER_BITS)
 
 /**
  * struct ringbuf_cursor - what a reader says of itself
@@ -584,6 +584,6 @@ struct ringbuf_cursor {
 };
 
 /* Rows take turns through the lines of a page, or all would share one cache set. */
-#define RINGBUF_CURSOR_OFFSET(row)	(((row) % 64U) * RINGBUF_LINE)
+#define RINGBUF_CURSOR_OFFSET(row) (((row) % 64U) * RINGBUF_LINE)
 
 #endif /* _UAPI_LINUX_RINGBUF_H */

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * How much memory may be taken.  The kernel's memfd has no limit of its own:
+ * who allocates more than there is meets the OOM killer, not an error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "embedded.h"
+
+static bool read_u64(const char *path, u64 *value)
+{
+	FILE *f = fopen(path, "re");
+	unsigned long long v = 0;
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fscanf(f, "%llu", &v) == 1; /* "max" is no limit */
+	fclose(f);
+	*value = v;
+	return ok;
+}
+
+static u64 memory_available(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	char line[128];
+	u64 room = ~0ULL;
+
+	if (!f)
+		return room;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			room = (u64)kib * 1024;
+	fclose(f);
+	return room;
+}
+
+/* Our path in the cgroup2 tree, with the newline cut off. */
+static bool cgroup_path(char path[256])
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[256];
+	bool found = false;
+
+	if (!f)
+		return false;
+	while (!found && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		found = !strncmp(line, "0::/", 4);
+		if (found)
+			snprintf(path, 256, "%s", line + 3);
+	}
+	fclose(f);
+	return found;
+}
+
+static u64 cgroup_available(void)
+{
+	char group[256], path[320];
+	u64 max, now;
+
+	if (!cgroup_path(group))
+		return ~0ULL;
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", group);
+	if (!read_u64(path, &max))
+		return ~0ULL;
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.current", group);
+	if (!read_u64(path, &now))
+		return max;
+	return max > now ? max - now : 0;
+}
+
+/* Bytes that a ring may take without the risk of a kill. */
+u64 emb_room(void)
+{
+	u64 machine = memory_available(), group = cgroup_available();
+
+	return machine < group ? machine : group;
+}

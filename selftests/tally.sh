@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by selftests/check and .ci/run: run steps, count TAP lines.
+
+passed=0 failed=0 skipped=0
+
+# usage: step NAME COMMAND...
+# The output goes to build/check/NAME.log and, when something failed, to the
+# terminal too.  A command that fails without a "not ok" counts as one failure.
+step() {
+	local name=$1 log=build/check/$1.log status=0 start=$SECONDS ok bad skip
+	shift
+	mkdir -p build/check
+	"$@" >"$log" 2>&1 </dev/null || status=$?
+	ok=$(grep -c '^ *ok ' "$log")
+	skip=$(grep -ciE '^ *ok .*# *SKIP' "$log")
+	bad=$(grep -c '^ *not ok ' "$log")
+	ok=$((ok - skip))
+	if ((status && !bad)); then
+		bad=1
+		echo "not ok - $name exits $status" >>"$log"
+	elif ((!status && !ok && !skip)); then
+		bad=1
+		echo "not ok - $name ran no test" >>"$log"
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	printf '%-24s %4d passed, %d failed, %d skipped  (%d s)\n' "$name" "$ok" "$bad" "$skip" \
+		$((SECONDS - start))
+	if ((bad)); then
+		echo "---- $log: failures and the end"
+		grep -n '^ *not ok ' "$log" | head -n 40
+		tail -n 60 "$log"
+		echo "----"
+	fi
+	grep -iE '^ *ok .*# *SKIP' "$log" | sed 's/^/    /'
+	return 0
+}
+
+# The plain line that ends a run.
+tally() {
+	echo "$passed passed, $failed failed, $skipped skipped"
+	((!failed))
+}
