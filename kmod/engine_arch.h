@@ -23,7 +23,7 @@ static inline u64 rb_mod64(u64 a, u64 b)
 /* Long walks under a mutex let others run. */
 static inline void rb_relax(u64 step)
 {
-	if (!(step & 4095))
+	if ((step & 4095) == 4095)
 		cond_resched();
 }
 

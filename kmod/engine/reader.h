@@ -79,6 +79,7 @@ static inline bool rb_skip_holes(const struct rb_view *v, struct rb_reader *r)
 	u64 old = r->pos, n;
 
 	for (n = 0; n < v->slots; n++) {
+		rb_relax(n);
 		if (!rb_is_hole(smp_load_acquire(&v->desc[r->index].state), r->pos)) /* (A) */
 			break;
 		r->pos++;

@@ -63,7 +63,7 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 	last = n + (want - r->count) - 1;
 	if (last > v->slots - 1)
 		last = v->slots - 1;
-	if (rb_finished(v, pos + last))
+	if (last > n && rb_finished(v, pos + last))
 		last = n;
 	r->waiter = rb_waiter(pos + last, RB_WAIT_POSITION);
 }

@@ -10,7 +10,13 @@
  *
  * A waker takes both thresholds down, wakes who has reached its target, puts
  * the lowest of the other targets back, passes a full barrier and looks once
- * more.  Thresholds left too low cost a spurious look, never a lost one.
+ * more.
+ *
+ * A position threshold left too low costs a spurious look.  A cursor threshold
+ * left too low hides higher targets from readers, which call only when they step
+ * over the threshold itself.  So a round that leaves one there is followed by
+ * another, and who disarms without having been awakened makes a round too; or
+ * everybody who waits for a cursor looks again by himself after a while.
  */
 #ifndef RB_ENGINE_WAIT_H
 #define RB_ENGINE_WAIT_H
@@ -46,6 +52,15 @@ static inline void rb_threshold_lower(u64 *threshold, u64 target)
 	}
 }
 
+/* Before the waiter words are read: who arms later lowers it himself. */
+static inline void rb_threshold_clear(u64 *threshold)
+{
+	if (READ_ONCE(*threshold) == RINGBUF_WAKE_NONE)
+		return;
+	xchg(threshold, RINGBUF_WAKE_NONE);
+	smp_mb__after_atomic();
+}
+
 /* The caller looks again after this, and only then sleeps. */
 static inline void rb_arm(const struct rb_view *v, u64 *word, u64 waiter)
 {
@@ -72,9 +87,14 @@ static inline bool rb_reached(const struct rb_view *v, u64 waiter)
 /**
  * struct rb_wake - one round of waking
  * @lowest: of the targets that stay armed, by kind - 1
+ * @min: lowest cursor, if @looked in this pass: the rows are scanned once, not
+ *	for everybody who waits for them
+ * @looked: @min has been read since the last barrier
  */
 struct rb_wake {
 	u64 lowest[2];
+	u64 min;
+	bool looked;
 };
 
 /* First step of a round. */
@@ -82,9 +102,21 @@ static inline void rb_wake_begin(const struct rb_view *v, struct rb_wake *round)
 {
 	round->lowest[0] = RINGBUF_WAKE_NONE;
 	round->lowest[1] = RINGBUF_WAKE_NONE;
-	xchg(&v->info->wake_position, RINGBUF_WAKE_NONE);
-	xchg(&v->info->wake_cursor, RINGBUF_WAKE_NONE);
-	smp_mb__after_atomic(); /* before the waiter words: who arms later lowers them itself */
+	round->looked = false;
+	rb_threshold_clear(&v->info->wake_position);
+	rb_threshold_clear(&v->info->wake_cursor);
+}
+
+static inline bool rb_wake_reached(const struct rb_view *v, struct rb_wake *round, u64 waiter)
+{
+	u32 row;
+
+	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
+		return rb_reached(v, waiter);
+	if (!round->looked)
+		round->min = rb_gate_min(v, &row);
+	round->looked = true;
+	return round->min >= waiter >> 2;
 }
 
 /* Second step, and after rb_wake_end() the fourth: true means wake this one. */
@@ -95,20 +127,26 @@ static inline bool rb_wake_one(const struct rb_view *v, struct rb_wake *round, u
 
 	if (!kind || kind == RB_WAIT_KIND)
 		return false;
-	if (rb_reached(v, waiter))
+	if (rb_wake_reached(v, round, waiter))
 		return cmpxchg(word, waiter, 0) == waiter;
 	if (waiter >> 2 < round->lowest[kind - 1])
 		round->lowest[kind - 1] = waiter >> 2;
 	return false;
 }
 
-/* Third step: true means that somebody stays armed, so go round once more. */
+/*
+ * Third step: true means that somebody stays armed, so look at all once more.
+ * If that wakes anybody, whose target is in a threshold now, begin anew.
+ */
 static inline bool rb_wake_end(const struct rb_view *v, struct rb_wake *round)
 {
+	if (round->lowest[0] == RINGBUF_WAKE_NONE && round->lowest[1] == RINGBUF_WAKE_NONE)
+		return false;
 	rb_threshold_lower(&v->info->wake_position, round->lowest[0]);
 	rb_threshold_lower(&v->info->wake_cursor, round->lowest[1]);
 	smp_mb(); /* (B) and (D) */
-	return round->lowest[0] != RINGBUF_WAKE_NONE || round->lowest[1] != RINGBUF_WAKE_NONE;
+	round->looked = false;
+	return true;
 }
 
 #endif

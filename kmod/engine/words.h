@@ -195,6 +195,7 @@ static inline u64 rb_find_head(const struct rb_view *v, u64 pos)
 		u64 i = rb_index(v, pos);
 		s64 ahead;
 
+		rb_relax(steps);
 		if (rb_exclusive(v)) {
 			u64 state = READ_ONCE(v->desc[i].state);
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_ATTACH: by name, or by a handle's descriptor. */
+#include <linux/file.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static int attach_check(const struct ringbuf_attach *a)
+{
+	bool reader = a->role == RINGBUF_ROLE_READER;
+
+	if (a->flags || a->__reserved)
+		return -EINVAL;
+	if (!reader && a->role != RINGBUF_ROLE_WRITER && a->role != RINGBUF_ROLE_OBSERVER)
+		return -EINVAL;
+	if (a->start > RINGBUF_START_POSITION || (a->start && !reader))
+		return -EINVAL;
+	if (a->position && a->start != RINGBUF_START_POSITION)
+		return -EINVAL;
+	if ((a->fd == -1) != !!a->name_len)
+		return -EINVAL;
+	return 0;
+}
+
+/* A handle gives at most its own rights. */
+static bool attach_allowed(u32 has, u32 wants)
+{
+	switch (has) {
+	case RINGBUF_ROLE_OWNER:
+	case RINGBUF_ROLE_WRITER:
+		return true;
+	case RINGBUF_ROLE_READER:
+		return wants != RINGBUF_ROLE_WRITER;
+	default:
+		return wants == RINGBUF_ROLE_OBSERVER;
+	}
+}
+
+static struct rb_ring *attach_by_fd(int fd, u32 role)
+{
+	struct file *file = fget(fd);
+	struct rb_ring *ring = NULL;
+	struct rb_handle *from;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op == &rb_fops) {
+		from = file->private_data;
+		ring = rb_handle_ring(from);
+	}
+	if (!ring)
+		ring = ERR_PTR(-EBADFD);
+	else if (!attach_allowed(from->role, role))
+		ring = ERR_PTR(-EACCES);
+	else
+		kref_get(&ring->refs);
+	fput(file);
+	return ring;
+}
+
+static struct rb_ring *attach_by_name(const struct ringbuf_attach *a)
+{
+	char *name = rb_name_copy(a->name, a->name_len);
+	struct rb_ring *ring;
+
+	if (IS_ERR(name))
+		return ERR_CAST(name);
+	ring = rb_name_find(name, a->role);
+	kfree(name);
+	return ring;
+}
+
+static u64 attach_want(const struct ringbuf_attach *a)
+{
+	switch (a->start) {
+	case RINGBUF_START_OLDEST:
+		return 0;
+	case RINGBUF_START_POSITION:
+		return a->position;
+	default:
+		return ~0ULL;
+	}
+}
+
+static int attach_role(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_attach *a)
+{
+	int err = 0;
+
+	switch (a->role) {
+	case RINGBUF_ROLE_READER:
+		err = rb_member_begin_reader(h, ring, attach_want(a), &a->position);
+		break;
+	case RINGBUF_ROLE_WRITER:
+		err = rb_member_begin_writer(h, &h->self, ring);
+		a->position = h->self.writer.pos;
+		break;
+	}
+	a->id = h->last_id;
+	return err;
+}
+
+/* Takes over the caller's reference on @ring. */
+static int attach_bind(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_attach *a)
+{
+	int err = -EBADFD;
+
+	mutex_lock(&h->lock);
+	if (!h->ring)
+		err = attach_role(h, ring, a);
+	if (!err)
+		rb_handle_bind(h, ring, a->role);
+	mutex_unlock(&h->lock);
+	if (err)
+		rb_ring_put(ring);
+	return err;
+}
+
+long rb_ioctl_attach(struct rb_handle *h, void __user *arg)
+{
+	struct ringbuf_attach a;
+	struct rb_ring *ring;
+	int err;
+
+	err = rb_arg_get(&a, sizeof(a), arg);
+	if (!err)
+		err = attach_check(&a);
+	/* What comes back has to find room before anything has changed. */
+	if (!err)
+		err = rb_arg_put(arg, &a, sizeof(a));
+	if (err)
+		return err;
+	if (rb_handle_ring(h))
+		return -EBADFD;
+	ring = a.fd != -1 ? attach_by_fd(a.fd, a.role) : attach_by_name(&a);
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	err = attach_bind(h, ring, &a);
+	return err ? err : rb_arg_put(arg, &a, sizeof(a));
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_DONE, _DETACH and _SYNC: what ends a part, or moves it. */
+#include "internal.h"
+
+/* End the caller's own part; that of another address space goes on. */
+static int part_end(struct rb_handle *h, bool *ended)
+{
+	struct rb_member *m = rb_member_here(h);
+
+	*ended = false;
+	if (m && m->live) {
+		rb_member_end(h, m, false);
+		if (m == &h->self)
+			rb_member_leave(h, m);
+		*ended = true;
+		return 0;
+	}
+	if (!m && rb_handle_elsewhere(h, current->mm))
+		return -EBUSY;
+	return 0;
+}
+
+static int done(struct rb_handle *h)
+{
+	bool ended;
+	int err;
+
+	mutex_lock(&h->lock);
+	err = h->detached ? -EBADFD : part_end(h, &ended);
+	if (!err)
+		h->done = true;
+	mutex_unlock(&h->lock);
+	return err ? err : ended ? 0 : -EPIPE;
+}
+
+long rb_ioctl_done(struct rb_handle *h, void __user *arg)
+{
+	struct ringbuf_done d;
+	int err;
+
+	err = rb_arg_get(&d, sizeof(d), arg);
+	if (err)
+		return err;
+	if (d.flags)
+		return -EINVAL;
+	if (!rb_handle_ring(h) || h->role != RINGBUF_ROLE_WRITER)
+		return -EBADFD;
+	return done(h);
+}
+
+static int detach(struct rb_handle *h)
+{
+	bool ended;
+	int err;
+
+	mutex_lock(&h->lock);
+	err = h->detached ? -EBADFD : part_end(h, &ended);
+	if (!err)
+		h->detached = true;
+	mutex_unlock(&h->lock);
+	return err;
+}
+
+long rb_ioctl_detach(struct rb_handle *h, void __user *arg)
+{
+	struct ringbuf_detach d;
+	int err;
+
+	err = rb_arg_get(&d, sizeof(d), arg);
+	if (err)
+		return err;
+	if (d.flags)
+		return -EINVAL;
+	if (!rb_handle_ring(h) ||
+	    (h->role != RINGBUF_ROLE_WRITER && h->role != RINGBUF_ROLE_READER))
+		return -EBADFD;
+	return detach(h);
+}
+
+static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_sync *s)
+{
+	if (s->flags || s->__reserved)
+		return -EINVAL;
+	if (!ring || h->role == RINGBUF_ROLE_OBSERVER)
+		return -EBADFD;
+	if (h->role != RINGBUF_ROLE_READER)
+		return 0;
+	if (!READ_ONCE(h->parts))
+		return -EBADFD;
+	return s->reader == h->last_id ? 0 : -EACCES;
+}
+
+static bool row_attached(const struct rb_view *v, u32 row)
+{
+	return row < v->max_readers && v->info->row[row].flags & RINGBUF_ROW_ATTACHED;
+}
+
+static int sync_readers(struct rb_ring *ring, struct ringbuf_sync *s)
+{
+	const struct rb_view *v = &ring->view;
+	u64 head;
+	u32 row;
+
+	lockdep_assert_held(&ring->lock);
+	if (s->reader != RINGBUF_SYNC_ALL && !row_attached(v, s->reader))
+		return -ENOENT;
+	head = rb_head(v);
+	if (s->position > head)
+		s->position = head;
+	for (row = 0; row < rb_rows(v); row++)
+		if (row_attached(v, row) && (s->reader == RINGBUF_SYNC_ALL || s->reader == row))
+			rb_move_reader(v, row, s->position);
+	rb_event(ring);
+	return 0;
+}
+
+long rb_ioctl_sync(struct rb_handle *h, void __user *arg)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct ringbuf_sync s;
+	int err;
+
+	err = rb_arg_get(&s, sizeof(s), arg);
+	if (!err)
+		err = sync_check(h, ring, &s);
+	if (err)
+		return err;
+	mutex_lock(&ring->lock);
+	err = sync_readers(ring, &s);
+	mutex_unlock(&ring->lock);
+	return err ? err : rb_arg_put(arg, &s, sizeof(s));
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_CREATE and RINGBUF_IOC_FEATURES. */
+#include <linux/slab.h>
+
+#include "internal.h"
+
+#define CREATE_FLAGS \
+	(RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP | RINGBUF_CREATE_PERSISTENT)
+#define FEATURES                                                                 \
+	(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP | \
+	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE)
+
+long rb_ioctl_features(struct rb_handle *h, void __user *arg)
+{
+	struct ringbuf_features f;
+	int err;
+
+	err = rb_arg_get(&f, sizeof(f), arg);
+	if (err)
+		return err;
+	if (f.flags)
+		return -EINVAL;
+	f.features = FEATURES;
+	f.abi_version = RINGBUF_ABI_VERSION;
+	f.page_size = PAGE_SIZE;
+	f.max_ring_bytes = rb_limits_ring_bytes();
+	return rb_arg_put(arg, &f, sizeof(f));
+}
+
+static int create_layout(const struct ringbuf_create *c, struct rb_layout *layout)
+{
+	struct rb_layout wanted = {
+		.slot_bytes = c->slot_bytes,
+		.slot_count = c->slot_count,
+		.flags = c->flags & ~RINGBUF_CREATE_PERSISTENT,
+		.max_readers = c->max_readers,
+		.max_writers = c->max_writers,
+		.page_size = PAGE_SIZE,
+	};
+
+	if (c->flags & ~CREATE_FLAGS || c->mode & ~0777)
+		return -EINVAL;
+	if (c->flags & RINGBUF_CREATE_PERSISTENT && !c->name_len)
+		return -EINVAL;
+	*layout = wanted;
+	return rb_layout(layout);
+}
+
+static struct rb_ring *create_ring(const struct ringbuf_create *c, const struct rb_layout *layout,
+				   const char *name)
+{
+	struct rb_ring *ring;
+	int err;
+
+	/* Before the memory is gathered; rb_name_add() decides. */
+	if (name && rb_name_taken(name))
+		return ERR_PTR(-EEXIST);
+	ring = rb_ring_create(layout);
+	if (IS_ERR(ring) || !name)
+		return ring;
+	err = rb_name_add(ring, name, c->mode, c->flags & RINGBUF_CREATE_PERSISTENT);
+	if (err) {
+		rb_ring_put(ring);
+		return ERR_PTR(err);
+	}
+	return ring;
+}
+
+static int create_bind(struct rb_handle *h, const struct ringbuf_create *c,
+		       const struct rb_layout *layout, const char *name)
+{
+	struct rb_ring *ring;
+	int err = 0;
+
+	mutex_lock(&h->lock);
+	if (h->ring) {
+		err = -EBADFD;
+		goto out;
+	}
+	ring = create_ring(c, layout, name);
+	if (IS_ERR(ring))
+		err = PTR_ERR(ring);
+	else
+		rb_handle_bind(h, ring, RINGBUF_ROLE_OWNER);
+out:
+	mutex_unlock(&h->lock);
+	return err;
+}
+
+long rb_ioctl_create(struct rb_handle *h, void __user *arg)
+{
+	struct ringbuf_create c;
+	struct rb_layout layout;
+	char *name = NULL;
+	int err;
+
+	err = rb_arg_get(&c, sizeof(c), arg);
+	if (!err)
+		err = create_layout(&c, &layout);
+	if (err)
+		return err;
+	if (c.name_len) {
+		name = rb_name_copy(c.name, c.name_len);
+		if (IS_ERR(name))
+			return PTR_ERR(name);
+	}
+	err = create_bind(h, &c, &layout, name);
+	kfree(name);
+	return err;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/* /proc/PID/fdinfo/FD */
+#include <linux/seq_file.h>
+#include <linux/string_helpers.h>
+
+#include "internal.h"
+
+static const char *role_name(u32 role)
+{
+	switch (role) {
+	case RINGBUF_ROLE_READER:
+		return "reader";
+	case RINGBUF_ROLE_WRITER:
+		return "writer";
+	case RINGBUF_ROLE_OBSERVER:
+		return "observer";
+	default:
+		return "owner";
+	}
+}
+
+static const char *show_state(const struct rb_handle *h)
+{
+	if (READ_ONCE(h->detached))
+		return " (detached)";
+	return READ_ONCE(h->done) ? " (done)" : "";
+}
+
+static void show_name(struct seq_file *m, struct rb_ring *ring)
+{
+	char name[RINGBUF_NAME_MAX + 1];
+
+	if (!rb_name_show(ring, name))
+		return;
+	seq_puts(m, "ringbuf-name:\t");
+	seq_escape(m, name, "\n\t\\");
+	seq_putc(m, '\n');
+}
+
+static void show_position(struct seq_file *m, struct rb_handle *h, struct rb_ring *ring)
+{
+	u64 head = rb_head(&ring->view), cursor;
+
+	seq_printf(m, "ringbuf-head:\t%llu\n", head);
+	if (h->role == RINGBUF_ROLE_READER || h->role == RINGBUF_ROLE_WRITER)
+		seq_printf(m, "ringbuf-id:\t%u\n", READ_ONCE(h->last_id));
+	/* A row that is given up may be another reader's. */
+	if (h->role != RINGBUF_ROLE_READER || !READ_ONCE(h->parts))
+		return;
+	cursor = rb_row_cursor(&ring->view, h->last_id);
+	seq_printf(m, "ringbuf-cursor:\t%llu\n", cursor);
+	seq_printf(m, "ringbuf-lag:\t%llu\n", head > cursor ? head - cursor : 0);
+}
+
+void rb_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct rb_handle *h = file->private_data;
+	struct rb_ring *ring = rb_handle_ring(h);
+
+	if (!ring) {
+		seq_puts(m, "ringbuf-role:\tnone\n");
+		return;
+	}
+	seq_printf(m, "ringbuf-role:\t%s%s\n", role_name(h->role), show_state(h));
+	show_name(m, ring);
+	seq_printf(m, "ringbuf-slot-bytes:\t%llu\n", ring->layout.slot_bytes);
+	seq_printf(m, "ringbuf-slot-count:\t%llu\n", ring->layout.slot_count);
+	seq_printf(m, "ringbuf-flags:\t0x%x\n", ring->layout.flags);
+	show_position(m, h, ring);
+}

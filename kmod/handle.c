@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Handles: open files of /dev/ringbuf, and in which address spaces they are
+ * readers or writers.
+ *
+ * Binding gives a reader or writer a part in the ring, h->self.  It belongs to
+ * the file until an address space maps the identity region (map.c); then it
+ * moves into that identity and ends with its last map.  A shared writer begins
+ * another part where it is used in one more address space.
+ */
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static void handle_init(struct rb_handle *h)
+{
+	int i;
+
+	mutex_init(&h->lock);
+	INIT_LIST_HEAD(&h->node);
+	INIT_LIST_HEAD(&h->identities);
+	init_waitqueue_head(&h->wq);
+	for (i = 0; i < RB_POLLS; i++) {
+		INIT_LIST_HEAD(&h->poll[i].node);
+		h->poll[i].handle = h;
+	}
+}
+
+static int handle_open(struct inode *inode, struct file *file)
+{
+	struct rb_handle *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
+
+	if (!h)
+		return -ENOMEM;
+	h->inode = rb_fs_inode();
+	if (IS_ERR(h->inode)) {
+		int err = PTR_ERR(h->inode);
+
+		kfree(h);
+		return err;
+	}
+	handle_init(h);
+	h->pid = get_task_pid(current, PIDTYPE_TGID);
+	file->private_data = h;
+	file->f_mapping = h->inode->i_mapping;
+	file->f_mode |= FMODE_NOWAIT;
+	return stream_open(inode, file);
+}
+
+/* @h becomes @role of @ring, whose reference it takes over.  Once. */
+void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
+{
+	lockdep_assert_held(&h->lock);
+	h->role = role;
+	i_size_write(h->inode, ring->layout.bytes);
+	mutex_lock(&ring->lock);
+	list_add_tail(&h->node, &ring->handles);
+	mutex_unlock(&ring->lock);
+	smp_store_release(&h->ring, ring); /* matches rb_handle_ring() */
+}
+
+/* The identity of @h in @mm that is, or may still begin. */
+struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm)
+{
+	struct rb_identity *i;
+
+	lockdep_assert_held(&h->lock);
+	list_for_each_entry(i, &h->identities, node)
+		if (i->mm == mm && (i->pins || !i->begun))
+			return i;
+	return NULL;
+}
+
+/* Whether @h is live in an address space other than @mm. */
+bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm)
+{
+	struct rb_identity *i;
+
+	lockdep_assert_held(&h->lock);
+	list_for_each_entry(i, &h->identities, node)
+		if (i->mm != mm && i->member.live)
+			return true;
+	return false;
+}
+
+/* The caller's part: that of its address space, or what no address space has. */
+struct rb_member *rb_member_here(struct rb_handle *h)
+{
+	struct rb_identity *i = rb_identity_of(h, current->mm);
+
+	if (i && i->begun)
+		return &i->member;
+	return h->self.live ? &h->self : NULL;
+}
+
+/*
+ * The part in which the caller reads or writes by read(2) and write(2).  A
+ * shared writer that has none here begins one.
+ */
+struct rb_member *rb_member_io(struct rb_handle *h)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_member *m = rb_member_here(h);
+	int err;
+
+	if (m && m->live)
+		return m;
+	if (h->detached)
+		return ERR_PTR(-EBADFD);
+	if (h->done)
+		return ERR_PTR(-EPIPE);
+	if (h->role == RINGBUF_ROLE_READER || rb_exclusive(&ring->view)) {
+		if (rb_handle_elsewhere(h, current->mm))
+			return ERR_PTR(-EBUSY);
+	}
+	if (h->role != RINGBUF_ROLE_WRITER)
+		return ERR_PTR(-EBADFD);
+	err = rb_member_begin_writer(h, &h->self, ring);
+	return err ? ERR_PTR(err) : &h->self;
+}
+
+/* Closed in peace, or by the death of whoever held it last? */
+static bool handle_killed(void)
+{
+	return current->flags & PF_EXITING && current->exit_code & 0x7f;
+}
+
+static int handle_release(struct inode *inode, struct file *file)
+{
+	struct rb_handle *h = file->private_data;
+	struct rb_ring *ring = h->ring;
+	int i;
+
+	if (ring) {
+		mutex_lock(&h->lock);
+		/* No VMA is left, so only the file's own part can be. */
+		if (h->self.live)
+			rb_member_end(h, &h->self, handle_killed());
+		rb_member_leave(h, &h->self);
+		mutex_unlock(&h->lock);
+		mutex_lock(&ring->lock);
+		list_del(&h->node);
+		mutex_unlock(&ring->lock);
+		for (i = 0; i < RB_POLLS; i++)
+			rb_disarm_sleeper(ring, &h->poll[i]);
+		rb_ring_put(ring);
+	}
+	put_pid(h->pid);
+	iput(h->inode);
+	kfree(h);
+	return 0;
+}
+
+const struct file_operations rb_fops = {
+	.owner = THIS_MODULE,
+	.open = handle_open,
+	.release = handle_release,
+	.unlocked_ioctl = rb_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = rb_mmap,
+	.poll = rb_poll,
+	.read_iter = rb_read_iter,
+	.write_iter = rb_write_iter,
+	.show_fdinfo = rb_show_fdinfo,
+};

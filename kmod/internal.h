@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of ringbuf.ko share: the objects, and who owns and locks what.
+ *
+ *	file --> handle --> ring --> pages, control map, user's account
+ *	  ^       | ^        ^
+ *	 VMA      v |        | (persistent only)
+ *	  `--> identity     name
+ *
+ * References.  A file owns its handle, and a VMA holds its file; so a handle
+ * outlives its VMAs.  A bound handle holds a reference on its ring, and so does
+ * a persistent name; any other name is found only while some reference exists.
+ * An identity lives while VMAs point to it, and holds the mm_struct (not its
+ * memory), so that a pointer compared with it cannot be another one reborn.
+ *
+ * Locks, outer ones first:
+ *
+ *	mmap_lock
+ *	handle->lock		binding, membership; read(2) and write(2) of the handle
+ *	ring->lock		rows, writer ids, host events
+ *	names_lock, users_lock	the tables in names.c and limits.c
+ *	ring->wait_lock		(spinlock) who is armed
+ *	timer_lock		(spinlock) which rings have somebody armed; timer.c
+ *
+ * ->fault takes none of them.  ->close takes them under mmap_lock, so nobody
+ * touches user memory, where that can fault, while holding one of them.
+ */
+#ifndef RB_INTERNAL_H
+#define RB_INTERNAL_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+
+#include "engine/host.h"
+#include "engine/layout.h"
+#include "engine/ready.h"
+
+struct net;
+struct poll_table_struct;
+struct rb_handle;
+struct rb_user;
+struct seq_file;
+
+/**
+ * struct rb_seat - what the module knows of a reader's row or a writer's id
+ * @handle: who has it, NULL: nobody.  Ends when the last map of the identity
+ *	goes, which may be after its part in the ring has ended
+ * @retired: writer: the id may still be named by holes below this position
+ */
+struct rb_seat {
+	struct rb_handle *handle;
+	u64 retired;
+};
+
+/**
+ * struct rb_ring - a ring
+ * @refs: see above
+ * @layout: geometry; constant
+ * @view: its control pages, as the engine sees them; constant
+ * @pages: all its pages, in the order of the layout; constant
+ * @nr_pages: entries in @pages
+ * @control: the kernel's map of the control pages
+ * @user: whose account pays
+ * @name: under names_lock; NULL: has none, or no more
+ * @lock: rows, ids, handles, and whatever the engine wants the host's lock for
+ * @handles: bound handles
+ * @rows: by reader row
+ * @ids: by writer id - 1
+ * @repaired: slots made holes for writers that went away
+ * @wait_lock: @armed, the waiter words of all sleepers, @events, the counters
+ * @armed: sleepers whose waiter word is set
+ * @events: +1 by each host event; may be read without the lock
+ * @timed: in the list of timer.c, under its lock
+ * @writer_waits: times a writer slept
+ * @writer_wakeups: times a writer was awakened
+ * @wake_calls: times RINGBUF_IOC_WAKE was called
+ */
+struct rb_ring {
+	struct kref refs;
+	struct rb_layout layout;
+	struct rb_view view;
+	struct page **pages;
+	unsigned long nr_pages;
+	void *control;
+	struct rb_user *user;
+	struct rb_name *name;
+
+	struct mutex lock; /* rows, ids, handles, repaired */
+	struct list_head handles;
+	struct rb_seat *rows;
+	struct rb_seat *ids;
+	u64 repaired;
+
+	spinlock_t wait_lock; /* armed, waiter words, events, counters */
+	struct list_head armed;
+	unsigned long events;
+	struct list_head timed;
+
+	u64 writer_waits;
+	u64 writer_wakeups;
+	u64 wake_calls;
+};
+
+/**
+ * struct rb_member - a reader's or writer's part in a ring
+ * @id: row, or writer id
+ * @live: begun and not ended
+ * @seated: the row or id is still ours
+ * @writer: the kernel's own writing, by write(2)
+ *
+ * All under handle->lock; @live and @seated change under ring->lock too.
+ */
+struct rb_member {
+	u32 id;
+	bool live;
+	bool seated;
+	struct rb_writer writer;
+};
+
+/**
+ * struct rb_identity - a handle in one address space
+ * @handle: outlives us
+ * @node: in handle->identities
+ * @mm: constant; counted by mmgrab()
+ * @base: page offset at which its maps begin; constant
+ * @maps: VMAs that point here, also those that a fork copied into another mm
+ * @pins: VMAs of the identity region in @mm; the part ends with the last one
+ * @begun: has had a pin; without pins again it is over
+ * @member: live from the first pin to the last, or until done
+ */
+struct rb_identity {
+	struct rb_handle *handle;
+	struct list_head node;
+	struct mm_struct *mm;
+	unsigned long base;
+	unsigned int maps;
+	unsigned int pins;
+	bool begun;
+	struct rb_member member;
+};
+
+/**
+ * struct rb_sleeper - somebody who waits for a target
+ * @word: the engine's waiter word
+ * @node: in ring->armed while @word is set
+ * @handle: for whom
+ * @task: who sleeps in rb_sleep(); NULL: those who poll the handle
+ */
+struct rb_sleeper {
+	u64 word;
+	struct list_head node;
+	struct rb_handle *handle;
+	struct task_struct *task;
+};
+
+/* What poll may have to wait for; a writer for either. */
+enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
+
+/**
+ * struct rb_handle - an open file
+ * @lock: everything here that is not said to be otherwise
+ * @ring: set once, after all that binding sets; see rb_handle_ring()
+ * @role: RINGBUF_ROLE_*; constant once bound
+ * @inode: its address space, so that its maps can be found; constant
+ * @node: in ring->handles, under ring->lock
+ * @self: the part of the handle while no address space has mapped it
+ * @identities: those that have VMAs
+ * @sequence: identities so far
+ * @last_id: a reader's row; a writer's latest id
+ * @parts: live members of this handle; may be read without the lock
+ * @done: said so: no new part begins
+ * @detached: likewise
+ * @pid: process that opened or maps it; under ring->lock once bound
+ * @wq: those who poll
+ * @poll: their targets
+ * @seen: positions below are finished, as poll found; only ever a short cut
+ * @waits: times it slept; under ring->wait_lock
+ * @wakeups: times it was awakened; likewise
+ */
+struct rb_handle {
+	struct mutex lock; /* what follows, but for node and pid */
+	struct rb_ring *ring;
+	u32 role;
+	struct inode *inode;
+	struct list_head node;
+	struct rb_member self;
+	struct list_head identities;
+	u32 sequence;
+	u32 last_id;
+	unsigned int parts;
+	bool done;
+	bool detached;
+	struct pid *pid;
+	wait_queue_head_t wq;
+	struct rb_sleeper poll[RB_POLLS];
+	atomic64_t seen;
+	u64 waits;
+	u64 wakeups;
+};
+
+/**
+ * struct rb_name - the name of a ring, under names_lock
+ * @node: in the table of its namespace
+ * @ring: whose; counted if @persistent
+ * @net: the namespace, which outlives the name
+ * @uid: owner
+ * @gid: group
+ * @mode: permission bits
+ * @persistent: outlives the last handle
+ * @name: NUL-terminated
+ */
+struct rb_name {
+	struct hlist_node node;
+	struct rb_ring *ring;
+	struct net *net;
+	kuid_t uid;
+	kgid_t gid;
+	u32 mode;
+	bool persistent;
+	char name[];
+};
+
+/* NULL: not bound.  Else all that binding has set may be read. */
+static inline struct rb_ring *rb_handle_ring(struct rb_handle *h)
+{
+	return smp_load_acquire(&h->ring); /* matches rb_handle_bind() */
+}
+
+/* ---- limits.c ------------------------------------------------------------ */
+
+int rb_limits_init(void);
+u64 rb_limits_ring_bytes(void);
+struct rb_user *rb_user_charge(kuid_t uid, u64 bytes);
+void rb_user_uncharge(struct rb_user *user, u64 bytes);
+
+/* ---- fs.c ---------------------------------------------------------------- */
+
+int rb_fs_init(void);
+void rb_fs_exit(void);
+struct inode *rb_fs_inode(void);
+
+/* ---- ring.c -------------------------------------------------------------- */
+
+struct rb_ring *rb_ring_create(const struct rb_layout *layout);
+void rb_ring_put(struct rb_ring *ring);
+
+/* ---- names.c, list.c ----------------------------------------------------- */
+
+int rb_names_init(void);
+void rb_names_exit(void);
+char *rb_name_copy(u64 pointer, u32 length);
+int rb_name_add(struct rb_ring *ring, const char *name, u32 mode, bool persistent);
+bool rb_name_taken(const char *name);
+struct rb_ring *rb_name_find(const char *name, u32 role);
+int rb_name_unlink(const char *name);
+void rb_name_forget(struct rb_ring *ring);
+int rb_name_show(struct rb_ring *ring, char name[RINGBUF_NAME_MAX + 1]);
+u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings, u32 room,
+		     u32 *total);
+
+/* ---- handle.c ------------------------------------------------------------ */
+
+extern const struct file_operations rb_fops;
+
+void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role);
+struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
+bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm);
+struct rb_member *rb_member_here(struct rb_handle *h);
+struct rb_member *rb_member_io(struct rb_handle *h);
+
+/* ---- member.c ------------------------------------------------------------ */
+
+int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start);
+int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring);
+void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
+void rb_member_leave(struct rb_handle *h, struct rb_member *m);
+
+/* ---- ioctl.c and the calls ----------------------------------------------- */
+
+int rb_arg_get(void *to, size_t size, const void __user *from);
+int rb_arg_put(void __user *to, const void *from, size_t size);
+long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+long rb_ioctl_features(struct rb_handle *h, void __user *arg);
+long rb_ioctl_create(struct rb_handle *h, void __user *arg);
+long rb_ioctl_attach(struct rb_handle *h, void __user *arg);
+long rb_ioctl_info(struct rb_handle *h, void __user *arg);
+long rb_ioctl_wait(struct rb_handle *h, void __user *arg);
+long rb_ioctl_wake(struct rb_handle *h, void __user *arg);
+long rb_ioctl_done(struct rb_handle *h, void __user *arg);
+long rb_ioctl_sync(struct rb_handle *h, void __user *arg);
+long rb_ioctl_detach(struct rb_handle *h, void __user *arg);
+long rb_ioctl_unlink(struct rb_handle *h, void __user *arg);
+long rb_ioctl_list(struct rb_handle *h, void __user *arg);
+long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
+
+/* ---- map.c --------------------------------------------------------------- */
+
+int rb_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* ---- wait.c, timer.c, poll.c --------------------------------------------- */
+
+void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter);
+void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
+void rb_ring_wake(struct rb_ring *ring);
+void rb_event(struct rb_ring *ring);
+int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline);
+
+void rb_timer_exit(void);
+void rb_timer_add(struct rb_ring *ring);
+void rb_timer_remove(struct rb_ring *ring);
+
+__poll_t rb_poll(struct file *file, struct poll_table_struct *wait);
+
+/* ---- rw.c, fdinfo.c ------------------------------------------------------ */
+
+ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from);
+void rb_show_fdinfo(struct seq_file *m, struct file *file);
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * poll(2), select(2), epoll, io_uring's poll.
+ *
+ * Every call arms, also when the handle is ready and when there is no queue
+ * function: with EPOLLET nobody asks again before the next wake-up, and the
+ * shared words may be used up meanwhile without a system call.  So what is
+ * armed is what happens after all that is ready now:
+ *
+ *	reader		the first position that is not finished
+ *	writer		one step of the slowest reader; and, if writers share the
+ *			ring, the first unfinished position, which the writer
+ *			will meet a lap later
+ */
+#include <linux/poll.h>
+
+#include "internal.h"
+
+/* Waiter words hold 62 bits. */
+#define RB_MOST_TARGET (~0ULL >> 2)
+
+/* Then the wake-up is made here. */
+#define ARM_TRIES 4
+
+static void poll_arm(struct rb_ring *ring, struct rb_handle *h, int which, u64 target, u64 kind)
+{
+	if (target > RB_MOST_TARGET)
+		rb_disarm_sleeper(ring, &h->poll[which]);
+	else
+		rb_arm_sleeper(ring, &h->poll[which], rb_waiter(target, kind));
+}
+
+/* The walk over what is finished begins where the last one ended. */
+static void poll_arm_position(struct rb_ring *ring, struct rb_handle *h, u64 from, u64 end)
+{
+	u64 seen = atomic64_read(&h->seen), pos;
+
+	pos = rb_first_unfinished(&ring->view, seen > from && seen <= end ? seen : from, end);
+	atomic64_set(&h->seen, pos);
+	poll_arm(ring, h, RB_POLL_POSITION, pos, RB_WAIT_POSITION);
+}
+
+static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
+{
+	const struct rb_view *v = &ring->view;
+	u64 pos = rb_row_cursor(v, h->last_id);
+	struct rb_ready ready;
+	__poll_t mask = 0;
+
+	poll_arm_position(ring, h, pos, pos + v->slots);
+	/* (J): before the last look */
+	if (rb_ended(v))
+		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
+	rb_reader_ready(v, h->last_id, 1, &ready);
+	if (!ready.waiter)
+		mask |= EPOLLIN | EPOLLRDNORM;
+	return mask;
+}
+
+/* A step taken before we were armed has called nobody: then the next one is meant. */
+static void poll_arm_cursor(struct rb_ring *ring, struct rb_handle *h)
+{
+	const struct rb_view *v = &ring->view;
+	int tries;
+
+	for (tries = 0; tries < ARM_TRIES; tries++) {
+		u32 row, row_now;
+		u64 min = rb_gate_min(v, &row);
+
+		poll_arm(ring, h, RB_POLL_CURSOR, row == RB_NO_ROW ? ~0ULL : min + 1,
+			 RB_WAIT_CURSOR);
+		if (rb_gate_min(v, &row_now) <= min)
+			return;
+	}
+	rb_ring_wake(ring);
+}
+
+static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
+{
+	const struct rb_view *v = &ring->view;
+	struct rb_ready ready;
+	u64 head;
+
+	poll_arm_cursor(ring, h);
+	if (!rb_exclusive(v)) {
+		head = rb_head(v);
+		poll_arm_position(ring, h, head > v->slots ? head - v->slots : 0, head);
+	}
+	rb_writer_ready(v, 1, &ready);
+	return ready.waiter ? 0 : EPOLLOUT | EPOLLWRNORM;
+}
+
+__poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
+{
+	struct rb_handle *h = file->private_data;
+	struct rb_ring *ring = rb_handle_ring(h);
+
+	poll_wait(file, &h->wq, wait);
+	if (!ring || !READ_ONCE(h->parts))
+		return EPOLLERR;
+	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);
+}

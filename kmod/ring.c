@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Rings: their memory, from the first page to the last reference. */
+#include <linux/cred.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "internal.h"
+
+/* A limit of the memory cgroup is -ENOMEM here, neither an OOM kill nor SIGBUS later. */
+#define RB_GFP_PAGE  (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define RB_GFP_TABLE (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
+
+/* Keeps page offsets of all identities of a handle within 52 bits. */
+#define RB_MOST_PAGES (BITS_PER_LONG == 64 ? 1ULL << 40 : 1ULL << 20)
+
+static void ring_free_pages(struct rb_ring *ring)
+{
+	unsigned long i;
+
+	/* A page that is pinned for I/O stays until that has ended. */
+	for (i = 0; i < ring->nr_pages; i++) {
+		put_page(ring->pages[i]);
+		cond_resched();
+	}
+	kvfree(ring->pages);
+}
+
+/* On failure what has been allocated stays, for ring_free_pages(). */
+static int ring_alloc_pages(struct rb_ring *ring)
+{
+	u64 count = ring->layout.bytes >> PAGE_SHIFT;
+
+	if (count > RB_MOST_PAGES)
+		return -ENOMEM;
+	ring->pages = kvmalloc_array(count, sizeof(*ring->pages), RB_GFP_TABLE);
+	if (!ring->pages)
+		return -ENOMEM;
+	for (; ring->nr_pages < count; ring->nr_pages++) {
+		struct page *page = alloc_page(RB_GFP_PAGE);
+
+		if (!page)
+			return -ENOMEM;
+		ring->pages[ring->nr_pages] = page;
+		if (fatal_signal_pending(current)) {
+			ring->nr_pages++;
+			return -EINTR;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * The control regions, one after the other as in the layout, are mapped into
+ * the kernel as they are into user space:
+ *
+ *	ring->control  | info | head | slots | cursor pages |
+ *	handle offset  0                                    data ...
+ *
+ * The data is only ever reached page by page.
+ */
+static int ring_map_control(struct rb_ring *ring)
+{
+	const struct ringbuf_region *region = ring->layout.region;
+	char *base;
+
+	base = vmap(ring->pages, region[RINGBUF_REGION_DATA].offset >> PAGE_SHIFT, VM_MAP,
+		    PAGE_KERNEL);
+	if (!base)
+		return -ENOMEM;
+	ring->control = base;
+	rb_view_init(&ring->view, &ring->layout, base + region[RINGBUF_REGION_INFO].offset,
+		     base + region[RINGBUF_REGION_HEAD].offset,
+		     base + region[RINGBUF_REGION_SLOTS].offset,
+		     base + region[RINGBUF_REGION_CURSOR].offset);
+	rb_host_init(&ring->view, ring->layout.slot_bytes, ring->layout.slot_stride);
+	return 0;
+}
+
+static int ring_alloc_seats(struct rb_ring *ring)
+{
+	ring->rows = kvcalloc(ring->layout.max_readers, sizeof(*ring->rows), RB_GFP_TABLE);
+	ring->ids = kvcalloc(ring->layout.max_writers, sizeof(*ring->ids), RB_GFP_TABLE);
+	return ring->rows && ring->ids ? 0 : -ENOMEM;
+}
+
+static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
+{
+	kref_init(&ring->refs);
+	ring->layout = *layout;
+	mutex_init(&ring->lock);
+	INIT_LIST_HEAD(&ring->handles);
+	spin_lock_init(&ring->wait_lock);
+	INIT_LIST_HEAD(&ring->armed);
+	INIT_LIST_HEAD(&ring->timed);
+}
+
+static void ring_destroy(struct rb_ring *ring)
+{
+	kvfree(ring->ids);
+	kvfree(ring->rows);
+	if (ring->control)
+		vunmap(ring->control);
+	if (ring->pages)
+		ring_free_pages(ring);
+	rb_user_uncharge(ring->user, ring->layout.bytes);
+	kfree(ring);
+}
+
+/* A ring for @layout, paid by the caller, with one reference. */
+struct rb_ring *rb_ring_create(const struct rb_layout *layout)
+{
+	struct rb_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!ring)
+		return ERR_PTR(-ENOMEM);
+	ring_init(ring, layout);
+	ring->user = rb_user_charge(current_uid(), layout->bytes);
+	if (IS_ERR(ring->user)) {
+		err = PTR_ERR(ring->user);
+		kfree(ring);
+		return ERR_PTR(err);
+	}
+	err = ring_alloc_pages(ring);
+	if (!err)
+		err = ring_map_control(ring);
+	if (!err)
+		err = ring_alloc_seats(ring);
+	if (err) {
+		ring_destroy(ring);
+		return ERR_PTR(err);
+	}
+	return ring;
+}
+
+static void ring_release(struct kref *refs)
+{
+	struct rb_ring *ring = container_of(refs, struct rb_ring, refs);
+
+	rb_name_forget(ring);
+	rb_timer_remove(ring);
+	ring_destroy(ring);
+}
+
+/* May sleep; takes names_lock. */
+void rb_ring_put(struct rb_ring *ring)
+{
+	kref_put(&ring->refs, ring_release);
+}

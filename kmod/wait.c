@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Waiting and waking: the engine's rules (engine/wait.h) over the list of who
+ * is armed.  All of it happens under ring->wait_lock, so a round of waking
+ * never meets somebody half armed, and a sleeper on a stack stays there until
+ * its owner has taken it off the list.
+ */
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+/* Its word has been taken down.  Without a poll key: it may be polled for anything. */
+static void sleeper_wake(struct rb_ring *ring, struct rb_sleeper *s)
+{
+	struct rb_handle *h = s->handle;
+
+	lockdep_assert_held(&ring->wait_lock);
+	list_del_init(&s->node);
+	h->wakeups++;
+	if (h->role == RINGBUF_ROLE_WRITER)
+		ring->writer_wakeups++;
+	if (s->task)
+		wake_up_process(s->task);
+	else
+		wake_up_all(&h->wq);
+}
+
+/* True when somebody was awakened. */
+static bool wake_pass(struct rb_ring *ring, struct rb_wake *round)
+{
+	struct rb_sleeper *s, *next;
+	bool any = false;
+
+	list_for_each_entry_safe(s, next, &ring->armed, node) {
+		if (rb_wake_one(&ring->view, round, &s->word)) {
+			sleeper_wake(ring, s);
+			any = true;
+		}
+	}
+	return any;
+}
+
+/* Wake who has reached his target, and set the thresholds to what is left. */
+static void wake_locked(struct rb_ring *ring)
+{
+	struct rb_wake round;
+
+	lockdep_assert_held(&ring->wait_lock);
+	do {
+		rb_wake_begin(&ring->view, &round);
+		wake_pass(ring, &round);
+	} while (rb_wake_end(&ring->view, &round) && wake_pass(ring, &round));
+}
+
+void rb_ring_wake(struct rb_ring *ring)
+{
+	spin_lock(&ring->wait_lock);
+	wake_locked(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
+/*
+ * A target that is given up must not stay in a threshold: a reader that steps
+ * over another one above it would not call for a wake-up.
+ */
+void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter)
+{
+	u64 old;
+
+	spin_lock(&ring->wait_lock);
+	old = s->word;
+	if (!old)
+		list_add_tail(&s->node, &ring->armed);
+	rb_arm(&ring->view, &s->word, waiter);
+	if (old && old != waiter)
+		wake_locked(ring);
+	rb_timer_add(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
+static void disarm_locked(struct rb_ring *ring, struct rb_sleeper *s)
+{
+	lockdep_assert_held(&ring->wait_lock);
+	if (!s->word)
+		return;
+	rb_disarm(&s->word);
+	list_del_init(&s->node);
+	wake_locked(ring);
+}
+
+void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s)
+{
+	spin_lock(&ring->wait_lock);
+	disarm_locked(ring, s);
+	spin_unlock(&ring->wait_lock);
+}
+
+/* The host has changed something: all look again. */
+void rb_event(struct rb_ring *ring)
+{
+	struct rb_sleeper *s, *next;
+	struct rb_handle *h;
+	struct rb_wake round;
+
+	lockdep_assert_held(&ring->lock);
+	spin_lock(&ring->wait_lock);
+	/* Who reads the new number sees what has changed. */
+	smp_store_release(&ring->events, ring->events + 1);
+	rb_wake_begin(&ring->view, &round);
+	list_for_each_entry_safe(s, next, &ring->armed, node) {
+		rb_disarm(&s->word);
+		sleeper_wake(ring, s);
+	}
+	rb_wake_end(&ring->view, &round);
+	spin_unlock(&ring->wait_lock);
+	list_for_each_entry(h, &ring->handles, node)
+		wake_up_all(&h->wq);
+}
+
+static int sleep_until(u64 deadline)
+{
+	ktime_t at = min_t(u64, deadline, KTIME_MAX);
+
+	if (deadline == RINGBUF_NO_TIMEOUT) {
+		schedule();
+		return 0;
+	}
+	if (schedule_hrtimeout_range(&at, current->timer_slack_ns, HRTIMER_MODE_ABS))
+		return 0;
+	return -ETIMEDOUT;
+}
+
+/*
+ * Sleep until @waiter is reached, or a host event after @events, which was read
+ * before the caller looked.  0: look again.  Else -ETIMEDOUT or -ERESTARTSYS,
+ * and the caller looks again before it gives up.
+ */
+int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_sleeper s = { .handle = h, .task = current };
+	bool slept = false;
+	int err = 0;
+
+	INIT_LIST_HEAD(&s.node);
+	set_current_state(TASK_INTERRUPTIBLE);
+	rb_arm_sleeper(ring, &s, waiter);
+	if (signal_pending(current)) {
+		err = -ERESTARTSYS;
+	} else if (!rb_reached(&ring->view, waiter) && READ_ONCE(ring->events) == events) {
+		slept = true;
+		err = sleep_until(deadline);
+	}
+	__set_current_state(TASK_RUNNING);
+
+	spin_lock(&ring->wait_lock);
+	disarm_locked(ring, &s);
+	h->waits += slept;
+	if (h->role == RINGBUF_ROLE_WRITER)
+		ring->writer_waits += slept;
+	spin_unlock(&ring->wait_lock);
+	return err;
+}
+
+static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_wait *w)
+{
+	u64 most = ring->layout.slot_count;
+
+	if (h->role == RINGBUF_ROLE_WRITER)
+		most = min_t(u64, most, RINGBUF_MAX_BATCH);
+	else if (h->role != RINGBUF_ROLE_READER)
+		return -EBADFD;
+	if (w->flags || w->__reserved || !w->count || w->count > most)
+		return -EINVAL;
+	return 0;
+}
+
+/* 1: @want slots, or the end; 0: not yet; -EBADFD: the handle's part has ended. */
+static int wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
+{
+	bool end = false;
+
+	if (!READ_ONCE(h->parts))
+		return -EBADFD;
+	if (h->role == RINGBUF_ROLE_READER) {
+		end = rb_ended(&ring->view); /* (J): before the last look */
+		rb_reader_ready(&ring->view, h->last_id, want, r);
+	} else {
+		rb_writer_ready(&ring->view, want, r);
+	}
+	return end || !r->waiter;
+}
+
+static u64 after_end(const struct ringbuf_wait *w)
+{
+	u64 end;
+
+	if (!w->after || check_add_overflow(ktime_get_ns(), (u64)w->after, &end))
+		return RINGBUF_NO_TIMEOUT;
+	return end;
+}
+
+static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_wait *w)
+{
+	u64 after = after_end(w);
+	u32 want = w->count;
+	struct rb_ready r = { 0 };
+	int err = 0;
+
+	for (;;) {
+		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
+		int look = wait_look(h, ring, want, &r);
+
+		w->ready = r.count;
+		if (look)
+			return min(look, 0);
+		if (err == -ETIMEDOUT && want > 1 && after < w->timeout) {
+			want = 1;
+			err = 0;
+			continue;
+		}
+		if (err)
+			return err;
+		err = rb_sleep(h, r.waiter, events,
+			       want > 1 ? min_t(u64, after, w->timeout) : w->timeout);
+	}
+}
+
+long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct ringbuf_wait __user *to = arg;
+	struct ringbuf_wait w;
+	int err;
+
+	err = rb_arg_get(&w, sizeof(w), arg);
+	if (err)
+		return err;
+	if (!ring)
+		return -EBADFD;
+	err = wait_check(h, ring, &w);
+	if (!err)
+		err = wait_ready(h, ring, &w);
+	return err ? err : put_user(w.ready, &to->ready);
+}
+
+long rb_ioctl_wake(struct rb_handle *h, void __user *arg)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct ringbuf_wake w;
+	int err;
+
+	err = rb_arg_get(&w, sizeof(w), arg);
+	if (err)
+		return err;
+	if (w.flags)
+		return -EINVAL;
+	if (!ring)
+		return -EBADFD;
+	spin_lock(&ring->wait_lock);
+	ring->wake_calls++;
+	wake_locked(ring);
+	spin_unlock(&ring->wait_lock);
+	return 0;
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The argument rules that all ioctls share: sizes, flags, reserved fields,
+ * pointers, roles.  A refused call changes nothing, not even its structure.
+ */
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define UNKNOWN_FLAG (1U << 31)
+
+FIXTURE(args) {
+	int none; /* bound to nothing */
+	int owner;
+	int reader;
+	int writer;
+	int observer;
+};
+
+/**
+ * struct args_variant - one ioctl
+ * @request: its number
+ * @size: sizeof its structure
+ * @bound: needs a bound handle
+ * @writer: by a writer only
+ * @out_flags: @flags is an output
+ */
+FIXTURE_VARIANT(args) {
+	unsigned long request;
+	uint32_t size;
+	bool bound;
+	bool writer;
+	bool out_flags;
+};
+
+#define CALL(call, type, is_bound, is_writer, is_out)                    \
+	FIXTURE_VARIANT_ADD(args, type)                                  \
+	{                                                                \
+		.request = RINGBUF_IOC_##call,                           \
+		.size = sizeof(struct ringbuf_##type),                   \
+		.bound = is_bound,                                       \
+		.writer = is_writer,                                     \
+		.out_flags = is_out,                                     \
+	}
+
+CALL(FEATURES, features, false, false, false);
+CALL(CREATE, create, false, false, false);
+CALL(ATTACH, attach, false, false, false);
+CALL(INFO, info, true, false, true);
+CALL(WAIT, wait, true, true, false);
+CALL(WAKE, wake, true, false, false);
+CALL(DONE, done, true, true, false);
+CALL(SYNC, sync, true, false, false);
+CALL(DETACH, detach, true, true, false);
+CALL(UNLINK, unlink, false, false, false);
+CALL(LIST, list, false, false, false);
+CALL(STATS, stats, true, false, false);
+
+/* Two structures' worth, so that a call may be too long. */
+union argument {
+	uint32_t size;
+	struct {
+		uint32_t size;
+		uint32_t flags;
+	} head;
+	struct ringbuf_features features;
+	struct ringbuf_create create;
+	struct ringbuf_attach attach;
+	struct ringbuf_info info;
+	struct ringbuf_wait wait;
+	struct ringbuf_sync sync;
+	struct ringbuf_unlink unlink;
+	struct ringbuf_list list;
+	struct ringbuf_stats stats;
+	unsigned char bytes[512];
+};
+
+FIXTURE_SETUP(args)
+{
+	self->none = device_open();
+	ASSERT_LE(0, self->none);
+	self->owner = ring_make(0, 64, 4);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	self->observer = observer_open(self->owner);
+	ASSERT_LE(0, self->observer);
+}
+
+FIXTURE_TEARDOWN(args)
+{
+	close(self->none);
+	close(self->owner);
+	close(self->reader);
+	close(self->writer);
+	close(self->observer);
+}
+
+/* A call that would succeed, on the handle that is right for it. */
+static union argument good(unsigned long request, const struct _test_data_args *self)
+{
+	union argument a;
+
+	memset(&a, 0, sizeof(a));
+	switch (request) {
+	case RINGBUF_IOC_CREATE:
+		a.create.slot_bytes = 64;
+		a.create.slot_count = 4;
+		break;
+	case RINGBUF_IOC_ATTACH:
+		a.attach.role = RINGBUF_ROLE_OBSERVER;
+		a.attach.fd = self->owner;
+		break;
+	case RINGBUF_IOC_WAIT:
+		a.wait.count = 1;
+		a.wait.timeout = NEVER;
+		break;
+	case RINGBUF_IOC_SYNC:
+		a.sync.reader = RINGBUF_SYNC_ALL;
+		break;
+	case RINGBUF_IOC_UNLINK:
+		a.unlink.name = POINTER("selftest-no-such-name");
+		a.unlink.name_len = 21;
+		break;
+	}
+	return a;
+}
+
+/* What that gives: 0, but for the name that is not there. */
+static int good_result(unsigned long request)
+{
+	return request == RINGBUF_IOC_UNLINK ? -ENOENT : 0;
+}
+
+static int handle_for(const struct _test_data_args *self, bool bound)
+{
+	return bound ? self->writer : self->none;
+}
+
+/* The call fails with @error, and leaves its structure as it was. */
+static int refused(int fd, unsigned long request, union argument a, int error)
+{
+	union argument before = a;
+
+	CHECK_EQ(error, call(fd, request, &a));
+	CHECK(!memcmp(&a, &before, sizeof(a)));
+	return 0;
+}
+
+TEST_F(args, exact_and_longer)
+{
+	union argument a = good(variant->request, self);
+	int fd = handle_for(self, variant->bound), other;
+
+	a.size = variant->size;
+	EXPECT_EQ(good_result(variant->request), call(fd, variant->request, &a));
+	/* Some bind or end the handle: again on a fresh one. */
+	other = variant->bound ? writer_open(self->owner) : device_open();
+	ASSERT_LE(0, other);
+	a = good(variant->request, self);
+	a.size = variant->size + 64;
+	EXPECT_EQ(good_result(variant->request), call(other, variant->request, &a));
+	EXPECT_EQ(variant->size + 64, a.size);
+	close(other);
+}
+
+TEST_F(args, too_short)
+{
+	const uint32_t sizes[] = { 0, 1, 4, variant->size - 4, variant->size - 1 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		union argument a = good(variant->request, self);
+
+		if (sizes[i] >= variant->size)
+			continue;
+		a.size = sizes[i];
+		EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a,
+				     -EINVAL));
+	}
+}
+
+TEST_F(args, longer_and_not_zero)
+{
+	const uint32_t at[] = { variant->size, variant->size + 1, variant->size + 63 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		union argument a = good(variant->request, self);
+
+		a.size = variant->size + 64;
+		a.bytes[at[i]] = 1;
+		EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a,
+				     -E2BIG));
+	}
+}
+
+TEST_F(args, absurdly_long)
+{
+	union argument a = good(variant->request, self);
+
+	a.size = ~0U;
+	EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a, -E2BIG));
+	a.size = 1U << 31;
+	EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a, -E2BIG));
+}
+
+TEST_F(args, unknown_flag)
+{
+	union argument a = good(variant->request, self);
+
+	if (variant->out_flags)
+		return;
+	a.size = variant->size;
+	a.head.flags = UNKNOWN_FLAG;
+	EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a, -EINVAL));
+}
+
+TEST_F(args, bad_pointers)
+{
+	int fd = handle_for(self, variant->bound);
+	long page = sysconf(_SC_PAGESIZE);
+	char *two = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	union argument a = good(variant->request, self);
+
+	ASSERT_NE(MAP_FAILED, two);
+	ASSERT_EQ(0, mprotect(two + page, (size_t)page, PROT_NONE));
+	EXPECT_EQ(-EFAULT, call(fd, variant->request, NULL));
+	EXPECT_EQ(-EFAULT, call(fd, variant->request, (void *)-4096L));
+	EXPECT_EQ(-EFAULT, call(fd, variant->request, two + page));
+	EXPECT_EQ(-EFAULT, call(fd, variant->request, two + page - 2));
+	/* The size can be read, not all of the rest. */
+	a.size = variant->size;
+	memcpy(two + page - 4, &a, 4);
+	EXPECT_EQ(-EFAULT, call(fd, variant->request, two + page - 4));
+	munmap(two, 2 * (size_t)page);
+}
+
+/* No alignment is asked for. */
+TEST_F(args, misaligned)
+{
+	union argument a = good(variant->request, self);
+	char room[sizeof(a) + 8];
+
+	a.size = variant->size;
+	memcpy(room + 3, &a, sizeof(a));
+	EXPECT_EQ(good_result(variant->request),
+		  call(handle_for(self, variant->bound), variant->request, room + 3));
+}
+
+TEST_F(args, not_bound)
+{
+	union argument a = good(variant->request, self);
+
+	if (!variant->bound)
+		return;
+	a.size = variant->size;
+	EXPECT_EQ(0, refused(self->none, variant->request, a, -EBADFD));
+}
+
+TEST_F(args, wrong_role)
+{
+	union argument a = good(variant->request, self);
+
+	if (!variant->writer)
+		return;
+	a.size = variant->size;
+	EXPECT_EQ(0, refused(self->observer, variant->request, a, -EBADFD));
+	EXPECT_EQ(0, refused(self->owner, variant->request, a, -EBADFD));
+}
+
+/* None of the refusals above has ended or bound anything. */
+TEST_F(args, refusals_leave_the_state)
+{
+	union argument a = good(variant->request, self);
+	int fd = handle_for(self, variant->bound);
+	struct ringbuf_stats s;
+
+	a.size = 0;
+	EXPECT_EQ(-EINVAL, call(fd, variant->request, &a));
+	EXPECT_EQ(-EFAULT, call(fd, variant->request, NULL));
+	a = good(variant->request, self);
+	a.size = variant->size + 8;
+	a.bytes[variant->size] = 1;
+	EXPECT_EQ(-E2BIG, call(fd, variant->request, &a));
+	EXPECT_EQ(0, put(self->writer, 7));
+	EXPECT_EQ(7, get(self->reader));
+	s = stats_of(self->owner);
+	EXPECT_EQ(1, s.head);
+	EXPECT_EQ(1, s.total);
+	EXPECT_EQ(1, s.writers);
+	EXPECT_EQ(1, s.writers_ever);
+	EXPECT_EQ(0, attach_fd(self->none, RINGBUF_ROLE_OBSERVER, self->owner));
+}
+
+/* ---- what only one of them has ------------------------------------------------ */
+
+TEST(unknown_ioctl)
+{
+	const unsigned long unknown[] = { 0xbb0c, 0xbbff, 0xba00, 0, 0x5401, ~0UL,
+					  RINGBUF_IOC_INFO | 1UL << 30 };
+	int none = device_open(), owner = ring_make(0, 64, 4);
+	uint32_t room[64] = { sizeof(room) };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
+		EXPECT_EQ(-ENOTTY, call(none, unknown[i], room));
+		EXPECT_EQ(-ENOTTY, call(owner, unknown[i], room));
+	}
+	close(none);
+	close(owner);
+}
+
+TEST(features)
+{
+	struct ringbuf_features f;
+	int fd = device_open();
+
+	memset(&f, 0x5a, sizeof(f));
+	f.size = sizeof(f);
+	f.flags = 0;
+	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
+	EXPECT_EQ(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |
+			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE,
+		  f.features);
+	EXPECT_EQ(RINGBUF_ABI_VERSION, f.abi_version);
+	EXPECT_EQ(sysconf(_SC_PAGESIZE), f.page_size);
+	EXPECT_LT(1U << 20, f.max_ring_bytes);
+	EXPECT_EQ(sizeof(f), f.size);
+	close(fd);
+}
+
+TEST(reserved_fields)
+{
+	int owner = ring_make(0, 64, 4), writer = writer_open(owner), none = device_open();
+	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, owner);
+	struct ringbuf_wait w = wait_for(1, NEVER);
+	struct ringbuf_sync s = { .size = sizeof(s), .reader = RINGBUF_SYNC_ALL, .__reserved = 1 };
+	struct ringbuf_unlink u = { .size = sizeof(u), .name = POINTER("x"), .name_len = 1,
+				    .__reserved = 1 };
+
+	a.__reserved = 1;
+	EXPECT_EQ(-EINVAL, call(none, RINGBUF_IOC_ATTACH, &a));
+	w.__reserved = 1;
+	EXPECT_EQ(-EINVAL, call(writer, RINGBUF_IOC_WAIT, &w));
+	EXPECT_EQ(-EINVAL, call(owner, RINGBUF_IOC_SYNC, &s));
+	EXPECT_EQ(-EINVAL, call(none, RINGBUF_IOC_UNLINK, &u));
+	close(owner);
+	close(writer);
+	close(none);
+}
+
+TEST(device_cannot_seek)
+{
+	int fd = ring_make(0, 64, 4);
+	char byte;
+
+	EXPECT_GT(0, lseek(fd, 0, SEEK_SET));
+	EXPECT_EQ(-1, pread(fd, &byte, 1, 0));
+	EXPECT_EQ(ESPIPE, errno);
+	close(fd);
+}
+
+DEVICE_HARNESS_MAIN

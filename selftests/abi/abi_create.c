@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_CREATE and RINGBUF_IOC_INFO: limits, what comes of them, and room. */
+#include <sys/resource.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+static struct ringbuf_create plain(void)
+{
+	struct ringbuf_create c;
+
+	memset(&c, 0, sizeof(c));
+	c.size = sizeof(c);
+	c.slot_bytes = 100;
+	c.slot_count = 10;
+	return c;
+}
+
+/* On a handle of its own, which stays unbound when that fails. */
+static int create(const struct ringbuf_create *config)
+{
+	struct ringbuf_create c = *config;
+	int fd = device_open(), err;
+	struct ringbuf_info info;
+
+	err = call(fd, RINGBUF_IOC_CREATE, &c);
+	if (memcmp(&c, config, sizeof(c)))
+		err = -EBADMSG;
+	if (err && info_get(fd, &info) != -EBADFD)
+		err = -EBADMSG;
+	close(fd);
+	return err;
+}
+
+#define REFUSED(error, field, value)                 \
+	do {                                         \
+		struct ringbuf_create c_ = plain();  \
+		c_.field = (value);                  \
+		EXPECT_EQ(error, create(&c_))        \
+		TH_LOG("%s = %s", #field, #value);   \
+	} while (0)
+
+TEST(out_of_range)
+{
+	REFUSED(0, slot_bytes, 1);
+	REFUSED(-EINVAL, slot_bytes, 0);
+	REFUSED(-EINVAL, slot_bytes, RINGBUF_MAX_SLOT_BYTES + 1);
+	REFUSED(-EINVAL, slot_bytes, ~0ULL);
+	REFUSED(-EINVAL, slot_count, 0);
+	REFUSED(-EINVAL, slot_count, RINGBUF_MAX_SLOTS + 1);
+	REFUSED(-EINVAL, slot_count, ~0ULL);
+	REFUSED(-EINVAL, max_readers, RINGBUF_MAX_READERS + 1);
+	REFUSED(-EINVAL, max_readers, ~0U);
+	REFUSED(-EINVAL, max_writers, RINGBUF_MAX_WRITERS + 1);
+	REFUSED(-EINVAL, max_writers, ~0U);
+	REFUSED(-EINVAL, mode, 01000);
+	REFUSED(-EINVAL, mode, ~0U);
+	REFUSED(-EINVAL, flags, 1U << 3);
+	REFUSED(-ENAMETOOLONG, name_len, 256);
+	REFUSED(-ENAMETOOLONG, name_len, ~0U);
+	REFUSED(-EFAULT, name_len, 1);
+}
+
+/* Products and sums that wrap, one way or another. */
+TEST(overflow)
+{
+	const uint64_t bytes[] = { 1ULL << 31, 1ULL << 31, (1ULL << 31) - 1, 1ULL << 30 };
+	const uint64_t slots[] = { 1ULL << 25, 1ULL << 24, (1ULL << 25) - 1, 1ULL << 25 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
+		struct ringbuf_create c = plain();
+		int err;
+
+		c.slot_bytes = bytes[i];
+		c.slot_count = slots[i];
+		err = create(&c);
+		EXPECT_TRUE(err == -EINVAL || err == -EDQUOT || err == -ENOMEM)
+		TH_LOG("%d", err);
+	}
+}
+
+TEST(exclusive_has_one_writer)
+{
+	struct ringbuf_create c = plain();
+
+	c.flags = RINGBUF_CREATE_EXCLUSIVE;
+	c.max_writers = 2;
+	EXPECT_EQ(-EINVAL, create(&c));
+	c.max_writers = 1;
+	EXPECT_EQ(0, create(&c));
+}
+
+TEST(binds_once)
+{
+	struct ringbuf_info info;
+	int fd = ring_make(0, 100, 10), other = ring_make(0, 64, 3);
+
+	EXPECT_EQ(-EBADFD, create_named(fd, 0, 5, 5, NULL, 0));
+	EXPECT_EQ(-EBADFD, attach_fd(fd, RINGBUF_ROLE_READER, other));
+	EXPECT_EQ(-EBADFD, attach_fd(fd, RINGBUF_ROLE_OBSERVER, fd));
+	ASSERT_OK(info_get(fd, &info));
+	EXPECT_EQ(100, info.slot_bytes);
+	EXPECT_EQ(RINGBUF_ROLE_OWNER, info.role);
+	close(fd);
+	close(other);
+}
+
+TEST(info)
+{
+	struct ringbuf_info info;
+	int fd = ring_make(RINGBUF_CREATE_TIMESTAMP, 100, 10);
+	uint64_t next = 0;
+	unsigned int i;
+
+	ASSERT_OK(info_get(fd, &info));
+	EXPECT_EQ(sizeof(info), info.size);
+	EXPECT_EQ(RINGBUF_CREATE_TIMESTAMP, info.flags);
+	EXPECT_EQ(100, info.slot_bytes);
+	EXPECT_EQ(10, info.slot_count);
+	EXPECT_EQ(128, info.slot_stride);
+	EXPECT_EQ(64, info.max_readers);
+	EXPECT_EQ(16, info.max_writers);
+	EXPECT_EQ(RINGBUF_ROLE_OWNER, info.role);
+	EXPECT_EQ(sysconf(_SC_PAGESIZE), info.page_size);
+	EXPECT_EQ(0, info.__reserved);
+	for (i = 0; i < RINGBUF_REGIONS; i++) {
+		EXPECT_EQ(next, info.region[i].offset);
+		EXPECT_LT(0, info.region[i].bytes);
+		EXPECT_EQ(0, info.region[i].bytes % info.page_size);
+		next += info.region[i].bytes;
+	}
+	EXPECT_LE(10 * sizeof(struct ringbuf_desc), info.claim_offset);
+	EXPECT_LE(info.claim_offset + 80, info.stamp_offset);
+	EXPECT_LE(info.stamp_offset + 80, info.region[RINGBUF_REGION_SLOTS].bytes);
+	EXPECT_EQ(64ULL * info.page_size, info.region[RINGBUF_REGION_CURSOR].bytes);
+	EXPECT_LE(10 * 128, info.region[RINGBUF_REGION_DATA].bytes);
+	close(fd);
+}
+
+TEST(info_of_each_role)
+{
+	int owner = ring_make(0, 100, 10);
+	int fd[] = { reader_open(owner), writer_open(owner), observer_open(owner) };
+	struct ringbuf_info info;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_OK(info_get(fd[i], &info));
+		EXPECT_EQ(RINGBUF_ROLE_READER + i, info.role);
+		EXPECT_EQ(i == 1, info.id);
+		EXPECT_EQ(0, info.stamp_offset);
+		close(fd[i]);
+	}
+	close(owner);
+}
+
+TEST(page_slots_begin_on_pages)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t bytes[] = { 1, 64, 65, page - 1, page, page + 1 };
+	const uint64_t stride[] = { 64, 64, 128, page, page, 2 * page };
+	struct ringbuf_info info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
+		int fd = ring_make(0, bytes[i], 3);
+
+		ASSERT_OK(info_get(fd, &info));
+		EXPECT_EQ(stride[i], info.slot_stride);
+		close(fd);
+	}
+}
+
+/* Many rings: their memory comes back with each close. */
+TEST(made_and_gone)
+{
+	unsigned int i;
+
+	for (i = 0; i < 300; i++) {
+		int fd = ring_make(0, 1 << 20, 16);
+
+		ASSERT_LE(0, fd) TH_LOG("ring %u", i);
+		close(fd);
+	}
+}
+
+/* Rings until no more are allowed; then one goes, and one more is. */
+TEST(share_of_a_user)
+{
+	struct ringbuf_features f = { .size = sizeof(f) };
+	struct ringbuf_create c = plain();
+	int fd[64], n, err = 0;
+
+	fd[0] = device_open();
+	ASSERT_OK(call(fd[0], RINGBUF_IOC_FEATURES, &f));
+	c.slot_bytes = 1 << 20;
+	c.slot_count = f.max_ring_bytes / 8 >> 20;
+	for (n = 0; n < 64; n++) {
+		fd[n] = n ? device_open() : fd[0];
+		err = call(fd[n], RINGBUF_IOC_CREATE, &c);
+		if (err)
+			break;
+	}
+	EXPECT_TRUE(err == -EDQUOT || err == -ENOMEM) TH_LOG("%d after %d rings", err, n);
+	ASSERT_LT(0, n);
+	if (n < 64) {
+		close(fd[0]);
+		EXPECT_EQ(0, call(fd[n], RINGBUF_IOC_CREATE, &c));
+		close(fd[n]);
+	}
+	while (--n > 0)
+		close(fd[n]);
+}
+
+TEST(larger_than_allowed)
+{
+	struct ringbuf_features f = { .size = sizeof(f) };
+	struct ringbuf_create c = plain();
+	int fd = device_open(), err;
+
+	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
+	close(fd);
+	c.slot_bytes = 4096;
+	c.slot_count = f.max_ring_bytes / 4096 + 1;
+	err = create(&c);
+	EXPECT_TRUE(err == -EDQUOT || err == -ENOMEM || err == -EINVAL) TH_LOG("%d", err);
+	c.slot_count = 10;
+	EXPECT_EQ(0, create(&c));
+}
+
+TEST(persistent_needs_a_name)
+{
+	struct ringbuf_create c = plain();
+
+	c.flags = RINGBUF_CREATE_PERSISTENT;
+	EXPECT_EQ(-EINVAL, create(&c));
+}
+
+DEVICE_HARNESS_MAIN

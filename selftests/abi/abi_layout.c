@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sizes, offsets and numbers of the ABI, written out.  The same source is built
+ * for 32 and for 64 bits, and both have to agree with this table.
+ */
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SIZE(type, bytes) EXPECT_EQ(bytes, sizeof(struct type))
+#define FIELD(type, field, offset) EXPECT_EQ(offset, offsetof(struct type, field))
+
+TEST(features)
+{
+	SIZE(ringbuf_features, 32);
+	FIELD(ringbuf_features, size, 0);
+	FIELD(ringbuf_features, flags, 4);
+	FIELD(ringbuf_features, features, 8);
+	FIELD(ringbuf_features, abi_version, 16);
+	FIELD(ringbuf_features, page_size, 20);
+	FIELD(ringbuf_features, max_ring_bytes, 24);
+}
+
+TEST(create)
+{
+	SIZE(ringbuf_create, 48);
+	FIELD(ringbuf_create, size, 0);
+	FIELD(ringbuf_create, flags, 4);
+	FIELD(ringbuf_create, slot_bytes, 8);
+	FIELD(ringbuf_create, slot_count, 16);
+	FIELD(ringbuf_create, max_readers, 24);
+	FIELD(ringbuf_create, max_writers, 28);
+	FIELD(ringbuf_create, mode, 32);
+	FIELD(ringbuf_create, name_len, 36);
+	FIELD(ringbuf_create, name, 40);
+}
+
+TEST(attach)
+{
+	SIZE(ringbuf_attach, 48);
+	FIELD(ringbuf_attach, role, 8);
+	FIELD(ringbuf_attach, fd, 12);
+	FIELD(ringbuf_attach, name, 16);
+	FIELD(ringbuf_attach, name_len, 24);
+	FIELD(ringbuf_attach, start, 28);
+	FIELD(ringbuf_attach, position, 32);
+	FIELD(ringbuf_attach, id, 40);
+	FIELD(ringbuf_attach, __reserved, 44);
+}
+
+TEST(info)
+{
+	SIZE(ringbuf_region, 16);
+	FIELD(ringbuf_region, bytes, 8);
+	EXPECT_EQ(5, RINGBUF_REGIONS);
+	SIZE(ringbuf_info, 152);
+	FIELD(ringbuf_info, slot_bytes, 8);
+	FIELD(ringbuf_info, slot_count, 16);
+	FIELD(ringbuf_info, slot_stride, 24);
+	FIELD(ringbuf_info, claim_offset, 32);
+	FIELD(ringbuf_info, stamp_offset, 40);
+	FIELD(ringbuf_info, region, 48);
+	FIELD(ringbuf_info, max_readers, 128);
+	FIELD(ringbuf_info, max_writers, 132);
+	FIELD(ringbuf_info, role, 136);
+	FIELD(ringbuf_info, id, 140);
+	FIELD(ringbuf_info, page_size, 144);
+	FIELD(ringbuf_info, __reserved, 148);
+}
+
+TEST(small_calls)
+{
+	SIZE(ringbuf_wait, 40);
+	FIELD(ringbuf_wait, timeout, 8);
+	FIELD(ringbuf_wait, count, 16);
+	FIELD(ringbuf_wait, __reserved, 20);
+	FIELD(ringbuf_wait, after, 24);
+	FIELD(ringbuf_wait, ready, 32);
+	SIZE(ringbuf_wake, 8);
+	SIZE(ringbuf_done, 8);
+	SIZE(ringbuf_detach, 8);
+	SIZE(ringbuf_sync, 24);
+	FIELD(ringbuf_sync, reader, 8);
+	FIELD(ringbuf_sync, __reserved, 12);
+	FIELD(ringbuf_sync, position, 16);
+	SIZE(ringbuf_unlink, 24);
+	FIELD(ringbuf_unlink, name, 8);
+	FIELD(ringbuf_unlink, name_len, 16);
+	FIELD(ringbuf_unlink, __reserved, 20);
+}
+
+TEST(list)
+{
+	SIZE(ringbuf_list, 24);
+	FIELD(ringbuf_list, entries, 8);
+	FIELD(ringbuf_list, count, 16);
+	FIELD(ringbuf_list, total, 20);
+	SIZE(ringbuf_list_entry, 304);
+	FIELD(ringbuf_list_entry, head, 16);
+	FIELD(ringbuf_list_entry, uid, 24);
+	FIELD(ringbuf_list_entry, mode, 28);
+	FIELD(ringbuf_list_entry, flags, 32);
+	FIELD(ringbuf_list_entry, readers, 36);
+	FIELD(ringbuf_list_entry, writers, 40);
+	FIELD(ringbuf_list_entry, name_len, 44);
+	FIELD(ringbuf_list_entry, name, 48);
+}
+
+TEST(stats)
+{
+	SIZE(ringbuf_reader_stats, 56);
+	FIELD(ringbuf_reader_stats, lag, 8);
+	FIELD(ringbuf_reader_stats, lost, 16);
+	FIELD(ringbuf_reader_stats, holes, 24);
+	FIELD(ringbuf_reader_stats, waits, 32);
+	FIELD(ringbuf_reader_stats, wakeups, 40);
+	FIELD(ringbuf_reader_stats, id, 48);
+	FIELD(ringbuf_reader_stats, pid, 52);
+	SIZE(ringbuf_stats, 96);
+	FIELD(ringbuf_stats, readers, 8);
+	FIELD(ringbuf_stats, count, 16);
+	FIELD(ringbuf_stats, total, 20);
+	FIELD(ringbuf_stats, head, 24);
+	FIELD(ringbuf_stats, repaired, 32);
+	FIELD(ringbuf_stats, waits, 40);
+	FIELD(ringbuf_stats, wakeups, 48);
+	FIELD(ringbuf_stats, wake_calls, 56);
+	FIELD(ringbuf_stats, blocker_lag, 64);
+	FIELD(ringbuf_stats, blocker_id, 72);
+	FIELD(ringbuf_stats, blocker_pid, 76);
+	FIELD(ringbuf_stats, writers, 80);
+	FIELD(ringbuf_stats, writers_ever, 84);
+	FIELD(ringbuf_stats, ended, 88);
+}
+
+/* Words that different processes write lie in different lines. */
+TEST(info_page)
+{
+	SIZE(ringbuf_row, 16);
+	FIELD(ringbuf_row, flags, 8);
+	FIELD(ringbuf_row, generation, 12);
+	SIZE(ringbuf_info_page, 256);
+	FIELD(ringbuf_info_page, abi_version, 8);
+	FIELD(ringbuf_info_page, flags, 12);
+	FIELD(ringbuf_info_page, slot_bytes, 16);
+	FIELD(ringbuf_info_page, slot_count, 24);
+	FIELD(ringbuf_info_page, slot_stride, 32);
+	FIELD(ringbuf_info_page, max_readers, 40);
+	FIELD(ringbuf_info_page, max_writers, 44);
+	FIELD(ringbuf_info_page, wake_position, 64);
+	FIELD(ringbuf_info_page, wake_cursor, 128);
+	FIELD(ringbuf_info_page, generation, 192);
+	FIELD(ringbuf_info_page, allowance, 200);
+	FIELD(ringbuf_info_page, rows, 208);
+	FIELD(ringbuf_info_page, writers, 212);
+	FIELD(ringbuf_info_page, writers_ever, 216);
+	FIELD(ringbuf_info_page, ended, 220);
+	FIELD(ringbuf_info_page, row, 256);
+}
+
+TEST(other_pages)
+{
+	SIZE(ringbuf_writer_row, 64);
+	FIELD(ringbuf_writer_row, allowance, 0);
+	FIELD(ringbuf_writer_row, cpu, 8);
+	SIZE(ringbuf_head_page, 64);
+	FIELD(ringbuf_head_page, head, 0);
+	FIELD(ringbuf_head_page, writer, 64);
+	SIZE(ringbuf_desc, 16);
+	FIELD(ringbuf_desc, state, 0);
+	FIELD(ringbuf_desc, length, 8);
+	FIELD(ringbuf_desc, flags, 12);
+	SIZE(ringbuf_cursor, 64);
+	FIELD(ringbuf_cursor, cursor, 0);
+	FIELD(ringbuf_cursor, lost, 8);
+	FIELD(ringbuf_cursor, holes, 16);
+	FIELD(ringbuf_cursor, cpu, 24);
+}
+
+TEST(numbers)
+{
+	const unsigned long requests[] = {
+		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE, RINGBUF_IOC_ATTACH, RINGBUF_IOC_INFO,
+		RINGBUF_IOC_WAIT,     RINGBUF_IOC_WAKE,	  RINGBUF_IOC_DONE,   RINGBUF_IOC_SYNC,
+		RINGBUF_IOC_DETACH,   RINGBUF_IOC_UNLINK, RINGBUF_IOC_LIST,   RINGBUF_IOC_STATS,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(requests); i++)
+		EXPECT_EQ(0xbb00 + i, requests[i]);
+	EXPECT_EQ(1, RINGBUF_ABI_VERSION);
+	EXPECT_EQ(0, memcmp(&(uint64_t){ RINGBUF_MAGIC }, "ring0buf", 8));
+	EXPECT_EQ(255, RINGBUF_NAME_MAX);
+	EXPECT_EQ(64, RINGBUF_MAX_BATCH);
+	EXPECT_EQ(4096, RINGBUF_MAX_READERS);
+	EXPECT_EQ(255, RINGBUF_MAX_WRITERS);
+	EXPECT_EQ(0, RINGBUF_CURSOR_OFFSET(0));
+	EXPECT_EQ(63 * 64, RINGBUF_CURSOR_OFFSET(63));
+	EXPECT_EQ(0, RINGBUF_CURSOR_OFFSET(64));
+	/* Fifty bits of position, eight of writer, six of count. */
+	EXPECT_EQ(14, RINGBUF_CLAIM_SHIFT);
+	EXPECT_LE(RINGBUF_MAX_WRITERS, (1U << RINGBUF_CLAIM_WRITER_BITS) - 1);
+	EXPECT_LE(RINGBUF_MAX_BATCH, 1U << RINGBUF_CLAIM_COUNT_BITS);
+}
+
+/* All that lies before the data can be mapped with a 32-bit offset. */
+TEST(largest_ring_of_a_32_bit_program)
+{
+	uint64_t slots = RINGBUF_MAX_SLOTS;
+	uint64_t control = slots * (sizeof(struct ringbuf_desc) + 8 + 8) +
+			   RINGBUF_MAX_READERS * 4096ULL;
+
+	EXPECT_GT(1ULL << 31, control);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Identities: they begin with a map and end with it, by munmap, exec, exit or
+ * SIGKILL, before wait() returns, however long anybody keeps the file open.
+ */
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOTS 10
+
+FIXTURE(life) {
+	int owner;
+	int reader;
+	int writer;
+	int observer;
+};
+
+FIXTURE_VARIANT(life) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(life, shared) { .flags = 0 };
+FIXTURE_VARIANT_ADD(life, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+
+FIXTURE_SETUP(life)
+{
+	self->owner = ring_make(variant->flags, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	self->observer = observer_open(self->owner);
+	ASSERT_LE(0, self->observer);
+}
+
+FIXTURE_TEARDOWN(life)
+{
+	close(self->owner);
+	close(self->reader);
+	close(self->writer);
+	close(self->observer);
+}
+
+/* What a child does with a handle once it has mapped it. */
+enum ending { EXITS, IS_KILLED, UNMAPS, EXECS, WAITS };
+
+struct child {
+	int fd;
+	enum ending ending;
+	int mapped;
+	uint32_t claims;
+	uint32_t id;
+};
+
+static int maps_and_ends(void *arg)
+{
+	struct child *c = arg;
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, c->fd));
+	c->id = m.info.id;
+	if (c->claims)
+		claim_by_hand(&m, 0, c->claims);
+	FLAG_SET(c->mapped);
+	switch (c->ending) {
+	case IS_KILLED:
+		raise(SIGKILL);
+		break;
+	case UNMAPS:
+		maps_close(&m);
+		pause();
+		break;
+	case EXECS:
+		execl("/bin/sleep", "sleep", "1000", NULL);
+		return 1;
+	case WAITS:
+		pause();
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* Ends a child with @c; what it was is over when that returns. */
+static pid_t end_of(struct child *c)
+{
+	pid_t pid = child_start(maps_and_ends, c);
+
+	UNTIL(FLAG_GET(c->mapped) || task_state(pid) == 'Z');
+	return pid;
+}
+
+static struct child *child_of(int fd, enum ending ending)
+{
+	struct child *c = shared_memory(sizeof(*c));
+
+	*c = (struct child){ .fd = fd, .ending = ending };
+	return c;
+}
+
+/* The parent holds the descriptor all the time. */
+TEST_F(life, reader_ends_before_wait_returns)
+{
+	const enum ending endings[] = { EXITS, IS_KILLED };
+	unsigned int i, turn;
+
+	for (turn = 0; turn < 20; turn++) {
+		for (i = 0; i < ARRAY_SIZE(endings); i++) {
+			int reader = reader_open(self->owner);
+			pid_t pid;
+
+			ASSERT_EQ(2, stats_of(self->owner).total);
+			pid = end_of(child_of(reader, endings[i]));
+			child_end(pid);
+			ASSERT_EQ(1, stats_of(self->owner).total);
+			/* It is over for us as well. */
+			ASSERT_EQ(-EBADFD, get(reader));
+			close(reader);
+		}
+	}
+}
+
+TEST_F(life, munmap_ends_a_reader)
+{
+	struct child *c = child_of(self->reader, UNMAPS);
+	pid_t pid = end_of(c);
+
+	UNTIL(stats_of(self->owner).total == 0);
+	EXPECT_NE('Z', task_state(pid));
+	child_kill(pid);
+}
+
+/* exec keeps the descriptor, and ends the maps. */
+TEST_F(life, exec_ends_a_reader)
+{
+	int open_across = fcntl(self->reader, F_DUPFD, 10);
+	struct child *c = child_of(open_across, EXECS);
+	pid_t pid = end_of(c);
+
+	UNTIL(stats_of(self->owner).total == 0);
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(128 + SIGKILL, child_kill(pid));
+	close(open_across);
+}
+
+TEST_F(life, gate_opens_when_a_reader_dies)
+{
+	struct child *c = child_of(self->reader, IS_KILLED);
+	unsigned int n;
+	pid_t pid;
+
+	ASSERT_OK(nonblock(self->writer));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	ASSERT_EQ(-EAGAIN, put(self->writer, n));
+	pid = end_of(c);
+	child_end(pid);
+	EXPECT_EQ(0, put(self->writer, n));
+}
+
+/* Never mapped: it lives as long as its file. */
+static int does_nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+TEST_F(life, unmapped_handles_outlive_children)
+{
+	EXPECT_EQ(0, child_run(does_nothing, NULL));
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	EXPECT_EQ(1, stats_of(self->owner).writers);
+	EXPECT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(1, get(self->reader));
+	close(self->reader);
+	self->reader = -1;
+	EXPECT_EQ(0, stats_of(self->owner).total);
+}
+
+/* ---- claims ------------------------------------------------------------------- */
+
+TEST_F(life, claims_become_holes)
+{
+	struct child *c = child_of(self->writer, IS_KILLED);
+	int other, reader = self->reader;
+	struct maps m;
+	uint32_t i;
+	pid_t pid;
+
+	if (variant->flags & RINGBUF_CREATE_EXCLUSIVE)
+		return;
+	other = writer_open(self->owner);
+	c->claims = 3;
+	pid = end_of(c);
+	child_end(pid);
+	EXPECT_EQ(3, stats_of(self->owner).repaired);
+	EXPECT_EQ(3, stats_of(self->owner).head);
+	ASSERT_OK(maps_open(&m, self->observer));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(i << RINGBUF_STATE_SHIFT | RINGBUF_REPAIRED, m.desc[i].state);
+		/* The claim still says whose it was. */
+		EXPECT_EQ(c->id, m.claim[i] >> RINGBUF_CLAIM_COUNT_BITS & 0xff);
+	}
+	ASSERT_EQ(0, put(other, 77));
+	EXPECT_EQ(77, get(reader));
+	maps_close(&m);
+	close(other);
+}
+
+static int reads_one(void *arg)
+{
+	struct child *c = arg;
+
+	CHECK_EQ(5, get(c->fd));
+	return 0;
+}
+
+/* Asleep before the dead one's claim; the repair wakes. */
+TEST_F(life, repair_wakes_a_reader)
+{
+	struct child *c = child_of(self->writer, WAITS), r = { .fd = self->reader };
+	pid_t sleeper, pid;
+	int other;
+
+	if (variant->flags & RINGBUF_CREATE_EXCLUSIVE)
+		return;
+	other = writer_open(self->owner);
+	c->claims = 2;
+	pid = end_of(c);
+	ASSERT_EQ(0, put(other, 5));
+	sleeper = child_start(reads_one, &r);
+	ASSERT_TRUE(task_asleep(sleeper));
+	child_kill(pid);
+	EXPECT_EQ(0, child_end(sleeper));
+	close(other);
+}
+
+TEST_F(life, end_when_the_last_writer_dies)
+{
+	struct child *c = child_of(self->writer, IS_KILLED);
+
+	child_end(end_of(c));
+	EXPECT_EQ(RINGBUF_END_DIED, stats_of(self->owner).ended);
+	EXPECT_EQ(-ENODATA, get(self->reader));
+	EXPECT_EQ(POLLIN | POLLHUP | POLLRDHUP, polled(self->reader));
+}
+
+/* ---- one handle, two address spaces -------------------------------------------- */
+
+static int is_busy(void *arg)
+{
+	struct child *c = arg;
+	struct maps m;
+	char byte = 0;
+
+	CHECK_EQ(-EBUSY, maps_open(&m, c->fd));
+	if (c->id) {
+		CHECK(read(c->fd, &byte, 1) == -1 && errno == EBUSY);
+	} else {
+		CHECK(write(c->fd, &byte, 1) == -1 && errno == EBUSY);
+	}
+	return 0;
+}
+
+TEST_F(life, mapped_reader_is_busy_elsewhere)
+{
+	struct child c = { .fd = self->reader, .id = 1 };
+	struct maps m;
+
+	ASSERT_OK(maps_open(&m, self->reader));
+	EXPECT_EQ(0, child_run(is_busy, &c));
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	ASSERT_EQ(0, put(self->writer, 3));
+	EXPECT_EQ(3, get(self->reader));
+	maps_close(&m);
+}
+
+TEST_F(life, mapped_exclusive_writer_is_busy_elsewhere)
+{
+	struct child c = { .fd = self->writer, .id = 0 };
+	struct maps m;
+
+	if (!(variant->flags & RINGBUF_CREATE_EXCLUSIVE))
+		return;
+	ASSERT_OK(maps_open(&m, self->writer));
+	EXPECT_EQ(0, child_run(is_busy, &c));
+	EXPECT_EQ(0, put(self->writer, 3));
+	maps_close(&m);
+}
+
+TEST_F(life, shared_writer_gets_an_id_of_its_own)
+{
+	struct child *c = child_of(self->writer, WAITS);
+	struct maps m;
+	pid_t pid;
+
+	if (variant->flags & RINGBUF_CREATE_EXCLUSIVE)
+		return;
+	ASSERT_OK(maps_open(&m, self->writer));
+	pid = end_of(c);
+	EXPECT_NE(m.info.id, c->id);
+	EXPECT_EQ(2, stats_of(self->owner).writers);
+	child_kill(pid);
+	EXPECT_EQ(1, stats_of(self->owner).writers);
+	EXPECT_EQ(0, put(self->writer, 1));
+	maps_close(&m);
+}
+
+/* Two children, one handle that nobody has mapped before: one of them gets it. */
+TEST_F(life, first_come_first_served)
+{
+	struct child *a = child_of(self->reader, WAITS);
+	struct child b = { .fd = self->reader, .id = 1 };
+	pid_t pid = end_of(a);
+
+	EXPECT_EQ(0, child_run(is_busy, &b));
+	child_kill(pid);
+	EXPECT_EQ(0, stats_of(self->owner).total);
+}
+
+/* ---- threads -------------------------------------------------------------------- */
+
+static struct maps thread_maps;
+
+static void *maps_in_a_thread(void *arg)
+{
+	int *fd = arg;
+
+	return maps_open(&thread_maps, *fd) ? arg : NULL;
+}
+
+TEST_F(life, threads_are_one)
+{
+	pthread_t thread;
+	void *failed;
+	pid_t pid;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, maps_in_a_thread, &self->reader));
+	pthread_join(thread, &failed);
+	ASSERT_EQ(NULL, failed);
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	ASSERT_EQ(0, put(self->writer, 6));
+	EXPECT_EQ(6, peek_by_hand(&thread_maps, 0));
+	/* A child that shares the memory is the same identity; its exit ends nothing. */
+	pid = vfork();
+	if (!pid)
+		_exit(get(self->reader) == 6 ? 0 : 1);
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	maps_close(&thread_maps);
+	EXPECT_EQ(0, stats_of(self->owner).total);
+}
+
+/* The other regions count for nothing. */
+TEST_F(life, which_map_counts)
+{
+	struct maps m;
+	unsigned int i;
+
+	ASSERT_OK(maps_open(&m, self->reader));
+	for (i = 0; i < RINGBUF_REGIONS; i++)
+		munmap(m.map[i], m.info.region[i].bytes);
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	m.own->cursor = 0;
+	munmap(m.page, m.info.page_size);
+	EXPECT_EQ(0, stats_of(self->owner).total);
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	munmap(m.map[RINGBUF_REGION_DATA], m.info.region[RINGBUF_REGION_DATA].bytes);
+	munmap(m.map[RINGBUF_REGION_HEAD], m.info.region[RINGBUF_REGION_HEAD].bytes);
+	EXPECT_EQ(1, stats_of(self->owner).writers);
+	munmap(m.map[RINGBUF_REGION_SLOTS], m.info.region[RINGBUF_REGION_SLOTS].bytes);
+	EXPECT_EQ(0, stats_of(self->owner).writers);
+	munmap(m.map[RINGBUF_REGION_INFO], m.info.region[RINGBUF_REGION_INFO].bytes);
+	munmap(m.map[RINGBUF_REGION_CURSOR], m.info.region[RINGBUF_REGION_CURSOR].bytes);
+}
+
+/* The descriptor may be closed: the maps are the identity. */
+TEST_F(life, maps_outlive_the_descriptor)
+{
+	struct maps m;
+
+	ASSERT_OK(maps_open(&m, self->reader));
+	close(self->reader);
+	self->reader = -1;
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	ASSERT_EQ(0, put(self->writer, 8));
+	EXPECT_EQ(8, peek_by_hand(&m, 0));
+	maps_close(&m);
+	EXPECT_EQ(0, stats_of(self->owner).total);
+}
+
+/* ---- handing on ------------------------------------------------------------------ */
+
+static int send_fd(int socket, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { "x", 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control.room) };
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	return sendmsg(socket, &msg, 0) == 1 ? 0 : -errno;
+}
+
+static int receive_fd(int socket)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control.room) };
+	int fd = -1;
+
+	if (recvmsg(socket, &msg, 0) == 1 && control.head.cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
+	return fd;
+}
+
+/* Started before the ring was there. */
+static int receives_a_reader(void *arg)
+{
+	int *sockets = arg, fd = receive_fd(sockets[1]);
+	struct maps m;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(0, maps_open(&m, fd));
+	CHECK_EQ(11, get(fd));
+	CHECK_EQ(12, peek_by_hand(&m, 1));
+	CHECK_EQ(-ENODATA, (release_by_hand(&m, 2), get(fd)));
+	return 0;
+}
+
+TEST_F(life, scm_rights)
+{
+	int sockets[2];
+	pid_t pid;
+
+	close(self->owner);
+	close(self->reader);
+	close(self->writer);
+	close(self->observer);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	pid = child_start(receives_a_reader, sockets);
+	self->owner = ring_make(variant->flags, 64, SLOTS);
+	self->reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	self->observer = observer_open(self->owner);
+	ASSERT_OK(send_fd(sockets[0], self->reader));
+	close(self->reader);
+	self->reader = -1;
+	ASSERT_EQ(0, put(self->writer, 11));
+	ASSERT_EQ(0, put(self->writer, 12));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(0, stats_of(self->owner).total);
+}
+
+/* ---- the module -------------------------------------------------------------------- */
+
+static int remove_module(void)
+{
+	return syscall(SYS_delete_module, "ringbuf", O_NONBLOCK) ? -errno : 0;
+}
+
+TEST(module_stays_while_in_use)
+{
+	int fd = device_open();
+	struct ringbuf_info info;
+	void *p;
+
+	if (geteuid())
+		SKIP(return, "not root: may not ask for it");
+	EXPECT_EQ(-EAGAIN, remove_module());
+	ASSERT_OK(create_named(fd, 0, 64, 4, NULL, 0));
+	EXPECT_EQ(-EAGAIN, remove_module());
+	ASSERT_OK(info_get(fd, &info));
+	p = map_region(fd, &info, RINGBUF_REGION_DATA, PROT_READ);
+	close(fd);
+	EXPECT_EQ(-EAGAIN, remove_module());
+	munmap(p, info.region[RINGBUF_REGION_DATA].bytes);
+}
+
+DEVICE_HARNESS_MAIN

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mmap(2): every region for every role with every protection, what mprotect,
+ * munmap, mremap and fork can make of it, and what is in the pages.
+ */
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define RW (PROT_READ | PROT_WRITE)
+#define SLOTS 100
+
+FIXTURE(mmap) {
+	int owner;
+	int fd; /* in the role of the variant */
+	struct ringbuf_info info;
+};
+
+FIXTURE_VARIANT(mmap) {
+	uint32_t role; /* OWNER: that of CREATE */
+	bool writes; /* head, slots, data */
+};
+
+FIXTURE_VARIANT_ADD(mmap, owner) { RINGBUF_ROLE_OWNER, false };
+FIXTURE_VARIANT_ADD(mmap, reader) { RINGBUF_ROLE_READER, false };
+FIXTURE_VARIANT_ADD(mmap, writer) { RINGBUF_ROLE_WRITER, true };
+FIXTURE_VARIANT_ADD(mmap, observer) { RINGBUF_ROLE_OBSERVER, false };
+
+FIXTURE_SETUP(mmap)
+{
+	self->owner = ring_make(RINGBUF_CREATE_TIMESTAMP, 5000, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->fd = variant->role == RINGBUF_ROLE_OWNER ? dup(self->owner) :
+							 role_open(variant->role, self->owner);
+	ASSERT_LE(0, self->fd);
+	ASSERT_OK(info_get(self->fd, &self->info));
+}
+
+FIXTURE_TEARDOWN(mmap)
+{
+	close(self->fd);
+	close(self->owner);
+}
+
+static bool may_write(unsigned int region, bool writes)
+{
+	return writes && region != RINGBUF_REGION_INFO && region != RINGBUF_REGION_CURSOR;
+}
+
+/* 0 or the errno; what was mapped is unmapped. */
+static int try_map(int fd, uint64_t offset, uint64_t bytes, int prot, int flags)
+{
+	void *p = mmap(NULL, bytes, prot, flags, fd, (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	munmap(p, bytes);
+	return 0;
+}
+
+static int try_region(const struct _test_data_mmap *self, unsigned int id, int prot, int flags)
+{
+	const struct ringbuf_region *r = &self->info.region[id];
+
+	return try_map(self->fd, r->offset, r->bytes, prot, flags);
+}
+
+TEST_F(mmap, protections)
+{
+	unsigned int id;
+
+	for (id = 0; id < RINGBUF_REGIONS; id++) {
+		int write = may_write(id, variant->writes) ? 0 : -EACCES;
+
+		EXPECT_EQ(0, try_region(self, id, PROT_READ, MAP_SHARED));
+		EXPECT_EQ(0, try_region(self, id, PROT_READ, MAP_SHARED_VALIDATE));
+		EXPECT_EQ(0, try_region(self, id, PROT_NONE, MAP_SHARED));
+		EXPECT_EQ(write, try_region(self, id, RW, MAP_SHARED));
+		EXPECT_EQ(write, try_region(self, id, PROT_WRITE, MAP_SHARED));
+		EXPECT_EQ(-EACCES, try_region(self, id, PROT_READ | PROT_EXEC, MAP_SHARED));
+		EXPECT_EQ(-EACCES, try_region(self, id, PROT_EXEC, MAP_SHARED));
+		EXPECT_EQ(-EINVAL, try_region(self, id, PROT_READ, MAP_PRIVATE));
+		EXPECT_EQ(-EINVAL, try_region(self, id, RW, MAP_PRIVATE));
+	}
+}
+
+TEST_F(mmap, cursor_pages)
+{
+	uint64_t page = self->info.page_size, base = self->info.region[RINGBUF_REGION_CURSOR].offset;
+	bool reader = variant->role == RINGBUF_ROLE_READER;
+	void *own = map_cursor(self->fd, &self->info, 0, RW);
+
+	/* Row 0 is that of the only reader there is. */
+	EXPECT_EQ(!reader, own == MAP_FAILED);
+	EXPECT_EQ(0, try_map(self->fd, base, page, PROT_READ, MAP_SHARED));
+	EXPECT_EQ(reader ? 0 : -EACCES, try_map(self->fd, base, page, RW, MAP_SHARED));
+	/* Another's, and more than one's own. */
+	EXPECT_EQ(-EACCES, try_map(self->fd, base + page, page, RW, MAP_SHARED));
+	EXPECT_EQ(0, try_map(self->fd, base + page, page, PROT_READ, MAP_SHARED));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, base, 2 * page, RW, MAP_SHARED));
+	EXPECT_EQ(-EACCES, try_map(self->fd, base + 63 * page, page, RW, MAP_SHARED));
+	if (!reader)
+		return;
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	EXPECT_EQ(0, *(char *)own);
+	/* With the last map of its own page the reader has ended. */
+	munmap(own, page);
+	EXPECT_EQ(0, stats_of(self->owner).total);
+	EXPECT_EQ(-EBADFD, try_map(self->fd, base, page, RW, MAP_SHARED));
+}
+
+TEST_F(mmap, odd_places)
+{
+	uint64_t page = self->info.page_size, end = 0;
+	unsigned int id;
+
+	for (id = 0; id < RINGBUF_REGIONS; id++) {
+		const struct ringbuf_region *r = &self->info.region[id];
+
+		end = r->offset + r->bytes;
+		EXPECT_EQ(-EINVAL,
+			  try_map(self->fd, r->offset, r->bytes + page, PROT_READ, MAP_SHARED));
+		if (id == RINGBUF_REGION_CURSOR)
+			continue;
+		if (r->bytes > page) {
+			EXPECT_EQ(-EINVAL, try_map(self->fd, r->offset, r->bytes - page, PROT_READ,
+						   MAP_SHARED));
+			EXPECT_EQ(-EINVAL, try_map(self->fd, r->offset + page, r->bytes - page,
+						   PROT_READ, MAP_SHARED));
+		}
+	}
+	EXPECT_EQ(-EINVAL, try_map(self->fd, 0, end, PROT_READ, MAP_SHARED));
+	EXPECT_GT(0, try_map(self->fd, end, page, PROT_READ, MAP_SHARED));
+	EXPECT_GT(0, try_map(self->fd, end + (1ULL << 40), page, PROT_READ, MAP_SHARED));
+	EXPECT_GT(0, try_map(self->fd, 1ULL << 62, page, PROT_READ, MAP_SHARED));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, 1, page, PROT_READ, MAP_SHARED));
+}
+
+TEST_F(mmap, mprotect_cannot_widen)
+{
+	unsigned int id;
+
+	for (id = 0; id < RINGBUF_REGIONS; id++) {
+		uint64_t bytes = self->info.region[id].bytes;
+		void *p = map_region(self->fd, &self->info, id, PROT_READ);
+		int want = may_write(id, variant->writes) ? 0 : -1;
+
+		ASSERT_NE(MAP_FAILED, p);
+		EXPECT_EQ(want, mprotect(p, bytes, RW)) TH_LOG("region %u", id);
+		EXPECT_EQ(-1, mprotect(p, bytes, PROT_READ | PROT_EXEC));
+		EXPECT_EQ(EACCES, errno);
+		EXPECT_EQ(0, mprotect(p, bytes, PROT_NONE));
+		EXPECT_EQ(0, mprotect(p, bytes, PROT_READ));
+		munmap(p, bytes);
+	}
+}
+
+static int reads_from(void *arg)
+{
+	return *(volatile char *)arg;
+}
+
+/* By a child that shares our memory, as maps do not go to others. */
+static int touched(volatile char *at, bool write)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		if (write)
+			*at = 1;
+		_exit(*at);
+	}
+	return child_end(pid);
+}
+
+TEST_F(mmap, writing_what_is_read_only)
+{
+	unsigned int id;
+
+	for (id = 0; id < RINGBUF_REGIONS; id++) {
+		char *p = map_region(self->fd, &self->info, id, PROT_READ);
+
+		ASSERT_NE(MAP_FAILED, p);
+		EXPECT_EQ(*p, touched(p, false));
+		EXPECT_EQ(128 + SIGSEGV, touched(p, true));
+		EXPECT_EQ(id == RINGBUF_REGION_INFO ? 'r' : 0, *p);
+		munmap(p, self->info.region[id].bytes);
+	}
+}
+
+TEST_F(mmap, parts_cannot_be_unmapped)
+{
+	uint64_t page = self->info.page_size;
+	unsigned int id;
+
+	for (id = 0; id < RINGBUF_REGIONS; id++) {
+		uint64_t bytes = self->info.region[id].bytes;
+		char *p = map_region(self->fd, &self->info, id, PROT_READ);
+
+		if (bytes < 3 * page || id == RINGBUF_REGION_CURSOR) {
+			munmap(p, bytes);
+			continue;
+		}
+		EXPECT_EQ(-1, munmap(p, page));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_EQ(-1, munmap(p + page, page));
+		EXPECT_EQ(-1, munmap(p + bytes - page, page));
+		EXPECT_EQ(-1, mprotect(p + page, page, PROT_NONE));
+		EXPECT_EQ(MAP_FAILED, mremap(p, bytes, bytes + page, MREMAP_MAYMOVE));
+		EXPECT_EQ(MAP_FAILED, mremap(p, bytes, bytes - page, 0));
+		EXPECT_EQ(0, p[bytes - 1]);
+		EXPECT_EQ(0, munmap(p, bytes));
+	}
+}
+
+TEST_F(mmap, whole_map_can_be_moved)
+{
+	uint64_t bytes = self->info.region[RINGBUF_REGION_DATA].bytes;
+	char *p = map_region(self->fd, &self->info, RINGBUF_REGION_DATA, PROT_READ), *q;
+	void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	q = mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, room);
+	ASSERT_EQ(room, q);
+	EXPECT_EQ(0, q[0] | q[bytes - 1]);
+	EXPECT_EQ(0, munmap(q, bytes));
+}
+
+TEST_F(mmap, fork_copies_nothing)
+{
+	char *p = map_region(self->fd, &self->info, RINGBUF_REGION_DATA, PROT_READ);
+
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(128 + SIGSEGV, child_run(reads_from, p));
+	/* MADV_DOFORK takes the map along, but nothing can be seen through it. */
+	if (!madvise(p, self->info.region[RINGBUF_REGION_DATA].bytes, MADV_DOFORK)) {
+		EXPECT_EQ(128 + SIGBUS, child_run(reads_from, p));
+		EXPECT_EQ(0, *p);
+	}
+	munmap(p, self->info.region[RINGBUF_REGION_DATA].bytes);
+}
+
+TEST_F(mmap, contents_are_zero)
+{
+	uint64_t i, bytes;
+	unsigned int id;
+
+	for (id = RINGBUF_REGION_HEAD; id < RINGBUF_REGIONS; id++) {
+		char *p = map_region(self->fd, &self->info, id, PROT_READ), any = 0;
+
+		bytes = self->info.region[id].bytes;
+		for (i = 0; i < bytes; i++)
+			any |= p[i];
+		EXPECT_EQ(0, any) TH_LOG("region %u", id);
+		munmap(p, bytes);
+	}
+}
+
+TEST_F(mmap, info_page)
+{
+	struct ringbuf_info_page *ip =
+		map_region(self->fd, &self->info, RINGBUF_REGION_INFO, PROT_READ);
+	uint32_t readers = variant->role == RINGBUF_ROLE_READER;
+
+	ASSERT_NE(MAP_FAILED, ip);
+	EXPECT_EQ(RINGBUF_MAGIC, ip->magic);
+	EXPECT_EQ(RINGBUF_ABI_VERSION, ip->abi_version);
+	EXPECT_EQ(RINGBUF_CREATE_TIMESTAMP, ip->flags);
+	EXPECT_EQ(5000, ip->slot_bytes);
+	EXPECT_EQ(SLOTS, ip->slot_count);
+	EXPECT_EQ(self->info.slot_stride, ip->slot_stride);
+	EXPECT_EQ(64, ip->max_readers);
+	EXPECT_EQ(16, ip->max_writers);
+	EXPECT_EQ(RINGBUF_WAKE_NONE, ip->wake_position);
+	EXPECT_EQ(RINGBUF_WAKE_NONE, ip->wake_cursor);
+	EXPECT_EQ(readers, ip->rows);
+	EXPECT_EQ(variant->role == RINGBUF_ROLE_WRITER, ip->writers);
+	EXPECT_EQ(RINGBUF_END_NONE, ip->ended);
+	EXPECT_EQ(readers * (RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING), ip->row[0].flags);
+	EXPECT_EQ(0, ip->row[1].flags);
+	munmap(ip, self->info.region[RINGBUF_REGION_INFO].bytes);
+}
+
+/* All maps, all pages: the same ring seen through any handle. */
+TEST_F(mmap, same_pages_for_all)
+{
+	int writer = variant->role == RINGBUF_ROLE_WRITER ? dup(self->fd) :
+							    writer_open(self->owner);
+	struct maps w;
+	char *p = map_region(self->fd, &self->info, RINGBUF_REGION_DATA, PROT_READ);
+	uint64_t i, bytes = self->info.region[RINGBUF_REGION_DATA].bytes;
+
+	ASSERT_OK(maps_open(&w, writer));
+	for (i = 0; i < bytes; i += 1000)
+		w.data[i] = (char)(i / 1000);
+	for (i = 0; i < bytes; i += 1000)
+		ASSERT_EQ((char)(i / 1000), p[i]);
+	maps_close(&w);
+	munmap(p, bytes);
+	close(writer);
+}
+
+/* ---- file modes --------------------------------------------------------------- */
+
+TEST(needs_an_open_for_both)
+{
+	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_CLOEXEC);
+	struct ringbuf_info info;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, attach_fd(fd, RINGBUF_ROLE_WRITER, owner));
+	ASSERT_OK(info_get(fd, &info));
+	EXPECT_EQ(-EACCES, try_map(fd, info.region[RINGBUF_REGION_DATA].offset,
+				   info.region[RINGBUF_REGION_DATA].bytes, RW, MAP_SHARED));
+	close(fd);
+	fd = open("/dev/ringbuf", O_WRONLY | O_CLOEXEC);
+	ASSERT_EQ(0, attach_fd(fd, RINGBUF_ROLE_WRITER, owner));
+	EXPECT_EQ(-EACCES, try_map(fd, 0, info.region[0].bytes, PROT_READ, MAP_SHARED));
+	close(fd);
+	close(owner);
+}
+
+/* A reader's map opened for reading only stays so: VM_SHARED is clear there. */
+TEST(read_only_open_stays_read_only)
+{
+	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_CLOEXEC);
+	struct ringbuf_info info;
+	void *p;
+
+	ASSERT_EQ(0, attach_fd(fd, RINGBUF_ROLE_READER, owner));
+	ASSERT_OK(info_get(fd, &info));
+	EXPECT_EQ(MAP_FAILED, map_cursor(fd, &info, info.id, RW));
+	p = map_region(fd, &info, RINGBUF_REGION_DATA, PROT_READ);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(-1, mprotect(p, info.region[RINGBUF_REGION_DATA].bytes, RW));
+	munmap(p, info.region[RINGBUF_REGION_DATA].bytes);
+	close(fd);
+	close(owner);
+}
+
+TEST(unbound_has_no_maps)
+{
+	int fd = device_open();
+
+	EXPECT_EQ(-EBADFD, try_map(fd, 0, 4096, PROT_READ, MAP_SHARED));
+	close(fd);
+}
+
+DEVICE_HARNESS_MAIN

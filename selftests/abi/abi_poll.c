@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/* poll, select and epoll: what is reported, level and edge, and that no wake-up is lost. */
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOTS 4
+#define IN (POLLIN | POLLRDNORM)
+#define OUT (POLLOUT | POLLWRNORM)
+
+FIXTURE(poll) {
+	int owner;
+	int reader;
+	int writer;
+};
+
+FIXTURE_VARIANT(poll) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(poll, shared) { .flags = 0 };
+FIXTURE_VARIANT_ADD(poll, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+
+FIXTURE_SETUP(poll)
+{
+	self->owner = ring_make(variant->flags, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_OK(nonblock(self->writer));
+}
+
+FIXTURE_TEARDOWN(poll)
+{
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+static int fill(int writer)
+{
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++)
+		CHECK_EQ(0, put(writer, n));
+	return 0;
+}
+
+TEST_F(poll, states)
+{
+	unsigned int n;
+
+	EXPECT_EQ(0, polled(self->reader));
+	EXPECT_EQ(POLLOUT, polled(self->writer));
+	ASSERT_EQ(0, put(self->writer, 0));
+	EXPECT_EQ(POLLIN, polled(self->reader));
+	for (n = 1; n < SLOTS; n++) {
+		EXPECT_EQ(POLLOUT, polled(self->writer));
+		ASSERT_EQ(0, put(self->writer, n));
+	}
+	EXPECT_EQ(0, polled(self->writer));
+	EXPECT_EQ(POLLIN, polled(self->reader));
+	ASSERT_EQ(0, get(self->reader));
+	EXPECT_EQ(POLLOUT, polled(self->writer));
+	EXPECT_EQ(POLLIN, polled(self->reader));
+	for (n = 1; n < SLOTS; n++)
+		ASSERT_EQ(n, get(self->reader));
+	EXPECT_EQ(0, polled(self->reader));
+}
+
+TEST_F(poll, end)
+{
+	ASSERT_EQ(0, put(self->writer, 0));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(POLLIN, polled(self->reader) & POLLIN);
+	EXPECT_EQ(0, get(self->reader));
+	/* The end is readable, and a hang-up. */
+	EXPECT_EQ(POLLIN | POLLHUP | POLLRDHUP, polled(self->reader));
+	EXPECT_EQ(-ENODATA, get(self->reader));
+}
+
+TEST_F(poll, unbound_and_others)
+{
+	int none = device_open(), observer = observer_open(self->owner);
+
+	EXPECT_EQ(POLLERR, polled(none));
+	EXPECT_EQ(POLLERR, polled(self->owner));
+	EXPECT_EQ(POLLERR, polled(observer));
+	ASSERT_OK(detach_call(self->reader));
+	EXPECT_EQ(POLLERR, polled(self->reader));
+	close(none);
+	close(observer);
+}
+
+TEST_F(poll, select)
+{
+	fd_set in, out;
+
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_SET(self->reader, &in);
+	FD_SET(self->writer, &out);
+	ASSERT_EQ(1, select(32, &in, &out, NULL, NULL));
+	EXPECT_FALSE(FD_ISSET(self->reader, &in));
+	EXPECT_TRUE(FD_ISSET(self->writer, &out));
+	ASSERT_EQ(0, put(self->writer, 1));
+	FD_SET(self->reader, &in);
+	ASSERT_EQ(2, select(32, &in, &out, NULL, NULL));
+	EXPECT_TRUE(FD_ISSET(self->reader, &in));
+}
+
+TEST_F(poll, timeout)
+{
+	struct pollfd p = { .fd = self->reader, .events = POLLIN };
+	uint64_t start = now_ns();
+
+	EXPECT_EQ(0, poll(&p, 1, 20));
+	EXPECT_LE(20ULL * MS, now_ns() - start);
+}
+
+/* @others: a descriptor that the child must not keep open. */
+struct sleeper {
+	int fd;
+	short events;
+	short want;
+	int others;
+};
+
+static int polls(void *arg)
+{
+	struct sleeper *s = arg;
+	struct pollfd p = { .fd = s->fd, .events = s->events };
+
+	if (s->others)
+		close(s->others);
+	CHECK_EQ(1, poll(&p, 1, -1));
+	CHECK_EQ(s->want, p.revents);
+	return 0;
+}
+
+TEST_F(poll, write_wakes)
+{
+	struct sleeper s = { self->reader, POLLIN, POLLIN, 0 };
+	pid_t pid = child_start(polls, &s);
+
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(poll, read_wakes)
+{
+	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
+	pid_t pid;
+
+	ASSERT_EQ(0, fill(self->writer));
+	pid = child_start(polls, &s);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, get(self->reader));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(poll, end_wakes)
+{
+	struct sleeper s = { self->reader, POLLIN, POLLIN | POLLHUP, self->writer };
+	pid_t pid = child_start(polls, &s);
+
+	ASSERT_TRUE(task_asleep(pid));
+	close(self->writer);
+	self->writer = -1;
+	EXPECT_EQ(0, child_end(pid));
+}
+
+/* A hang-up that nobody asked for. */
+TEST_F(poll, end_wakes_who_asked_for_nothing)
+{
+	struct sleeper s = { self->reader, 0, POLLHUP, 0 };
+	pid_t pid = child_start(polls, &s);
+
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(poll, leaving_reader_wakes)
+{
+	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
+	pid_t pid;
+
+	ASSERT_EQ(0, fill(self->writer));
+	pid = child_start(polls, &s);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_OK(detach_call(self->reader));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(poll, sync_wakes)
+{
+	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
+	pid_t pid;
+
+	ASSERT_EQ(0, fill(self->writer));
+	pid = child_start(polls, &s);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_OK(sync_call(self->owner, RINGBUF_SYNC_ALL, 1));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+/* ---- epoll ---------------------------------------------------------------------- */
+
+static int epoll_on(int fd, uint32_t events)
+{
+	struct epoll_event e = { .events = events };
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) ? -1 : ep;
+}
+
+/* Events, or 0. */
+static uint32_t epolled(int ep, int timeout)
+{
+	struct epoll_event e = { .events = 0 };
+
+	return epoll_wait(ep, &e, 1, timeout) == 1 ? e.events : 0;
+}
+
+TEST_F(poll, epoll_level)
+{
+	int ep = epoll_on(self->reader, EPOLLIN);
+
+	ASSERT_LE(0, ep);
+	EXPECT_EQ(0, epolled(ep, 0));
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(EPOLLIN, epolled(ep, -1));
+	EXPECT_EQ(EPOLLIN, epolled(ep, -1));
+	ASSERT_EQ(1, get(self->reader));
+	EXPECT_EQ(0, epolled(ep, 0));
+	close(ep);
+}
+
+TEST_F(poll, epoll_edge)
+{
+	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);
+	uint64_t n;
+
+	ASSERT_LE(0, ep);
+	EXPECT_EQ(0, epolled(ep, 0));
+	for (n = 0; n < 20; n++) {
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(EPOLLIN, epolled(ep, -1));
+		ASSERT_EQ(0, epolled(ep, 0));
+		ASSERT_EQ((int64_t)n, get(self->reader));
+	}
+	close(ep);
+}
+
+/* Not all was read: the next message is an edge all the same. */
+TEST_F(poll, epoll_edge_with_a_rest)
+{
+	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);
+	uint64_t n;
+
+	ASSERT_EQ(0, put(self->writer, 0));
+	ASSERT_EQ(EPOLLIN, epolled(ep, -1));
+	for (n = 1; n < 20; n++) {
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(EPOLLIN, epolled(ep, -1));
+		ASSERT_EQ((int64_t)n - 1, get(self->reader));
+	}
+	close(ep);
+}
+
+/* Read by maps, without a system call in which the kernel could arm again. */
+TEST_F(poll, epoll_edge_and_maps)
+{
+	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);
+	struct maps m;
+	uint64_t n;
+
+	ASSERT_OK(maps_open(&m, self->reader));
+	for (n = 0; n < 50; n++) {
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(EPOLLIN, epolled(ep, -1));
+		ASSERT_EQ((int64_t)n, peek_by_hand(&m, n));
+		if (release_by_hand(&m, n + 1))
+			wake_call(self->reader);
+	}
+	maps_close(&m);
+	close(ep);
+}
+
+TEST_F(poll, epoll_edge_of_a_writer)
+{
+	int ep = epoll_on(self->writer, EPOLLOUT | EPOLLET);
+	uint64_t n, next = SLOTS;
+
+	EXPECT_EQ(EPOLLOUT, epolled(ep, -1));
+	ASSERT_EQ(0, fill(self->writer));
+	while (epolled(ep, 0))
+		;
+	for (n = 0; n < 20; n++) {
+		ASSERT_EQ((int64_t)n, get(self->reader));
+		ASSERT_EQ(EPOLLOUT, epolled(ep, -1));
+		ASSERT_EQ(0, put(self->writer, next++));
+	}
+	close(ep);
+}
+
+TEST_F(poll, epoll_oneshot)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLONESHOT };
+	int ep = epoll_on(self->reader, EPOLLIN | EPOLLONESHOT);
+
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(EPOLLIN, epolled(ep, -1));
+	ASSERT_EQ(0, put(self->writer, 2));
+	EXPECT_EQ(0, epolled(ep, 0));
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, self->reader, &e));
+	EXPECT_EQ(EPOLLIN, epolled(ep, -1));
+	close(ep);
+}
+
+/* One process polls on edges and reads until there is no more; the other only writes. */
+struct relay {
+	int writer;
+	uint64_t count;
+};
+
+static int writes_by_edge(void *arg)
+{
+	struct relay *r = arg;
+	int ep = epoll_on(r->writer, EPOLLOUT | EPOLLET);
+	uint64_t n;
+
+	for (n = 0; n < r->count; n++) {
+		int err;
+
+		while ((err = put(r->writer, n)) == -EAGAIN)
+			CHECK_EQ(EPOLLOUT, epolled(ep, 60000));
+		CHECK_EQ(0, err);
+	}
+	CHECK_EQ(0, done_call(r->writer));
+	return 0;
+}
+
+TEST_F(poll, no_edge_is_lost)
+{
+	struct relay r = { self->writer, often(50000) };
+	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);
+	pid_t pid = child_start(writes_by_edge, &r);
+	uint64_t n = 0;
+	int64_t got;
+
+	while ((got = get(self->reader)) != -ENODATA) {
+		if (got == -EAGAIN) {
+			ASSERT_NE(0, epolled(ep, 60000)) TH_LOG("after %llu", (long long)n);
+			continue;
+		}
+		ASSERT_EQ((int64_t)n, got);
+		n++;
+	}
+	EXPECT_EQ(r.count, n);
+	EXPECT_EQ(0, child_end(pid));
+	close(ep);
+}
+
+DEVICE_HARNESS_MAIN

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/* read(2) and write(2): one message per call, whole or not at all. */
+#include <sys/uio.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+#include "../harness/message.h"
+
+#define SLOT 6000 /* more than a page */
+#define SLOTS 5
+
+FIXTURE(rw) {
+	int owner;
+	int reader;
+	int writer;
+};
+
+FIXTURE_VARIANT(rw) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(rw, shared) { .flags = 0 };
+FIXTURE_VARIANT_ADD(rw, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(rw, stamped) { .flags = RINGBUF_CREATE_TIMESTAMP };
+
+FIXTURE_SETUP(rw)
+{
+	self->owner = ring_make(variant->flags, SLOT, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_OK(nonblock(self->writer));
+}
+
+FIXTURE_TEARDOWN(rw)
+{
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+#define FAILS(error, call)                 \
+	do {                               \
+		errno = 0;                 \
+		EXPECT_EQ(-1, (call));     \
+		EXPECT_EQ(error, errno);   \
+	} while (0)
+
+TEST_F(rw, every_length)
+{
+	static char to[SLOT + 100], from[SLOT];
+	const size_t lengths[] = { 0, 1, 2, 7, 63, 64, 65, 4095, 4096, 4097, SLOT - 1, SLOT };
+	unsigned int i, lap;
+
+	for (i = 0; i < SLOT; i++)
+		from[i] = (char)(i * 7 + i / 256);
+	for (lap = 0; lap < 3; lap++) {
+		for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+			memset(to, 0x5a, sizeof(to));
+			ASSERT_EQ((ssize_t)lengths[i], write(self->writer, from + lap, lengths[i]));
+			ASSERT_EQ((ssize_t)lengths[i], read(self->reader, to, sizeof(to)));
+			ASSERT_EQ(0, memcmp(to, from + lap, lengths[i]));
+			ASSERT_EQ(0x5a, to[lengths[i]]);
+		}
+		FAILS(EAGAIN, read(self->reader, to, sizeof(to)));
+		memmove(from, from + 1, SLOT - 1);
+	}
+}
+
+TEST_F(rw, full_and_empty)
+{
+	uint64_t lap, n;
+
+	for (lap = 0; lap < 4; lap++) {
+		for (n = 0; n < SLOTS; n++)
+			ASSERT_EQ(0, put(self->writer, lap * SLOTS + n));
+		ASSERT_EQ(-EAGAIN, put(self->writer, 99));
+		for (n = 0; n < SLOTS; n++)
+			ASSERT_EQ((int64_t)(lap * SLOTS + n), get(self->reader));
+		ASSERT_EQ(-EAGAIN, get(self->reader));
+	}
+}
+
+TEST_F(rw, message_boundaries)
+{
+	char text[64];
+
+	ASSERT_EQ(3, write(self->writer, "one", 3));
+	ASSERT_EQ(0, write(self->writer, NULL, 0));
+	ASSERT_EQ(5, write(self->writer, "three", 5));
+	EXPECT_EQ(3, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(0, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(5, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(0, memcmp(text, "three", 5));
+}
+
+/* A message that does not fit stays; one that is too long is not written. */
+TEST_F(rw, does_not_fit)
+{
+	static char big[SLOT + 1];
+	char text[16];
+
+	FAILS(EMSGSIZE, write(self->writer, big, SLOT + 1));
+	FAILS(EAGAIN, read(self->reader, text, sizeof(text)));
+	ASSERT_EQ(10, write(self->writer, "0123456789", 10));
+	FAILS(EMSGSIZE, read(self->reader, text, 9));
+	FAILS(EMSGSIZE, read(self->reader, text, 1));
+	FAILS(EMSGSIZE, read(self->reader, text, 0));
+	EXPECT_EQ(10, read(self->reader, text, 10));
+	EXPECT_EQ(0, memcmp(text, "0123456789", 10));
+}
+
+TEST_F(rw, vectors)
+{
+	char a[4], b[3], c[20];
+	struct iovec out[] = { { (void *)"ab", 2 }, { NULL, 0 }, { (void *)"cdefg", 5 },
+			       { (void *)"h", 1 } };
+	struct iovec in[] = { { a, 4 }, { b, 3 }, { c, 20 } };
+
+	ASSERT_EQ(8, writev(self->writer, out, 4));
+	FAILS(EMSGSIZE, readv(self->reader, in, 2));
+	ASSERT_EQ(8, readv(self->reader, in, 3));
+	EXPECT_EQ(0, memcmp(a, "abcd", 4));
+	EXPECT_EQ(0, memcmp(b, "efg", 3));
+	EXPECT_EQ('h', c[0]);
+	ASSERT_EQ(0, writev(self->writer, out, 0));
+}
+
+/* Half a buffer that is not there: nothing is lost, nothing is written. */
+TEST_F(rw, bad_buffers)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0);
+	char text[256], *volatile none = (char *)16; /* nothing there, and the compiler no wiser */
+	unsigned int i;
+
+	ASSERT_EQ(0, mprotect(two + page, page, PROT_NONE));
+	memset(two, 'x', page);
+	for (i = 0; i < 3 * SLOTS; i++) {
+		FAILS(EFAULT, write(self->writer, none, 100));
+		FAILS(EFAULT, write(self->writer, two + page - 50, 100));
+		FAILS(EFAULT, write(self->writer, (void *)-4096L, 100));
+	}
+	FAILS(EAGAIN, read(self->reader, text, sizeof(text)));
+	ASSERT_EQ(100, write(self->writer, two, 100));
+	for (i = 0; i < 10; i++) {
+		FAILS(EFAULT, read(self->reader, none, 100));
+		FAILS(EFAULT, read(self->reader, two + page - 50, 100));
+	}
+	memset(text, 0, sizeof(text));
+	ASSERT_EQ(100, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(0, memcmp(text, two, 100));
+	munmap(two, 2 * page);
+}
+
+/* Memory that is not there yet, only readable, or a file: faulted in. */
+TEST_F(rw, fresh_buffers)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		char *to = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *from = mmap(NULL, 4 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		ASSERT_EQ(SLOT, write(self->writer, from + 100, SLOT));
+		ASSERT_EQ(SLOT, read(self->reader, to + 100, SLOT));
+		munmap(to, 4 * page);
+		munmap(from, 4 * page);
+	}
+}
+
+/* From a ring's own pages, mapped by the same process. */
+TEST_F(rw, buffer_in_the_ring)
+{
+	struct maps m;
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	memset(m.data + 2 * m.info.slot_stride, 'r', SLOT);
+	ASSERT_EQ(SLOT, write(self->writer, m.data + 2 * m.info.slot_stride, SLOT));
+	ASSERT_EQ(SLOT, write(self->writer, m.data, SLOT));
+	EXPECT_EQ(SLOT, read(self->reader, m.data + 3 * m.info.slot_stride, SLOT));
+	EXPECT_EQ('r', m.data[3 * m.info.slot_stride + SLOT - 1]);
+	maps_close(&m);
+}
+
+TEST_F(rw, end_of_stream)
+{
+	char text[16];
+
+	ASSERT_EQ(0, put(self->writer, 3));
+	ASSERT_OK(done_call(self->writer));
+	FAILS(EPIPE, write(self->writer, text, 1));
+	EXPECT_EQ(-EPIPE, done_call(self->writer));
+	EXPECT_EQ(3, get(self->reader));
+	EXPECT_EQ(0, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(0, read(self->reader, text, sizeof(text)));
+}
+
+static int writes_done(void *arg)
+{
+	int *fd = arg;
+
+	return write(*fd, "x", 1) == -1 && errno == EPIPE ? 0 : 1;
+}
+
+/* EPIPE comes with SIGPIPE nowhere but in pipes and sockets. */
+TEST_F(rw, no_sigpipe)
+{
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, child_run(writes_done, &self->writer));
+}
+
+TEST_F(rw, wrong_role)
+{
+	int none = device_open(), observer = observer_open(self->owner);
+	char byte = 0;
+
+	FAILS(EBADFD, read(none, &byte, 1));
+	FAILS(EBADFD, write(none, &byte, 1));
+	FAILS(EBADFD, read(self->owner, &byte, 1));
+	FAILS(EBADFD, write(self->owner, &byte, 1));
+	FAILS(EBADFD, read(observer, &byte, 1));
+	FAILS(EBADFD, write(observer, &byte, 1));
+	FAILS(EBADFD, read(self->writer, &byte, 1));
+	FAILS(EBADFD, write(self->reader, &byte, 1));
+	close(none);
+	close(observer);
+}
+
+struct blocked {
+	int fd;
+	int64_t number;
+};
+
+static int reads_blocking(void *arg)
+{
+	struct blocked *b = arg;
+
+	CHECK_EQ(b->number, get(b->fd));
+	return 0;
+}
+
+static int writes_blocking(void *arg)
+{
+	struct blocked *b = arg;
+
+	CHECK_EQ(0, put(b->fd, (uint64_t)b->number));
+	return 0;
+}
+
+TEST_F(rw, read_blocks)
+{
+	struct blocked b = { .number = 44 };
+	pid_t pid;
+
+	b.fd = reader_open(self->owner);
+	pid = child_start(reads_blocking, &b);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, put(self->writer, 44));
+	EXPECT_EQ(0, child_end(pid));
+	close(b.fd);
+}
+
+TEST_F(rw, write_blocks)
+{
+	struct blocked b = { .fd = self->writer, .number = 77 };
+	unsigned int n;
+	pid_t pid;
+
+	ASSERT_EQ(0, fcntl(self->writer, F_SETFL, 0));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	pid = child_start(writes_blocking, &b);
+	ASSERT_TRUE(task_asleep(pid));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(n, get(self->reader));
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(77, get(self->reader));
+}
+
+TEST_F(rw, blocked_read_sees_the_end)
+{
+	struct blocked b = { .number = -ENODATA };
+	pid_t pid;
+
+	b.fd = reader_open(self->owner);
+	pid = child_start(reads_blocking, &b);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, child_end(pid));
+	close(b.fd);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static int read_is_interrupted(void *arg)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct blocked *b = arg;
+
+	sigaction(SIGUSR1, &action, NULL);
+	CHECK_EQ(-EINTR, get(b->fd));
+	raise(SIGSTOP);
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &action, NULL);
+	CHECK_EQ(5, get(b->fd));
+	return 0;
+}
+
+TEST_F(rw, signals)
+{
+	struct blocked b = { .fd = reader_open(self->owner) };
+	pid_t pid = child_start(read_is_interrupted, &b);
+
+	ASSERT_TRUE(task_asleep(pid));
+	kill(pid, SIGUSR1);
+	/* It stops between its two reads; then it sleeps through a signal. */
+	ASSERT_EQ(pid, waitpid(pid, NULL, WUNTRACED));
+	kill(pid, SIGCONT);
+	ASSERT_TRUE(task_asleep(pid));
+	kill(pid, SIGUSR1);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, put(self->writer, 5));
+	EXPECT_EQ(0, child_end(pid));
+	close(b.fd);
+}
+
+/* Many writers and a reader at once: each message whole, each writer in order. */
+struct crowd {
+	int owner;
+	uint32_t next;
+	uint64_t count;
+};
+
+static int crowd_writer(void *arg)
+{
+	struct crowd *c = arg;
+	uint32_t me = __atomic_fetch_add(&c->next, 1, __ATOMIC_SEQ_CST);
+	static char text[SLOT];
+	int fd = writer_open(c->owner);
+	uint64_t n;
+
+	CHECK(fd >= 0);
+	for (n = 0; n < c->count; n++) {
+		size_t length = sizeof(struct message) + n * 37 % 5000;
+
+		message_make(text, me, n, length);
+		CHECK_EQ(length, write(fd, text, length));
+	}
+	return 0;
+}
+
+TEST_F(rw, crowd)
+{
+	struct crowd *c = shared_memory(sizeof(*c));
+	uint64_t next[3] = { 0 }, total;
+	static char text[SLOT];
+	struct message m;
+	unsigned int i;
+	pid_t pid[3];
+
+	if (variant->flags & RINGBUF_CREATE_EXCLUSIVE)
+		return;
+	*c = (struct crowd){ .owner = self->owner, .count = often(5000) };
+	ASSERT_EQ(0, fcntl(self->reader, F_SETFL, 0));
+	for (i = 0; i < 3; i++)
+		pid[i] = child_start(crowd_writer, c);
+	for (total = 0; total < 3 * c->count; total++) {
+		ssize_t length = read(self->reader, text, sizeof(text));
+
+		ASSERT_LT(0, length);
+		ASSERT_TRUE(message_whole(text, (size_t)length, &m));
+		ASSERT_GT(3, m.writer);
+		ASSERT_EQ(next[m.writer], m.number);
+		next[m.writer]++;
+	}
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, child_end(pid[i]));
+}
+
+/* RWF_NOWAIT on a blocking handle. */
+TEST_F(rw, nowait)
+{
+	char text[16];
+	struct iovec iov = { text, sizeof(text) };
+
+	ASSERT_EQ(0, fcntl(self->reader, F_SETFL, 0));
+	FAILS(EAGAIN, preadv2(self->reader, &iov, 1, -1, RWF_NOWAIT));
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(8, preadv2(self->reader, &iov, 1, -1, RWF_NOWAIT));
+}
+
+DEVICE_HARNESS_MAIN

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_STATS and /proc/PID/fdinfo: how far everybody is, and who blocks whom. */
+#include <sched.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOTS 10
+
+FIXTURE(stats) {
+	int owner;
+	int writer;
+};
+
+FIXTURE_SETUP(stats)
+{
+	self->owner = ring_make(0, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+}
+
+FIXTURE_TEARDOWN(stats)
+{
+	close(self->owner);
+	close(self->writer);
+}
+
+TEST_F(stats, new_ring)
+{
+	struct ringbuf_stats s = stats_of(self->owner);
+
+	EXPECT_EQ(sizeof(s), s.size);
+	EXPECT_EQ(0, s.count);
+	EXPECT_EQ(0, s.total);
+	EXPECT_EQ(0, s.head);
+	EXPECT_EQ(0, s.repaired);
+	EXPECT_EQ(0, s.waits);
+	EXPECT_EQ(0, s.wakeups);
+	EXPECT_EQ(0, s.wake_calls);
+	EXPECT_EQ(0, s.blocker_lag);
+	EXPECT_EQ(RINGBUF_SYNC_ALL, s.blocker_id);
+	EXPECT_EQ(0, s.blocker_pid);
+	EXPECT_EQ(1, s.writers);
+	EXPECT_EQ(1, s.writers_ever);
+	EXPECT_EQ(RINGBUF_END_NONE, s.ended);
+	EXPECT_EQ(0, s.__reserved);
+}
+
+TEST_F(stats, by_every_role)
+{
+	int reader = reader_open(self->owner), observer = observer_open(self->owner);
+
+	EXPECT_EQ(1, stats_of(self->writer).total);
+	EXPECT_EQ(1, stats_of(reader).total);
+	EXPECT_EQ(1, stats_of(observer).total);
+	close(reader);
+	close(observer);
+}
+
+TEST_F(stats, readers)
+{
+	int a = reader_open(self->owner), b = reader_open(self->owner);
+	struct ringbuf_reader_stats r[3];
+	struct ringbuf_stats s;
+	unsigned int n;
+
+	for (n = 0; n < 7; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	for (n = 0; n < 5; n++)
+		ASSERT_EQ(n, get(a));
+	ASSERT_EQ(0, get(b));
+	memset(r, 0x5a, sizeof(r));
+	ASSERT_OK(stats_call(self->owner, &s, r, 3));
+	EXPECT_EQ(2, s.count);
+	EXPECT_EQ(2, s.total);
+	EXPECT_EQ(7, s.head);
+	EXPECT_EQ(5, r[0].cursor);
+	EXPECT_EQ(2, r[0].lag);
+	EXPECT_EQ(1, r[1].cursor);
+	EXPECT_EQ(6, r[1].lag);
+	EXPECT_EQ(0, r[0].id);
+	EXPECT_EQ(1, r[1].id);
+	EXPECT_EQ(getpid(), r[0].pid);
+	EXPECT_EQ(0x5a5a5a5a, r[2].id);
+	EXPECT_EQ(1, s.blocker_id);
+	EXPECT_EQ(6, s.blocker_lag);
+	EXPECT_EQ(getpid(), s.blocker_pid);
+
+	memset(r, 0x5a, sizeof(r));
+	ASSERT_OK(stats_call(self->owner, &s, r, 1));
+	EXPECT_EQ(1, s.count);
+	EXPECT_EQ(2, s.total);
+	EXPECT_EQ(0x5a5a5a5a, r[1].id);
+	EXPECT_EQ(-EFAULT, stats_call(self->owner, &s, (void *)16, 2));
+	ASSERT_OK(stats_call(self->owner, &s, r, ~0U));
+	EXPECT_EQ(2, s.count);
+	close(a);
+	close(b);
+}
+
+struct peer {
+	int fd;
+	int ready;
+};
+
+static int maps_and_stays(void *arg)
+{
+	struct peer *p = arg;
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, p->fd));
+	FLAG_SET(p->ready);
+	pause();
+	return 0;
+}
+
+static pid_t peer_start(struct peer *p)
+{
+	pid_t pid = child_start(maps_and_stays, p);
+
+	UNTIL(FLAG_GET(p->ready) || task_state(pid) == 'Z');
+	return pid;
+}
+
+/* A handle belongs to who maps it, not to who opened it. */
+TEST_F(stats, who_blocks_me)
+{
+	struct peer *p = shared_memory(sizeof(*p));
+	unsigned int n;
+	pid_t pid;
+
+	p->fd = reader_open(self->owner);
+	EXPECT_EQ(getpid(), stats_of(self->owner).blocker_pid);
+	pid = peer_start(p);
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	ASSERT_EQ(-ETIMEDOUT, wait_call(self->writer, 1, 0));
+	EXPECT_EQ(pid, stats_of(self->owner).blocker_pid);
+	EXPECT_EQ(SLOTS, stats_of(self->owner).blocker_lag);
+	child_kill(pid);
+	EXPECT_EQ(RINGBUF_SYNC_ALL, stats_of(self->owner).blocker_id);
+	EXPECT_EQ(0, stats_of(self->owner).blocker_pid);
+	close(p->fd);
+}
+
+static int waits_a_little(void *arg)
+{
+	struct peer *p = arg;
+
+	CHECK_EQ(0, wait_call(p->fd, 1, NEVER));
+	return 0;
+}
+
+TEST_F(stats, waits_and_wakeups)
+{
+	struct peer p = { .fd = reader_open(self->owner) };
+	struct ringbuf_reader_stats r;
+	struct ringbuf_stats s;
+	pid_t pid;
+
+	ASSERT_OK(stats_call(self->owner, &s, &r, 1));
+	EXPECT_EQ(0, r.waits);
+	pid = child_start(waits_a_little, &p);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_EQ(0, child_end(pid));
+	ASSERT_OK(stats_call(self->owner, &s, &r, 1));
+	EXPECT_EQ(1, r.waits);
+	EXPECT_LE(1, r.wakeups);
+	EXPECT_EQ(0, s.waits);
+	/* write(2) wakes by itself; only the ioctl counts as a call. */
+	EXPECT_EQ(0, s.wake_calls);
+	ASSERT_OK(wake_call(self->owner));
+	EXPECT_EQ(1, stats_of(self->owner).wake_calls);
+	close(p.fd);
+}
+
+/* ---- pid namespaces --------------------------------------------------------------- */
+
+struct inside {
+	int owner;
+	int reader;
+	int ready;
+	pid_t seen;
+};
+
+/* Process 1 of a namespace of its own. */
+static int as_init(void *arg)
+{
+	struct inside *in = arg;
+	struct maps m;
+
+	/* Nobody outside can be named in here. */
+	CHECK_EQ(0, stats_of(in->owner).blocker_pid);
+	CHECK_EQ(0, maps_open(&m, in->reader));
+	in->seen = stats_of(in->owner).blocker_pid;
+	FLAG_SET(in->ready);
+	pause();
+	return 0;
+}
+
+static int makes_a_namespace(void *arg)
+{
+	if (unshare(CLONE_NEWPID))
+		return CHILD_SKIP;
+	return child_run(as_init, arg);
+}
+
+TEST_F(stats, pid_namespaces)
+{
+	struct inside *in = shared_memory(sizeof(*in));
+	struct ringbuf_stats s;
+	pid_t pid;
+
+	in->owner = self->owner;
+	in->reader = reader_open(self->owner);
+	pid = child_start(makes_a_namespace, in);
+	UNTIL(FLAG_GET(in->ready) || task_state(pid) == 'Z');
+	if (!in->ready) {
+		int status = child_end(pid);
+
+		ASSERT_EQ(CHILD_SKIP, status);
+		SKIP(return, "no pid namespaces, or no right to make one");
+	}
+	EXPECT_EQ(1, in->seen);
+	s = stats_of(self->owner);
+	EXPECT_NE(0, s.blocker_pid);
+	EXPECT_NE(1, s.blocker_pid);
+	EXPECT_NE(pid, s.blocker_pid);
+	EXPECT_EQ(0, kill(s.blocker_pid, 0));
+	child_kill(pid);
+	close(in->reader);
+}
+
+/* ---- fdinfo ------------------------------------------------------------------------- */
+
+/* The value behind "ringbuf-@key:", or "". */
+static const char *fdinfo(int fd, const char *key)
+{
+	static char value[128];
+	char path[64], line[256], want[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(want, sizeof(want), "ringbuf-%s:\t", key);
+	value[0] = 0;
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, want, strlen(want)))
+			snprintf(value, sizeof(value), "%.*s",
+				 (int)strcspn(line + strlen(want), "\n"), line + strlen(want));
+	if (f)
+		fclose(f);
+	return value;
+}
+
+TEST_F(stats, fdinfo)
+{
+	int reader = reader_open(self->owner), none = device_open(), named = device_open();
+	unsigned int n;
+
+	for (n = 0; n < 7; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	for (n = 0; n < 3; n++)
+		ASSERT_EQ(n, get(reader));
+	EXPECT_STREQ("none", fdinfo(none, "role"));
+	EXPECT_STREQ("owner", fdinfo(self->owner, "role"));
+	EXPECT_STREQ("writer", fdinfo(self->writer, "role"));
+	EXPECT_STREQ("1", fdinfo(self->writer, "id"));
+	EXPECT_STREQ("reader", fdinfo(reader, "role"));
+	EXPECT_STREQ("64", fdinfo(reader, "slot-bytes"));
+	EXPECT_STREQ("10", fdinfo(reader, "slot-count"));
+	EXPECT_STREQ("7", fdinfo(reader, "head"));
+	EXPECT_STREQ("3", fdinfo(reader, "cursor"));
+	EXPECT_STREQ("4", fdinfo(reader, "lag"));
+	EXPECT_STREQ("", fdinfo(reader, "name"));
+	ASSERT_OK(create_named(named, 0, 64, 4, "selftest\nfdinfo\\", 0600));
+	EXPECT_STREQ("selftest\\012fdinfo\\134", fdinfo(named, "name"));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_STREQ("writer (done)", fdinfo(self->writer, "role"));
+	ASSERT_OK(detach_call(reader));
+	EXPECT_STREQ("reader (detached)", fdinfo(reader, "role"));
+	close(reader);
+	close(none);
+	close(named);
+}
+
+DEVICE_HARNESS_MAIN

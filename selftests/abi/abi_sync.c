@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_SYNC: floors, who may set them, and that nothing is lost silently. */
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOTS 10
+
+FIXTURE(sync) {
+	int owner;
+	int reader;
+	int other;
+	int writer;
+	int observer;
+};
+
+FIXTURE_SETUP(sync)
+{
+	unsigned int n;
+
+	self->owner = ring_make(0, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	self->other = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	self->observer = observer_open(self->owner);
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_OK(nonblock(self->other));
+	ASSERT_OK(nonblock(self->writer));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+}
+
+FIXTURE_TEARDOWN(sync)
+{
+	close(self->owner);
+	close(self->reader);
+	close(self->other);
+	close(self->writer);
+	close(self->observer);
+}
+
+/* Row 0 is the first reader's. */
+static struct ringbuf_reader_stats row_of(int fd, uint32_t row)
+{
+	struct ringbuf_reader_stats r[2];
+	struct ringbuf_stats s;
+
+	memset(r, 0x5a, sizeof(r));
+	stats_call(fd, &s, r, 2);
+	return r[row];
+}
+
+TEST_F(sync, who_may)
+{
+	EXPECT_EQ(-EACCES, sync_call(self->reader, 1, 1));
+	EXPECT_EQ(-EACCES, sync_call(self->reader, RINGBUF_SYNC_ALL, 1));
+	EXPECT_EQ(-EBADFD, sync_call(self->observer, 0, 1));
+	EXPECT_EQ(0, row_of(self->owner, 0).cursor);
+	EXPECT_EQ(0, sync_call(self->reader, 0, 1));
+	EXPECT_EQ(0, sync_call(self->writer, 0, 2));
+	EXPECT_EQ(0, sync_call(self->owner, 0, 3));
+	EXPECT_EQ(3, row_of(self->owner, 0).cursor);
+	EXPECT_EQ(0, row_of(self->owner, 1).cursor);
+}
+
+TEST_F(sync, no_such_reader)
+{
+	EXPECT_EQ(-ENOENT, sync_call(self->owner, 2, 1));
+	EXPECT_EQ(-ENOENT, sync_call(self->owner, 63, 1));
+	EXPECT_EQ(-ENOENT, sync_call(self->owner, 64, 1));
+	EXPECT_EQ(-ENOENT, sync_call(self->owner, ~0U - 1, 1));
+	close(self->reader);
+	self->reader = -1;
+	EXPECT_EQ(-ENOENT, sync_call(self->owner, 0, 1));
+	EXPECT_EQ(0, sync_call(self->owner, 1, 1));
+}
+
+TEST_F(sync, position_used)
+{
+	struct ringbuf_sync s = { .size = sizeof(s), .reader = 0, .position = 4 };
+
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_SYNC, &s));
+	EXPECT_EQ(4, s.position);
+	s.position = NEVER;
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_SYNC, &s));
+	EXPECT_EQ(SLOTS, s.position);
+	s.position = SLOTS + 1;
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_SYNC, &s));
+	EXPECT_EQ(SLOTS, s.position);
+	/* Back there is no way. */
+	s.position = 1;
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_SYNC, &s));
+	EXPECT_EQ(-EAGAIN, get(self->reader));
+	EXPECT_EQ(0, get(self->other));
+}
+
+TEST_F(sync, lost_is_counted)
+{
+	ASSERT_EQ(0, get(self->reader));
+	ASSERT_OK(sync_call(self->owner, 0, 5));
+	EXPECT_EQ(5, get(self->reader));
+	EXPECT_EQ(4, row_of(self->owner, 0).lost);
+	ASSERT_OK(sync_call(self->owner, 0, 8));
+	EXPECT_EQ(8, get(self->reader));
+	EXPECT_EQ(6, row_of(self->owner, 0).lost);
+	EXPECT_EQ(0, row_of(self->owner, 1).lost);
+	EXPECT_EQ(0, row_of(self->owner, 0).holes);
+}
+
+/* The reader's own word is not touched; the floor is the host's. */
+TEST_F(sync, shown_in_the_pages)
+{
+	struct maps m;
+
+	ASSERT_OK(maps_open(&m, self->reader));
+	ASSERT_OK(sync_call(self->owner, 0, 6));
+	EXPECT_EQ(0, m.own->cursor);
+	EXPECT_EQ(6, m.ip->row[0].floor);
+	EXPECT_EQ(0, m.ip->row[1].floor);
+	EXPECT_EQ(6, row_of(self->owner, 0).cursor);
+	EXPECT_EQ(6, get(self->reader));
+	EXPECT_EQ(7, m.own->cursor);
+	EXPECT_EQ(6, m.own->lost);
+	maps_close(&m);
+}
+
+TEST_F(sync, opens_the_gate)
+{
+	unsigned int n;
+
+	ASSERT_EQ(-EAGAIN, put(self->writer, 99));
+	ASSERT_OK(sync_call(self->writer, RINGBUF_SYNC_ALL, 4));
+	for (n = 0; n < 4; n++)
+		EXPECT_EQ(0, put(self->writer, SLOTS + n));
+	EXPECT_EQ(-EAGAIN, put(self->writer, 99));
+	for (n = 4; n < SLOTS + 4; n++)
+		EXPECT_EQ(n, get(self->reader));
+	EXPECT_EQ(4, get(self->other));
+}
+
+struct overrun {
+	int owner;
+	int writer;
+	int stop;
+};
+
+static int overruns(void *arg)
+{
+	struct overrun *o = arg;
+	uint64_t n;
+
+	for (n = SLOTS; !FLAG_GET(o->stop); n++) {
+		int err;
+
+		while ((err = put(o->writer, n)) == -EAGAIN)
+			CHECK_EQ(0, sync_call(o->writer, RINGBUF_SYNC_ALL, n - n / 3 % SLOTS));
+		CHECK_EQ(0, err);
+	}
+	return 0;
+}
+
+/* read(2) under overrun: numbers fit positions, and every gap has been counted. */
+TEST_F(sync, nothing_is_lost_silently)
+{
+	struct overrun *o = shared_memory(sizeof(*o));
+	uint64_t n, seen = 0, rounds = often(50000);
+	pid_t pid;
+
+	close(self->other);
+	self->other = -1;
+	ASSERT_EQ(0, fcntl(self->reader, F_SETFL, 0));
+	*o = (struct overrun){ .owner = self->owner, .writer = self->writer };
+	pid = child_start(overruns, o);
+	for (n = 0; n < rounds; n++) {
+		int64_t got = get(self->reader);
+
+		ASSERT_LE((int64_t)seen, got);
+		seen = (uint64_t)got + 1;
+	}
+	FLAG_SET(o->stop);
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(seen, rounds + row_of(self->owner, 0).lost);
+}
+
+DEVICE_HARNESS_MAIN

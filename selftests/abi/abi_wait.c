@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_WAIT and _WAKE: deadlines, counts, signals, thresholds. */
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOTS 8
+
+FIXTURE(wait) {
+	int owner;
+	int reader;
+	int writer;
+};
+
+FIXTURE_VARIANT(wait) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(wait, shared) { .flags = 0 };
+FIXTURE_VARIANT_ADD(wait, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+
+FIXTURE_SETUP(wait)
+{
+	self->owner = ring_make(variant->flags, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+}
+
+FIXTURE_TEARDOWN(wait)
+{
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+TEST_F(wait, counts_out_of_range)
+{
+	EXPECT_EQ(-EINVAL, wait_call(self->reader, 0, NEVER));
+	EXPECT_EQ(-EINVAL, wait_call(self->reader, SLOTS + 1, NEVER));
+	EXPECT_EQ(-EINVAL, wait_call(self->writer, 0, NEVER));
+	EXPECT_EQ(-EINVAL, wait_call(self->writer, SLOTS + 1, NEVER));
+	EXPECT_EQ(-EINVAL, wait_call(self->writer, ~0U, NEVER));
+}
+
+TEST(writers_wait_for_a_batch_at_most)
+{
+	int owner = ring_make(0, 64, 100), writer = writer_open(owner);
+
+	EXPECT_EQ(0, wait_call(writer, RINGBUF_MAX_BATCH, NEVER));
+	EXPECT_EQ(-EINVAL, wait_call(writer, RINGBUF_MAX_BATCH + 1, NEVER));
+	close(writer);
+	close(owner);
+}
+
+/* The deadline is a time of CLOCK_MONOTONIC; one that has passed only looks. */
+TEST_F(wait, deadline)
+{
+	uint64_t deadline;
+	unsigned int i;
+
+	EXPECT_EQ(-ETIMEDOUT, wait_call(self->reader, 1, 0));
+	EXPECT_EQ(-ETIMEDOUT, wait_call(self->reader, 1, 1));
+	EXPECT_EQ(-ETIMEDOUT, wait_call(self->reader, 1, now_ns()));
+	for (i = 0; i < 4; i++) {
+		deadline = now_ns() + (uint64_t)(MS << 2 * i);
+		EXPECT_EQ(-ETIMEDOUT, wait_call(self->reader, 1, deadline));
+		EXPECT_LE(deadline, now_ns());
+	}
+}
+
+TEST_F(wait, ready_at_once)
+{
+	struct ringbuf_wait w;
+	unsigned int n;
+
+	for (n = 1; n <= SLOTS; n++) {
+		ASSERT_EQ(0, put(self->writer, n));
+		w = wait_for(n, 0);
+		ASSERT_OK(call(self->reader, RINGBUF_IOC_WAIT, &w));
+		EXPECT_LE(n, w.ready);
+		w = wait_for(1, NEVER);
+		ASSERT_OK(call(self->reader, RINGBUF_IOC_WAIT, &w));
+		EXPECT_LE(1, w.ready);
+		EXPECT_EQ(n < SLOTS ? 0 : -ETIMEDOUT, wait_call(self->writer, 1, 0));
+	}
+	/* Waiting takes nothing. */
+	for (n = 1; n <= SLOTS; n++)
+		EXPECT_EQ(n, get(self->reader));
+}
+
+TEST_F(wait, writer_waits_for_room)
+{
+	struct ringbuf_wait w;
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	for (n = 1; n <= SLOTS; n++) {
+		EXPECT_EQ(-ETIMEDOUT, wait_call(self->writer, n, 0));
+		ASSERT_EQ(n - 1, get(self->reader));
+		w = wait_for(n, 0);
+		EXPECT_OK(call(self->writer, RINGBUF_IOC_WAIT, &w));
+		EXPECT_LE(n, w.ready);
+	}
+}
+
+TEST_F(wait, end_of_stream)
+{
+	struct ringbuf_wait w = wait_for(SLOTS, NEVER);
+
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_OK(done_call(self->writer));
+	ASSERT_OK(call(self->reader, RINGBUF_IOC_WAIT, &w));
+	EXPECT_EQ(1, w.ready);
+	EXPECT_EQ(1, get(self->reader));
+	w = wait_for(1, NEVER);
+	ASSERT_OK(call(self->reader, RINGBUF_IOC_WAIT, &w));
+	EXPECT_EQ(0, w.ready);
+}
+
+/* "n slots, or t after arming, whichever first." */
+TEST_F(wait, after)
+{
+	struct ringbuf_wait w = wait_for(5, NEVER);
+	uint64_t start = now_ns();
+
+	w.after = 30 * MS;
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_EQ(0, put(self->writer, 2));
+	ASSERT_OK(call(self->reader, RINGBUF_IOC_WAIT, &w));
+	EXPECT_LE(30ULL * MS, now_ns() - start);
+	EXPECT_LE(1, w.ready);
+	/* Nothing at all: then the deadline counts. */
+	EXPECT_EQ(1, get(self->reader));
+	EXPECT_EQ(2, get(self->reader));
+	w = wait_for(5, now_ns() + 50 * MS);
+	w.after = MS;
+	EXPECT_EQ(-ETIMEDOUT, call(self->reader, RINGBUF_IOC_WAIT, &w));
+	EXPECT_LE(w.timeout, now_ns());
+	/* So long that it cannot be added up. */
+	w = wait_for(5, now_ns() + MS);
+	w.after = ~0ULL;
+	EXPECT_EQ(-ETIMEDOUT, call(self->reader, RINGBUF_IOC_WAIT, &w));
+}
+
+struct sleeper {
+	int fd;
+	struct ringbuf_wait w;
+	int want;
+	uint64_t ready; /* at least */
+};
+
+static int waits(void *arg)
+{
+	struct sleeper *s = arg;
+
+	CHECK_EQ(s->want, call(s->fd, RINGBUF_IOC_WAIT, &s->w));
+	CHECK(s->want || s->w.ready >= s->ready);
+	return 0;
+}
+
+TEST_F(wait, for_many)
+{
+	struct sleeper s = { self->reader, wait_for(SLOTS, NEVER), 0, SLOTS };
+	pid_t pid = child_start(waits, &s);
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++) {
+		ASSERT_TRUE(task_asleep(pid));
+		ASSERT_EQ(0, put(self->writer, n));
+	}
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(wait, after_wakes_with_the_first)
+{
+	struct sleeper s = { self->reader, wait_for(SLOTS, NEVER), 0, 1 };
+	pid_t pid;
+
+	s.w.after = MS;
+	pid = child_start(waits, &s);
+	usleep(5000); /* so that it has waited for longer than that */
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(wait, detach_and_done_end_waits)
+{
+	struct sleeper r = { self->reader, wait_for(1, NEVER), 0, 0 };
+	struct sleeper w = { self->writer, wait_for(1, NEVER), 0, 1 };
+	unsigned int n;
+	pid_t pid;
+
+	pid = child_start(waits, &r);
+	ASSERT_TRUE(task_asleep(pid));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	EXPECT_EQ(0, child_end(pid));
+	pid = child_start(waits, &w);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_OK(detach_call(self->reader));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+/* ---- signals ----------------------------------------------------------------- */
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static int waits_and_is_hit(void *arg)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct sleeper *s = arg;
+
+	sigaction(SIGUSR1, &action, NULL);
+	CHECK_EQ(-EINTR, wait_call(s->fd, 1, NEVER));
+	raise(SIGSTOP);
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &action, NULL);
+	CHECK_EQ(0, wait_call(s->fd, 1, NEVER));
+	return 0;
+}
+
+TEST_F(wait, signals)
+{
+	struct sleeper s = { .fd = self->reader };
+	pid_t pid = child_start(waits_and_is_hit, &s);
+	unsigned int n;
+
+	ASSERT_TRUE(task_asleep(pid));
+	kill(pid, SIGUSR1);
+	ASSERT_EQ(pid, waitpid(pid, NULL, WUNTRACED));
+	kill(pid, SIGCONT);
+	for (n = 0; n < 10; n++) {
+		ASSERT_TRUE(task_asleep(pid));
+		kill(pid, SIGUSR1);
+	}
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+/* ---- thresholds: what others see of a sleeper --------------------------------- */
+
+TEST_F(wait, thresholds)
+{
+	struct sleeper r = { self->reader, wait_for(3, NEVER), 0, 3 };
+	int observer = observer_open(self->owner);
+	struct maps m;
+	unsigned int n;
+	pid_t pid;
+
+	ASSERT_OK(maps_open(&m, observer));
+	EXPECT_EQ(RINGBUF_WAKE_NONE, m.ip->wake_position);
+	EXPECT_EQ(RINGBUF_WAKE_NONE, m.ip->wake_cursor);
+	pid = child_start(waits, &r);
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(2, FLAG_GET(m.ip->wake_position));
+	EXPECT_EQ(RINGBUF_WAKE_NONE, FLAG_GET(m.ip->wake_cursor));
+	for (n = 0; n < 3; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(RINGBUF_WAKE_NONE, FLAG_GET(m.ip->wake_position));
+	maps_close(&m);
+	close(observer);
+}
+
+TEST_F(wait, threshold_of_a_writer)
+{
+	struct sleeper w = { self->writer, wait_for(2, NEVER), 0, 2 };
+	int observer = observer_open(self->owner);
+	struct maps m;
+	unsigned int n;
+	pid_t pid;
+
+	ASSERT_OK(maps_open(&m, observer));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	pid = child_start(waits, &w);
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(2, FLAG_GET(m.ip->wake_cursor));
+	ASSERT_EQ(0, get(self->reader));
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(1, get(self->reader));
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(RINGBUF_WAKE_NONE, FLAG_GET(m.ip->wake_cursor));
+	maps_close(&m);
+	close(observer);
+}
+
+/* A killed sleeper leaves no threshold behind, and a spurious WAKE does no harm. */
+TEST_F(wait, killed_sleeper)
+{
+	struct sleeper r = { self->reader, wait_for(1, NEVER), 0, 1 };
+	int observer = observer_open(self->owner);
+	struct maps m;
+	pid_t pid;
+
+	ASSERT_OK(maps_open(&m, observer));
+	pid = child_start(waits, &r);
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(0, FLAG_GET(m.ip->wake_position));
+	ASSERT_OK(wake_call(observer));
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(0, FLAG_GET(m.ip->wake_position));
+	child_kill(pid);
+	EXPECT_EQ(RINGBUF_WAKE_NONE, FLAG_GET(m.ip->wake_position));
+	ASSERT_OK(wake_call(observer));
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	maps_close(&m);
+	close(observer);
+}
+
+/*
+ * A writer that stores by hand and never calls WAKE, as if it had been stopped
+ * in between: the timer finds it.
+ */
+TEST(forgotten_wake)
+{
+	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, SLOTS);
+	int reader = reader_open(owner), writer = writer_open(owner);
+	struct sleeper r = { reader, wait_for(1, NEVER), 0, 1 };
+	struct maps m;
+	pid_t pid;
+
+	ASSERT_OK(maps_open(&m, writer));
+	pid = child_start(waits, &r);
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_TRUE(commit_by_hand(&m, 0, 42));
+	EXPECT_EQ(0, child_end(pid));
+	maps_close(&m);
+	close(reader);
+	close(writer);
+	close(owner);
+}
+
+DEVICE_HARNESS_MAIN

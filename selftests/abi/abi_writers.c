@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Exclusive and shared writers: who may, ids, and how one takes over from another. */
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOTS 6
+
+/* ---- exclusive ---------------------------------------------------------------- */
+
+FIXTURE(exclusive) {
+	int owner;
+	int reader;
+	int writer;
+};
+
+FIXTURE_SETUP(exclusive)
+{
+	self->owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_OK(nonblock(self->writer));
+}
+
+FIXTURE_TEARDOWN(exclusive)
+{
+	close(self->owner);
+	close(self->reader);
+	close(self->writer);
+}
+
+TEST_F(exclusive, second_is_busy)
+{
+	int fd = device_open();
+
+	EXPECT_EQ(-EBUSY, attach_fd(fd, RINGBUF_ROLE_WRITER, self->owner));
+	/* Done is enough, it need not be closed. */
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, attach_fd(fd, RINGBUF_ROLE_WRITER, self->owner));
+	EXPECT_EQ(0, put(fd, 1));
+	EXPECT_EQ(-EPIPE, put(self->writer, 2));
+	close(fd);
+}
+
+TEST_F(exclusive, by_hand)
+{
+	struct maps m;
+	uint64_t n;
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	EXPECT_EQ(1, m.info.id);
+	for (n = 0; n < 5 * SLOTS; n++) {
+		EXPECT_FALSE(commit_by_hand(&m, n, n * 3));
+		ASSERT_EQ((int64_t)n * 3, get(self->reader));
+	}
+	EXPECT_EQ(5 * SLOTS, stats_of(self->owner).head);
+	maps_close(&m);
+}
+
+/* By hand and by write(2) in turn: both go by the same words. */
+TEST_F(exclusive, by_hand_and_by_write)
+{
+	struct maps m;
+	uint64_t n;
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	for (n = 0; n < 5 * SLOTS; n++) {
+		if (n % 2) {
+			ASSERT_EQ(0, put(self->writer, n));
+		} else {
+			commit_by_hand(&m, n, n);
+		}
+		ASSERT_EQ((int64_t)n, get(self->reader));
+	}
+	maps_close(&m);
+}
+
+/*
+ * A commit of which the head word does not know yet: its writer was killed
+ * between the two stores, in whichever order it made them.
+ */
+TEST_F(exclusive, successor_goes_on_behind_a_commit)
+{
+	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_WRITER, self->owner);
+	struct maps m;
+	int fd = device_open();
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	commit_by_hand(&m, 0, 10);
+	commit_by_hand(&m, 1, 11);
+	m.head->head = 0;
+	maps_close(&m);
+	ASSERT_OK(call(fd, RINGBUF_IOC_ATTACH, &a));
+	EXPECT_EQ(2, a.position);
+	ASSERT_EQ(0, put(fd, 12));
+	EXPECT_EQ(10, get(self->reader));
+	EXPECT_EQ(11, get(self->reader));
+	EXPECT_EQ(12, get(self->reader));
+	close(fd);
+}
+
+/* ---- shared -------------------------------------------------------------------- */
+
+FIXTURE(shared) {
+	int owner;
+	int reader;
+};
+
+FIXTURE_SETUP(shared)
+{
+	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = SLOTS,
+				    .max_writers = 4 };
+
+	self->owner = device_open();
+	ASSERT_LE(0, self->owner);
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_CREATE, &c));
+	self->reader = reader_open(self->owner);
+	ASSERT_OK(nonblock(self->reader));
+}
+
+FIXTURE_TEARDOWN(shared)
+{
+	close(self->owner);
+	close(self->reader);
+}
+
+TEST_F(shared, ids_differ)
+{
+	struct ringbuf_info info;
+	uint32_t seen = 0;
+	int fd[4];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		fd[i] = writer_open(self->owner);
+		ASSERT_OK(info_get(fd[i], &info));
+		EXPECT_LE(1, info.id);
+		EXPECT_GE(4, info.id);
+		EXPECT_FALSE(seen & 1U << info.id);
+		seen |= 1U << info.id;
+	}
+	EXPECT_EQ(-1, writer_open(self->owner));
+	EXPECT_EQ(ENOSPC, errno);
+	for (i = 0; i < 4; i++)
+		close(fd[i]);
+}
+
+/* Turn by turn; positions tell the order of the writes. */
+TEST_F(shared, take_turns)
+{
+	int fd[4];
+	uint64_t n;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		fd[i] = writer_open(self->owner);
+	for (n = 0; n < 10 * SLOTS; n++) {
+		ASSERT_EQ(0, put(fd[n * 7 % 4], n));
+		ASSERT_EQ((int64_t)n, get(self->reader));
+	}
+	for (i = 0; i < 4; i++)
+		close(fd[i]);
+	EXPECT_EQ(-ENODATA, get(self->reader));
+}
+
+/* A slow writer's claim: others go on behind it, readers stop before it. */
+TEST_F(shared, claim_in_the_middle)
+{
+	int slow = writer_open(self->owner), fast = writer_open(self->owner);
+	struct maps m;
+	uint64_t n;
+
+	ASSERT_OK(nonblock(fast));
+	ASSERT_OK(maps_open(&m, slow));
+	ASSERT_EQ(0, put(fast, 0));
+	claim_by_hand(&m, 1, 2);
+	for (n = 3; n < SLOTS; n++)
+		ASSERT_EQ(0, put(fast, n));
+	ASSERT_EQ(-EAGAIN, put(fast, n));
+	EXPECT_EQ(0, get(self->reader));
+	EXPECT_EQ(-EAGAIN, get(self->reader));
+	EXPECT_EQ(0, polled(self->reader));
+	/* done makes holes of it. */
+	ASSERT_OK(done_call(slow));
+	EXPECT_EQ(2, stats_of(self->owner).repaired);
+	for (n = 3; n < SLOTS; n++)
+		EXPECT_EQ((int64_t)n, get(self->reader));
+	maps_close(&m);
+	close(slow);
+	close(fast);
+}
+
+/* An id is not given away while a hole that names it can be unread. */
+TEST_F(shared, id_of_a_hole_rests)
+{
+	int fd = writer_open(self->owner);
+	struct ringbuf_info info;
+	struct maps m;
+	uint32_t id;
+	unsigned int i;
+
+	ASSERT_OK(maps_open(&m, fd));
+	id = m.info.id;
+	claim_by_hand(&m, 0, 1);
+	maps_close(&m);
+	close(fd);
+	for (i = 0; i < 10; i++) {
+		fd = writer_open(self->owner);
+		ASSERT_LE(0, fd);
+		ASSERT_OK(info_get(fd, &info));
+		EXPECT_NE(id, info.id);
+		close(fd);
+	}
+	/* The hole is skipped, and the id comes round again. */
+	EXPECT_EQ(-ENODATA, get(self->reader));
+	for (i = 0; i < 10; i++) {
+		fd = writer_open(self->owner);
+		ASSERT_OK(info_get(fd, &info));
+		close(fd);
+		if (info.id == id)
+			break;
+	}
+	EXPECT_GT(10, i);
+}
+
+DEVICE_HARNESS_MAIN

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * /dev/ringbuf as the ABI shows it: ioctls, maps, and the shared words used by
+ * hand, without the library.  Calls return 0 or a negative errno.
+ */
+#ifndef SELFTESTS_DEVICE_H
+#define SELFTESTS_DEVICE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/ringbuf.h>
+
+#include "child.h"
+
+#define NEVER RINGBUF_NO_TIMEOUT
+
+/* How a pointer travels. */
+#define POINTER(p) ((uint64_t)(uintptr_t)(p))
+
+#define ASSERT_OK(call) ASSERT_EQ(0, call)
+#define EXPECT_OK(call) EXPECT_EQ(0, call)
+
+static inline int device_open(void)
+{
+	return open("/dev/ringbuf", O_RDWR | O_CLOEXEC);
+}
+
+static inline int call(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) < 0 ? -errno : 0;
+}
+
+/* ---- binding ------------------------------------------------------------- */
+
+static inline int create_named(int fd, uint32_t flags, uint64_t bytes, uint64_t count,
+			       const char *name, uint32_t mode)
+{
+	struct ringbuf_create c = {
+		.size = sizeof(c),
+		.flags = flags,
+		.slot_bytes = bytes,
+		.slot_count = count,
+		.mode = mode,
+		.name = POINTER(name),
+		.name_len = name ? (uint32_t)strlen(name) : 0,
+	};
+
+	return call(fd, RINGBUF_IOC_CREATE, &c);
+}
+
+/* A handle of a new ring that may attach any role; -1 on failure. */
+static inline int ring_make(uint32_t flags, uint64_t bytes, uint64_t count)
+{
+	int fd = device_open();
+
+	if (fd < 0 || !create_named(fd, flags, bytes, count, NULL, 0))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static inline struct ringbuf_attach attach_to(uint32_t role, int from)
+{
+	struct ringbuf_attach a;
+
+	memset(&a, 0, sizeof(a));
+	a.size = sizeof(a);
+	a.role = role;
+	a.fd = from;
+	a.id = 0x5a5a5a5a;
+	return a;
+}
+
+static inline int attach_fd(int fd, uint32_t role, int from)
+{
+	struct ringbuf_attach a = attach_to(role, from);
+
+	return call(fd, RINGBUF_IOC_ATTACH, &a);
+}
+
+static inline int attach_name(int fd, uint32_t role, const char *name)
+{
+	struct ringbuf_attach a = attach_to(role, -1);
+
+	a.name = POINTER(name);
+	a.name_len = (uint32_t)strlen(name);
+	return call(fd, RINGBUF_IOC_ATTACH, &a);
+}
+
+/* A new handle in @role of the ring of @from; -1 and errno on failure. */
+static inline int role_open(uint32_t role, int from)
+{
+	int fd = device_open(), err;
+
+	if (fd < 0)
+		return -1;
+	err = attach_fd(fd, role, from);
+	if (!err)
+		return fd;
+	close(fd);
+	errno = -err;
+	return -1;
+}
+
+static inline int reader_open(int from)
+{
+	return role_open(RINGBUF_ROLE_READER, from);
+}
+
+static inline int writer_open(int from)
+{
+	return role_open(RINGBUF_ROLE_WRITER, from);
+}
+
+static inline int observer_open(int from)
+{
+	return role_open(RINGBUF_ROLE_OBSERVER, from);
+}
+
+/* ---- the other calls -------------------------------------------------------- */
+
+static inline int info_get(int fd, struct ringbuf_info *info)
+{
+	memset(info, 0x5a, sizeof(*info));
+	info->size = sizeof(*info);
+	return call(fd, RINGBUF_IOC_INFO, info);
+}
+
+static inline struct ringbuf_wait wait_for(uint32_t count, uint64_t timeout)
+{
+	struct ringbuf_wait w = { .size = sizeof(w), .timeout = timeout, .count = count };
+
+	w.ready = 0x5a5a5a5a5a5a5a5aULL;
+	return w;
+}
+
+static inline int wait_call(int fd, uint32_t count, uint64_t timeout)
+{
+	struct ringbuf_wait w = wait_for(count, timeout);
+
+	return call(fd, RINGBUF_IOC_WAIT, &w);
+}
+
+static inline int wake_call(int fd)
+{
+	struct ringbuf_wake w = { .size = sizeof(w) };
+
+	return call(fd, RINGBUF_IOC_WAKE, &w);
+}
+
+static inline int done_call(int fd)
+{
+	struct ringbuf_done d = { .size = sizeof(d) };
+
+	return call(fd, RINGBUF_IOC_DONE, &d);
+}
+
+static inline int detach_call(int fd)
+{
+	struct ringbuf_detach d = { .size = sizeof(d) };
+
+	return call(fd, RINGBUF_IOC_DETACH, &d);
+}
+
+static inline int sync_call(int fd, uint32_t reader, uint64_t position)
+{
+	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
+
+	return call(fd, RINGBUF_IOC_SYNC, &s);
+}
+
+static inline int unlink_call(int fd, const char *name)
+{
+	struct ringbuf_unlink u = { .size = sizeof(u), .name = POINTER(name) };
+
+	u.name_len = (uint32_t)strlen(name);
+	return call(fd, RINGBUF_IOC_UNLINK, &u);
+}
+
+static inline int stats_call(int fd, struct ringbuf_stats *s, struct ringbuf_reader_stats *readers,
+			     uint32_t count)
+{
+	memset(s, 0x5a, sizeof(*s));
+	s->size = sizeof(*s);
+	s->flags = 0;
+	s->readers = POINTER(readers);
+	s->count = count;
+	return call(fd, RINGBUF_IOC_STATS, s);
+}
+
+static inline struct ringbuf_stats stats_of(int fd)
+{
+	struct ringbuf_stats s;
+
+	if (stats_call(fd, &s, NULL, 0))
+		memset(&s, 0x5a, sizeof(s));
+	return s;
+}
+
+/* ---- messages by read(2) and write(2) ----------------------------------------- */
+
+static inline int put(int fd, uint64_t number)
+{
+	ssize_t n = write(fd, &number, sizeof(number));
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof(number) ? 0 : -EBADMSG;
+}
+
+/* The number, or a negative errno; -ENODATA at the end. */
+static inline int64_t get(int fd)
+{
+	uint64_t number;
+	ssize_t n = read(fd, &number, sizeof(number));
+
+	if (n <= 0)
+		return n < 0 ? -errno : -ENODATA;
+	return n == sizeof(number) ? (int64_t)number : -EBADMSG;
+}
+
+static inline int nonblock(int fd)
+{
+	return fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
+}
+
+/* What poll says at once. */
+static inline short polled(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP };
+
+	return poll(&p, 1, 0) < 0 ? (short)-1 : p.revents;
+}
+
+/* ---- maps -------------------------------------------------------------------- */
+
+/* A handle as it is mapped by its role; @own: a reader's cursor. */
+struct maps {
+	int fd;
+	struct ringbuf_info info;
+	void *map[RINGBUF_REGIONS];
+	void *page; /* a reader's own, writable */
+	struct ringbuf_info_page *ip;
+	struct ringbuf_head_page *head;
+	struct ringbuf_desc *desc;
+	uint64_t *claim;
+	char *data;
+	struct ringbuf_cursor *own;
+};
+
+static inline void *map_region(int fd, const struct ringbuf_info *info, unsigned int id, int prot)
+{
+	return mmap(NULL, info->region[id].bytes, prot, MAP_SHARED, fd,
+		    (off_t)info->region[id].offset);
+}
+
+static inline void *map_cursor(int fd, const struct ringbuf_info *info, uint32_t row, int prot)
+{
+	return mmap(NULL, info->page_size, prot, MAP_SHARED, fd,
+		    (off_t)(info->region[RINGBUF_REGION_CURSOR].offset +
+			    (uint64_t)row * info->page_size));
+}
+
+static inline int maps_own(struct maps *m)
+{
+	m->page = map_cursor(m->fd, &m->info, m->info.id, PROT_READ | PROT_WRITE);
+	if (m->page == MAP_FAILED)
+		return -errno;
+	m->own = (struct ringbuf_cursor *)((char *)m->page + RINGBUF_CURSOR_OFFSET(m->info.id));
+	return 0;
+}
+
+static inline int maps_open(struct maps *m, int fd)
+{
+	int err = info_get(fd, &m->info), prot;
+	unsigned int i;
+
+	m->fd = fd;
+	for (i = 0; !err && i < RINGBUF_REGIONS; i++) {
+		prot = PROT_READ;
+		if (m->info.role == RINGBUF_ROLE_WRITER && i != RINGBUF_REGION_INFO &&
+		    i != RINGBUF_REGION_CURSOR)
+			prot |= PROT_WRITE;
+		m->map[i] = map_region(fd, &m->info, i, prot);
+		if (m->map[i] == MAP_FAILED)
+			err = -errno;
+	}
+	if (err)
+		return err;
+	m->ip = m->map[RINGBUF_REGION_INFO];
+	m->head = m->map[RINGBUF_REGION_HEAD];
+	m->desc = m->map[RINGBUF_REGION_SLOTS];
+	m->claim = (uint64_t *)((char *)m->desc + m->info.claim_offset);
+	m->data = m->map[RINGBUF_REGION_DATA];
+	m->page = NULL;
+	if (m->info.role == RINGBUF_ROLE_READER)
+		err = maps_own(m);
+	/* A child's writer has an id of its own from its first map on. */
+	return err ? err : info_get(fd, &m->info);
+}
+
+static inline void maps_close(struct maps *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < RINGBUF_REGIONS; i++)
+		munmap(m->map[i], m->info.region[i].bytes);
+	if (m->page)
+		munmap(m->page, m->info.page_size);
+}
+
+/* ---- the shared words by hand --------------------------------------------------- */
+
+/*
+ * What an exclusive writer stores for one number at @pos, whose gate the caller
+ * knows to be open; true when somebody has to be awakened.
+ */
+static inline bool commit_by_hand(struct maps *m, uint64_t pos, uint64_t number)
+{
+	struct ringbuf_desc *d = &m->desc[pos % m->info.slot_count];
+
+	__atomic_store_n(&m->head->writer[m->info.id - 1].allowance, pos + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	memcpy(m->data + pos % m->info.slot_count * m->info.slot_stride, &number, sizeof(number));
+	d->length = sizeof(number);
+	d->flags = 0;
+	__atomic_store_n(&m->head->head, pos + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->state, pos << RINGBUF_STATE_SHIFT | RINGBUF_COMMITTED,
+			 __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&m->ip->wake_position, __ATOMIC_RELAXED) <= pos;
+}
+
+/* What a shared writer stores to reserve @count slots at @pos, which nobody has claimed. */
+static inline void claim_by_hand(struct maps *m, uint64_t pos, uint32_t count)
+{
+	uint32_t k;
+
+	for (k = 0; k < count; k++)
+		m->claim[(pos + k) % m->info.slot_count] =
+			(pos + k) << RINGBUF_CLAIM_SHIFT |
+			(uint64_t)m->info.id << RINGBUF_CLAIM_COUNT_BITS | (count - k - 1);
+	m->head->head = pos + count;
+}
+
+/* The number at @pos, which has to be committed; or -EAGAIN. */
+static inline int64_t peek_by_hand(const struct maps *m, uint64_t pos)
+{
+	uint64_t i = pos % m->info.slot_count, number;
+
+	if (__atomic_load_n(&m->desc[i].state, __ATOMIC_ACQUIRE) !=
+	    (pos << RINGBUF_STATE_SHIFT | RINGBUF_COMMITTED))
+		return -EAGAIN;
+	memcpy(&number, m->data + i * m->info.slot_stride, sizeof(number));
+	return (int64_t)number;
+}
+
+/* What a reader stores to release all below @pos; true: wake a writer. */
+static inline bool release_by_hand(struct maps *m, uint64_t pos)
+{
+	uint64_t threshold;
+
+	__atomic_store_n(&m->own->cursor, pos, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	threshold = __atomic_load_n(&m->ip->wake_cursor, __ATOMIC_RELAXED);
+	return threshold <= pos;
+}
+
+#endif

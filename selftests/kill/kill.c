@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * usage: kill [KILLS [SEED]]
+ *
+ * Writers write and readers read as fast as they can.  At random moments a
+ * random one of them is killed with SIGKILL, and started again when the others
+ * have gone on.  Every message names the writer's life and its number in that
+ * life, and carries a checksum.  Readers check that
+ *
+ *   - positions follow each other but for holes,
+ *   - of each life the numbers follow each other: none is lost, doubled or reordered,
+ *   - no message is torn,
+ *   - at the end of a life, all that was committed has been seen.
+ *
+ * Stalls: after each kill every survivor has to go on for two laps of the ring;
+ * its longest step, counted from the kill on, is its stall.  Between the kills
+ * there are as many events at which nobody is killed, measured in the same way:
+ * what the machine's scheduler does to so many busy processes.  The limit is
+ * 50 ms more than the longest stall of those.
+ *
+ * RINGBUF_HOST chooses the host.  Half of the kills go to a ring with shared
+ * writers, half to an exclusive one.
+ */
+#include "../harness/harness.h"
+#include "lives.h"
+
+#define STALL_NS (50 * MS)
+
+static uint64_t random_state;
+
+static uint64_t random_next(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state * 0x2545f4914f6cdd1dULL >> 16;
+}
+
+
+/* ---- the one who kills ------------------------------------------------------- */
+
+/**
+ * struct run - one ring, and what happened to it
+ * @a: shared with the processes
+ * @writers: places 0 … writers - 1 are writers', the others readers'
+ * @stall: worst of each event; [0] nobody was killed, [1] somebody was
+ * @count: entries in @stall
+ */
+struct run {
+	struct arena *a;
+	unsigned int writers;
+	uint64_t *stall[2];
+	unsigned int count[2];
+};
+
+static unsigned int places(const struct run *r)
+{
+	return r->writers + KILL_READERS;
+}
+
+static bool place_start(struct run *r, unsigned int i)
+{
+	struct place *place = &r->a->place[i];
+	pid_t parent = getpid(), pid;
+
+	place->alive = 0;
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		child_tie(parent);
+		_exit(i < r->writers ? write_life(r->a, place) : read_life(r->a, place));
+	}
+	place->pid = pid;
+	return pid > 0;
+}
+
+/* Until @done of every place but @but; false when one has ended or hangs. */
+static bool places_wait(struct run *r, bool (*done)(const struct run *r, unsigned int i),
+			unsigned int but)
+{
+	const struct timespec pause = { .tv_nsec = 200000 };
+	uint64_t start = now_ns();
+	unsigned int i;
+
+	for (i = 0; i < places(r); i++) {
+		while (i != but && !done(r, i)) {
+			int status;
+
+			if (waitpid(r->a->place[i].pid, &status, WNOHANG)) {
+				ksft_print_msg("place %u ended, status %x\n", i, status);
+				return false;
+			}
+			if (now_ns() - start > (uint64_t)HANG_NS) {
+				ksft_print_msg("place %u (%s) hangs\n", i,
+					       i < r->writers ? "writer" : "reader");
+				return false;
+			}
+			nanosleep(&pause, NULL);
+		}
+	}
+	return true;
+}
+
+static bool is_alive(const struct run *r, unsigned int i)
+{
+	return FLAG_GET(r->a->place[i].alive);
+}
+
+static bool is_past(const struct run *r, unsigned int i)
+{
+	return __atomic_load_n(&r->a->place[i].event, __ATOMIC_ACQUIRE) == r->a->event;
+}
+
+/* One event: @victim is killed, or nobody if there is no such place. */
+static bool event(struct run *r, unsigned int victim)
+{
+	bool killed = victim < places(r);
+	uint64_t worst = 0;
+	unsigned int i;
+
+	r->a->event_ns = now_ns();
+	if (killed)
+		kill(r->a->place[victim].pid, SIGKILL);
+	__atomic_store_n(&r->a->event, r->a->event + 1, __ATOMIC_RELEASE);
+	if (killed && child_end(r->a->place[victim].pid) != 128 + SIGKILL) {
+		ksft_print_msg("place %u had ended by itself\n", victim);
+		return false;
+	}
+	if (!places_wait(r, is_past, victim))
+		return false;
+	for (i = 0; i < places(r); i++)
+		if (i != victim && r->a->place[i].stall > worst)
+			worst = r->a->place[i].stall;
+	r->stall[killed][r->count[killed]++] = worst;
+	return !killed || (place_start(r, victim) && places_wait(r, is_alive, ~0U));
+}
+
+/* Up to two milliseconds, in steps that have nothing to do with the ring's. */
+static void random_pause(void)
+{
+	struct timespec pause = { .tv_nsec = (long)(random_next() % 2000000) };
+
+	nanosleep(&pause, NULL);
+}
+
+/* Writers finish, readers drain and check; false when one is not content. */
+static bool run_end(struct run *r)
+{
+	unsigned int i;
+	bool ok = true;
+
+	FLAG_SET(r->a->stop);
+	for (i = 0; i < places(r); i++) {
+		if (i == r->writers)
+			FLAG_SET(r->a->ended);
+		ok &= child_end(r->a->place[i].pid) == 0;
+	}
+	return ok;
+}
+
+static bool run_kills(struct run *r, unsigned int kills)
+{
+	unsigned int i;
+
+	for (i = 0; i < places(r); i++)
+		if (!place_start(r, i))
+			return false;
+	if (!places_wait(r, is_alive, ~0U))
+		return false;
+	for (i = 0; i < kills; i++) {
+		random_pause();
+		if (!event(r, ~0U))
+			return false;
+		random_pause();
+		if (!event(r, (unsigned int)(random_next() % places(r))))
+			return false;
+	}
+	return run_end(r);
+}
+
+/* ---- what came of it ---------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double ms(const uint64_t *stall, unsigned int count, unsigned int percent)
+{
+	unsigned int i = (unsigned int)((uint64_t)count * percent / 100);
+
+	return count ? (double)stall[i < count ? i : count - 1] / 1e6 : 0;
+}
+
+static void print_stalls(const struct run *r, int killed)
+{
+	uint64_t *stall = r->stall[killed];
+	unsigned int n = r->count[killed];
+
+	qsort(stall, n, sizeof(*stall), compare);
+	ksft_print_msg("%s: %u, longest step of a survivor, ms: median %.2f, 90%% %.2f, 99%% %.2f, max %.2f\n",
+		       killed ? "kills" : "events without a kill", n, ms(stall, n, 50),
+		       ms(stall, n, 90), ms(stall, n, 99), ms(stall, n, 100));
+}
+
+static void run_report(const struct run *r, const char *mode, bool ok)
+{
+	struct ringbuf_status s = status_of(r->a->ring);
+	uint64_t limit;
+
+	print_stalls(r, 0);
+	print_stalls(r, 1);
+	ksft_print_msg("%llu slots, %llu of them repaired, %u writers\n",
+		       (unsigned long long)s.head, (unsigned long long)s.repaired, r->a->lives);
+	ksft_test_result(ok, "%s: no message lost, doubled, torn or reordered\n", mode);
+	limit = STALL_NS + (r->count[0] ? r->stall[0][r->count[0] - 1] : 0);
+	ksft_test_result(ok && r->count[1] && r->stall[1][r->count[1] - 1] <= limit,
+			 "%s: nobody stalls for more than 50 ms plus scheduling (%.2f ms)\n",
+			 mode, (double)limit / 1e6);
+}
+
+static void places_kill(struct run *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < places(r); i++)
+		if (r->a->place[i].pid > 0)
+			child_kill(r->a->place[i].pid);
+}
+
+static void run_mode(uint32_t flags, unsigned int kills)
+{
+	struct run r = { .a = shared_memory(sizeof(*r.a)) };
+	bool ok;
+
+	r.stall[0] = calloc(kills + 1, sizeof(uint64_t));
+	r.stall[1] = calloc(kills + 1, sizeof(uint64_t));
+	if (!r.a || !r.stall[0] || !r.stall[1])
+		ksft_exit_fail_msg("no memory\n");
+	r.writers = flags & RINGBUF_EXCLUSIVE ? 1 : KILL_WRITERS;
+	r.a->ring = ring_new(flags, KILL_SLOT, KILL_SLOTS);
+	if (!r.a->ring)
+		ksft_exit_fail_msg("no ring: %s\n", strerror(errno));
+	ok = run_kills(&r, kills);
+	if (!ok)
+		places_kill(&r);
+	run_report(&r, flags & RINGBUF_EXCLUSIVE ? "exclusive" : "shared", ok);
+	ringbuf_close(r.a->ring);
+	free(r.stall[0]);
+	free(r.stall[1]);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int kills = argc > 1 ? (unsigned int)atoi(argv[1]) : 100;
+	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : now_ns() ^ (uint64_t)getpid() << 32;
+	const char *missing = harness_host_missing();
+
+	if (missing)
+		return harness_skip_all(missing);
+	if (argc > 3 || kills < 2 || kills > KILL_LIVES)
+		ksft_exit_fail_msg("usage: kill [KILLS [SEED]], 2 to %u kills\n", KILL_LIVES);
+	ksft_print_header();
+	ksft_set_plan(4);
+	ksft_print_msg("%u kills, seed %#llx\n", kills, (unsigned long long)seed);
+	random_state = seed ? seed : 1;
+	run_mode(0, kills - kills / 2);
+	run_mode(RINGBUF_EXCLUSIVE, kills / 2);
+	ksft_finished();
+}

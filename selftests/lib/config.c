@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What ringbuf_create() accepts, what it makes of it, and which host it picks. */
+#include <sys/resource.h>
+
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+static const struct ringbuf_config good = RINGBUF_CONFIG_INIT(100, 10);
+
+/* The error, and no ring; or 0, and the ring is closed again. */
+static int create(const struct ringbuf_config *config)
+{
+	struct ringbuf *ring = POISON;
+	int err = ringbuf_create(config, &ring);
+
+	if (err && ring)
+		return -EBADMSG;
+	ringbuf_close(ring);
+	return err;
+}
+
+#define REFUSED(error, field, value)                     \
+	do {                                             \
+		struct ringbuf_config c = good;          \
+		c.field = (value);                       \
+		EXPECT_EQ(error, create(&c))             \
+		TH_LOG("%s = %s", #field, #value);       \
+	} while (0)
+
+TEST(out_of_range)
+{
+	ASSERT_EQ(0, create(&good));
+	REFUSED(-EINVAL, slot_bytes, 0);
+	REFUSED(-EINVAL, slot_bytes, (1ULL << 31) + 1);
+	REFUSED(-EINVAL, slot_bytes, ~0ULL);
+	REFUSED(-EINVAL, slot_count, 0);
+	REFUSED(-EINVAL, slot_count, (1ULL << 25) + 1);
+	REFUSED(-EINVAL, slot_count, ~0ULL);
+	REFUSED(-EINVAL, max_readers, 4097);
+	REFUSED(-EINVAL, max_writers, 256);
+	REFUSED(-EINVAL, flags, 1U << 3);
+	REFUSED(-EINVAL, flags, 1U << 31);
+	REFUSED(-EINVAL, mode, 01000);
+	REFUSED(-EINVAL, mode, 0100600);
+	REFUSED(-EINVAL, host, (enum ringbuf_host)3);
+	REFUSED(-EINVAL, name, "");
+	REFUSED(-EINVAL, name, "a/b");
+	REFUSED(-EINVAL, name, "/a");
+}
+
+TEST(exclusive_has_one_writer)
+{
+	struct ringbuf_config c = good;
+
+	c.flags = RINGBUF_EXCLUSIVE;
+	EXPECT_EQ(0, create(&c));
+	c.max_writers = 1;
+	EXPECT_EQ(0, create(&c));
+	c.max_writers = 2;
+	EXPECT_EQ(-EINVAL, create(&c));
+}
+
+/* Whether @err is what too large a ring may give. */
+static bool too_large(int err)
+{
+	return err == -ENOMEM || err == -EDQUOT || err == -EINVAL;
+}
+
+/*
+ * 2^31 bytes times 2^25 slots: within both limits, beyond any memory.  Who asks
+ * the kernel for it without looking dies of SIGXFSZ, before the machine does.
+ */
+static int create_huge(void *arg)
+{
+	const struct rlimit limit = { 1UL << 30, 1UL << 30 };
+	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1ULL << 31, 1ULL << 25);
+
+	c.name = arg;
+	CHECK(!setrlimit(RLIMIT_FSIZE, &limit));
+	CHECK(too_large(create(&c)));
+	c.slot_count = 1ULL << 24;
+	CHECK(too_large(create(&c)));
+	CHECK_EQ(0, create(&good));
+	return 0;
+}
+
+TEST(more_than_there_is)
+{
+	EXPECT_EQ(0, child_run(create_huge, NULL));
+}
+
+TEST(more_than_there_is_named)
+{
+	EXPECT_EQ(0, child_run(create_huge, (void *)name_of("huge")));
+}
+
+TEST(size_of_the_structure)
+{
+	struct {
+		struct ringbuf_config config;
+		char more[64];
+	} big = { .config = good };
+	struct ringbuf_config c = good;
+
+	big.config.size = sizeof(big);
+	EXPECT_EQ(0, create(&big.config));
+	big.more[63] = 1;
+	EXPECT_EQ(-E2BIG, create(&big.config));
+	big.more[63] = 0;
+	big.more[0] = 1;
+	EXPECT_EQ(-E2BIG, create(&big.config));
+
+	/* What an older program knew of; the rest counts as zero. */
+	c.size = offsetof(struct ringbuf_config, max_writers);
+	c.max_writers = 4711;
+	c.mode = 4711;
+	c.name = "not/looked/at";
+	EXPECT_EQ(0, create(&c));
+	c.size = 0;
+	EXPECT_EQ(-EINVAL, create(&c));
+	c.size = offsetof(struct ringbuf_config, max_writers) - 1;
+	EXPECT_EQ(-EINVAL, create(&c));
+}
+
+static struct ringbuf_geometry geometry_of(struct __test_metadata *_metadata,
+					   const struct ringbuf_config *config)
+{
+	struct ringbuf_geometry g;
+	struct ringbuf *ring;
+
+	memset(&g, 0x5a, sizeof(g));
+	ASSERT_EQ(0, ringbuf_create(config, &ring));
+	ringbuf_geometry(ring, &g);
+	ringbuf_close(ring);
+	return g;
+}
+
+TEST(defaults)
+{
+	struct ringbuf_config c = good;
+	struct ringbuf_geometry g = geometry_of(_metadata, &c);
+
+	EXPECT_EQ(100, g.slot_bytes);
+	EXPECT_EQ(10, g.slot_count);
+	EXPECT_EQ(128, g.slot_stride);
+	EXPECT_EQ(0, g.flags);
+	EXPECT_EQ(64, g.max_readers);
+	EXPECT_EQ(16, g.max_writers);
+	c.flags = RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP;
+	c.max_readers = 5;
+	g = geometry_of(_metadata, &c);
+	EXPECT_EQ(RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP, g.flags);
+	EXPECT_EQ(5, g.max_readers);
+	EXPECT_EQ(1, g.max_writers);
+}
+
+TEST(limits)
+{
+	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1, 1);
+	struct ringbuf_geometry g;
+
+	c.max_readers = 1;
+	c.max_writers = 1;
+	g = geometry_of(_metadata, &c);
+	EXPECT_EQ(1, g.slot_bytes);
+	EXPECT_EQ(64, g.slot_stride);
+	EXPECT_EQ(1, g.max_writers);
+	c.max_readers = 4096;
+	c.max_writers = 255;
+	g = geometry_of(_metadata, &c);
+	EXPECT_EQ(4096, g.max_readers);
+	EXPECT_EQ(255, g.max_writers);
+}
+
+/* A page or more begins on a page, less on a cache line. */
+TEST(strides)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t bytes[] = { 1, 64, 65, page - 1, page, page + 1, 3 * page };
+	const uint64_t stride[] = { 64, 64, 128, page, page, 2 * page, 3 * page };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
+		struct ringbuf_config c = RINGBUF_CONFIG_INIT(bytes[i], 3);
+
+		EXPECT_EQ(stride[i], geometry_of(_metadata, &c).slot_stride);
+	}
+}
+
+TEST(slots_lie_at_their_stride)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct ringbuf *ring = ring_new(0, page, 3);
+	struct ringbuf_writer *writer;
+	struct ringbuf_slot s[3];
+
+	ASSERT_NE(NULL, ring);
+	writer = writer_new(ring);
+	ASSERT_NE(NULL, writer);
+	ASSERT_EQ(3, ringbuf_writer_reserve(writer, s, 3, RINGBUF_TRY));
+	EXPECT_EQ(0, (uintptr_t)s[0].data % page);
+	EXPECT_EQ(page, (size_t)((char *)s[1].data - (char *)s[0].data));
+	EXPECT_EQ(page, (size_t)((char *)s[2].data - (char *)s[1].data));
+	ringbuf_writer_close(writer);
+	ringbuf_close(ring);
+}
+
+TEST(memory_is_zero)
+{
+	struct ringbuf *ring = ring_new(0, 5000, 50);
+	struct ringbuf_writer *writer = writer_new(ring);
+	struct ringbuf_slot s[50];
+	unsigned int k, i;
+
+	ASSERT_NE(NULL, writer);
+	ASSERT_EQ(50, ringbuf_writer_reserve(writer, s, 50, RINGBUF_TRY));
+	for (k = 0; k < 50; k++)
+		for (i = 0; i < 5000; i++)
+			ASSERT_EQ(0, ((char *)s[k].data)[i]);
+	ringbuf_writer_close(writer);
+	ringbuf_close(ring);
+}
+
+/* In a child, whose environment is its own. */
+static int create_under(const char *env, enum ringbuf_host host, enum ringbuf_host *got)
+{
+	struct ringbuf_config c = good;
+	struct ringbuf *ring;
+	int err;
+
+	if (env)
+		setenv("RINGBUF_HOST", env, 1);
+	else
+		unsetenv("RINGBUF_HOST");
+	c.host = host;
+	err = ringbuf_create(&c, &ring);
+	if (err)
+		return err;
+	*got = host_of(ring);
+	ringbuf_close(ring);
+	return 0;
+}
+
+TEST(environment_decides)
+{
+	enum ringbuf_host got = RINGBUF_HOST_AUTO;
+
+	EXPECT_EQ(0, create_under("embedded", RINGBUF_HOST_AUTO, &got));
+	EXPECT_EQ(RINGBUF_HOST_EMBEDDED, got);
+	EXPECT_EQ(-EINVAL, create_under("nowhere", RINGBUF_HOST_AUTO, &got));
+	/* The program asked for one: the environment has no say. */
+	EXPECT_EQ(0, create_under("nowhere", RINGBUF_HOST_EMBEDDED, &got));
+	EXPECT_EQ(0, create_under("module", RINGBUF_HOST_EMBEDDED, &got));
+	EXPECT_EQ(RINGBUF_HOST_EMBEDDED, got);
+	/* An empty word is none. */
+	EXPECT_EQ(0, create_under("", RINGBUF_HOST_AUTO, &got));
+}
+
+TEST(module_where_it_is)
+{
+	enum ringbuf_host got = RINGBUF_HOST_AUTO;
+
+	if (access(RINGBUF_DEVICE, R_OK | W_OK))
+		SKIP(return, "there is no " RINGBUF_DEVICE);
+	EXPECT_EQ(0, create_under(NULL, RINGBUF_HOST_AUTO, &got));
+	EXPECT_EQ(RINGBUF_HOST_MODULE, got);
+	EXPECT_EQ(0, create_under("module", RINGBUF_HOST_AUTO, &got));
+	EXPECT_EQ(RINGBUF_HOST_MODULE, got);
+	EXPECT_EQ(0, create_under("embedded", RINGBUF_HOST_MODULE, &got));
+	EXPECT_EQ(RINGBUF_HOST_MODULE, got);
+}
+
+TEST(embedded_where_no_module_is)
+{
+	enum ringbuf_host got = RINGBUF_HOST_AUTO;
+
+	if (!access(RINGBUF_DEVICE, F_OK))
+		SKIP(return, "there is a " RINGBUF_DEVICE);
+	EXPECT_EQ(0, create_under(NULL, RINGBUF_HOST_AUTO, &got));
+	EXPECT_EQ(RINGBUF_HOST_EMBEDDED, got);
+	EXPECT_EQ(-ENOENT, create_under("module", RINGBUF_HOST_AUTO, &got));
+	EXPECT_EQ(-ENOENT, create_under("embedded", RINGBUF_HOST_MODULE, &got));
+}
+
+TEST(descriptors)
+{
+	struct ringbuf *ring = ring_new(0, 10, 10);
+	struct ringbuf_reader *reader = reader_new(ring);
+	struct ringbuf_writer *writer = writer_new(ring);
+
+	ASSERT_NE(NULL, reader);
+	ASSERT_NE(NULL, writer);
+	if (on_module(ring)) {
+		EXPECT_LE(0, fcntl(ringbuf_reader_fd(reader), F_GETFD));
+		EXPECT_LE(0, fcntl(ringbuf_writer_fd(writer), F_GETFD));
+	} else {
+		EXPECT_EQ(-EOPNOTSUPP, ringbuf_reader_fd(reader));
+		EXPECT_EQ(-EOPNOTSUPP, ringbuf_writer_fd(writer));
+	}
+	ringbuf_reader_close(reader);
+	ringbuf_writer_close(writer);
+	ringbuf_close(ring);
+}
+
+static unsigned int open_descriptors(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+TEST(nothing_stays_open)
+{
+	unsigned int before = open_descriptors(), i;
+
+	for (i = 0; i < 20; i++) {
+		struct ringbuf *ring = ring_new(0, 100, 10);
+		struct ringbuf_reader *reader = reader_new(ring);
+		struct ringbuf_writer *writer = writer_new(ring);
+
+		ASSERT_EQ(0, put(writer, i, RINGBUF_TRY));
+		ASSERT_EQ(i, get(reader, RINGBUF_TRY));
+		/* The ring first: its handles stay usable. */
+		ringbuf_close(ring);
+		ASSERT_EQ(0, put(writer, i, RINGBUF_TRY));
+		ASSERT_EQ(i, get(reader, RINGBUF_TRY));
+		ringbuf_writer_close(writer);
+		ringbuf_reader_close(reader);
+	}
+	EXPECT_EQ(before, open_descriptors());
+	ringbuf_close(NULL);
+	ringbuf_reader_close(NULL);
+	ringbuf_writer_close(NULL);
+}
+
+TEST(version)
+{
+	unsigned int major, minor, patch;
+
+	EXPECT_EQ(3, sscanf(ringbuf_version(), "%u.%u.%u", &major, &minor, &patch));
+}
+
+LIB_HARNESS_MAIN

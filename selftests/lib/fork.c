@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Handles across fork, as ringbuf.h says: a shared writer becomes one of its
+ * own in a child, a reader and an exclusive writer belong to who used them
+ * first; made in the parent, used in one child, closed in both.
+ */
+#include <sys/syscall.h>
+
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+FIXTURE(fork) {
+	struct ringbuf *ring;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+};
+
+FIXTURE_VARIANT(fork) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(fork, shared) { .flags = 0 };
+FIXTURE_VARIANT_ADD(fork, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+
+FIXTURE_SETUP(fork)
+{
+	self->ring = ring_new(variant->flags, 64, 20);
+	ASSERT_NE(NULL, self->ring);
+	self->reader = reader_new(self->ring);
+	ASSERT_NE(NULL, self->reader);
+	self->writer = writer_new(self->ring);
+	ASSERT_NE(NULL, self->writer);
+}
+
+FIXTURE_TEARDOWN(fork)
+{
+	ringbuf_writer_close(self->writer);
+	ringbuf_reader_close(self->reader);
+	ringbuf_close(self->ring);
+}
+
+/* What a child is given, and a word both see. */
+struct given {
+	struct ringbuf *ring;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+	int *go;
+	uint64_t number;
+};
+
+static int reads_five(void *arg)
+{
+	struct given *g = arg;
+	unsigned int n;
+
+	UNTIL(FLAG_GET(*g->go));
+	for (n = 0; n < 5; n++)
+		CHECK_EQ(n, get(g->reader, PATIENCE));
+	ringbuf_reader_close(g->reader);
+	return 0;
+}
+
+/* The parent gives its copy back before the child has touched its own. */
+TEST_F(fork, reader_for_a_child)
+{
+	struct given g = { .reader = self->reader, .go = shared_memory(sizeof(int)) };
+	pid_t pid = child_start(reads_five, &g);
+	unsigned int n;
+
+	ringbuf_reader_close(self->reader);
+	self->reader = NULL;
+	EXPECT_EQ(1, status_of(self->ring).readers);
+	for (n = 0; n < 20; n++)
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+	/* It still gates, though nobody has used it. */
+	ASSERT_EQ(-EAGAIN, put(self->writer, n, RINGBUF_TRY));
+	FLAG_SET(*g.go);
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(0, put(self->writer, n, PATIENCE));
+	EXPECT_EQ(0, status_of(self->ring).readers);
+}
+
+static int writes_one(void *arg)
+{
+	struct given *g = arg;
+
+	UNTIL(FLAG_GET(*g->go));
+	CHECK_EQ(0, put(g->writer, g->number, PATIENCE));
+	CHECK_EQ(0, ringbuf_writer_done(g->writer));
+	return 0;
+}
+
+TEST_F(fork, writer_for_a_child)
+{
+	struct given g = { .writer = self->writer, .go = shared_memory(sizeof(int)) };
+	pid_t pid;
+
+	g.number = 55;
+	pid = child_start(writes_one, &g);
+	ringbuf_writer_close(self->writer);
+	self->writer = NULL;
+	/* Somebody will write yet: this is not the end. */
+	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
+	FLAG_SET(*g.go);
+	EXPECT_EQ(55, get(self->reader, PATIENCE));
+	EXPECT_EQ(-ENODATA, get(self->reader, PATIENCE));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+static int reader_is_busy(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_slot s;
+	uint64_t n;
+
+	CHECK_EQ(-EBUSY, ringbuf_reader_peek(g->reader, &s, 1, RINGBUF_TRY));
+	CHECK_EQ(-EBUSY, ringbuf_reader_read(g->reader, &n, sizeof(n), RINGBUF_FOREVER));
+	CHECK_EQ(-EBUSY, ringbuf_reader_wait(g->reader, 1, RINGBUF_TRY));
+	CHECK_EQ(-EINVAL, ringbuf_reader_release(g->reader, 1));
+	ringbuf_reader_close(g->reader);
+	return 0;
+}
+
+TEST_F(fork, used_reader_is_busy_in_a_child)
+{
+	struct given g = { .reader = self->reader };
+	struct ringbuf_slot s;
+
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
+	ASSERT_EQ(1, ringbuf_reader_peek(self->reader, &s, 1, RINGBUF_TRY));
+	EXPECT_EQ(0, child_run(reader_is_busy, &g));
+	/* Here all is as it was. */
+	EXPECT_EQ(0, ringbuf_reader_release(self->reader, 1));
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(1, status_of(self->ring).readers);
+}
+
+static int writer_is_busy(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_slot s;
+
+	CHECK_EQ(-EBUSY, put(g->writer, 1, RINGBUF_TRY));
+	CHECK_EQ(-EBUSY, ringbuf_writer_reserve(g->writer, &s, 1, RINGBUF_FOREVER));
+	CHECK_EQ(-EINVAL, ringbuf_writer_commit(g->writer, &s, 1));
+	CHECK_EQ(-EINVAL, ringbuf_writer_discard(g->writer));
+	ringbuf_writer_close(g->writer);
+	return 0;
+}
+
+TEST_F(fork, used_exclusive_writer_is_busy_in_a_child)
+{
+	struct given g = { .writer = self->writer };
+
+	if (!(variant->flags & RINGBUF_EXCLUSIVE))
+		return;
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(0, child_run(writer_is_busy, &g));
+	EXPECT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
+	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
+}
+
+static int writes_as_itself(void *arg)
+{
+	struct given *g = arg;
+	uint32_t id = ringbuf_writer_id(g->writer);
+
+	CHECK_EQ(0, put(g->writer, g->number, RINGBUF_TRY));
+	CHECK(ringbuf_writer_id(g->writer) != id);
+	ringbuf_writer_close(g->writer);
+	return 0;
+}
+
+/* Its end is not ours. */
+TEST_F(fork, used_shared_writer_is_another_in_a_child)
+{
+	struct given g = { .writer = self->writer, .number = 2 };
+
+	if (variant->flags & RINGBUF_EXCLUSIVE)
+		return;
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(0, child_run(writes_as_itself, &g));
+	EXPECT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
+	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(3, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(1, status_of(self->ring).writers);
+}
+
+/* The reservation of the parent is not the child's. */
+static int has_no_reservation(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_slot s[2];
+
+	CHECK_EQ(-EINVAL, ringbuf_writer_commit(g->writer, s, 1));
+	CHECK_EQ(-EINVAL, ringbuf_writer_discard(g->writer));
+	ringbuf_writer_close(g->writer);
+	return 0;
+}
+
+TEST_F(fork, reservation_stays_with_the_parent)
+{
+	struct given g = { .writer = self->writer };
+	struct ringbuf_slot s[2];
+
+	ASSERT_EQ(2, ringbuf_writer_reserve(self->writer, s, 2, RINGBUF_TRY));
+	EXPECT_EQ(0, child_run(has_no_reservation, &g));
+	memcpy(s[0].data, &(uint64_t){ 8 }, 8);
+	memcpy(s[1].data, &(uint64_t){ 9 }, 8);
+	s[0].length = s[1].length = 8;
+	EXPECT_EQ(0, ringbuf_writer_commit(self->writer, s, 2));
+	EXPECT_EQ(8, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(9, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(0, ringbuf_reader_holes(self->reader));
+}
+
+static int many_numbers(void *arg)
+{
+	struct given *g = arg;
+	unsigned int n;
+
+	for (n = 0; n < 100; n++)
+		CHECK_EQ(0, put(g->writer, g->number + n, PATIENCE));
+	return 0;
+}
+
+/*
+ * One handle, never used here, by three children at the same time.  Whoever
+ * uses it first becomes the writer that was attached; should it end before the
+ * others begin, that is the end of the stream, for now.
+ */
+TEST_F(fork, one_shared_writer_for_many)
+{
+	struct given g[3];
+	uint64_t next[3] = { 0 };
+	unsigned int i, total = 0;
+	pid_t pid[3];
+
+	if (variant->flags & RINGBUF_EXCLUSIVE)
+		return;
+	for (i = 0; i < 3; i++) {
+		g[i] = (struct given){ .writer = self->writer, .number = 1000 * i };
+		pid[i] = child_start(many_numbers, &g[i]);
+	}
+	while (total < 300) {
+		int64_t n = get(self->reader, PATIENCE);
+
+		if (n == -ENODATA)
+			continue;
+		ASSERT_LE(0, n);
+		i = (unsigned int)n / 1000;
+		ASSERT_GT(3, i);
+		ASSERT_EQ(next[i], (uint64_t)n % 1000);
+		next[i]++;
+		total++;
+	}
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, child_end(pid[i]));
+	/* Nothing more; whether it is the end depends on whose the first use was. */
+	EXPECT_GT(0, get(self->reader, RINGBUF_TRY));
+}
+
+static int closes_all(void *arg)
+{
+	struct given *g = arg;
+
+	ringbuf_reader_close(g->reader);
+	ringbuf_writer_close(g->writer);
+	ringbuf_close(g->ring);
+	return 0;
+}
+
+/* A child that closes what it never used ends nothing, used by us or not yet. */
+TEST_F(fork, closing_an_unused_copy)
+{
+	struct given g = { self->ring, self->writer, self->reader, NULL, 0 };
+
+	EXPECT_EQ(0, child_run(closes_all, &g));
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	ASSERT_EQ(1, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(0, child_run(closes_all, &g));
+	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
+	ASSERT_EQ(2, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(1, status_of(self->ring).readers);
+	EXPECT_EQ(1, status_of(self->ring).writers);
+}
+
+static int attaches(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader = reader_new(g->ring);
+	int err = ringbuf_writer_attach(g->ring, &writer);
+
+	CHECK(reader);
+	CHECK_EQ(-EBUSY * !!(g->number & RINGBUF_EXCLUSIVE), err);
+	CHECK_EQ(2, status_of(g->ring).readers);
+	CHECK_EQ(44, get(reader, RINGBUF_TRY));
+	ringbuf_reader_close(reader);
+	ringbuf_writer_close(writer);
+	ringbuf_close(g->ring);
+	return 0;
+}
+
+TEST_F(fork, ring_in_a_child)
+{
+	struct given g = { .ring = self->ring, .number = variant->flags };
+
+	ASSERT_EQ(0, put(self->writer, 44, RINGBUF_TRY));
+	EXPECT_EQ(0, child_run(attaches, &g));
+	EXPECT_EQ(44, get(self->reader, RINGBUF_TRY));
+}
+
+/* No atfork handler runs for this one. */
+static pid_t raw_clone(void)
+{
+	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, NULL, NULL, 0);
+}
+
+TEST_F(fork, raw_clone)
+{
+	struct given g = { .reader = self->reader, .writer = self->writer, .number = 2 };
+	pid_t pid;
+
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	ASSERT_EQ(1, get(self->reader, RINGBUF_TRY));
+	pid = raw_clone();
+	if (!pid)
+		_exit(reader_is_busy(&g) || (variant->flags & RINGBUF_EXCLUSIVE ?
+						     writer_is_busy(&g) :
+						     writes_as_itself(&g)));
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
+	if (!(variant->flags & RINGBUF_EXCLUSIVE))
+		EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(3, get(self->reader, RINGBUF_TRY));
+}
+
+/* A child of a child, whose parent has gone. */
+static int child_of_child(void *arg)
+{
+	struct given *g = arg;
+	pid_t pid = fork();
+
+	if (!pid) {
+		UNTIL(FLAG_GET(*g->go));
+		_exit(many_numbers(arg));
+	}
+	return pid < 0;
+}
+
+TEST_F(fork, grandchild)
+{
+	struct given g = { .writer = self->writer, .go = shared_memory(sizeof(int)) };
+	unsigned int n;
+
+	EXPECT_EQ(0, child_run(child_of_child, &g));
+	ringbuf_writer_close(self->writer);
+	self->writer = NULL;
+	FLAG_SET(*g.go);
+	for (n = 0; n < 100; n++)
+		ASSERT_EQ(n, get(self->reader, PATIENCE));
+	EXPECT_EQ(-ENODATA, get(self->reader, PATIENCE));
+}
+
+static int sleeps(void *arg)
+{
+	(void)arg;
+	pause();
+	return 0;
+}
+
+/* A child that lives on holds nothing of what its parent used and left. */
+TEST_F(fork, idle_child_keeps_nobody_waiting)
+{
+	pid_t idle;
+	unsigned int n;
+
+	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
+	ASSERT_EQ(0, get(self->reader, RINGBUF_TRY));
+	idle = child_start(sleeps, NULL);
+	ringbuf_reader_close(self->reader);
+	ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &self->reader));
+	for (n = 0; n < 20; n++)
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+	for (n = 0; n < 20; n++)
+		ASSERT_EQ(n, get(self->reader, RINGBUF_TRY));
+	ringbuf_writer_close(self->writer);
+	self->writer = NULL;
+	EXPECT_EQ(-ENODATA, get(self->reader, PATIENCE));
+	child_kill(idle);
+}
+
+LIB_HARNESS_MAIN

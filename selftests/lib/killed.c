@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a killed process leaves: its claims become holes, its cursor leaves the
+ * gate, its name goes, and what it had committed stays.
+ */
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+#define SLOTS 10
+
+FIXTURE(killed) {
+	struct ringbuf *ring;
+};
+
+FIXTURE_VARIANT(killed) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(killed, shared) { .flags = 0 };
+FIXTURE_VARIANT_ADD(killed, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+
+FIXTURE_SETUP(killed)
+{
+	self->ring = ring_new(variant->flags, 64, SLOTS);
+	ASSERT_NE(NULL, self->ring);
+}
+
+FIXTURE_TEARDOWN(killed)
+{
+	ringbuf_close(self->ring);
+}
+
+static int dies_reading(void *arg)
+{
+	struct ringbuf_reader *reader = reader_new(arg);
+	struct ringbuf_slot s[5];
+
+	CHECK(reader);
+	CHECK(ringbuf_reader_peek(reader, s, 5, RINGBUF_TRY) > 0);
+	raise(SIGKILL);
+	return 1;
+}
+
+TEST_F(killed, reader_leaves_the_gate)
+{
+	struct ringbuf_writer *writer = writer_new(self->ring);
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(writer, n, RINGBUF_TRY));
+	for (n = 0; n < 50; n++) {
+		ASSERT_EQ(128 + SIGKILL, child_run(dies_reading, self->ring));
+		ASSERT_EQ(0, put(writer, n, PATIENCE));
+	}
+	EXPECT_EQ(0, status_of(self->ring).readers);
+	ringbuf_writer_close(writer);
+}
+
+static int sleeps_as_reader(void *arg)
+{
+	struct ringbuf_reader *reader = reader_new(arg);
+
+	CHECK(reader);
+	return get(reader, RINGBUF_FOREVER) != 0;
+}
+
+/* Killed while it slept; a writer that it would have held up goes on. */
+TEST_F(killed, sleeping_reader)
+{
+	struct ringbuf_writer *writer = writer_new(self->ring);
+	pid_t pid;
+	unsigned int n;
+
+	ASSERT_NE(NULL, writer);
+	pid = child_start(sleeps_as_reader, self->ring);
+	UNTIL(status_of(self->ring).readers == 1);
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(128 + SIGKILL, child_kill(pid));
+	for (n = 0; n < 3 * SLOTS; n++)
+		ASSERT_EQ(0, put(writer, n, PATIENCE));
+	ringbuf_writer_close(writer);
+}
+
+struct claim {
+	struct ringbuf *ring;
+	unsigned int reserve;
+	unsigned int commit;
+};
+
+static int dies_writing(void *arg)
+{
+	struct claim *c = arg;
+	struct ringbuf_writer *writer = writer_new(c->ring);
+	struct ringbuf_slot s[SLOTS];
+	unsigned int n;
+
+	CHECK(writer);
+	for (n = 0; n < c->commit; n++)
+		CHECK_EQ(0, put(writer, n, RINGBUF_TRY));
+	CHECK_EQ(c->reserve, ringbuf_writer_reserve(writer, s, c->reserve, RINGBUF_TRY));
+	for (n = 0; n < c->reserve; n++)
+		memset(s[n].data, 0xee, 64);
+	raise(SIGKILL);
+	return 1;
+}
+
+/* Every mix of committed and reserved slots, over and over on the same ring. */
+TEST_F(killed, writer_in_the_middle)
+{
+	bool shared = !(variant->flags & RINGBUF_EXCLUSIVE);
+	struct ringbuf_reader *reader = reader_new(self->ring);
+	struct ringbuf_writer *writer;
+	uint64_t holes = 0;
+	struct claim c = { .ring = self->ring };
+	unsigned int n;
+
+	for (c.reserve = 1; c.reserve < SLOTS; c.reserve++) {
+		for (c.commit = 0; c.commit + c.reserve < SLOTS; c.commit++) {
+			ASSERT_EQ(128 + SIGKILL, child_run(dies_writing, &c));
+			writer = writer_new(self->ring);
+			ASSERT_NE(NULL, writer);
+			ASSERT_EQ(0, put(writer, 1234, PATIENCE));
+			for (n = 0; n < c.commit; n++)
+				ASSERT_EQ(n, get(reader, PATIENCE));
+			ASSERT_EQ(1234, get(reader, PATIENCE));
+			holes += shared ? c.reserve : 0;
+			ASSERT_EQ(holes, ringbuf_reader_holes(reader));
+			ringbuf_writer_close(writer);
+		}
+	}
+	EXPECT_EQ(holes, status_of(self->ring).repaired);
+	EXPECT_EQ(0, ringbuf_reader_lost(reader));
+	ringbuf_reader_close(reader);
+}
+
+/* A reader asleep before the dead writer's claim wakes for what is behind it. */
+TEST_F(killed, reader_sleeps_before_a_claim)
+{
+	struct claim c = { .ring = self->ring, .reserve = 3, .commit = 0 };
+	struct ringbuf_writer *writer;
+	pid_t pid;
+
+	if (variant->flags & RINGBUF_EXCLUSIVE)
+		return;
+	writer = writer_new(self->ring);
+	ASSERT_NE(NULL, writer);
+	pid = child_start(sleeps_as_reader, self->ring);
+	UNTIL(status_of(self->ring).readers == 1);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(128 + SIGKILL, child_run(dies_writing, &c));
+	ASSERT_EQ(0, put(writer, 0, PATIENCE));
+	EXPECT_EQ(0, child_end(pid));
+	ringbuf_writer_close(writer);
+}
+
+/* The claim of a living writer is not touched. */
+static int writes_and_dies(void *arg)
+{
+	struct ringbuf_writer *writer = writer_new(arg);
+
+	CHECK(writer);
+	CHECK_EQ(0, put(writer, 5, RINGBUF_TRY));
+	raise(SIGKILL);
+	return 1;
+}
+
+TEST_F(killed, neighbour_lives)
+{
+	struct ringbuf_reader *reader = reader_new(self->ring);
+	struct ringbuf_writer *writer;
+	struct ringbuf_slot s[2];
+
+	if (variant->flags & RINGBUF_EXCLUSIVE) {
+		ringbuf_reader_close(reader);
+		return;
+	}
+	writer = writer_new(self->ring);
+	ASSERT_EQ(2, ringbuf_writer_reserve(writer, s, 2, RINGBUF_TRY));
+	ASSERT_EQ(128 + SIGKILL, child_run(writes_and_dies, self->ring));
+	ASSERT_EQ(-ETIMEDOUT, get(reader, 150 * MS));
+	memcpy(s[0].data, &(uint64_t){ 3 }, 8);
+	memcpy(s[1].data, &(uint64_t){ 4 }, 8);
+	s[0].length = s[1].length = 8;
+	ASSERT_EQ(0, ringbuf_writer_commit(writer, s, 2));
+	EXPECT_EQ(3, get(reader, PATIENCE));
+	EXPECT_EQ(4, get(reader, PATIENCE));
+	EXPECT_EQ(5, get(reader, PATIENCE));
+	EXPECT_EQ(0, ringbuf_reader_holes(reader));
+	ringbuf_writer_close(writer);
+	ringbuf_reader_close(reader);
+}
+
+/* ---- names ------------------------------------------------------------------ */
+
+static int named(const char *name, uint32_t flags, struct ringbuf **ring)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
+
+	config.name = name;
+	config.flags = flags;
+	return ringbuf_create(&config, ring);
+}
+
+static int makes_a_name(void *arg)
+{
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, named(arg, 0, &ring));
+	writer = writer_new(ring);
+	CHECK(writer);
+	CHECK_EQ(0, put(writer, 1, RINGBUF_TRY));
+	raise(SIGKILL);
+	return 1;
+}
+
+static int makes_a_lasting_name(void *arg)
+{
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, named(arg, RINGBUF_PERSISTENT, &ring));
+	writer = writer_new(ring);
+	CHECK(writer);
+	CHECK_EQ(0, put(writer, 17, RINGBUF_TRY));
+	raise(SIGKILL);
+	return 1;
+}
+
+TEST(name_can_be_made_again)
+{
+	const char *name = name_of("again");
+	struct ringbuf *ring;
+	unsigned int n;
+
+	for (n = 0; n < 5; n++)
+		ASSERT_EQ(128 + SIGKILL, child_run(makes_a_name, (void *)name));
+	ASSERT_EQ(0, named(name, 0, &ring));
+	EXPECT_EQ(0, status_of(ring).head);
+	ringbuf_close(ring);
+}
+
+TEST(name_is_gone_for_open)
+{
+	const char *name = name_of("gone");
+	struct ringbuf *ring;
+
+	ASSERT_EQ(128 + SIGKILL, child_run(makes_a_name, (void *)name));
+	EXPECT_EQ(-ENOENT, ringbuf_open(name, RINGBUF_HOST_AUTO, &ring));
+	EXPECT_EQ(-ENOENT, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+}
+
+TEST(persistent_name_stays)
+{
+	const char *name = name_of("stays");
+	struct ringbuf_reader *reader;
+	struct ringbuf *ring;
+
+	ASSERT_EQ(128 + SIGKILL, child_run(makes_a_lasting_name, (void *)name));
+	ASSERT_EQ(0, ringbuf_open(name, RINGBUF_HOST_AUTO, &ring));
+	reader = reader_new(ring);
+	EXPECT_EQ(17, get(reader, PATIENCE));
+	EXPECT_EQ(-ENODATA, get(reader, PATIENCE));
+	ringbuf_reader_close(reader);
+	ringbuf_close(ring);
+	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+}
+
+/* Somebody else has it open: it lives, name and all. */
+static int opens_and_waits(void *arg)
+{
+	struct ringbuf_reader *reader;
+	struct ringbuf *ring;
+	int err;
+
+	UNTIL((err = ringbuf_open(arg, RINGBUF_HOST_AUTO, &ring)) != -ENOENT);
+	CHECK_EQ(0, err);
+	reader = reader_new(ring);
+	CHECK_EQ(1, get(reader, PATIENCE));
+	CHECK_EQ(-ENODATA, get(reader, PATIENCE));
+	ringbuf_close(ring);
+	CHECK_EQ(0, ringbuf_open(arg, RINGBUF_HOST_AUTO, &ring));
+	ringbuf_close(ring);
+	ringbuf_reader_close(reader);
+	CHECK_EQ(-ENOENT, ringbuf_open(arg, RINGBUF_HOST_AUTO, &ring));
+	return 0;
+}
+
+static int makes_and_is_killed_later(void *arg)
+{
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, named(arg, 0, &ring));
+	writer = writer_new(ring);
+	CHECK(writer);
+	CHECK_EQ(0, put(writer, 1, RINGBUF_TRY));
+	UNTIL(status_of(ring).readers == 1);
+	raise(SIGKILL);
+	return 1;
+}
+
+TEST(name_lives_with_another_user)
+{
+	char name[64];
+	pid_t pid;
+
+	snprintf(name, sizeof(name), "%s", name_of("lives"));
+	pid = child_start(opens_and_waits, name);
+	EXPECT_EQ(128 + SIGKILL, child_run(makes_and_is_killed_later, name));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+LIB_HARNESS_MAIN

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Names of rings: create, open, unlink, who may, and when a name goes. */
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+static int named(const char *name, uint32_t flags, uint32_t mode, struct ringbuf **ring)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(100, 10);
+
+	config.flags = flags;
+	config.mode = mode;
+	config.name = name;
+	*ring = POISON;
+	return ringbuf_create(&config, ring);
+}
+
+static int open_named(const char *name, struct ringbuf **ring)
+{
+	*ring = POISON;
+	return ringbuf_open(name, RINGBUF_HOST_AUTO, ring);
+}
+
+static bool name_there(const char *name)
+{
+	struct ringbuf *ring;
+	int err = open_named(name, &ring);
+
+	ringbuf_close(ring);
+	return !err;
+}
+
+TEST(two_handles_one_ring)
+{
+	const char *name = name_of("two");
+	struct ringbuf_geometry g, h;
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	struct ringbuf *a, *b;
+
+	ASSERT_EQ(0, named(name, RINGBUF_TIMESTAMP, 0, &a));
+	ASSERT_EQ(0, open_named(name, &b));
+	ringbuf_geometry(a, &g);
+	ringbuf_geometry(b, &h);
+	EXPECT_EQ(g.slot_bytes, h.slot_bytes);
+	EXPECT_EQ(g.slot_count, h.slot_count);
+	EXPECT_EQ(g.slot_stride, h.slot_stride);
+	EXPECT_EQ(g.flags, h.flags);
+	EXPECT_EQ(g.max_readers, h.max_readers);
+	EXPECT_EQ(g.max_writers, h.max_writers);
+	EXPECT_EQ(g.host, h.host);
+	reader = reader_new(b);
+	ASSERT_NE(NULL, reader);
+	writer = writer_new(a);
+	ASSERT_NE(NULL, writer);
+	ASSERT_EQ(0, put(writer, 7, RINGBUF_TRY));
+	EXPECT_EQ(7, get(reader, RINGBUF_TRY));
+	ringbuf_reader_close(reader);
+	ringbuf_writer_close(writer);
+	ringbuf_close(a);
+	ringbuf_close(b);
+}
+
+TEST(name_is_taken)
+{
+	const char *name = name_of("taken");
+	struct ringbuf *a, *b;
+
+	ASSERT_EQ(0, named(name, 0, 0, &a));
+	EXPECT_EQ(-EEXIST, named(name, 0, 0, &b));
+	EXPECT_EQ(NULL, b);
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(a);
+	ASSERT_EQ(0, named(name, 0, 0, &a));
+	ringbuf_close(a);
+}
+
+TEST(no_such_name)
+{
+	struct ringbuf *ring;
+
+	EXPECT_EQ(-ENOENT, open_named(name_of("nobody"), &ring));
+	EXPECT_EQ(NULL, ring);
+	EXPECT_EQ(-ENOENT, ringbuf_unlink(name_of("nobody"), RINGBUF_HOST_AUTO));
+}
+
+TEST(names_that_are_none)
+{
+	const char *bad[] = { "", "/", "a/b", "/a", "a/" };
+	struct ringbuf *ring;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(-EINVAL, named(bad[i], 0, 0, &ring));
+		EXPECT_EQ(NULL, ring);
+		EXPECT_EQ(-EINVAL, open_named(bad[i], &ring));
+		EXPECT_EQ(NULL, ring);
+		EXPECT_EQ(-EINVAL, ringbuf_unlink(bad[i], RINGBUF_HOST_AUTO));
+	}
+}
+
+TEST(too_long)
+{
+	char name[300];
+	struct ringbuf *ring;
+
+	memset(name, 'x', sizeof(name));
+	name[256] = 0;
+	EXPECT_EQ(-ENAMETOOLONG, named(name, 0, 0, &ring));
+	EXPECT_EQ(NULL, ring);
+	EXPECT_EQ(-ENAMETOOLONG, open_named(name, &ring));
+	EXPECT_EQ(NULL, ring);
+	EXPECT_EQ(-ENAMETOOLONG, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+}
+
+TEST(long_and_odd_names)
+{
+	char name[201];
+	struct ringbuf *ring;
+
+	memset(name, 'y', sizeof(name));
+	name[200] = 0;
+	snprintf(name, 64, "%s", name_of("long \n\t\x80\xff~%s.."));
+	name[strlen(name)] = 'y';
+	ASSERT_EQ(200, strlen(name));
+	ASSERT_EQ(0, named(name, 0, 0, &ring));
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(ring);
+	EXPECT_FALSE(name_there(name));
+}
+
+/* 255 bytes; the embedded host puts 8 of its own before them. */
+TEST(longest_name)
+{
+	struct ringbuf *ring = ring_new(0, 10, 10);
+	size_t max = on_module(ring) ? 255 : 247;
+	char name[257];
+
+	ringbuf_close(ring);
+	memset(name, 'z', sizeof(name));
+	snprintf(name, 32, "%s", name_of(""));
+	name[strlen(name)] = 'z';
+	name[max + 1] = 0;
+	EXPECT_EQ(-ENAMETOOLONG, named(name, 0, 0, &ring));
+	name[max] = 0;
+	ASSERT_EQ(0, named(name, 0, 0, &ring));
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(ring);
+	EXPECT_EQ(-ENOENT, open_named(name, &ring));
+}
+
+TEST(unlink_leaves_the_ring)
+{
+	const char *name = name_of("unlinked");
+	struct ringbuf *a, *b, *c;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+
+	ASSERT_EQ(0, named(name, 0, 0, &a));
+	ASSERT_EQ(0, open_named(name, &b));
+	ASSERT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+	EXPECT_FALSE(name_there(name));
+	EXPECT_EQ(-ENOENT, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+
+	/* Another ring takes the name; closing the old one does not take it away. */
+	ASSERT_EQ(0, named(name, 0, 0, &c));
+	writer = writer_new(a);
+	ASSERT_NE(NULL, writer);
+	reader = reader_new(a);
+	ASSERT_NE(NULL, reader);
+	EXPECT_EQ(0, put(writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(1, get(reader, RINGBUF_TRY));
+	EXPECT_EQ(0, status_of(c).head);
+	ringbuf_writer_close(writer);
+	ringbuf_reader_close(reader);
+	ringbuf_close(a);
+	ringbuf_close(b);
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(c);
+	EXPECT_FALSE(name_there(name));
+}
+
+TEST(goes_with_the_last)
+{
+	const char *name = name_of("last");
+	struct ringbuf_reader *reader;
+	struct ringbuf *a, *b;
+
+	ASSERT_EQ(0, named(name, 0, 0, &a));
+	ASSERT_EQ(0, open_named(name, &b));
+	reader = reader_new(b);
+	ASSERT_NE(NULL, reader);
+	ringbuf_close(a);
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(b);
+	EXPECT_TRUE(name_there(name));
+	ringbuf_reader_close(reader);
+	EXPECT_FALSE(name_there(name));
+}
+
+static int other_opens(void *arg)
+{
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, open_named(arg, &ring));
+	ringbuf_close(ring);
+	return 0;
+}
+
+TEST(goes_with_the_last_process)
+{
+	char name[64];
+	struct ringbuf *ring;
+
+	snprintf(name, sizeof(name), "%s", name_of("process"));
+	ASSERT_EQ(0, named(name, 0, 0, &ring));
+	EXPECT_EQ(0, child_run(other_opens, name));
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(ring);
+	EXPECT_FALSE(name_there(name));
+}
+
+TEST(persistent)
+{
+	const char *name = name_of("persistent");
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+	struct ringbuf *ring;
+
+	ASSERT_EQ(0, named(name, RINGBUF_PERSISTENT, 0, &ring));
+	writer = writer_new(ring);
+	ASSERT_EQ(0, put(writer, 42, RINGBUF_TRY));
+	ringbuf_writer_close(writer);
+	ringbuf_close(ring);
+
+	/* Nobody has it now; name and slots are still there. */
+	ASSERT_EQ(0, open_named(name, &ring));
+	EXPECT_EQ(-EEXIST, named(name, 0, 0, &(struct ringbuf *){ NULL }));
+	reader = reader_new(ring);
+	EXPECT_EQ(42, get(reader, RINGBUF_TRY));
+	ringbuf_reader_close(reader);
+	ringbuf_close(ring);
+	EXPECT_TRUE(name_there(name));
+	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+	EXPECT_FALSE(name_there(name));
+}
+
+/* What another user may do with a name; the child starts before the ring is there. */
+struct user {
+	char name[64];
+	int go;
+	int open;
+	int read;
+	int write;
+	int unlink;
+};
+
+static int other_user(void *arg)
+{
+	struct user *u = arg;
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+
+	CHECK(!setgid(65534) && !setuid(65534));
+	UNTIL(FLAG_GET(u->go));
+	CHECK_EQ(u->unlink, ringbuf_unlink(u->name, RINGBUF_HOST_AUTO));
+	CHECK_EQ(u->open, open_named(u->name, &ring));
+	if (!u->open) {
+		CHECK_EQ(u->read, ringbuf_reader_attach(ring, RINGBUF_FROM_HEAD, 0, &reader));
+		CHECK_EQ(u->write, ringbuf_writer_attach(ring, &writer));
+		ringbuf_reader_close(reader);
+		ringbuf_writer_close(writer);
+		ringbuf_close(ring);
+	}
+	return 0;
+}
+
+/* @embedded: what open gives there, where readers write their cursors. */
+static int mode_check(uint32_t mode, const struct user *expect, int embedded)
+{
+	struct user *u = shared_memory(sizeof(*u));
+	struct ringbuf *ring;
+	pid_t pid;
+
+	*u = *expect;
+	snprintf(u->name, sizeof(u->name), "%s", name_of("mode"));
+	pid = child_start(other_user, u);
+	CHECK_EQ(0, named(u->name, 0, mode, &ring));
+	if (!on_module(ring)) {
+		u->open = embedded;
+		u->read = u->write = 0;
+	}
+	FLAG_SET(u->go);
+	CHECK_EQ(0, child_end(pid));
+	CHECK(name_there(u->name));
+	ringbuf_close(ring);
+	return 0;
+}
+
+TEST(mode)
+{
+	const struct user closed = { .open = -EACCES, .unlink = -EACCES };
+	const struct user readable = { .write = -EACCES, .unlink = -EACCES };
+	const struct user writable = { .open = -EACCES, .unlink = -EACCES };
+	const struct user all = { .unlink = -EACCES };
+
+	if (geteuid())
+		SKIP(return, "not root: there is no other user to become");
+	EXPECT_EQ(0, mode_check(0, &closed, -EACCES));
+	EXPECT_EQ(0, mode_check(0600, &closed, -EACCES));
+	EXPECT_EQ(0, mode_check(0644, &readable, -EACCES));
+	EXPECT_EQ(0, mode_check(0622, &writable, -EACCES));
+	EXPECT_EQ(0, mode_check(0666, &all, 0));
+}
+
+/* Not a ring: what stands under a name of the embedded host. */
+TEST(not_a_ring)
+{
+	const char *name = name_of("garbage");
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(100, 10);
+	char path[128], junk[8192];
+	struct ringbuf *ring;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(-EPROTO, ringbuf_open(name, RINGBUF_HOST_EMBEDDED, &ring));
+	memset(junk, 0xa5, sizeof(junk));
+	ASSERT_EQ((ssize_t)sizeof(junk), write(fd, junk, sizeof(junk)));
+	EXPECT_EQ(-EPROTO, ringbuf_open(name, RINGBUF_HOST_EMBEDDED, &ring));
+	config.name = name;
+	config.host = RINGBUF_HOST_EMBEDDED;
+	EXPECT_EQ(-EEXIST, ringbuf_create(&config, &ring));
+	EXPECT_EQ(0, access(path, F_OK));
+	close(fd);
+	unlink(path);
+}
+
+static int one_of_many(void *arg)
+{
+	struct ringbuf *ring;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < often(200); i++) {
+		err = named(arg, 0, 0, &ring);
+		if (err == -EEXIST)
+			err = open_named(arg, &ring);
+		CHECK(!err || err == -ENOENT);
+		ringbuf_close(ring);
+	}
+	return 0;
+}
+
+/* Everybody makes and drops the same name. */
+TEST(race)
+{
+	char name[64];
+	pid_t pid[4];
+	unsigned int i;
+
+	snprintf(name, sizeof(name), "%s", name_of("race"));
+	for (i = 0; i < ARRAY_SIZE(pid); i++)
+		pid[i] = child_start(one_of_many, name);
+	for (i = 0; i < ARRAY_SIZE(pid); i++)
+		EXPECT_EQ(0, child_end(pid[i]));
+	EXPECT_FALSE(name_there(name));
+}
+
+LIB_HARNESS_MAIN

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Signals during a wait: restarted with the same deadline, or EINTR if asked for. */
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+#define SLOTS 4
+
+struct shared {
+	int handled;
+	int on;
+};
+
+static struct shared *shared;
+
+static void handler(int sig)
+{
+	(void)sig;
+	__atomic_add_fetch(&shared->handled, 1, __ATOMIC_SEQ_CST);
+}
+
+static void handle_usr1(int flags)
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+FIXTURE(signal) {
+	struct ringbuf *ring;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+};
+
+FIXTURE_VARIANT(signal) {
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(signal, plain) { .flags = 0 };
+FIXTURE_VARIANT_ADD(signal, sa_restart) { .flags = SA_RESTART };
+
+FIXTURE_SETUP(signal)
+{
+	unsigned int n;
+
+	shared = shared_memory(sizeof(*shared));
+	ASSERT_NE(NULL, shared);
+	handle_usr1(variant->flags);
+	self->ring = ring_new(0, 64, SLOTS);
+	ASSERT_NE(NULL, self->ring);
+	self->reader = reader_new(self->ring);
+	ASSERT_NE(NULL, self->reader);
+	self->writer = writer_new(self->ring);
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+}
+
+FIXTURE_TEARDOWN(signal)
+{
+	ringbuf_writer_close(self->writer);
+	ringbuf_reader_close(self->reader);
+	ringbuf_close(self->ring);
+}
+
+/* Signals @pid, asleep, @times times; it sleeps on after each. */
+static int disturb(pid_t pid, int times)
+{
+	int n;
+
+	for (n = 1; n <= times; n++) {
+		CHECK(task_asleep(pid));
+		CHECK(!kill(pid, SIGUSR1));
+		UNTIL(FLAG_GET(shared->handled) >= n || !task_state(pid));
+		CHECK(FLAG_GET(shared->handled) == n);
+	}
+	CHECK(task_asleep(pid));
+	return 0;
+}
+
+static int read_after_all(void *arg)
+{
+	struct ringbuf *ring = arg;
+	struct ringbuf_reader *reader;
+
+	CHECK(!ringbuf_reader_attach(ring, RINGBUF_FROM_HEAD, 0, &reader));
+	FLAG_SET(shared->on);
+	CHECK_EQ(99, get(reader, RINGBUF_FOREVER));
+	return 0;
+}
+
+/* The gate opens for both readers: the one of the child and ours. */
+static int drain(struct ringbuf_reader *reader)
+{
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++)
+		CHECK_EQ(n, get(reader, RINGBUF_TRY));
+	return 0;
+}
+
+TEST_F(signal, reader_sleeps_on)
+{
+	pid_t pid = child_start(read_after_all, self->ring);
+
+	UNTIL(FLAG_GET(shared->on));
+	ASSERT_EQ(0, disturb(pid, 20));
+	ASSERT_EQ(0, drain(self->reader));
+	ASSERT_EQ(0, put(self->writer, 99, RINGBUF_TRY));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+static int write_one_more(void *arg)
+{
+	struct ringbuf_writer *writer = writer_new(arg);
+
+	CHECK(writer);
+	FLAG_SET(shared->on);
+	CHECK_EQ(0, put(writer, 99, RINGBUF_FOREVER));
+	return 0;
+}
+
+TEST_F(signal, writer_sleeps_on)
+{
+	pid_t pid = child_start(write_one_more, self->ring);
+
+	UNTIL(FLAG_GET(shared->on));
+	ASSERT_EQ(0, disturb(pid, 20));
+	ASSERT_EQ(0, drain(self->reader));
+	EXPECT_EQ(99, get(self->reader, PATIENCE));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+/* Signals come all the time; the deadline stays where it was. */
+static int times_out(void *arg)
+{
+	struct ringbuf_writer *writer = writer_new(arg);
+	uint64_t start = now_ns();
+
+	CHECK(writer);
+	FLAG_SET(shared->on);
+	CHECK_EQ(-ETIMEDOUT, put(writer, 99, 300 * MS));
+	CHECK(now_ns() - start >= (uint64_t)(300 * MS));
+	CHECK(FLAG_GET(shared->handled) > 0);
+	return 0;
+}
+
+TEST_F(signal, deadline_stays)
+{
+	const struct timespec pause = { .tv_nsec = 5 * MS };
+	pid_t pid = child_start(times_out, self->ring);
+
+	UNTIL(FLAG_GET(shared->on));
+	/* Would each signal start the wait anew, it would never end. */
+	while (task_state(pid) != 'Z') {
+		kill(pid, SIGUSR1);
+		nanosleep(&pause, NULL);
+	}
+	EXPECT_EQ(0, child_end(pid));
+}
+
+static int interrupted(void *arg)
+{
+	struct ringbuf *ring = arg;
+	struct ringbuf_writer *writer = writer_new(ring);
+	struct ringbuf_reader *reader;
+	struct ringbuf_slot s;
+
+	CHECK(writer);
+	CHECK(!ringbuf_reader_attach(ring, RINGBUF_FROM_HEAD, 0, &reader));
+	ringbuf_writer_interruptible(writer, 1);
+	ringbuf_reader_interruptible(reader, 1);
+	FLAG_SET(shared->on);
+	CHECK_EQ(-EINTR, put(writer, 99, RINGBUF_FOREVER));
+	CHECK_EQ(-EINTR, ringbuf_writer_reserve(writer, &s, 1, PATIENCE));
+	CHECK_EQ(-EINTR, get(reader, RINGBUF_FOREVER));
+	CHECK_EQ(-EINTR, ringbuf_reader_peek(reader, &s, 1, PATIENCE));
+	CHECK_EQ(-EINTR, ringbuf_reader_wait(reader, 2, RINGBUF_FOREVER));
+	/* Still good for use. */
+	CHECK_EQ(-EAGAIN, put(writer, 99, RINGBUF_TRY));
+	CHECK_EQ(-EAGAIN, get(reader, RINGBUF_TRY));
+	ringbuf_reader_interruptible(reader, 0);
+	FLAG_SET(shared->on);
+	CHECK_EQ(7, get(reader, RINGBUF_FOREVER));
+	return 0;
+}
+
+/* With SA_RESTART the kernel may restart the call below the library: no EINTR then. */
+TEST_F(signal, interruptible)
+{
+	pid_t pid;
+	int n;
+
+	if (variant->flags & SA_RESTART)
+		SKIP(return, "SA_RESTART asks the kernel not to end the wait");
+	pid = child_start(interrupted, self->ring);
+	UNTIL(FLAG_GET(shared->on));
+	for (n = 1; n <= 5; n++) {
+		ASSERT_TRUE(task_asleep(pid));
+		kill(pid, SIGUSR1);
+		UNTIL(FLAG_GET(shared->handled) >= n || task_state(pid) == 'Z');
+		ASSERT_EQ(n, FLAG_GET(shared->handled));
+		/* One that came too early would be lost: until it waits for the next. */
+	}
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, drain(self->reader));
+	ASSERT_EQ(0, put(self->writer, 7, RINGBUF_TRY));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+LIB_HARNESS_MAIN

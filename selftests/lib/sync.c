@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Readers that are moved forward learn of it, count what they lost, never read torn. */
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+#define SLOTS 10
+
+FIXTURE(sync) {
+	struct ringbuf *ring;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+};
+
+FIXTURE_VARIANT(sync) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(sync, shared) { .flags = 0 };
+FIXTURE_VARIANT_ADD(sync, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+
+FIXTURE_SETUP(sync)
+{
+	unsigned int n;
+
+	self->ring = ring_new(variant->flags, 64, SLOTS);
+	ASSERT_NE(NULL, self->ring);
+	self->reader = reader_new(self->ring);
+	ASSERT_NE(NULL, self->reader);
+	self->writer = writer_new(self->ring);
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+}
+
+FIXTURE_TEARDOWN(sync)
+{
+	ringbuf_writer_close(self->writer);
+	ringbuf_reader_close(self->reader);
+	ringbuf_close(self->ring);
+}
+
+TEST_F(sync, to_a_position)
+{
+	uint32_t id = ringbuf_reader_id(self->reader);
+
+	EXPECT_EQ(-EAGAIN, put(self->writer, 99, RINGBUF_TRY));
+	ASSERT_EQ(0, ringbuf_sync(self->ring, id, 4));
+	EXPECT_EQ(4, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(4, ringbuf_reader_lost(self->reader));
+	EXPECT_EQ(0, ringbuf_reader_holes(self->reader));
+	/* Back there is no way. */
+	ASSERT_EQ(0, ringbuf_sync(self->ring, id, 2));
+	EXPECT_EQ(5, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(4, ringbuf_reader_lost(self->reader));
+}
+
+TEST_F(sync, makes_room)
+{
+	unsigned int n;
+
+	ASSERT_EQ(0, ringbuf_sync(self->ring, ringbuf_reader_id(self->reader), 3));
+	for (n = 10; n < 13; n++)
+		EXPECT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+	EXPECT_EQ(-EAGAIN, put(self->writer, n, RINGBUF_TRY));
+	for (n = 3; n < 13; n++)
+		EXPECT_EQ(n, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(3, ringbuf_reader_lost(self->reader));
+}
+
+/* Beyond head means head. */
+TEST_F(sync, to_head)
+{
+	ASSERT_EQ(0, ringbuf_sync(self->ring, ringbuf_reader_id(self->reader), UINT64_MAX));
+	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(10, ringbuf_reader_lost(self->reader));
+	ASSERT_EQ(0, put(self->writer, 10, RINGBUF_TRY));
+	EXPECT_EQ(10, get(self->reader, RINGBUF_TRY));
+}
+
+TEST_F(sync, peek_tells_once)
+{
+	struct ringbuf_slot s[SLOTS];
+
+	ASSERT_EQ(0, ringbuf_sync(self->ring, ringbuf_reader_id(self->reader), 6));
+	ASSERT_EQ(4, ringbuf_reader_peek(self->reader, s, SLOTS, RINGBUF_TRY));
+	EXPECT_EQ(6, s[0].position);
+	EXPECT_EQ(6, s[0].lost);
+	EXPECT_EQ(0, s[1].lost);
+	ASSERT_EQ(0, ringbuf_reader_release(self->reader, 1));
+	ASSERT_EQ(3, ringbuf_reader_peek(self->reader, s, SLOTS, RINGBUF_TRY));
+	EXPECT_EQ(0, s[0].lost);
+}
+
+/* Taken away while held: release says so, what was read does not count. */
+TEST_F(sync, while_peeked)
+{
+	struct ringbuf_slot s[SLOTS];
+
+	ASSERT_EQ(5, ringbuf_reader_peek(self->reader, s, 5, RINGBUF_TRY));
+	ASSERT_EQ(0, ringbuf_sync(self->ring, ringbuf_reader_id(self->reader), 2));
+	EXPECT_EQ(-ESTALE, ringbuf_reader_release(self->reader, 1));
+	EXPECT_EQ(-EINVAL, ringbuf_reader_release(self->reader, 1));
+	EXPECT_EQ(2, ringbuf_reader_lost(self->reader));
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+}
+
+TEST_F(sync, all_readers)
+{
+	struct ringbuf_reader *other = reader_new(self->ring);
+
+	ASSERT_NE(NULL, other);
+	ASSERT_EQ(0, get(other, RINGBUF_TRY));
+	ASSERT_EQ(0, get(self->reader, RINGBUF_TRY));
+	ASSERT_EQ(1, get(self->reader, RINGBUF_TRY));
+	ASSERT_EQ(0, ringbuf_sync(self->ring, RINGBUF_ALL_READERS, 8));
+	EXPECT_EQ(8, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(8, get(other, RINGBUF_TRY));
+	EXPECT_EQ(6, ringbuf_reader_lost(self->reader));
+	EXPECT_EQ(7, ringbuf_reader_lost(other));
+	ringbuf_reader_close(other);
+}
+
+TEST_F(sync, no_such_reader)
+{
+	uint32_t id = ringbuf_reader_id(self->reader);
+
+	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, id + 1, 5));
+	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, 63, 5));
+	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, 64, 5));
+	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, 100000, 5));
+	EXPECT_EQ(0, get(self->reader, RINGBUF_TRY));
+	ringbuf_reader_close(self->reader);
+	self->reader = NULL;
+	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, id, 5));
+	/* All of none is none missing. */
+	EXPECT_EQ(0, ringbuf_sync(self->ring, RINGBUF_ALL_READERS, 5));
+}
+
+static int blocked_writer(void *arg)
+{
+	struct ringbuf_writer *writer = writer_new(arg);
+
+	CHECK(writer);
+	CHECK_EQ(0, put(writer, 99, RINGBUF_FOREVER));
+	return 0;
+}
+
+TEST_F(sync, wakes_a_writer)
+{
+	pid_t pid;
+
+	ringbuf_writer_close(self->writer);
+	self->writer = NULL;
+	pid = child_start(blocked_writer, self->ring);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(0, ringbuf_sync(self->ring, ringbuf_reader_id(self->reader), 1));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+struct mover {
+	struct ringbuf *ring;
+	struct ringbuf_writer *writer;
+	int stop;
+};
+
+/* Writes as fast as it can, and moves the reader away whenever it stands in the way. */
+static int writes_over(void *arg)
+{
+	struct mover *m = arg;
+	struct ringbuf_writer *writer = writer_new(m->ring);
+	char text[sizeof(struct message) + 1000];
+	uint64_t n;
+
+	CHECK(writer);
+	for (n = 0; !FLAG_GET(m->stop); n++) {
+		size_t length = sizeof(struct message) + n % 1000;
+
+		message_make(text, 3, n, length);
+		while (ringbuf_writer_write(writer, text, length, RINGBUF_TRY) == -EAGAIN)
+			CHECK_EQ(0, ringbuf_sync(m->ring, RINGBUF_ALL_READERS, n - n / 2 % SLOTS));
+	}
+	return 0;
+}
+
+/* Numbers grow, messages are whole, and number = seen + lost + holes. */
+TEST_F(sync, never_torn)
+{
+	struct mover *m = shared_memory(sizeof(*m));
+	struct ringbuf *ring = ring_new(variant->flags, 1100, SLOTS);
+	struct ringbuf_reader *reader = reader_new(ring);
+	uint64_t n, rounds = often(100000);
+	char text[1100];
+	pid_t pid;
+
+	m->ring = ring;
+	pid = child_start(writes_over, m);
+	for (n = 0; n < rounds; n++) {
+		ssize_t length = ringbuf_reader_read(reader, text, sizeof(text), PATIENCE);
+		struct message head;
+
+		ASSERT_LT(0, length);
+		ASSERT_TRUE(message_whole(text, (size_t)length, &head));
+		ASSERT_EQ(n + ringbuf_reader_lost(reader) + ringbuf_reader_holes(reader),
+			  head.number);
+	}
+	FLAG_SET(m->stop);
+	EXPECT_EQ(0, child_end(pid));
+	ringbuf_reader_close(reader);
+	ringbuf_close(ring);
+}
+
+LIB_HARNESS_MAIN

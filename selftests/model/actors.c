@@ -1,0 +1,578 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the tasks do: writers, readers and the host, over the real engine. */
+#include <stdarg.h>
+
+#include "model.h"
+
+#include "engine/host.h"
+
+const struct config *config;
+
+static struct rb_view view;
+
+/**
+ * struct actor - private state of a task, all of it
+ * @w: writer
+ * @r: reader
+ * @step: in the script
+ * @messages: read so far
+ * @passed: r.lost + r.holes when they were looked at last
+ */
+struct actor {
+	struct rb_writer w;
+	struct rb_reader r;
+	u32 step;
+	u32 messages;
+	u64 passed;
+};
+
+/* All that matters from here on is @actor and @extra. */
+#define AT(t, a, extra) model_at(t, (u64)__LINE__ << 32 | (u64)(extra), a, sizeof(*(a)))
+
+#define PLAIN_LOAD(x)	  READ_ONCE(x)
+#define PLAIN_STORE(x, v) WRITE_ONCE(x, v)
+
+/* ---- the host ------------------------------------------------------------------------- */
+
+static void host_lock(struct task *t)
+{
+	t->s.guard++;
+	(void)MODEL_OP(OP_LOCK, OP_FULL, &arena.lock, 1, 0);
+}
+
+static void host_unlock(struct task *t)
+{
+	smp_store_release(&arena.lock, 0);
+	t->s.guard--;
+}
+
+static void kick(struct place *p)
+{
+	(void)MODEL_OP(OP_KICK, OP_FULL, &p->woken, 1, 0);
+}
+
+static void wake_pass(struct rb_wake *round)
+{
+	u32 i;
+
+	for (i = 0; i < task_count; i++)
+		if (tasks[i].spec->role != ROLE_SYNC &&
+		    rb_wake_one(&view, round, &arena.place[i].waiter))
+			kick(&arena.place[i]);
+}
+
+/* The wake call of a host: the caller cannot be killed in it (the module's is in the kernel). */
+static void host_wake(struct task *t)
+{
+	struct rb_wake round;
+
+	t->s.guard++;
+	rb_wake_begin(&view, &round);
+	wake_pass(&round);
+	if (rb_wake_end(&view, &round))
+		wake_pass(&round);
+	t->s.guard--;
+}
+
+static void wake_all(void)
+{
+	u32 i;
+
+	smp_mb();
+	for (i = 0; i < task_count; i++)
+		if (READ_ONCE(arena.place[i].waiter))
+			kick(&arena.place[i]);
+}
+
+static bool wait_over(const struct task *t, u64 waiter)
+{
+	if (rb_reached(&view, waiter))
+		return true;
+	if (t->spec->role != ROLE_READER)
+		return false;
+	return rb_ended(&view) || READ_ONCE(view.info->row[t->id].floor) >
+					  READ_ONCE(rb_cursor(&view, t->id)->cursor);
+}
+
+/* Arm, look again, sleep. Nothing ends the sleep but a wake-up. */
+static void host_wait(struct task *t, u64 waiter)
+{
+	struct place *p = &arena.place[t->index];
+
+	(void)MODEL_OP(OP_SNAP, 0, &p->woken, 0, 0);
+	rb_arm(&view, &p->waiter, waiter);
+	if (!wait_over(t, waiter))
+		(void)MODEL_OP(OP_SLEEP, OP_FULL, &p->woken, 0, 0);
+	rb_disarm(&p->waiter);
+}
+
+/* ---- writers ---------------------------------------------------------------------------- */
+
+static u64 payload_of(const struct task *t, u64 pos)
+{
+	return 64 * (t->index + 1) + pos;
+}
+
+/* Nobody else may have the positions that were just reserved. */
+static void check_reserved(const struct task *t, const struct rb_writer *w)
+{
+	u64 pos;
+
+	if (w->pos + w->count > MAX_POSITIONS)
+		violation("position %llu was never to be reached", (unsigned long long)w->pos);
+	for (pos = w->pos; pos < w->pos + w->count; pos++) {
+		u32 owner = ghost.owner[pos];
+		bool mine = owner == t->index + 1 && config->exclusive;
+		bool heir = owner && config->exclusive && tasks[owner - 1].s.status == TASK_DEAD;
+
+		if (ghost.fate[pos] || (owner && !mine && !heir))
+			violation("%s reserved position %llu, which is %s's", t->name,
+				  (unsigned long long)pos, owner ? tasks[owner - 1].name : "nobody");
+		ghost.owner[pos] = (u8)(t->index + 1);
+	}
+}
+
+static void writer_reserve(struct task *t, struct actor *a, u32 count)
+{
+	enum rb_reserved got;
+
+	for (;;) {
+		AT(t, a, count);
+		got = rb_reserve(&view, &a->w, count);
+		if (got == RB_RESERVED)
+			break;
+		if (got == RB_RETRY)
+			continue;
+		AT(t, a, got << 8 | count);
+		host_wait(t, rb_waiter(a->w.blocked, got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION
+									       : RB_WAIT_CURSOR));
+	}
+	check_reserved(t, &a->w);
+}
+
+static void writer_message(struct task *t, struct actor *a, u32 count, u32 commit)
+{
+	bool wake;
+	u32 k;
+
+	writer_reserve(t, a, count);
+	for (k = 0; k < commit; k++) {
+		AT(t, a, k);
+		PLAIN_STORE(arena.payload[rb_index(&view, a->w.pos + k)],
+			    payload_of(t, a->w.pos + k));
+	}
+	AT(t, a, commit);
+	if (!rb_publish(&view, &a->w, commit, &wake))
+		violation("%s: a slot was repaired under a living writer", t->name);
+	AT(t, a, wake);
+	if (wake)
+		host_wake(t);
+}
+
+static void writer_script(struct task *t, struct actor *a)
+{
+	const char *script = t->spec->script;
+
+	for (; script && script[a->step]; a->step++) {
+		switch (script[a->step]) {
+		case 'd':
+			writer_message(t, a, 1, 0);
+			break;
+		case 'p':
+			writer_message(t, a, 2, 1);
+			break;
+		case 'h':
+			writer_reserve(t, a, 1);
+			task_end(t, TASK_HOLDS);
+		default:
+			writer_message(t, a, (u32)(script[a->step] - '0'),
+				       (u32)(script[a->step] - '0'));
+		}
+	}
+}
+
+static void writer_end(struct task *t, u32 id, bool died)
+{
+	u64 end;
+
+	rb_repair(&view, id, &end);
+	rb_end_writer(&view, id, died);
+	(void)t;
+}
+
+static void writer_attach(struct task *t, struct actor *a)
+{
+	host_lock(t);
+	rb_attach_writer(&view, t->id);
+	host_unlock(t);
+	AT(t, a, 0);
+	rb_writer_init(&view, &a->w, t->id);
+}
+
+static void writer_done(struct task *t)
+{
+	host_lock(t);
+	writer_end(t, t->id, false);
+	wake_all();
+	host_unlock(t);
+}
+
+static void writer_body(struct task *t)
+{
+	struct actor actor = { 0 }, *a = &actor;
+
+	AT(t, a, 0);
+	if (t->spec->flags & LATE)
+		writer_attach(t, a);
+	else
+		rb_writer_init(&view, &a->w, t->id);
+	writer_script(t, a);
+	AT(t, a, 0);
+	writer_done(t);
+}
+
+/* ---- readers ------------------------------------------------------------------------------ */
+
+/* Positions up to r.pos were passed, and not by reading. */
+static void check_passed(struct task *t, struct actor *a)
+{
+	u64 passed = a->r.lost + a->r.holes, pos;
+
+	if (a->r.pos - ghost.next[t->id] != passed - a->passed)
+		violation("%s went from %u to %llu and accounts for %llu", t->name,
+			  ghost.next[t->id], (unsigned long long)a->r.pos,
+			  (unsigned long long)(passed - a->passed));
+	for (pos = ghost.next[t->id]; pos < a->r.pos && !a->r.lost; pos++)
+		if (ghost.fate[pos] == RINGBUF_COMMITTED || !ghost.fate[pos])
+			violation("%s skipped position %llu, which is no hole", t->name,
+				  (unsigned long long)pos);
+	a->passed = passed;
+	ghost.next[t->id] = (u8)a->r.pos;
+}
+
+static void check_message(const struct task *t, u64 pos, u64 got)
+{
+	u32 owner = ghost.owner[pos];
+
+	if (ghost.fate[pos] != RINGBUF_COMMITTED)
+		violation("%s read position %llu, which is not committed", t->name,
+			  (unsigned long long)pos);
+	if (!owner || got != payload_of(&tasks[owner - 1], pos))
+		violation("%s read %llu at position %llu: overwritten or not yet written", t->name,
+			  (unsigned long long)got, (unsigned long long)pos);
+}
+
+/* Read @n slots and give them back. */
+static void reader_take(struct task *t, struct actor *a, u32 n)
+{
+	u64 pos = a->r.pos, got[3] = { 0 };
+	bool wake, ok;
+	u32 k;
+
+	for (k = 0; k < n; k++)
+		got[k] = PLAIN_LOAD(arena.payload[rb_index(&view, pos + k)]);
+	ok = rb_release(&view, &a->r, n, &wake);
+	for (k = 0; ok && k < n; k++)
+		check_message(t, pos + k, got[k]);
+	if (ok) {
+		ghost.next[t->id] = (u8)(pos + n);
+		a->messages += n;
+	}
+	check_passed(t, a);
+	AT(t, a, wake);
+	if (wake)
+		host_wake(t);
+}
+
+static int reader_look(struct task *t, struct actor *a)
+{
+	bool wake;
+	int n;
+
+	AT(t, a, 0);
+	n = rb_peek(&view, &a->r, t->spec->max ? t->spec->max : 1, &wake);
+	if (n < 0)
+		violation("%s: words make no sense to it", t->name);
+	check_passed(t, a);
+	AT(t, a, (u32)n << 1 | wake);
+	if (wake)
+		host_wake(t);
+	return n;
+}
+
+static void check_end_of_stream(const struct task *t)
+{
+	if (!ghost.finished)
+		violation("%s sees the end, and no writer has ended", t->name);
+	if (ghost.next[t->id] < ghost.end)
+		violation("%s ends at %u, the stream at %u", t->name, ghost.next[t->id], ghost.end);
+}
+
+static void reader_loop(struct task *t, struct actor *a)
+{
+	int n;
+
+	while (!t->spec->quota || a->messages < t->spec->quota) {
+		n = reader_look(t, a);
+		if (!n) {
+			AT(t, a, 0);
+			if (rb_ended(&view)) {
+				n = reader_look(t, a);
+				if (!n) {
+					check_end_of_stream(t);
+					return;
+				}
+			}
+		}
+		AT(t, a, n);
+		if (n)
+			reader_take(t, a, (u32)n);
+		else
+			host_wait(t, rb_waiter(a->r.pos, RB_WAIT_POSITION));
+	}
+}
+
+static void reader_begins(struct task *t, struct actor *a, u64 start)
+{
+	ghost.next[t->id] = (u8)start;
+	ghost.attached[t->id] = 1;
+	memset(&a->r, 0, sizeof(a->r));
+}
+
+/* A late reader gets what it asked for, if that is still held. */
+static void reader_attach(struct task *t, struct actor *a)
+{
+	u64 want = t->spec->start, start, head, oldest;
+
+	host_lock(t);
+	current = NULL;
+	head = rb_head(&view);
+	current = t;
+	start = rb_attach_reader(&view, t->id, want);
+	if (start < (want < head ? want : head))
+		violation("%s starts at %llu, before what it asked for", t->name,
+			  (unsigned long long)start);
+	current = NULL;
+	head = rb_head(&view);
+	oldest = rb_oldest(&view);
+	current = t;
+	if (start > (want < head ? want : head) && start > oldest)
+		violation("%s starts at %llu, and %llu is still held", t->name,
+			  (unsigned long long)start, (unsigned long long)oldest);
+	reader_begins(t, a, start);
+	host_unlock(t);
+}
+
+static void reader_detach(struct task *t)
+{
+	host_lock(t);
+	ghost.attached[t->id] = 0;
+	rb_detach_reader(&view, t->id);
+	wake_all();
+	host_unlock(t);
+}
+
+static void reader_body(struct task *t)
+{
+	struct actor actor = { 0 }, *a = &actor;
+
+	AT(t, a, 0);
+	if (t->spec->flags & LATE)
+		reader_attach(t, a);
+	else
+		reader_begins(t, a, 0);
+	rb_reader_init(&view, &a->r, t->id);
+	reader_loop(t, a);
+	AT(t, a, 0);
+	reader_detach(t);
+}
+
+/* ---- other tasks of the host ------------------------------------------------------------------ */
+
+/* Ends what a killed task left, as a host does that finds it dead. */
+static void reap(struct task *t, const struct task *victim)
+{
+	host_lock(t);
+	if (victim->spec->role == ROLE_WRITER) {
+		writer_end(t, victim->id, true);
+	} else {
+		ghost.attached[victim->id] = 0;
+		rb_detach_reader(&view, victim->id);
+	}
+	WRITE_ONCE(arena.place[victim->index].waiter, 0);
+	wake_all();
+	host_unlock(t);
+}
+
+static void reaper_body(struct task *t)
+{
+	struct actor actor = { 0 }, *a = &actor;
+	u32 victim = 0, how;
+
+	while (!tasks[victim].killable)
+		victim++;
+	AT(t, a, 0);
+	how = (u32)MODEL_OP(OP_WAIT_DEAD, 0, &model_nowhere, victim, 0);
+	if (how != TASK_DEAD)
+		return;
+	reap(t, &tasks[victim]);
+	if (!t->spec->script)
+		return;
+	if (config->exclusive)
+		t->id = tasks[victim].id;
+	AT(t, a, 0);
+	writer_attach(t, a);
+	writer_script(t, a);
+	AT(t, a, 0);
+	writer_done(t);
+}
+
+static void sync_body(struct task *t)
+{
+	host_lock(t);
+	rb_move_reader(&view, 0, t->spec->start);
+	wake_all();
+	host_unlock(t);
+}
+
+/* ---- checks on memory ---------------------------------------------------------------------------- */
+
+static bool within(u32 word, const void *field, size_t bytes, u32 *i, size_t each)
+{
+	u32 from = (u32)((const char *)field - (const char *)&arena);
+
+	if (word < from || word >= from + bytes)
+		return false;
+	*i = (word - from) / (u32)each;
+	return (word - from) % each == 0;
+}
+
+/* A slot of @value's position is written: nobody may still be owed the one before. */
+static void check_overwrite(const struct task *t, u64 value)
+{
+	u64 pos = value % 64;
+	u32 row;
+
+	for (row = 0; pos >= config->slots && row < MAX_READERS; row++) {
+		const struct ringbuf_row *r = &view.info->row[row];
+		u64 at = rb_cursor(&view, row)->cursor;
+
+		if (at < r->floor)
+			at = r->floor;
+		if (ghost.attached[row] && at <= pos - config->slots)
+			violation("%s writes position %llu while row %u is owed %llu", t->name,
+				  (unsigned long long)pos, row,
+				  (unsigned long long)(pos - config->slots));
+	}
+}
+
+static void check_state(const struct task *t, u32 i, u64 value)
+{
+	u64 pos = rb_state_pos(value);
+
+	if (pos >= MAX_POSITIONS || pos % config->slots != i || ghost.fate[pos])
+		violation("%s finishes position %llu in slot %u again or wrongly", t->name,
+			  (unsigned long long)pos, i);
+	ghost.fate[pos] = (u8)rb_state_phase(value);
+}
+
+static void check_writers(u64 old, u64 value)
+{
+	if (value >= old)
+		return;
+	ghost.finished++;
+	if (!value) {
+		struct task *was = current;
+
+		current = NULL;
+		ghost.end = (u8)rb_head(&view);
+		current = was;
+	}
+}
+
+/* Called for each store that reaches memory. */
+void check_store(const struct task *t, u32 word, u64 old, u64 value)
+{
+	u32 i;
+
+	if (within(word, arena.desc, sizeof(arena.desc), &i, sizeof(*arena.desc)))
+		check_state(t, i, value);
+	else if (within(word, arena.payload, sizeof(arena.payload), &i, 8))
+		check_overwrite(t, value);
+	else if (within(word, &view.info->writers, 4, &i, 4))
+		check_writers(old, value);
+}
+
+/*
+ * Nobody can step, and not everybody has ended.  That is right only where a
+ * writer holds a reservation for ever, and only if no sleeper could go on.
+ */
+bool actors_stuck(char *why, size_t size)
+{
+	bool holds = false;
+	u32 i;
+
+	for (i = 0; i < task_count; i++) {
+		const struct task *t = &tasks[i];
+
+		holds |= t->s.status == TASK_HOLDS;
+		if (t->s.status != TASK_RUNS || t->s.op.kind != OP_SLEEP)
+			continue;
+		if (wait_over(t, arena.place[i].waiter)) {
+			snprintf(why, size, "lost wake-up: %s sleeps, and what it waits for is there",
+				 t->name);
+			return true;
+		}
+	}
+	snprintf(why, size, "deadlock: nobody can go on");
+	return !holds;
+}
+
+/* ---- a configuration -------------------------------------------------------------------------------- */
+
+static void view_reset(void)
+{
+	memset(&view, 0, sizeof(view));
+	view.slots = config->slots;
+	view.page_size = 0;
+	view.flags = config->exclusive ? RINGBUF_CREATE_EXCLUSIVE : 0;
+	view.max_readers = MAX_READERS;
+	view.max_writers = config->exclusive ? 1 : MAX_WRITERS;
+	view.info = (struct ringbuf_info_page *)arena.info;
+	view.head = (struct ringbuf_head_page *)arena.head;
+	view.desc = arena.desc;
+	view.claim = arena.claim;
+	view.cursor = (char *)arena.cursor;
+	rb_host_init(&view, 8, 8);
+}
+
+void actors_reset(void)
+{
+	static void (*const body[])(struct task *) = {
+		[ROLE_WRITER] = writer_body,
+		[ROLE_READER] = reader_body,
+		[ROLE_REAPER] = reaper_body,
+		[ROLE_SYNC] = sync_body,
+	};
+	static const char letter[] = "?wrhs";
+	u32 rows = 0, ids = 0, i;
+
+	view_reset();
+	for (i = 0; i < MAX_TASKS && config->actor[i].role; i++) {
+		const struct actor_spec *spec = &config->actor[i];
+		struct task *t = &tasks[i];
+
+		t->spec = spec;
+		t->body = body[spec->role];
+		t->killable = spec->flags & MORTAL;
+		t->id = spec->role == ROLE_READER ? rows++ : ++ids;
+		snprintf(t->name, sizeof(t->name), "%c%u", letter[spec->role], t->id);
+		if (spec->flags & LATE)
+			continue;
+		if (spec->role == ROLE_READER)
+			rb_attach_reader(&view, t->id, 0);
+		if (spec->role == ROLE_WRITER)
+			rb_attach_writer(&view, t->id);
+	}
+	task_count = i;
+}

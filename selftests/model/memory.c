@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The model's memory: words, store buffers, and which steps matter.
+ *
+ * A step is local when no other task can tell when it happens: a store into
+ * the own buffer, a barrier with nothing to wait for, or an access to a word
+ * that no other task writes (a load) or touches (a store).  Local steps are
+ * taken at once; only the others are interleaved.  Who touches what is found by
+ * the search itself: it starts over when a new conflict turns up, until none
+ * does, so the last run has treated every word rightly from its first step.
+ */
+#include <stdlib.h>
+
+#include "model.h"
+
+struct arena arena __attribute__((aligned(64)));
+struct ghost ghost;
+const u64 model_nowhere;
+enum memory_model memory_model;
+bool verbose;
+u64 arena_hash[2];
+
+#define NOWHERE (~0U)
+
+static u8 readers[ARENA_WORDS], writers[ARENA_WORDS];
+static bool changed;
+
+/* ---- hash of the arena, kept up to date ------------------------------------------ */
+
+static void word_hash(u32 word, u64 sign)
+{
+	u64 hash[2] = { word + 1, ~(u64)word }, value;
+
+	memcpy(&value, (char *)&arena + word * 8, 8);
+	if (!value)
+		return;
+	mix(hash, value);
+	mix(hash, word);
+	arena_hash[0] += sign * hash[0];
+	arena_hash[1] += sign * hash[1];
+}
+
+void memory_rehash(void)
+{
+	u32 i;
+
+	memset(arena_hash, 0, sizeof(arena_hash));
+	for (i = 0; i < ARENA_WORDS; i++)
+		word_hash(i, 1);
+}
+
+void memory_hash(u64 hash[2])
+{
+	u64 ghosts[sizeof(ghost) / 8 + 1] = { 0 };
+	u32 i;
+
+	hash[0] = arena_hash[0];
+	hash[1] = arena_hash[1];
+	memcpy(ghosts, &ghost, sizeof(ghost));
+	for (i = 0; i < sizeof(ghosts) / 8; i++)
+		mix(hash, ghosts[i]);
+}
+
+void memory_reset(void)
+{
+	memset(&arena, 0, sizeof(arena));
+	memset(&ghost, 0, sizeof(ghost));
+	memory_rehash();
+}
+
+/* ---- names ------------------------------------------------------------------------- */
+
+struct field {
+	size_t offset;
+	const char *name;
+};
+
+static const struct field info_fields[] = {
+	{ offsetof(struct ringbuf_info_page, wake_position), "wake_position" },
+	{ offsetof(struct ringbuf_info_page, wake_cursor), "wake_cursor" },
+	{ offsetof(struct ringbuf_info_page, generation), "generation" },
+	{ offsetof(struct ringbuf_info_page, allowance), "info.allowance" },
+	{ offsetof(struct ringbuf_info_page, rows), "rows" },
+	{ offsetof(struct ringbuf_info_page, writers), "writers" },
+	{ offsetof(struct ringbuf_info_page, writers_ever), "writers_ever" },
+	{ offsetof(struct ringbuf_info_page, ended), "ended" },
+};
+
+static void info_name(u32 offset, char *name, size_t size)
+{
+	static const char *const row[] = { "floor", "floor+4", "flags", "generation" };
+	u32 i;
+
+	if (offset >= sizeof(struct ringbuf_info_page)) {
+		offset -= sizeof(struct ringbuf_info_page);
+		snprintf(name, size, "row[%u].%s", offset / 16, row[offset % 16 / 4]);
+		return;
+	}
+	for (i = 0; i < sizeof(info_fields) / sizeof(*info_fields); i++)
+		if (info_fields[i].offset == offset) {
+			snprintf(name, size, "%s", info_fields[i].name);
+			return;
+		}
+	snprintf(name, size, "info+%u", offset);
+}
+
+void name_of(u32 word, char *name, size_t size)
+{
+#define IN(member) \
+	(word >= offsetof(struct arena, member) && \
+	 word < offsetof(struct arena, member) + sizeof(arena.member))
+#define AT(member) (word - (u32)offsetof(struct arena, member))
+	if (word == NOWHERE)
+		snprintf(name, size, "-");
+	else if (IN(info))
+		info_name(AT(info), name, size);
+	else if (IN(head) && AT(head) < 64)
+		snprintf(name, size, "head");
+	else if (IN(head))
+		snprintf(name, size, "allowance[%u]", AT(head) / 64);
+	else if (IN(desc))
+		snprintf(name, size, "state[%u]", AT(desc) / 16);
+	else if (IN(claim))
+		snprintf(name, size, "claim[%u]", AT(claim) / 8);
+	else if (IN(cursor))
+		snprintf(name, size, "%s[%u]",
+			 AT(cursor) % 64 == 0 ? "cursor" : AT(cursor) % 64 == 8 ? "lost" : "holes",
+			 AT(cursor) / 64);
+	else if (IN(payload))
+		snprintf(name, size, "payload[%u]", AT(payload) / 8);
+	else if (IN(place))
+		snprintf(name, size, "%s(%s)", AT(place) % 16 ? "woken" : "waiter",
+			 tasks[AT(place) / 16].name);
+	else
+		snprintf(name, size, "lock");
+#undef IN
+#undef AT
+}
+
+/* ---- conflicts ------------------------------------------------------------------------ */
+
+void memory_forget_conflicts(void)
+{
+	memset(readers, 0, sizeof(readers));
+	memset(writers, 0, sizeof(writers));
+}
+
+bool memory_conflicts_changed(void)
+{
+	bool was = changed;
+
+	changed = false;
+	return was;
+}
+
+static bool op_writes(const struct op *op)
+{
+	return op->kind != OP_LOAD && op->kind != OP_SLEEP && op->kind != OP_WAIT_DEAD;
+}
+
+/* Note the access; whether another task's accesses to the word conflict with it. */
+static bool op_conflicts(const struct task *t, const struct op *op)
+{
+	u32 i = op->word / 8, me = 1U << t->index, others;
+	bool write = op_writes(op);
+
+	others = (writers[i] | (write ? readers[i] : 0)) & ~me;
+	if (!((write ? writers[i] : readers[i]) & me)) {
+		if (write)
+			writers[i] |= (u8)me;
+		else
+			readers[i] |= (u8)me;
+		changed |= others != 0;
+	}
+	return others != 0;
+}
+
+/* ---- steps ------------------------------------------------------------------------------ */
+
+static u64 read_word(u32 word, u32 size)
+{
+	u64 value = 0;
+
+	memcpy(&value, (char *)&arena + word, size);
+	return value;
+}
+
+static void write_word(const struct task *t, u32 word, u32 size, u64 value)
+{
+	u64 old = read_word(word, size);
+
+	if (old != value) {
+		word_hash(word / 8, -1ULL);
+		memcpy((char *)&arena + word, &value, size);
+		word_hash(word / 8, 1);
+	}
+	check_store(t, word, old, value);
+}
+
+/* The youngest own store to the word, if it is still in the buffer. */
+static bool forwarded(const struct task *t, const struct op *op, u64 *value)
+{
+	u32 i;
+
+	for (i = t->s.buffers; i-- > 0;)
+		if (t->s.buffer[i].word == op->word) {
+			*value = t->s.buffer[i].value;
+			return true;
+		}
+	return false;
+}
+
+bool op_enabled(const struct task *t)
+{
+	const struct op *op = &t->s.op;
+
+	if (op->kind == OP_WAIT_DEAD)
+		return tasks[op->value].s.status != TASK_RUNS;
+	if (op->kind == OP_STORE || op->kind == OP_RELEASE)
+		return t->s.buffers < MAX_BUFFER;
+	if (op->flags & OP_FULL && t->s.buffers)
+		return false;
+	if (op->kind == OP_LOCK)
+		return !read_word(op->word, op->size);
+	if (op->kind == OP_SLEEP)
+		return read_word(op->word, op->size) != 0;
+	return true;
+}
+
+bool op_local(const struct task *t)
+{
+	const struct op *op = &t->s.op;
+	bool conflict;
+
+	if (op->kind == OP_WAIT_DEAD || !op_enabled(t))
+		return false;
+	if (op->kind == OP_MB)
+		return true;
+	conflict = op_conflicts(t, op);
+	if (memory_model != SC && (op->kind == OP_STORE || op->kind == OP_RELEASE))
+		return true;
+	return !conflict;
+}
+
+static void print_step(const struct task *t, const struct op *op, u64 result)
+{
+	static const char *const kind[] = { "load", "store", "release", "xchg", "cmpxchg", "barrier",
+					    "lock", "forget", "kick", "sleep", "wait" };
+	char name[40];
+
+	name_of(op->word, name, sizeof(name));
+	printf("#   %-4s %-22s:%-4d %-8s %-16s", t->name, op->site->function, op->site->line,
+	       kind[op->kind], name);
+	if (op->kind == OP_LOAD)
+		printf(" %lld", (long long)result);
+	else if (op->kind == OP_CMPXCHG)
+		printf(" %lld -> %lld%s", (long long)op->expect, (long long)op->value,
+		       result == op->expect ? "" : " fails");
+	else if (op->kind == OP_XCHG)
+		printf(" %lld -> %lld", (long long)result, (long long)op->value);
+	else if (op->kind == OP_STORE || op->kind == OP_RELEASE)
+		printf(" := %lld%s", (long long)op->value, result ? " (in the buffer)" : "");
+	printf("   %s\n", op->site->what);
+}
+
+static bool store(struct task *t, const struct op *op)
+{
+	struct buffered *b = &t->s.buffer[t->s.buffers];
+
+	if (memory_model == SC || !op_conflicts(t, op)) {
+		write_word(t, op->word, op->size, op->value);
+		return false;
+	}
+	*b = (struct buffered){ op->word, op->size, op->value, op->kind == OP_RELEASE };
+	t->s.buffers++;
+	return true;
+}
+
+/* Take the step that the task is at. */
+u64 op_execute(struct task *t)
+{
+	const struct op op = t->s.op;
+	u64 result = 0;
+
+	switch (op.kind) {
+	case OP_LOAD:
+		if (!forwarded(t, &op, &result))
+			result = read_word(op.word, op.size);
+		break;
+	case OP_STORE:
+	case OP_RELEASE:
+		result = store(t, &op);
+		break;
+	case OP_XCHG:
+	case OP_CMPXCHG:
+		result = read_word(op.word, op.size);
+		if (op.kind == OP_XCHG || result == op.expect)
+			write_word(t, op.word, op.size, op.value);
+		break;
+	case OP_LOCK:
+	case OP_SNAP:
+	case OP_KICK:
+		write_word(t, op.word, op.size, op.value);
+		break;
+	case OP_WAIT_DEAD:
+		result = tasks[op.value].s.status;
+		break;
+	case OP_MB:
+	case OP_SLEEP:
+		break;
+	}
+	if (verbose)
+		print_step(t, &op, result);
+	mix(t->s.seen, op.kind == OP_STORE || op.kind == OP_RELEASE ? 0 : result + 1);
+	t->s.result = result;
+	return result;
+}
+
+/* ---- store buffers ------------------------------------------------------------------------ */
+
+bool flush_enabled(const struct task *t, u32 entry)
+{
+	const struct buffered *b = t->s.buffer;
+	u32 i;
+
+	if (entry >= t->s.buffers || (entry && memory_model != PSO))
+		return false;
+	if (entry && b[entry].release)
+		return false;
+	for (i = 0; i < entry; i++)
+		if (b[i].word / 8 == b[entry].word / 8)
+			return false;
+	return true;
+}
+
+void flush_execute(struct task *t, u32 entry)
+{
+	struct buffered b = t->s.buffer[entry];
+	char name[40];
+
+	if (verbose) {
+		name_of(b.word, name, sizeof(name));
+		printf("#   %-4s %-27s %-8s %-16s := %lld\n", t->name, "", "flush", name,
+		       (long long)b.value);
+	}
+	t->s.buffers--;
+	memmove(&t->s.buffer[entry], &t->s.buffer[entry + 1],
+		(t->s.buffers - entry) * sizeof(struct buffered));
+	memset(&t->s.buffer[t->s.buffers], 0, sizeof(struct buffered));
+	write_word(t, b.word, b.size, b.value);
+}

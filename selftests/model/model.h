@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An exhaustive model of small rings.
+ *
+ * Each writer, reader and host task is a coroutine that runs the real engine.
+ * A shared access suspends it, unless no other task of the configuration ever
+ * touches that word in a way that matters (see memory.c).  The search
+ * (search.c) goes depth first through every choice of who steps next, restores
+ * memory and stacks to go back, and remembers the states that it has seen.
+ *
+ * A task's private state is known by what it has read since the last place
+ * where it stated its private state in full (model_at()).
+ *
+ * Memory models: SC; TSO, a store buffer per task, first in first out; PSO,
+ * where stores to different words leave the buffer in any order but for
+ * release.  Loads are in program order in all of them.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine_arch.h"
+
+#define MAX_TASKS     5
+#define MAX_SLOTS     4
+#define MAX_READERS   2
+#define MAX_WRITERS   3
+#define MAX_POSITIONS 16
+#define MAX_BUFFER    16
+#define STACK_BYTES   65536
+#define STACK_KEEP    4096
+
+enum memory_model {
+	SC,
+	TSO,
+	PSO,
+	MEMORY_MODELS
+};
+
+/* ---- shared memory ---------------------------------------------------------- */
+
+/**
+ * struct place - a handle as its host sees it
+ * @waiter: the engine's waiter word
+ * @woken: stands for the futex: set by a wake-up, cleared before arming
+ */
+struct place {
+	u64 waiter;
+	u64 woken;
+};
+
+struct arena {
+	u64 info[(sizeof(struct ringbuf_info_page) + MAX_READERS * sizeof(struct ringbuf_row)) / 8];
+	u64 head[(sizeof(struct ringbuf_head_page) +
+		  MAX_WRITERS * sizeof(struct ringbuf_writer_row)) / 8];
+	struct ringbuf_desc desc[MAX_SLOTS];
+	u64 claim[MAX_SLOTS];
+	struct ringbuf_cursor cursor[MAX_READERS];
+	u64 payload[MAX_SLOTS];
+	struct place place[MAX_TASKS];
+	u64 lock;
+};
+
+#define ARENA_WORDS (sizeof(struct arena) / 8)
+
+extern struct arena arena;
+extern u64 arena_hash[2]; /* of it, kept up to date */
+
+/* ---- what really happened, beside the memory ---------------------------------- */
+
+/**
+ * struct ghost - part of the state, too
+ * @fate: phase of each position, 0 while unfinished
+ * @owner: task + 1 that reserved it
+ * @next: per reader: the position that it has to see next
+ * @attached: per reader: gates, and knows where it starts
+ * @finished: writers that have ended
+ * @end: head when the last writer ended
+ */
+struct ghost {
+	u8 fate[MAX_POSITIONS];
+	u8 owner[MAX_POSITIONS];
+	u8 next[MAX_READERS];
+	u8 attached[MAX_READERS];
+	u8 finished;
+	u8 end;
+	u8 pad[2];
+};
+
+extern struct ghost ghost;
+
+/* ---- tasks -------------------------------------------------------------------- */
+
+enum task_status {
+	TASK_RUNS,
+	TASK_DONE,
+	TASK_HOLDS, /* stopped for good, with a reservation */
+	TASK_DEAD, /* killed */
+};
+
+struct op {
+	enum model_op_kind kind;
+	u32 flags;
+	u32 word; /* offset in the arena */
+	u32 size;
+	u64 value;
+	u64 expect;
+	const struct model_site *site;
+};
+
+struct buffered {
+	u32 word;
+	u32 size;
+	u64 value;
+	bool release;
+};
+
+/**
+ * struct task_state - what a snapshot has of a task, beside its stack
+ * @context: where it is suspended
+ * @stack: lowest live byte
+ * @op: its next step
+ * @result: of its last step
+ * @seen: hash of its private state
+ * @buffer: stores that are not in memory yet
+ * @buffers: how many
+ * @status: see there
+ * @guard: above 0: in the host, cannot be killed
+ */
+struct task_state {
+	jmp_buf context;
+	char *stack;
+	struct op op;
+	u64 result;
+	u64 seen[2];
+	struct buffered buffer[MAX_BUFFER];
+	u32 buffers;
+	enum task_status status;
+	int guard;
+};
+
+struct task {
+	struct task_state s;
+	char name[12];
+	void (*body)(struct task *task);
+	const struct actor_spec *spec;
+	u32 index; /* of the task */
+	u32 id; /* row of a reader, id of a writer */
+	bool killable;
+	char *stack;
+};
+
+extern struct task tasks[MAX_TASKS];
+extern u32 task_count;
+extern struct task *current; /* NULL in the search itself: accesses are direct */
+extern enum memory_model memory_model;
+extern bool verbose;
+
+/* ---- memory.c ------------------------------------------------------------------ */
+
+void memory_reset(void);
+void memory_forget_conflicts(void);
+bool memory_conflicts_changed(void);
+void memory_hash(u64 hash[2]);
+void memory_rehash(void);
+bool op_enabled(const struct task *t);
+bool op_local(const struct task *t);
+u64 op_execute(struct task *t);
+bool flush_enabled(const struct task *t, u32 entry);
+void flush_execute(struct task *t, u32 entry);
+void name_of(u32 word, char *name, size_t size);
+
+/* ---- search.c ------------------------------------------------------------------ */
+
+struct result {
+	u64 states;
+	u64 transitions;
+	u32 depth;
+	double seconds;
+	bool complete;
+	char error[256];
+};
+
+void violation(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void model_at(struct task *t, u64 tag, const void *state, size_t bytes);
+void task_end(struct task *t, enum task_status status) __attribute__((noreturn));
+void search(void (*reset)(void), u64 limit, struct result *result);
+
+static inline void mix(u64 hash[2], u64 value)
+{
+	__uint128_t a = (__uint128_t)(hash[0] ^ value) * 0x9e3779b97f4a7c15ULL;
+	__uint128_t b = (__uint128_t)(hash[1] + value) * 0xd6e8feb86659fd93ULL;
+
+	hash[0] = (u64)a ^ (u64)(a >> 64) ^ 0x2545f4914f6cdd1dULL;
+	hash[1] = (u64)b ^ (u64)(b >> 64) ^ hash[0] * 5;
+}
+
+/* ---- actors.c ------------------------------------------------------------------ */
+
+/* What a task does. */
+enum role {
+	ROLE_NONE,
+	ROLE_WRITER,
+	ROLE_READER,
+	ROLE_REAPER, /* repairs after task @victim, then goes on as a writer with @script */
+	ROLE_SYNC, /* moves reader @row to @start */
+	ROLE_DETACH, /* the host ends nothing; unused */
+};
+
+#define LATE	  1U /* attaches while the others run */
+#define MORTAL	  2U /* may be killed between any two steps */
+
+/**
+ * struct actor_spec - one task
+ * @role: see there
+ * @script: writer: a step per letter: 1-3 reserve and commit so many, d reserve
+ *	one and discard it, p reserve two and commit one, h reserve one and hold
+ *	it for ever
+ * @flags: LATE, MORTAL
+ * @start: reader: where it attaches; sync: where it moves the reader
+ * @max: reader: slots per peek, 1 if 0
+ * @quota: reader: detaches after so many messages, 0: at the end of the stream
+ */
+struct actor_spec {
+	enum role role;
+	const char *script;
+	u32 flags;
+	u64 start;
+	u32 max;
+	u32 quota;
+};
+
+#define FROM_HEAD (~0ULL)
+
+struct config {
+	const char *name;
+	u32 slots;
+	bool exclusive;
+	u32 models; /* bits 1 << SC and so on: in the default set */
+	u32 full; /* in the full set */
+	struct actor_spec actor[MAX_TASKS];
+};
+
+extern const struct config configs[];
+extern const struct config *config;
+
+void actors_reset(void);
+bool actors_stuck(char *why, size_t size); /* nobody can step: is that an error? */
+void check_store(const struct task *t, u32 word, u64 old, u64 value);
+
+#endif

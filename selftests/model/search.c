@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The search: coroutines, snapshots, the set of states, the trace of a violation. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <ucontext.h>
+
+#include "model.h"
+
+#define MAX_DEPTH   20000
+#define MAX_MOVES   24
+#define LOCAL_LIMIT 20000
+
+struct task tasks[MAX_TASKS];
+u32 task_count;
+struct task *current;
+
+static char stacks[MAX_TASKS][STACK_BYTES] __attribute__((aligned(4096)));
+static jmp_buf search_context;
+static u32 local_steps;
+static bool failed;
+static char failure[256];
+
+/* ---- coroutines ------------------------------------------------------------------------ */
+
+/* A frame that is too small to reach the bytes that are saved below it. */
+static __attribute__((noinline)) void suspend(struct task *t)
+{
+	t->s.stack = (char *)__builtin_frame_address(0) - 256;
+	if (!_setjmp(t->s.context))
+		_longjmp(search_context, 1);
+}
+
+static void resume(struct task *t)
+{
+	local_steps = 0;
+	current = t;
+	if (!_setjmp(search_context))
+		_longjmp(t->s.context, 1);
+	current = NULL;
+}
+
+static void task_main(void)
+{
+	current->body(current);
+	task_end(current, TASK_DONE);
+}
+
+static void start(struct task *t)
+{
+	ucontext_t main_context, task_context;
+
+	getcontext(&task_context);
+	task_context.uc_stack.ss_sp = t->stack;
+	task_context.uc_stack.ss_size = STACK_BYTES;
+	task_context.uc_link = NULL;
+	makecontext(&task_context, task_main, 0);
+	local_steps = 0;
+	current = t;
+	if (!_setjmp(search_context))
+		swapcontext(&main_context, &task_context);
+	current = NULL;
+}
+
+void violation(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(failure, sizeof(failure), format, args);
+	va_end(args);
+	failed = true;
+	/* Within a task: never to be resumed. Within the search: back to resume()'s caller. */
+	_longjmp(search_context, 1);
+}
+
+void task_end(struct task *t, enum task_status status)
+{
+	t->s.status = status;
+	t->s.seen[0] = t->s.seen[1] = status;
+	if (verbose)
+		printf("#   %-4s %s\n", t->name, status == TASK_HOLDS ? "holds for ever" : "ends");
+	for (;;)
+		suspend(t);
+}
+
+void model_at(struct task *t, u64 tag, const void *state, size_t bytes)
+{
+	const char *at = state;
+	u64 word;
+
+	t->s.seen[0] = tag;
+	t->s.seen[1] = bytes;
+	for (; bytes >= 8; bytes -= 8, at += 8) {
+		memcpy(&word, at, 8);
+		mix(t->s.seen, word);
+	}
+}
+
+/* Every shared access of the engine and of the actors comes through here. */
+u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 size, u64 value,
+	     u64 expect, const struct model_site *site)
+{
+	struct task *t = current;
+	struct op *op;
+	u64 now = 0;
+
+	if (!t) {
+		if (kind == OP_LOAD)
+			memcpy(&now, (const void *)at, size);
+		else if (kind == OP_STORE || kind == OP_RELEASE)
+			memcpy((void *)at, &value, size);
+		return now;
+	}
+	op = &t->s.op;
+	op->kind = kind;
+	op->flags = flags;
+	op->word = at == &model_nowhere ? ~0U : (u32)((const char *)at - (const char *)&arena);
+	op->size = size;
+	op->value = value;
+	op->expect = expect;
+	op->site = site;
+	if (op_local(t)) {
+		if (++local_steps > LOCAL_LIMIT)
+			violation("%s spins for ever", t->name);
+		return op_execute(t);
+	}
+	suspend(t);
+	return t->s.result;
+}
+
+/* ---- moves ---------------------------------------------------------------------------------- */
+
+#define MOVE_STEP 255U
+#define MOVE_KILL 254U /* lower ones: flush that entry of the buffer */
+
+struct move {
+	u8 task;
+	u8 what;
+};
+
+static u32 moves_of(const struct task *t, struct move *moves)
+{
+	u32 n = 0, i;
+
+	if (t->s.status == TASK_DEAD)
+		return 0;
+	if (t->s.status == TASK_RUNS && op_enabled(t))
+		moves[n++] = (struct move){ (u8)t->index, MOVE_STEP };
+	for (i = 0; i < t->s.buffers; i++)
+		if (flush_enabled(t, i))
+			moves[n++] = (struct move){ (u8)t->index, (u8)i };
+	if (t->s.status == TASK_RUNS && t->killable && !t->s.guard)
+		moves[n++] = (struct move){ (u8)t->index, MOVE_KILL };
+	return n;
+}
+
+/* All moves; those of @last first, so that traces change tasks seldom. */
+static u32 all_moves(u32 last, struct move *moves)
+{
+	u32 n = 0, i;
+
+	for (i = 0; i < task_count; i++)
+		n += moves_of(&tasks[(last + i) % task_count], moves + n);
+	return n;
+}
+
+static void kill_task(struct task *t)
+{
+	if (verbose)
+		printf("#   %-4s is killed\n", t->name);
+	memset(&t->s.op, 0, sizeof(t->s.op));
+	memset(t->s.buffer, 0, sizeof(t->s.buffer));
+	t->s.buffers = 0;
+	t->s.status = TASK_DEAD;
+	t->s.seen[0] = t->s.seen[1] = TASK_DEAD;
+}
+
+static void make_move(struct move m)
+{
+	struct task *t = &tasks[m.task];
+
+	if (_setjmp(search_context))
+		return; /* a violation while nobody ran */
+	if (m.what == MOVE_KILL) {
+		kill_task(t);
+	} else if (m.what == MOVE_STEP) {
+		op_execute(t);
+		resume(t);
+	} else {
+		flush_execute(t, m.what);
+		if (t->s.status == TASK_RUNS && op_local(t)) {
+			op_execute(t);
+			resume(t);
+		}
+	}
+}
+
+/* ---- snapshots -------------------------------------------------------------------------------- */
+
+struct task_snapshot {
+	struct task_state s;
+	u32 bytes;
+	char stack[STACK_KEEP];
+};
+
+struct node {
+	struct arena arena;
+	struct ghost ghost;
+	u64 hash[2];
+	struct task_snapshot task[MAX_TASKS];
+	struct move moves[MAX_MOVES];
+	u32 count;
+	u32 next;
+};
+
+static struct node *nodes;
+
+static void save(struct node *n)
+{
+	u32 i;
+
+	n->arena = arena;
+	n->ghost = ghost;
+	memcpy(n->hash, arena_hash, sizeof(arena_hash));
+	for (i = 0; i < task_count; i++) {
+		struct task_snapshot *to = &n->task[i];
+		const struct task *t = &tasks[i];
+
+		to->s = t->s;
+		to->bytes = 0;
+		if (t->s.status != TASK_RUNS)
+			continue;
+		to->bytes = (u32)(t->stack + STACK_BYTES - t->s.stack);
+		if (to->bytes > STACK_KEEP) {
+			fprintf(stderr, "model: %u bytes of stack\n", to->bytes);
+			abort();
+		}
+		memcpy(to->stack, t->s.stack, to->bytes);
+	}
+}
+
+static void restore(const struct node *n)
+{
+	u32 i;
+
+	arena = n->arena;
+	ghost = n->ghost;
+	memcpy(arena_hash, n->hash, sizeof(arena_hash));
+	for (i = 0; i < task_count; i++) {
+		tasks[i].s = n->task[i].s;
+		memcpy(n->task[i].s.stack, n->task[i].stack, n->task[i].bytes);
+	}
+}
+
+/* ---- the set of states -------------------------------------------------------------------------- */
+
+static u64 (*seen)[2];
+static u64 seen_size, seen_used;
+
+static void seen_reset(void)
+{
+	free(seen);
+	seen_size = 1 << 16;
+	seen_used = 0;
+	seen = calloc(seen_size, sizeof(*seen));
+	if (!seen)
+		abort();
+}
+
+static bool seen_put(u64 (*set)[2], u64 size, const u64 hash[2])
+{
+	u64 i = hash[0] & (size - 1);
+
+	for (; set[i][0] || set[i][1]; i = (i + 1) & (size - 1))
+		if (set[i][0] == hash[0] && set[i][1] == hash[1])
+			return false;
+	set[i][0] = hash[0];
+	set[i][1] = hash[1];
+	return true;
+}
+
+static void seen_grow(void)
+{
+	u64 (*more)[2] = calloc(seen_size * 2, sizeof(*more)), i;
+
+	if (!more)
+		abort();
+	for (i = 0; i < seen_size; i++)
+		if (seen[i][0] || seen[i][1])
+			seen_put(more, seen_size * 2, seen[i]);
+	free(seen);
+	seen = more;
+	seen_size *= 2;
+}
+
+/* True when the present state is a new one. */
+static bool state_is_new(void)
+{
+	u64 hash[2];
+	u32 i, k;
+
+	memory_hash(hash);
+	for (i = 0; i < task_count; i++) {
+		const struct task_state *s = &tasks[i].s;
+
+		mix(hash, s->seen[0]);
+		mix(hash, s->seen[1]);
+		mix(hash, s->buffers << 8 | (u32)s->guard);
+		for (k = 0; k < s->buffers; k++) {
+			mix(hash, s->buffer[k].word);
+			mix(hash, s->buffer[k].value);
+		}
+	}
+	if (seen_used * 4 > seen_size * 3)
+		seen_grow();
+	if (!seen_put(seen, seen_size, hash))
+		return false;
+	seen_used++;
+	return true;
+}
+
+/* ---- depth first ---------------------------------------------------------------------------------- */
+
+static void begin(void (*reset)(void))
+{
+	u32 i;
+
+	failed = false;
+	current = NULL;
+	memory_reset();
+	reset();
+	memory_rehash();
+	for (i = 0; i < task_count && !failed; i++) {
+		memset(&tasks[i].s, 0, sizeof(tasks[i].s));
+		tasks[i].index = i;
+		tasks[i].stack = stacks[i];
+		start(&tasks[i]);
+	}
+}
+
+static bool all_over(void)
+{
+	u32 i;
+
+	for (i = 0; i < task_count; i++)
+		if (tasks[i].s.status == TASK_RUNS)
+			return false;
+	return true;
+}
+
+/* Nobody can move. */
+static void check_end(void)
+{
+	char why[200];
+
+	if (_setjmp(search_context))
+		return;
+	if (!all_over() && actors_stuck(why, sizeof(why)))
+		violation("%s", why);
+}
+
+static void enter(u32 depth, u32 last)
+{
+	struct node *n = &nodes[depth];
+
+	n->count = all_moves(last, n->moves);
+	n->next = 0;
+	if (!n->count)
+		check_end();
+	save(n);
+}
+
+static void print_trace(void (*reset)(void), u32 depth)
+{
+	struct move path[MAX_DEPTH];
+	u32 i;
+
+	for (i = 0; i <= depth; i++)
+		path[i] = nodes[i].moves[nodes[i].next - 1];
+	printf("#   who  where                       step     word             value\n");
+	verbose = true;
+	begin(reset);
+	for (i = 0; i <= depth && !failed; i++)
+		make_move(path[i]);
+	if (!failed)
+		check_end();
+	verbose = false;
+	printf("#   => %s\n", failure);
+	failed = true;
+}
+
+enum explored {
+	EXPLORED,
+	TOO_MANY,
+	NEW_CONFLICT,
+	VIOLATED,
+};
+
+/* The state is a new one: go down to it. */
+static enum explored descend(u32 *depth, u64 limit, struct result *r)
+{
+	const struct node *n = &nodes[*depth];
+
+	if (++r->states > limit || *depth + 2 >= MAX_DEPTH)
+		return TOO_MANY;
+	enter(*depth + 1, n->moves[n->next - 1].task);
+	if (failed)
+		return VIOLATED;
+	if (++*depth > r->depth)
+		r->depth = *depth;
+	return EXPLORED;
+}
+
+static enum explored explore(u64 limit, struct result *r, u32 *depth)
+{
+	enum explored how = EXPLORED;
+
+	state_is_new();
+	r->states = 1;
+	enter(0, 0);
+	while (how == EXPLORED && !failed) {
+		struct node *n = &nodes[*depth];
+
+		if (n->next == n->count) {
+			if (!*depth)
+				return EXPLORED;
+			--*depth;
+			continue;
+		}
+		if (n->next)
+			restore(n);
+		make_move(n->moves[n->next++]);
+		r->transitions++;
+		if (!failed && memory_conflicts_changed())
+			return NEW_CONFLICT;
+		if (!failed && state_is_new())
+			how = descend(depth, limit, r);
+	}
+	return failed ? VIOLATED : how;
+}
+
+static enum explored attempt(void (*reset)(void), u64 limit, struct result *r)
+{
+	enum explored how = VIOLATED;
+	u32 depth = 0;
+
+	seen_reset();
+	r->states = r->transitions = r->depth = 0;
+	begin(reset);
+	if (!failed)
+		how = explore(limit, r, &depth);
+	if (how == VIOLATED) {
+		snprintf(r->error, sizeof(r->error), "%s", failure);
+		if (r->states)
+			print_trace(reset, depth);
+	}
+	return how;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void search(void (*reset)(void), u64 limit, struct result *r)
+{
+	double begun = now();
+	enum explored how;
+
+	memset(r, 0, sizeof(*r));
+	if (!nodes) {
+		nodes = mmap(NULL, MAX_DEPTH * sizeof(*nodes), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (nodes == MAP_FAILED)
+			abort();
+	}
+	memory_forget_conflicts();
+	memory_conflicts_changed();
+	do {
+		how = attempt(reset, limit, r);
+	} while (how == NEW_CONFLICT);
+	r->complete = how == EXPLORED;
+	r->seconds = now() - begun;
+}

@@ -1,0 +1,318 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What perf_test_ringbuffer says, and how it ends.
+set -u
+cd "$(dirname -- "$0")/../.." || exit 1
+. selftests/tools/tap.sh
+
+perf=tools/perf_test_ringbuffer
+man=tools/perf_test_ringbuffer.1
+small=(--slot-bytes=10000 --duration-seconds=0.5)
+
+# An emulated processor copies 80 times slower than a real one.
+if [[ ${RINGBUF_VM:-} ]]; then
+	slot=10000 huge=1000000
+else
+	slot=1000000 huge=100000000
+fi
+
+if [[ ! -x build/tools/perf_test_ringbuffer ]]; then
+	echo "1..0 # SKIP no build/tools/perf_test_ringbuffer: run make first"
+	exit 0
+fi
+
+# The summary of a run that went well.
+went_well()
+{
+	((status == 0)) && out_has '^OK$' && out_has '^  lost       0$' &&
+		! out_has 'damaged|died'
+}
+
+# ---- help ---------------------------------------------------------------------
+
+run $perf --help
+((status == 0)) && out_has 'slot-bytes=N'
+ok $? "--help"
+
+man_has_all()
+{
+	local flag page flags
+	mapfile -t flags < <(grep -oE -- "--[a-z][a-z_-]+" "$tap_dir/out" | sed "s/_/-/g" | sort -u)
+	page=$(sed 's/\\//g; s/verify_writes/verify-writes/g' $man)
+	for flag in "${flags[@]}"; do
+		grep -qF -- "$flag" <<<"$page" || { echo "# not in $man: $flag"; return 1; }
+	done
+}
+man_has_all
+ok $? "every flag of --help is in the man page"
+
+run $perf --version
+((status == 0)) && out_has '^perf_test_ringbuffer \(ringbuf\) [0-9]+\.[0-9]+\.[0-9]+$'
+ok $? "--version"
+
+# ---- impossible arguments ---------------------------------------------------------
+
+# refused WHAT ARGUMENT...: exit 2, a reason that has WHAT, nothing on stdout
+refused()
+{
+	local what=$1
+	shift
+	run $perf "$@"
+	((status == 2)) && [[ ! -s $tap_dir/out ]] && err_has "$what"
+	ok $? "refused: $*"
+}
+
+# No ring is made here, so a virtual machine would show nothing new.
+if [[ ! ${RINGBUF_VM:-} ]]; then
+	refused 'slot-bytes=15: must be at least 16' --slot-bytes=15
+	refused 'slot-bytes=-1' --slot-bytes=-1
+	refused 'slot-bytes=1000k' --slot-bytes=1000k
+	refused 'slot-bytes=: ' --slot-bytes=
+	refused 'slot-bytes=99999999999999999999' --slot-bytes 99999999999999999999
+	refused 'slots=0' --slots=0
+	refused 'slots= 3' "--slots= 3"
+	refused 'needs .* MB of memory' --slot-bytes=2147483648 --slots=67108864
+	refused 'needs .* MB of memory' --slot-bytes=1000000000 --readers=4000
+	refused 'duration-seconds=0' --duration-seconds=0
+	refused 'duration-seconds=nan' --duration-seconds=nan
+	refused 'duration-seconds=-1' --duration-seconds=-1
+	refused 'writes-per-second=-24' --writes-per-second=-24
+	refused 'writes-per-second=24x' --writes-per-second=24x
+	refused 'readers=-1' --readers=-1
+	refused 'readers=4097' --readers=4097
+	refused 'writers=0' --writers=0
+	refused 'writers=256' --writers=256
+	refused 'batch=65' --batch=65 --slots=100
+	refused 'batch=11: larger than --slots=10' --batch=11
+	refused 'burn-cpu-milliseconds=-1' --reader-burn-cpu-milliseconds=-1
+	refused 'exclusive' --exclusive --writers=2
+	refused 'host=elsewhere' --host=elsewhere
+	refused 'json=/nonexistent/file' --json=/nonexistent/file
+	refused 'debug=perhaps' --debug=perhaps
+	refused 'unrecognized option' --no-such-flag
+	refused 'ambiguous' --slo=1
+	refused 'requires an argument' --slots
+	refused 'no arguments but flags' 10
+	RINGBUF_HOST=elsewhere refused 'RINGBUF_HOST=elsewhere'
+fi
+
+# ---- the five examples of the original, for a second each ------------------------------
+
+example()
+{
+	local name=$1
+	shift
+	run timeout 60 $perf "$@" --duration-seconds=1
+	went_well && err_has 'Writer 1: exiting'
+	ok $? "example: $name"
+}
+
+example "good behaviour" --debug --slot-bytes=$slot --slots=50 --writes-per-second=24 --readers=5
+example "100 readers" --debug --slot-bytes=$slot --slots=10 --writes-per-second=24 --readers=100
+example "2000 writes per second" --debug --slot-bytes=$slot --slots=10 \
+	--writes-per-second=2000 --readers=1
+example "huge slots" --debug --slot-bytes=$huge --slots=3 --writes-per-second=24 --readers=1 \
+	--no-verify_writes
+example "slow readers" --debug --slot-bytes=$slot --slots=10 --writes-per-second=24 \
+	--readers=4 --reader-burn-cpu-milliseconds=100
+err_has 'Writer 1: write [0-9]+ is waiting for Reader [1-4] \(pid [0-9]+\), [0-9]+ slots behind'
+ok $? "slow readers: a write that waits is logged, with who is in the way"
+out_has '^  waited     [1-9]'
+ok $? "slow readers: and counted"
+
+# ---- what a run says ---------------------------------------------------------------------
+
+run $perf "${small[@]}" --readers=3 --writers=2
+went_well && (($(grep -cE '^(Writer|Reader) [0-9]+ \(pid [0-9]+\)$' "$tap_dir/out") == 5)) &&
+	(($(grep -cE '^[0-9]+ slots in [0-9.]+ seconds$' "$tap_dir/out") == 5)) &&
+	(($(grep -cE '^[0-9.]+ MBytes per second$' "$tap_dir/out") == 5)) &&
+	(($(grep -cE '^[0-9.]+ slots/second, -?[0-9.]+% relative to target$' "$tap_dir/out") == 5))
+ok $? "five lines of figures for each process"
+[[ ! -s $tap_dir/err ]]
+ok $? "nothing on stderr without --debug and without a terminal"
+out_has '^  written    24 of 24 due in' && out_has '^  read       72 by 3 readers'
+ok $? "all that was due was written, and read by all"
+
+mode()
+{
+	run timeout 60 $perf "${small[@]}" "$@"
+	went_well
+	ok $? "runs: $*"
+}
+
+mode --readers=0
+mode --readers=0 --writes-per-second=0
+mode --slots=1 --writes-per-second=200
+mode --slot-bytes=16
+mode --slot-bytes=17 --slots=3 --writes-per-second=0 --readers=2
+mode --writers=3 --readers=2 --writes-per-second=100
+mode --no-exclusive --writes-per-second=0
+mode --exclusive --writes-per-second=0
+mode --blocking --slots=2 --writes-per-second=0 --readers=2
+mode --zero-copy --writes-per-second=0
+mode --batch=7 --writes-per-second=0 --readers=2
+mode --batch=10 --zero-copy --writers=2 --readers=2 --writes-per-second=0
+mode --batch 1 --noverify_writes --nodebug --no-zero_copy
+mode --duration_seconds 0.2 --writes_per_second 33.3 --verify-writes --blocking=false
+mode --no_verify_writes --verify_writes
+
+# ---- JSON -----------------------------------------------------------------------------------
+
+run $perf "${small[@]}" --readers=2 --json="$tap_dir/json"
+went_well && python3 -m json.tool "$tap_dir/json" >/dev/null
+ok $? "--json writes JSON"
+python3 - "$tap_dir/json" <<'END'
+import json, sys
+j = json.load(open(sys.argv[1]))
+p, s, c = j["processes"], j["summary"], j["config"]
+assert [x["role"] for x in p] == ["writer", "reader", "reader"]
+assert c["slot_bytes"] == 10000 and c["readers"] == 2 and c["verify_writes"] is True
+assert s["written"] == s["due"] == p[0]["slots"] == 12 and s["read"] == 24
+assert s["passed"] is True and s["lost"] == s["damaged"] == s["died"] == 0
+for x in p:
+    assert x["exit_status"] == 0 and x["signal"] is None and x["pid"] > 1
+    assert abs(x["slots_per_second"] * x["seconds"] - x["slots"]) < 1e-3
+    assert abs(x["mbytes_per_second"] - x["slots_per_second"] * 0.01) < 1e-3
+    want = 100 * (x["slots_per_second"] - 24) / 24
+    assert abs(x["percent_relative_to_target"] - want) < 1e-3
+END
+ok $? "the figures in it agree"
+run $perf "${small[@]}" --json=-
+((status == 0)) && python3 -m json.tool "$tap_dir/out" >/dev/null && err_has '^OK$'
+ok $? "--json=-: JSON alone on stdout"
+
+# ---- ends before its time -----------------------------------------------------------------------
+
+# start ARGUMENT...: in the background, in a process group of its own; sets $pid
+start()
+{
+	setsid $perf --slot-bytes=10000 --duration-seconds=60 --readers=2 "$@" \
+		>"$tap_dir/out" 2>"$tap_dir/err" </dev/null &
+	pid=$!
+	for _ in {1..100}; do
+		sleep 0.1
+		[[ $(children) == *perf-writer-1* && $(children) == *perf-reader-2* ]] && break
+	done
+	sleep 0.5
+}
+
+children()
+{
+	ps -o pid=,comm= --ppid "$pid"
+}
+
+# kill_child NAME: sets $child
+kill_child()
+{
+	child=$(children | awk -v name="$1" '$2 == name { print $1 }')
+	kill -KILL "$child"
+}
+
+# Waits for the end, which must come soon.
+ends()
+{
+	local i
+	for i in {1..100}; do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
+	done
+	((i < 100)) || kill -KILL "$pid"
+	status=0
+	wait "$pid" 2>/dev/null || status=$?
+}
+
+# signalled SIGNAL STATUS TARGET-PREFIX NAME
+signalled()
+{
+	start
+	kill "-$1" -- "$3$pid"
+	ends
+	((status == $2)) && out_has '^OK$' && out_has "ended early by signal" &&
+		out_has '^  lost       0$' && ! err_has killed
+	ok $? "$4"
+}
+
+signalled INT 130 '' "SIGINT ends it with a summary"
+signalled INT 130 - "and so does Ctrl-C, which goes to all its processes"
+signalled TERM 143 - "SIGTERM to all its processes"
+signalled HUP 129 '' "SIGHUP"
+
+start --reader-burn-cpu-milliseconds=2000 --blocking --writes-per-second=0
+kill -INT "$pid"
+ends
+((status == 130)) && out_has '^OK$'
+ok $? "SIGINT while readers burn CPU and the writer waits"
+
+start
+kill_child perf-reader-2
+sleep 1
+kill -INT "$pid"
+ends
+((status == 1)) && err_has "Reader 2: process $child was killed by signal 9" &&
+	out_has '^FAILED$' && out_has '^  lost       0$' && out_has '^  died       1 of 3'
+ok $? "a reader that dies is named, and the status is 1"
+python3 - "$tap_dir/out" <<'END'
+import re, sys
+slots = [int(x) for x in re.findall(r"^(\d+) slots in", open(sys.argv[1]).read(), re.M)]
+assert slots[0] == slots[1] > slots[2], slots
+END
+ok $? "the others go on"
+
+start --writes-per-second=0 --blocking --slots=3
+kill_child perf-reader-1
+sleep 1
+kill -INT "$pid"
+ends
+((status == 1)) && err_has "Reader 1: process $child was killed" && out_has '^  lost       0$'
+ok $? "a reader that dies at full speed does not stop the writer"
+
+start --writes-per-second=0
+kill_child perf-writer-1
+ends
+((status == 1)) && err_has "Writer 1: process $child was killed by signal 9" &&
+	out_has '^FAILED$' && out_has '^  lost       0$'
+ok $? "a writer that dies is named, and the readers see the end"
+
+start --writers=2
+kill_child perf-writer-2
+sleep 1
+kill -INT "$pid"
+ends
+((status == 1)) && err_has "Writer 2: process $child was killed" && out_has '^  lost       0$'
+ok $? "one of two writers that dies does not end the stream"
+
+start
+mapfile -t orphans < <(children | awk '{ print $1 }')
+exec 3>&2 2>/dev/null # bash says "Killed"
+kill -KILL "$pid"
+ends
+exec 2>&3
+sleep 0.5
+left=0
+for child in "${orphans[@]}"; do
+	[[ $(ps -o stat= -p "$child") == "" || $(ps -o stat= -p "$child") == Z* ]] || left=1
+done
+((${#orphans[@]} == 3 && !left))
+ok $? "no process is left when the parent is killed"
+
+# ---- a terminal ---------------------------------------------------------------------------------
+
+python3 - $perf "${small[@]}" >"$tap_dir/out" <<'END'
+import os, pty, subprocess, sys
+parent, child = pty.openpty()
+p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=child,
+                     stdin=subprocess.DEVNULL)
+os.close(child)
+seen = b""
+try:
+    while chunk := os.read(parent, 4096):
+        seen += chunk
+except OSError:
+    pass
+assert p.wait() == 0
+assert b" of 0.5 s: " in seen and b" slots, " in seen and seen.endswith(b"\r\x1b[K"), seen
+END
+ok $? "a line of progress on a terminal, which goes away"
+
+done_testing

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# TAP for the tests of the tools: sourced by them.
+
+tap_n=0
+tap_failed=0
+tap_dir=$(mktemp -d)
+trap 'rm -rf "$tap_dir"' EXIT
+
+# The host that is tested, for whom nobody has chosen one.
+export RINGBUF_HOST=${RINGBUF_HOST:-embedded}
+
+# ok STATUS NAME: what the last command's status says; its output on failure
+ok()
+{
+	tap_n=$((tap_n + 1))
+	if (($1 == 0)); then
+		echo "ok $tap_n - $2"
+		return
+	fi
+	echo "not ok $tap_n - $2"
+	tap_failed=$((tap_failed + 1))
+	[[ ! -e $tap_dir/out ]] || sed 's/^/# out: /' "$tap_dir/out" | tail -n 20
+	[[ ! -e $tap_dir/err ]] || sed 's/^/# err: /' "$tap_dir/err" | tail -n 20
+}
+
+skip()
+{
+	tap_n=$((tap_n + 1))
+	echo "ok $tap_n - $1 # SKIP $2"
+}
+
+# run COMMAND...: its output goes to $tap_dir/out and err, its status to $status
+# shellcheck disable=SC2034 # status is for the caller
+run()
+{
+	status=0
+	"$@" >"$tap_dir/out" 2>"$tap_dir/err" </dev/null || status=$?
+}
+
+out_has()
+{
+	grep -qE -- "$1" "$tap_dir/out"
+}
+
+err_has()
+{
+	grep -qE -- "$1" "$tap_dir/err"
+}
+
+done_testing()
+{
+	echo "1..$tap_n"
+	exit $((tap_failed > 0))
+}

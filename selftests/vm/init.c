@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Process 1 of the test machine: makes the host's files appear, runs one
+ * command in them, and reports how that went.
+ *
+ * What to do is in /config, a list of NUL-terminated KEY=VALUE, written by
+ * "run". Two virtio ports lead to the host: OUT carries what the command
+ * prints and nothing else; STATUS carries lines, of which "run" knows:
+ *
+ *	ready			the command starts now
+ *	exit N			how it ended: its status, or 128 + signal
+ *	fail TEXT		the machine or the module failed
+ *	note TEXT		something the user should know
+ *
+ * Anything else there explains a "fail" and is shown with it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUT		"/dev/vport0p1"
+#define STATUS		"/dev/vport0p2"
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+#define MAX_WORDS	4096
+
+/*
+ * What a kernel that found a fault about itself leaves in its taint mask:
+ * machine check, bad page, oops, warning, soft lockup.
+ */
+#define TAINT_FAULTS	(1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14)
+
+static struct {
+	const char *tree;	/* the source tree, writable */
+	const char *cwd;	/* where the command starts */
+	const char *module;	/* ringbuf.ko, or none */
+	const char *module_args;
+	char *env[MAX_WORDS];
+	char *argv[MAX_WORDS];
+} config = { .module_args = "" };
+
+static int status_fd = -1;
+
+/* ---- telling the host ---- */
+
+static void put(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return;
+		if (n > 0) {
+			data += n;
+			len -= n;
+		}
+	}
+}
+
+static void tell(const char *form, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, form);
+	vsnprintf(line, sizeof(line) - 1, form, ap);
+	va_end(ap);
+	strcat(line, "\n");
+	/* Before the port is there, the console has to do. */
+	put(status_fd < 0 ? STDERR_FILENO : status_fd, line, strlen(line));
+}
+
+static _Noreturn void power_off(void)
+{
+	sync();
+	/* QEMU runs with -no-reboot. */
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+#define fail(form, ...) do {						\
+	tell("fail " form ": %s", ##__VA_ARGS__, strerror(errno));	\
+	power_off();							\
+} while (0)
+
+/* ---- small helpers ---- */
+
+static void make_dirs(const char *path)
+{
+	char copy[4096];
+
+	snprintf(copy, sizeof(copy), "%s/", path);
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		mkdir(copy, 0755);
+		*p = '/';
+	}
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		fail("write %s", path);
+	close(fd);
+}
+
+static void load_module(const char *path, const char *args)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail("open %s", path);
+	if (syscall(SYS_finit_module, fd, args, 0) && errno != EEXIST)
+		fail("load %s", path);
+	close(fd);
+}
+
+static void mount_at(const char *dir, const char *type, unsigned long flags,
+		     const char *options)
+{
+	make_dirs(dir);
+	if (mount(type, dir, type, flags, options))
+		fail("mount %s at %s", type, dir);
+}
+
+static void mount_share(const char *tag, const char *dir, unsigned long flags,
+			const char *cache)
+{
+	char options[128];
+
+	snprintf(options, sizeof(options),
+		 "trans=virtio,version=9p2000.L,msize=512000,access=any,cache=%s",
+		 cache);
+	make_dirs(dir);
+	if (mount(tag, dir, "9p", flags, options))
+		fail("mount the host's files at %s", dir);
+}
+
+/* ---- the steps ---- */
+
+static void read_config(void)
+{
+	static char text[1 << 20];
+	size_t envs = 0, args = 0;
+	int fd = open("/config", O_RDONLY);
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+
+	if (len < 0)
+		fail("read /config");
+	close(fd);
+	for (char *p = text; p < text + len; p += strlen(p) + 1) {
+		char *value = strchr(p, '=') + 1;
+
+		if (!strncmp(p, "load=", 5))
+			load_module(value, "");
+		else if (!strncmp(p, "tree=", 5))
+			config.tree = value;
+		else if (!strncmp(p, "cwd=", 4))
+			config.cwd = value;
+		else if (!strncmp(p, "module=", 7))
+			config.module = value;
+		else if (!strncmp(p, "module_args=", 12))
+			config.module_args = value;
+		else if (!strncmp(p, "env=", 4) && envs < MAX_WORDS - 1)
+			config.env[envs++] = value;
+		else if (!strncmp(p, "arg=", 4) && args < MAX_WORDS - 1)
+			config.argv[args++] = value;
+	}
+}
+
+/* As switch_root does, so that the command may make namespaces of its own. */
+static void enter_host_root(void)
+{
+	mount_share("root", "/root", MS_RDONLY, "loose");
+	if (chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) ||
+	    chroot(".") || chdir("/"))
+		fail("enter the host's root");
+}
+
+static void mount_all(void)
+{
+	mount_at("/dev", "devtmpfs", 0, NULL);
+	mount_at("/dev/pts", "devpts", 0, "ptmxmode=666");
+	mount_at("/dev/shm", "tmpfs", 0, "mode=1777");
+	mount_at("/dev/mqueue", "mqueue", 0, NULL);
+	mount_at("/proc", "proc", 0, NULL);
+	mount_at("/sys", "sysfs", 0, NULL);
+	mount_at("/sys/kernel/debug", "debugfs", 0, NULL);
+	mount_at("/sys/fs/cgroup", "cgroup2", 0, NULL);
+	mount_at("/tmp", "tmpfs", 0, "mode=1777");
+	mount_at("/var/tmp", "tmpfs", 0, "mode=1777");
+	mount_at("/run", "tmpfs", 0, "mode=755");
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory +pids");
+	symlink("/proc/self/fd", "/dev/fd");
+	symlink("/proc/self/fd/0", "/dev/stdin");
+	symlink("/proc/self/fd/1", "/dev/stdout");
+	symlink("/proc/self/fd/2", "/dev/stderr");
+	/* After /tmp, where the tree may be. */
+	mount_share("tree", config.tree, 0, "mmap");
+}
+
+/* The driver makes the ports some time after its device has been found. */
+static int open_port(const char *path)
+{
+	int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < 2000; tries++) {
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			usleep(5000);
+	}
+	if (fd < 0)
+		fail("open %s", path);
+	return fd;
+}
+
+static void raise_loopback(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	/* Of any family: the debug kernel has no IP. */
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
+		fail("bring up lo");
+	close(fd);
+}
+
+static _Noreturn void run_command(int out)
+{
+	int in = open("/dev/null", O_RDONLY);
+	sigset_t none;
+
+	setsid();
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(out, STDERR_FILENO);
+	close(in);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (chdir(config.cwd))
+		tell("note no %s in the machine, starting in /", config.cwd);
+	/* execvp looks along this process's own PATH. */
+	clearenv();
+	for (char **env = config.env; *env; env++)
+		putenv(*env);
+	execvp(config.argv[0], config.argv);
+	dprintf(STDERR_FILENO, "run: %s: %s\n", config.argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/*
+ * Copies the command's output to the host until no writer is left. The pipe
+ * lies between since a port can be opened only once; a thread, since all
+ * other processes are killed while it still has something to copy.
+ */
+static void *relay(void *from)
+{
+	static char data[1 << 15];
+	int port = open_port(OUT);
+	ssize_t n;
+
+	while ((n = read(*(int *)from, data, sizeof(data))) > 0)
+		put(port, data, n);
+	return NULL;
+}
+
+static int wait_for(pid_t pid)
+{
+	int status = 0;
+	pid_t dead;
+
+	do {
+		dead = wait(&status);
+	} while (dead != pid && (dead > 0 || errno == EINTR));
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+		WEXITSTATUS(status);
+}
+
+/* Returns once no other process is left. */
+static void wait_for_all(void)
+{
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}
+
+/*
+ * The last references go with work that the kernel does later: an exit on
+ * another CPU, io_uring's workers.
+ */
+static bool unload(const char *name)
+{
+	for (int tries = 0; tries < 200; tries++) {
+		/* Gone already when the command was about loading it. */
+		if (!syscall(SYS_delete_module, name, O_NONBLOCK) ||
+		    errno == ENOENT)
+			return true;
+		if (errno != EAGAIN && errno != EBUSY)
+			break;
+		usleep(50000);
+	}
+	tell("fail rmmod %s: %s", name, strerror(errno));
+	return false;
+}
+
+static void check_taint(void)
+{
+	unsigned long taint = 0;
+	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
+
+	if (f && fscanf(f, "%lu", &taint) == 1 && taint & TAINT_FAULTS)
+		tell("fail the kernel is tainted: %#lx", taint & TAINT_FAULTS);
+	if (f)
+		fclose(f);
+}
+
+/*
+ * kmemleak is silent about what changed since its last scan, and about
+ * objects younger than 5 s; a scan takes about 4 s. The kernel itself leaks
+ * nothing while it boots, so that none is needed to clear that away first.
+ */
+static void check_leaks(void)
+{
+	struct timespec old_enough;
+	char line[512];
+	bool leak = false;
+	FILE *f;
+
+	if (access(KMEMLEAK, F_OK))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &old_enough);
+	old_enough.tv_sec += 6;
+	write_file(KMEMLEAK, "scan");
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &old_enough, NULL);
+	write_file(KMEMLEAK, "scan");
+	f = fopen(KMEMLEAK, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		tell("%s", line);
+		leak = true;
+	}
+	if (f)
+		fclose(f);
+	if (leak)
+		tell("fail kmemleak: memory is left that nothing points to");
+}
+
+static void set_up(void)
+{
+	mkdir("/dev", 0755);
+	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	read_config();
+	status_fd = open_port(STATUS);
+	enter_host_root();
+	mount_all();
+	raise_loopback();
+	sethostname("ringbuf-vm", 10);
+	if (*config.module)
+		load_module(config.module, config.module_args);
+}
+
+int main(void)
+{
+	pthread_t relayer;
+	int out[2], status;
+	pid_t command;
+
+	set_up();
+	if (pipe2(out, O_CLOEXEC) ||
+	    pthread_create(&relayer, NULL, relay, &out[0]))
+		fail("open a way for the output");
+
+	tell("ready");
+	command = fork();
+	if (!command)
+		run_command(out[1]);
+	if (command < 0)
+		fail("fork");
+	status = wait_for(command);
+
+	kill(-1, SIGKILL);
+	wait_for_all();
+	close(out[1]);
+	pthread_join(relayer, NULL);
+
+	if (*config.module && unload("ringbuf"))
+		check_leaks();
+	check_taint();
+	tell("exit %d", status);
+	power_off();
+}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by the scripts of this folder: where things are kept, how they speak.
+
+vm=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck disable=SC2034 # used by the scripts that source this
+top=$(cd -- "$vm/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ringbuf
+kernels='6.1 6.12 6.12-rt debug'
+
+say()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die()
+{
+	say "$*"
+	exit 1
+}
+
+# The comment block at the top of the script, without its '#'.
+usage()
+{
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
+is_kernel()
+{
+	local k
+
+	for k in $kernels; do
+		[[ $1 = "$k" ]] && return
+	done
+	return 1
+}
+
+# One process at a time in this part of the cache, until the script ends.
+lock()
+{
+	mkdir -p "$cache"
+	exec {lock_fd}>"$cache/.lock-$1"
+	if ! flock -n "$lock_fd"; then
+		say "waiting for another fetch of $1"
+		flock "$lock_fd"
+	fi
+}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# The benchmark: build/tools/bench.  A peer whose headers are missing is left
+# out; the program names it as skipped.  build/tools/bench_vm is the same for
+# any processor and without foreign libraries, for an emulated machine.
+
+BENCH_CORE := bench proc report targets peer_ring peer_hand peer_wake peer_pipe peer_unix peer_mqueue
+BENCH_C := $(BENCH_CORE)
+BENCH_CXX :=
+BENCH_LIBS := -pthread -lrt
+BENCH_MACHINE := $(shell $(CC) -dumpmachine)
+BENCH_ICEORYX := $(firstword $(wildcard /usr/include/iceoryx/v2*))
+
+ifneq ($(wildcard /usr/include/zmq.h),)
+BENCH_C += peer_zmq
+BENCH_LIBS += -lzmq
+endif
+ifneq ($(wildcard /usr/include/dpdk/rte_ring.h),)
+BENCH_C += peer_dpdk
+BENCH_LIBS += -lrte_ring -lrte_eal
+endif
+ifneq ($(wildcard /usr/include/boost/lockfree/spsc_queue.hpp),)
+BENCH_CXX += peer_boost
+endif
+ifneq ($(wildcard $(BENCH_ICEORYX)/iceoryx_posh/popo/untyped_publisher.hpp),)
+BENCH_CXX += peer_iceoryx
+BENCH_LIBS += -liceoryx_posh -liceoryx_hoofs -liceoryx_platform
+endif
+
+BENCH_OBJ := $(BENCH_C:%=$(O)/tools/obj/bench/%.o) $(BENCH_CXX:%=$(O)/tools/obj/bench/%.o)
+BENCH_VM_OBJ := $(BENCH_CORE:%=$(O)/tools/obj/bench_vm/%.o)
+BENCH_FLAGS = -O2 -g $(WARN) $(INCLUDES) -MMD -MP
+
+$(BENCH_OBJ): BENCH_FLAGS += -march=native
+
+$(O)/tools/obj/bench/peer_dpdk.o: BENCH_FLAGS += -isystem /usr/include/dpdk \
+	-isystem /usr/include/$(BENCH_MACHINE)/dpdk
+$(O)/tools/obj/bench/peer_iceoryx.o: BENCH_FLAGS += -isystem $(BENCH_ICEORYX)
+
+bench-tools: $(O)/tools/bench $(O)/tools/bench_vm
+
+$(O)/tools/obj/bench/%.o: tools/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
+
+$(O)/tools/obj/bench_vm/%.o: tools/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
+
+$(O)/tools/obj/bench/%.o: tools/bench/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
+
+$(O)/tools/bench: $(BENCH_OBJ) $(O)/lib/libringbuf.a
+	$(CXX) -o $@ $^ $(BENCH_LIBS)
+
+$(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(O)/lib/libringbuf.a
+	$(CC) -o $@ $^ -pthread -lrt
+
+-include $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A reader process: takes every message, checks it, and burns CPU if told to. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "perf_log.h"
+#include "perf_message.h"
+
+#define COMPLAINTS 5 /* messages of one reader that are complained about by line */
+
+struct perf_reader {
+	struct perf_shared *s;
+	struct perf_process *self;
+	struct ringbuf_reader *handle;
+	unsigned char *buffer; /* NULL with --zero-copy */
+	uint64_t *next; /* number expected from each writer */
+};
+
+static bool may_complain(const struct perf_reader *r)
+{
+	return r->self->bad + r->self->disordered <= COMPLAINTS;
+}
+
+static void check_order(struct perf_reader *r, const struct perf_header *header)
+{
+	uint64_t *next = &r->next[header->writer];
+
+	if (header->number < *next) {
+		r->self->disordered++;
+		if (may_complain(r))
+			perf_log(r->s, r->self, "got write %llu of Writer %u, after write %llu",
+				 (unsigned long long)header->number, header->writer + 1,
+				 (unsigned long long)*next - 1);
+		return;
+	}
+	r->self->lost += header->number - *next;
+	*next = header->number + 1;
+}
+
+static void check(struct perf_reader *r, const void *data, size_t bytes)
+{
+	const struct perf_options *o = &r->s->options;
+	struct perf_header header;
+
+	if (bytes == o->slot_bytes && perf_message_check(data, bytes, o->verify, &header) &&
+	    header.writer < o->writers) {
+		check_order(r, &header);
+		return;
+	}
+	r->self->bad++;
+	if (may_complain(r))
+		perf_log(r->s, r->self, "message %llu is damaged: %zu bytes, %s",
+			 (unsigned long long)atomic_load(&r->self->slots), bytes,
+			 bytes == o->slot_bytes ? "wrong CRC-32" : "wrong length");
+}
+
+static void burn(const struct perf_reader *r)
+{
+	uint64_t end = clock_now() + (uint64_t)(r->s->options.burn_ms * (double)NS_PER_MS);
+
+	while (clock_now() < end && !perf_stopped(r->s))
+		;
+}
+
+static void take(struct perf_reader *r, const void *data, size_t bytes)
+{
+	const struct perf_options *o = &r->s->options;
+	uint64_t second = (uint64_t)(o->rate * o->writers), slots;
+
+	check(r, data, bytes);
+	if (o->burn_ms > 0)
+		burn(r);
+	perf_count(&r->self->slots, 1);
+	slots = atomic_load_explicit(&r->self->slots, memory_order_relaxed);
+	if (o->debug && second && slots % second == 0)
+		perf_log(r->s, r->self, "read %llu slots so far", (unsigned long long)slots);
+}
+
+/* What waits for this reader when it comes for the next message. */
+static void note_lag(struct perf_reader *r)
+{
+	uint64_t written = perf_written(r->s);
+	uint64_t read = atomic_load_explicit(&r->self->slots, memory_order_relaxed);
+	uint64_t lag = atomic_load_explicit(&r->self->lag, memory_order_relaxed);
+
+	if (written > read && written - read > lag)
+		atomic_store_explicit(&r->self->lag, written - read, memory_order_relaxed);
+}
+
+static int take_one(struct perf_reader *r)
+{
+	ssize_t bytes;
+
+	note_lag(r);
+	bytes = ringbuf_reader_read(r->handle, r->buffer, r->s->options.slot_bytes,
+				    RINGBUF_FOREVER);
+	if (bytes < 0)
+		return (int)bytes;
+	take(r, r->buffer, (size_t)bytes);
+	return 0;
+}
+
+static int take_slots(struct perf_reader *r)
+{
+	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
+	int i, n;
+
+	note_lag(r);
+	n = ringbuf_reader_peek(r->handle, slots, r->s->options.batch, RINGBUF_FOREVER);
+	if (n < 0)
+		return n;
+	for (i = 0; i < n; i++) {
+		const void *data = slots[i].data;
+
+		if (r->buffer && slots[i].length <= r->s->options.slot_bytes)
+			data = memcpy(r->buffer, data, slots[i].length);
+		take(r, data, slots[i].length);
+	}
+	return ringbuf_reader_release(r->handle, (unsigned int)n);
+}
+
+/* Messages that were written and never came, now that nothing more will come. */
+static void count_missing(struct perf_reader *r)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->s->options.writers; i++) {
+		uint64_t written = atomic_load(&r->s->process[i].slots);
+
+		if (written > r->next[i])
+			r->self->lost += written - r->next[i];
+	}
+}
+
+/* Touches all memory, so that the first message is read as fast as the others. */
+static int get_ready(struct perf_reader *r)
+{
+	const struct perf_options *o = &r->s->options;
+
+	r->next = calloc(o->writers, sizeof(*r->next));
+	if (!r->next)
+		return -ENOMEM;
+	if (o->zero_copy)
+		return 0;
+	r->buffer = malloc(o->slot_bytes);
+	if (!r->buffer)
+		return -ENOMEM;
+	memset(r->buffer, 0xff, o->slot_bytes);
+	return 0;
+}
+
+int perf_reader_run(struct perf_shared *s, struct perf_process *self, struct ringbuf_reader *handle)
+{
+	struct perf_reader r = { .s = s, .self = self, .handle = handle };
+	bool slots = s->options.zero_copy || s->options.batch > 1;
+	int err = get_ready(&r);
+
+	if (!err)
+		err = perf_warm_reader(s, handle, r.buffer);
+	if (err)
+		return err;
+	perf_await_start(s, self);
+	while (!err)
+		err = slots ? take_slots(&r) : take_one(&r);
+	self->ended = clock_now();
+	self->holes = ringbuf_reader_holes(handle);
+	if (err != -ENODATA)
+		return err;
+	count_missing(&r);
+	return 0;
+}
