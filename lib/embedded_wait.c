@@ -52,14 +52,17 @@ void emb_wake(struct rb_handle *h)
 		wake_pass(h->ring, &round);
 }
 
-/* Something changed that no threshold tells of: everybody looks again. */
+/*
+ * Something changed that no threshold tells of: everybody looks again, also who
+ * was disarmed by a waker that did not live to kick him.
+ */
 void emb_wake_all(struct ringbuf *ring)
 {
 	u32 n = ring->layout.max_readers + ring->layout.max_writers, i;
 
 	smp_mb(); /* after the change; matches rb_arm() */
 	for (i = 0; i < n; i++)
-		if (READ_ONCE(ring->header->place[i].waiter))
+		if (READ_ONCE(ring->header->place[i].state) != EMB_FREE)
 			kick(&ring->header->place[i]);
 }
 

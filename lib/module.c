@@ -152,8 +152,11 @@ static int module_attach(struct rb_handle *h, enum ringbuf_start start, u64 posi
 }
 
 /* What each role maps how; a reader maps its own cursor page once more, writable. */
-static int region_prot(u32 role, unsigned int region)
+static int region_prot(u32 role, const struct rb_layout *l, unsigned int region)
 {
+	/* With one row the region is the reader's own page. */
+	if (role == RINGBUF_ROLE_READER && region == RINGBUF_REGION_CURSOR && l->max_readers == 1)
+		return PROT_READ | PROT_WRITE;
 	if (role == RINGBUF_ROLE_WRITER && region != RINGBUF_REGION_INFO &&
 	    region != RINGBUF_REGION_CURSOR)
 		return PROT_READ | PROT_WRITE;
@@ -184,7 +187,7 @@ static int map_regions(struct rb_handle *h, const struct rb_layout *l, void *map
 	void *p;
 
 	for (i = 0; i < RINGBUF_REGIONS; i++) {
-		p = mmap(NULL, l->region[i].bytes, region_prot(h->role, i), MAP_SHARED, h->fd,
+		p = mmap(NULL, l->region[i].bytes, region_prot(h->role, l, i), MAP_SHARED, h->fd,
 			 (off_t)l->region[i].offset);
 		if (p == MAP_FAILED)
 			return -errno;
@@ -214,7 +217,7 @@ static int module_enter(struct rb_handle *h)
 		return err;
 	layout_set(&l, &info);
 	err = map_regions(h, &l, map);
-	if (!err && h->role == RINGBUF_ROLE_READER)
+	if (!err && h->role == RINGBUF_ROLE_READER && l.max_readers > 1)
 		err = map_cursor(h, &l, map[RINGBUF_REGION_CURSOR]);
 	if (!err)
 		err = module_info(h->fd, &info); /* the id of this process */

@@ -223,10 +223,8 @@ RB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int co
 		n = reader_look(reader, 1);
 		if (n < 0)
 			return n;
-		if (n && reader_has(reader, count, &last))
+		if (reader_has(reader, count, &last) && n)
 			return 0;
-		if (!n)
-			last = reader->r.pos + count - 1;
 		err = reader_block(reader, &b, last, count);
 		if (err == -ENODATA && n)
 			return 0;

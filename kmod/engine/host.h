@@ -104,11 +104,12 @@ static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
 static inline void rb_attach_writer(const struct rb_view *v, u32 id)
 {
 	WRITE_ONCE(v->head->writer[id - 1].allowance, 0);
-	if (v->info->writers_ever != ~0U)
-		WRITE_ONCE(v->info->writers_ever, v->info->writers_ever + 1);
 	if (!v->info->writers)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_NONE);
+	/* There is a writer before there has been one: rb_ended() looks the other way. */
 	smp_store_release(&v->info->writers, v->info->writers + 1);
+	if (v->info->writers_ever != ~0U)
+		smp_store_release(&v->info->writers_ever, v->info->writers_ever + 1);
 }
 
 /* The position of the claim in slot @i, if it makes sense there. */

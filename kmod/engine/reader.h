@@ -50,11 +50,19 @@ static inline void rb_reader_init(const struct rb_view *v, struct rb_reader *r, 
 static inline bool rb_cursor_publish(const struct rb_view *v, struct rb_reader *r, u64 old)
 {
 	u64 threshold;
+	u32 row;
 
 	xchg(&r->cursor->cursor, r->pos); /* (F), matches rb_row_cursor() */
 	smp_mb__after_atomic(); /* (D), matches rb_arm() */
 	threshold = READ_ONCE(v->info->wake_cursor);
-	return unlikely(threshold <= r->pos) && threshold > old;
+	if (likely(threshold > r->pos))
+		return false;
+	/*
+	 * Stepped over: wake.  Below us before: it may be what a waiter left
+	 * behind, and hide a higher one, unless a slower reader is still to
+	 * step over it.
+	 */
+	return threshold > old || rb_gate_min(v, &row) >= threshold;
 }
 
 /* The host moved us: count what is lost.  True as in rb_cursor_publish(). */
@@ -181,8 +189,8 @@ static inline bool rb_release(const struct rb_view *v, struct rb_reader *r, u32 
 /* No writer is left and one has been: nothing more will come after a last look. */
 static inline bool rb_ended(const struct rb_view *v)
 {
-	/* (J), matches rb_end_writer() */
-	return !smp_load_acquire(&v->info->writers) && READ_ONCE(v->info->writers_ever);
+	/* In the order opposite to rb_attach_writer()'s; (J), matches rb_end_writer(). */
+	return smp_load_acquire(&v->info->writers_ever) && !smp_load_acquire(&v->info->writers);
 }
 
 #endif

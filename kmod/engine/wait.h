@@ -65,6 +65,7 @@ static inline void rb_threshold_clear(u64 *threshold)
 static inline void rb_arm(const struct rb_view *v, u64 *word, u64 waiter)
 {
 	WRITE_ONCE(*word, waiter);
+	smp_mb(); /* matches rb_threshold_clear(): one sees the word, or the other its clearing */
 	rb_threshold_lower(rb_threshold(v, waiter), waiter >> 2);
 	smp_mb(); /* (B) and (D), match rb_publish() and rb_cursor_publish() */
 }

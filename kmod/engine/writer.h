@@ -158,18 +158,13 @@ static inline enum rb_reserved rb_reserve(const struct rb_view *v, struct rb_wri
 }
 
 /*
- * Whether somebody waits for one of the @count positions from @pos on, which
- * are finished; (B) stands between their states and this.  An armed position
- * below them counts only if it is finished: its own writer may be slow, and
- * its wake-up is not our business.
+ * Whether somebody may wait for one of the @count positions from @pos on, which
+ * are finished; (B) stands between their states and this.  A threshold below
+ * them counts too: it hides who waits for one of these.
  */
 static inline bool rb_position_awaited(const struct rb_view *v, u64 pos, u32 count)
 {
-	u64 threshold = READ_ONCE(v->info->wake_position);
-
-	if (likely(threshold >= pos + count))
-		return false;
-	return rb_exclusive(v) || threshold >= pos || rb_finished(v, threshold);
+	return unlikely(READ_ONCE(v->info->wake_position) < pos + count);
 }
 
 /* From the state of the lap before to @phase; false when it was repaired. */
@@ -203,12 +198,13 @@ static inline void rb_publish_exclusive(const struct rb_view *v, struct rb_write
 	u64 i = w->index;
 	u32 k;
 
-	WRITE_ONCE(v->head->head, w->pos + count);
 	for (k = 0; k + 1 < count; k++, i = rb_index_add(v, i, 1))
 		smp_store_release(&v->desc[i].state,
 				  rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */
 	xchg(&v->desc[i].state, rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */
 	smp_mb__after_atomic(); /* (B), matches rb_arm() */
+	/* The hint may lag, it must not lead: we may be killed before this. */
+	WRITE_ONCE(v->head->head, w->pos + count);
 }
 
 /*

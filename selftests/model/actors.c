@@ -17,6 +17,7 @@ static struct rb_view view;
  * @step: in the script
  * @messages: read so far
  * @passed: r.lost + r.holes when they were looked at last
+ * @last: looking once more, after the end
  */
 struct actor {
 	struct rb_writer w;
@@ -24,6 +25,7 @@ struct actor {
 	u32 step;
 	u32 messages;
 	u64 passed;
+	u64 last;
 };
 
 /* All that matters from here on is @actor and @extra. */
@@ -317,7 +319,9 @@ static void reader_loop(struct task *t, struct actor *a)
 		if (!n) {
 			AT(t, a, 0);
 			if (rb_ended(&view)) {
+				a->last = 1;
 				n = reader_look(t, a);
+				a->last = 0;
 				if (!n) {
 					check_end_of_stream(t);
 					return;
