@@ -196,7 +196,7 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
  * @from: the caller's memory, or our buffer
  * @length: of the message
  * @faults: times the copy fell short
- * @tries: times the engine found no way
+ * @tries: times the engine found no way, or the slot was taken from us
  * @waiter: what to wait for, 0: nothing
  * @buffer: a copy, where the caller's memory does not stay
  * @kvec: of @buffer
@@ -252,7 +252,7 @@ static int write_reserve(struct rb_ring *ring, struct rb_writer *w, struct rb_wr
 		wr->waiter = rb_waiter(w->blocked, RB_WAIT_POSITION);
 		return -EAGAIN;
 	default:
-		return ++wr->tries < RW_TRIES ? -ESTALE : -EPROTO;
+		return -ESTALE;
 	}
 }
 
@@ -310,6 +310,9 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 		err = write_message(h, wr);
 		if (err == -EFAULT || err == -ESTALE) {
 			wr->faults += err == -EFAULT;
+			wr->tries += err == -ESTALE;
+			if (wr->tries == RW_TRIES)
+				return -EPROTO;
 			if (fatal_signal_pending(current))
 				return -EINTR;
 			cond_resched();

@@ -133,6 +133,15 @@ static int sleep_until(u64 deadline)
 	return -ETIMEDOUT;
 }
 
+/* Where somebody makes nonsense of the words this may be all that a loop does. */
+static int sleep_not(u64 deadline)
+{
+	cond_resched();
+	if (deadline != RINGBUF_NO_TIMEOUT && ktime_get_ns() >= deadline)
+		return -ETIMEDOUT;
+	return 0;
+}
+
 /*
  * Sleep until @waiter is reached, or a host event after @events, which was read
  * before the caller looked.  0: look again.  Else -ETIMEDOUT or -ERESTARTSYS,
@@ -162,7 +171,7 @@ int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline
 	if (h->role == RINGBUF_ROLE_WRITER)
 		ring->writer_waits += slept;
 	spin_unlock(&ring->wait_lock);
-	return err;
+	return slept || err ? err : sleep_not(deadline);
 }
 
 static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_wait *w)

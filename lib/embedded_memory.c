@@ -273,7 +273,11 @@ int emb_open(struct ringbuf *ring, const char *name)
 	int err;
 
 	shm_path(path, name);
-	err = name_open(ring, path);
+	err = name_reclaim(path);
+	if (err == -EEXIST)
+		err = name_open(ring, path);
+	else if (!err)
+		err = -ENOENT;
 	if (err)
 		return err;
 	ring->layout = ring->header->layout;
@@ -290,7 +294,11 @@ int emb_unlink(const char *name)
 	int err;
 
 	shm_path(path, name);
-	err = name_open(&ring, path);
+	err = name_reclaim(path);
+	if (err == -EEXIST)
+		err = name_open(&ring, path);
+	else if (!err)
+		err = -ENOENT;
 	if (err)
 		return err;
 	emb_file_lock(ring.file);

@@ -8,7 +8,8 @@
 
 #define UNKNOWN_FLAG (1U << 31)
 
-FIXTURE(args) {
+FIXTURE(args)
+{
 	int none; /* bound to nothing */
 	int owner;
 	int reader;
@@ -24,7 +25,8 @@ FIXTURE(args) {
  * @writer: by a writer only
  * @out_flags: @flags is an output
  */
-FIXTURE_VARIANT(args) {
+FIXTURE_VARIANT(args)
+{
 	unsigned long request;
 	uint32_t size;
 	bool bound;
@@ -32,14 +34,11 @@ FIXTURE_VARIANT(args) {
 	bool out_flags;
 };
 
-#define CALL(call, type, is_bound, is_writer, is_out)                    \
-	FIXTURE_VARIANT_ADD(args, type)                                  \
-	{                                                                \
-		.request = RINGBUF_IOC_##call,                           \
-		.size = sizeof(struct ringbuf_##type),                   \
-		.bound = is_bound,                                       \
-		.writer = is_writer,                                     \
-		.out_flags = is_out,                                     \
+#define CALL(call, type, is_bound, is_writer, is_out)                                 \
+	FIXTURE_VARIANT_ADD(args, type)                                               \
+	{                                                                             \
+		.request = RINGBUF_IOC_##call, .size = sizeof(struct ringbuf_##type), \
+		.bound = is_bound, .writer = is_writer, .out_flags = is_out,          \
 	}
 
 CALL(FEATURES, features, false, false, false);
@@ -176,8 +175,8 @@ TEST_F(args, too_short)
 		if (sizes[i] >= variant->size)
 			continue;
 		a.size = sizes[i];
-		EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a,
-				     -EINVAL));
+		EXPECT_EQ(0,
+			  refused(handle_for(self, variant->bound), variant->request, a, -EINVAL));
 	}
 }
 
@@ -191,8 +190,8 @@ TEST_F(args, longer_and_not_zero)
 
 		a.size = variant->size + 64;
 		a.bytes[at[i]] = 1;
-		EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a,
-				     -E2BIG));
+		EXPECT_EQ(0,
+			  refused(handle_for(self, variant->bound), variant->request, a, -E2BIG));
 	}
 }
 
@@ -299,8 +298,9 @@ TEST_F(args, refusals_leave_the_state)
 
 TEST(unknown_ioctl)
 {
-	const unsigned long unknown[] = { 0xbb0c, 0xbbff, 0xba00, 0, 0x5401, ~0UL,
-					  RINGBUF_IOC_INFO | 1UL << 30 };
+	const unsigned long unknown[] = {
+		0xbb0c, 0xbbff, 0xba00, 0, 0x5401, ~0UL, RINGBUF_IOC_INFO | 1UL << 30
+	};
 	int none = device_open(), owner = ring_make(0, 64, 4);
 	uint32_t room[64] = { sizeof(room) };
 	unsigned int i;
@@ -338,8 +338,9 @@ TEST(reserved_fields)
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, owner);
 	struct ringbuf_wait w = wait_for(1, NEVER);
 	struct ringbuf_sync s = { .size = sizeof(s), .reader = RINGBUF_SYNC_ALL, .__reserved = 1 };
-	struct ringbuf_unlink u = { .size = sizeof(u), .name = POINTER("x"), .name_len = 1,
-				    .__reserved = 1 };
+	struct ringbuf_unlink u = {
+		.size = sizeof(u), .name = POINTER("x"), .name_len = 1, .__reserved = 1
+	};
 
 	a.__reserved = 1;
 	EXPECT_EQ(-EINVAL, call(none, RINGBUF_IOC_ATTACH, &a));

@@ -5,7 +5,8 @@
 
 #define SLOTS 10
 
-FIXTURE(attach) {
+FIXTURE(attach)
+{
 	int owner;
 	int fd;
 };
@@ -24,15 +25,15 @@ FIXTURE_TEARDOWN(attach)
 	close(self->fd);
 }
 
-#define REFUSED(error, field, value)                                                      \
-	do {                                                                              \
-		struct ringbuf_attach a_ = attach_to(RINGBUF_ROLE_READER, self->owner);   \
-		struct ringbuf_info i_;                                                   \
-		a_.field = (value);                                                       \
-		EXPECT_EQ(error, call(self->fd, RINGBUF_IOC_ATTACH, &a_))                 \
-		TH_LOG("%s = %s", #field, #value);                                        \
-		EXPECT_EQ(0x5a5a5a5a, a_.id);                                             \
-		EXPECT_EQ(-EBADFD, info_get(self->fd, &i_));                              \
+#define REFUSED(error, field, value)                                                    \
+	do {                                                                            \
+		struct ringbuf_attach a_ = attach_to(RINGBUF_ROLE_READER, self->owner); \
+		struct ringbuf_info i_;                                                 \
+		a_.field = (value);                                                     \
+		EXPECT_EQ(error, call(self->fd, RINGBUF_IOC_ATTACH, &a_))               \
+		TH_LOG("%s = %s", #field, #value);                                      \
+		EXPECT_EQ(0x5a5a5a5a, a_.id);                                           \
+		EXPECT_EQ(-EBADFD, info_get(self->fd, &i_));                            \
 	} while (0)
 
 TEST_F(attach, bad_fields)
@@ -145,8 +146,11 @@ TEST_F(attach, where_writers_start)
 
 TEST_F(attach, rows_run_out)
 {
-	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = 3,
-				    .max_readers = 2, .max_writers = 2 };
+	struct ringbuf_create c = { .size = sizeof(c),
+				    .slot_bytes = 64,
+				    .slot_count = 3,
+				    .max_readers = 2,
+				    .max_writers = 2 };
 	int owner = device_open(), fd[2];
 	uint32_t role;
 

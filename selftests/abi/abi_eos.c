@@ -5,17 +5,19 @@
 
 #define SLOTS 5
 
-FIXTURE(eos) {
+FIXTURE(eos)
+{
 	int owner;
 	int reader;
 };
 
-FIXTURE_VARIANT(eos) {
+FIXTURE_VARIANT(eos)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(eos, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(eos, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(eos, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(eos, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
 
 FIXTURE_SETUP(eos)
 {

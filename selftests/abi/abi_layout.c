@@ -6,7 +6,7 @@
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
-#define SIZE(type, bytes) EXPECT_EQ(bytes, sizeof(struct type))
+#define SIZE(type, bytes)	   EXPECT_EQ(bytes, sizeof(struct type))
 #define FIELD(type, field, offset) EXPECT_EQ(offset, offsetof(struct type, field))
 
 TEST(features)
@@ -206,8 +206,8 @@ TEST(numbers)
 TEST(largest_ring_of_a_32_bit_program)
 {
 	uint64_t slots = RINGBUF_MAX_SLOTS;
-	uint64_t control = slots * (sizeof(struct ringbuf_desc) + 8 + 8) +
-			   RINGBUF_MAX_READERS * 4096ULL;
+	uint64_t control =
+		slots * (sizeof(struct ringbuf_desc) + 8 + 8) + RINGBUF_MAX_READERS * 4096ULL;
 
 	EXPECT_GT(1ULL << 31, control);
 }

@@ -12,19 +12,21 @@
 
 #define SLOTS 10
 
-FIXTURE(life) {
+FIXTURE(life)
+{
 	int owner;
 	int reader;
 	int writer;
 	int observer;
 };
 
-FIXTURE_VARIANT(life) {
+FIXTURE_VARIANT(life)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(life, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(life, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(life, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(life, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
 
 FIXTURE_SETUP(life)
 {
@@ -401,10 +403,13 @@ static int send_fd(int socket, int fd)
 	union {
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
 				.cmsg_type = SCM_RIGHTS } };
 	struct iovec iov = { "x", 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
 			      .msg_controllen = sizeof(control.room) };
 
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
@@ -419,7 +424,9 @@ static int receive_fd(int socket)
 	} control;
 	char byte;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
 			      .msg_controllen = sizeof(control.room) };
 	int fd = -1;
 

@@ -6,31 +6,33 @@
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
-#define RW (PROT_READ | PROT_WRITE)
+#define RW    (PROT_READ | PROT_WRITE)
 #define SLOTS 100
 
-FIXTURE(mmap) {
+FIXTURE(mmap)
+{
 	int owner;
 	int fd; /* in the role of the variant */
 	struct ringbuf_info info;
 };
 
-FIXTURE_VARIANT(mmap) {
+FIXTURE_VARIANT(mmap)
+{
 	uint32_t role; /* OWNER: that of CREATE */
 	bool writes; /* head, slots, data */
 };
 
-FIXTURE_VARIANT_ADD(mmap, owner) { RINGBUF_ROLE_OWNER, false };
-FIXTURE_VARIANT_ADD(mmap, reader) { RINGBUF_ROLE_READER, false };
-FIXTURE_VARIANT_ADD(mmap, writer) { RINGBUF_ROLE_WRITER, true };
-FIXTURE_VARIANT_ADD(mmap, observer) { RINGBUF_ROLE_OBSERVER, false };
+FIXTURE_VARIANT_ADD(mmap, owner){ RINGBUF_ROLE_OWNER, false };
+FIXTURE_VARIANT_ADD(mmap, reader){ RINGBUF_ROLE_READER, false };
+FIXTURE_VARIANT_ADD(mmap, writer){ RINGBUF_ROLE_WRITER, true };
+FIXTURE_VARIANT_ADD(mmap, observer){ RINGBUF_ROLE_OBSERVER, false };
 
 FIXTURE_SETUP(mmap)
 {
 	self->owner = ring_make(RINGBUF_CREATE_TIMESTAMP, 5000, SLOTS);
 	ASSERT_LE(0, self->owner);
-	self->fd = variant->role == RINGBUF_ROLE_OWNER ? dup(self->owner) :
-							 role_open(variant->role, self->owner);
+	self->fd = variant->role == RINGBUF_ROLE_OWNER ? dup(self->owner)
+						       : role_open(variant->role, self->owner);
 	ASSERT_LE(0, self->fd);
 	ASSERT_OK(info_get(self->fd, &self->info));
 }
@@ -85,7 +87,8 @@ TEST_F(mmap, protections)
 
 TEST_F(mmap, cursor_pages)
 {
-	uint64_t page = self->info.page_size, base = self->info.region[RINGBUF_REGION_CURSOR].offset;
+	uint64_t page = self->info.page_size,
+		 base = self->info.region[RINGBUF_REGION_CURSOR].offset;
 	bool reader = variant->role == RINGBUF_ROLE_READER;
 	void *own = map_cursor(self->fd, &self->info, 0, RW);
 
@@ -282,8 +285,8 @@ TEST_F(mmap, info_page)
 /* All maps, all pages: the same ring seen through any handle. */
 TEST_F(mmap, same_pages_for_all)
 {
-	int writer = variant->role == RINGBUF_ROLE_WRITER ? dup(self->fd) :
-							    writer_open(self->owner);
+	int writer = variant->role == RINGBUF_ROLE_WRITER ? dup(self->fd)
+							  : writer_open(self->owner);
 	struct maps w;
 	char *p = map_region(self->fd, &self->info, RINGBUF_REGION_DATA, PROT_READ);
 	uint64_t i, bytes = self->info.region[RINGBUF_REGION_DATA].bytes;

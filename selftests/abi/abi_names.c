@@ -47,8 +47,11 @@ static int unlinked(const char *name)
 /* Any bytes: @length of them at @name. */
 static int raw_name(const void *name, uint32_t length)
 {
-	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 1, .slot_count = 1,
-				    .name = POINTER(name), .name_len = length };
+	struct ringbuf_create c = { .size = sizeof(c),
+				    .slot_bytes = 1,
+				    .slot_count = 1,
+				    .name = POINTER(name),
+				    .name_len = length };
 	struct ringbuf_unlink u = { .size = sizeof(u), .name = c.name, .name_len = length };
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_OBSERVER, -1);
 	int fd = device_open(), other = device_open(), err;
@@ -217,8 +220,12 @@ TEST(modes)
 		int reads;
 		int writes;
 	} rights[] = {
-		{ 0600, -EACCES, -EACCES }, { 0660, -EACCES, -EACCES }, { 0604, 0, -EACCES },
-		{ 0602, -EACCES, 0 },	    { 0606, 0, 0 },		{ 0000, -EACCES, -EACCES },
+		{ 0600, -EACCES, -EACCES },
+		{ 0660, -EACCES, -EACCES },
+		{ 0604, 0, -EACCES },
+		{ 0602, -EACCES, 0 },
+		{ 0606, 0, 0 },
+		{ 0000, -EACCES, -EACCES },
 		{ 0777, 0, 0 },
 	};
 	unsigned int i;

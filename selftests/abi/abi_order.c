@@ -28,23 +28,25 @@ struct stage {
 	uint64_t order[MOST];
 };
 
-FIXTURE(order) {
+FIXTURE(order)
+{
 	struct stage *stage;
 	int owner;
 };
 
-FIXTURE_VARIANT(order) {
+FIXTURE_VARIANT(order)
+{
 	uint32_t flags;
 	unsigned int writers;
 	unsigned int readers;
 	uint64_t slots;
 };
 
-FIXTURE_VARIANT_ADD(order, one_slot) { 0, 2, 3, 1 };
-FIXTURE_VARIANT_ADD(order, three_slots) { 0, 3, 3, 3 };
-FIXTURE_VARIANT_ADD(order, ten_slots) { 0, 4, 3, 10 };
-FIXTURE_VARIANT_ADD(order, many_slots) { 0, 4, 6, 1000 };
-FIXTURE_VARIANT_ADD(order, exclusive) { RINGBUF_CREATE_EXCLUSIVE, 1, 6, 10 };
+FIXTURE_VARIANT_ADD(order, one_slot){ 0, 2, 3, 1 };
+FIXTURE_VARIANT_ADD(order, three_slots){ 0, 3, 3, 3 };
+FIXTURE_VARIANT_ADD(order, ten_slots){ 0, 4, 3, 10 };
+FIXTURE_VARIANT_ADD(order, many_slots){ 0, 4, 6, 1000 };
+FIXTURE_VARIANT_ADD(order, exclusive){ RINGBUF_CREATE_EXCLUSIVE, 1, 6, 10 };
 
 FIXTURE_SETUP(order)
 {
@@ -54,8 +56,8 @@ FIXTURE_SETUP(order)
 	self->stage->readers = variant->readers;
 	self->stage->count = often(20000);
 	self->owner = device_open();
-	ASSERT_OK(create_named(self->owner, variant->flags, SLOT, variant->slots,
-			       self->stage->name, 0600));
+	ASSERT_OK(create_named(self->owner, variant->flags, SLOT, variant->slots, self->stage->name,
+			       0600));
 }
 
 FIXTURE_TEARDOWN(order)

@@ -7,21 +7,23 @@
 #include "../harness/device.h"
 
 #define SLOTS 4
-#define IN (POLLIN | POLLRDNORM)
-#define OUT (POLLOUT | POLLWRNORM)
+#define IN    (POLLIN | POLLRDNORM)
+#define OUT   (POLLOUT | POLLWRNORM)
 
-FIXTURE(poll) {
+FIXTURE(poll)
+{
 	int owner;
 	int reader;
 	int writer;
 };
 
-FIXTURE_VARIANT(poll) {
+FIXTURE_VARIANT(poll)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(poll, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(poll, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(poll, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(poll, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
 
 FIXTURE_SETUP(poll)
 {

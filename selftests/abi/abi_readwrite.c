@@ -6,22 +6,24 @@
 #include "../harness/device.h"
 #include "../harness/message.h"
 
-#define SLOT 6000 /* more than a page */
+#define SLOT  6000 /* more than a page */
 #define SLOTS 5
 
-FIXTURE(rw) {
+FIXTURE(rw)
+{
 	int owner;
 	int reader;
 	int writer;
 };
 
-FIXTURE_VARIANT(rw) {
+FIXTURE_VARIANT(rw)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(rw, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(rw, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
-FIXTURE_VARIANT_ADD(rw, stamped) { .flags = RINGBUF_CREATE_TIMESTAMP };
+FIXTURE_VARIANT_ADD(rw, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(rw, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(rw, stamped){ .flags = RINGBUF_CREATE_TIMESTAMP };
 
 FIXTURE_SETUP(rw)
 {
@@ -42,11 +44,11 @@ FIXTURE_TEARDOWN(rw)
 	close(self->owner);
 }
 
-#define FAILS(error, call)                 \
-	do {                               \
-		errno = 0;                 \
-		EXPECT_EQ(-1, (call));     \
-		EXPECT_EQ(error, errno);   \
+#define FAILS(error, call)               \
+	do {                             \
+		errno = 0;               \
+		EXPECT_EQ(-1, (call));   \
+		EXPECT_EQ(error, errno); \
 	} while (0)
 
 TEST_F(rw, every_length)
@@ -116,8 +118,9 @@ TEST_F(rw, does_not_fit)
 TEST_F(rw, vectors)
 {
 	char a[4], b[3], c[20];
-	struct iovec out[] = { { (void *)"ab", 2 }, { NULL, 0 }, { (void *)"cdefg", 5 },
-			       { (void *)"h", 1 } };
+	struct iovec out[] = {
+		{ (void *)"ab", 2 }, { NULL, 0 }, { (void *)"cdefg", 5 }, { (void *)"h", 1 }
+	};
 	struct iovec in[] = { { a, 4 }, { b, 3 }, { c, 20 } };
 
 	ASSERT_EQ(8, writev(self->writer, out, 4));
@@ -133,8 +136,8 @@ TEST_F(rw, vectors)
 TEST_F(rw, bad_buffers)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			 0);
+	char *two =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char text[256], *volatile none = (char *)16; /* nothing there, and the compiler no wiser */
 	unsigned int i;
 
@@ -164,8 +167,8 @@ TEST_F(rw, fresh_buffers)
 	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
-		char *to = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *to = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				-1, 0);
 		char *from = mmap(NULL, 4 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		ASSERT_EQ(SLOT, write(self->writer, from + 100, SLOT));

@@ -7,7 +7,8 @@
 
 #define SLOTS 10
 
-FIXTURE(stats) {
+FIXTURE(stats)
+{
 	int owner;
 	int writer;
 };

@@ -5,7 +5,8 @@
 
 #define SLOTS 10
 
-FIXTURE(sync) {
+FIXTURE(sync)
+{
 	int owner;
 	int reader;
 	int other;

@@ -14,9 +14,10 @@
 #include <ringbuf.h>
 
 #define SLOTS 50
-#define LAPS 40
+#define LAPS  40
 
-FIXTURE(syscalls) {
+FIXTURE(syscalls)
+{
 	char name[64];
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
@@ -24,12 +25,13 @@ FIXTURE(syscalls) {
 	int observer; /* of the same ring, to count */
 };
 
-FIXTURE_VARIANT(syscalls) {
+FIXTURE_VARIANT(syscalls)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(syscalls, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(syscalls, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(syscalls, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(syscalls, exclusive){ .flags = RINGBUF_EXCLUSIVE };
 
 FIXTURE_SETUP(syscalls)
 {
@@ -177,7 +179,8 @@ TEST_F(syscalls, a_wake_only_when_armed)
 			sched_yield();
 		ASSERT_TRUE(task_asleep(pid));
 		for (n = 0; n < 9; n++)
-			ASSERT_EQ(0, ringbuf_writer_write(self->writer, &n, sizeof(n), RINGBUF_TRY));
+			ASSERT_EQ(0,
+				  ringbuf_writer_write(self->writer, &n, sizeof(n), RINGBUF_TRY));
 		EXPECT_EQ(calls, stats_of(self->observer).wake_calls);
 		ASSERT_EQ(0, ringbuf_writer_write(self->writer, &n, sizeof(n), RINGBUF_TRY));
 		calls++;

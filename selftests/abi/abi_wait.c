@@ -5,18 +5,20 @@
 
 #define SLOTS 8
 
-FIXTURE(wait) {
+FIXTURE(wait)
+{
 	int owner;
 	int reader;
 	int writer;
 };
 
-FIXTURE_VARIANT(wait) {
+FIXTURE_VARIANT(wait)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(wait, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(wait, exclusive) { .flags = RINGBUF_CREATE_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(wait, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(wait, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
 
 FIXTURE_SETUP(wait)
 {

@@ -7,7 +7,8 @@
 
 /* ---- exclusive ---------------------------------------------------------------- */
 
-FIXTURE(exclusive) {
+FIXTURE(exclusive)
+{
 	int owner;
 	int reader;
 	int writer;
@@ -103,15 +104,17 @@ TEST_F(exclusive, successor_goes_on_behind_a_commit)
 
 /* ---- shared -------------------------------------------------------------------- */
 
-FIXTURE(shared) {
+FIXTURE(shared)
+{
 	int owner;
 	int reader;
 };
 
 FIXTURE_SETUP(shared)
 {
-	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = SLOTS,
-				    .max_writers = 4 };
+	struct ringbuf_create c = {
+		.size = sizeof(c), .slot_bytes = 64, .slot_count = SLOTS, .max_writers = 4
+	};
 
 	self->owner = device_open();
 	ASSERT_LE(0, self->owner);

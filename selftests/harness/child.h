@@ -27,7 +27,7 @@
 #define CHILD_SKIP 4
 
 #define SECOND 1000000000LL
-#define MS 1000000LL
+#define MS     1000000LL
 
 /* Long enough for a machine that is busy, and not for ever. */
 #define PATIENCE (60 * SECOND)
@@ -40,21 +40,21 @@ static inline int check_failed(const char *file, int line, const char *what)
 }
 
 /* Ends the function with 1 when @cond does not hold. */
-#define CHECK(cond)                                                    \
-	do {                                                           \
-		if (!(cond))                                           \
+#define CHECK(cond)                                                     \
+	do {                                                            \
+		if (!(cond))                                            \
 			return check_failed(__FILE__, __LINE__, #cond); \
 	} while (0)
 
 /* The same, and says what it was. */
-#define CHECK_EQ(want, got)                                                               \
-	do {                                                                              \
-		long long want_ = (long long)(want), got_ = (long long)(got);             \
-		if (want_ != got_) {                                                      \
-			fprintf(stderr, "# %s:%d: %s is %lld, not %lld\n", __FILE__,      \
-				__LINE__, #got, got_, want_);                             \
-			return 1;                                                         \
-		}                                                                         \
+#define CHECK_EQ(want, got)                                                                    \
+	do {                                                                                   \
+		long long want_ = (long long)(want), got_ = (long long)(got);                  \
+		if (want_ != got_) {                                                           \
+			fprintf(stderr, "# %s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, \
+				#got, got_, want_);                                            \
+			return 1;                                                              \
+		}                                                                              \
 	} while (0)
 
 /* In a new child, before anything else. */
@@ -156,10 +156,14 @@ static inline uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
-/* How often a loop runs: less in a machine that is emulated. */
+/* How often a loop runs: less in a machine that is emulated, and less yet under KASAN. */
 static inline uint64_t often(uint64_t native)
 {
-	return getenv("RINGBUF_VM") ? native / 20 + 1 : native;
+	const char *vm = getenv("RINGBUF_VM");
+
+	if (!vm)
+		return native;
+	return native / (strcmp(vm, "debug") ? 20 : 80) + 1;
 }
 
 #endif

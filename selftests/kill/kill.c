@@ -36,7 +36,6 @@ static uint64_t random_next(void)
 	return random_state * 0x2545f4914f6cdd1dULL >> 16;
 }
 
-
 /* ---- the one who kills ------------------------------------------------------- */
 
 /**
@@ -200,7 +199,7 @@ static void print_stalls(const struct run *r, int killed)
 	unsigned int n = r->count[killed];
 
 	qsort(stall, n, sizeof(*stall), compare);
-	ksft_print_msg("%s: %u, longest step of a survivor, ms: median %.2f, 90%% %.2f, 99%% %.2f, max %.2f\n",
+	ksft_print_msg("%s: %u, longest step, ms: median %.2f, 90%% %.2f, 99%% %.2f, max %.2f\n",
 		       killed ? "kills" : "events without a kill", n, ms(stall, n, 50),
 		       ms(stall, n, 90), ms(stall, n, 99), ms(stall, n, 100));
 }
@@ -217,8 +216,8 @@ static void run_report(const struct run *r, const char *mode, bool ok)
 	ksft_test_result(ok, "%s: no message lost, doubled, torn or reordered\n", mode);
 	limit = STALL_NS + (r->count[0] ? r->stall[0][r->count[0] - 1] : 0);
 	ksft_test_result(ok && r->count[1] && r->stall[1][r->count[1] - 1] <= limit,
-			 "%s: nobody stalls for more than 50 ms plus scheduling (%.2f ms)\n",
-			 mode, (double)limit / 1e6);
+			 "%s: nobody stalls for more than 50 ms plus scheduling (%.2f ms)\n", mode,
+			 (double)limit / 1e6);
 }
 
 static void places_kill(struct run *r)

@@ -7,12 +7,12 @@
 
 #define KILL_WRITERS 3
 #define KILL_READERS 3
-#define KILL_PLACES (KILL_WRITERS + KILL_READERS)
-#define KILL_LIVES 8192 /* writers in one run, one after the other */
-#define KILL_SLOT 256
-#define KILL_SLOTS 16
-#define KILL_BATCH 5
-#define HANG_NS (20 * SECOND)
+#define KILL_PLACES  (KILL_WRITERS + KILL_READERS)
+#define KILL_LIVES   8192 /* writers in one run, one after the other */
+#define KILL_SLOT    256
+#define KILL_SLOTS   16
+#define KILL_BATCH   5
+#define HANG_NS	     (20 * SECOND)
 
 /* How many steps a survivor takes before an event is over for it: more than a lap. */
 #define KILL_STEPS (2 * KILL_SLOTS)

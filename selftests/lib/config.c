@@ -19,12 +19,12 @@ static int create(const struct ringbuf_config *config)
 	return err;
 }
 
-#define REFUSED(error, field, value)                     \
-	do {                                             \
-		struct ringbuf_config c = good;          \
-		c.field = (value);                       \
-		EXPECT_EQ(error, create(&c))             \
-		TH_LOG("%s = %s", #field, #value);       \
+#define REFUSED(error, field, value)               \
+	do {                                       \
+		struct ringbuf_config c = good;    \
+		c.field = (value);                 \
+		EXPECT_EQ(error, create(&c))       \
+		TH_LOG("%s = %s", #field, #value); \
 	} while (0)
 
 TEST(out_of_range)

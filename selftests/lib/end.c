@@ -5,17 +5,19 @@
 
 #define SLOTS 10
 
-FIXTURE(end) {
+FIXTURE(end)
+{
 	struct ringbuf *ring;
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(end) {
+FIXTURE_VARIANT(end)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(end, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(end, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(end, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(end, exclusive){ .flags = RINGBUF_EXCLUSIVE };
 
 FIXTURE_SETUP(end)
 {

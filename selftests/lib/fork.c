@@ -9,18 +9,20 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
-FIXTURE(fork) {
+FIXTURE(fork)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(fork) {
+FIXTURE_VARIANT(fork)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(fork, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(fork, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(fork, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(fork, exclusive){ .flags = RINGBUF_EXCLUSIVE };
 
 FIXTURE_SETUP(fork)
 {
@@ -331,9 +333,9 @@ TEST_F(fork, raw_clone)
 	ASSERT_EQ(1, get(self->reader, RINGBUF_TRY));
 	pid = raw_clone();
 	if (!pid)
-		_exit(reader_is_busy(&g) || (variant->flags & RINGBUF_EXCLUSIVE ?
-						     writer_is_busy(&g) :
-						     writes_as_itself(&g)));
+		_exit(reader_is_busy(&g) ||
+		      (variant->flags & RINGBUF_EXCLUSIVE ? writer_is_busy(&g)
+							  : writes_as_itself(&g)));
 	EXPECT_EQ(0, child_end(pid));
 	EXPECT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
 	if (!(variant->flags & RINGBUF_EXCLUSIVE))

@@ -8,16 +8,18 @@
 
 #define SLOTS 10
 
-FIXTURE(killed) {
+FIXTURE(killed)
+{
 	struct ringbuf *ring;
 };
 
-FIXTURE_VARIANT(killed) {
+FIXTURE_VARIANT(killed)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(killed, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(killed, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(killed, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(killed, exclusive){ .flags = RINGBUF_EXCLUSIVE };
 
 FIXTURE_SETUP(killed)
 {

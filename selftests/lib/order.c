@@ -9,7 +9,7 @@
 
 #define WRITERS 4
 #define READERS 4
-#define SLOT 200
+#define SLOT	200
 
 struct stage {
 	struct ringbuf *ring;
@@ -24,11 +24,13 @@ struct stage {
 	uint64_t order[READERS]; /* a hash of the sequence that each reader saw */
 };
 
-FIXTURE(order) {
+FIXTURE(order)
+{
 	struct stage *stage;
 };
 
-FIXTURE_VARIANT(order) {
+FIXTURE_VARIANT(order)
+{
 	uint32_t flags;
 	unsigned int writers;
 	unsigned int readers;
@@ -37,15 +39,15 @@ FIXTURE_VARIANT(order) {
 	unsigned int zero_copy;
 };
 
-FIXTURE_VARIANT_ADD(order, one_slot) { 0, 3, 3, 1, 1, 0 };
-FIXTURE_VARIANT_ADD(order, two_slots) { 0, 2, 2, 2, 2, 1 };
-FIXTURE_VARIANT_ADD(order, three_slots) { 0, 4, 2, 3, 1, 1 };
-FIXTURE_VARIANT_ADD(order, batches) { 0, 4, 4, 50, 7, 1 };
-FIXTURE_VARIANT_ADD(order, large_batches) { 0, 3, 2, 64, 64, 1 };
-FIXTURE_VARIANT_ADD(order, many_slots) { 0, 4, 4, 1000, 1, 0 };
-FIXTURE_VARIANT_ADD(order, exclusive_one_slot) { RINGBUF_EXCLUSIVE, 1, 3, 1, 1, 1 };
-FIXTURE_VARIANT_ADD(order, exclusive) { RINGBUF_EXCLUSIVE, 1, 4, 10, 1, 0 };
-FIXTURE_VARIANT_ADD(order, exclusive_batches) { RINGBUF_EXCLUSIVE, 1, 4, 50, 16, 1 };
+FIXTURE_VARIANT_ADD(order, one_slot){ 0, 3, 3, 1, 1, 0 };
+FIXTURE_VARIANT_ADD(order, two_slots){ 0, 2, 2, 2, 2, 1 };
+FIXTURE_VARIANT_ADD(order, three_slots){ 0, 4, 2, 3, 1, 1 };
+FIXTURE_VARIANT_ADD(order, batches){ 0, 4, 4, 50, 7, 1 };
+FIXTURE_VARIANT_ADD(order, large_batches){ 0, 3, 2, 64, 64, 1 };
+FIXTURE_VARIANT_ADD(order, many_slots){ 0, 4, 4, 1000, 1, 0 };
+FIXTURE_VARIANT_ADD(order, exclusive_one_slot){ RINGBUF_EXCLUSIVE, 1, 3, 1, 1, 1 };
+FIXTURE_VARIANT_ADD(order, exclusive){ RINGBUF_EXCLUSIVE, 1, 4, 10, 1, 0 };
+FIXTURE_VARIANT_ADD(order, exclusive_batches){ RINGBUF_EXCLUSIVE, 1, 4, 50, 16, 1 };
 
 FIXTURE_SETUP(order)
 {

@@ -5,10 +5,11 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
-#define SLOT 64
+#define SLOT  64
 #define SLOTS 100
 
-FIXTURE(read) {
+FIXTURE(read)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
@@ -92,8 +93,7 @@ TEST_F(read, buffer_too_small)
 	ASSERT_EQ(0, ringbuf_writer_write(self->writer, "0123456789", 10, RINGBUF_TRY));
 	for (size = 0; size < 10; size++) {
 		memset(text, 'x', sizeof(text));
-		ASSERT_EQ(-EMSGSIZE,
-			  ringbuf_reader_read(self->reader, text, size, RINGBUF_TRY));
+		ASSERT_EQ(-EMSGSIZE, ringbuf_reader_read(self->reader, text, size, RINGBUF_TRY));
 		ASSERT_EQ(0, ringbuf_reader_position(self->reader));
 	}
 	EXPECT_EQ(10, ringbuf_reader_read(self->reader, text, 10, RINGBUF_TRY));

@@ -4,7 +4,7 @@
 #include "../harness/rings.h"
 
 #define SLOTS 10
-#define MANY 100
+#define MANY  100
 
 static struct ringbuf *ring_for(uint32_t readers, uint64_t slots)
 {
@@ -197,8 +197,8 @@ static int visitor(void *arg)
 		uint64_t at;
 		unsigned int n;
 
-		CHECK_EQ(0, ringbuf_reader_attach(m->ring, (enum ringbuf_start)(visit % 3),
-						  visit, &reader));
+		CHECK_EQ(0, ringbuf_reader_attach(m->ring, (enum ringbuf_start)(visit % 3), visit,
+						  &reader));
 		at = ringbuf_reader_position(reader);
 		for (n = 0; n < visit % 7; n++)
 			CHECK_EQ(at + n, get(reader, PATIENCE));

@@ -25,18 +25,20 @@ static void handle_usr1(int flags)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-FIXTURE(signal) {
+FIXTURE(signal)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(signal) {
+FIXTURE_VARIANT(signal)
+{
 	int flags;
 };
 
-FIXTURE_VARIANT_ADD(signal, plain) { .flags = 0 };
-FIXTURE_VARIANT_ADD(signal, sa_restart) { .flags = SA_RESTART };
+FIXTURE_VARIANT_ADD(signal, plain){ .flags = 0 };
+FIXTURE_VARIANT_ADD(signal, sa_restart){ .flags = SA_RESTART };
 
 FIXTURE_SETUP(signal)
 {

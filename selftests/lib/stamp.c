@@ -5,18 +5,20 @@
 
 #define SLOTS 6
 
-FIXTURE(stamp) {
+FIXTURE(stamp)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(stamp) {
+FIXTURE_VARIANT(stamp)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(stamp, shared) { .flags = RINGBUF_TIMESTAMP };
-FIXTURE_VARIANT_ADD(stamp, exclusive) { .flags = RINGBUF_TIMESTAMP | RINGBUF_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(stamp, shared){ .flags = RINGBUF_TIMESTAMP };
+FIXTURE_VARIANT_ADD(stamp, exclusive){ .flags = RINGBUF_TIMESTAMP | RINGBUF_EXCLUSIVE };
 
 FIXTURE_SETUP(stamp)
 {

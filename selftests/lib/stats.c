@@ -5,7 +5,8 @@
 
 #define SLOTS 10
 
-FIXTURE(stats) {
+FIXTURE(stats)
+{
 	struct ringbuf *ring;
 };
 

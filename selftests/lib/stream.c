@@ -8,22 +8,24 @@
 
 #define SLOT 100
 
-FIXTURE(stream) {
+FIXTURE(stream)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(stream) {
+FIXTURE_VARIANT(stream)
+{
 	uint64_t slots;
 	uint32_t flags;
 };
 
-#define SHAPE(n)                                                               \
-	FIXTURE_VARIANT_ADD(stream, shared_##n) { .slots = n, .flags = 0 };    \
-	FIXTURE_VARIANT_ADD(stream, exclusive_##n)                             \
-	{                                                                      \
-		.slots = n, .flags = RINGBUF_EXCLUSIVE                         \
+#define SHAPE(n)                                                           \
+	FIXTURE_VARIANT_ADD(stream, shared_##n){ .slots = n, .flags = 0 }; \
+	FIXTURE_VARIANT_ADD(stream, exclusive_##n)                         \
+	{                                                                  \
+		.slots = n, .flags = RINGBUF_EXCLUSIVE                     \
 	}
 
 SHAPE(1);

@@ -5,18 +5,20 @@
 
 #define SLOTS 10
 
-FIXTURE(sync) {
+FIXTURE(sync)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(sync) {
+FIXTURE_VARIANT(sync)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(sync, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(sync, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(sync, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(sync, exclusive){ .flags = RINGBUF_EXCLUSIVE };
 
 FIXTURE_SETUP(sync)
 {

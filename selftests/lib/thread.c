@@ -193,8 +193,8 @@ TEST(fork_among_threads)
 	ASSERT_NE(NULL, ring);
 	for (i = 0; i < 4; i++) {
 		w[i] = (struct worker){ .ring = ring, .count = often(100) };
-		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL,
-					    i % 2 ? fork_one : coming_thread, &w[i]));
+		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, i % 2 ? fork_one : coming_thread,
+					    &w[i]));
 	}
 	for (i = 0; i < 4; i++) {
 		pthread_join(w[i].thread, NULL);

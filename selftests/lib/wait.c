@@ -5,21 +5,23 @@
 
 #define SLOTS 8
 
-FIXTURE(wait) {
+FIXTURE(wait)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(wait) {
+FIXTURE_VARIANT(wait)
+{
 	uint32_t flags;
 	int64_t spin;
 };
 
-FIXTURE_VARIANT_ADD(wait, shared) { .flags = 0, .spin = -1 };
-FIXTURE_VARIANT_ADD(wait, exclusive) { .flags = RINGBUF_EXCLUSIVE, .spin = -1 };
-FIXTURE_VARIANT_ADD(wait, never_spins) { .flags = 0, .spin = 0 };
-FIXTURE_VARIANT_ADD(wait, spins_long) { .flags = 0, .spin = 5 * MS };
+FIXTURE_VARIANT_ADD(wait, shared){ .flags = 0, .spin = -1 };
+FIXTURE_VARIANT_ADD(wait, exclusive){ .flags = RINGBUF_EXCLUSIVE, .spin = -1 };
+FIXTURE_VARIANT_ADD(wait, never_spins){ .flags = 0, .spin = 0 };
+FIXTURE_VARIANT_ADD(wait, spins_long){ .flags = 0, .spin = 5 * MS };
 
 FIXTURE_SETUP(wait)
 {
@@ -50,10 +52,10 @@ static int fill(struct ringbuf_writer *writer)
 }
 
 /* @call returned @error, and not before @ns had passed. */
-#define TIMES_OUT(ns, call)                            \
-	do {                                           \
-		uint64_t start_ = now_ns();            \
-		EXPECT_EQ(-ETIMEDOUT, (call));         \
+#define TIMES_OUT(ns, call)                                   \
+	do {                                                  \
+		uint64_t start_ = now_ns();                   \
+		EXPECT_EQ(-ETIMEDOUT, (call));                \
 		EXPECT_LE((uint64_t)(ns), now_ns() - start_); \
 	} while (0)
 
@@ -86,7 +88,9 @@ TEST_F(wait, writer_times_out)
 /* Whatever can be had at once is had, whatever the timeout says. */
 TEST_F(wait, no_need_to_wait)
 {
-	const int64_t timeouts[] = { RINGBUF_TRY, 1, SECOND, INT64_MAX, RINGBUF_FOREVER, INT64_MIN };
+	const int64_t timeouts[] = {
+		RINGBUF_TRY, 1, SECOND, INT64_MAX, RINGBUF_FOREVER, INT64_MIN
+	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
@@ -128,8 +132,9 @@ static int sleeping_writer(void *arg)
 static pid_t reader_asleep(struct ringbuf_writer *writer, struct ringbuf_reader **reader,
 			   int64_t timeout, uint64_t want)
 {
-	struct sleeper s = { .reader = *reader, .timeout = timeout, .want = want,
-			     .other_writer = writer };
+	struct sleeper s = {
+		.reader = *reader, .timeout = timeout, .want = want, .other_writer = writer
+	};
 	pid_t pid = child_start(sleeping_reader, &s);
 
 	ringbuf_reader_close(*reader);
@@ -148,7 +153,8 @@ TEST_F(wait, commit_wakes_a_reader)
 		ASSERT_LT(0, pid);
 		ASSERT_EQ(0, put(self->writer, 31 + i, RINGBUF_TRY));
 		ASSERT_EQ(0, child_end(pid));
-		ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &self->reader));
+		ASSERT_EQ(0,
+			  ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &self->reader));
 	}
 }
 
@@ -191,7 +197,8 @@ TEST_F(wait, release_wakes_a_writer)
 
 TEST_F(wait, detach_wakes_a_writer)
 {
-	struct sleeper s = { .timeout = RINGBUF_FOREVER, .want = SLOTS,
+	struct sleeper s = { .timeout = RINGBUF_FOREVER,
+			     .want = SLOTS,
 			     .other_reader = self->reader };
 	pid_t pid;
 
@@ -218,8 +225,7 @@ TEST_F(wait, done_wakes_a_reader)
 
 TEST_F(wait, close_wakes_a_reader)
 {
-	pid_t pid = reader_asleep(self->writer, &self->reader, RINGBUF_FOREVER,
-				  (uint64_t)-ENODATA);
+	pid_t pid = reader_asleep(self->writer, &self->reader, RINGBUF_FOREVER, (uint64_t)-ENODATA);
 
 	ASSERT_LT(0, pid);
 	ringbuf_writer_close(self->writer);

@@ -5,22 +5,24 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
-#define SLOT 64
+#define SLOT  64
 #define SLOTS 8
 
-FIXTURE(write) {
+FIXTURE(write)
+{
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
 };
 
-FIXTURE_VARIANT(write) {
+FIXTURE_VARIANT(write)
+{
 	uint32_t flags;
 };
 
-FIXTURE_VARIANT_ADD(write, shared) { .flags = 0 };
-FIXTURE_VARIANT_ADD(write, exclusive) { .flags = RINGBUF_EXCLUSIVE };
+FIXTURE_VARIANT_ADD(write, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(write, exclusive){ .flags = RINGBUF_EXCLUSIVE };
 
 FIXTURE_SETUP(write)
 {
@@ -57,8 +59,8 @@ TEST_F(write, batch_limit)
 	struct ringbuf_writer *writer = writer_new(ring);
 
 	ASSERT_NE(NULL, writer);
-	EXPECT_EQ(-EINVAL, ringbuf_writer_reserve(writer, self->slots, RINGBUF_BATCH_MAX + 1,
-						  RINGBUF_TRY));
+	EXPECT_EQ(-EINVAL,
+		  ringbuf_writer_reserve(writer, self->slots, RINGBUF_BATCH_MAX + 1, RINGBUF_TRY));
 	EXPECT_EQ(RINGBUF_BATCH_MAX,
 		  ringbuf_writer_reserve(writer, self->slots, RINGBUF_BATCH_MAX, RINGBUF_TRY));
 	ringbuf_writer_close(writer);

@@ -63,17 +63,15 @@ static void wake_pass(struct rb_wake *round)
 			kick(&arena.place[i]);
 }
 
-/* The wake call of a host: the caller cannot be killed in it (the module's is in the kernel). */
-static void host_wake(struct task *t)
+/* The wake call of a host: as the embedded one does it, who can be killed in it. */
+static void host_wake(void)
 {
 	struct rb_wake round;
 
-	t->s.guard++;
 	rb_wake_begin(&view, &round);
 	wake_pass(&round);
 	if (rb_wake_end(&view, &round))
 		wake_pass(&round);
-	t->s.guard--;
 }
 
 static void wake_all(void)
@@ -82,7 +80,7 @@ static void wake_all(void)
 
 	smp_mb();
 	for (i = 0; i < task_count; i++)
-		if (READ_ONCE(arena.place[i].waiter))
+		if (tasks[i].spec->role != ROLE_SYNC)
 			kick(&arena.place[i]);
 }
 
@@ -168,7 +166,7 @@ static void writer_message(struct task *t, struct actor *a, u32 count, u32 commi
 		violation("%s: a slot was repaired under a living writer", t->name);
 	AT(t, a, wake);
 	if (wake)
-		host_wake(t);
+		host_wake();
 }
 
 static void writer_script(struct task *t, struct actor *a)
@@ -283,7 +281,7 @@ static void reader_take(struct task *t, struct actor *a, u32 n)
 	check_passed(t, a);
 	AT(t, a, wake);
 	if (wake)
-		host_wake(t);
+		host_wake();
 }
 
 static int reader_look(struct task *t, struct actor *a)
@@ -298,7 +296,7 @@ static int reader_look(struct task *t, struct actor *a)
 	check_passed(t, a);
 	AT(t, a, (u32)n << 1 | wake);
 	if (wake)
-		host_wake(t);
+		host_wake();
 	return n;
 }
 

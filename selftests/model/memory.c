@@ -107,8 +107,7 @@ static void info_name(u32 offset, char *name, size_t size)
 void name_of(u32 word, char *name, size_t size)
 {
 #define IN(member) \
-	(word >= offsetof(struct arena, member) && \
-	 word < offsetof(struct arena, member) + sizeof(arena.member))
+	(word - offsetof(struct arena, member) < sizeof(arena.member))
 #define AT(member) (word - (u32)offsetof(struct arena, member))
 	if (word == NOWHERE)
 		snprintf(name, size, "-");
