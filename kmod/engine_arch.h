@@ -4,6 +4,7 @@
 #define RB_ENGINE_ARCH_H
 
 #include <linux/atomic.h>
+#include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/math64.h>

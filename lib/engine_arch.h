@@ -11,6 +11,7 @@
 #ifndef RB_ENGINE_ARCH_H
 #define RB_ENGINE_ARCH_H
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>

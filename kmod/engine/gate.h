@@ -18,6 +18,7 @@ static inline u64 rb_row_cursor(const struct rb_view *v, u32 row)
 {
 	/* (K) and (F): what the reader read, it read before these stores. */
 	u64 floor = smp_load_acquire(&v->info->row[row].floor);
+	/* (F), matches rb_cursor_publish() */
 	u64 cursor = smp_load_acquire(&rb_cursor(v, row)->cursor);
 
 	return cursor > floor ? cursor : floor;
@@ -25,6 +26,7 @@ static inline u64 rb_row_cursor(const struct rb_view *v, u32 row)
 
 static inline u32 rb_rows(const struct rb_view *v)
 {
+	/* Matches rb_attach_reader(): rows below are what it made them. */
 	u32 rows = smp_load_acquire(&v->info->rows);
 
 	return rows < v->max_readers ? rows : v->max_readers;
@@ -74,6 +76,7 @@ static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
 	u32 row;
 
 	do {
+		/* (H), matches rb_attach_reader(): a row that is counted is seen. */
 		generation = smp_load_acquire(&v->info->generation);
 		allowance = rb_gate_end(v, rb_gate_min(v, &row));
 		if (row == RB_NO_ROW)

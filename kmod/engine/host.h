@@ -71,13 +71,17 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 	WRITE_ONCE(r->floor, start);
 	WRITE_ONCE(r->generation, r->generation + 1);
 	if (v->info->rows <= row)
+		/* Matches rb_rows(). */
 		smp_store_release(&v->info->rows, row + 1);
+	/* Matches rb_gate_min(). */
 	smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING);
+	/* (H), matches rb_gate_raise(). */
 	smp_store_release(&v->info->generation, v->info->generation + 1);
 	smp_mb(); /* (H), matches rb_gate_raise() */
 	if (rb_oldest(v) > start) {
 		start = rb_oldest(v);
 		WRITE_ONCE(c->cursor, start);
+		/* (K), matches rb_row_cursor(). */
 		smp_store_release(&r->floor, start);
 	}
 	return start;
@@ -85,6 +89,7 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 
 static inline void rb_detach_reader(const struct rb_view *v, u32 row)
 {
+	/* Matches rb_gate_min(): what the reader read, it has read. */
 	smp_store_release(&v->info->row[row].flags, 0);
 }
 
@@ -109,6 +114,7 @@ static inline void rb_attach_writer(const struct rb_view *v, u32 id)
 	/* There is a writer before there has been one: rb_ended() looks the other way. */
 	smp_store_release(&v->info->writers, v->info->writers + 1);
 	if (v->info->writers_ever != ~0U)
+		/* Matches rb_ended(). */
 		smp_store_release(&v->info->writers_ever, v->info->writers_ever + 1);
 }
 

@@ -58,7 +58,7 @@ static inline void rb_threshold_clear(u64 *threshold)
 	if (READ_ONCE(*threshold) == RINGBUF_WAKE_NONE)
 		return;
 	xchg(threshold, RINGBUF_WAKE_NONE);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic(); /* matches rb_arm() */
 }
 
 /* The caller looks again after this, and only then sleeps. */

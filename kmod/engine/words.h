@@ -52,9 +52,9 @@
 
 #include "engine_arch.h"
 
-_Static_assert(sizeof(struct ringbuf_writer_row) == RINGBUF_LINE, "a line per writer");
-_Static_assert(sizeof(struct ringbuf_cursor) == RINGBUF_LINE, "a line per reader");
-_Static_assert(sizeof(struct ringbuf_desc) == 16 && sizeof(struct ringbuf_row) == 16, "no holes");
+static_assert(sizeof(struct ringbuf_writer_row) == RINGBUF_LINE, "a line per writer");
+static_assert(sizeof(struct ringbuf_cursor) == RINGBUF_LINE, "a line per reader");
+static_assert(sizeof(struct ringbuf_desc) == 16 && sizeof(struct ringbuf_row) == 16, "no holes");
 
 /**
  * struct rb_view - a ring as mapped here

@@ -199,6 +199,7 @@ static inline void rb_publish_exclusive(const struct rb_view *v, struct rb_write
 	u32 k;
 
 	for (k = 0; k + 1 < count; k++, i = rb_index_add(v, i, 1))
+		/* (A), matches rb_peek_run() */
 		smp_store_release(&v->desc[i].state,
 				  rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */
 	xchg(&v->desc[i].state, rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */

@@ -90,8 +90,8 @@ static bool wait_over(const struct task *t, u64 waiter)
 		return true;
 	if (t->spec->role != ROLE_READER)
 		return false;
-	return rb_ended(&view) || READ_ONCE(view.info->row[t->id].floor) >
-					  READ_ONCE(rb_cursor(&view, t->id)->cursor);
+	return rb_ended(&view) ||
+	       READ_ONCE(view.info->row[t->id].floor) > READ_ONCE(rb_cursor(&view, t->id)->cursor);
 }
 
 /* Arm, look again, sleep. Nothing ends the sleep but a wake-up. */
@@ -127,7 +127,8 @@ static void check_reserved(const struct task *t, const struct rb_writer *w)
 
 		if (ghost.fate[pos] || (owner && !mine && !heir))
 			violation("%s reserved position %llu, which is %s's", t->name,
-				  (unsigned long long)pos, owner ? tasks[owner - 1].name : "nobody");
+				  (unsigned long long)pos,
+				  owner ? tasks[owner - 1].name : "nobody");
 		ghost.owner[pos] = (u8)(t->index + 1);
 	}
 }
@@ -389,7 +390,8 @@ static void reader_body(struct task *t)
 	reader_detach(t);
 }
 
-/* ---- other tasks of the host ------------------------------------------------------------------ */
+/* ---- other tasks of the host ------------------------------------------------------------------
+ */
 
 /* Ends what a killed task left, as a host does that finds it dead. */
 static void reap(struct task *t, const struct task *victim)
@@ -437,7 +439,8 @@ static void sync_body(struct task *t)
 	host_unlock(t);
 }
 
-/* ---- checks on memory ---------------------------------------------------------------------------- */
+/* ---- checks on memory
+ * ---------------------------------------------------------------------------- */
 
 static bool within(u32 word, const void *field, size_t bytes, u32 *i, size_t each)
 {
@@ -521,7 +524,8 @@ bool actors_stuck(char *why, size_t size)
 		if (t->s.status != TASK_RUNS || t->s.op.kind != OP_SLEEP)
 			continue;
 		if (wait_over(t, arena.place[i].waiter)) {
-			snprintf(why, size, "lost wake-up: %s sleeps, and what it waits for is there",
+			snprintf(why, size,
+				 "lost wake-up: %s sleeps, and what it waits for is there",
 				 t->name);
 			return true;
 		}
@@ -530,7 +534,8 @@ bool actors_stuck(char *why, size_t size)
 	return !holds;
 }
 
-/* ---- a configuration -------------------------------------------------------------------------------- */
+/* ---- a configuration
+ * -------------------------------------------------------------------------------- */
 
 static void view_reset(void)
 {

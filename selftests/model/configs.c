@@ -5,10 +5,22 @@
 #define ALL    (1U << SC | 1U << TSO | 1U << PSO)
 #define STRONG (1U << SC)
 
-#define W(...)	  { .role = ROLE_WRITER, .script = __VA_ARGS__ }
-#define R(...)	  { .role = ROLE_READER, __VA_ARGS__ }
-#define REAPER(s) { .role = ROLE_REAPER, .script = s }
-#define SYNC(to)  { .role = ROLE_SYNC, .start = to }
+#define W(...)                                             \
+	{                                                  \
+		.role = ROLE_WRITER, .script = __VA_ARGS__ \
+	}
+#define R(...)                                   \
+	{                                        \
+		.role = ROLE_READER, __VA_ARGS__ \
+	}
+#define REAPER(s)                                \
+	{                                        \
+		.role = ROLE_REAPER, .script = s \
+	}
+#define SYNC(to)                               \
+	{                                      \
+		.role = ROLE_SYNC, .start = to \
+	}
 
 const struct config configs[] = {
 	{ "x1-1w1r", 1, true, ALL, ALL, { W("111"), R() } },
@@ -35,7 +47,11 @@ const struct config configs[] = {
 	{ "s3-2w1r", 3, false, ALL, ALL, { W("2"), W("2"), R(.max = 2) } },
 	{ "s2-killed", 2, false, ALL, ALL, { W("1", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
 	{ "s2-head", 2, false, ALL, ALL, { W("1"), W("1"), R(.flags = LATE, .start = FROM_HEAD) } },
-	{ "s2-held", 2, false, ALL, ALL,
+	{ "s2-held",
+	  2,
+	  false,
+	  ALL,
+	  ALL,
 	  { W("h"), W("1"), R(), R(.flags = LATE, .start = FROM_HEAD, .quota = 1) } },
 	{ NULL },
 };

@@ -9,6 +9,7 @@
 #ifndef RB_ENGINE_ARCH_H
 #define RB_ENGINE_ARCH_H
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,11 +51,10 @@ struct model_site {
 u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 size, u64 value,
 	     u64 expect, const struct model_site *site);
 
-#define MODEL_OP(kind, flags, p, value, expect)                                             \
-	__extension__({                                                                     \
+#define MODEL_OP(kind, flags, p, value, expect)                                                    \
+	__extension__({                                                                            \
 		static const struct model_site site__ = { #p, __func__, __LINE__ };                \
-		(__typeof__(+*(p)))model_op(kind, flags, p, sizeof(*(p)), value, expect,    \
-					    &site__);                                       \
+		(__typeof__(+*(p)))model_op(kind, flags, p, sizeof(*(p)), value, expect, &site__); \
 	})
 
 #define READ_ONCE(x)		MODEL_OP(OP_LOAD, 0, &(x), 0, 0)
@@ -65,19 +65,19 @@ u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 si
 #define cmpxchg(p, old, new)	MODEL_OP(OP_CMPXCHG, OP_FULL, p, new, old)
 
 /* For mutants: a read-modify-write that orders nothing. */
-#define xchg_relaxed(p, v)	    MODEL_OP(OP_STORE, 0, p, v, 0)
+#define xchg_relaxed(p, v) MODEL_OP(OP_STORE, 0, p, v, 0)
 
 extern const u64 model_nowhere;
 
-#define smp_mb()                                                                            \
-	do {                                                                                \
-		static const struct model_site site__ = { "full barrier", __func__, __LINE__ };    \
-		model_op(OP_MB, OP_FULL, &model_nowhere, 8, 0, 0, &site__);                 \
+#define smp_mb()                                                                                \
+	do {                                                                                    \
+		static const struct model_site site__ = { "full barrier", __func__, __LINE__ }; \
+		model_op(OP_MB, OP_FULL, &model_nowhere, 8, 0, 0, &site__);                     \
 	} while (0)
-#define smp_rmb()                                                                           \
-	do {                                                                                \
-		static const struct model_site site__ = { "read barrier", __func__, __LINE__ };    \
-		model_op(OP_MB, OP_ACQUIRE, &model_nowhere, 8, 0, 0, &site__);              \
+#define smp_rmb()                                                                               \
+	do {                                                                                    \
+		static const struct model_site site__ = { "read barrier", __func__, __LINE__ }; \
+		model_op(OP_MB, OP_ACQUIRE, &model_nowhere, 8, 0, 0, &site__);                  \
 	} while (0)
 #define smp_mb__after_atomic() smp_mb()
 

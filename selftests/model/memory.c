@@ -106,8 +106,7 @@ static void info_name(u32 offset, char *name, size_t size)
 
 void name_of(u32 word, char *name, size_t size)
 {
-#define IN(member) \
-	(word - offsetof(struct arena, member) < sizeof(arena.member))
+#define IN(member) (word - offsetof(struct arena, member) < sizeof(arena.member))
 #define AT(member) (word - (u32)offsetof(struct arena, member))
 	if (word == NOWHERE)
 		snprintf(name, size, "-");
@@ -123,7 +122,9 @@ void name_of(u32 word, char *name, size_t size)
 		snprintf(name, size, "claim[%u]", AT(claim) / 8);
 	else if (IN(cursor))
 		snprintf(name, size, "%s[%u]",
-			 AT(cursor) % 64 == 0 ? "cursor" : AT(cursor) % 64 == 8 ? "lost" : "holes",
+			 AT(cursor) % 64 == 0	? "cursor"
+			 : AT(cursor) % 64 == 8 ? "lost"
+						: "holes",
 			 AT(cursor) / 64);
 	else if (IN(payload))
 		snprintf(name, size, "payload[%u]", AT(payload) / 8);
@@ -243,8 +244,9 @@ bool op_local(const struct task *t)
 
 static void print_step(const struct task *t, const struct op *op, u64 result)
 {
-	static const char *const kind[] = { "load", "store", "release", "xchg", "cmpxchg", "barrier",
-					    "lock", "forget", "kick", "sleep", "wait" };
+	static const char *const kind[] = { "load",    "store",	  "release", "xchg",
+					    "cmpxchg", "barrier", "lock",    "forget",
+					    "kick",    "sleep",	  "wait" };
 	char name[40];
 
 	name_of(op->word, name, sizeof(name));

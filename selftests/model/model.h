@@ -33,12 +33,7 @@
 #define STACK_BYTES   65536
 #define STACK_KEEP    4096
 
-enum memory_model {
-	SC,
-	TSO,
-	PSO,
-	MEMORY_MODELS
-};
+enum memory_model { SC, TSO, PSO, MEMORY_MODELS };
 
 /* ---- shared memory ---------------------------------------------------------- */
 
@@ -55,7 +50,8 @@ struct place {
 struct arena {
 	u64 info[(sizeof(struct ringbuf_info_page) + MAX_READERS * sizeof(struct ringbuf_row)) / 8];
 	u64 head[(sizeof(struct ringbuf_head_page) +
-		  MAX_WRITERS * sizeof(struct ringbuf_writer_row)) / 8];
+		  MAX_WRITERS * sizeof(struct ringbuf_writer_row)) /
+		 8];
 	struct ringbuf_desc desc[MAX_SLOTS];
 	u64 claim[MAX_SLOTS];
 	struct ringbuf_cursor cursor[MAX_READERS];
@@ -210,8 +206,8 @@ enum role {
 	ROLE_DETACH, /* the host ends nothing; unused */
 };
 
-#define LATE	  1U /* attaches while the others run */
-#define MORTAL	  2U /* may be killed between any two steps */
+#define LATE   1U /* attaches while the others run */
+#define MORTAL 2U /* may be killed between any two steps */
 
 /**
  * struct actor_spec - one task

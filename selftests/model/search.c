@@ -197,7 +197,8 @@ static void make_move(struct move m)
 	}
 }
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots --------------------------------------------------------------------------------
+ */
 
 struct task_snapshot {
 	struct task_state s;
@@ -254,7 +255,8 @@ static void restore(const struct node *n)
 	}
 }
 
-/* ---- the set of states -------------------------------------------------------------------------- */
+/* ---- the set of states --------------------------------------------------------------------------
+ */
 
 static u64 (*seen)[2];
 static u64 seen_size, seen_used;
@@ -283,7 +285,7 @@ static bool seen_put(u64 (*set)[2], u64 size, const u64 hash[2])
 
 static void seen_grow(void)
 {
-	u64 (*more)[2] = calloc(seen_size * 2, sizeof(*more)), i;
+	u64(*more)[2] = calloc(seen_size * 2, sizeof(*more)), i;
 
 	if (!more)
 		abort();
@@ -321,7 +323,8 @@ static bool state_is_new(void)
 	return true;
 }
 
-/* ---- depth first ---------------------------------------------------------------------------------- */
+/* ---- depth first
+ * ---------------------------------------------------------------------------------- */
 
 static void begin(void (*reset)(void))
 {

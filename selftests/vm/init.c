@@ -35,21 +35,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OUT		"/dev/vport0p1"
-#define STATUS		"/dev/vport0p2"
-#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
-#define MAX_WORDS	4096
+#define OUT	  "/dev/vport0p1"
+#define STATUS	  "/dev/vport0p2"
+#define KMEMLEAK  "/sys/kernel/debug/kmemleak"
+#define MAX_WORDS 4096
 
 /*
  * What a kernel that found a fault about itself leaves in its taint mask:
  * machine check, bad page, oops, warning, soft lockup.
  */
-#define TAINT_FAULTS	(1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14)
+#define TAINT_FAULTS (1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14)
 
 static struct {
-	const char *tree;	/* the source tree, writable */
-	const char *cwd;	/* where the command starts */
-	const char *module;	/* ringbuf.ko, or none */
+	const char *tree; /* the source tree, writable */
+	const char *cwd; /* where the command starts */
+	const char *module; /* ringbuf.ko, or none */
 	const char *module_args;
 	char *env[MAX_WORDS];
 	char *argv[MAX_WORDS];
@@ -95,10 +95,11 @@ static _Noreturn void power_off(void)
 		pause();
 }
 
-#define fail(form, ...) do {						\
-	tell("fail " form ": %s", ##__VA_ARGS__, strerror(errno));	\
-	power_off();							\
-} while (0)
+#define fail(form, ...)                                                    \
+	do {                                                               \
+		tell("fail " form ": %s", ##__VA_ARGS__, strerror(errno)); \
+		power_off();                                               \
+	} while (0)
 
 /* ---- small helpers ---- */
 
@@ -136,22 +137,19 @@ static void load_module(const char *path, const char *args)
 	close(fd);
 }
 
-static void mount_at(const char *dir, const char *type, unsigned long flags,
-		     const char *options)
+static void mount_at(const char *dir, const char *type, unsigned long flags, const char *options)
 {
 	make_dirs(dir);
 	if (mount(type, dir, type, flags, options))
 		fail("mount %s at %s", type, dir);
 }
 
-static void mount_share(const char *tag, const char *dir, unsigned long flags,
-			const char *cache)
+static void mount_share(const char *tag, const char *dir, unsigned long flags, const char *cache)
 {
 	char options[128];
 
 	snprintf(options, sizeof(options),
-		 "trans=virtio,version=9p2000.L,msize=512000,access=any,cache=%s",
-		 cache);
+		 "trans=virtio,version=9p2000.L,msize=512000,access=any,cache=%s", cache);
 	make_dirs(dir);
 	if (mount(tag, dir, "9p", flags, options))
 		fail("mount the host's files at %s", dir);
@@ -193,8 +191,7 @@ static void read_config(void)
 static void enter_host_root(void)
 {
 	mount_share("root", "/root", MS_RDONLY, "loose");
-	if (chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) ||
-	    chroot(".") || chdir("/"))
+	if (chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
 		fail("enter the host's root");
 }
 
@@ -294,8 +291,7 @@ static int wait_for(pid_t pid)
 	do {
 		dead = wait(&status);
 	} while (dead != pid && (dead > 0 || errno == EINTR));
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-		WEXITSTATUS(status);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* Returns once no other process is left. */
@@ -313,8 +309,7 @@ static bool unload(const char *name)
 {
 	for (int tries = 0; tries < 200; tries++) {
 		/* Gone already when the command was about loading it. */
-		if (!syscall(SYS_delete_module, name, O_NONBLOCK) ||
-		    errno == ENOENT)
+		if (!syscall(SYS_delete_module, name, O_NONBLOCK) || errno == ENOENT)
 			return true;
 		if (errno != EAGAIN && errno != EBUSY)
 			break;
@@ -387,8 +382,7 @@ int main(void)
 	pid_t command;
 
 	set_up();
-	if (pipe2(out, O_CLOEXEC) ||
-	    pthread_create(&relayer, NULL, relay, &out[0]))
+	if (pipe2(out, O_CLOEXEC) || pthread_create(&relayer, NULL, relay, &out[0]))
 		fail("open a way for the output");
 
 	tell("ready");
