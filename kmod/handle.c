@@ -68,7 +68,7 @@ struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm)
 	struct rb_identity *i;
 
 	lockdep_assert_held(&h->lock);
-	list_for_each_entry (i, &h->identities, node)
+	list_for_each_entry(i, &h->identities, node)
 		if (i->mm == mm && (i->pins || !i->begun))
 			return i;
 	return NULL;
@@ -80,7 +80,7 @@ bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm)
 	struct rb_identity *i;
 
 	lockdep_assert_held(&h->lock);
-	list_for_each_entry (i, &h->identities, node)
+	list_for_each_entry(i, &h->identities, node)
 		if (i->mm != mm && i->member.live)
 			return true;
 	return false;

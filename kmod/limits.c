@@ -57,8 +57,7 @@ static struct rb_user *user_find(kuid_t uid)
 	struct rb_user *user;
 
 	lockdep_assert_held(&users_lock);
-	hash_for_each_possible(users, user, node, __kuid_val(uid))
-	{
+	hash_for_each_possible(users, user, node, __kuid_val(uid)) {
 		if (uid_eq(user->uid, uid))
 			return user;
 	}

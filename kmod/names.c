@@ -68,8 +68,7 @@ static struct rb_name *name_get(const char *name)
 	struct rb_name *n;
 
 	lockdep_assert_held(&names_lock);
-	hash_for_each_possible(names_of(names_net())->table, n, node, name_hash(name))
-	{
+	hash_for_each_possible(names_of(names_net())->table, n, node, name_hash(name)) {
 		if (!strcmp(n->name, name) && kref_get_unless_zero(&n->ring->refs))
 			return n;
 	}
@@ -244,8 +243,7 @@ u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings,
 
 	*total = 0;
 	mutex_lock(&names_lock);
-	hash_for_each(names_of(names_net())->table, bucket, n, node)
-	{
+	hash_for_each(names_of(names_net())->table, bucket, n, node) {
 		if (!name_permits(n, 4) && !name_permits(n, 2))
 			continue;
 		if (count < room && kref_get_unless_zero(&n->ring->refs)) {
@@ -274,14 +272,12 @@ static void __net_exit names_net_exit(struct net *net)
 	int bucket;
 
 	mutex_lock(&names_lock);
-	hash_for_each_safe(names->table, bucket, next, n, node)
-	{
+	hash_for_each_safe(names->table, bucket, next, n, node) {
 		name_remove(n);
 		hlist_add_head(&n->node, &gone);
 	}
 	mutex_unlock(&names_lock);
-	hlist_for_each_entry_safe(n, next, &gone, node)
-	{
+	hlist_for_each_entry_safe(n, next, &gone, node) {
 		if (n->persistent)
 			rb_ring_put(n->ring);
 		kfree(n);

@@ -34,7 +34,7 @@ static bool wake_pass(struct rb_ring *ring, struct rb_wake *round)
 	struct rb_sleeper *s, *next;
 	bool any = false;
 
-	list_for_each_entry_safe (s, next, &ring->armed, node) {
+	list_for_each_entry_safe(s, next, &ring->armed, node) {
 		if (rb_wake_one(&ring->view, round, &s->word)) {
 			sleeper_wake(ring, s);
 			any = true;
@@ -110,13 +110,13 @@ void rb_event(struct rb_ring *ring)
 	/* Who reads the new number sees what has changed. */
 	smp_store_release(&ring->events, ring->events + 1);
 	rb_wake_begin(&ring->view, &round);
-	list_for_each_entry_safe (s, next, &ring->armed, node) {
+	list_for_each_entry_safe(s, next, &ring->armed, node) {
 		rb_disarm(&s->word);
 		sleeper_wake(ring, s);
 	}
 	rb_wake_end(&ring->view, &round);
 	spin_unlock(&ring->wait_lock);
-	list_for_each_entry (h, &ring->handles, node)
+	list_for_each_entry(h, &ring->handles, node)
 		wake_up_all(&h->wq);
 }
 

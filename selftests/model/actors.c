@@ -53,31 +53,41 @@ static void kick(struct place *p)
 	(void)MODEL_OP(OP_KICK, OP_FULL, &p->woken, 1, 0);
 }
 
-static void wake_pass(struct rb_wake *round)
+static void wake_pass(struct task *t, struct rb_wake *round, u32 pass)
 {
 	u32 i;
 
-	for (i = 0; i < task_count; i++)
+	for (i = 0; i < task_count; i++) {
+		model_at(t, (u64)__LINE__ << 32 | pass << 8 | i, round, sizeof(*round));
 		if (tasks[i].spec->role != ROLE_SYNC &&
 		    rb_wake_one(&view, round, &arena.place[i].waiter))
 			kick(&arena.place[i]);
+	}
 }
 
-/* The wake call of a host: as the embedded one does it, who can be killed in it. */
-static void host_wake(void)
+/*
+ * The wake call of a host: as the embedded one does it, who can be killed in it.
+ * What the caller has besides does not matter: it states it when this is over.
+ */
+static void host_wake(struct task *t, struct actor *a, bool wake)
 {
-	struct rb_wake round;
+	struct rb_wake round = { 0 };
 
+	AT(t, a, wake);
+	if (!wake)
+		return;
 	rb_wake_begin(&view, &round);
-	wake_pass(&round);
+	wake_pass(t, &round, 0);
 	if (rb_wake_end(&view, &round))
-		wake_pass(&round);
+		wake_pass(t, &round, 1);
 }
 
 static void wake_all(void)
 {
 	u32 i;
 
+	if (config->spin)
+		return;
 	smp_mb();
 	for (i = 0; i < task_count; i++)
 		if (tasks[i].spec->role != ROLE_SYNC)
@@ -165,9 +175,7 @@ static void writer_message(struct task *t, struct actor *a, u32 count, u32 commi
 	AT(t, a, commit);
 	if (!rb_publish(&view, &a->w, commit, &wake))
 		violation("%s: a slot was repaired under a living writer", t->name);
-	AT(t, a, wake);
-	if (wake)
-		host_wake();
+	host_wake(t, a, wake);
 }
 
 static void writer_script(struct task *t, struct actor *a)
@@ -280,9 +288,7 @@ static void reader_take(struct task *t, struct actor *a, u32 n)
 		a->messages += n;
 	}
 	check_passed(t, a);
-	AT(t, a, wake);
-	if (wake)
-		host_wake();
+	host_wake(t, a, wake);
 }
 
 static int reader_look(struct task *t, struct actor *a)
@@ -295,9 +301,8 @@ static int reader_look(struct task *t, struct actor *a)
 	if (n < 0)
 		violation("%s: words make no sense to it", t->name);
 	check_passed(t, a);
-	AT(t, a, (u32)n << 1 | wake);
-	if (wake)
-		host_wake();
+	a->n = n;
+	host_wake(t, a, wake);
 	return n;
 }
 
@@ -390,8 +395,7 @@ static void reader_body(struct task *t)
 	reader_detach(t);
 }
 
-/* ---- other tasks of the host ------------------------------------------------------------------
- */
+/* ---- other tasks of the host ---------------------------------------------------------- */
 
 /* Ends what a killed task left, as a host does that finds it dead. */
 static void reap(struct task *t, const struct task *victim)
@@ -439,8 +443,7 @@ static void sync_body(struct task *t)
 	host_unlock(t);
 }
 
-/* ---- checks on memory
- * ---------------------------------------------------------------------------- */
+/* ---- checks on memory ------------------------------------------------------------------ */
 
 static bool within(u32 word, const void *field, size_t bytes, u32 *i, size_t each)
 {
@@ -534,8 +537,7 @@ bool actors_stuck(char *why, size_t size)
 	return !holds;
 }
 
-/* ---- a configuration
- * -------------------------------------------------------------------------------- */
+/* ---- a configuration -------------------------------------------------------------------- */
 
 static void view_reset(void)
 {
