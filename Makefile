@@ -77,6 +77,7 @@ kmod-%: packages-BUILD
 kmod-all: $(KERNELS:%=kmod-%) kmod-debug
 
 include tools/build.mk
+include tools/bench/build.mk
 include selftests/build.mk
 
 # ---- what one calls ----------------------------------------------------------

@@ -25,14 +25,22 @@ $(ABI_TESTS): $(O)/selftests/%: selftests/%.c | ksft-source
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
 
+# The same ABI for 32-bit programs; these two need the library or perf events.
+ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
+	$(filter-out %/abi_order %/abi_syscalls,$(ABI_TESTS)))
+
+$(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
+	@mkdir -p $(@D)
+	$(CC) -m32 $(TEST_FLAGS) $< -o $@ -pthread
+
 -include $(wildcard $(O)/selftests/*/*.d)
 
-tests: packages-TEST lib tools $(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS)
+tests: packages-TEST lib tools $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS)
 
-check: tests
+check: tests kmod-all
 	selftests/check full
 
-check-quick: tests
+check-quick: tests kmod-6.12
 	selftests/check quick
 
 .PHONY: tests ksft-source
