@@ -45,6 +45,7 @@ struct life {
  * @stop: writers finish
  * @ended: all writers have
  * @lives: writers so far
+ * @late: ns, the latest that the bystander woke up
  */
 struct arena {
 	struct ringbuf *ring;
@@ -53,6 +54,7 @@ struct arena {
 	int stop;
 	int ended;
 	uint32_t lives;
+	uint64_t late;
 	struct place place[KILL_PLACES];
 	struct life life[KILL_LIVES];
 };

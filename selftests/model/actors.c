@@ -18,6 +18,10 @@ static struct rb_view view;
  * @messages: read so far
  * @passed: r.lost + r.holes when they were looked at last
  * @last: looking once more, after the end
+ * @n: slots that it sees, while it wakes others
+ * @caller: of host_wake()
+ * @waiter: what it waits for
+ * @round: of waking
  */
 struct actor {
 	struct rb_writer w;
@@ -26,6 +30,10 @@ struct actor {
 	u32 messages;
 	u64 passed;
 	u64 last;
+	u32 n;
+	u32 caller;
+	u64 waiter;
+	struct rb_wake round;
 };
 
 /* All that matters from here on is @actor and @extra. */
@@ -53,33 +61,29 @@ static void kick(struct place *p)
 	(void)MODEL_OP(OP_KICK, OP_FULL, &p->woken, 1, 0);
 }
 
-static void wake_pass(struct task *t, struct rb_wake *round, u32 pass)
+static void wake_pass(struct task *t, struct actor *a, u32 pass)
 {
 	u32 i;
 
 	for (i = 0; i < task_count; i++) {
-		model_at(t, (u64)__LINE__ << 32 | pass << 8 | i, round, sizeof(*round));
+		AT(t, a, pass << 8 | i);
 		if (tasks[i].spec->role != ROLE_SYNC &&
-		    rb_wake_one(&view, round, &arena.place[i].waiter))
+		    rb_wake_one(&view, &a->round, &arena.place[i].waiter))
 			kick(&arena.place[i]);
 	}
 }
 
-/*
- * The wake call of a host: as the embedded one does it, who can be killed in it.
- * What the caller has besides does not matter: it states it when this is over.
- */
-static void host_wake(struct task *t, struct actor *a, bool wake)
+/* The wake call of a host: as the embedded one does it, who can be killed in it. */
+static void host_wake(struct task *t, struct actor *a, u32 caller)
 {
-	struct rb_wake round = { 0 };
-
-	AT(t, a, wake);
-	if (!wake)
-		return;
-	rb_wake_begin(&view, &round);
-	wake_pass(t, &round, 0);
-	if (rb_wake_end(&view, &round))
-		wake_pass(t, &round, 1);
+	a->caller = caller;
+	AT(t, a, 0);
+	rb_wake_begin(&view, &a->round);
+	wake_pass(t, a, 0);
+	if (rb_wake_end(&view, &a->round))
+		wake_pass(t, a, 1);
+	memset(&a->round, 0, sizeof(a->round));
+	a->caller = 0;
 }
 
 static void wake_all(void)
@@ -105,15 +109,33 @@ static bool wait_over(const struct task *t, u64 waiter)
 }
 
 /* Arm, look again, sleep. Nothing ends the sleep but a wake-up. */
-static void host_wait(struct task *t, u64 waiter)
+static void host_wait(struct task *t, struct actor *a, u64 waiter)
 {
 	struct place *p = &arena.place[t->index];
 
+	if (config->spin) {
+		(void)MODEL_OP(OP_SPIN, 0, &model_nowhere, waiter, 0);
+		return;
+	}
+	a->waiter = waiter;
+	AT(t, a, 0);
 	(void)MODEL_OP(OP_SNAP, 0, &p->woken, 0, 0);
+	AT(t, a, 0);
 	rb_arm(&view, &p->waiter, waiter);
-	if (!wait_over(t, waiter))
+	AT(t, a, 0);
+	if (!wait_over(t, waiter)) {
+		AT(t, a, 0);
 		(void)MODEL_OP(OP_SLEEP, OP_FULL, &p->woken, 0, 0);
+	}
+	AT(t, a, 0);
 	rb_disarm(&p->waiter);
+	a->waiter = 0;
+}
+
+/* Where nobody sleeps: whether the task at OP_SPIN would go on. */
+bool actors_spin_over(const struct task *t)
+{
+	return wait_over(t, t->s.op.value);
 }
 
 /* ---- writers ---------------------------------------------------------------------------- */
@@ -155,7 +177,7 @@ static void writer_reserve(struct task *t, struct actor *a, u32 count)
 		if (got == RB_RETRY)
 			continue;
 		AT(t, a, got << 8 | count);
-		host_wait(t, rb_waiter(a->w.blocked, got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION
+		host_wait(t, a, rb_waiter(a->w.blocked, got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION
 									       : RB_WAIT_CURSOR));
 	}
 	check_reserved(t, &a->w);
@@ -175,7 +197,8 @@ static void writer_message(struct task *t, struct actor *a, u32 count, u32 commi
 	AT(t, a, commit);
 	if (!rb_publish(&view, &a->w, commit, &wake))
 		violation("%s: a slot was repaired under a living writer", t->name);
-	host_wake(t, a, wake);
+	if (wake)
+		host_wake(t, a, 1);
 }
 
 static void writer_script(struct task *t, struct actor *a)
@@ -237,7 +260,8 @@ static void writer_body(struct task *t)
 		rb_writer_init(&view, &a->w, t->id);
 	writer_script(t, a);
 	AT(t, a, 0);
-	writer_done(t);
+	if (!(t->spec->flags & STAYS))
+		writer_done(t);
 }
 
 /* ---- readers ------------------------------------------------------------------------------ */
@@ -288,7 +312,8 @@ static void reader_take(struct task *t, struct actor *a, u32 n)
 		a->messages += n;
 	}
 	check_passed(t, a);
-	host_wake(t, a, wake);
+	if (wake)
+		host_wake(t, a, 2);
 }
 
 static int reader_look(struct task *t, struct actor *a)
@@ -301,8 +326,10 @@ static int reader_look(struct task *t, struct actor *a)
 	if (n < 0)
 		violation("%s: words make no sense to it", t->name);
 	check_passed(t, a);
-	a->n = n;
-	host_wake(t, a, wake);
+	a->n = (u32)n;
+	if (wake)
+		host_wake(t, a, 3);
+	a->n = 0;
 	return n;
 }
 
@@ -336,13 +363,13 @@ static void reader_loop(struct task *t, struct actor *a)
 		if (n)
 			reader_take(t, a, (u32)n);
 		else
-			host_wait(t, rb_waiter(a->r.pos, RB_WAIT_POSITION));
+			host_wait(t, a, rb_waiter(a->r.pos, RB_WAIT_POSITION));
 	}
 }
 
 static void reader_begins(struct task *t, struct actor *a, u64 start)
 {
-	ghost.next[t->id] = (u8)start;
+	ghost.next[t->id] = ghost.start[t->id] = (u8)start;
 	ghost.attached[t->id] = 1;
 	memset(&a->r, 0, sizeof(a->r));
 }
@@ -368,6 +395,7 @@ static void reader_attach(struct task *t, struct actor *a)
 		violation("%s starts at %llu, and %llu is still held", t->name,
 			  (unsigned long long)start, (unsigned long long)oldest);
 	reader_begins(t, a, start);
+	wake_all();
 	host_unlock(t);
 }
 
@@ -388,11 +416,12 @@ static void reader_body(struct task *t)
 	if (t->spec->flags & LATE)
 		reader_attach(t, a);
 	else
-		reader_begins(t, a, 0);
+		reader_begins(t, a, t->spec->start);
 	rb_reader_init(&view, &a->r, t->id);
 	reader_loop(t, a);
 	AT(t, a, 0);
-	reader_detach(t);
+	if (!(t->spec->flags & STAYS))
+		reader_detach(t);
 }
 
 /* ---- other tasks of the host ---------------------------------------------------------- */
@@ -467,6 +496,8 @@ static void check_overwrite(const struct task *t, u64 value)
 
 		if (at < r->floor)
 			at = r->floor;
+		if (at < ghost.start[row]) /* which may still be on its way */
+			at = ghost.start[row];
 		if (ghost.attached[row] && at <= pos - config->slots)
 			violation("%s writes position %llu while row %u is owed %llu", t->name,
 				  (unsigned long long)pos, row,
@@ -555,6 +586,13 @@ static void view_reset(void)
 	rb_host_init(&view, 8, 8);
 }
 
+/* A reader that was there first; @start above 0: it was moved there before anything was written. */
+static void first_reader(const struct task *t, u64 start)
+{
+	rb_attach_reader(&view, t->id, 0);
+	WRITE_ONCE(rb_cursor(&view, t->id)->cursor, start);
+}
+
 void actors_reset(void)
 {
 	static void (*const body[])(struct task *) = {
@@ -579,7 +617,7 @@ void actors_reset(void)
 		if (spec->flags & LATE)
 			continue;
 		if (spec->role == ROLE_READER)
-			rb_attach_reader(&view, t->id, 0);
+			first_reader(t, spec->start);
 		if (spec->role == ROLE_WRITER)
 			rb_attach_writer(&view, t->id);
 	}

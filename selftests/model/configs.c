@@ -1,57 +1,111 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The small rings that are searched. */
+/*
+ * The small rings that are searched.
+ *
+ * Names: x exclusive, s shared, then the slot count; NwMr writers and readers;
+ * what is special.  "spin" in the comment: whoever has to wait goes on when he
+ * can, so these are about the bytes; the others have the whole protocol of
+ * arming, sleeping and waking, and nothing else ends a sleep.
+ */
 #include "model.h"
 
-#define ALL    (1U << SC | 1U << TSO | 1U << PSO)
-#define STRONG (1U << SC)
+/* PSO allows all that TSO allows, and that all of SC. */
+#define WEAK (1U << PSO)
+#define BOTH (1U << SC | 1U << PSO)
+#define ALL  (1U << SC | 1U << TSO | 1U << PSO)
+#define NOT  0U
 
-#define W(...)                                             \
-	{                                                  \
-		.role = ROLE_WRITER, .script = __VA_ARGS__ \
-	}
-#define R(...)                                   \
-	{                                        \
-		.role = ROLE_READER, __VA_ARGS__ \
-	}
-#define REAPER(s)                                \
-	{                                        \
-		.role = ROLE_REAPER, .script = s \
-	}
-#define SYNC(to)                               \
-	{                                      \
-		.role = ROLE_SYNC, .start = to \
-	}
+#define W(...) { .role = ROLE_WRITER, .script = __VA_ARGS__ }
+#define R(...) { .role = ROLE_READER, __VA_ARGS__ }
+#define REAPER(s) { .role = ROLE_REAPER, .script = s }
+#define SYNC(to) { .role = ROLE_SYNC, .start = to }
+#define HEAD .flags = LATE, .start = FROM_HEAD
+#define AT(pos) .flags = LATE, .start = pos
+#define STAY(n) .flags = STAYS, .quota = n
 
+#define X true
+#define S false
+#define SLEEP false
+#define SPIN true
+
+/* clang-format off */
 const struct config configs[] = {
-	{ "x1-1w1r", 1, true, ALL, ALL, { W("111"), R() } },
-	{ "x2-1w1r", 2, true, ALL, ALL, { W("1111"), R() } },
-	{ "x3-1w1r", 3, true, ALL, ALL, { W("11111"), R() } },
-	{ "x2-batch", 2, true, ALL, ALL, { W("212"), R(.max = 2) } },
-	{ "x3-batch", 3, true, ALL, ALL, { W("2p2"), R(.max = 2) } },
-	{ "x1-1w2r", 1, true, ALL, ALL, { W("11"), R(), R() } },
-	{ "x2-1w2r", 2, true, ALL, ALL, { W("111"), R(), R() } },
-	{ "x1-head", 1, true, ALL, ALL, { W("11"), R(), R(.flags = LATE, .start = FROM_HEAD) } },
-	{ "x1-oldest", 1, true, ALL, ALL, { W("11"), R(), R(.flags = LATE, .start = 0) } },
-	{ "x2-oldest", 2, true, ALL, ALL, { W("111"), R(), R(.flags = LATE, .start = 0) } },
-	{ "x2-position", 2, true, ALL, ALL, { W("111"), R(), R(.flags = LATE, .start = 1) } },
-	{ "x2-alone", 2, true, ALL, ALL, { W("1111"), R(.flags = LATE, .start = 0) } },
-	{ "x1-first", 1, true, ALL, ALL, { W("11", .flags = LATE), R() } },
-	{ "x2-detach", 2, true, ALL, ALL, { W("111"), R(), R(.quota = 1) } },
-	{ "x2-sync", 2, true, ALL, ALL, { W("111"), R(), SYNC(~0ULL) } },
-	{ "x2-killed", 2, true, ALL, ALL, { W("12", .flags = MORTAL), R(), REAPER("11") } },
-	{ "x2-killed-reader", 2, true, ALL, ALL, { W("111"), R(.flags = MORTAL), REAPER(NULL) } },
-	{ "s1-1w1r", 1, false, ALL, ALL, { W("111"), R() } },
-	{ "s2-1w1r", 2, false, ALL, ALL, { W("1d2"), R(.max = 2) } },
-	{ "s1-2w1r", 1, false, ALL, ALL, { W("1"), W("1"), R() } },
-	{ "s2-2w1r", 2, false, ALL, ALL, { W("11"), W("1"), R() } },
-	{ "s3-2w1r", 3, false, ALL, ALL, { W("2"), W("2"), R(.max = 2) } },
-	{ "s2-killed", 2, false, ALL, ALL, { W("1", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
-	{ "s2-head", 2, false, ALL, ALL, { W("1"), W("1"), R(.flags = LATE, .start = FROM_HEAD) } },
-	{ "s2-held",
-	  2,
-	  false,
-	  ALL,
-	  ALL,
-	  { W("h"), W("1"), R(), R(.flags = LATE, .start = FROM_HEAD, .quota = 1) } },
-	{ NULL },
+	/* One writer, one reader. */
+	{ "x1-1w1r", 1, X, SLEEP, BOTH, ALL, { W("111"), R() } },
+	{ "x2-1w1r", 2, X, SLEEP, BOTH, ALL, { W("1111"), R() } },
+	{ "x3-1w1r", 3, X, SLEEP, BOTH, ALL, { W("11111"), R() } },
+	{ "x2-batch", 2, X, SLEEP, BOTH, ALL, { W("212"), R(.max = 2) } },
+	{ "x3-batch", 3, X, SLEEP, BOTH, ALL, { W("2p2"), R(.max = 2) } },
+	{ "s1-1w1r", 1, S, SLEEP, WEAK, ALL, { W("111"), R() } },
+	{ "s2-1w1r", 2, S, SLEEP, WEAK, ALL, { W("1d2"), R(.max = 2) } },
+	{ "s3-1w1r", 3, S, SLEEP, WEAK, ALL, { W("p12"), R(.max = 3) } },
+
+	/* Two readers. */
+	{ "x2-1w2r", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), R() } },
+	{ "x3-1w2r", 3, X, SPIN, WEAK, ALL, { W("12121"), R(.max = 2), R() } },
+	{ "x1-1w2r-wake", 1, X, SLEEP, WEAK, ALL,
+	  { W("11", .flags = STAYS), R(STAY(2)), R(STAY(2)) } },
+	{ "x2-1w2r-wake", 2, X, SLEEP, WEAK, ALL,
+	  { W("111", .flags = STAYS), R(STAY(3)), R(STAY(3)) } },
+	{ "x1-1w2r-long", 1, X, SLEEP, NOT, WEAK,
+	  { W("111", .flags = STAYS), R(STAY(3)), R(STAY(3)) } },
+	{ "x2-detach", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), R(.quota = 1) } },
+	{ "x1-detach-wake", 1, X, SLEEP, WEAK, ALL,
+	  { W("11", .flags = STAYS), R(STAY(2)), R(.quota = 1) } },
+
+	/* A reader that attaches late. */
+	{ "x1-head", 1, X, SPIN, WEAK, ALL, { W("11"), R(), R(HEAD) } },
+	{ "x1-oldest", 1, X, SPIN, WEAK, ALL, { W("11"), R(), R(AT(0)) } },
+	{ "x2-oldest", 2, X, SPIN, BOTH, ALL, { W("111"), R(), R(AT(0)) } },
+	{ "x2-position", 2, X, SPIN, WEAK, ALL, { W("111"), R(), R(AT(1)) } },
+	{ "x3-position", 3, X, SPIN, WEAK, ALL, { W("1111"), R(), R(AT(1)) } },
+	{ "x2-alone", 2, X, SLEEP, WEAK, ALL, { W("1111"), R(AT(0)) } },
+	{ "x3-alone", 3, X, SPIN, WEAK, ALL, { W("212"), R(AT(1)) } },
+	{ "x1-late-wake", 1, X, SLEEP, WEAK, ALL,
+	  { W("11", .flags = STAYS), R(STAY(2)), R(.flags = LATE | STAYS, .quota = 1) } },
+	{ "s1-oldest", 1, S, SPIN, WEAK, ALL, { W("11"), R(), R(AT(0)) } },
+	{ "s2-head", 2, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(HEAD) } },
+	{ "s2-position", 2, S, SPIN, WEAK, ALL, { W("11"), W("1"), R(AT(1)) } },
+
+	/* The first writer attaches late; the end of the stream. */
+	{ "x1-first", 1, X, SLEEP, WEAK, ALL, { W("11", .flags = LATE), R() } },
+	{ "s2-first", 2, S, SLEEP, WEAK, ALL, { W("1d", .flags = LATE), R() } },
+
+	/* A reader is moved. */
+	{ "x2-sync", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), SYNC(~0ULL) } },
+	{ "x1-sync-wake", 1, X, SLEEP, WEAK, ALL,
+	  { W("11", .flags = STAYS), R(STAY(2)), SYNC(~0ULL) } },
+	{ "x2-sync-batch", 2, X, SPIN, WEAK, ALL, { W("212"), R(.max = 2), SYNC(1) } },
+	{ "s2-sync", 2, S, SPIN, WEAK, ALL, { W("11"), W("d"), R(), SYNC(2) } },
+
+	/* Somebody is killed between any two steps. */
+	{ "x2-killed", 2, X, SLEEP, BOTH, ALL, { W("12", .flags = MORTAL), R(), REAPER("11") } },
+	{ "x2-killed-reader", 2, X, SLEEP, BOTH, ALL,
+	  { W("111"), R(.flags = MORTAL), REAPER(NULL) } },
+	{ "s1-killed", 1, S, SLEEP, WEAK, ALL, { W("11", .flags = MORTAL), R(), REAPER("1") } },
+	{ "s2-killed", 2, S, SPIN, BOTH, ALL,
+	  { W("1", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
+	{ "s2-killed-batch", 2, S, SPIN, BOTH, ALL,
+	  { W("2", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
+	{ "s3-killed-batch", 3, S, SPIN, WEAK, ALL,
+	  { W("3", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
+	{ "s1-killed-wake", 1, S, SLEEP, NOT, WEAK,
+	  { W("1", .flags = MORTAL), W("1", .flags = STAYS), R(), REAPER(NULL) } },
+
+	/* Two writers. */
+	{ "s1-2w1r", 1, S, SPIN, WEAK, ALL, { W("11"), W("1"), R() } },
+	{ "s2-2w1r", 2, S, SPIN, WEAK, ALL, { W("11"), W("1"), R() } },
+	{ "s2-2w1r-mixed", 2, S, SPIN, WEAK, ALL, { W("2"), W("d1"), R(.max = 2) } },
+	{ "s3-2w1r", 3, S, SPIN, WEAK, ALL, { W("2"), W("2"), R(.max = 2) } },
+	{ "s1-2w1r-wake", 1, S, SLEEP, WEAK, ALL,
+	  { W("1", .flags = STAYS), W("1", .flags = STAYS), R(STAY(2)) } },
+	{ "s2-2w1r-wake", 2, S, SLEEP, NOT, ALL,
+	  { W("11", .flags = STAYS), W("1", .flags = STAYS), R(STAY(3)) } },
+	{ "s2-2w2r", 2, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(), R() } },
+	{ "s1-2w2r", 1, S, SPIN, NOT, WEAK, { W("1"), W("1"), R(), R() } },
+	{ "s2-held", 2, S, SLEEP, WEAK, ALL,
+	  { W("h"), W("1", .flags = STAYS), R(.flags = STAYS),
+	    R(.flags = STAYS, .start = 1, .quota = 1) } },
+	{ .name = NULL },
 };
+/* clang-format on */

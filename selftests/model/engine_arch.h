@@ -36,6 +36,7 @@ enum model_op_kind {
 	OP_SNAP, /* a sleeper forgets the wake-ups so far */
 	OP_KICK,
 	OP_SLEEP,
+	OP_SPIN, /* stands for a sleep where the protocol of waking is not the question */
 	OP_WAIT_DEAD,
 };
 
@@ -63,9 +64,6 @@ u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 si
 #define smp_store_release(p, v) ((void)MODEL_OP(OP_RELEASE, 0, p, v, 0))
 #define xchg(p, v)		MODEL_OP(OP_XCHG, OP_FULL, p, v, 0)
 #define cmpxchg(p, old, new)	MODEL_OP(OP_CMPXCHG, OP_FULL, p, new, old)
-
-/* For mutants: a read-modify-write that orders nothing. */
-#define xchg_relaxed(p, v) MODEL_OP(OP_STORE, 0, p, v, 0)
 
 extern const u64 model_nowhere;
 

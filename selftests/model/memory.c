@@ -155,7 +155,7 @@ bool memory_conflicts_changed(void)
 
 static bool op_writes(const struct op *op)
 {
-	return op->kind != OP_LOAD && op->kind != OP_SLEEP && op->kind != OP_WAIT_DEAD;
+	return op->kind != OP_LOAD && op->kind != OP_SLEEP;
 }
 
 /* Note the access; whether another task's accesses to the word conflict with it. */
@@ -214,6 +214,8 @@ bool op_enabled(const struct task *t)
 {
 	const struct op *op = &t->s.op;
 
+	if (op->kind == OP_SPIN)
+		return actors_spin_over(t);
 	if (op->kind == OP_WAIT_DEAD)
 		return tasks[op->value].s.status != TASK_RUNS;
 	if (op->kind == OP_STORE || op->kind == OP_RELEASE)
@@ -232,7 +234,7 @@ bool op_local(const struct task *t)
 	const struct op *op = &t->s.op;
 	bool conflict;
 
-	if (op->kind == OP_WAIT_DEAD || !op_enabled(t))
+	if (op->kind == OP_WAIT_DEAD || op->kind == OP_SPIN || !op_enabled(t))
 		return false;
 	if (op->kind == OP_MB)
 		return true;
@@ -244,9 +246,12 @@ bool op_local(const struct task *t)
 
 static void print_step(const struct task *t, const struct op *op, u64 result)
 {
-	static const char *const kind[] = { "load",    "store",	  "release", "xchg",
-					    "cmpxchg", "barrier", "lock",    "forget",
-					    "kick",    "sleep",	  "wait" };
+	static const char *const kind[] = {
+		[OP_LOAD] = "load", [OP_STORE] = "store", [OP_RELEASE] = "release",
+		[OP_XCHG] = "xchg", [OP_CMPXCHG] = "cmpxchg", [OP_MB] = "barrier",
+		[OP_LOCK] = "lock", [OP_SNAP] = "forget", [OP_KICK] = "kick",
+		[OP_SLEEP] = "sleep", [OP_SPIN] = "spin", [OP_WAIT_DEAD] = "wait",
+	};
 	char name[40];
 
 	name_of(op->word, name, sizeof(name));
@@ -308,6 +313,7 @@ u64 op_execute(struct task *t)
 		break;
 	case OP_MB:
 	case OP_SLEEP:
+	case OP_SPIN:
 		break;
 	}
 	if (verbose)

@@ -29,7 +29,7 @@
 #define MAX_READERS   2
 #define MAX_WRITERS   3
 #define MAX_POSITIONS 16
-#define MAX_BUFFER    16
+#define MAX_BUFFER    12
 #define STACK_BYTES   65536
 #define STACK_KEEP    4096
 
@@ -72,6 +72,7 @@ extern u64 arena_hash[2]; /* of it, kept up to date */
  * @fate: phase of each position, 0 while unfinished
  * @owner: task + 1 that reserved it
  * @next: per reader: the position that it has to see next
+ * @start: per reader: where it attached
  * @attached: per reader: gates, and knows where it starts
  * @finished: writers that have ended
  * @end: head when the last writer ended
@@ -80,10 +81,11 @@ struct ghost {
 	u8 fate[MAX_POSITIONS];
 	u8 owner[MAX_POSITIONS];
 	u8 next[MAX_READERS];
+	u8 start[MAX_READERS];
 	u8 attached[MAX_READERS];
 	u8 finished;
 	u8 end;
-	u8 pad[2];
+	u8 pad[4];
 };
 
 extern struct ghost ghost;
@@ -203,11 +205,11 @@ enum role {
 	ROLE_READER,
 	ROLE_REAPER, /* repairs after task @victim, then goes on as a writer with @script */
 	ROLE_SYNC, /* moves reader @row to @start */
-	ROLE_DETACH, /* the host ends nothing; unused */
 };
 
 #define LATE   1U /* attaches while the others run */
 #define MORTAL 2U /* may be killed between any two steps */
+#define STAYS  4U /* does not leave at its end: neither done nor detached */
 
 /**
  * struct actor_spec - one task
@@ -215,7 +217,7 @@ enum role {
  * @script: writer: a step per letter: 1-3 reserve and commit so many, d reserve
  *	one and discard it, p reserve two and commit one, h reserve one and hold
  *	it for ever
- * @flags: LATE, MORTAL
+ * @flags: LATE, MORTAL, STAYS
  * @start: reader: where it attaches; sync: where it moves the reader
  * @max: reader: slots per peek, 1 if 0
  * @quota: reader: detaches after so many messages, 0: at the end of the stream
@@ -235,6 +237,7 @@ struct config {
 	const char *name;
 	u32 slots;
 	bool exclusive;
+	bool spin; /* nobody sleeps: whoever waits goes on when he can */
 	u32 models; /* bits 1 << SC and so on: in the default set */
 	u32 full; /* in the full set */
 	struct actor_spec actor[MAX_TASKS];
@@ -244,6 +247,7 @@ extern const struct config configs[];
 extern const struct config *config;
 
 void actors_reset(void);
+bool actors_spin_over(const struct task *t);
 bool actors_stuck(char *why, size_t size); /* nobody can step: is that an error? */
 void check_store(const struct task *t, u32 word, u64 old, u64 value);
 

@@ -187,7 +187,8 @@ ok $? "--json=-: JSON alone on stdout"
 # start ARGUMENT...: in the background, in a process group of its own; sets $pid
 start()
 {
-	setsid $perf --slot-bytes=10000 --duration-seconds=60 --readers=2 "$@" \
+	# Whoever runs the tests may have been started by nohup.
+	setsid env --default-signal=HUP $perf --slot-bytes=10000 --duration-seconds=60 --readers=2 "$@" \
 		>"$tap_dir/out" 2>"$tap_dir/err" </dev/null &
 	pid=$!
 	for _ in {1..100}; do
