@@ -177,8 +177,9 @@ static void writer_reserve(struct task *t, struct actor *a, u32 count)
 		if (got == RB_RETRY)
 			continue;
 		AT(t, a, got << 8 | count);
-		host_wait(t, a, rb_waiter(a->w.blocked, got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION
-									       : RB_WAIT_CURSOR));
+		host_wait(t, a,
+			  rb_waiter(a->w.blocked,
+				    got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION : RB_WAIT_CURSOR));
 	}
 	check_reserved(t, &a->w);
 }

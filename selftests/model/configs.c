@@ -15,18 +15,30 @@
 #define ALL  (1U << SC | 1U << TSO | 1U << PSO)
 #define NOT  0U
 
-#define W(...) { .role = ROLE_WRITER, .script = __VA_ARGS__ }
-#define R(...) { .role = ROLE_READER, __VA_ARGS__ }
-#define REAPER(s) { .role = ROLE_REAPER, .script = s }
-#define SYNC(to) { .role = ROLE_SYNC, .start = to }
-#define HEAD .flags = LATE, .start = FROM_HEAD
+#define W(...)                                             \
+	{                                                  \
+		.role = ROLE_WRITER, .script = __VA_ARGS__ \
+	}
+#define R(...)                                   \
+	{                                        \
+		.role = ROLE_READER, __VA_ARGS__ \
+	}
+#define REAPER(s)                                \
+	{                                        \
+		.role = ROLE_REAPER, .script = s \
+	}
+#define SYNC(to)                               \
+	{                                      \
+		.role = ROLE_SYNC, .start = to \
+	}
+#define HEAD	.flags = LATE, .start = FROM_HEAD
 #define AT(pos) .flags = LATE, .start = pos
 #define STAY(n) .flags = STAYS, .quota = n
 
-#define X true
-#define S false
+#define X     true
+#define S     false
 #define SLEEP false
-#define SPIN true
+#define SPIN  true
 
 /* clang-format off */
 const struct config configs[] = {

@@ -247,10 +247,10 @@ bool op_local(const struct task *t)
 static void print_step(const struct task *t, const struct op *op, u64 result)
 {
 	static const char *const kind[] = {
-		[OP_LOAD] = "load", [OP_STORE] = "store", [OP_RELEASE] = "release",
-		[OP_XCHG] = "xchg", [OP_CMPXCHG] = "cmpxchg", [OP_MB] = "barrier",
-		[OP_LOCK] = "lock", [OP_SNAP] = "forget", [OP_KICK] = "kick",
-		[OP_SLEEP] = "sleep", [OP_SPIN] = "spin", [OP_WAIT_DEAD] = "wait",
+		[OP_LOAD] = "load",   [OP_STORE] = "store",	[OP_RELEASE] = "release",
+		[OP_XCHG] = "xchg",   [OP_CMPXCHG] = "cmpxchg", [OP_MB] = "barrier",
+		[OP_LOCK] = "lock",   [OP_SNAP] = "forget",	[OP_KICK] = "kick",
+		[OP_SLEEP] = "sleep", [OP_SPIN] = "spin",	[OP_WAIT_DEAD] = "wait",
 	};
 	char name[40];
 
