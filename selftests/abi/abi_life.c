@@ -464,12 +464,13 @@ TEST_F(life, scm_rights)
 	self->reader = reader_open(self->owner);
 	self->writer = writer_open(self->owner);
 	self->observer = observer_open(self->owner);
-	ASSERT_OK(send_fd(sockets[0], self->reader));
-	close(self->reader);
-	self->reader = -1;
+	/* All is written before the child looks: it peeks without waiting. */
 	ASSERT_EQ(0, put(self->writer, 11));
 	ASSERT_EQ(0, put(self->writer, 12));
 	ASSERT_OK(done_call(self->writer));
+	ASSERT_OK(send_fd(sockets[0], self->reader));
+	close(self->reader);
+	self->reader = -1;
 	EXPECT_EQ(0, child_end(pid));
 	EXPECT_EQ(0, stats_of(self->owner).total);
 }
