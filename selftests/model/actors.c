@@ -6,6 +6,28 @@
 
 #include "engine/host.h"
 
+/* Mistakes that a host could make; mutants.sh makes them. */
+#ifdef MODEL_NO_WAKE_AT_ATTACH
+#define NO_WAKE_AT_ATTACH true
+#else
+#define NO_WAKE_AT_ATTACH false
+#endif
+#ifdef MODEL_NO_WAKE_AT_REPAIR
+#define NO_WAKE_AT_REPAIR true
+#else
+#define NO_WAKE_AT_REPAIR false
+#endif
+#ifdef MODEL_NO_LAST_LOOK
+#define NO_LAST_LOOK true
+#else
+#define NO_LAST_LOOK false
+#endif
+#ifdef MODEL_NO_LOOK_AFTER_ARMING
+#define NO_LOOK_AFTER_ARMING true
+#else
+#define NO_LOOK_AFTER_ARMING false
+#endif
+
 const struct config *config;
 
 static struct rb_view view;
@@ -18,6 +40,7 @@ static struct rb_view view;
  * @messages: read so far
  * @passed: r.lost + r.holes when they were looked at last
  * @last: looking once more, after the end
+ * @end: of the stream, when it was seen
  * @n: slots that it sees, while it wakes others
  * @caller: of host_wake()
  * @waiter: what it waits for
@@ -29,7 +52,8 @@ struct actor {
 	u32 step;
 	u32 messages;
 	u64 passed;
-	u64 last;
+	u32 last;
+	u32 end;
 	u32 n;
 	u32 caller;
 	u64 waiter;
@@ -123,7 +147,7 @@ static void host_wait(struct task *t, struct actor *a, u64 waiter)
 	AT(t, a, 0);
 	rb_arm(&view, &p->waiter, waiter);
 	AT(t, a, 0);
-	if (!wait_over(t, waiter)) {
+	if (NO_LOOK_AFTER_ARMING || !wait_over(t, waiter)) {
 		AT(t, a, 0);
 		(void)MODEL_OP(OP_SLEEP, OP_FULL, &p->woken, 0, 0);
 	}
@@ -334,12 +358,12 @@ static int reader_look(struct task *t, struct actor *a)
 	return n;
 }
 
-static void check_end_of_stream(const struct task *t)
+static void check_end_of_stream(const struct task *t, const struct actor *a)
 {
 	if (!ghost.finished)
 		violation("%s sees the end, and no writer has ended", t->name);
-	if (ghost.next[t->id] < ghost.end)
-		violation("%s ends at %u, the stream at %u", t->name, ghost.next[t->id], ghost.end);
+	if (ghost.next[t->id] < a->end)
+		violation("%s ends at %u, the stream at %u", t->name, ghost.next[t->id], a->end);
 }
 
 static void reader_loop(struct task *t, struct actor *a)
@@ -352,10 +376,11 @@ static void reader_loop(struct task *t, struct actor *a)
 			AT(t, a, 0);
 			if (rb_ended(&view)) {
 				a->last = 1;
-				n = reader_look(t, a);
+				a->end = ghost.end;
+				n = NO_LAST_LOOK ? 0 : reader_look(t, a);
 				a->last = 0;
 				if (!n) {
-					check_end_of_stream(t);
+					check_end_of_stream(t, a);
 					return;
 				}
 			}
@@ -396,7 +421,8 @@ static void reader_attach(struct task *t, struct actor *a)
 		violation("%s starts at %llu, and %llu is still held", t->name,
 			  (unsigned long long)start, (unsigned long long)oldest);
 	reader_begins(t, a, start);
-	wake_all();
+	if (!NO_WAKE_AT_ATTACH)
+		wake_all();
 	host_unlock(t);
 }
 
@@ -438,7 +464,8 @@ static void reap(struct task *t, const struct task *victim)
 		rb_detach_reader(&view, victim->id);
 	}
 	WRITE_ONCE(arena.place[victim->index].waiter, 0);
-	wake_all();
+	if (!NO_WAKE_AT_REPAIR)
+		wake_all();
 	host_unlock(t);
 }
 

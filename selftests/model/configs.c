@@ -77,7 +77,8 @@ const struct config configs[] = {
 	  { W("11", .flags = STAYS), R(STAY(2)), R(.flags = LATE | STAYS, .quota = 1) } },
 	{ "s1-oldest", 1, S, SPIN, WEAK, ALL, { W("11"), R(), R(AT(0)) } },
 	{ "s2-head", 2, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(HEAD) } },
-	{ "s2-position", 2, S, SPIN, WEAK, ALL, { W("11"), W("1"), R(AT(1)) } },
+	{ "s1-position", 1, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(AT(1)) } },
+	{ "s2-position", 2, S, SPIN, NOT, WEAK, { W("11"), W("1"), R(AT(1)) } },
 
 	/* The first writer attaches late; the end of the stream. */
 	{ "x1-first", 1, X, SLEEP, WEAK, ALL, { W("11", .flags = LATE), R() } },
@@ -86,9 +87,10 @@ const struct config configs[] = {
 	/* A reader is moved. */
 	{ "x2-sync", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), SYNC(~0ULL) } },
 	{ "x1-sync-wake", 1, X, SLEEP, WEAK, ALL,
-	  { W("11", .flags = STAYS), R(STAY(2)), SYNC(~0ULL) } },
+	  { W("11"), R(), SYNC(~0ULL) } },
 	{ "x2-sync-batch", 2, X, SPIN, WEAK, ALL, { W("212"), R(.max = 2), SYNC(1) } },
-	{ "s2-sync", 2, S, SPIN, WEAK, ALL, { W("11"), W("d"), R(), SYNC(2) } },
+	{ "s1-sync", 1, S, SPIN, WEAK, ALL, { W("1"), W("d"), R(), SYNC(2) } },
+	{ "s2-sync", 2, S, SPIN, NOT, ALL, { W("11"), W("d"), R(), SYNC(2) } },
 
 	/* Somebody is killed between any two steps. */
 	{ "x2-killed", 2, X, SLEEP, BOTH, ALL, { W("12", .flags = MORTAL), R(), REAPER("11") } },
@@ -97,14 +99,16 @@ const struct config configs[] = {
 	{ "s1-killed", 1, S, SLEEP, WEAK, ALL, { W("11", .flags = MORTAL), R(), REAPER("1") } },
 	{ "s2-killed", 2, S, SPIN, BOTH, ALL,
 	  { W("1", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
-	{ "s2-killed-batch", 2, S, SPIN, BOTH, ALL,
+	{ "s2-killed-batch", 2, S, SPIN, WEAK, ALL,
 	  { W("2", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
-	{ "s3-killed-batch", 3, S, SPIN, WEAK, ALL,
-	  { W("3", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
+	{ "s3-killed-batch", 3, S, SPIN, NOT, WEAK,
+	  { W("2", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
 	{ "s1-killed-wake", 1, S, SLEEP, NOT, WEAK,
 	  { W("1", .flags = MORTAL), W("1", .flags = STAYS), R(), REAPER(NULL) } },
 
 	/* Two writers. */
+	{ "s1-2w", 1, S, SPIN, WEAK, ALL, { W("11"), W("1") } },
+	{ "s2-2w", 2, S, SPIN, WEAK, ALL, { W("12"), W("2") } },
 	{ "s1-2w1r", 1, S, SPIN, WEAK, ALL, { W("11"), W("1"), R() } },
 	{ "s2-2w1r", 2, S, SPIN, WEAK, ALL, { W("11"), W("1"), R() } },
 	{ "s2-2w1r-mixed", 2, S, SPIN, WEAK, ALL, { W("2"), W("d1"), R(.max = 2) } },

@@ -209,7 +209,8 @@ struct task_snapshot {
 struct node {
 	struct arena arena;
 	struct ghost ghost;
-	u64 hash[2];
+	u64 hash[2]; /* of the arena */
+	u64 state[2]; /* of all */
 	struct task_snapshot task[MAX_TASKS];
 	struct move moves[MAX_MOVES];
 	u32 count;
@@ -260,6 +261,7 @@ static void restore(const struct node *n)
 
 static u64 (*seen)[2];
 static u64 seen_size, seen_used;
+static u64 state[2]; /* hash of the present one */
 
 static void seen_reset(void)
 {
@@ -300,24 +302,23 @@ static void seen_grow(void)
 /* True when the present state is a new one. */
 static bool state_is_new(void)
 {
-	u64 hash[2];
 	u32 i, k;
 
-	memory_hash(hash);
+	memory_hash(state);
 	for (i = 0; i < task_count; i++) {
 		const struct task_state *s = &tasks[i].s;
 
-		mix(hash, s->seen[0]);
-		mix(hash, s->seen[1]);
-		mix(hash, s->buffers << 8 | (u32)s->guard);
+		mix(state, s->seen[0]);
+		mix(state, s->seen[1]);
+		mix(state, s->buffers << 8 | (u32)s->guard);
 		for (k = 0; k < s->buffers; k++) {
-			mix(hash, s->buffer[k].word);
-			mix(hash, s->buffer[k].value);
+			mix(state, s->buffer[k].word);
+			mix(state, s->buffer[k].value);
 		}
 	}
 	if (seen_used * 4 > seen_size * 3)
 		seen_grow();
-	if (!seen_put(seen, seen_size, hash))
+	if (!seen_put(seen, seen_size, state))
 		return false;
 	seen_used++;
 	return true;
@@ -370,6 +371,7 @@ static void enter(u32 depth, u32 last)
 
 	n->count = all_moves(last, n->moves);
 	n->next = 0;
+	memcpy(n->state, state, sizeof(state));
 	if (!n->count)
 		check_end();
 	save(n);
@@ -416,6 +418,19 @@ static enum explored descend(u32 *depth, u64 limit, struct result *r)
 	return EXPLORED;
 }
 
+/* Back in a state that nobody but one task could leave: it turns in a circle. */
+static void check_circle(u32 depth)
+{
+	if (_setjmp(search_context))
+		return;
+	while (nodes[depth].count == 1) {
+		if (!memcmp(nodes[depth].state, state, sizeof(state)))
+			violation("%s turns in a circle", tasks[nodes[depth].moves[0].task].name);
+		if (!depth--)
+			break;
+	}
+}
+
 static enum explored explore(u64 limit, struct result *r, u32 *depth)
 {
 	enum explored how = EXPLORED;
@@ -438,8 +453,12 @@ static enum explored explore(u64 limit, struct result *r, u32 *depth)
 		r->transitions++;
 		if (!failed && memory_conflicts_changed())
 			return NEW_CONFLICT;
-		if (!failed && state_is_new())
+		if (failed)
+			break;
+		if (state_is_new())
 			how = descend(depth, limit, r);
+		else
+			check_circle(*depth);
 	}
 	return failed ? VIOLATED : how;
 }
