@@ -140,6 +140,9 @@ RB_PUBLIC int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringb
 	i = writer->w.index;
 	for (k = 0; k < count; k++, i = rb_index_add(&h->view, i, 1)) {
 		slots[k].data = rb_slot_data(h, i);
+		/* The readers have these lines; ask for all of them before the first store. */
+		__builtin_prefetch(slots[k].data, 1);
+		__builtin_prefetch(&h->view.desc[i], 1);
 		slots[k].length = h->slot_bytes;
 		slots[k].position = writer->w.pos + k;
 		slots[k].timestamp = 0;
