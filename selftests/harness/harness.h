@@ -7,6 +7,11 @@
 #define SELFTESTS_HARNESS_H
 #pragma GCC system_header
 
+/* Offsets of 64 bits in 32-bit programs too. */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
 #include <kselftest_harness.h>
 
 #undef TEST_TIMEOUT_DEFAULT
