@@ -170,6 +170,8 @@ static int attach_locked(struct rb_handle *h, enum ringbuf_start start, u64 posi
 	else
 		rb_attach_writer(&ring->view, h->id);
 	smp_store_release(&p->state, EMB_KEPT);
+	/* A writer may have armed a cursor that this row was at for a moment. */
+	emb_wake_all(ring);
 	return 0;
 }
 

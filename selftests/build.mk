@@ -33,9 +33,45 @@ $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
 	@mkdir -p $(@D)
 	$(CC) -m32 $(TEST_FLAGS) $< -o $@ -pthread
 
+$(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
+
+# The engine alone: natively under sanitizers, a fuzzer, and the model.
+ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikmod $(INCLUDES)
+ASAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+ENGINE_DEPS := $(wildcard selftests/engine/*.h kmod/engine/*.h) lib/engine_arch.h \
+	include/uapi/linux/ringbuf.h
+ENGINE_TESTS := $(addprefix $(O)/selftests/engine/,words rules hostile stress-asan stress-tsan \
+	fuzz_engine)
+MODEL_SRC := $(wildcard selftests/model/*.c)
+
+$(O)/selftests/engine/%: selftests/engine/%.c $(ENGINE_DEPS)
+	@mkdir -p $(@D)
+	$(CC) $(ENGINE_FLAGS) $(ASAN) $< -o $@ -pthread
+
+$(O)/selftests/engine/stress-asan: selftests/engine/stress.c $(ENGINE_DEPS)
+	@mkdir -p $(@D)
+	$(CC) $(ENGINE_FLAGS) $(ASAN) $< -o $@ -pthread
+
+$(O)/selftests/engine/stress-tsan: selftests/engine/stress.c $(ENGINE_DEPS)
+	@mkdir -p $(@D)
+	$(CC) $(ENGINE_FLAGS) -O1 -fsanitize=thread $< -o $@ -pthread
+
+$(O)/selftests/engine/fuzz_engine: selftests/engine/fuzz_engine.c $(ENGINE_DEPS)
+	@mkdir -p $(@D)
+	clang-14 $(ENGINE_FLAGS) $(ASAN) -fsanitize=fuzzer $< -o $@
+
+$(O)/selftests/model/model: $(MODEL_SRC) selftests/model/model.h selftests/model/engine_arch.h \
+		$(wildcard kmod/engine/*.h)
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) -Iselftests/model -Ikmod $(INCLUDES) \
+		$(MODEL_SRC) -o $@
+
 -include $(wildcard $(O)/selftests/*/*.d)
 
-tests: packages-TEST lib tools $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS)
+tests: packages-TEST lib tools $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS) \
+	$(ENGINE_TESTS) $(O)/selftests/model/model $(O)/selftests/tools/perf_message
 
 check: tests kmod-all
 	selftests/check full

@@ -202,14 +202,14 @@ static inline u64 rb_find_head(const struct rb_view *v, u64 pos)
 			ahead = rb_state_phase(state) ? (s64)(rb_state_pos(state) - pos) : -1;
 			if (ahead < 0)
 				break;
-			pos += ahead + 1;
+			pos += (u64)ahead + 1;
 		} else {
 			u64 claim = READ_ONCE(v->claim[i]);
 
 			ahead = rb_claim_ahead(claim, pos);
 			if (ahead < 0)
 				break;
-			pos += ahead + rb_claim_count(claim);
+			pos += (u64)ahead + rb_claim_count(claim);
 		}
 	}
 	return pos;

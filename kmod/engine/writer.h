@@ -120,7 +120,7 @@ static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct
 
 		rb_relax(steps);
 		if (ahead >= 0) {
-			pos += ahead + rb_claim_count(claim);
+			pos += (u64)ahead + rb_claim_count(claim);
 			continue;
 		}
 		losses++;

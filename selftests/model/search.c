@@ -419,16 +419,23 @@ static enum explored descend(u32 *depth, u64 limit, struct result *r)
 }
 
 /* Back in a state that nobody but one task could leave: it turns in a circle. */
-static void check_circle(u32 depth)
+static const struct task *circle(u32 depth)
 {
-	if (_setjmp(search_context))
-		return;
-	while (nodes[depth].count == 1) {
+	for (; nodes[depth].count == 1; depth--) {
 		if (!memcmp(nodes[depth].state, state, sizeof(state)))
-			violation("%s turns in a circle", tasks[nodes[depth].moves[0].task].name);
-		if (!depth--)
+			return &tasks[nodes[depth].moves[0].task];
+		if (!depth)
 			break;
 	}
+	return NULL;
+}
+
+static void check_circle(u32 depth)
+{
+	const struct task *t = circle(depth);
+
+	if (t && !_setjmp(search_context))
+		violation("%s turns in a circle", t->name);
 }
 
 static enum explored explore(u64 limit, struct result *r, u32 *depth)

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The engine's rules, one thread: gate, attach, repair, move, thresholds. */
+#include "ring.h"
+#include "tap.h"
+
+static struct ring ring;
+static struct rb_view *const v = &ring.view;
+
+static void begin(u64 slots, u32 flags)
+{
+	CHECK(!ring_new(&ring, slots, flags, 4, flags & RINGBUF_CREATE_EXCLUSIVE ? 1 : 4));
+}
+
+static void add_writer(struct rb_writer *w, u32 id)
+{
+	rb_attach_writer(v, id);
+	rb_writer_init(v, w, id);
+}
+
+static u32 read_all(struct rb_reader *r)
+{
+	bool wake;
+	u32 n = 0;
+
+	while (rb_peek(v, r, 1, &wake) > 0) {
+		CHECK(rb_release(v, r, 1, &wake));
+		n++;
+	}
+	return n;
+}
+
+static void gate_end(void)
+{
+	u64 slots;
+
+	for (slots = 1; slots <= 3; slots++) {
+		begin(slots, 0);
+		CHECK(rb_gate_end(v, 0) == slots);
+		CHECK(rb_gate_end(v, ~0ULL) == ~0ULL);
+		CHECK(rb_gate_end(v, ~0ULL - slots) == ~0ULL);
+		CHECK(rb_gate_end(v, ~0ULL - slots - 1) == ~0ULL - 1);
+		ring_free(&ring);
+	}
+}
+
+static void gate_min(void)
+{
+	u32 row;
+
+	begin(2, 0);
+	CHECK(rb_gate_min(v, &row) == ~0ULL && row == RB_NO_ROW);
+	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 1, 0);
+	rb_cursor(v, 0)->cursor = ~0ULL;
+	CHECK(rb_gate_min(v, &row) == 0 && row == 1);
+	rb_cursor(v, 1)->cursor = ~0ULL;
+	CHECK(rb_gate_min(v, &row) == ~0ULL && row == 0);
+	rb_detach_reader(v, 0);
+	rb_cursor(v, 1)->cursor = 5;
+	CHECK(rb_gate_min(v, &row) == 5 && row == 1);
+	v->info->row[1].floor = 7;
+	CHECK(rb_gate_min(v, &row) == 7);
+	v->info->rows = ~0U; /* more rows than there are */
+	CHECK(rb_gate_min(v, &row) == 7);
+	ring_free(&ring);
+}
+
+static void blocked_and_let_go(void)
+{
+	u64 slots;
+
+	for (slots = 1; slots <= 7; slots++) {
+		struct rb_writer w;
+		struct rb_reader r;
+		bool wake;
+		u64 i;
+
+		begin(slots, RINGBUF_CREATE_EXCLUSIVE);
+		rb_attach_reader(v, 0, 0);
+		rb_reader_init(v, &r, 0);
+		add_writer(&w, 1);
+		for (i = 0; i < slots; i++)
+			CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+		CHECK(ring_write(&ring, &w, 1, 1) == RB_BLOCKED_BY_READER);
+		CHECK(w.blocked == 1);
+		CHECK(!rb_reached(v, rb_waiter(w.blocked, RB_WAIT_CURSOR)));
+		CHECK(rb_peek(v, &r, 64, &wake) == (int)slots);
+		CHECK(rb_release(v, &r, 1, &wake) && !wake);
+		CHECK(rb_reached(v, rb_waiter(w.blocked, RB_WAIT_CURSOR)));
+		CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+		ring_free(&ring);
+	}
+}
+
+/* @want against head 5 of a ring of 3, where 2, 3 and 4 are still held. */
+static void attach_positions(void)
+{
+	static const u64 want[][2] = { { 0, 2 }, { 2, 2 }, { 3, 3 },
+				       { 5, 5 }, { 6, 5 }, { ~0ULL, 5 } };
+	u32 flags, k;
+
+	for (flags = 0; flags <= RINGBUF_CREATE_EXCLUSIVE; flags++)
+		for (k = 0; k < sizeof(want) / sizeof(*want); k++) {
+			struct rb_writer w;
+			struct rb_reader r;
+			u32 i;
+
+			begin(3, flags);
+			add_writer(&w, 1);
+			for (i = 0; i < 5; i++)
+				CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+			CHECK(rb_attach_reader(v, 1, want[k][0]) == want[k][1]);
+			rb_reader_init(v, &r, 1);
+			CHECK(read_all(&r) == 5 - want[k][1]);
+			ring_free(&ring);
+		}
+}
+
+static void holes(void)
+{
+	struct rb_writer w;
+	struct rb_reader r;
+
+	begin(7, 0);
+	rb_attach_reader(v, 0, 0);
+	rb_reader_init(v, &r, 0);
+	add_writer(&w, 1);
+	CHECK(ring_write(&ring, &w, 1, 0) == RB_RESERVED);
+	CHECK(ring_write(&ring, &w, 3, 2) == RB_RESERVED);
+	CHECK(ring_write(&ring, &w, 2, 0) == RB_RESERVED);
+	CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+	CHECK(read_all(&r) == 3);
+	CHECK(r.pos == 7 && r.holes == 4 && r.lost == 0);
+	ring_free(&ring);
+}
+
+/* Writer 1 dies with @count slots, the first @done of them finished. */
+static void repair(u32 count, u32 done, bool stamped)
+{
+	struct rb_writer w, other;
+	struct rb_reader r;
+	u64 end, head;
+	u32 k;
+
+	begin(8, 0);
+	rb_attach_reader(v, 0, 0);
+	rb_reader_init(v, &r, 0);
+	add_writer(&w, 1);
+	add_writer(&other, 2);
+	CHECK(ring_write(&ring, &other, 2, 2) == RB_RESERVED);
+	CHECK(rb_reserve(v, &w, count) == RB_RESERVED && w.pos == 2);
+	for (k = 0; k < done; k++)
+		CHECK(rb_finish_slot(v, rb_index(v, 2 + k), 2 + k, RINGBUF_COMMITTED));
+	for (k = 1; !stamped && k < count; k++)
+		v->claim[rb_index(v, 2 + k)] = 0;
+	CHECK(ring_write(&ring, &other, 1, 1) == RB_RESERVED);
+	head = rb_head(v);
+	CHECK(rb_repair(v, 1, &end) == count - done);
+	CHECK(end == (count == done ? 0 : 2 + count));
+	CHECK(rb_repair(v, 1, &end) == 0 && end == 0);
+	CHECK(rb_head(v) == head);
+	rb_end_writer(v, 1, true);
+	CHECK(read_all(&r) == 3 + done && r.holes == count - done && r.pos == head);
+	CHECK(ring_write(&ring, &other, 8, 8) == RB_RESERVED);
+	CHECK(read_all(&r) == 8);
+	ring_free(&ring);
+}
+
+static void repairs(void)
+{
+	u32 count, done;
+
+	for (count = 1; count <= 5; count++)
+		for (done = 0; done <= count; done++) {
+			repair(count, done, true);
+			if (!done)
+				repair(count, 0, false);
+		}
+}
+
+static void late_commit_fails(void)
+{
+	struct rb_writer w;
+	u64 end;
+	bool wake;
+
+	begin(2, 0);
+	add_writer(&w, 1);
+	CHECK(rb_reserve(v, &w, 2) == RB_RESERVED);
+	CHECK(rb_repair(v, 1, &end) == 2 && end == 2);
+	CHECK(!rb_publish(v, &w, 2, &wake));
+	CHECK(rb_state_phase(v->desc[0].state) == RINGBUF_REPAIRED);
+	ring_free(&ring);
+}
+
+/* Killed in the middle of a batch: the next one goes on behind what was committed. */
+static void exclusive_successor(void)
+{
+	u32 done;
+
+	for (done = 0; done <= 3; done++) {
+		struct rb_writer w;
+		struct rb_reader r;
+		u32 k;
+
+		begin(4, RINGBUF_CREATE_EXCLUSIVE);
+		rb_attach_reader(v, 0, 0);
+		rb_reader_init(v, &r, 0);
+		add_writer(&w, 1);
+		CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+		CHECK(rb_reserve(v, &w, 3) == RB_RESERVED);
+		for (k = 0; k < done; k++)
+			v->desc[1 + k].state = rb_state(1 + k, RINGBUF_COMMITTED);
+		rb_end_writer(v, 1, true);
+		add_writer(&w, 1);
+		CHECK(w.pos == 1 + done);
+		CHECK(read_all(&r) == 1 + done);
+		CHECK(ring_write(&ring, &w, 4, 4) == RB_RESERVED);
+		CHECK(read_all(&r) == 4);
+		ring_free(&ring);
+	}
+}
+
+static void moved(void)
+{
+	struct rb_writer w;
+	struct rb_reader r;
+	bool wake;
+	u32 i;
+
+	begin(3, 0);
+	rb_attach_reader(v, 0, 0);
+	rb_reader_init(v, &r, 0);
+	add_writer(&w, 1);
+	for (i = 0; i < 3; i++)
+		CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+	CHECK(rb_peek(v, &r, 3, &wake) == 3);
+	rb_move_reader(v, 0, 2);
+	CHECK(!rb_reader_holds(&r));
+	CHECK(!rb_release(v, &r, 1, &wake));
+	CHECK(r.pos == 2 && r.lost == 2);
+	rb_move_reader(v, 0, 1);
+	CHECK(rb_peek(v, &r, 3, &wake) == 1 && rb_release(v, &r, 1, &wake));
+	rb_move_reader(v, 0, ~0ULL);
+	CHECK(v->info->row[0].floor == 3);
+	CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+	CHECK(read_all(&r) == 1 && r.lost == 2);
+	ring_free(&ring);
+}
+
+static void stream_end(void)
+{
+	begin(1, 0);
+	CHECK(!rb_ended(v));
+	rb_attach_writer(v, 1);
+	rb_attach_writer(v, 2);
+	CHECK(!rb_ended(v) && v->info->ended == RINGBUF_END_NONE);
+	rb_end_writer(v, 1, false);
+	CHECK(!rb_ended(v));
+	rb_end_writer(v, 2, false);
+	CHECK(rb_ended(v) && v->info->ended == RINGBUF_END_DONE);
+	rb_attach_writer(v, 1);
+	CHECK(!rb_ended(v) && v->info->ended == RINGBUF_END_NONE);
+	rb_end_writer(v, 1, true);
+	CHECK(rb_ended(v) && v->info->ended == RINGBUF_END_DIED);
+	v->info->writers_ever = ~0U;
+	rb_attach_writer(v, 1);
+	CHECK(v->info->writers_ever == ~0U);
+	ring_free(&ring);
+}
+
+static void thresholds(void)
+{
+	u64 a = 0, b = 0;
+	struct rb_wake round;
+
+	begin(4, 0);
+	rb_attach_reader(v, 0, 0);
+	rb_arm(v, &a, rb_waiter(5, RB_WAIT_POSITION));
+	rb_arm(v, &b, rb_waiter(3, RB_WAIT_CURSOR));
+	CHECK(v->info->wake_position == 5 && v->info->wake_cursor == 3);
+	CHECK(!rb_position_awaited(v, 4, 1) && rb_position_awaited(v, 5, 1));
+	CHECK(rb_position_awaited(v, 3, 3) && rb_position_awaited(v, 6, 1));
+	rb_wake_begin(v, &round);
+	CHECK(!rb_wake_one(v, &round, &a) && !rb_wake_one(v, &round, &b));
+	CHECK(rb_wake_end(v, &round));
+	CHECK(v->info->wake_position == 5 && v->info->wake_cursor == 3);
+	rb_cursor(v, 0)->cursor = 3;
+	rb_wake_begin(v, &round);
+	CHECK(!rb_wake_one(v, &round, &a) && rb_wake_one(v, &round, &b) && !b);
+	CHECK(rb_wake_end(v, &round));
+	CHECK(v->info->wake_position == 5 && v->info->wake_cursor == RINGBUF_WAKE_NONE);
+	ring_free(&ring);
+}
+
+static void ready(void)
+{
+	struct rb_writer w;
+	struct rb_ready got;
+
+	begin(3, 0);
+	rb_attach_reader(v, 0, 0);
+	add_writer(&w, 1);
+	rb_reader_ready(v, 0, 1, &got);
+	CHECK(!got.count && got.waiter == rb_waiter(0, RB_WAIT_POSITION));
+	CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+	rb_reader_ready(v, 0, 2, &got);
+	CHECK(got.count == 1 && got.waiter == rb_waiter(1, RB_WAIT_POSITION));
+	rb_writer_ready(v, 3, &got);
+	CHECK(got.count == 2 && got.waiter == rb_waiter(1, RB_WAIT_CURSOR));
+	rb_writer_ready(v, 2, &got);
+	CHECK(got.count == 2 && !got.waiter);
+	ring_free(&ring);
+}
+
+static const struct tap_test tests[] = {
+	{ "gate: first forbidden position, to the end of u64", gate_end },
+	{ "gate: lowest cursor", gate_min },
+	{ "gate: a full ring blocks, a release lets go", blocked_and_let_go },
+	{ "attach: head, oldest, position", attach_positions },
+	{ "holes are skipped and counted", holes },
+	{ "repair: every length and progress, twice the same", repairs },
+	{ "repair: the commit that comes too late fails", late_commit_fails },
+	{ "exclusive: the successor goes on where the killed one was", exclusive_successor },
+	{ "a reader is moved, and told how far", moved },
+	{ "end of stream", stream_end },
+	{ "thresholds and a round of waking", thresholds },
+	{ "what is ready", ready },
+};
+
+int main(void)
+{
+	return TAP_ALL(tests);
+}
