@@ -204,9 +204,4 @@ static inline void rb_host_wake(struct rb_handle *h)
 	h->host->wake(h);
 }
 
-static inline char *rb_slot_data(const struct rb_handle *h, u64 index)
-{
-	return h->data + index * h->slot_stride;
-}
-
 #endif

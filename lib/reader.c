@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "slot.h"
 
 struct ringbuf_reader {
 	struct rb_handle h;
@@ -105,35 +105,52 @@ static int reader_fill(struct ringbuf_reader *reader, unsigned int max, int64_t 
 	return n;
 }
 
+static inline bool slot_show(const struct rb_handle *h, struct ringbuf_slot *slot, u64 index,
+			     u64 pos)
+{
+	const struct ringbuf_desc *d = &h->view.desc[index];
+	size_t length = READ_ONCE(d->length);
+
+	slot->data = rb_slot_data(h, index);
+	slot->length = length;
+	slot->position = pos;
+	slot->timestamp = unlikely(h->view.stamp) ? READ_ONCE(h->view.stamp[index]) : 0;
+	slot->lost = 0;
+	slot->flags = READ_ONCE(d->flags);
+	return likely(length <= h->slot_bytes);
+}
+
+/* False when a length makes no sense. */
+static inline bool slots_show(const struct ringbuf_reader *reader, struct ringbuf_slot *slots,
+			      u32 count)
+{
+	const struct rb_handle *h = &reader->h;
+	u64 index = reader->r.index, pos = reader->r.pos;
+	u32 run = rb_run(&h->view, index, count), k;
+	bool ok = true;
+
+	for (k = 0; k < run; k++)
+		ok &= slot_show(h, &slots[k], index + k, pos + k);
+	for (; k < count; k++)
+		ok &= slot_show(h, &slots[k], k - run, pos + k);
+	return ok;
+}
+
 RB_PUBLIC int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots,
 				  unsigned int max, int64_t timeout_ns)
 {
-	const struct rb_handle *h = &reader->h;
-	u64 i;
-	int n, k;
+	int n;
 
 	if (unlikely(!max || max > RINGBUF_BATCH_MAX))
 		return -EINVAL;
 	n = reader_fill(reader, max, timeout_ns);
 	reader->peeked = n > 0 ? (u32)n : 0;
-	i = reader->r.index;
-	for (k = 0; k < n; k++, i = rb_index_add(&h->view, i, 1)) {
-		const struct ringbuf_desc *d = &h->view.desc[i];
-		size_t length = READ_ONCE(d->length);
-
-		if (unlikely(length > h->slot_bytes))
-			return -EPROTO;
-		slots[k].data = rb_slot_data(h, i);
-		slots[k].length = length;
-		slots[k].position = reader->r.pos + (u64)k;
-		slots[k].timestamp = h->view.stamp ? READ_ONCE(h->view.stamp[i]) : 0;
-		slots[k].lost = 0;
-		slots[k].flags = READ_ONCE(d->flags);
-	}
-	if (n > 0) {
-		slots[0].lost = reader->r.lost - reader->told;
-		reader->told = reader->r.lost;
-	}
+	if (unlikely(n <= 0))
+		return n;
+	if (unlikely(!slots_show(reader, slots, (u32)n)))
+		return -EPROTO;
+	slots[0].lost = reader->r.lost - reader->told;
+	reader->told = reader->r.lost;
 	return n;
 }
 

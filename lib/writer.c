@@ -2,9 +2,8 @@
 /* Writers: the public calls over the engine. */
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "internal.h"
+#include "slot.h"
 
 #define RETRY_LIMIT 1000
 
@@ -113,23 +112,74 @@ static int writer_publish(struct ringbuf_writer *writer, unsigned int count)
 	return likely(ok) ? 0 : -ESTALE;
 }
 
-/* What a reader wants to know of the slot at @index, beside its state. */
-static inline void slot_describe(const struct rb_handle *h, u64 index, size_t length, u32 flags)
+/* What a reader wants to know of the reserved slot, beside its state. */
+static inline void slot_describe(const struct ringbuf_writer *writer, size_t length)
 {
-	struct ringbuf_desc *d = &h->view.desc[index];
+	const struct rb_view *v = &writer->h.view;
 
-	WRITE_ONCE(d->length, (u32)length);
-	WRITE_ONCE(d->flags, flags);
-	if (h->view.stamp)
-		WRITE_ONCE(h->view.stamp[index], rb_clock(CLOCK_MONOTONIC));
+	rb_describe(&v->desc[writer->w.index], (u32)length, 0);
+	if (unlikely(v->stamp))
+		WRITE_ONCE(v->stamp[writer->w.index], rb_clock(CLOCK_MONOTONIC));
+}
+
+static void slots_stamp(const struct rb_view *v, u64 index, unsigned int count)
+{
+	u64 now = rb_clock(CLOCK_MONOTONIC);
+
+	for (; count; count--, index = rb_index_add(v, index, 1))
+		WRITE_ONCE(v->stamp[index], now);
+}
+
+static void slots_describe(const struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
+			   unsigned int count)
+{
+	const struct rb_view *v = &writer->h.view;
+	u32 run = rb_run(v, writer->w.index, count), k;
+	struct ringbuf_desc *d = &v->desc[writer->w.index];
+
+	for (k = 0; k < run; k++)
+		rb_describe(&d[k], (u32)slots[k].length, slots[k].flags);
+	for (d = v->desc; k < count; k++)
+		rb_describe(&d[k - run], (u32)slots[k].length, slots[k].flags);
+	if (unlikely(v->stamp))
+		slots_stamp(v, writer->w.index, count);
+}
+
+/* The readers have these lines; ask for all of them before the first store. */
+static inline void slot_offer(const struct rb_handle *h, struct ringbuf_slot *slot,
+			      struct ringbuf_desc *d, char *data, u64 pos)
+{
+	__builtin_prefetch(data, 1);
+	__builtin_prefetch(d, 1);
+	slot->data = data;
+	slot->length = h->slot_bytes;
+	slot->position = pos;
+	slot->timestamp = 0;
+	slot->lost = 0;
+	slot->flags = 0;
+}
+
+static inline void slots_offer(const struct ringbuf_writer *writer, struct ringbuf_slot *slots,
+			       unsigned int count)
+{
+	const struct rb_handle *h = &writer->h;
+	u32 run = rb_run(&h->view, writer->w.index, count), k;
+	struct ringbuf_desc *d = &h->view.desc[writer->w.index];
+	char *data = rb_slot_data(h, writer->w.index);
+	u64 pos = writer->w.pos;
+
+	for (k = 0; k < run; k++, d++, data += h->slot_stride)
+		slot_offer(h, &slots[k], d, data, pos + k);
+	d = h->view.desc;
+	data = h->data;
+	for (; k < count; k++, d++, data += h->slot_stride)
+		slot_offer(h, &slots[k], d, data, pos + k);
 }
 
 RB_PUBLIC int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *slots,
 				     unsigned int count, int64_t timeout_ns)
 {
 	const struct rb_handle *h = &writer->h;
-	unsigned int k;
-	u64 i;
 	int err;
 
 	if (unlikely(!count || count > RINGBUF_BATCH_MAX || count > h->ring->layout.slot_count))
@@ -137,18 +187,7 @@ RB_PUBLIC int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringb
 	err = writer_reserve(writer, count, timeout_ns);
 	if (unlikely(err))
 		return err;
-	i = writer->w.index;
-	for (k = 0; k < count; k++, i = rb_index_add(&h->view, i, 1)) {
-		slots[k].data = rb_slot_data(h, i);
-		/* The readers have these lines; ask for all of them before the first store. */
-		__builtin_prefetch(slots[k].data, 1);
-		__builtin_prefetch(&h->view.desc[i], 1);
-		slots[k].length = h->slot_bytes;
-		slots[k].position = writer->w.pos + k;
-		slots[k].timestamp = 0;
-		slots[k].lost = 0;
-		slots[k].flags = 0;
-	}
+	slots_offer(writer, slots, count);
 	return (int)count;
 }
 
@@ -156,7 +195,6 @@ RB_PUBLIC int ringbuf_writer_commit(struct ringbuf_writer *writer, const struct 
 				    unsigned int count)
 {
 	const struct rb_handle *h = &writer->h;
-	u64 i = writer->w.index;
 	unsigned int k;
 
 	if (unlikely(!count || count > writer->w.count || h->process != rb_process()))
@@ -164,8 +202,7 @@ RB_PUBLIC int ringbuf_writer_commit(struct ringbuf_writer *writer, const struct 
 	for (k = 0; k < count; k++)
 		if (unlikely(slots[k].length > h->slot_bytes))
 			return -EMSGSIZE;
-	for (k = 0; k < count; k++, i = rb_index_add(&h->view, i, 1))
-		slot_describe(h, i, slots[k].length, slots[k].flags);
+	slots_describe(writer, slots, count);
 	return writer_publish(writer, count);
 }
 
@@ -186,8 +223,8 @@ RB_PUBLIC int ringbuf_writer_write(struct ringbuf_writer *writer, const void *da
 	err = writer_reserve(writer, 1, timeout_ns);
 	if (unlikely(err))
 		return err;
-	memcpy(rb_slot_data(&writer->h, writer->w.index), data, length);
-	slot_describe(&writer->h, writer->w.index, length, 0);
+	rb_copy_in(rb_slot_data(&writer->h, writer->w.index), data, length);
+	slot_describe(writer, length);
 	return writer_publish(writer, 1);
 }
 
@@ -210,10 +247,10 @@ RB_PUBLIC int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct 
 		return err;
 	to = rb_slot_data(&writer->h, writer->w.index);
 	for (k = 0; k < count; k++) {
-		memcpy(to, iov[k].iov_base, iov[k].iov_len);
+		rb_copy_in(to, iov[k].iov_base, iov[k].iov_len);
 		to += iov[k].iov_len;
 	}
-	slot_describe(&writer->h, writer->w.index, length, 0);
+	slot_describe(writer, length);
 	return writer_publish(writer, 1);
 }
 

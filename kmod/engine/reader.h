@@ -101,14 +101,19 @@ static inline bool rb_skip_holes(const struct rb_view *v, struct rb_reader *r)
 /* Committed slots from the cursor on, at most @max. */
 static inline u32 rb_peek_run(const struct rb_view *v, const struct rb_reader *r, u32 max)
 {
-	u64 i = r->index;
-	u32 n;
+	const struct ringbuf_desc *d = &v->desc[r->index];
+	u32 end = rb_run(v, r->index, max), n = 0;
 
-	for (n = 0; n < max; n++, i = rb_index_add(v, i, 1))
-		/* (A), matches rb_publish() */
-		if (smp_load_acquire(&v->desc[i].state) != rb_state(r->pos + n, RINGBUF_COMMITTED))
-			break;
-	return n;
+	for (;;) {
+		for (; n < end; n++, d++)
+			/* (A), matches rb_publish() */
+			if (smp_load_acquire(&d->state) != rb_state(r->pos + n, RINGBUF_COMMITTED))
+				return n;
+		if (n == max)
+			return n;
+		d = v->desc;
+		end = n + rb_run(v, 0, max - n);
+	}
 }
 
 /*

@@ -102,6 +102,14 @@ static inline u64 rb_index_add(const struct rb_view *v, u64 index, u64 n)
 	return index >= v->slots ? index - v->slots : index;
 }
 
+/* Of @count slots from @index on, those before the array wraps. */
+static inline u32 rb_run(const struct rb_view *v, u64 index, u32 count)
+{
+	u64 left = v->slots - index;
+
+	return left < count ? (u32)left : count;
+}
+
 static inline struct ringbuf_cursor *rb_cursor(const struct rb_view *v, u32 row)
 {
 	return (struct ringbuf_cursor *)(v->cursor + (size_t)row * v->page_size +

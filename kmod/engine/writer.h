@@ -195,14 +195,19 @@ static inline bool rb_publish_shared(const struct rb_view *v, struct rb_writer *
 
 static inline void rb_publish_exclusive(const struct rb_view *v, struct rb_writer *w, u32 count)
 {
-	u64 i = w->index;
-	u32 k;
+	struct ringbuf_desc *d = &v->desc[w->index];
+	u32 end = rb_run(v, w->index, count), last = count - 1, k = 0;
 
-	for (k = 0; k + 1 < count; k++, i = rb_index_add(v, i, 1))
+	if (end < count) {
+		for (; k < end; k++, d++)
+			/* (A), matches rb_peek_run() */
+			smp_store_release(&d->state, rb_state(w->pos + k, RINGBUF_COMMITTED));
+		d = v->desc;
+	}
+	for (; k < last; k++, d++)
 		/* (A), matches rb_peek_run() */
-		smp_store_release(&v->desc[i].state,
-				  rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */
-	xchg(&v->desc[i].state, rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */
+		smp_store_release(&d->state, rb_state(w->pos + k, RINGBUF_COMMITTED));
+	xchg(&d->state, rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */
 	smp_mb__after_atomic(); /* (B), matches rb_arm() */
 	/* The hint may lag, it must not lead: we may be killed before this. */
 	WRITE_ONCE(v->head->head, w->pos + count);

@@ -16,7 +16,7 @@ n=0 bad=0
 # name configuration model file sed-program
 mutants() {
 	cat <<'LIST'
-commit-without-barrier|x2-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/\txchg(&v->desc\[i\].state/\tsmp_store_release(\&v->desc[i].state/
+commit-without-barrier|x2-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/\txchg(&d->state/\tsmp_store_release(\&d->state/
 shared-commit-without-barrier|s1-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/return cmpxchg(&v->desc\[i\].state, old, \(.*\)) == old;/smp_store_release(\&v->desc[i].state, \1); return true;/
 release-without-barrier|x1-1w1r|tso|reader.h|/(D), matches rb_arm()/d; s/\txchg(&r->cursor->cursor/\tsmp_store_release(\&r->cursor->cursor/
 arm-without-barriers|x1-1w1r|tso|wait.h|/^static inline void rb_arm/,/^}/{/smp_mb()/d; s/rb_threshold_lower(\(.*\), waiter >> 2)/WRITE_ONCE(*\1, waiter >> 2)/}
@@ -45,13 +45,13 @@ hint-leads|s2-2w1r|sc|writer.h|s/rb_head_hint(v, pos + count)/rb_head_hint(v, po
 batch-not-stamped|s2-killed-batch|sc|writer.h|s/WRITE_ONCE(v->claim\[i\], rb_claim(w->pos + k.*/;/
 repair-first-slot-only|s2-killed-batch|sc|host.h|s/k < rb_claim_count(claim); k++/k < 1; k++/
 repair-nothing|s2-killed|sc|host.h|s/return rb_finish_slot(v, i, pos, RINGBUF_REPAIRED);/return v->slots == i + pos;/
-exclusive-hint-leads|x2-killed|sc|writer.h|/^static inline void rb_publish_exclusive/,/^}/s/u32 k;/u32 k; WRITE_ONCE(v->head->head, w->pos + count);/
+exclusive-hint-leads|x2-killed|sc|writer.h|/^static inline void rb_publish_exclusive/,/^}/s/k = 0;/k = 0; WRITE_ONCE(v->head->head, w->pos + count);/
 end-before-first-writer|x1-first|sc|reader.h|s/return smp_load_acquire(&v->info->writers_ever) && !smp_load_acquire(&v->info->writers);/return !smp_load_acquire(\&v->info->writers) \&\& smp_load_acquire(\&v->info->writers_ever);/
 ever-before-writers|x1-first|sc|host.h|/^static inline void rb_attach_writer/,/^}/{/smp_store_release(&v->info->writers, /d; s/u32 id)$/&/; s/smp_store_release(&v->info->writers_ever, \(.*\));/{ smp_store_release(\&v->info->writers_ever, \1); smp_store_release(\&v->info->writers, v->info->writers + 1); }/}
 holes-not-skipped|s2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/return .*/return pos \& 0 \& state;/
 committed-slots-skipped|x2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/ && rb_state_phase.*;/;/; s/if (likely(n))/if (likely(n) \&\& r->pos != 1)/; s/if (state == rb_state(r->pos, RINGBUF_COMMITTED))/if (0)/
-batch-without-release|x2-batch|pso|writer.h|/^static inline void rb_publish_exclusive/,/^}/{s/smp_store_release(&v->desc\[i\].state,/WRITE_ONCE(v->desc[i].state,/}
-single-without-release|x2-1w1r|pso|writer.h|s/\txchg(&v->desc\[i\].state, \(.*\));.*/\tWRITE_ONCE(v->desc[i].state, \1);/
+batch-without-release|x2-batch|pso|writer.h|/^static inline void rb_publish_exclusive/,/^}/{s/smp_store_release(&d->state,/WRITE_ONCE(d->state,/}
+single-without-release|x2-1w1r|pso|writer.h|s/\txchg(&d->state, \(.*\));.*/\tWRITE_ONCE(d->state, \1);/
 rows-without-release|x1-oldest|pso|host.h|/^static inline u64 rb_attach_reader/,/^}/{s/smp_store_release(&r->flags, \(.*\));/WRITE_ONCE(r->flags, \1);/; s/smp_store_release(&v->info->generation, \(.*\));/WRITE_ONCE(v->info->generation, \1);/; s/smp_mb();.*/;/}
 host-no-wake-at-attach|x1-late-wake|sc|-|-DMODEL_NO_WAKE_AT_ATTACH
 host-no-wake-at-repair|s1-killed|sc|-|-DMODEL_NO_WAKE_AT_REPAIR
