@@ -74,6 +74,7 @@ struct emb_place {
  * @next_writer: where to look for a writer id first
  * @repaired: slots made holes
  * @writer_waits: of writers that are gone
+ * @reaped: when somebody last looked for dead peers, coarse ns
  * @place: readers by row, then writers by id - 1
  */
 struct emb_header {
@@ -88,7 +89,8 @@ struct emb_header {
 	u32 pad0;
 	u64 repaired;
 	u64 writer_waits;
-	u64 pad1[8];
+	u64 reaped;
+	u64 pad1[7];
 	struct emb_place place[];
 };
 
@@ -138,7 +140,7 @@ int emb_enter(struct rb_handle *h) RB_HIDDEN;
 void emb_leave(struct rb_handle *h) RB_HIDDEN;
 int emb_done(struct rb_handle *h) RB_HIDDEN;
 
-bool emb_reap(struct ringbuf *ring, bool readers) RB_HIDDEN;
+bool emb_reap(struct ringbuf *ring) RB_HIDDEN;
 
 static inline u32 emb_place_index(const struct ringbuf *ring, u32 role, u32 id)
 {

@@ -93,24 +93,29 @@ static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 	return any;
 }
 
-static bool reap_locked(struct ringbuf *ring, bool readers)
+static bool reap_locked(struct ringbuf *ring)
 {
 	bool any = reap_role(ring, RINGBUF_ROLE_WRITER, 1, ring->layout.max_writers + 1);
 
-	if (readers)
-		any |= reap_role(ring, RINGBUF_ROLE_READER, 0, rb_rows(&ring->view));
+	any |= reap_role(ring, RINGBUF_ROLE_READER, 0, rb_rows(&ring->view));
 	if (any)
 		emb_wake_all(ring);
+	WRITE_ONCE(ring->header->reaped, rb_clock(CLOCK_MONOTONIC_COARSE));
 	return any;
 }
 
-/* End what dead processes have left; true when there was something. */
-bool emb_reap(struct ringbuf *ring, bool readers)
+/*
+ * End what dead processes have left, unless somebody has just looked for it;
+ * true when there was something.
+ */
+bool emb_reap(struct ringbuf *ring)
 {
 	bool any;
 
+	if (rb_clock(CLOCK_MONOTONIC_COARSE) - READ_ONCE(ring->header->reaped) < EMB_SLICE_NS / 2)
+		return false;
 	emb_lock(ring);
-	any = reap_locked(ring, readers);
+	any = reap_locked(ring);
 	emb_unlock(ring);
 	return any;
 }
@@ -154,7 +159,7 @@ static int attach_locked(struct rb_handle *h, enum ringbuf_start start, u64 posi
 	struct emb_place *p;
 	int err;
 
-	reap_locked(ring, true);
+	reap_locked(ring);
 	err = h->role == RINGBUF_ROLE_READER ? find_row(ring, &h->id) : find_writer(ring, &h->id);
 	if (err)
 		return err;
@@ -208,7 +213,7 @@ static int enter_locked(struct rb_handle *h)
 	bool shared = h->role == RINGBUF_ROLE_WRITER && !rb_exclusive(&ring->view);
 	int err;
 
-	reap_locked(ring, true);
+	reap_locked(ring);
 	if (!place_is_ours(h) && !shared)
 		return -ESTALE;
 	if (!place_is_ours(h) || !emb_byte_take(ring->file, used_byte(ring, h->role, h->id))) {

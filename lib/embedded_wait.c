@@ -73,7 +73,7 @@ bool emb_peers(struct rb_handle *h)
 	if (now - h->checked < EMB_SLICE_NS)
 		return false;
 	h->checked = now;
-	return emb_reap(h->ring, h->role == RINGBUF_ROLE_WRITER);
+	return emb_reap(h->ring);
 }
 
 static bool over(const struct rb_handle *h, u64 waiter)
@@ -110,7 +110,7 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	}
 	rb_disarm(&p->waiter);
 	if (err == -ETIMEDOUT) {
-		emb_reap(h->ring, h->role == RINGBUF_ROLE_WRITER);
+		emb_reap(h->ring);
 		return 0;
 	}
 	return err == -EINTR ? err : 0;
