@@ -14,6 +14,11 @@ LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/
 ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/*.c))
 KILL_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/kill/*.c))
 
+# What selftests/run calls.
+$(O)/selftests/runner: selftests/harness/runner.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $< -o $@
+
 ksft-source:
 	@selftests/vm/fetch source
 
@@ -70,7 +75,7 @@ $(O)/selftests/model/model: $(MODEL_SRC) selftests/model/model.h selftests/model
 
 -include $(wildcard $(O)/selftests/*/*.d)
 
-tests: packages-TEST lib tools $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS) \
+tests: packages-TEST lib tools $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS) \
 	$(ENGINE_TESTS) $(O)/selftests/model/model $(O)/selftests/tools/perf_message
 
 check: tests kmod-all
