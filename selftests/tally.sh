@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2030,SC2031 # lanes count in subshells, and say so in a file
 # shellcheck shell=bash
 #
 # Sourced by selftests/check and .ci/run: run steps, count TAP lines.
@@ -39,6 +40,39 @@ step() {
 	fi
 	grep -iE '^ *ok .*# *SKIP' "$log" | sed 's/^/    /'
 	return 0
+}
+
+lanes=()
+
+# usage: lane NAME FUNCTION [ARGUMENT...]
+# The function's steps, beside those of other lanes.
+lane() {
+	local name=$1 counts=build/check/lane-$1
+	shift
+	mkdir -p build/check
+	rm -f "$counts"
+	(
+		passed=0 failed=0 skipped=0
+		"$@"
+		echo "$passed $failed $skipped" >"$counts"
+	) &
+	lanes+=("$name")
+}
+
+# Wait for all lanes and add what they counted.
+lanes_end() {
+	local name p f s
+
+	wait
+	for name in "${lanes[@]}"; do
+		if read -r p f s <"build/check/lane-$name"; then
+			passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+		else
+			echo "lane $name broke off"
+			failed=$((failed + 1))
+		fi
+	done
+	lanes=()
 }
 
 # The plain line that ends a run.

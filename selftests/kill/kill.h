@@ -12,6 +12,7 @@
 #define KILL_SLOT    256
 #define KILL_SLOTS   16
 #define KILL_BATCH   5
+#define KILL_CPUS    64 /* of which it is seen whether they run */
 #define HANG_NS	     (20 * SECOND)
 
 /* How many steps a survivor takes before an event is over for it: more than a lap. */
@@ -39,13 +40,25 @@ struct life {
 };
 
 /**
+ * struct bystander - who sees whether a processor runs
+ * @stolen: ns by which it woke too late, in all
+ * @ticks: times it woke
+ */
+struct bystander {
+	uint64_t stolen;
+	uint64_t ticks;
+	int cpu;
+	pid_t pid;
+} __attribute__((aligned(64)));
+
+/**
  * struct arena - shared by all
  * @event: number of the event, a kill or none
  * @event_ns: when it happened
  * @stop: writers finish
  * @ended: all writers have
  * @lives: writers so far
- * @late: ns, the latest that the bystander woke up
+ * @bystanders: entries in @bystander
  */
 struct arena {
 	struct ringbuf *ring;
@@ -54,7 +67,8 @@ struct arena {
 	int stop;
 	int ended;
 	uint32_t lives;
-	uint64_t late;
+	unsigned int bystanders;
+	struct bystander bystander[KILL_CPUS];
 	struct place place[KILL_PLACES];
 	struct life life[KILL_LIVES];
 };
