@@ -51,10 +51,14 @@ struct seq_file;
  * @handle: who has it, NULL: nobody.  Ends when the last map of the identity
  *	goes, which may be after its part in the ring has ended
  * @retired: writer: the id may still be named by holes below this position
+ * @mourned: writer: it is gone, but I/O may still write to slots that it had open
+ * @until: jiffies; then that is waited for no longer
  */
 struct rb_seat {
 	struct rb_handle *handle;
 	u64 retired;
+	bool mourned;
+	unsigned long until;
 };
 
 /**
@@ -72,6 +76,7 @@ struct rb_seat {
  * @rows: by reader row
  * @ids: by writer id - 1
  * @repaired: slots made holes for writers that went away
+ * @mourned: seats of @ids that are; changes under wait_lock too
  * @wait_lock: @armed, the waiter words of all sleepers, @events, the counters
  * @armed: sleepers whose waiter word is set
  * @events: +1 by each host event; may be read without the lock
@@ -95,6 +100,7 @@ struct rb_ring {
 	struct rb_seat *rows;
 	struct rb_seat *ids;
 	u64 repaired;
+	unsigned int mourned;
 
 	spinlock_t wait_lock; /* armed, waiter words, events, counters */
 	struct list_head armed;
@@ -279,6 +285,7 @@ int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, 
 int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring);
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
+void rb_members_bury(struct rb_ring *ring);
 
 /* ---- ioctl.c and the calls ----------------------------------------------- */
 

@@ -9,6 +9,7 @@
  * its cursor page, and must not write to another reader's.
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 
 #include "internal.h"
@@ -26,11 +27,14 @@ static struct page *row_page(const struct rb_ring *ring, u32 row)
  * of maps (read-only ones, as nobody has the row): I/O that its last reader
  * began may still write to it.
  */
+static bool page_pinned(struct page *page)
+{
+	return page_ref_count(page) != 1 + atomic_read(&page->_mapcount) + 1;
+}
+
 static bool row_pinned(const struct rb_ring *ring, u32 row)
 {
-	struct page *page = row_page(ring, row);
-
-	return page_ref_count(page) != 1 + atomic_read(&page->_mapcount) + 1;
+	return page_pinned(row_page(ring, row));
 }
 
 /* A row that nobody has; -EBUSY: only such that are pinned. */
@@ -74,7 +78,7 @@ static int id_take(const struct rb_ring *ring)
 		return ring->view.info->writers ? -EBUSY : 1;
 	min = rb_gate_min(&ring->view, &row);
 	for (i = 0; i < ring->layout.max_writers; i++)
-		if (!ring->ids[i].handle && ring->ids[i].retired <= min)
+		if (!ring->ids[i].handle && !ring->ids[i].mourned && ring->ids[i].retired <= min)
 			return i + 1;
 	return -ENOSPC;
 }
@@ -125,14 +129,114 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 	return min(id, 0);
 }
 
-static void writer_end(struct rb_ring *ring, struct rb_member *m, bool died)
+/* I/O into slots of a writer that is gone is waited for so long. */
+#define MOURN_MS 1000
+
+static bool slot_pinned(const struct rb_ring *ring, u64 index)
 {
-	struct rb_seat *seat = &ring->ids[m->id - 1];
+	const struct rb_layout *l = &ring->layout;
+	u64 at = l->region[RINGBUF_REGION_DATA].offset + index * l->slot_stride;
+	u64 i, last = (at + l->slot_bytes - 1) >> PAGE_SHIFT;
+
+	for (i = at >> PAGE_SHIFT; i <= last; i++) {
+		rb_relax(i);
+		if (page_pinned(ring->pages[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool claim_pinned(const struct rb_ring *ring, u64 pos, u32 count)
+{
+	const struct rb_view *v = &ring->view;
+	u32 k;
+
+	for (k = 0; k < count; k++) {
+		u64 i = rb_index(v, pos + k);
+
+		if (k && rb_claim_ahead(READ_ONCE(v->claim[i]), pos + k) >= 0)
+			break;
+		if (!rb_finished(v, pos + k) && slot_pinned(ring, i))
+			return true;
+	}
+	return false;
+}
+
+/* Whether I/O may still write to slots that writer @id had open. */
+static bool writer_pinned(const struct rb_ring *ring, u32 id)
+{
+	const struct rb_view *v = &ring->view;
+	u64 i, pos, head;
+
+	if (rb_exclusive(v)) {
+		head = rb_head(v);
+		for (i = 0; i < min_t(u64, v->slots, RINGBUF_MAX_BATCH); i++)
+			if (slot_pinned(ring, rb_index(v, head + i)))
+				return true;
+		return false;
+	}
+	for (i = 0; i < v->slots; i++) {
+		u64 claim = READ_ONCE(v->claim[i]);
+
+		rb_relax(i);
+		if (rb_claim_writer(claim) == id && rb_claim_position(v, i, claim, &pos) &&
+		    claim_pinned(ring, pos, rb_claim_count(claim)))
+			return true;
+	}
+	return false;
+}
+
+static void writer_end(struct rb_ring *ring, u32 id, bool died)
+{
+	struct rb_seat *seat = &ring->ids[id - 1];
 	u64 end;
 
-	ring->repaired += rb_repair(&ring->view, m->id, &end);
+	ring->repaired += rb_repair(&ring->view, id, &end);
 	seat->retired = max(seat->retired, end);
-	rb_end_writer(&ring->view, m->id, died);
+	rb_end_writer(&ring->view, id, died);
+}
+
+static void ring_mourn(struct rb_ring *ring, int more)
+{
+	spin_lock(&ring->wait_lock);
+	ring->mourned += more;
+	if (ring->mourned)
+		rb_timer_add(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
+/* End those whose I/O has ended, or whose time is over. */
+void rb_members_bury(struct rb_ring *ring)
+{
+	u32 id;
+
+	mutex_lock(&ring->lock);
+	for (id = 1; ring->mourned && id <= ring->layout.max_writers; id++) {
+		struct rb_seat *seat = &ring->ids[id - 1];
+
+		if (!seat->mourned)
+			continue;
+		if (time_before(jiffies, seat->until) && writer_pinned(ring, id))
+			continue;
+		seat->mourned = false;
+		ring_mourn(ring, -1);
+		writer_end(ring, id, true);
+		rb_event(ring);
+	}
+	mutex_unlock(&ring->lock);
+}
+
+static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
+{
+	struct rb_seat *seat = &ring->ids[m->id - 1];
+
+	if (died && writer_pinned(ring, m->id)) {
+		seat->mourned = true;
+		seat->until = jiffies + msecs_to_jiffies(MOURN_MS);
+		ring_mourn(ring, 1);
+	} else {
+		writer_end(ring, m->id, died);
+	}
 	/* One exclusive writer may follow another before that has unmapped. */
 	if (rb_exclusive(&ring->view)) {
 		seat->handle = NULL;
@@ -152,7 +256,7 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 	if (h->role == RINGBUF_ROLE_READER)
 		rb_detach_reader(&ring->view, m->id);
 	else
-		writer_end(ring, m, died);
+		writer_leave(ring, m, died);
 	rb_event(ring);
 	mutex_unlock(&ring->lock);
 }

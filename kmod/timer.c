@@ -43,9 +43,11 @@ void rb_timer_remove(struct rb_ring *ring)
 
 static void timer_check(struct rb_ring *ring)
 {
+	if (READ_ONCE(ring->mourned))
+		rb_members_bury(ring);
 	rb_ring_wake(ring);
 	spin_lock(&ring->wait_lock);
-	if (list_empty(&ring->armed))
+	if (list_empty(&ring->armed) && !ring->mourned)
 		rb_timer_remove(ring);
 	spin_unlock(&ring->wait_lock);
 }
