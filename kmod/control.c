@@ -95,13 +95,16 @@ static bool row_attached(const struct rb_view *v, u32 row)
 	return row < v->max_readers && v->info->row[row].flags & RINGBUF_ROW_ATTACHED;
 }
 
-static int sync_readers(struct rb_ring *ring, struct ringbuf_sync *s)
+static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_sync *s)
 {
 	const struct rb_view *v = &ring->view;
 	u64 head;
 	u32 row;
 
 	lockdep_assert_held(&ring->lock);
+	/* The row of a reader that has ended meanwhile may be another's. */
+	if (h->role == RINGBUF_ROLE_READER && ring->rows[s->reader].handle != h)
+		return -EBADFD;
 	if (s->reader != RINGBUF_SYNC_ALL && !row_attached(v, s->reader))
 		return -ENOENT;
 	head = rb_head(v);
@@ -126,7 +129,7 @@ long rb_ioctl_sync(struct rb_handle *h, void __user *arg)
 	if (err)
 		return err;
 	mutex_lock(&ring->lock);
-	err = sync_readers(ring, &s);
+	err = sync_readers(h, ring, &s);
 	mutex_unlock(&ring->lock);
 	return err ? err : rb_arg_put(arg, &s, sizeof(s));
 }

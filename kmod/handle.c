@@ -60,6 +60,8 @@ void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
 	list_add_tail(&h->node, &ring->handles);
 	mutex_unlock(&ring->lock);
 	smp_store_release(&h->ring, ring); /* matches rb_handle_ring() */
+	/* Who polled it before has armed nothing. */
+	wake_up_all(&h->wq);
 }
 
 /* The identity of @h in @mm that is, or may still begin. */
@@ -125,6 +127,9 @@ struct rb_member *rb_member_io(struct rb_handle *h)
 /* Closed in peace, or by the death of whoever held it last? */
 static bool handle_killed(void)
 {
+	/* A worker that drops the last reference cannot tell; nobody has said done. */
+	if (current->flags & PF_KTHREAD)
+		return true;
 	return current->flags & PF_EXITING && current->exit_code & 0x7f;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
+#include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -63,6 +64,19 @@ void rb_ring_wake(struct rb_ring *ring)
 }
 
 /*
+ * Somebody else may wait for the old target of @s (two who poll one handle): if
+ * it is reached nobody would find that out once the word is another one.
+ */
+static void sleeper_settle(struct rb_ring *ring, struct rb_sleeper *s)
+{
+	lockdep_assert_held(&ring->wait_lock);
+	if (!s->word || !rb_reached(&ring->view, s->word))
+		return;
+	rb_disarm(&s->word);
+	sleeper_wake(ring, s);
+}
+
+/*
  * A target that is given up must not stay in a threshold: a reader that steps
  * over another one above it would not call for a wake-up.
  */
@@ -72,7 +86,9 @@ void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter)
 
 	spin_lock(&ring->wait_lock);
 	old = s->word;
-	if (!old)
+	if (old != waiter)
+		sleeper_settle(ring, s);
+	if (!s->word)
 		list_add_tail(&s->node, &ring->armed);
 	rb_arm(&ring->view, &s->word, waiter);
 	if (old && old != waiter)
@@ -94,6 +110,7 @@ static void disarm_locked(struct rb_ring *ring, struct rb_sleeper *s)
 void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s)
 {
 	spin_lock(&ring->wait_lock);
+	sleeper_settle(ring, s);
 	disarm_locked(ring, s);
 	spin_unlock(&ring->wait_lock);
 }
@@ -238,6 +255,21 @@ static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_
 	}
 }
 
+/* User space reads CLOCK_MONOTONIC in its time namespace. */
+static u64 timeout_to_host(u64 timeout)
+{
+	struct timespec64 ts = { 0 };
+	s64 offset;
+
+	timens_add_monotonic(&ts);
+	offset = timespec64_to_ns(&ts);
+	if (!offset || timeout == RINGBUF_NO_TIMEOUT)
+		return timeout;
+	if (offset > 0)
+		return timeout > (u64)offset ? timeout - offset : 0;
+	return min_t(u64, timeout, KTIME_MAX) - offset;
+}
+
 long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -251,6 +283,7 @@ long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
 	if (!ring)
 		return -EBADFD;
 	err = wait_check(h, ring, &w);
+	w.timeout = timeout_to_host(w.timeout);
 	if (!err)
 		err = wait_ready(h, ring, &w);
 	return err ? err : put_user(w.ready, &to->ready);

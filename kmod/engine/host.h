@@ -155,6 +155,10 @@ static inline u64 rb_repair(const struct rb_view *v, u32 id, u64 *end)
 		if (rb_claim_writer(claim) != id || !rb_claim_position(v, i, claim, &pos))
 			continue;
 		for (k = 0; k < rb_claim_count(claim); k++) {
+			/* Where the owner came to name itself, that word's turn comes. */
+			if (k &&
+			    rb_claim_ahead(READ_ONCE(v->claim[rb_index(v, pos + k)]), pos + k) >= 0)
+				break;
 			if (!rb_repair_slot(v, id, pos + k, rb_claim_count(claim) - k))
 				continue;
 			holes++;
