@@ -97,7 +97,7 @@ struct ringbuf_config {
 
 /**
  * ringbuf_create() - make a ring
- * @config: see there; not kept
+ * @config: see struct ringbuf_config; not kept
  * @ring: [out] the ring, to be closed with ringbuf_close(); NULL on failure
  *
  * With RINGBUF_HOST_AUTO the environment variable RINGBUF_HOST=module|embedded
@@ -385,6 +385,9 @@ uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer);
  *
  * A reader learns at its next step how many slots it lost; one that holds a
  * slot in place learns it as -ESTALE from release.
+ *
+ * On the module the one who has opened the ring by its name needs the
+ * permission to read and to write.
  *
  * Return: 0, or -ENOENT (no such reader), -EACCES.
  */

@@ -11,7 +11,7 @@ static int attach_check(const struct ringbuf_attach *a)
 
 	if (a->flags || a->__reserved)
 		return -EINVAL;
-	if (!reader && a->role != RINGBUF_ROLE_WRITER && a->role != RINGBUF_ROLE_OBSERVER)
+	if (a->role < RINGBUF_ROLE_READER || a->role > RINGBUF_ROLE_OWNER)
 		return -EINVAL;
 	if (a->start > RINGBUF_START_POSITION || (a->start && !reader))
 		return -EINVAL;
@@ -30,7 +30,7 @@ static bool attach_allowed(u32 has, u32 wants)
 	case RINGBUF_ROLE_WRITER:
 		return true;
 	case RINGBUF_ROLE_READER:
-		return wants != RINGBUF_ROLE_WRITER;
+		return wants == RINGBUF_ROLE_READER || wants == RINGBUF_ROLE_OBSERVER;
 	default:
 		return wants == RINGBUF_ROLE_OBSERVER;
 	}

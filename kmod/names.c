@@ -145,6 +145,19 @@ static bool name_permits(const struct rb_name *n, u32 want)
 	return (mode & want) == want || ns_capable(n->net->user_ns, CAP_DAC_OVERRIDE);
 }
 
+/* What a role needs: an owner may hand on any. */
+static u32 name_wants(u32 role)
+{
+	switch (role) {
+	case RINGBUF_ROLE_WRITER:
+		return 2;
+	case RINGBUF_ROLE_OWNER:
+		return 6;
+	default:
+		return 4;
+	}
+}
+
 struct rb_ring *rb_name_find(const char *name, u32 role)
 {
 	struct rb_ring *ring = ERR_PTR(-ENOENT);
@@ -155,7 +168,7 @@ struct rb_ring *rb_name_find(const char *name, u32 role)
 	n = name_get(name);
 	if (n) {
 		ring = n->ring;
-		permitted = name_permits(n, role == RINGBUF_ROLE_WRITER ? 2 : 4);
+		permitted = name_permits(n, name_wants(role));
 	}
 	mutex_unlock(&names_lock);
 	if (IS_ERR(ring) || permitted)

@@ -274,11 +274,23 @@ static int module_done(struct rb_handle *h)
 	return call(h->fd, RINGBUF_IOC_DONE, &d);
 }
 
+/* Who opened a ring observes it; moving readers takes the rights of an owner. */
 static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
 {
 	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
+	struct ringbuf_attach a = { 0 };
+	int err, fd;
 
-	return call(ring->fd, RINGBUF_IOC_SYNC, &s);
+	if (!ring->name)
+		return call(ring->fd, RINGBUF_IOC_SYNC, &s);
+	fd = device_open();
+	if (fd < 0)
+		return fd;
+	err = attach(ring, fd, RINGBUF_ROLE_OWNER, &a);
+	if (!err)
+		err = call(fd, RINGBUF_IOC_SYNC, &s);
+	close(fd);
+	return err;
 }
 
 static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,

@@ -39,7 +39,6 @@ FIXTURE_TEARDOWN(attach)
 TEST_F(attach, bad_fields)
 {
 	REFUSED(-EINVAL, role, RINGBUF_ROLE_NONE);
-	REFUSED(-EINVAL, role, RINGBUF_ROLE_OWNER);
 	REFUSED(-EINVAL, role, 5);
 	REFUSED(-EINVAL, flags, 1);
 	REFUSED(-EINVAL, start, 3);

@@ -208,6 +208,7 @@ static int as_a_stranger(void *arg)
 	CHECK_EQ(s->reads, found(s->name, RINGBUF_ROLE_READER));
 	CHECK_EQ(s->reads, found(s->name, RINGBUF_ROLE_OBSERVER));
 	CHECK_EQ(s->writes, found(s->name, RINGBUF_ROLE_WRITER));
+	CHECK_EQ(s->reads ? s->reads : s->writes, found(s->name, RINGBUF_ROLE_OWNER));
 	CHECK_EQ(-EEXIST, named(s->name, 0, 0666));
 	CHECK_EQ(s->unlinks, unlinked(s->name));
 	return 0;

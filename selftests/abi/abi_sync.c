@@ -64,6 +64,41 @@ TEST_F(sync, who_may)
 	EXPECT_EQ(0, row_of(self->owner, 1).cursor);
 }
 
+/* By another handle that was there first: writers and owners make owners. */
+TEST_F(sync, who_may_become_owner)
+{
+	int fd = device_open();
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EACCES, attach_fd(fd, RINGBUF_ROLE_OWNER, self->reader));
+	EXPECT_EQ(-EACCES, attach_fd(fd, RINGBUF_ROLE_OWNER, self->observer));
+	EXPECT_EQ(0, attach_fd(fd, RINGBUF_ROLE_OWNER, self->writer));
+	EXPECT_EQ(0, sync_call(fd, 0, 3));
+	EXPECT_EQ(3, row_of(self->owner, 0).cursor);
+	EXPECT_EQ(-EBADFD, put(fd, 1));
+	close(fd);
+}
+
+/* By its name, while an exclusive writer waits. */
+TEST_F(sync, owner_by_name)
+{
+	int owner = device_open(), fd = device_open(), writer, reader;
+
+	ASSERT_EQ(0, create_named(owner, RINGBUF_CREATE_EXCLUSIVE, 64, 1, "abi-sync", 0600));
+	writer = writer_open(owner);
+	reader = reader_open(owner);
+	ASSERT_OK(nonblock(writer));
+	ASSERT_EQ(0, put(writer, 1));
+	EXPECT_EQ(-EAGAIN, put(writer, 2));
+	ASSERT_EQ(0, attach_name(fd, RINGBUF_ROLE_OWNER, "abi-sync"));
+	EXPECT_EQ(0, sync_call(fd, RINGBUF_SYNC_ALL, ~0ULL));
+	EXPECT_EQ(0, put(writer, 2));
+	close(reader);
+	close(writer);
+	close(fd);
+	close(owner);
+}
+
 TEST_F(sync, no_such_reader)
 {
 	EXPECT_EQ(-ENOENT, sync_call(self->owner, 2, 1));

@@ -94,7 +94,7 @@ struct ringbuf_features {
  * @max_writers: writers at a time, 1 to RINGBUF_MAX_WRITERS; 0 means 16,
  *	and always 1 with RINGBUF_CREATE_EXCLUSIVE
  * @mode: permission bits 0777 of a named ring, as for a file (the umask does
- *	not apply): r to attach as reader or observer, w as writer
+ *	not apply): r to attach as reader or observer, w as writer, both as owner
  * @name_len: bytes at @name, 0 (anonymous) to RINGBUF_NAME_MAX
  * @name: pointer to the name: any bytes but NUL and '/', unique in the network
  *	namespace of the caller
@@ -122,7 +122,7 @@ struct ringbuf_create {
 #define RINGBUF_ROLE_READER   1U
 #define RINGBUF_ROLE_WRITER   2U
 #define RINGBUF_ROLE_OBSERVER 3U
-#define RINGBUF_ROLE_OWNER    4U /* what CREATE gives; not for ATTACH */
+#define RINGBUF_ROLE_OWNER    4U /* what CREATE gives; reads and writes nothing */
 
 #define RINGBUF_START_HEAD     0U /* what is written from now on */
 #define RINGBUF_START_OLDEST   1U /* the oldest slot still held */
@@ -132,7 +132,7 @@ struct ringbuf_create {
  * struct ringbuf_attach - RINGBUF_IOC_ATTACH: bind the handle to a ring that exists
  * @size: sizeof(struct ringbuf_attach)
  * @flags: must be 0
- * @role: RINGBUF_ROLE_READER, _WRITER or _OBSERVER
+ * @role: RINGBUF_ROLE_READER, _WRITER, _OBSERVER or _OWNER
  * @fd: a bound handle of the ring, or -1 to go by @name
  * @name: as in struct ringbuf_create, when @fd is -1
  * @name_len: bytes at @name; 0 when @fd is given
