@@ -8,9 +8,10 @@ PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-d
 TOOL_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) $(INCLUDES) -MMD -MP
 
 PERF_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/perf_*.c))
+CTL_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,tools/ringbufctl.c $(wildcard tools/ctl_*.c))
 DEMO_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/demo_*.c))
 
-tools: $(O)/tools/perf_test_ringbuffer $(O)/tools/demo_stream
+tools: $(O)/tools/perf_test_ringbuffer $(O)/tools/demo_stream $(O)/tools/ringbufctl
 
 $(O)/tools/obj/%.o: tools/%.c | packages-BUILD
 	@mkdir -p $(@D)
@@ -18,6 +19,11 @@ $(O)/tools/obj/%.o: tools/%.c | packages-BUILD
 
 $(O)/tools/perf_test_ringbuffer: $(PERF_OBJ) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -ldeflate -ljansson -lm -pthread
+
+$(O)/tools/ringbufctl: $(CTL_OBJ) $(O)/lib/libringbuf.a
+	$(CC) -o $@ $^ -ljansson -pthread
+
+-include $(CTL_OBJ:.o=.d)
 
 $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -ldeflate -lm -pthread

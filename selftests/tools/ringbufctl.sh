@@ -1,0 +1,229 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What ringbufctl says of rings and does to them, on the host that RINGBUF_HOST names.
+set -u
+cd "$(dirname -- "$0")/../.." || exit 1
+. selftests/tools/tap.sh
+
+ctl=build/tools/ringbufctl
+# Not a shim that finds it anew each time: that is slow where all is emulated.
+python=python3
+[[ ! -x /usr/bin/python3 ]] || python=/usr/bin/python3
+man=tools/ringbufctl.1
+ring=ctl-test.$$
+
+if [[ ! -x $ctl ]]; then
+	echo "1..0 # SKIP no $ctl: run make first"
+	exit 0
+fi
+if [[ $RINGBUF_HOST = module && ! -e /dev/ringbuf ]]; then
+	echo "1..0 # SKIP no /dev/ringbuf"
+	exit 0
+fi
+
+# usage: refused STATUS REASON ARGUMENT...
+refused()
+{
+	local wanted=$1 reason=$2
+	shift 2
+	run timeout 20 $ctl "$@"
+	((status == wanted)) && err_has "$reason" && [[ ! -s $tap_dir/out ]]
+	ok $? "refused: $*"
+}
+
+# usage: json EXPRESSION: of the document j, or the last one, that was written
+json()
+{
+	$python -c 'import json, sys; j = json.loads(sys.stdin.read()); sys.exit(not ('"$1"'))' \
+		<"$tap_dir/out"
+}
+
+# Waits for what must come: until COMMAND succeeds.
+until_ok()
+{
+	local tries
+	for ((tries = 0; tries < 300; tries++)); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+readers_are()
+{
+	$ctl info --json "$ring" | grep -q "\"readers\": $1,"
+}
+
+# ---- command line ---------------------------------------------------------------
+
+run $ctl --help
+((status == 0)) && out_has 'sync NAME READER'
+ok $? "--help"
+man_has_all()
+{
+	local flag
+	while read -r flag; do
+		sed 's/\\//g' $man | grep -qF -- "$flag" || { echo "# not in $man: $flag"; return 1; }
+	done < <(grep -oE -- '--[a-z][a-z-]+' "$tap_dir/out" | sort -u)
+}
+man_has_all
+ok $? "every option of --help is in the man page"
+run $ctl --version
+out_has '^ringbufctl \(ringbuf\) [0-9.]+$'
+ok $? "--version"
+
+refused 2 'which command'
+refused 2 'no such command' frobnicate
+refused 2 'argument is missing' info
+refused 2 'argument is missing' sync $ring
+refused 2 'one argument too many' list $ring
+refused 2 'does not take --watch' list --watch
+refused 2 'does not take --json' --json unlink $ring
+refused 2 'with --watch only' stats --count=2 $ring
+refused 2 'needs --slot-bytes and --slots' create $ring --slots=3
+refused 2 'must not be 0' create $ring --slot-bytes=0 --slots=3
+refused 2 'not a whole number' create $ring --slot-bytes=-1 --slots=3
+refused 2 'not a whole number' create $ring --slot-bytes=1k --slots=3
+refused 2 'not from 1 to 777' create $ring --slot-bytes=1 --slots=3 --mode=888
+refused 2 'not one of' --host=nowhere list
+refused 2 'not a whole number' cat --from=here $ring
+refused 2 'not from' stats --watch=0 $ring
+for command in info stats unlink cat write 'sync 0'; do
+	read -r -a words <<<"$command"
+	refused 1 "$ring: No such file" "${words[0]}" $ring "${words[@]:1}"
+done
+RINGBUF_HOST=nowhere refused 2 'RINGBUF_HOST=nowhere' list
+
+# ---- a ring -----------------------------------------------------------------------
+
+run $ctl create $ring --slot-bytes=100 --slots=5 --exclusive --timestamp --max-readers=3 --mode=640
+((status == 0)) && [[ ! -s $tap_dir/out ]]
+ok $? "create"
+refused 1 'File exists' create $ring --slot-bytes=100 --slots=5
+
+run $ctl list
+out_has "^ +100 +5 +0 +0 +0 +$UID +0640  exclusive,timestamp[a-z,]* +$ring\$"
+ok $? "list"
+run $ctl list --json
+json "[r for r in j if r == dict(name='$ring', slot_bytes=100, slots=5, head=0, readers=0,
+	writers=0, uid=$UID, mode='0640', exclusive=True, timestamp=True)]"
+ok $? "list --json"
+run $ctl info $ring
+out_has "^host +$RINGBUF_HOST\$" && out_has '^readers +0 of 3$' && out_has '^writers +0 of 1$'
+ok $? "info"
+run $ctl info --json $ring
+json "j['host'] == '$RINGBUF_HOST' and j['slots'] == 5 and j['stream'] == 'open'"
+ok $? "info --json"
+
+# ---- through it ---------------------------------------------------------------------
+
+# The stream of a ring ends once, so each has one of its own.
+anew()
+{
+	$ctl unlink $ring
+	$ctl create $ring --slot-bytes=100 --slots=5
+}
+
+# usage: cat_into FILE OPTION...: in the background, as $reader, once it has attached
+cat_into()
+{
+	local file=$1
+	shift
+	timeout 60 $ctl cat "$@" $ring >"$file" 2>"$file.err" &
+	reader=$!
+	until_ok readers_are $((++readers))
+}
+
+readers=0
+cat_into "$tap_dir/got"
+run timeout 60 $ctl write $ring
+((status == 0)) && wait "$reader" && [[ ! -s $tap_dir/got ]]
+ok $? "nothing is written, and cat ends"
+
+anew
+readers=0
+head -c 10010 /dev/urandom >"$tap_dir/data"
+cat_into "$tap_dir/three" --count=3
+three=$reader
+cat_into "$tap_dir/got"
+timeout 60 $ctl write $ring <"$tap_dir/data"
+ok $? "write"
+wait "$reader" && cmp "$tap_dir/data" "$tap_dir/got" >"$tap_dir/out" 2>&1
+ok $? "cat gets every byte, and ends with the stream"
+wait "$three" && cmp <(head -c 300 "$tap_dir/data") "$tap_dir/three" >"$tap_dir/out" 2>&1
+ok $? "cat --count=3"
+
+# Without a reader the ring keeps the last messages, but for one or two at the edge.
+anew
+timeout 60 $ctl write "$ring" <"$tap_dir/data"
+run timeout 60 $ctl cat "$ring"
+((status == 0)) && (($(wc -c <"$tap_dir/out") > 110)) &&
+	cmp <(tail -c "$(wc -c <"$tap_dir/out")" "$tap_dir/data") "$tap_dir/out"
+ok $? "cat of what the ring still holds"
+run timeout 60 $ctl cat --from=head "$ring"
+((status == 0)) && [[ ! -s $tap_dir/out ]]
+ok $? "cat --from=head"
+run timeout 60 $ctl cat --from=100 "$ring"
+((status == 0)) && cmp <(tail -c 10 "$tap_dir/data") "$tap_dir/out"
+ok $? "cat --from=100"
+timeout 60 $ctl cat "$ring" >/dev/full 2>"$tap_dir/err"
+(($? == 1)) && err_has 'stdout: No space'
+ok $? "cat says that stdout is full"
+
+anew
+readers=0
+cat_into "$tap_dir/got" --lines
+printf 'one\n\nthree\nwithout an end' >"$tap_dir/data"
+timeout 60 $ctl write --lines $ring <"$tap_dir/data"
+wait "$reader" && cmp <(cat "$tap_dir/data" <(echo)) "$tap_dir/got" && $ctl info $ring | grep -q '^head  *4$'
+ok $? "write --lines, cat --lines: a message for each line"
+
+anew
+head -c 101 /dev/zero | tr '\0' x >"$tap_dir/data"
+timeout 60 $ctl write --lines $ring <"$tap_dir/data" >"$tap_dir/out" 2>"$tap_dir/err"
+(($? == 1)) && err_has 'Message too long'
+ok $? "a line that no slot can hold"
+
+# ---- who holds the writer up -----------------------------------------------------------
+
+stats_json()
+{
+	run $ctl stats --json "$ring"
+	json "$1"
+}
+
+anew
+readers=0
+cat_into "$tap_dir/got"
+pkill -STOP -P "$reader"
+stopped=$(pgrep -P "$reader")
+seq 1000 | timeout 60 $ctl write $ring 2>"$tap_dir/err" &
+writer=$!
+until_ok stats_json 'j["blocker"]["lag"] == 5'
+ok $? "stats: the writer waits"
+json "j['blocker']['pid'] == $stopped and j['readers'][0]['pid'] == $stopped and
+	j['blocker']['id'] == j['readers'][0]['id'] and j['readers'][0]['lag'] == 5"
+ok $? "stats: for whom"
+run $ctl stats $ring
+out_has "^slowest: reader 0, process $stopped, 5 behind\$"
+ok $? "stats, in words"
+run $ctl stats --json --watch=0.01 --count=3 $ring
+((status == 0)) && (($(wc -l <"$tap_dir/out") == 3))
+ok $? "stats --watch --count=3"
+refused 1 "$ring: No such file" sync $ring 2
+run $ctl sync $ring 0
+((status == 0))
+ok $? "sync"
+pkill -CONT -P "$reader"
+wait "$writer"
+ok $? "the writer goes on"
+wait "$reader"
+(($? == 1)) && grep -q '5 messages were lost\|no longer' "$tap_dir/got.err"
+ok $? "the reader says what it has lost"
+stats_json 'j["writer_waits"] > 0'
+ok $? "stats: the writer has slept"
+
+$ctl unlink $ring
+refused 1 'No such file' info $ring
+done_testing

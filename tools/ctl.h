@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of ringbufctl share. */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ringbuf.h>
+
+#define CTL_EXIT_FAILED 1
+#define CTL_EXIT_USAGE	2
+
+#define CTL_READERS_MAX 4096
+
+/**
+ * struct ctl - the command line
+ * @name: of the ring, NULL for list
+ * @host: never RINGBUF_HOST_AUTO
+ * @json: say it in JSON
+ * @lines: a message is a line
+ * @config: for create
+ * @reader: for sync
+ * @position: for sync, and for cat with RINGBUF_FROM_POSITION
+ * @start: for cat
+ * @watch: for stats: seconds between two looks, 0: one look
+ * @count: looks or messages, UINT64_MAX: no end
+ */
+struct ctl {
+	const char *name;
+	enum ringbuf_host host;
+	bool json;
+	bool lines;
+	struct ringbuf_config config;
+	uint32_t reader;
+	uint64_t position;
+	enum ringbuf_start start;
+	double watch;
+	uint64_t count;
+};
+
+/* The commands; each returns what the program exits with. */
+int ctl_list(const struct ctl *c);
+int ctl_info(const struct ctl *c);
+int ctl_stats(const struct ctl *c);
+int ctl_create(const struct ctl *c);
+int ctl_unlink(const struct ctl *c);
+int ctl_sync(const struct ctl *c);
+int ctl_cat(const struct ctl *c);
+int ctl_write(const struct ctl *c);
+
+/* Says on stderr what went wrong with @what; @err is a negative errno. */
+int ctl_fail(const char *what, int err);
+
+/* What has been said on stdout has arrived there. */
+int ctl_flush(void);
+
+/* "exclusive,timestamp", or "-". */
+const char *ctl_flags(uint32_t flags, char text[64]);
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ringbufctl list: the names that there are, on either host. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ringbuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "ctl.h"
+
+/* Where the embedded host has its names; also what stands before each. */
+#define SHM_DIR	   "/dev/shm"
+#define SHM_PREFIX "ringbuf."
+
+struct names {
+	struct ringbuf_list_entry *entry;
+	uint32_t count;
+};
+
+/* ---- the module ------------------------------------------------------------- */
+
+static int list_call(int fd, struct names *names, uint32_t *room)
+{
+	struct ringbuf_list l = {
+		.size = sizeof(l),
+		.entries = (uintptr_t)names->entry,
+		.count = *room,
+	};
+
+	if (ioctl(fd, RINGBUF_IOC_LIST, &l))
+		return -errno;
+	names->count = l.count;
+	*room = l.total;
+	return 0;
+}
+
+/* Names come and go between two calls. */
+static int list_module(struct names *names)
+{
+	int fd = open("/dev/ringbuf", O_RDWR | O_CLOEXEC), err;
+	uint32_t room = 0, wanted = 0;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		free(names->entry);
+		names->entry = calloc(wanted + 16, sizeof(*names->entry));
+		room = wanted + 16;
+		wanted = room;
+		err = names->entry ? list_call(fd, names, &wanted) : -ENOMEM;
+	} while (!err && wanted > room);
+	close(fd);
+	return err;
+}
+
+/* ---- the embedded host ------------------------------------------------------ */
+
+/* False: it is not one, or not ours to look at, or has gone. */
+static bool embedded_entry(const char *file, struct ringbuf_list_entry *e)
+{
+	struct ringbuf_status status = { .size = sizeof(status) };
+	const char *name = file + strlen(SHM_PREFIX);
+	struct ringbuf_geometry geometry;
+	char path[PATH_MAX];
+	struct ringbuf *ring;
+	struct stat st;
+
+	snprintf(path, sizeof(path), SHM_DIR "/%s", file);
+	if (stat(path, &st) || ringbuf_open(name, RINGBUF_HOST_EMBEDDED, &ring))
+		return false;
+	ringbuf_geometry(ring, &geometry);
+	ringbuf_stats(ring, &status, NULL, 0);
+	*e = (struct ringbuf_list_entry){
+		.slot_bytes = geometry.slot_bytes,
+		.slot_count = geometry.slot_count,
+		.head = status.head,
+		.uid = st.st_uid,
+		.mode = st.st_mode & 0777,
+		.flags = geometry.flags,
+		.readers = status.readers,
+		.writers = status.writers,
+		.name_len = (uint32_t)strlen(name),
+	};
+	snprintf(e->name, sizeof(e->name), "%s", name);
+	ringbuf_close(ring);
+	return true;
+}
+
+static int list_embedded(struct names *names)
+{
+	DIR *dir = opendir(SHM_DIR);
+	struct dirent *d;
+
+	if (!dir)
+		return -errno;
+	while ((d = readdir(dir))) {
+		struct ringbuf_list_entry *more;
+
+		if (strncmp(d->d_name, SHM_PREFIX, strlen(SHM_PREFIX)))
+			continue;
+		more = realloc(names->entry, (names->count + 1) * sizeof(*more));
+		if (!more) {
+			closedir(dir);
+			return -ENOMEM;
+		}
+		names->entry = more;
+		if (embedded_entry(d->d_name, &more[names->count]))
+			names->count++;
+	}
+	closedir(dir);
+	return 0;
+}
+
+/* ---- what is said ------------------------------------------------------------ */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct ringbuf_list_entry *)a)->name,
+		      ((const struct ringbuf_list_entry *)b)->name);
+}
+
+static void say_table(const struct names *names)
+{
+	char flags[64];
+	uint32_t i;
+
+	printf("%10s %8s %12s %7s %7s %5s %5s  %-20s %s\n", "slot bytes", "slots", "head",
+	       "readers", "writers", "uid", "mode", "flags", "name");
+	for (i = 0; i < names->count; i++) {
+		const struct ringbuf_list_entry *e = &names->entry[i];
+
+		printf("%10llu %8llu %12llu %7u %7u %5u  %04o  %-20s %.*s\n",
+		       (unsigned long long)e->slot_bytes, (unsigned long long)e->slot_count,
+		       (unsigned long long)e->head, e->readers, e->writers, e->uid, e->mode,
+		       ctl_flags(e->flags, flags), (int)e->name_len, e->name);
+	}
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *entry_json(const struct ringbuf_list_entry *e)
+{
+	json_t *j = json_object();
+
+	/* A name may be any bytes; JSON has text only. */
+	json_object_set_new(j, "name", json_stringn(e->name, e->name_len) ?: json_null());
+	json_object_set_new(j, "slot_bytes", number(e->slot_bytes));
+	json_object_set_new(j, "slots", number(e->slot_count));
+	json_object_set_new(j, "head", number(e->head));
+	json_object_set_new(j, "readers", number(e->readers));
+	json_object_set_new(j, "writers", number(e->writers));
+	json_object_set_new(j, "uid", number(e->uid));
+	json_object_set_new(j, "mode", json_sprintf("%04o", e->mode));
+	json_object_set_new(j, "exclusive", json_boolean(e->flags & RINGBUF_EXCLUSIVE));
+	json_object_set_new(j, "timestamp", json_boolean(e->flags & RINGBUF_TIMESTAMP));
+	return j;
+}
+
+static void say_json(const struct names *names)
+{
+	json_t *all = json_array();
+	uint32_t i;
+
+	for (i = 0; i < names->count; i++)
+		json_array_append_new(all, entry_json(&names->entry[i]));
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+}
+
+int ctl_list(const struct ctl *c)
+{
+	bool module = c->host == RINGBUF_HOST_MODULE;
+	struct names names = { NULL, 0 };
+	int err = module ? list_module(&names) : list_embedded(&names);
+
+	if (!err) {
+		if (names.count)
+			qsort(names.entry, names.count, sizeof(*names.entry), by_name);
+		if (c->json)
+			say_json(&names);
+		else
+			say_table(&names);
+	}
+	free(names.entry);
+	return err ? ctl_fail(module ? "/dev/ringbuf" : SHM_DIR, err) : ctl_flush();
+}

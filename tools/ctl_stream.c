@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ringbufctl cat and write: messages between a ring and the standard streams. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+/* ---- cat ------------------------------------------------------------------ */
+
+static int show(const struct ctl *c, const struct ringbuf_slot *slot)
+{
+	fwrite(slot->data, 1, slot->length, stdout);
+	if (c->lines)
+		putchar('\n');
+	return ctl_flush();
+}
+
+/* What the reader has lost, and how the stream has ended. */
+static int cat_ended(const struct ctl *c, struct ringbuf *ring, const struct ringbuf_reader *reader)
+{
+	struct ringbuf_status status = { .size = sizeof(status) };
+	uint64_t lost = ringbuf_reader_lost(reader);
+	int ret = 0;
+
+	if (lost) {
+		fprintf(stderr, "ringbufctl: %s: %llu messages were lost\n", c->name,
+			(unsigned long long)lost);
+		ret = CTL_EXIT_FAILED;
+	}
+	if (ringbuf_stats(ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DIED) {
+		fprintf(stderr, "ringbufctl: %s: a writer died\n", c->name);
+		ret = CTL_EXIT_FAILED;
+	}
+	return ret;
+}
+
+static int cat(const struct ctl *c, struct ringbuf *ring, struct ringbuf_reader *reader)
+{
+	struct ringbuf_slot slot;
+	uint64_t n;
+	int err;
+
+	for (n = 0; n < c->count; n++) {
+		err = ringbuf_reader_peek(reader, &slot, 1, RINGBUF_FOREVER);
+		if (err == -ENODATA)
+			return cat_ended(c, ring, reader);
+		if (err < 0)
+			return ctl_fail(c->name, err);
+		if (show(c, &slot))
+			return CTL_EXIT_FAILED;
+		err = ringbuf_reader_release(reader, 1);
+		if (err)
+			return ctl_fail(c->name, err);
+	}
+	return 0;
+}
+
+int ctl_cat(const struct ctl *c)
+{
+	struct ringbuf_reader *reader;
+	struct ringbuf *ring;
+	int err = ringbuf_open(c->name, c->host, &ring);
+
+	if (err)
+		return ctl_fail(c->name, err);
+	err = ringbuf_reader_attach(ring, c->start,
+				    c->start == RINGBUF_FROM_POSITION ? c->position : 0, &reader);
+	if (err) {
+		ringbuf_close(ring);
+		return ctl_fail(c->name, err);
+	}
+	err = cat(c, ring, reader);
+	ringbuf_reader_close(reader);
+	ringbuf_close(ring);
+	return err;
+}
+
+/* ---- write ---------------------------------------------------------------- */
+
+/* As much as fits, less only at the end; -errno. */
+static ssize_t fill(char *to, size_t size)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	while (have < size) {
+		n = read(STDIN_FILENO, to + have, size - have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		have += (size_t)n;
+	}
+	return (ssize_t)have;
+}
+
+/* Not into the slot itself: a message that takes its time must not hold up other writers'. */
+static int write_slots(const struct ctl *c, struct ringbuf_writer *writer, size_t slot_bytes)
+{
+	char *message = malloc(slot_bytes);
+	ssize_t n;
+	int err = message ? 0 : -ENOMEM;
+
+	while (!err) {
+		n = fill(message, slot_bytes);
+		if (n <= 0) {
+			free(message);
+			return n ? ctl_fail("stdin", (int)n) : 0;
+		}
+		err = ringbuf_writer_write(writer, message, (size_t)n, RINGBUF_FOREVER);
+	}
+	free(message);
+	return ctl_fail(c->name, err);
+}
+
+static int write_lines(const struct ctl *c, struct ringbuf_writer *writer)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+	int err = 0;
+
+	while (!err && (n = getline(&line, &room, stdin)) >= 0) {
+		if (n && line[n - 1] == '\n')
+			n--;
+		err = ringbuf_writer_write(writer, line, (size_t)n, RINGBUF_FOREVER);
+	}
+	free(line);
+	if (err)
+		return ctl_fail(c->name, err);
+	return ferror(stdin) ? ctl_fail("stdin", -errno) : 0;
+}
+
+int ctl_write(const struct ctl *c)
+{
+	struct ringbuf_geometry geometry;
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+	int err = ringbuf_open(c->name, c->host, &ring);
+
+	if (err)
+		return ctl_fail(c->name, err);
+	ringbuf_geometry(ring, &geometry);
+	err = ringbuf_writer_attach(ring, &writer);
+	ringbuf_close(ring);
+	if (err)
+		return ctl_fail(c->name, err);
+	err = c->lines ? write_lines(c, writer) : write_slots(c, writer, geometry.slot_bytes);
+	ringbuf_writer_done(writer);
+	ringbuf_writer_close(writer);
+	return err;
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ringbufctl: looks at rings and changes them; this file reads its command line. */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+enum {
+	KEY_JSON = 1 << 8,
+	KEY_SLOT_BYTES = 1 << 9,
+	KEY_SLOTS = 1 << 10,
+	KEY_EXCLUSIVE = 1 << 11,
+	KEY_TIMESTAMP = 1 << 12,
+	KEY_READERS = 1 << 13,
+	KEY_WRITERS = 1 << 14,
+	KEY_MODE = 1 << 15,
+	KEY_WATCH = 1 << 16,
+	KEY_COUNT = 1 << 17,
+	KEY_FROM = 1 << 18,
+	KEY_LINES = 1 << 19,
+	KEY_HOST = 1 << 20,
+};
+
+#define KEYS_CREATE                                                                               \
+	(KEY_SLOT_BYTES | KEY_SLOTS | KEY_EXCLUSIVE | KEY_TIMESTAMP | KEY_READERS | KEY_WRITERS | \
+	 KEY_MODE)
+
+/* @keys: the options that it takes, besides --host */
+static const struct command {
+	const char *name;
+	int (*run)(const struct ctl *c);
+	int min, max;
+	unsigned int keys;
+} commands[] = {
+	{ "list", ctl_list, 0, 0, KEY_JSON },
+	{ "info", ctl_info, 1, 1, KEY_JSON },
+	{ "stats", ctl_stats, 1, 1, KEY_JSON | KEY_WATCH | KEY_COUNT },
+	{ "create", ctl_create, 1, 1, KEYS_CREATE },
+	{ "unlink", ctl_unlink, 1, 1, 0 },
+	{ "sync", ctl_sync, 2, 3, 0 },
+	{ "cat", ctl_cat, 1, 1, KEY_FROM | KEY_COUNT | KEY_LINES },
+	{ "write", ctl_write, 1, 1, KEY_LINES },
+};
+
+static const struct argp_option options[] = {
+	{ "host", KEY_HOST, "auto|module|embedded", 0,
+	  "Where the ring is (default auto: $RINGBUF_HOST, else the module if it is there)", 1 },
+	{ "json", KEY_JSON, NULL, 0, "list, info, stats: one JSON document a look", 1 },
+	{ NULL, 0, NULL, 0, "create:", 2 },
+	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "Capacity of a slot", 2 },
+	{ "slots", KEY_SLOTS, "N", 0, "Number of slots", 2 },
+	{ "exclusive", KEY_EXCLUSIVE, NULL, 0, "One writer at a time, faster", 2 },
+	{ "timestamp", KEY_TIMESTAMP, NULL, 0, "Each message has the time of its commit", 2 },
+	{ "max-readers", KEY_READERS, "N", 0, "Readers at a time (default 64)", 2 },
+	{ "max-writers", KEY_WRITERS, "N", 0, "Writers at a time (default 16)", 2 },
+	{ "mode", KEY_MODE, "OCTAL", 0, "Permission bits (default 600)", 2 },
+	{ NULL, 0, NULL, 0, "stats, cat, write:", 3 },
+	{ "watch", KEY_WATCH, "SECONDS", OPTION_ARG_OPTIONAL,
+	  "stats: look again and again (default: each second)", 3 },
+	{ "count", KEY_COUNT, "N", 0, "stats: as many looks; cat: as many messages", 3 },
+	{ "from", KEY_FROM, "oldest|head|POSITION", 0, "cat: where to start (default oldest)", 3 },
+	{ "lines", KEY_LINES, NULL, 0, "cat, write: a message is a line", 3 },
+	{ NULL, 0, NULL, 0, "Help:", -1 },
+	{ 0 }
+};
+
+static const char usage[] = "list\ninfo NAME\nstats NAME\ncreate NAME\nunlink NAME\n"
+			    "sync NAME READER|all [POSITION]\ncat NAME\nwrite NAME";
+
+static const char doc[] =
+	"Looks at rings and changes them."
+	"\v"
+	"list: the rings that have a name.  info: what NAME is like.  stats: who reads it, how far "
+	"each is behind, and who holds the writers up.  create: make a ring whose name stays until "
+	"unlink.  sync: move a reader, or all, forward to POSITION (default: to the head); they "
+	"lose what they skip, and are told.  cat: its messages to stdout, until the stream ends.  "
+	"write: stdin into messages as long as a slot.\n\n"
+	"Exit status: 0 when all went well, 1 when not, 2 for an impossible command line.";
+
+const char *argp_program_version;
+
+/**
+ * struct parse - what argp hands on
+ * @ctl: the result
+ * @command: as soon as it is known
+ * @keys: the options that were given
+ * @args: what stands behind the command
+ */
+struct parse {
+	struct ctl ctl;
+	const struct command *command;
+	unsigned int keys;
+	int args;
+};
+
+static uint64_t number(struct argp_state *state, const char *what, const char *arg, uint64_t max)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(arg, &end, 10);
+	if (errno || end == arg || *end || arg[strspn(arg, "0123456789")] || value > max)
+		argp_error(state, "%s: %s: not a whole number up to %llu", what, arg,
+			   (unsigned long long)max);
+	return value;
+}
+
+static uint64_t positive(struct argp_state *state, const char *what, const char *arg, uint64_t max)
+{
+	uint64_t value = number(state, what, arg, max);
+
+	if (!value)
+		argp_error(state, "%s: must not be 0", what);
+	return value;
+}
+
+static uint32_t octal(struct argp_state *state, const char *arg)
+{
+	char *end;
+	unsigned long value = strtoul(arg, &end, 8);
+
+	if (end == arg || *end || arg[strspn(arg, "01234567")] || value > 0777 || !value)
+		argp_error(state, "--mode: %s: not from 1 to 777, octal", arg);
+	return (uint32_t)value;
+}
+
+static double seconds(struct argp_state *state, const char *arg)
+{
+	char *end;
+	double value = arg ? strtod(arg, &end) : 1;
+
+	if (arg && (end == arg || *end || !(value >= 0.001 && value <= 1e6)))
+		argp_error(state, "--watch: %s: not from 0.001 to 1000000 seconds", arg);
+	return value;
+}
+
+static enum ringbuf_host host(struct argp_state *state, const char *what, const char *arg)
+{
+	if (!strcmp(arg, "module"))
+		return RINGBUF_HOST_MODULE;
+	if (!strcmp(arg, "embedded"))
+		return RINGBUF_HOST_EMBEDDED;
+	if (strcmp(arg, "auto"))
+		argp_error(state, "%s=%s: not one of auto, module, embedded", what, arg);
+	return RINGBUF_HOST_AUTO;
+}
+
+/* As ringbuf_create() finds out. */
+static enum ringbuf_host host_here(struct argp_state *state)
+{
+	const char *env = getenv("RINGBUF_HOST");
+	enum ringbuf_host is = RINGBUF_HOST_AUTO;
+	int fd;
+
+	if (env && *env)
+		is = host(state, "environment variable RINGBUF_HOST", env);
+	if (is != RINGBUF_HOST_AUTO)
+		return is;
+	fd = open("/dev/ringbuf", O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? RINGBUF_HOST_MODULE : RINGBUF_HOST_EMBEDDED;
+}
+
+static void from(struct argp_state *state, struct ctl *c, const char *arg)
+{
+	if (!strcmp(arg, "oldest")) {
+		c->start = RINGBUF_FROM_OLDEST;
+	} else if (!strcmp(arg, "head")) {
+		c->start = RINGBUF_FROM_HEAD;
+	} else {
+		c->start = RINGBUF_FROM_POSITION;
+		c->position = number(state, "--from", arg, INT64_MAX);
+	}
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct ctl *c = &((struct parse *)state->input)->ctl;
+
+	switch (key) {
+	case KEY_JSON:
+		c->json = true;
+		return 0;
+	case KEY_LINES:
+		c->lines = true;
+		return 0;
+	case KEY_WATCH:
+		c->watch = seconds(state, arg);
+		return 0;
+	case KEY_COUNT:
+		c->count = positive(state, "--count", arg, INT64_MAX);
+		return 0;
+	case KEY_FROM:
+		from(state, c, arg);
+		return 0;
+	case KEY_HOST:
+		c->host = host(state, "--host", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_create(int key, const char *arg, struct argp_state *state)
+{
+	struct ringbuf_config *config = &((struct parse *)state->input)->ctl.config;
+
+	switch (key) {
+	case KEY_SLOT_BYTES:
+		config->slot_bytes = positive(state, "--slot-bytes", arg, INT64_MAX);
+		return 0;
+	case KEY_SLOTS:
+		config->slot_count = positive(state, "--slots", arg, INT64_MAX);
+		return 0;
+	case KEY_READERS:
+		config->max_readers =
+			(uint32_t)positive(state, "--max-readers", arg, CTL_READERS_MAX);
+		return 0;
+	case KEY_WRITERS:
+		config->max_writers = (uint32_t)positive(state, "--max-writers", arg, 255);
+		return 0;
+	case KEY_MODE:
+		config->mode = octal(state, arg);
+		return 0;
+	case KEY_EXCLUSIVE:
+		config->flags |= RINGBUF_EXCLUSIVE;
+		return 0;
+	case KEY_TIMESTAMP:
+		config->flags |= RINGBUF_TIMESTAMP;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void parse_command(struct argp_state *state, struct parse *p, const char *arg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(arg, commands[i].name))
+			p->command = &commands[i];
+	if (!p->command)
+		argp_error(state, "%s: no such command", arg);
+}
+
+static void parse_argument(struct argp_state *state, struct parse *p, char *arg)
+{
+	struct ctl *c = &p->ctl;
+
+	if (!p->command) {
+		parse_command(state, p, arg);
+		return;
+	}
+	if (++p->args > p->command->max)
+		argp_error(state, "%s: one argument too many", arg);
+	if (p->args == 1)
+		c->name = arg;
+	else if (p->args == 2)
+		c->reader = strcmp(arg, "all")
+				    ? (uint32_t)number(state, "READER", arg, CTL_READERS_MAX - 1)
+				    : RINGBUF_ALL_READERS;
+	else
+		c->position = number(state, "POSITION", arg, INT64_MAX);
+}
+
+/* What only all of it together can tell. */
+static void parse_end(struct argp_state *state, struct parse *p)
+{
+	const struct argp_option *o;
+
+	if (!p->command)
+		argp_error(state, "which command?");
+	for (o = options; o->name || o->doc; o++)
+		if (o->name && o->key != KEY_HOST && (unsigned int)o->key & p->keys &&
+		    !((unsigned int)o->key & p->command->keys))
+			argp_error(state, "%s does not take --%s", p->command->name, o->name);
+	if (p->args < p->command->min)
+		argp_error(state, "%s: an argument is missing", p->command->name);
+	if (p->command->run == ctl_create &&
+	    (!p->ctl.config.slot_bytes || !p->ctl.config.slot_count))
+		argp_error(state, "create needs --slot-bytes and --slots");
+	if (p->keys & KEY_COUNT && p->command->run == ctl_stats && p->ctl.watch == 0)
+		argp_error(state, "stats takes --count with --watch only");
+	if (p->ctl.host == RINGBUF_HOST_AUTO)
+		p->ctl.host = host_here(state);
+}
+
+static error_t parse_one(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		parse_argument(state, p, arg);
+		return 0;
+	case ARGP_KEY_END:
+		parse_end(state, p);
+		return 0;
+	}
+	if (key >= KEY_JSON && key <= KEY_HOST) {
+		p->keys |= (unsigned int)key;
+		return (unsigned int)key & KEYS_CREATE ? parse_create(key, arg, state)
+						       : parse_option(key, arg, state);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+int ctl_fail(const char *what, int err)
+{
+	fprintf(stderr, "ringbufctl: %s: %s\n", what, strerror(-err));
+	return CTL_EXIT_FAILED;
+}
+
+int ctl_flush(void)
+{
+	return fflush(stdout) || ferror(stdout) ? ctl_fail("stdout", -errno) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct argp argp = { options, parse_one, usage, doc, NULL, NULL, NULL };
+	struct parse p = {
+		.ctl = { .start = RINGBUF_FROM_OLDEST,
+			 .position = UINT64_MAX,
+			 .count = UINT64_MAX,
+			 .config.size = sizeof(p.ctl.config) },
+	};
+	static char version[64];
+
+	snprintf(version, sizeof(version), "ringbufctl (ringbuf) %s", ringbuf_version());
+	argp_program_version = version;
+	argp_err_exit_status = CTL_EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &p);
+	return p.command->run(&p.ctl);
+}
