@@ -78,6 +78,7 @@ kmod-all: $(KERNELS:%=kmod-%) kmod-debug
 
 include tools/build.mk
 include tools/bench/build.mk
+include tools/examples/build.mk
 include selftests/build.mk
 
 # ---- what one calls ----------------------------------------------------------

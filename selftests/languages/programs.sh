@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by the tests of tools/examples: which programs there are, and how to
+# run them.
+
+examples=build/tools/examples
+source=tools/examples
+
+# Programs that only need files; those that bind by ioctl; those that map.
+# shellcheck disable=SC2034 # for who sources this
+stream_languages=(c c32 cpp python perl shell go rust node java tcl fortran ada cat dd)
+# shellcheck disable=SC2034
+message_languages=(c c32 cpp python perl go rust)
+# shellcheck disable=SC2034
+map_languages=(c c32 cpp python go rust)
+
+export PYTHONDONTWRITEBYTECODE=1
+
+# A shim that finds the interpreter anew each time is slow where all is emulated.
+interpreter() {
+	if [[ -x /usr/bin/$1 ]]; then
+		echo "/usr/bin/$1"
+	else
+		type -P "$1"
+	fi
+}
+
+# A 32-bit program without its argument: 2, or 126 from who cannot run it.
+runs_32() {
+	"$examples/c32/map_read" 2>/dev/null
+	(($? == 2))
+}
+
+# usage: script INTERPRETER FILE
+script() {
+	command=("$(interpreter "$1")" "$source/$2")
+	[[ ${command[0]} ]] || why="no $1 here"
+}
+
+# usage: program LANGUAGE NAME: sets command, and why if there is none
+program() {
+	local language=$1 name=$2
+	command=() why=''
+	# shellcheck disable=SC2016 # what is quoted is for the shell inside
+	case $language in
+	python) script python3 "python/$name.py" ;;
+	perl) script perl "perl/$name.pl" ;;
+	tcl) script tclsh "tcl/$name.tcl" ;;
+	node) script node "node/$name.js" ;;
+	shell) script bash "shell/$name.sh" ;;
+	java)
+		script java /
+		command[1]=-Xshare:auto
+		command+=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$examples/java")
+		[[ $name = stream_write ]] && command+=(StreamWrite) || command+=(StreamRead)
+		[[ -e $examples/java/StreamRead.class ]] || why='not built: no javac here'
+		;;
+	cat)
+		command=(bash -c '[[ $0 = stream_read ]] && exec cat "$1" || exec cat >"$1"' "$name")
+		;;
+	dd)
+		command=(bash -c '[[ $0 = stream_read ]] && exec dd status=none bs=1000 if="$1" ||
+			exec dd status=none bs=777 of="$1" conv=nocreat' "$name")
+		;;
+	*)
+		command=("$examples/$language/$name")
+		[[ -x ${command[0]} ]] || why='not built: no compiler here'
+		[[ $language != c32 || $why ]] || runs_32 || why='this kernel runs no 32-bit programs'
+		;;
+	esac
+	[[ ! $why ]]
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A ring by its name: bound, and mapped for who wants that. */
+#ifndef EXAMPLE_RING_H
+#define EXAMPLE_RING_H
+
+#include <fcntl.h>
+#include <linux/ringbuf.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "io.h"
+
+/* Words that others store are read, and ours are stored, whole and in order. */
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define fence()	    __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+struct ring {
+	int fd;
+	uint64_t position; /* where to start */
+	struct ringbuf_info is;
+};
+
+static inline struct ring ring_attach(const char *name, uint32_t role)
+{
+	struct ringbuf_attach a = {
+		.size = sizeof(a),
+		.role = role,
+		.fd = -1,
+		.name = (uintptr_t)name,
+		.name_len = (uint32_t)strlen(name),
+		.start = role == RINGBUF_ROLE_READER ? RINGBUF_START_OLDEST : 0,
+	};
+	struct ring r = { .fd = open("/dev/ringbuf", O_RDWR), .is.size = sizeof(r.is) };
+
+	if (r.fd < 0)
+		die("/dev/ringbuf");
+	if (ioctl(r.fd, RINGBUF_IOC_ATTACH, &a) || ioctl(r.fd, RINGBUF_IOC_INFO, &r.is))
+		die(name);
+	r.position = a.position;
+	return r;
+}
+
+static inline void *ring_map(const struct ring *r, uint64_t offset, uint64_t bytes, int prot)
+{
+	void *p = mmap(NULL, bytes, prot, MAP_SHARED, r->fd, (off_t)offset);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	return p;
+}
+
+static inline void *ring_region(const struct ring *r, enum ringbuf_region_id id, int prot)
+{
+	return ring_map(r, r->is.region[id].offset, r->is.region[id].bytes, prot);
+}
+
+/* Until one more slot can be read, or written. */
+static inline void ring_wait(const struct ring *r)
+{
+	struct ringbuf_wait w = { .size = sizeof(w), .timeout = RINGBUF_NO_TIMEOUT, .count = 1 };
+
+	if (ioctl(r->fd, RINGBUF_IOC_WAIT, &w) && errno != EINTR)
+		die("wait");
+}
+
+/* After a store that others wait for: @threshold is what they have armed. */
+static inline void ring_wake(const struct ring *r, const __u64 *threshold, uint64_t reached)
+{
+	struct ringbuf_wake w = { .size = sizeof(w) };
+
+	fence();
+	if (load(threshold) <= reached && ioctl(r->fd, RINGBUF_IOC_WAKE, &w))
+		die("wake");
+}
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the C++ examples share: whole reads and writes, a ring by its name, and its maps. */
+#ifndef EXAMPLE_RING_HPP
+#define EXAMPLE_RING_HPP
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/ringbuf.h>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+[[noreturn]] inline void fail(const std::string &what)
+{
+	throw std::system_error(errno, std::generic_category(), what);
+}
+
+inline size_t read_some(int fd, char *to, size_t size, const std::string &name)
+{
+	ssize_t n;
+
+	do
+		n = ::read(fd, to, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		fail(name);
+	return size_t(n);
+}
+
+inline void write_all(int fd, std::string_view bytes, const std::string &name)
+{
+	while (!bytes.empty()) {
+		ssize_t n = ::write(fd, bytes.data(), bytes.size());
+
+		if (n < 0 && errno != EINTR)
+			fail(name);
+		if (n > 0)
+			bytes.remove_prefix(size_t(n));
+	}
+}
+
+/* An open file. */
+class File {
+      public:
+	const int fd;
+
+	File(const std::string &name, int flags) : fd(::open(name.c_str(), flags))
+	{
+		if (fd < 0)
+			fail(name);
+	}
+	File(const File &) = delete;
+	~File()
+	{
+		::close(fd);
+	}
+};
+
+/* Words that others store are read, and ours are stored, whole and in order. */
+template <typename T> T load(T &word)
+{
+	return std::atomic_ref<T>(word).load(std::memory_order_acquire);
+}
+
+template <typename T> void store(T &word, T value)
+{
+	std::atomic_ref<T>(word).store(value, std::memory_order_release);
+}
+
+inline void fence()
+{
+	std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+/* A handle bound to a ring: /dev/ringbuf after ATTACH. */
+class Ring : public File {
+      public:
+	ringbuf_info is{};
+	uint64_t position = 0;
+
+	Ring(const std::string &name, uint32_t role) : File("/dev/ringbuf", O_RDWR)
+	{
+		ringbuf_attach a{};
+
+		a.size = sizeof(a);
+		a.role = role;
+		a.fd = -1;
+		a.name = reinterpret_cast<uintptr_t>(name.data());
+		a.name_len = uint32_t(name.size());
+		a.start = role == RINGBUF_ROLE_READER ? RINGBUF_START_OLDEST : 0;
+		is.size = sizeof(is);
+		if (::ioctl(fd, RINGBUF_IOC_ATTACH, &a) || ::ioctl(fd, RINGBUF_IOC_INFO, &is))
+			fail(name);
+		position = a.position;
+	}
+
+	template <typename T> T *map(uint64_t offset, uint64_t bytes, int prot) const
+	{
+		void *p = ::mmap(nullptr, bytes, prot, MAP_SHARED, fd, off_t(offset));
+
+		if (p == MAP_FAILED)
+			fail("mmap");
+		return static_cast<T *>(p);
+	}
+
+	template <typename T> T *region(ringbuf_region_id id, int prot) const
+	{
+		return map<T>(is.region[id].offset, is.region[id].bytes, prot);
+	}
+
+	/* Until one more slot can be read, or written. */
+	void wait() const
+	{
+		ringbuf_wait w{};
+
+		w.size = sizeof(w);
+		w.timeout = RINGBUF_NO_TIMEOUT;
+		w.count = 1;
+		if (::ioctl(fd, RINGBUF_IOC_WAIT, &w) && errno != EINTR)
+			fail("wait");
+	}
+
+	/* After a store that others wait for: @threshold is what they have armed. */
+	void wake(__u64 &threshold, uint64_t reached) const
+	{
+		ringbuf_wake w{ sizeof(w), 0 };
+
+		fence();
+		if (load(threshold) <= reached && ::ioctl(fd, RINGBUF_IOC_WAKE, &w))
+			fail("wake");
+	}
+};
+
+/* main(): @work takes the one argument; what it throws is told. */
+template <typename Work> int run(int argc, char **argv, const char *fallback, Work work)
+{
+	if (argc > 2 || (argc < 2 && !fallback)) {
+		std::fprintf(stderr, "usage: %s NAME\n", argv[0]);
+		return 2;
+	}
+	try {
+		work(std::string(argc > 1 ? argv[1] : fallback));
+		return 0;
+	} catch (const std::exception &e) {
+		std::fprintf(stderr, "%s\n", e.what());
+		return 1;
+	}
+}
+
+#endif

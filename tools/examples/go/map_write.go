@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// usage: map_write NAME - stdin read into the slots themselves, in numbered
+// messages.  The ring is one for an exclusive writer.  Letters as in
+// kmod/protocol.rst; sync/atomic is a full barrier wherever one is asked for.
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+type writer struct {
+	*ring
+	info      *infoPage
+	head      *uint64
+	allowance *uint64
+	limit     uint64 // what the last look allowed, which may be less than we say
+	desc      []desc
+	cursors   []byte
+	data      []byte
+}
+
+func open(name string) *writer {
+	const rw = syscall.PROT_READ | syscall.PROT_WRITE
+	w := &writer{ring: attach(name, roleWriter)}
+	if w.is.flags&exclusive == 0 || w.is.slotBytes <= 8 {
+		check(fmt.Errorf("%s: not for exclusive writers, or no room for a message", name))
+	}
+	w.info = (*infoPage)(unsafe.Pointer(&w.region(regionInfo, syscall.PROT_READ)[0]))
+	head := w.region(regionHead, rw)
+	w.head = (*uint64)(unsafe.Pointer(&head[0]))
+	w.allowance = (*uint64)(unsafe.Pointer(&head[64*w.is.id]))
+	w.desc = unsafe.Slice((*desc)(unsafe.Pointer(&w.region(regionSlots, rw)[0])), w.is.slotCount)
+	w.cursors = w.region(regionCursor, syscall.PROT_READ)
+	w.data = w.region(regionData, rw)
+	return w
+}
+
+// The first position that the slowest reader forbids; without readers none.
+func (w *writer) gateEnd(none uint64) uint64 {
+	min := ^uint64(0)
+	for i := uint32(0); i < atomic.LoadUint32(&w.info.rows); i++ {
+		row := &w.info.row[i]
+		if atomic.LoadUint32(&row.flags)&rowGating == 0 {
+			continue
+		}
+		floor := atomic.LoadUint64(&row.floor)
+		at := atomic.LoadUint64((*uint64)(unsafe.Pointer(&w.cursors[i*w.is.pageSize+i%64*64])))
+		if at < floor {
+			at = floor
+		}
+		if at < min {
+			min = at
+		}
+	}
+	if min == ^uint64(0) {
+		return none
+	}
+	return min + w.is.slotCount
+}
+
+// The next slot, once the gate lets us have it.
+func (w *writer) reserve() []byte {
+	for w.limit <= w.position {
+		generation := atomic.LoadUint64(&w.info.generation)
+		end := w.gateEnd(w.position + 1)
+		if end > atomic.LoadUint64(w.allowance) {
+			atomic.SwapUint64(w.allowance, end) // (H)
+		}
+		if atomic.LoadUint64(&w.info.generation) != generation {
+			continue
+		}
+		w.limit = end
+		if end <= w.position {
+			w.wait()
+		}
+	}
+	return w.slot(w.data)
+}
+
+func (w *writer) commit(length int) {
+	d := &w.desc[w.position%w.is.slotCount]
+	d.length, d.flags = uint32(length), 0
+	atomic.SwapUint64(&d.state, w.position<<2|committed) // (A), (B)
+	atomic.StoreUint64(w.head, w.position+1)
+	w.wake(&w.info.wakePosition, w.position)
+	w.position++
+}
+
+func main() {
+	w := open(argument(""))
+	for number := uint64(0); ; number++ {
+		slot := w.reserve()
+		n, err := os.Stdin.Read(slot[8:])
+		if err == io.EOF {
+			break
+		}
+		check(err)
+		binary.LittleEndian.PutUint64(slot, number)
+		w.commit(8 + n)
+	}
+	w.done()
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// Numbers of linux/ringbuf.h.
+const (
+	iocAttach = 0xBB02
+	iocInfo   = 0xBB03
+	iocWait   = 0xBB04
+	iocWake   = 0xBB05
+	iocDone   = 0xBB06
+
+	roleReader, roleWriter = 1, 2
+	startOldest            = 1
+	exclusive              = 1
+	rowGating              = 2
+	committed              = 1
+	endDied                = 2
+)
+
+const (
+	regionInfo = iota
+	regionHead
+	regionSlots
+	regionCursor
+	regionData
+	regions
+)
+
+type attachArg struct {
+	size, flags, role uint32
+	fd                int32
+	name              uint64
+	nameLen, start    uint32
+	position          uint64
+	id, reserved      uint32
+}
+
+type infoArg struct {
+	size, flags                      uint32
+	slotBytes, slotCount, slotStride uint64
+	claimOffset, stampOffset         uint64
+	region                           [regions]struct{ offset, bytes uint64 }
+	maxReaders, maxWriters, role, id uint32
+	pageSize, reserved               uint32
+}
+
+type waitArg struct {
+	size, flags     uint32
+	timeout         uint64
+	count, reserved uint32
+	after, ready    uint64
+}
+
+type shortArg struct{ size, flags uint32 } // WAKE, DONE
+
+type infoPage struct {
+	_                                 [8]uint64
+	wakePosition                      uint64
+	_                                 [7]uint64
+	wakeCursor                        uint64
+	_                                 [7]uint64
+	generation, allowance             uint64
+	rows, writers, writersEver, ended uint32
+	_                                 [4]uint64
+	row                               [4096]struct {
+		floor             uint64
+		flags, generation uint32
+	}
+}
+
+type desc struct {
+	state         uint64
+	length, flags uint32
+}
+
+type cursorWords struct{ cursor, lost, holes uint64 }
+
+// A handle bound to a ring.
+type ring struct {
+	fd       int
+	position uint64
+	is       infoArg
+}
+
+func (r *ring) ioctl(request uintptr, arg unsafe.Pointer) {
+	for {
+		_, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(r.fd), request, uintptr(arg))
+		if e == 0 {
+			return
+		}
+		if e != syscall.EINTR {
+			check(os.NewSyscallError("ioctl", e))
+		}
+	}
+}
+
+// On the heap, so that it stays where the kernel looks for it.
+var attachName []byte
+
+func attach(name string, role uint32) *ring {
+	fd, err := syscall.Open("/dev/ringbuf", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	check(os.NewSyscallError("/dev/ringbuf", err))
+	r := &ring{fd: fd, is: infoArg{size: uint32(unsafe.Sizeof(infoArg{}))}}
+	attachName = append([]byte(name), 0)
+	a := attachArg{role: role, fd: -1, nameLen: uint32(len(name))}
+	a.size = uint32(unsafe.Sizeof(a))
+	a.name = uint64(uintptr(unsafe.Pointer(&attachName[0])))
+	if role == roleReader {
+		a.start = startOldest
+	}
+	r.ioctl(iocAttach, unsafe.Pointer(&a))
+	r.ioctl(iocInfo, unsafe.Pointer(&r.is))
+	r.position = a.position
+	return r
+}
+
+func (r *ring) mapBytes(offset, size uint64, prot int) []byte {
+	b, err := syscall.Mmap(r.fd, int64(offset), int(size), prot, syscall.MAP_SHARED)
+	check(os.NewSyscallError("mmap", err))
+	return b
+}
+
+func (r *ring) region(id int, prot int) []byte {
+	return r.mapBytes(r.is.region[id].offset, r.is.region[id].bytes, prot)
+}
+
+func (r *ring) slot(data []byte) []byte {
+	at := r.position % r.is.slotCount * r.is.slotStride
+	return data[at : at+r.is.slotBytes]
+}
+
+// Until one more slot can be read, or written.
+func (r *ring) wait() {
+	w := waitArg{timeout: ^uint64(0), count: 1}
+	w.size = uint32(unsafe.Sizeof(w))
+	r.ioctl(iocWait, unsafe.Pointer(&w))
+}
+
+// After an atomic store that others wait for.  Operations of sync/atomic have
+// one order, so no other barrier is needed between that store and this load.
+func (r *ring) wake(threshold *uint64, reached uint64) {
+	if atomic.LoadUint64(threshold) <= reached {
+		r.ioctl(iocWake, unsafe.Pointer(&shortArg{8, 0}))
+	}
+}
+
+func (r *ring) done() {
+	r.ioctl(iocDone, unsafe.Pointer(&shortArg{8, 0}))
+}
+
+// One message by one system call.
+func (r *ring) call(transfer func(int, []byte) (int, error), message []byte) int {
+	for {
+		n, err := transfer(r.fd, message)
+		if err != syscall.EINTR {
+			check(os.NewSyscallError("ring", err))
+			return n
+		}
+	}
+}
+
+// The payload of a message that must be the number-th.
+func payload(message []byte, number uint64) []byte {
+	if len(message) < 8 || binary.LittleEndian.Uint64(message) != number {
+		check(fmt.Errorf("message %d is not there", number))
+	}
+	return message[8:]
+}

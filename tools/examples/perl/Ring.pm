@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+package Ring;
+# What the Perl examples share: whole reads and writes, and a ring by its name.
+use strict;
+use warnings;
+use Exporter 'import';
+use Fcntl;
+
+our @EXPORT_OK = qw(read_some write_all attach READER WRITER);
+
+use constant { READER => 1, WRITER => 2, START_OLDEST => 1 };
+use constant { IOC_ATTACH => 0xBB02, IOC_INFO => 0xBB03 };
+
+# What there is, at most $size bytes; nothing at the end.
+sub read_some {
+	my ($file, $size, $name) = @_;
+	my $n;
+	do {
+		$n = sysread($file, my $data, $size);
+		return $data if defined $n;
+	} while ($!{EINTR});
+	die "$name: $!\n";
+}
+
+sub write_all {
+	my ($file, $data, $name) = @_;
+	my $at = 0;
+	while ($at < length $data) {
+		my $n = syswrite($file, $data, length($data) - $at, $at);
+		die "$name: $!\n" if !defined $n && !$!{EINTR};
+		$at += $n // 0;
+	}
+}
+
+# A handle of the ring $name, and its slot_bytes.
+sub attach {
+	my ($name, $role) = @_;
+	sysopen(my $ring, '/dev/ringbuf', O_RDWR) or die "/dev/ringbuf: $!\n";
+	# struct ringbuf_attach: size, flags, role, fd, name, name_len, start, position, id
+	my $attach = pack('LLLlP', 48, 0, $role, -1, $name) .
+		pack('LLQLL', length $name, $role == READER ? START_OLDEST : 0, 0, 0, 0);
+	ioctl($ring, IOC_ATTACH, $attach) or die "$name: $!\n";
+	# struct ringbuf_info begins: size, flags, slot_bytes
+	my $info = pack('Lx148', 152);
+	ioctl($ring, IOC_INFO, $info) or die "$name: $!\n";
+	return ($ring, unpack('x8Q', $info));
+}
+
+1;

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+usage: map_write.py NAME - stdin read into the slots themselves, in numbered
+messages.  The ring is one for an exclusive writer.  Letters as in
+kmod/protocol.rst.
+"""
+import ctypes
+import mmap
+import os
+import struct
+import sys
+
+from ring import (COMMITTED, EXCLUSIVE, GENERATION, REGION_CURSOR, REGION_DATA, REGION_HEAD,
+                  REGION_INFO, REGION_SLOTS, ROW, ROW_BYTES, ROW_GATING, ROWS, WAKE_POSITION,
+                  WRITER, Ring, fence, load, store)
+
+
+class Writer(Ring):
+    def __init__(self, name):
+        super().__init__(name, WRITER)
+        if not self.flags & EXCLUSIVE or self.slot_bytes <= 8:
+            sys.exit(f"{name}: not for exclusive writers, or no room for a message")
+        rw = mmap.PROT_READ | mmap.PROT_WRITE
+        self.info = self.region(REGION_INFO)
+        self.head = self.region(REGION_HEAD, rw)
+        self.slots = self.region(REGION_SLOTS, rw)
+        self.cursors = self.region(REGION_CURSOR)
+        self.data = self.region(REGION_DATA, rw)
+        self.allowance = self.head + 64 * self.id
+        self.limit = 0  # what the last look allowed, which may be less than we say
+
+    def cursors_that_gate(self):
+        for row in range(load(self.info + ROWS, 4)):
+            at = self.info + ROW + ROW_BYTES * row
+            if load(at + 8, 4) & ROW_GATING:
+                floor = load(at)
+                yield max(load(self.cursors + self.page_size * row + row % 64 * 64), floor)
+
+    def reserve(self):
+        """The bytes of the next slot, once the gate lets us have it."""
+        while self.limit <= self.position:
+            generation = load(self.info + GENERATION)
+            slowest = min(self.cursors_that_gate(), default=self.position + 1 - self.slot_count)
+            end = slowest + self.slot_count
+            if end > load(self.allowance):
+                store(self.allowance, end)
+            fence()  # (H)
+            if load(self.info + GENERATION) != generation:
+                continue
+            self.limit = end
+            if end <= self.position:
+                self.wait()
+        at = self.data + self.position % self.slot_count * self.stride
+        return memoryview((ctypes.c_char * self.slot_bytes).from_address(at)).cast("B")
+
+    def commit(self, length):
+        desc = self.slots + 16 * (self.position % self.slot_count)
+        struct.pack_into("II", (ctypes.c_char * 8).from_address(desc + 8), 0, length, 0)
+        store(desc, self.position << 2 | COMMITTED)  # (A)
+        fence()  # (B)
+        store(self.head, self.position + 1)
+        self.wake(self.info + WAKE_POSITION, self.position)
+        self.position += 1
+
+
+def main(name):
+    writer = Writer(name)
+    number = 0
+    while n := os.readv(0, [(slot := writer.reserve())[8:]]):
+        struct.pack_into("<Q", slot, 0, number)
+        writer.commit(8 + n)
+        number += 1
+    writer.done()
+
+
+try:
+    main(*sys.argv[1:])
+except OSError as e:
+    sys.exit(f"map_write: {e}")

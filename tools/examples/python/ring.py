@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A ring by its name, bound and mapped: numbers and structures of linux/ringbuf.h."""
+import ctypes
+import fcntl
+import mmap
+import os
+import struct
+
+ATTACH, INFO, WAIT, WAKE, DONE = 0xBB02, 0xBB03, 0xBB04, 0xBB05, 0xBB06
+READER, WRITER = 1, 2
+START_OLDEST = 1
+EXCLUSIVE = 1
+REGION_INFO, REGION_HEAD, REGION_SLOTS, REGION_CURSOR, REGION_DATA = range(5)
+
+ROW_GATING = 2
+COMMITTED = 1
+END_DIED = 2
+
+# Where the words lie: struct ringbuf_info_page, and a row of it.
+WAKE_POSITION, WAKE_CURSOR, GENERATION = 64, 128, 192
+ROWS, WRITERS, WRITERS_EVER, ENDED, ROW, ROW_BYTES = 208, 212, 216, 220, 256, 16
+
+RELAXED, ACQUIRE, RELEASE, SEQ_CST = 0, 2, 3, 5
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int,
+                       ctypes.c_int, ctypes.c_long)
+_atomic = ctypes.CDLL("libatomic.so.1")  # of GCC: what C programs get inline
+_load = {8: _atomic.__atomic_load_8, 4: _atomic.__atomic_load_4}
+_load[8].restype, _load[4].restype = ctypes.c_uint64, ctypes.c_uint32
+
+
+def load(address, size=8):
+    return _load[size](ctypes.c_void_p(address), ACQUIRE)
+
+
+def store(address, value):
+    _atomic.__atomic_store_8(ctypes.c_void_p(address), ctypes.c_uint64(value), RELEASE)
+
+
+def fence():
+    _atomic.atomic_thread_fence(SEQ_CST)
+
+
+class Ring:
+    def __init__(self, name, role):
+        self.fd = os.open("/dev/ringbuf", os.O_RDWR)
+        text = ctypes.create_string_buffer(name.encode())
+        attach = bytearray(struct.pack(
+            "IIIiQIIQII", 48, 0, role, -1, ctypes.addressof(text), len(text) - 1,
+            START_OLDEST if role == READER else 0, 0, 0, 0))
+        fcntl.ioctl(self.fd, ATTACH, attach)
+        self.position = struct.unpack_from("Q", attach, 32)[0]
+        info = bytearray(struct.pack("I148x", 152))
+        fcntl.ioctl(self.fd, INFO, info)
+        (_, self.flags, self.slot_bytes, self.slot_count, self.stride, _, _, *regions,
+         _, _, _, self.id, self.page_size, _) = struct.unpack("II5Q10Q6I", info)
+        self.regions = list(zip(regions[0::2], regions[1::2]))
+
+    def map(self, offset, size, prot=mmap.PROT_READ):
+        """Bytes of the handle's file; the address of the first."""
+        at = _libc.mmap(None, size, prot, mmap.MAP_SHARED, self.fd, offset)
+        if at == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), "mmap")
+        return at
+
+    def region(self, number, prot=mmap.PROT_READ):
+        return self.map(*self.regions[number], prot)
+
+    def wait(self):
+        """Until one more slot can be read, or written."""
+        try:
+            fcntl.ioctl(self.fd, WAIT, struct.pack("IIQIIQQ", 40, 0, 2**64 - 1, 1, 0, 0, 0))
+        except InterruptedError:
+            pass
+
+    def wake(self, threshold, reached):
+        """After a store that others wait for; threshold: the address of what they armed."""
+        fence()
+        if load(threshold) <= reached:
+            fcntl.ioctl(self.fd, WAKE, struct.pack("II", 8, 0))
+
+    def done(self):
+        fcntl.ioctl(self.fd, DONE, struct.pack("II", 8, 0))

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+//! usage: map_read NAME - numbered messages from the slots themselves to stdout.
+//! Letters as in kmod/protocol.rst.
+use std::io::{Result, Write};
+use std::sync::atomic::{fence, Ordering::*};
+
+mod ring;
+use ring::{Cursor, Desc, InfoPage, Region, Ring, PROT_READ, PROT_WRITE};
+
+struct Reader {
+    ring: Ring,
+    info: &'static InfoPage,
+    desc: *const Desc,
+    own: &'static Cursor,
+    data: *const u8,
+}
+
+impl Reader {
+    fn open(name: &str) -> Result<Reader> {
+        let ring = Ring::attach(name, ring::READER)?;
+        let bytes = ring.is.page_size as u64;
+        let offset = ring.is.cursor.offset + ring.is.id as u64 * bytes;
+        // The maps stay until the process ends.
+        unsafe {
+            let page: *const u8 = ring.map(Region { offset, bytes }, PROT_READ | PROT_WRITE)?;
+            Ok(Reader {
+                info: &*ring.map(ring.is.info, PROT_READ)?,
+                desc: ring.map(ring.is.slots, PROT_READ)?,
+                own: &*(page.add(ring.is.id as usize % 64 * 64) as *const Cursor),
+                data: ring.map(ring.is.data, PROT_READ)?,
+                ring,
+            })
+        }
+    }
+
+    fn check_floor(&self) -> Result<()> {
+        if self.info.row(self.ring.is.id).floor.load(Acquire) > self.ring.position {
+            return Err(ring::other("moved forward: messages are lost"));
+        }
+        Ok(())
+    }
+
+    /// The message at the cursor, in its slot; None at the end of the stream.
+    fn peek(&mut self) -> Result<Option<&'static [u8]>> {
+        loop {
+            let desc = unsafe { &*self.desc.add(self.ring.index()) };
+            // (J), before the last look
+            let end =
+                self.info.writers_ever.load(Acquire) != 0 && self.info.writers.load(Acquire) == 0;
+            let state = desc.state.load(Acquire); // (A)
+            self.check_floor()?;
+            if state == self.ring.position << 2 | ring::COMMITTED {
+                let at = self.ring.index() * self.ring.is.slot_stride as usize;
+                let length = desc.length.load(Relaxed).min(self.ring.is.slot_bytes as u32);
+                return Ok(Some(unsafe {
+                    std::slice::from_raw_parts(self.data.add(at), length as usize)
+                }));
+            } else if state & 3 != 0 && state >> 2 == self.ring.position {
+                self.own.holes.store(self.own.holes.load(Relaxed) + 1, Relaxed);
+                self.step()?;
+            } else if end {
+                return Ok(None);
+            } else {
+                self.ring.wait()?;
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<()> {
+        self.ring.position += 1;
+        self.own.cursor.store(self.ring.position, Release); // (F), (D)
+        self.ring.wake(&self.info.wake_cursor, self.ring.position)
+    }
+
+    /// Give the slot back, which is still ours.
+    fn release(&mut self) -> Result<()> {
+        fence(SeqCst); // (K)
+        self.check_floor()?;
+        self.step()
+    }
+}
+
+fn read(name: &str) -> Result<()> {
+    let mut reader = Reader::open(name)?;
+    let mut number = 0u64;
+    while let Some(message) = reader.peek()? {
+        ring::standard(1).write_all(ring::payload(message, number)?)?;
+        reader.release()?;
+        number += 1;
+    }
+    if reader.info.ended.load(Acquire) == ring::END_DIED {
+        return Err(ring::other("the writer died"));
+    }
+    Ok(())
+}
+
+fn main() {
+    ring::run(None, read);
+}

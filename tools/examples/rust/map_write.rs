@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+//! usage: map_write NAME - stdin read into the slots themselves, in numbered
+//! messages.  The ring is one for an exclusive writer.  Letters as in
+//! kmod/protocol.rst.
+use std::io::{Read, Result};
+use std::sync::atomic::{fence, AtomicU64, Ordering::*};
+
+mod ring;
+use ring::{Cursor, Desc, InfoPage, Ring, PROT_READ, PROT_WRITE};
+
+struct Writer {
+    ring: Ring,
+    info: &'static InfoPage,
+    head: &'static AtomicU64,
+    allowance: &'static AtomicU64,
+    desc: *const Desc,
+    cursors: *const u8,
+    data: *mut u8,
+    limit: u64, // what the last look allowed, which may be less than we say
+}
+
+impl Writer {
+    fn open(name: &str) -> Result<Writer> {
+        let ring = Ring::attach(name, ring::WRITER)?;
+        if ring.is.flags & ring::EXCLUSIVE == 0 || ring.is.slot_bytes <= 8 {
+            return Err(ring::other("not for exclusive writers, or no room for a message"));
+        }
+        let head: *const AtomicU64 = ring.map(ring.is.head, PROT_READ | PROT_WRITE)?;
+        // The maps stay until the process ends.
+        unsafe {
+            Ok(Writer {
+                info: &*ring.map(ring.is.info, PROT_READ)?,
+                head: &*head,
+                allowance: &*head.add(8 * ring.is.id as usize),
+                desc: ring.map(ring.is.slots, PROT_READ | PROT_WRITE)?,
+                cursors: ring.map(ring.is.cursor, PROT_READ)?,
+                data: ring.map(ring.is.data, PROT_READ | PROT_WRITE)?,
+                limit: 0,
+                ring,
+            })
+        }
+    }
+
+    fn row_cursor(&self, row: u32) -> u64 {
+        let at = row as usize * self.ring.is.page_size as usize + row as usize % 64 * 64;
+        let floor = self.info.row(row).floor.load(Acquire);
+        let cursor = unsafe { &*(self.cursors.add(at) as *const Cursor) };
+        cursor.cursor.load(Acquire).max(floor)
+    }
+
+    /// The first position that the slowest reader forbids; without readers @none.
+    fn gate_end(&self, none: u64) -> u64 {
+        (0..self.info.rows.load(Acquire))
+            .filter(|&row| self.info.row(row).flags.load(Acquire) & ring::ROW_GATING != 0)
+            .map(|row| self.row_cursor(row))
+            .min()
+            .map_or(none, |slowest| slowest + self.ring.is.slot_count)
+    }
+
+    /// The bytes of the next slot, once the gate lets us have it.
+    fn reserve(&mut self) -> Result<&'static mut [u8]> {
+        while self.limit <= self.ring.position {
+            let generation = self.info.generation.load(Acquire);
+            let end = self.gate_end(self.ring.position + 1);
+            if end > self.allowance.load(Relaxed) {
+                self.allowance.store(end, Relaxed);
+            }
+            fence(SeqCst); // (H)
+            if self.info.generation.load(Acquire) != generation {
+                continue;
+            }
+            self.limit = end;
+            if end <= self.ring.position {
+                self.ring.wait()?;
+            }
+        }
+        let at = self.ring.index() * self.ring.is.slot_stride as usize;
+        let bytes = self.ring.is.slot_bytes as usize;
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.data.add(at), bytes) })
+    }
+
+    fn commit(&mut self, length: usize) -> Result<()> {
+        let desc = unsafe { &*self.desc.add(self.ring.index()) };
+        let position = self.ring.position;
+        desc.length.store(length as u32, Relaxed);
+        desc.flags.store(0, Relaxed);
+        desc.state.store(position << 2 | ring::COMMITTED, Release); // (A)
+        fence(SeqCst); // (B)
+        self.head.store(position + 1, Release);
+        self.ring.position += 1;
+        self.ring.wake(&self.info.wake_position, position)
+    }
+}
+
+fn write(name: &str) -> Result<()> {
+    let mut writer = Writer::open(name)?;
+    let mut number = 0u64;
+    loop {
+        let slot = writer.reserve()?;
+        let n = ring::again(|| ring::standard(0).read(&mut slot[8..]))?;
+        if n == 0 {
+            return writer.ring.done();
+        }
+        slot[..8].copy_from_slice(&number.to_le_bytes());
+        writer.commit(8 + n)?;
+        number += 1;
+    }
+}
+
+fn main() {
+    ring::run(None, write);
+}

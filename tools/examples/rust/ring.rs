@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A ring by its name, bound and mapped: numbers and structures of linux/ringbuf.h.
+//! Only std, so what libc offers is declared here.
+#![allow(dead_code)]
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::mem::ManuallyDrop;
+use std::os::raw::{c_int, c_long, c_ulong, c_void};
+use std::os::unix::io::{AsRawFd, FromRawFd};
+use std::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
+
+pub const READER: u32 = 1;
+pub const WRITER: u32 = 2;
+pub const EXCLUSIVE: u32 = 1;
+pub const ROW_GATING: u32 = 2;
+pub const COMMITTED: u64 = 1;
+pub const END_DIED: u32 = 2;
+const START_OLDEST: u32 = 1;
+
+const ATTACH: c_ulong = 0xBB02;
+const INFO: c_ulong = 0xBB03;
+const WAIT: c_ulong = 0xBB04;
+const WAKE: c_ulong = 0xBB05;
+const DONE: c_ulong = 0xBB06;
+
+pub const PROT_READ: c_int = 1;
+pub const PROT_WRITE: c_int = 2;
+const MAP_SHARED: c_int = 1;
+
+extern "C" {
+    fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
+    fn mmap(
+        at: *mut c_void, bytes: usize, prot: c_int, flags: c_int, fd: c_int, offset: c_long,
+    ) -> *mut c_void;
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct AttachArg {
+    size: u32,
+    flags: u32,
+    role: u32,
+    fd: i32,
+    name: u64,
+    name_len: u32,
+    start: u32,
+    position: u64,
+    id: u32,
+    reserved: u32,
+}
+
+#[repr(C)]
+#[derive(Default, Clone, Copy)]
+pub struct Region {
+    pub offset: u64,
+    pub bytes: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+pub struct Info {
+    size: u32,
+    pub flags: u32,
+    pub slot_bytes: u64,
+    pub slot_count: u64,
+    pub slot_stride: u64,
+    claim_offset: u64,
+    stamp_offset: u64,
+    pub info: Region,
+    pub head: Region,
+    pub slots: Region,
+    pub cursor: Region,
+    pub data: Region,
+    max_readers: u32,
+    max_writers: u32,
+    role: u32,
+    pub id: u32,
+    pub page_size: u32,
+    reserved: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct WaitArg {
+    size: u32,
+    flags: u32,
+    timeout: u64,
+    count: u32,
+    reserved: u32,
+    after: u64,
+    ready: u64,
+}
+
+#[repr(C)]
+pub struct Row {
+    pub floor: AtomicU64,
+    pub flags: AtomicU32,
+    pub generation: AtomicU32,
+}
+
+#[repr(C)]
+pub struct InfoPage {
+    geometry: [u64; 8],
+    pub wake_position: AtomicU64,
+    pad1: [u64; 7],
+    pub wake_cursor: AtomicU64,
+    pad2: [u64; 7],
+    pub generation: AtomicU64,
+    allowance: AtomicU64,
+    pub rows: AtomicU32,
+    pub writers: AtomicU32,
+    pub writers_ever: AtomicU32,
+    pub ended: AtomicU32,
+    pad3: [u64; 4],
+    row: [Row; 0],
+}
+
+impl InfoPage {
+    /// Row @i, which the host made: i < max_readers.
+    pub fn row(&self, i: u32) -> &Row {
+        unsafe { &*self.row.as_ptr().add(i as usize) }
+    }
+}
+
+#[repr(C)]
+pub struct Desc {
+    pub state: AtomicU64,
+    pub length: AtomicU32,
+    pub flags: AtomicU32,
+}
+
+#[repr(C)]
+pub struct Cursor {
+    pub cursor: AtomicU64,
+    pub lost: AtomicU64,
+    pub holes: AtomicU64,
+}
+
+/// A handle bound to a ring.
+pub struct Ring {
+    pub file: File,
+    pub is: Info,
+    pub position: u64,
+}
+
+impl Ring {
+    fn ioctl<T>(&self, request: c_ulong, arg: &mut T) -> Result<()> {
+        again(|| match unsafe { ioctl(self.file.as_raw_fd(), request, arg as *mut T) } {
+            0 => Ok(()),
+            _ => Err(Error::last_os_error()),
+        })
+    }
+
+    pub fn attach(name: &str, role: u32) -> Result<Ring> {
+        let file = OpenOptions::new().read(true).write(true).open("/dev/ringbuf")?;
+        let mut ring = Ring { file, is: Info { size: 152, ..Default::default() }, position: 0 };
+        let mut arg = AttachArg {
+            size: 48,
+            role,
+            fd: -1,
+            name: name.as_ptr() as u64,
+            name_len: name.len() as u32,
+            start: if role == READER { START_OLDEST } else { 0 },
+            ..Default::default()
+        };
+        ring.ioctl(ATTACH, &mut arg)?;
+        let mut is = Info { size: 152, ..Default::default() };
+        ring.ioctl(INFO, &mut is)?;
+        ring.is = is;
+        ring.position = arg.position;
+        Ok(ring)
+    }
+
+    pub fn map<T>(&self, region: Region, prot: c_int) -> Result<*mut T> {
+        let (bytes, offset) = (region.bytes as usize, region.offset as c_long);
+        let fd = self.file.as_raw_fd();
+        match unsafe { mmap(std::ptr::null_mut(), bytes, prot, MAP_SHARED, fd, offset) } as isize {
+            -1 => Err(Error::last_os_error()),
+            at => Ok(at as *mut T),
+        }
+    }
+
+    /// Index of the slot at the position.
+    pub fn index(&self) -> usize {
+        (self.position % self.is.slot_count) as usize
+    }
+
+    /// Until one more slot can be read, or written.
+    pub fn wait(&self) -> Result<()> {
+        self.ioctl(WAIT, &mut WaitArg { size: 40, timeout: !0, count: 1, ..Default::default() })
+    }
+
+    /// After a store that others wait for; @threshold is what they have armed.
+    pub fn wake(&self, threshold: &AtomicU64, reached: u64) -> Result<()> {
+        fence(Ordering::SeqCst);
+        if threshold.load(Ordering::Acquire) > reached {
+            return Ok(());
+        }
+        self.ioctl(WAKE, &mut [8u32, 0])
+    }
+
+    pub fn done(&self) -> Result<()> {
+        self.ioctl(DONE, &mut [8u32, 0])
+    }
+}
+
+/// Once more as long as a signal got in the way.
+pub fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            result => return result,
+        }
+    }
+}
+
+/// Copies until the end.
+pub fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<()> {
+    let mut buffer = vec![0; 65536];
+    loop {
+        match again(|| from.read(&mut buffer))? {
+            0 => return to.flush(),
+            n => to.write_all(&buffer[..n])?,
+        }
+    }
+}
+
+/// The payload of a message that must be the one with this number.
+pub fn payload(message: &[u8], number: u64) -> Result<&[u8]> {
+    match message.strip_prefix(&number.to_le_bytes()) {
+        Some(rest) => Ok(rest),
+        None => Err(other(&format!("message {} is not there", number))),
+    }
+}
+
+pub fn other(reason: &str) -> Error {
+    Error::new(ErrorKind::Other, reason)
+}
+
+/// A standard stream as a file: 0 or 1, without a buffer between.
+pub fn standard(fd: c_int) -> ManuallyDrop<File> {
+    ManuallyDrop::new(unsafe { File::from_raw_fd(fd) })
+}
+
+/// main(): what @work ends with is told.
+pub fn run(fallback: Option<&str>, work: impl FnOnce(&str) -> Result<()>) {
+    let argument = std::env::args().nth(1);
+    let name = match argument.as_deref().or(fallback) {
+        Some(name) => name,
+        None => {
+            eprintln!("usage: {} NAME", std::env::args().next().unwrap_or_default());
+            std::process::exit(2);
+        }
+    };
+    if let Err(e) = work(name) {
+        eprintln!("{}: {}", name, e);
+        std::process::exit(1);
+    }
+}
