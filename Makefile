@@ -24,7 +24,7 @@ INCLUDES := -Iinclude -Iinclude/uapi
 LIBFLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Ilib -Ikmod $(INCLUDES) \
 	-DRINGBUF_VERSION='"$(VERSION)"' -MMD -MP
 
-PACKAGES_BUILD := gcc g++ libc6-dev make libdeflate-dev libjansson-dev
+PACKAGES_BUILD := gcc g++ libc6-dev make perl-base libdeflate-dev libjansson-dev
 
 all: lib tools kmod
 
@@ -39,7 +39,7 @@ LIB_SRC := $(wildcard lib/*.c)
 LIB_OBJ := $(LIB_SRC:lib/%.c=$(O)/lib/obj/%.o)
 SONAME := libringbuf.so.0
 
-lib: $(O)/lib/libringbuf.so $(O)/lib/libringbuf.a $(O)/lib/ringbuf.pc
+lib: $(O)/lib/libringbuf.so $(O)/lib/libringbuf.a $(O)/lib/ringbuf.pc $(O)/lib/man/ringbuf.7
 
 $(O)/lib/obj/%.o: lib/%.c | packages-BUILD
 	@mkdir -p $(@D)
@@ -62,6 +62,12 @@ $(O)/lib/libringbuf.so: $(LIB_OBJ) lib/libringbuf.map
 $(O)/lib/ringbuf.pc: lib/ringbuf.pc.in Makefile
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+# All pages of section 3 come with it; of a function that is gone none stays.
+$(O)/lib/man/ringbuf.7: include/ringbuf.h lib/man-pages lib/ringbuf.7.in Makefile
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	lib/man-pages include/ringbuf.h $(@D) $(VERSION)
 
 # ---- module -----------------------------------------------------------------
 
@@ -93,9 +99,11 @@ bench: packages-BENCH lib
 lint: packages-LINT
 	selftests/lint
 
+MAN_SECTIONS := 1 3 4 7
+
 install: lib tools
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/linux \
-		$(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+		$(DESTDIR)$(PREFIX)/bin $(MAN_SECTIONS:%=$(DESTDIR)$(PREFIX)/share/man/man%)
 	install -m 644 $(O)/lib/libringbuf.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(O)/lib/libringbuf.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf libringbuf.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
@@ -104,8 +112,11 @@ install: lib tools
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/ringbuf.pc
 	install -m 644 include/ringbuf.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 include/uapi/linux/ringbuf.h $(DESTDIR)$(PREFIX)/include/linux/
-	install -m 755 $(O)/tools/perf_test_ringbuffer $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 tools/perf_test_ringbuffer.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 755 $(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 tools/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(O)/lib/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
+	install -m 644 lib/ringbuf.4 $(DESTDIR)$(PREFIX)/share/man/man4/
+	install -m 644 $(O)/lib/man/ringbuf.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 
 clean:
 	rm -rf $(O)

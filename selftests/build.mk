@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tests: build/selftests/...
 
-PACKAGES_LINT := $(PACKAGES_BUILD) clang-format clang-14 sparse shellcheck python3-pyflakes git perl
+PACKAGES_LINT := $(PACKAGES_BUILD) clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
+	mandoc man-db
 PACKAGES_TEST := $(PACKAGES_BUILD) alsa-utils clang-14 libclang-rt-14-dev gcc-multilib \
 	libc6-dev-i386 pkg-config python3
 
