@@ -39,17 +39,6 @@ json()
 		<"$tap_dir/out"
 }
 
-# Waits for what must come: until COMMAND succeeds.
-until_ok()
-{
-	local tries
-	for ((tries = 0; tries < 300; tries++)); do
-		"$@" && return
-		sleep 0.1
-	done
-	return 1
-}
-
 readers_are()
 {
 	$ctl info --json "$ring" | grep -q "\"readers\": $1,"

@@ -48,6 +48,17 @@ err_has()
 	grep -qE -- "$1" "$tap_dir/err"
 }
 
+# until_ok COMMAND...: waits for what must come, half a minute
+until_ok()
+{
+	local tries
+	for ((tries = 0; tries < 300; tries++)); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+
 done_testing()
 {
 	echo "1..$tap_n"
