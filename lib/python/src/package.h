@@ -138,6 +138,7 @@ struct rp_ring {
  * @use: see there
  * @held: slots that are peeked, in position order; borrowed, a slot leaves when it goes
  * @held_count: how many
+ * @overrun: a slot was lost that nobody held any more; the next step says so
  * @view: weak reference to the memoryview that iteration gave last, or NULL
  */
 struct rp_reader {
@@ -146,6 +147,7 @@ struct rp_reader {
 	struct rp_use use;
 	struct rp_slot *held[RINGBUF_BATCH_MAX];
 	unsigned int held_count;
+	bool overrun;
 	PyObject *view;
 };
 

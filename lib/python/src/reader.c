@@ -82,9 +82,14 @@ int rp_reader_ready(struct rp_reader *r, bool may_sleep)
 	if (RP_UNLIKELY(!r->reader))
 		return -EBADF;
 	err = rp_use(&r->use, may_sleep);
-	if (err || RP_LIKELY(!r->held_count))
+	if (err || RP_LIKELY(!r->held_count && !r->overrun))
 		return err;
-	return drop_held(r);
+	err = drop_held(r);
+	if (!err && r->overrun) {
+		r->overrun = false;
+		err = -ESTALE;
+	}
+	return err;
 }
 
 int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,

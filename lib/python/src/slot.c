@@ -41,7 +41,7 @@ static int over(const struct rp_slot *self)
 }
 
 /* The slot is no longer anybody's; its owner does with the ring what is due. */
-static int slot_leave(struct rp_slot *self, bool commit)
+static int slot_leave(struct rp_slot *self, bool commit, bool told)
 {
 	PyObject *owner = self->owner;
 	int err;
@@ -56,6 +56,8 @@ static int slot_leave(struct rp_slot *self, bool commit)
 		err = rp_writer_discard((struct rp_writer *)owner, self);
 	if (err == -EMSGSIZE || err == -EAGAIN || err == RP_RAISED)
 		return err; /* it stands */
+	if (!self->writable && err == -ESTALE && !told)
+		((struct rp_reader *)owner)->overrun = true;
 	self->owner = NULL;
 	Py_DECREF(owner);
 	return err;
@@ -64,7 +66,7 @@ static int slot_leave(struct rp_slot *self, bool commit)
 /* What the next step of the owner does with a slot that was not given back. */
 int rp_slot_end(struct rp_slot *self)
 {
-	return in_use(self) ? RP_RAISED : slot_leave(self, false);
+	return in_use(self) ? RP_RAISED : slot_leave(self, false, true);
 }
 
 static void slot_dealloc(struct rp_slot *self)
@@ -72,7 +74,7 @@ static void slot_dealloc(struct rp_slot *self)
 	PyObject *type, *value, *traceback;
 
 	PyErr_Fetch(&type, &value, &traceback);
-	slot_leave(self, false);
+	slot_leave(self, false, false);
 	Py_CLEAR(self->owner);
 	PyErr_Restore(type, value, traceback);
 	PyObject_Free(self);
@@ -88,7 +90,7 @@ static PyObject *slot_result(int err)
 static PyObject *slot_release(struct rp_slot *self, PyObject *none)
 {
 	(void)none;
-	return in_use(self) ? NULL : slot_result(slot_leave(self, false));
+	return in_use(self) ? NULL : slot_result(slot_leave(self, false, true));
 }
 
 static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssize_t nargs,
@@ -109,7 +111,7 @@ static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssi
 	if (length == (size_t)-1 && PyErr_Occurred())
 		return NULL;
 	self->slot.length = length;
-	return slot_result(slot_leave(self, true));
+	return slot_result(slot_leave(self, true, true));
 }
 
 static PyObject *slot_enter(PyObject *self, PyObject *none)
@@ -129,7 +131,7 @@ static PyObject *slot_exit(struct rp_slot *self, PyObject *const *args, Py_ssize
 		Py_RETURN_NONE;
 	if (in_use(self))
 		return NULL;
-	return slot_result(slot_leave(self, !failed));
+	return slot_result(slot_leave(self, !failed, true));
 }
 
 /* The bytes: what can be read, or all that can be written. */
