@@ -13,6 +13,10 @@ from support import Case, on_module, ringbuffer, until
 Ring = ringbuffer.Ring
 
 
+def sleepers():
+    return sum(thread.name == "ringbuffer" for thread in threading.enumerate())
+
+
 def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, 100))
 
@@ -145,15 +149,15 @@ class Aio(Case):
             writer = ring.writer()
             waiting = [asyncio.ensure_future(r.read()) for r in readers]
             until_running = asyncio.get_running_loop().time() + 60
-            while threading.active_count() < before + 5:
+            while sleepers() < 5:
                 self.assertLess(asyncio.get_running_loop().time(), until_running)
                 await asyncio.sleep(0.001)
             writer.write(b"")
             await asyncio.gather(*waiting)
 
-        before = threading.active_count()
+        until(lambda: not sleepers(), "the end of the threads of other tests")
         run(main())
-        until(lambda: threading.active_count() <= before, "the end of the threads")
+        until(lambda: not sleepers(), "the end of the threads")
 
     def test_killed_writer(self):
         async def main():
