@@ -2,6 +2,7 @@
 """The examples, the perf test, the package as pip installs it, the stubs."""
 
 import ast
+import importlib.util
 import os
 import re
 import shutil
@@ -45,9 +46,7 @@ class Examples(unittest.TestCase):
 
     @needs_numpy
     def test_spectrum(self):
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError:
+        if not importlib.util.find_spec("matplotlib"):
             self.skipTest("matplotlib is not installed for this Python")
         if not os.path.isdir(SOUNDS):
             self.skipTest("alsa-utils is not installed")
@@ -105,6 +104,17 @@ class PerfTest(unittest.TestCase):
             ran = run(program, *wrong)
             self.assertNotEqual(0, ran.returncode, wrong)
             self.assertNotIn("Traceback", ran.stdout)
+
+
+class Readme(unittest.TestCase):
+
+    def test_programs(self):
+        with open(os.path.join(PYTHON, "README.md")) as f:
+            programs = re.findall(r"^```python\n(.*?)^```$", f.read(), re.M | re.S)
+        self.assertEqual(2, len(programs))
+        for program, says in zip(programs, ("b'hello'\nb'world'\n", "")):
+            ran = run("-X", "dev", "-c", program)
+            self.assertEqual((0, says), (ran.returncode, ran.stdout))
 
 
 class Package(unittest.TestCase):
