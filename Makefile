@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# make              the library, the tools and the module for the newest kernel fetched
+# make              the library, the tools, the Python package and the module for the newest kernel fetched
 # make demo         the main job, on both hosts
 # make check        all tests; make check-quick: native ones and one kernel
-# make bench        the benchmark
+# make bench        the benchmark; make bench-python: from Python
 # make lint         every static check
 # make install      DESTDIR= PREFIX=/usr/local
 #
@@ -26,7 +26,7 @@ LIBFLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Ilib -Ikmod $(INCLUDES) \
 
 PACKAGES_BUILD := gcc g++ libc6-dev make perl-base libdeflate-dev libjansson-dev
 
-all: lib tools kmod
+all: lib tools python kmod
 
 # ---- packages ---------------------------------------------------------------
 
@@ -82,6 +82,7 @@ kmod-%: packages-BUILD
 
 kmod-all: $(KERNELS:%=kmod-%) kmod-debug
 
+include lib/python/build.mk
 include tools/build.mk
 include tools/bench/build.mk
 include tools/examples/build.mk

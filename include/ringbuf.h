@@ -451,6 +451,76 @@ struct ringbuf_reader_status {
 int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		  struct ringbuf_reader_status *readers, unsigned int count);
 
+/* ---- to a process that is no child -------------------------------------- */
+
+/**
+ * ringbuf_export() - the descriptor by which another process can have the ring
+ * @ring: the ring, which owns the descriptor
+ *
+ * To be sent with SCM_RIGHTS or left open across exec.  On the embedded host
+ * this process must not close it, nor a copy of it: that would drop the locks
+ * that say that this process is alive.
+ *
+ * Return: the descriptor, or -EOPNOTSUPP (opened by name on the module: let the
+ * other one open the name).
+ */
+int ringbuf_export(struct ringbuf *ring);
+
+/**
+ * ringbuf_import() - have the ring of a descriptor that another process exported
+ * @fd: the descriptor; belongs to the ring on success
+ * @name: its name if it was created with one on the embedded host, or NULL
+ * @ring: [out] as in ringbuf_create()
+ *
+ * Return: 0, or -EBADF, -EINVAL, -ENAMETOOLONG, -EPROTO (not of a ring), -ENOMEM.
+ */
+int ringbuf_import(int fd, const char *name, struct ringbuf **ring);
+
+/**
+ * struct ringbuf_ticket - a handle on its way to another process
+ * @size: sizeof(struct ringbuf_ticket)
+ * @fd: descriptor that has to travel along; who imports has his own number
+ * @id: row or writer id
+ * @generation: of the row or id
+ * @start: where a reader begins
+ */
+struct ringbuf_ticket {
+	size_t size;
+	int fd;
+	uint32_t id;
+	uint32_t generation;
+	uint64_t start;
+};
+
+/**
+ * ringbuf_reader_export() - what another process needs to use this reader
+ * @reader: a handle that nobody has used yet; keeps @ticket->fd
+ * @ticket: [out] filled; @ticket->size must be set
+ *
+ * The place stays taken while this handle or the other process's lives.
+ * Return: 0, -EINVAL, or -EBUSY: this process uses it.
+ */
+int ringbuf_reader_export(const struct ringbuf_reader *reader, struct ringbuf_ticket *ticket);
+
+/**
+ * ringbuf_reader_import() - the reader of a ticket
+ * @ring: the same ring, as imported or opened by this process
+ * @ticket: as exported, with @fd as it arrived; belongs to the reader on success
+ * @reader: [out] as in ringbuf_reader_attach()
+ *
+ * Return: 0, -EINVAL or -ENOMEM.  First use says -EBUSY or -ESTALE where
+ * somebody else has it or it is gone.
+ */
+int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+			  struct ringbuf_reader **reader);
+
+/** ringbuf_writer_export() - the same for a writer */
+int ringbuf_writer_export(const struct ringbuf_writer *writer, struct ringbuf_ticket *ticket);
+
+/** ringbuf_writer_import() - the same for a writer */
+int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+			  struct ringbuf_writer **writer);
+
 /** ringbuf_version() - "major.minor.patch" of the library */
 const char *ringbuf_version(void);
 

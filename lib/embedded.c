@@ -99,4 +99,6 @@ const struct rb_host rb_embedded_host = {
 	.sync = emb_sync,
 	.stats = emb_stats,
 	.fd = emb_fd,
+	.export = emb_export,
+	.import = emb_import,
 };

@@ -112,6 +112,8 @@ bool emb_byte_held(struct emb_file *file, u32 byte) RB_HIDDEN;
 
 int emb_create(struct ringbuf *ring, const struct ringbuf_config *config) RB_HIDDEN;
 int emb_open(struct ringbuf *ring, const char *name) RB_HIDDEN;
+int emb_export(struct ringbuf *ring) RB_HIDDEN;
+int emb_import(struct ringbuf *ring, int fd) RB_HIDDEN;
 int emb_unlink(const char *name) RB_HIDDEN;
 void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
 

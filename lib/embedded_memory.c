@@ -267,6 +267,14 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 	return err;
 }
 
+static void header_read(struct ringbuf *ring)
+{
+	ring->layout = ring->header->layout;
+	ring->persistent = ring->layout.flags & RINGBUF_CREATE_PERSISTENT;
+	ring->layout.flags &= ~RINGBUF_CREATE_PERSISTENT;
+	view(ring);
+}
+
 int emb_open(struct ringbuf *ring, const char *name)
 {
 	char path[SHM_PATH];
@@ -278,12 +286,45 @@ int emb_open(struct ringbuf *ring, const char *name)
 		err = name_open(ring, path);
 	else if (!err)
 		err = -ENOENT;
+	if (!err)
+		header_read(ring);
+	return err;
+}
+
+int emb_export(struct ringbuf *ring)
+{
+	return emb_file_fd(ring->file);
+}
+
+/* Looks only: nothing is locked, so that the caller may close what is not a ring. */
+static int import_check(int fd, u64 *bytes)
+{
+	struct emb_header h;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
+		return -EPROTO;
+	*bytes = (u64)st.st_size;
+	return header_check(&h, &st);
+}
+
+int emb_import(struct ringbuf *ring, int fd)
+{
+	u64 bytes;
+	int err = import_check(fd, &bytes);
+
+	if (!err)
+		err = map(ring, fd, bytes);
 	if (err)
 		return err;
-	ring->layout = ring->header->layout;
-	ring->persistent = ring->layout.flags & RINGBUF_CREATE_PERSISTENT;
-	ring->layout.flags &= ~RINGBUF_CREATE_PERSISTENT;
-	view(ring);
+	ring->file = emb_file_get(fd);
+	if (!ring->file) {
+		munmap(ring->header, bytes);
+		return -ENOMEM;
+	}
+	header_read(ring);
 	return 0;
 }
 

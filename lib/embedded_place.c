@@ -184,8 +184,6 @@ int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position)
 {
 	int err;
 
-	h->view = h->ring->view;
-	h->data = h->ring->data;
 	emb_lock(h->ring);
 	err = attach_locked(h, start, position);
 	emb_unlock(h->ring);
@@ -236,6 +234,8 @@ int emb_enter(struct rb_handle *h)
 {
 	int err;
 
+	h->view = h->ring->view;
+	h->data = h->ring->data;
 	emb_lock(h->ring);
 	err = enter_locked(h);
 	emb_unlock(h->ring);

@@ -14,11 +14,8 @@ void rb_ring_put(struct ringbuf *ring)
 	free(ring);
 }
 
-int rb_handle_init(struct rb_handle *h, struct ringbuf *ring, u32 role, enum ringbuf_start start,
-		   u64 position)
+static void handle_setup(struct rb_handle *h, struct ringbuf *ring, u32 role)
 {
-	int err;
-
 	h->ring = ring;
 	h->host = ring->host;
 	h->role = role;
@@ -28,10 +25,49 @@ int rb_handle_init(struct rb_handle *h, struct ringbuf *ring, u32 role, enum rin
 	h->spin.fixed_ns = -1;
 	h->spin.budget_ns = 50000;
 	__atomic_add_fetch(&ring->refs, 1, __ATOMIC_RELAXED);
+}
+
+int rb_handle_init(struct rb_handle *h, struct ringbuf *ring, u32 role, enum ringbuf_start start,
+		   u64 position)
+{
+	int err;
+
+	handle_setup(h, ring, role);
 	err = h->host->attach(h, start, position);
 	if (err)
 		rb_ring_put(ring);
 	return err;
+}
+
+int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
+		     const struct ringbuf_ticket *ticket)
+{
+	bool reader = role == RINGBUF_ROLE_READER;
+	u32 row = reader ? ticket->id : ticket->id - 1;
+
+	if (ticket->size != sizeof(*ticket) || ticket->fd < 0)
+		return -EINVAL;
+	if (row >= (reader ? ring->layout.max_readers : ring->layout.max_writers))
+		return -EINVAL;
+	handle_setup(h, ring, role);
+	h->fd = ticket->fd;
+	h->id = ticket->id;
+	h->generation = ticket->generation;
+	h->start = ticket->start;
+	return 0;
+}
+
+int rb_handle_export(const struct rb_handle *h, struct ringbuf_ticket *ticket)
+{
+	if (ticket->size != sizeof(*ticket))
+		return -EINVAL;
+	if (h->process || h->detached)
+		return -EBUSY;
+	ticket->fd = h->fd;
+	ticket->id = h->id;
+	ticket->generation = h->generation;
+	ticket->start = h->start;
+	return 0;
 }
 
 void rb_handle_close(struct rb_handle *h)

@@ -42,6 +42,8 @@ struct rb_handle;
  * @sync: see ringbuf_sync()
  * @stats: see ringbuf_stats()
  * @fd: see ringbuf_reader_fd()
+ * @export: see ringbuf_export()
+ * @import: fill @ring from a descriptor that is of this host; -EPROTO if it is not
  */
 struct rb_host {
 	enum ringbuf_host kind;
@@ -60,6 +62,8 @@ struct rb_host {
 	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,
 		     struct ringbuf_reader_status *readers, unsigned int count);
 	int (*fd)(struct rb_handle *h);
+	int (*export)(struct ringbuf *ring);
+	int (*import)(struct ringbuf *ring, int fd);
 };
 
 extern const struct rb_host rb_module_host RB_HIDDEN;
@@ -164,6 +168,9 @@ static inline u64 rb_process(void)
 void rb_ring_put(struct ringbuf *ring) RB_HIDDEN;
 int rb_handle_init(struct rb_handle *h, struct ringbuf *ring, u32 role, enum ringbuf_start start,
 		   u64 position) RB_HIDDEN;
+int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
+		     const struct ringbuf_ticket *ticket) RB_HIDDEN;
+int rb_handle_export(const struct rb_handle *h, struct ringbuf_ticket *ticket) RB_HIDDEN;
 void rb_handle_close(struct rb_handle *h) RB_HIDDEN;
 
 /* ---- spin.c --------------------------------------------------------------- */

@@ -110,6 +110,25 @@ static int module_open(struct ringbuf *ring, const char *name)
 	return ring_bound(ring, fd, attach(ring, fd, RINGBUF_ROLE_OBSERVER, &a));
 }
 
+static int module_export(struct ringbuf *ring)
+{
+	return ring->name ? -EOPNOTSUPP : ring->fd;
+}
+
+static int module_import(struct ringbuf *ring, int fd)
+{
+	struct ringbuf_info info;
+	int err = module_info(fd, &info);
+
+	if (err)
+		return err == -EBADF ? err : -EPROTO;
+	free(ring->name);
+	ring->name = NULL;
+	layout_set(&ring->layout, &info);
+	ring->fd = fd;
+	return 0;
+}
+
 static int module_unlink(const char *name)
 {
 	struct ringbuf_unlink u = {
@@ -355,4 +374,6 @@ const struct rb_host rb_module_host = {
 	.sync = module_sync,
 	.stats = module_stats,
 	.fd = module_fd,
+	.export = module_export,
+	.import = module_import,
 };

@@ -59,6 +59,32 @@ RB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start sta
 	return err;
 }
 
+RB_PUBLIC int ringbuf_reader_export(const struct ringbuf_reader *reader,
+				    struct ringbuf_ticket *ticket)
+{
+	return rb_handle_export(&reader->h, ticket);
+}
+
+RB_PUBLIC int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+				    struct ringbuf_reader **reader)
+{
+	struct ringbuf_reader *r;
+	int err;
+
+	*reader = NULL;
+	if (posix_memalign((void **)&r, RINGBUF_LINE, sizeof(*r)))
+		return -ENOMEM;
+	memset(r, 0, sizeof(*r));
+	err = rb_handle_import(&r->h, ring, RINGBUF_ROLE_READER, ticket);
+	if (err) {
+		free(r);
+	} else {
+		r->r.pos = r->h.start;
+		*reader = r;
+	}
+	return err;
+}
+
 RB_PUBLIC void ringbuf_reader_close(struct ringbuf_reader *reader)
 {
 	if (!reader)

@@ -143,6 +143,29 @@ RB_PUBLIC int ringbuf_open(const char *name, enum ringbuf_host want, struct ring
 	return ring_finish(r, host->open(r, name), ring);
 }
 
+RB_PUBLIC int ringbuf_export(struct ringbuf *ring)
+{
+	return ring->host->export(ring);
+}
+
+RB_PUBLIC int ringbuf_import(int fd, const char *name, struct ringbuf **ring)
+{
+	struct ringbuf *r;
+	int err = name ? name_check(name) : 0;
+
+	*ring = NULL;
+	if (!err)
+		err = ring_new(name, &rb_module_host, &r);
+	if (err)
+		return err;
+	err = r->host->import(r, fd);
+	if (err == -EPROTO) {
+		r->host = &rb_embedded_host;
+		err = r->host->import(r, fd);
+	}
+	return ring_finish(r, err, ring);
+}
+
 RB_PUBLIC int ringbuf_unlink(const char *name, enum ringbuf_host want)
 {
 	const struct rb_host *host;

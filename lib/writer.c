@@ -55,6 +55,30 @@ RB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer 
 	return err;
 }
 
+RB_PUBLIC int ringbuf_writer_export(const struct ringbuf_writer *writer,
+				    struct ringbuf_ticket *ticket)
+{
+	return rb_handle_export(&writer->h, ticket);
+}
+
+RB_PUBLIC int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+				    struct ringbuf_writer **writer)
+{
+	struct ringbuf_writer *w;
+	int err;
+
+	*writer = NULL;
+	if (posix_memalign((void **)&w, RINGBUF_LINE, sizeof(*w)))
+		return -ENOMEM;
+	memset(w, 0, sizeof(*w));
+	err = rb_handle_import(&w->h, ring, RINGBUF_ROLE_WRITER, ticket);
+	if (err)
+		free(w);
+	else
+		*writer = w;
+	return err;
+}
+
 RB_PUBLIC void ringbuf_writer_close(struct ringbuf_writer *writer)
 {
 	if (!writer)

@@ -76,7 +76,7 @@ $(O)/selftests/model/model: $(MODEL_SRC) selftests/model/model.h selftests/model
 
 -include $(wildcard $(O)/selftests/*/*.d)
 
-tests: packages-TEST lib tools $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS) \
+tests: packages-TEST packages-PYTEST lib tools python-all $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS) \
 	$(ENGINE_TESTS) $(O)/selftests/model/model $(O)/selftests/tools/perf_message
 
 check: tests kmod-all

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+# The Python package: build/python/ringbuffer/_ringbuf.<version>.so, found by lib/python.
+#
+# make python          for python3, or PYTHON=...
+# make python-all      for every Python from 3.8 to 3.13 that is here
+# make bench-python    beside what a Python program would take instead
+
+PYTHON ?= python3
+PACKAGES_PYTHON := $(PACKAGES_BUILD) python3 python3-dev
+PACKAGES_PYTEST := $(PACKAGES_PYTHON) python3-pytest python3-numpy python3-matplotlib \
+	python3-setuptools python3-wheel python3-pip alsa-utils
+PACKAGES_BENCHPY := $(PACKAGES_PYTHON) python3-numpy python3-matplotlib python3-zmq
+
+PY_SRC := $(wildcard lib/python/src/*.c)
+PY_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Wno-missing-field-initializers -Iinclude \
+	-fPIC -fvisibility=hidden
+
+# What the interpreter $(1) says of itself.
+py_say = $(shell $(1) -c 'import sysconfig; print($(2))')
+PY_SO = $(O)/python/ringbuffer/_ringbuf$(call py_say,$(PYTHON),sysconfig.get_config_var("EXT_SUFFIX"))
+
+python: packages-PYTHON lib
+	@$(MAKE) --no-print-directory python-built
+
+# Asks the interpreter only when the package is wanted.
+python-built: $(O)/python/.built-$(subst /,_,$(PYTHON))
+
+$(O)/python/.built-%: $(PY_SRC) $(wildcard lib/python/src/*.h) $(O)/lib/libringbuf.a
+	@mkdir -p $(O)/python/ringbuffer
+	$(CC) -shared $(PY_FLAGS) -isystem $(call py_say,$(PYTHON),sysconfig.get_paths()["include"]) \
+		$(PY_SRC) $(O)/lib/libringbuf.a -Wl$(comma)--exclude-libs$(comma)ALL -pthread -o $(PY_SO)
+	@touch $@
+
+comma := ,
+
+python-all: packages-PYTHON lib
+	@for p in $$(selftests/python/pythons); do \
+		$(MAKE) --no-print-directory python-built PYTHON=$$p || exit; done
+
+bench-python: packages-BENCHPY lib
+	$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
+	/usr/bin/python3 lib/python/bench/run.py
+
+.PHONY: python python-built python-all bench-python

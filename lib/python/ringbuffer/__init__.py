@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Streams of messages between processes, through a ring of slots in shared memory.
+
+RingBuffer has the interface of the package of that name on PyPI.  Ring, Reader
+and Writer are the same ring without copies, with batches, names, timeouts and
+asyncio.
+"""
+
+import os as _os
+
+# In the source tree the extension lies with all that is built.
+_built = _os.path.join(_os.path.dirname(_os.path.abspath(__file__)),
+                       "..", "..", "..", "build", "python", "ringbuffer")
+if _os.path.isdir(_built):
+    __path__.append(_os.path.normpath(_built))
+
+from ._array import asarray
+from ._dropin import Pointer, Position, RingBuffer, SlotArray
+from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeError, Error,
+                      InternalLockingError, MustCreatedReadersBeforeWritingError, OverrunError,
+                      ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
+                      WriterFinishedError, WriteTimeoutError)
+from ._ring import (HEAD, OLDEST, Blocker, Reader, ReaderStats, Ring, Start, Stats, Writer)
+from ._ringbuf import Slot, library_version
+
+__version__ = library_version
+
+__all__ = [
+    "AlreadyClosedError", "Blocker", "BusyError", "ClosedError", "DataTooLargeError", "Error",
+    "HEAD", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
+    "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats", "Ring",
+    "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
+    "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterFinishedError", "asarray",
+    "library_version",
+]

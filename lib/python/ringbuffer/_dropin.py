@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The interface of the original package: RingBuffer, and what comes with it."""
+
+import ctypes
+import multiprocessing
+
+from . import _ringbuf
+from ._errors import (DataTooLargeError, MustCreatedReadersBeforeWritingError)
+from ._passing import arrived, departing
+from ._ring import Ring
+
+_START_HEAD = 0
+
+
+class Position:
+    """Where a reader or the writers stand."""
+
+    def __init__(self, slot_count):
+        self.counter = 0
+        self.slot_count = slot_count
+
+    @property
+    def index(self):
+        return self.counter % self.slot_count
+
+    @property
+    def generation(self):
+        return self.counter // self.slot_count
+
+    def __repr__(self):
+        return "<Position %d: index %d, generation %d>" % (
+            self.counter, self.index, self.generation)
+
+
+class Pointer:
+    """A position in memory that child processes share.
+
+    RingBuffer does not need it; it is here for programs that use it by itself.
+    """
+
+    def __init__(self, slot_count, *, start=None):
+        self.counter = multiprocessing.RawValue(ctypes.c_longlong, start or 0)
+        self.position = Position(slot_count)
+
+    def increment(self):
+        self.counter.value += 1
+
+    def get(self):
+        self.position.counter = self.counter.value
+        return self.position
+
+    def set(self, counter):
+        self.counter.value = counter
+
+
+class SlotArray:
+    """Byte strings of limited length, by index, in memory that child processes share."""
+
+    def __init__(self, *, slot_bytes, slot_count):
+        self.slot_bytes = slot_bytes
+        self.slot_count = slot_count
+        self._lengths = multiprocessing.RawArray(ctypes.c_uint32, slot_count)
+        self._bytes = multiprocessing.RawArray(ctypes.c_ubyte, max(1, slot_bytes * slot_count))
+
+    def _slot(self, i):
+        if not -self.slot_count <= i < self.slot_count:
+            raise IndexError("slot %d of %d" % (i, self.slot_count))
+        i %= self.slot_count
+        start = i * self.slot_bytes
+        return i, memoryview(self._bytes).cast("B")[start:start + self.slot_bytes]
+
+    def __getitem__(self, i):
+        i, slot = self._slot(i)
+        return bytearray(slot[:self._lengths[i]])
+
+    def __setitem__(self, i, data):
+        i, slot = self._slot(i)
+        view = memoryview(data).cast("B")
+        if len(view) > self.slot_bytes:
+            raise DataTooLargeError("%d bytes, a slot has %d" % (len(view), self.slot_bytes))
+        slot[:len(view)] = view
+        self._lengths[i] = len(view)
+
+    def __len__(self):
+        return self.slot_count
+
+
+class ReaderPointer(_ringbuf.Pointer):
+    """A reader of a RingBuffer: for try_read() and blocking_read(), in one process."""
+
+    def get(self):
+        """Where it stands, whichever process or thread reads with it."""
+        position = Position(self.ring.slot_count)
+        position.counter = self._counter
+        return position
+
+    def __reduce__(self):
+        fd, row, generation, start = self._export()
+        return _reader, (self.ring, self._control, departing(self, fd), row, generation, start)
+
+    def __repr__(self):
+        return "<ringbuffer reader, %s>" % ("closed" if self.closed else "row %d" % self.id)
+
+
+def _reader(ring, control, fd, row, generation, start):
+    return ReaderPointer(ring, control, ticket=(arrived(fd), row, generation, start))
+
+
+class WriterPointer:
+    """Where the writers of a RingBuffer stand: the next slot to be written."""
+
+    def __init__(self, ring):
+        self._ring = ring
+
+    def get(self):
+        position = Position(self._ring.slot_count)
+        position.counter = self._ring.head
+        return position
+
+    def __eq__(self, other):
+        return isinstance(other, WriterPointer) and self._ring is other._ring
+
+    __hash__ = None
+
+
+class _Control(_ringbuf.Control):
+
+    def __reduce__(self):
+        return _control, (departing(self, self._export()),)
+
+
+def _control(fd):
+    return _Control._import(arrived(fd))
+
+
+class RingBuffer(_ringbuf.RingBuffer):
+    """A ring of slots that any number of writers fill and every reader sees whole.
+
+    Made in the parent, and readers and writers too, before the first write; then
+    given to the processes or threads that use it.  Every method may be called
+    from any thread.  A reader belongs to the process that reads with it first.
+    """
+
+    def __init__(self, *, slot_bytes, slot_count, late_readers=False, max_readers=512,
+                 max_writers=64):
+        """
+        late_readers: new_reader() after the first write is allowed, and sees what
+            is written from then on
+        max_readers, max_writers: most at a time; a reader takes a page of memory
+        """
+        super().__init__()
+        self._setup(Ring.create(slot_bytes=slot_bytes, slot_count=slot_count,
+                                max_readers=max_readers, max_writers=max_writers),
+                    _Control(max_readers))
+        self.late_readers = late_readers
+        self.readers = []
+
+    @property
+    def slot_count(self):
+        return self._ring.slot_count
+
+    @property
+    def slot_bytes(self):
+        return self._ring.slot_bytes
+
+    @property
+    def writer(self):
+        """Where the writers stand: .get() tells."""
+        return WriterPointer(self._ring)
+
+    def new_reader(self):
+        """A reader, to be used by one process.
+
+        Until it is closed or its process ends, writers wait for it.
+        """
+        reader = ReaderPointer(self._ring, self._control, start=_START_HEAD)
+        if reader.position and not self.late_readers:
+            reader.close()
+            raise MustCreatedReadersBeforeWritingError(
+                "something was written already; late_readers=True allows it")
+        self.readers.append(reader)
+        return reader
+
+    def stats(self):
+        """Who is where; see Ring.stats()."""
+        return self._ring.stats()
+
+    def close(self):
+        """Give back what this process has and has not passed on."""
+        for reader in self.readers:
+            reader.close()
+        self.readers.clear()
+        self._close()
+        self._ring.close()
+
+    def __reduce__(self):
+        tokens = [(departing(self, fd), rest, index, word)
+                  for (fd, *rest), index, word in self._tokens()]
+        return _ring_buffer, (self._ring, self._control, self.late_readers, tokens)
+
+    def __repr__(self):
+        return "<RingBuffer of %d slots of %d bytes>" % (self.slot_count, self.slot_bytes)
+
+
+def _ring_buffer(ring, control, late_readers, tokens):
+    self = RingBuffer.__new__(RingBuffer)
+    self._setup(ring, control)
+    self.late_readers = late_readers
+    self.readers = []
+    for fd, rest, index, word in tokens:
+        self._add_token((arrived(fd), *rest), index, word)
+    return self

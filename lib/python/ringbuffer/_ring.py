@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Ring, Reader, Writer: all that libringbuf can, as Python would say it."""
+
+import enum
+import operator
+from typing import NamedTuple, Tuple
+
+from . import _ringbuf
+from ._passing import arrived, departing
+
+_EXCLUSIVE = 1
+_TIMESTAMP = 2
+_PERSISTENT = 4
+_NOBODY = 2**32 - 1
+
+_HOSTS = {None: 0, "auto": 0, "module": 1, "embedded": 2}
+_HOST_NAMES = {1: "module", 2: "embedded"}
+
+
+class Start(enum.IntEnum):
+    """Where a reader begins; any other number is a position."""
+    HEAD = 0
+    OLDEST = 1
+
+
+HEAD = Start.HEAD
+OLDEST = Start.OLDEST
+_POSITION = 2
+
+
+class ReaderStats(NamedTuple):
+    """One reader; lag is how far it is behind, pid is 0 if unknown."""
+    id: int
+    cursor: int
+    lag: int
+    lost: int
+    holes: int
+    waits: int
+    pid: int
+
+
+class Blocker(NamedTuple):
+    """The reader that limits the writers."""
+    id: int
+    pid: int
+    lag: int
+
+
+class Stats(NamedTuple):
+    """A ring at one moment; ended is None, "done" or "died"."""
+    head: int
+    repaired: int
+    writer_waits: int
+    blocker: "Blocker | None"
+    writers: int
+    writers_ever: int
+    ended: "str | None"
+    readers: Tuple[ReaderStats, ...]
+
+
+def _host(name):
+    try:
+        return _HOSTS[name]
+    except KeyError:
+        raise ValueError("host must be 'module', 'embedded' or None, not %r" % (name,)) from None
+
+
+class Ring(_ringbuf.Ring):
+    """A ring of slots; made by Ring.create() or Ring.open()."""
+
+    @classmethod
+    def create(cls, slot_bytes, slot_count, *, name=None, exclusive=False, timestamps=False,
+               persistent=False, max_readers=0, max_writers=0, mode=0o600, host=None):
+        """A new ring.
+
+        name: for Ring.open() in other processes; None for a ring that goes by
+            inheritance and pickling only
+        exclusive: one writer at a time, faster
+        timestamps: CLOCK_MONOTONIC ns in every slot
+        persistent: the name outlives its last user
+        host: "module", "embedded", or None for what RINGBUF_HOST and the machine say
+        """
+        flags = exclusive * _EXCLUSIVE | timestamps * _TIMESTAMP | persistent * _PERSISTENT
+        return cls._create(_positive(slot_bytes, "slot_bytes"), _positive(slot_count, "slot_count"),
+                           flags, max_readers, max_writers, name, mode, _host(host))
+
+    @classmethod
+    def open(cls, name, *, host=None):
+        """The ring that somebody created by that name."""
+        return cls._open(name, _host(host))
+
+    @staticmethod
+    def unlink(name, *, host=None):
+        """Remove a name; who has the ring keeps it."""
+        _ringbuf.Ring._unlink(name, _host(host))
+
+    @property
+    def slot_bytes(self):
+        return self._geometry()[0]
+
+    @property
+    def slot_count(self):
+        return self._geometry()[1]
+
+    @property
+    def max_readers(self):
+        return self._geometry()[4]
+
+    @property
+    def max_writers(self):
+        return self._geometry()[5]
+
+    @property
+    def exclusive(self):
+        return bool(self._geometry()[3] & _EXCLUSIVE)
+
+    @property
+    def timestamps(self):
+        return bool(self._geometry()[3] & _TIMESTAMP)
+
+    @property
+    def host(self):
+        return _HOST_NAMES[self._geometry()[6]]
+
+    @property
+    def head(self):
+        """The next position to be written."""
+        return self._head()
+
+    def writer(self):
+        """Become a writer."""
+        return Writer(self)
+
+    def reader(self, start=HEAD):
+        """Become a reader, from HEAD, OLDEST or a position on."""
+        if isinstance(start, Start):
+            return Reader(self, int(start))
+        return Reader(self, _POSITION, start)
+
+    def async_writer(self):
+        """Become a writer whose write() is awaited."""
+        from .aio import AsyncWriter
+        return AsyncWriter(self.writer())
+
+    def async_reader(self, start=HEAD):
+        """Become a reader whose read() is awaited."""
+        from .aio import AsyncReader
+        return AsyncReader(self.reader(start))
+
+    def sync(self, reader=None, position=None):
+        """Move a reader, or all, forward to a position, or to head.
+
+        A reader learns at its next step how many slots it lost.
+        """
+        row = _NOBODY if reader is None else getattr(reader, "id", reader)
+        self._sync(row, 2**64 - 1 if position is None else position)
+
+    def stats(self):
+        """A Stats of now: who is where, and who limits the writers."""
+        (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
+         readers) = self._stats()
+        return Stats(head, repaired, waits,
+                     None if blocker == _NOBODY else Blocker(blocker, pid, lag),
+                     writers, ever, (None, "done", "died")[ended],
+                     tuple(ReaderStats(*r) for r in readers))
+
+    def close(self):
+        """Give the ring back; readers and writers made of it stay usable."""
+        self._close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def __reduce__(self):
+        if self._opened and self.host == "module":
+            return type(self).open, (self.name,)
+        return _ring, (type(self), departing(self, self._export()), self.name)
+
+    def __repr__(self):
+        if self.closed:
+            return "<ringbuffer.Ring, closed>"
+        name = " %r" % self.name if self.name else ""
+        return "<ringbuffer.Ring%s of %d slots of %d bytes, %s>" % (
+            name, self.slot_count, self.slot_bytes, self.host)
+
+
+def _positive(value, what):
+    value = operator.index(value)
+    if not 0 < value < 2**63:
+        raise ValueError("%s must be at least 1" % what)
+    return value
+
+
+def _ring(cls, fd, name):
+    return cls._import(arrived(fd), name)
+
+
+class Reader(_ringbuf.Reader):
+    """Sees every message from where it began; used by one process.
+
+    for view in reader: gives a read-only memoryview of each message in place,
+    which is released by the next step.  A view that was kept, as a slice or an
+    array, makes the next step raise BufferError, for its memory would change.
+    """
+
+    def __reduce__(self):
+        fd, row, generation, start = self._export()
+        return _handle, (type(self), self.ring, departing(self, fd), row, generation, start)
+
+    def __aiter__(self):
+        from .aio import AsyncReader
+        return AsyncReader(self)
+
+    def __repr__(self):
+        if self.closed:
+            return "<ringbuffer.Reader, closed>"
+        return "<ringbuffer.Reader %d at position %d>" % (self.id, self.position)
+
+
+class Writer(_ringbuf.Writer):
+    """Writes messages; a shared one becomes a writer of its own in a child."""
+
+    def __reduce__(self):
+        fd, row, generation, start = self._export()
+        return _handle, (type(self), self.ring, departing(self, fd), row, generation, start)
+
+    def __repr__(self):
+        if self.closed:
+            return "<ringbuffer.Writer, closed>"
+        return "<ringbuffer.Writer %d>" % self.id
+
+
+def _handle(cls, ring, fd, row, generation, start):
+    return cls(ring, ticket=(arrived(fd), row, generation, start))

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The module ringbuffer._ringbuf. */
+#include "package.h"
+
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "ringbuffer._ringbuf",
+	.m_doc = "libringbuf for Python; use the package ringbuffer.",
+	.m_size = -1,
+};
+
+static const struct {
+	const char *name;
+	PyTypeObject *type;
+} types[] = {
+	{ "Ring", &rp_ring_type },	   { "Reader", &rp_reader_type },
+	{ "Writer", &rp_writer_type },	   { "Slot", &rp_slot_type },
+	{ "Control", &rp_control_type },   { "Pointer", &rp_pointer_type },
+	{ "RingBuffer", &rp_dropin_type },
+};
+
+static int add_types(PyObject *module)
+{
+	size_t i;
+
+	for (i = 0; i < RP_ARRAY_SIZE(types); i++) {
+		if (PyType_Ready(types[i].type))
+			return -1;
+		Py_INCREF(types[i].type);
+		if (PyModule_AddObject(module, types[i].name, (PyObject *)types[i].type))
+			return -1;
+	}
+	return PyModule_AddStringConstant(module, "library_version", ringbuf_version());
+}
+
+/* The two that a polling program sees all the time. */
+static int find_exceptions(void)
+{
+	PyObject *errors = PyImport_ImportModule("ringbuffer._errors");
+
+	if (!errors)
+		return -1;
+	rp_exc_waiting_writer = PyObject_GetAttrString(errors, "WaitingForWriterError");
+	rp_exc_waiting_reader = PyObject_GetAttrString(errors, "WaitingForReaderError");
+	Py_DECREF(errors);
+	return rp_exc_waiting_writer && rp_exc_waiting_reader ? 0 : -1;
+}
+
+/* Before 3.9 the macro says nothing of visibility. */
+__attribute__((visibility("default"))) PyMODINIT_FUNC PyInit__ringbuf(void)
+{
+	PyObject *module = PyModule_Create(&definition);
+
+	if (module && (find_exceptions() || add_types(module)))
+		Py_CLEAR(module);
+	return module;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of ringbuffer._ringbuf share.
+ *
+ * A handle of libringbuf may be used by one thread at a time.  The GIL sees to
+ * that as long as it is held; a call that gives it up, to wait or to copy much,
+ * marks the handle busy, and who finds it so waits his turn.
+ */
+#ifndef RP_PACKAGE_H
+#define RP_PACKAGE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ringbuf.h>
+
+#define RP_GIL_BYTES (8 * 1024) /* a copy above this gives up the GIL */
+/* What an int may say beside an errno. */
+#define RP_RAISED	 (-100000) /* an exception is set */
+#define RP_READ_TIMEOUT	 (-100001)
+#define RP_WRITE_TIMEOUT (-100002)
+
+#define RP_FAST(f)	 ((PyCFunction)(void (*)(void))(f))
+#define RP_LIKELY(x)	 __builtin_expect(!!(x), 1)
+#define RP_UNLIKELY(x)	 __builtin_expect(!!(x), 0)
+#define RP_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- use.c: one thread at a time, waiting, errors ------------------------- */
+
+/**
+ * struct rp_use - who is at work with a handle; all under the GIL
+ * @busy: somebody is, without the GIL
+ * @waiting: he sleeps, and has nothing in his hands
+ * @fork: value of rp_forks when @busy was last meant
+ * @lock: held while @busy
+ */
+struct rp_use {
+	bool busy;
+	bool waiting;
+	unsigned int fork;
+	PyThread_type_lock lock;
+};
+
+extern unsigned int rp_forks; /* +1 in every child */
+
+int rp_use_init(struct rp_use *use);
+void rp_use_free(struct rp_use *use);
+int rp_use_wait(struct rp_use *use, bool may_sleep);
+void rp_use_give(struct rp_use *use, bool waiting);
+void rp_use_take(struct rp_use *use);
+
+/* 0: the handle is ours while we hold the GIL.  -EAGAIN: its user sleeps. */
+static inline int rp_use(struct rp_use *use, bool may_sleep)
+{
+	if (RP_LIKELY(!use->busy))
+		return 0;
+	return rp_use_wait(use, may_sleep);
+}
+
+/* Around a call without the GIL. */
+#define RP_WITHOUT_GIL(use, waiting, call)       \
+	do {                                     \
+		PyThreadState *rp_state_;        \
+		rp_use_give(use, waiting);       \
+		rp_state_ = PyEval_SaveThread(); \
+		call;                            \
+		PyEval_RestoreThread(rp_state_); \
+		rp_use_take(use);                \
+	} while (0)
+
+/**
+ * struct rp_wait - a wait in slices, so that signals and other things are seen
+ * @deadline: CLOCK_MONOTONIC ns, INT64_MAX for none
+ * @slice: what to give to the library
+ */
+struct rp_wait {
+	int64_t deadline;
+	int64_t slice;
+};
+
+void rp_wait_begin(struct rp_wait *wait, int64_t timeout);
+int rp_wait_more(struct rp_wait *wait, int err);
+
+int rp_timeout(PyObject *arg, int64_t *timeout);
+
+/* Set the exception of a negative errno (nothing for RP_RAISED); NULL. */
+PyObject *rp_error(int err);
+
+extern PyObject *rp_exc_waiting_writer, *rp_exc_waiting_reader;
+
+int rp_args(const char *const *names, unsigned int count, unsigned int needed,
+	    PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
+
+/**
+ * struct rp_bytes - the bytes of an argument
+ * @data: where
+ * @length: how many
+ * @view: to be released when @view.obj
+ */
+struct rp_bytes {
+	const void *data;
+	size_t length;
+	Py_buffer view;
+};
+
+int rp_bytes_get(PyObject *object, struct rp_bytes *bytes);
+
+static inline void rp_bytes_put(struct rp_bytes *bytes)
+{
+	if (bytes->view.obj)
+		PyBuffer_Release(&bytes->view);
+}
+
+/* ---- types ------------------------------------------------------------------ */
+
+struct rp_slot;
+
+/**
+ * struct rp_ring - Ring
+ * @ring: of the library, NULL when closed
+ * @name: str or None
+ * @opened: by name, not created
+ */
+struct rp_ring {
+	PyObject_HEAD struct ringbuf *ring;
+	PyObject *name;
+	bool opened;
+};
+
+/**
+ * struct rp_reader - Reader
+ * @reader: of the library, NULL when closed
+ * @ring: Ring
+ * @use: see there
+ * @held: slots that are peeked, in position order; borrowed, a slot leaves when it goes
+ * @held_count: how many
+ * @overrun: a slot was lost that nobody held any more; the next step says so
+ * @view: weak reference to the memoryview that iteration gave last, or NULL
+ */
+struct rp_reader {
+	PyObject_HEAD struct ringbuf_reader *reader;
+	struct rp_ring *ring;
+	struct rp_use use;
+	struct rp_slot *held[RINGBUF_BATCH_MAX];
+	unsigned int held_count;
+	bool overrun;
+	PyObject *view;
+};
+
+/**
+ * struct rp_writer - Writer
+ * @writer: of the library, NULL when closed
+ * @ring: Ring
+ * @use: see there
+ * @reserved: borrowed, as in struct rp_reader
+ * @slot_bytes: of the ring
+ * @batch: most slots that write_many() reserves at once
+ */
+struct rp_writer {
+	PyObject_HEAD struct ringbuf_writer *writer;
+	struct rp_ring *ring;
+	struct rp_use use;
+	struct rp_slot *reserved;
+	size_t slot_bytes;
+	unsigned int batch;
+};
+
+/**
+ * struct rp_slot - Slot: a reserved or peeked one, and who looks at it
+ * @slot: of the library
+ * @owner: Reader or Writer, NULL when the slot is over
+ * @writable: reserved
+ * @exports: buffers that are out
+ * @capacity: of a reserved one
+ */
+struct rp_slot {
+	PyObject_HEAD struct ringbuf_slot slot;
+	PyObject *owner;
+	bool writable;
+	Py_ssize_t exports;
+	size_t capacity;
+};
+
+extern PyTypeObject rp_ring_type, rp_reader_type, rp_writer_type, rp_slot_type;
+extern PyTypeObject rp_control_type, rp_pointer_type, rp_dropin_type;
+
+struct ringbuf *rp_ring_get(struct rp_ring *ring);
+PyObject *rp_ticket(const struct ringbuf_ticket *ticket);
+int rp_ticket_arg(PyObject *arg, struct ringbuf_ticket *ticket);
+
+struct rp_slot *rp_slot_new(PyObject *owner, const struct ringbuf_slot *slot, bool writable);
+int rp_slot_end(struct rp_slot *slot);
+
+int rp_reader_ready(struct rp_reader *r, bool may_sleep);
+int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
+		   int64_t timeout);
+int rp_reader_left(struct rp_reader *r, struct rp_slot *slot);
+int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject **message);
+
+int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_bytes *bytes,
+	     int64_t timeout);
+int rp_writer_discard(struct rp_writer *w, struct rp_slot *slot);
+int rp_writer_commit(struct rp_writer *w, struct rp_slot *slot);
+
+#endif

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Slot: bytes of the ring that Python may look at for a while.
+ *
+ * Every view of them is an export of this object.  A slot ends only when none
+ * is left, so nothing in Python ever points at a slot that somebody else has.
+ * A slot that nobody refers to any more ends by itself.
+ */
+#include "package.h"
+
+struct rp_slot *rp_slot_new(PyObject *owner, const struct ringbuf_slot *slot, bool writable)
+{
+	struct rp_slot *self = PyObject_New(struct rp_slot, &rp_slot_type);
+
+	if (!self)
+		return NULL;
+	self->slot = *slot;
+	self->capacity = slot->length;
+	Py_INCREF(owner);
+	self->owner = owner;
+	self->writable = writable;
+	self->exports = 0;
+	return self;
+}
+
+static int in_use(const struct rp_slot *self)
+{
+	if (!self->exports)
+		return 0;
+	PyErr_Format(PyExc_BufferError, "the slot at position %llu is still in use by %zd view(s)",
+		     (unsigned long long)self->slot.position, self->exports);
+	return -1;
+}
+
+static int over(const struct rp_slot *self)
+{
+	if (self->owner)
+		return 0;
+	PyErr_SetString(PyExc_ValueError, "operation forbidden on a slot that was given back");
+	return -1;
+}
+
+/* The slot is no longer anybody's; its owner does with the ring what is due. */
+static int slot_leave(struct rp_slot *self, bool commit, bool told)
+{
+	PyObject *owner = self->owner;
+	int err;
+
+	if (!owner)
+		return 0;
+	if (!self->writable)
+		err = rp_reader_left((struct rp_reader *)owner, self);
+	else if (commit)
+		err = rp_writer_commit((struct rp_writer *)owner, self);
+	else
+		err = rp_writer_discard((struct rp_writer *)owner, self);
+	if (err == -EMSGSIZE || err == -EAGAIN || err == RP_RAISED)
+		return err; /* it stands */
+	if (!self->writable && err == -ESTALE && !told)
+		((struct rp_reader *)owner)->overrun = true;
+	self->owner = NULL;
+	Py_DECREF(owner);
+	return err;
+}
+
+/* What the next step of the owner does with a slot that was not given back. */
+int rp_slot_end(struct rp_slot *self)
+{
+	return in_use(self) ? RP_RAISED : slot_leave(self, false, true);
+}
+
+static void slot_dealloc(struct rp_slot *self)
+{
+	PyObject *type, *value, *traceback;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	slot_leave(self, false, false);
+	Py_CLEAR(self->owner);
+	PyErr_Restore(type, value, traceback);
+	PyObject_Free(self);
+}
+
+static PyObject *slot_result(int err)
+{
+	if (err)
+		return rp_error(err);
+	Py_RETURN_NONE;
+}
+
+static PyObject *slot_release(struct rp_slot *self, PyObject *none)
+{
+	(void)none;
+	return in_use(self) ? NULL : slot_result(slot_leave(self, false, true));
+}
+
+static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssize_t nargs,
+			     PyObject *kwnames)
+{
+	static const char *const names[] = { "length" };
+	size_t length = self->slot.length;
+	PyObject *arg;
+
+	if (rp_args(names, 1, 0, args, nargs, kwnames, &arg) || over(self) || in_use(self))
+		return NULL;
+	if (!self->writable) {
+		PyErr_SetString(PyExc_TypeError, "only a reserved slot can be committed");
+		return NULL;
+	}
+	if (arg && arg != Py_None)
+		length = PyLong_AsSize_t(arg);
+	if (length == (size_t)-1 && PyErr_Occurred())
+		return NULL;
+	self->slot.length = length;
+	return slot_result(slot_leave(self, true, true));
+}
+
+static PyObject *slot_enter(PyObject *self, PyObject *none)
+{
+	(void)none;
+	if (over((struct rp_slot *)self))
+		return NULL;
+	Py_INCREF(self);
+	return self;
+}
+
+static PyObject *slot_exit(struct rp_slot *self, PyObject *const *args, Py_ssize_t nargs)
+{
+	bool failed = nargs > 0 && args[0] != Py_None;
+
+	if (!self->owner)
+		Py_RETURN_NONE;
+	if (in_use(self))
+		return NULL;
+	return slot_result(slot_leave(self, !failed, true));
+}
+
+/* The bytes: what can be read, or all that can be written. */
+static PyObject *slot_data(PyObject *self, void *closure)
+{
+	(void)closure;
+	return PyMemoryView_FromObject(self);
+}
+
+static PyObject *slot_asarray(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+	PyObject *module = PyImport_ImportModule("ringbuffer._array"), *f, *all, *array = NULL;
+	Py_ssize_t n = PyTuple_GET_SIZE(args), i;
+
+	if (!module)
+		return NULL;
+	f = PyObject_GetAttrString(module, "asarray");
+	all = PyTuple_New(n + 1);
+	if (f && all) {
+		Py_INCREF(self);
+		PyTuple_SET_ITEM(all, 0, self);
+		for (i = 0; i < n; i++) {
+			Py_INCREF(PyTuple_GET_ITEM(args, i));
+			PyTuple_SET_ITEM(all, i + 1, PyTuple_GET_ITEM(args, i));
+		}
+		array = PyObject_Call(f, all, kwargs);
+	}
+	Py_XDECREF(all);
+	Py_XDECREF(f);
+	Py_DECREF(module);
+	return array;
+}
+
+static int slot_getbuffer(struct rp_slot *self, Py_buffer *view, int flags)
+{
+	size_t length = self->writable ? self->capacity : self->slot.length;
+
+	view->obj = NULL;
+	if (over(self) || PyBuffer_FillInfo(view, (PyObject *)self, self->slot.data,
+					    (Py_ssize_t)length, !self->writable, flags))
+		return -1;
+	self->exports++;
+	return 0;
+}
+
+static void slot_releasebuffer(struct rp_slot *self, Py_buffer *view)
+{
+	(void)view;
+	self->exports--;
+}
+
+static Py_ssize_t slot_len(struct rp_slot *self)
+{
+	if (over(self))
+		return -1;
+	return (Py_ssize_t)(self->writable ? self->capacity : self->slot.length);
+}
+
+static PyObject *slot_item(PyObject *self, PyObject *key)
+{
+	PyObject *view = PyMemoryView_FromObject(self), *item = NULL;
+
+	if (view)
+		item = PyObject_GetItem(view, key);
+	Py_XDECREF(view);
+	return item;
+}
+
+static int slot_set_item(PyObject *self, PyObject *key, PyObject *value)
+{
+	PyObject *view = PyMemoryView_FromObject(self);
+	int ret = -1;
+
+	if (view && !value)
+		PyErr_SetString(PyExc_TypeError, "cannot delete memory");
+	else if (view)
+		ret = PyObject_SetItem(view, key, value);
+	Py_XDECREF(view);
+	return ret;
+}
+
+static PyObject *slot_iter(PyObject *self)
+{
+	PyObject *view = PyMemoryView_FromObject(self), *iter = NULL;
+
+	if (view)
+		iter = PyObject_GetIter(view);
+	Py_XDECREF(view);
+	return iter;
+}
+
+/* What a memoryview has and a slot does not say otherwise. */
+static PyObject *slot_getattr(PyObject *self, PyObject *name)
+{
+	PyObject *attr = PyObject_GenericGetAttr(self, name), *view;
+
+	if (attr || !((struct rp_slot *)self)->owner ||
+	    !PyErr_ExceptionMatches(PyExc_AttributeError))
+		return attr;
+	PyErr_Clear();
+	view = PyMemoryView_FromObject(self);
+	if (view)
+		attr = PyObject_GetAttr(view, name);
+	Py_XDECREF(view);
+	return attr;
+}
+
+static PyObject *slot_compare(PyObject *self, PyObject *other, int op)
+{
+	PyObject *view, *result = NULL;
+
+	if (!((struct rp_slot *)self)->owner || (op != Py_EQ && op != Py_NE))
+		Py_RETURN_NOTIMPLEMENTED;
+	view = PyMemoryView_FromObject(self);
+	if (view)
+		result = PyObject_RichCompare(view, other, op);
+	Py_XDECREF(view);
+	return result;
+}
+
+static PyObject *slot_repr(struct rp_slot *self)
+{
+	return PyUnicode_FromFormat("<ringbuffer.Slot at position %llu, %zu bytes, %s>",
+				    (unsigned long long)self->slot.position, self->slot.length,
+				    !self->owner     ? "given back"
+				    : self->writable ? "reserved"
+						     : "peeked");
+}
+
+static PyObject *slot_get_position(struct rp_slot *self, void *closure)
+{
+	(void)closure;
+	return PyLong_FromUnsignedLongLong(self->slot.position);
+}
+
+static PyObject *slot_get_timestamp(struct rp_slot *self, void *closure)
+{
+	(void)closure;
+	return PyLong_FromUnsignedLongLong(self->slot.timestamp);
+}
+
+static PyObject *slot_get_lost(struct rp_slot *self, void *closure)
+{
+	(void)closure;
+	return PyLong_FromUnsignedLongLong(self->slot.lost);
+}
+
+static PyObject *slot_get_flags(struct rp_slot *self, void *closure)
+{
+	(void)closure;
+	return PyLong_FromUnsignedLong(self->slot.flags);
+}
+
+static PyObject *slot_get_length(struct rp_slot *self, void *closure)
+{
+	(void)closure;
+	return PyLong_FromSize_t(self->slot.length);
+}
+
+static PyObject *slot_get_readonly(struct rp_slot *self, void *closure)
+{
+	(void)closure;
+	return PyBool_FromLong(!self->writable);
+}
+
+static int settable(struct rp_slot *self, PyObject *value)
+{
+	if (over(self))
+		return -1;
+	if (self->writable && value)
+		return 0;
+	PyErr_SetString(PyExc_AttributeError, "only a reserved slot can be changed");
+	return -1;
+}
+
+static int slot_set_flags(struct rp_slot *self, PyObject *value, void *closure)
+{
+	unsigned long flags;
+
+	(void)closure;
+	if (settable(self, value))
+		return -1;
+	flags = PyLong_AsUnsignedLong(value);
+	if (PyErr_Occurred())
+		return -1;
+	if (flags > UINT32_MAX) {
+		PyErr_SetString(PyExc_OverflowError, "flags has 32 bits");
+		return -1;
+	}
+	self->slot.flags = (uint32_t)flags;
+	return 0;
+}
+
+static int slot_set_length(struct rp_slot *self, PyObject *value, void *closure)
+{
+	size_t length;
+
+	(void)closure;
+	if (settable(self, value))
+		return -1;
+	length = PyLong_AsSize_t(value);
+	if (length == (size_t)-1 && PyErr_Occurred())
+		return -1;
+	if (length > self->capacity) {
+		rp_error(-EMSGSIZE);
+		return -1;
+	}
+	self->slot.length = length;
+	return 0;
+}
+
+static PyMethodDef slot_methods[] = {
+	{ "release", (PyCFunction)slot_release, METH_NOARGS,
+	  "Give the slot back: the message is read, or the reservation discarded." },
+	{ "discard", (PyCFunction)slot_release, METH_NOARGS, "The same as release()." },
+	{ "commit", RP_FAST(slot_commit), METH_FASTCALL | METH_KEYWORDS,
+	  "commit(length=None)\n--\n\nPublish the slot." },
+	{ "asarray", RP_FAST(slot_asarray), METH_VARARGS | METH_KEYWORDS,
+	  "asarray(dtype='u1', shape=None)\n--\n\nA NumPy array on the bytes of the slot." },
+	{ "__enter__", slot_enter, METH_NOARGS, NULL },
+	{ "__exit__", RP_FAST(slot_exit), METH_FASTCALL, NULL },
+	{ NULL },
+};
+
+static PyGetSetDef slot_getset[] = {
+	{ "data", slot_data, NULL, "A memoryview of the bytes.", NULL },
+	{ "length", (getter)slot_get_length, (setter)slot_set_length, "Length of the message.",
+	  NULL },
+	{ "flags", (getter)slot_get_flags, (setter)slot_set_flags,
+	  "32 bits from the writer to the readers.", NULL },
+	{ "position", (getter)slot_get_position, NULL, "Number of the slot in the stream.", NULL },
+	{ "timestamp", (getter)slot_get_timestamp, NULL, "CLOCK_MONOTONIC ns at commit, or 0.",
+	  NULL },
+	{ "lost", (getter)slot_get_lost, NULL, "Slots lost just before this one.", NULL },
+	{ "readonly", (getter)slot_get_readonly, NULL, "Whether it is a reader's.", NULL },
+	{ NULL },
+};
+
+static PyBufferProcs slot_buffer = {
+	.bf_getbuffer = (getbufferproc)slot_getbuffer,
+	.bf_releasebuffer = (releasebufferproc)slot_releasebuffer,
+};
+
+static PyMappingMethods slot_mapping = {
+	.mp_length = (lenfunc)slot_len,
+	.mp_subscript = slot_item,
+	.mp_ass_subscript = slot_set_item,
+};
+
+PyTypeObject rp_slot_type = {
+	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "ringbuffer.Slot",
+	.tp_basicsize = sizeof(struct rp_slot),
+	.tp_dealloc = (destructor)slot_dealloc,
+	.tp_repr = (reprfunc)slot_repr,
+	.tp_getattro = slot_getattr,
+	.tp_richcompare = slot_compare,
+	.tp_iter = slot_iter,
+	.tp_as_buffer = &slot_buffer,
+	.tp_as_mapping = &slot_mapping,
+	.tp_flags = Py_TPFLAGS_DEFAULT,
+	.tp_doc = "A slot in place: bytes-like, and all that a memoryview can.",
+	.tp_methods = slot_methods,
+	.tp_getset = slot_getset,
+};

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* One thread at a time, waiting that signals can end, arguments, errors. */
+#include "package.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <time.h>
+
+#define SLICE_NS 100000000LL
+#define SECOND	 1000000000LL
+
+unsigned int rp_forks;
+
+PyObject *rp_exc_waiting_writer, *rp_exc_waiting_reader;
+
+static void forked(void)
+{
+	rp_forks++;
+}
+
+__attribute__((constructor)) static void forks_watch(void)
+{
+	pthread_atfork(NULL, NULL, forked);
+}
+
+int rp_use_init(struct rp_use *use)
+{
+	use->busy = use->waiting = false;
+	use->fork = rp_forks;
+	use->lock = PyThread_allocate_lock();
+	if (use->lock)
+		return 0;
+	PyErr_NoMemory();
+	return -1;
+}
+
+void rp_use_free(struct rp_use *use)
+{
+	if (use->lock)
+		PyThread_free_lock(use->lock);
+	use->lock = NULL;
+}
+
+/* Whoever was busy when we were forked is not here; his lock is left to him. */
+static bool left_behind(struct rp_use *use)
+{
+	PyThread_type_lock lock;
+
+	if (use->fork == rp_forks)
+		return false;
+	lock = PyThread_allocate_lock();
+	if (!lock)
+		return false;
+	use->lock = lock;
+	use->busy = false;
+	use->fork = rp_forks;
+	return true;
+}
+
+int rp_use_wait(struct rp_use *use, bool may_sleep)
+{
+	while (use->busy && !left_behind(use)) {
+		PyThreadState *state;
+
+		if (use->waiting && !may_sleep)
+			return -EAGAIN;
+		state = PyEval_SaveThread();
+		if (PyThread_acquire_lock_timed(use->lock, SLICE_NS / 1000, 0) == PY_LOCK_ACQUIRED)
+			PyThread_release_lock(use->lock);
+		PyEval_RestoreThread(state);
+		if (PyErr_CheckSignals())
+			return RP_RAISED;
+	}
+	return 0;
+}
+
+/* Who looked at the lock in rp_use_wait() lets it go at once. */
+void rp_use_give(struct rp_use *use, bool waiting)
+{
+	use->busy = true;
+	use->waiting = waiting;
+	use->fork = rp_forks;
+	PyThread_acquire_lock(use->lock, 1);
+}
+
+void rp_use_take(struct rp_use *use)
+{
+	use->busy = false;
+	PyThread_release_lock(use->lock);
+}
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static void next_slice(struct rp_wait *wait)
+{
+	int64_t left = wait->deadline == INT64_MAX ? SLICE_NS : wait->deadline - now();
+
+	/* Negative would be for ever. */
+	wait->slice = left < 0 ? 0 : left < SLICE_NS ? left : SLICE_NS;
+}
+
+void rp_wait_begin(struct rp_wait *wait, int64_t timeout)
+{
+	wait->deadline = INT64_MAX;
+	if (timeout >= 0 && __builtin_add_overflow(now(), timeout, &wait->deadline))
+		wait->deadline = INT64_MAX;
+	next_slice(wait);
+}
+
+/* The slice ended with @err.  0: wait on.  Else what the whole wait ends with. */
+int rp_wait_more(struct rp_wait *wait, int err)
+{
+	if (err != -ETIMEDOUT && err != -EINTR && err != -EAGAIN)
+		return err;
+	if (PyErr_CheckSignals())
+		return RP_RAISED;
+	next_slice(wait);
+	return wait->slice > 0 ? 0 : -ETIMEDOUT;
+}
+
+/* Seconds, or None for ever. */
+int rp_timeout(PyObject *arg, int64_t *timeout)
+{
+	double seconds;
+
+	*timeout = RINGBUF_FOREVER;
+	if (!arg || arg == Py_None)
+		return 0;
+	seconds = PyFloat_AsDouble(arg);
+	if (seconds == -1.0 && PyErr_Occurred())
+		return -1;
+	if (isnan(seconds) || seconds < 0) {
+		PyErr_SetString(PyExc_ValueError, "timeout must not be negative");
+		return -1;
+	}
+	*timeout = seconds > 9e9 ? RINGBUF_FOREVER : (int64_t)ceil(seconds * SECOND);
+	return 0;
+}
+
+static PyObject *exception(const char *name)
+{
+	PyObject *module = PyImport_ImportModule("ringbuffer._errors"), *exc = NULL;
+
+	if (module)
+		exc = PyObject_GetAttrString(module, name);
+	Py_XDECREF(module);
+	return exc;
+}
+
+static const struct {
+	int err;
+	const char *name;
+	const char *text;
+} errors[] = {
+	{ EMSGSIZE, "DataTooLargeError", "the message is larger than a slot, or than the buffer" },
+	{ EPIPE, "AlreadyClosedError", "no writer is active" },
+	{ ENODATA, "WriterFinishedError", "the writers have finished" },
+	{ ESTALE, "OverrunError", "moved forward: what was in hand is lost" },
+	{ EBUSY, "BusyError", "another process uses it, or a slot is reserved" },
+	{ EPROTO, "InternalLockingError", "the words of the ring make no sense" },
+	{ EBADF, "ClosedError", "closed" },
+	{ -RP_READ_TIMEOUT, "ReadTimeoutError", "no message in time" },
+	{ -RP_WRITE_TIMEOUT, "WriteTimeoutError", "no room in time" },
+};
+
+static PyObject *raise_named(const char *name, const char *text)
+{
+	PyObject *exc = exception(name);
+
+	if (exc)
+		PyErr_SetString(exc, text);
+	Py_XDECREF(exc);
+	return NULL;
+}
+
+PyObject *rp_error(int err)
+{
+	size_t i;
+
+	if (err == RP_RAISED)
+		return NULL;
+	for (i = 0; i < RP_ARRAY_SIZE(errors); i++)
+		if (errors[i].err == -err)
+			return raise_named(errors[i].name, errors[i].text);
+	if (err == -ENOMEM)
+		return PyErr_NoMemory();
+	errno = -err;
+	return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+static int keyword(const char *const *names, unsigned int count, PyObject *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (!PyUnicode_CompareWithASCIIString(key, names[i]))
+			return (int)i;
+	PyErr_Format(PyExc_TypeError, "unexpected keyword argument '%U'", key);
+	return -1;
+}
+
+/* Arguments of a fast call by position or by name; the first @needed must be there. */
+int rp_args(const char *const *names, unsigned int count, unsigned int needed,
+	    PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out)
+{
+	Py_ssize_t i, keys = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+	unsigned int k;
+
+	if (nargs > (Py_ssize_t)count) {
+		PyErr_Format(PyExc_TypeError, "at most %u arguments, not %zd", count, nargs);
+		return -1;
+	}
+	for (k = 0; k < count; k++)
+		out[k] = k < nargs ? args[k] : NULL;
+	for (i = 0; i < keys; i++) {
+		int at = keyword(names, count, PyTuple_GET_ITEM(kwnames, i));
+
+		if (at < 0)
+			return -1;
+		if (out[at]) {
+			PyErr_Format(PyExc_TypeError, "argument '%s' given twice", names[at]);
+			return -1;
+		}
+		out[at] = args[nargs + i];
+	}
+	for (k = 0; k < needed; k++)
+		if (!out[k]) {
+			PyErr_Format(PyExc_TypeError, "argument '%s' is missing", names[k]);
+			return -1;
+		}
+	return 0;
+}
+
+int rp_bytes_get(PyObject *object, struct rp_bytes *bytes)
+{
+	bytes->view.obj = NULL;
+	if (RP_LIKELY(PyBytes_CheckExact(object))) {
+		bytes->data = PyBytes_AS_STRING(object);
+		bytes->length = (size_t)PyBytes_GET_SIZE(object);
+		return 0;
+	}
+	if (PyObject_GetBuffer(object, &bytes->view, PyBUF_SIMPLE))
+		return -1;
+	bytes->data = bytes->view.buf;
+	bytes->length = (size_t)bytes->view.len;
+	return 0;
+}

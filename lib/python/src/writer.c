@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Writer: copies, batches, slots in place. */
+#include "package.h"
+
+#include <string.h>
+
+/* One message; with the GIL when it is short and need not wait. */
+int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_bytes *bytes,
+	     int64_t timeout)
+{
+	struct rp_wait wait;
+	int err;
+
+	if (RP_LIKELY(bytes->length <= RP_GIL_BYTES))
+		err = ringbuf_writer_write(writer, bytes->data, bytes->length, RINGBUF_TRY);
+	else
+		RP_WITHOUT_GIL(use, false,
+			       err = ringbuf_writer_write(writer, bytes->data, bytes->length,
+							  RINGBUF_TRY));
+	if (RP_LIKELY(err != -EAGAIN) || timeout == RINGBUF_TRY)
+		return err;
+	rp_wait_begin(&wait, timeout);
+	for (;;) {
+		RP_WITHOUT_GIL(use, true,
+			       err = ringbuf_writer_write(writer, bytes->data, bytes->length,
+							  wait.slice));
+		if (!err)
+			return 0;
+		err = rp_wait_more(&wait, err);
+		if (err)
+			return err;
+	}
+}
+
+static int writer_ready(struct rp_writer *w, bool may_sleep)
+{
+	if (RP_UNLIKELY(!w->writer))
+		return -EBADF;
+	return rp_use(&w->use, may_sleep);
+}
+
+static PyObject *write_error(int err)
+{
+	if (err == -ETIMEDOUT)
+		err = RP_WRITE_TIMEOUT;
+	if (err != -EAGAIN)
+		return rp_error(err);
+	PyErr_SetNone(rp_exc_waiting_reader);
+	return NULL;
+}
+
+static PyObject *writer_write(struct rp_writer *w, PyObject *const *args, Py_ssize_t nargs,
+			      PyObject *kwnames)
+{
+	static const char *const names[] = { "data", "timeout" };
+	struct rp_bytes bytes;
+	PyObject *arg[2];
+	int64_t timeout;
+	int err;
+
+	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout) ||
+	    rp_bytes_get(arg[0], &bytes))
+		return NULL;
+	err = writer_ready(w, timeout != RINGBUF_TRY);
+	if (!err)
+		err = rp_write(w->writer, &w->use, &bytes, timeout);
+	rp_bytes_put(&bytes);
+	if (err)
+		return write_error(err);
+	Py_RETURN_NONE;
+}
+
+/* ---- batches ------------------------------------------------------------------- */
+
+struct batch {
+	unsigned int count;
+	size_t total;
+	struct rp_bytes bytes[RINGBUF_BATCH_MAX];
+};
+
+static void batch_put(struct batch *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->count; i++)
+		rp_bytes_put(&b->bytes[i]);
+}
+
+/* The next messages, as many as a reservation takes. */
+static int batch_get(struct batch *b, const struct rp_writer *w, PyObject **items, Py_ssize_t n)
+{
+	b->count = 0;
+	b->total = 0;
+	while (b->count < w->batch && b->count < n) {
+		struct rp_bytes *bytes = &b->bytes[b->count];
+
+		if (rp_bytes_get(items[b->count], bytes))
+			return RP_RAISED;
+		b->count++;
+		if (bytes->length > w->slot_bytes)
+			return -EMSGSIZE;
+		b->total += bytes->length;
+	}
+	return 0;
+}
+
+static int reserve_wait(struct rp_writer *w, struct ringbuf_slot *slots, unsigned int n,
+			int64_t timeout)
+{
+	struct rp_wait wait;
+	int err;
+
+	rp_wait_begin(&wait, timeout);
+	for (;;) {
+		RP_WITHOUT_GIL(&w->use, true,
+			       err = ringbuf_writer_reserve(w->writer, slots, n, wait.slice));
+		if (err > 0)
+			return err;
+		err = rp_wait_more(&wait, err);
+		if (err)
+			return err;
+	}
+}
+
+/* Up to @n slots: what there is room for now, else wait. */
+static int reserve(struct rp_writer *w, struct ringbuf_slot *slots, unsigned int n, int64_t timeout)
+{
+	unsigned int k;
+	int got = -EAGAIN;
+
+	for (k = n; k && got == -EAGAIN; k /= 2)
+		got = ringbuf_writer_reserve(w->writer, slots, k, RINGBUF_TRY);
+	if (got != -EAGAIN || timeout == RINGBUF_TRY)
+		return got;
+	return reserve_wait(w, slots, n, timeout);
+}
+
+static void fill(struct ringbuf_slot *slots, const struct batch *b, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		memcpy(slots[i].data, b->bytes[i].data, b->bytes[i].length);
+		slots[i].length = b->bytes[i].length;
+	}
+}
+
+/* Messages of the batch that were published, or negative. */
+static int batch_write(struct rp_writer *w, const struct batch *b, int64_t timeout)
+{
+	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
+	int n = reserve(w, slots, b->count, timeout), err;
+
+	if (n < 0)
+		return n;
+	if (b->total <= 8 * RP_GIL_BYTES)
+		fill(slots, b, (unsigned int)n);
+	else
+		RP_WITHOUT_GIL(&w->use, false, fill(slots, b, (unsigned int)n));
+	err = ringbuf_writer_commit(w->writer, slots, (unsigned int)n);
+	return err ? err : n;
+}
+
+static PyObject *writer_write_many(struct rp_writer *w, PyObject *const *args, Py_ssize_t nargs,
+				   PyObject *kwnames)
+{
+	static const char *const names[] = { "messages", "timeout" };
+	PyObject *arg[2], *messages;
+	Py_ssize_t done = 0, count;
+	struct batch batch;
+	int64_t timeout;
+	int n;
+
+	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
+		return NULL;
+	messages = PySequence_Fast(arg[0], "messages must be a sequence");
+	if (!messages)
+		return NULL;
+	n = writer_ready(w, timeout != RINGBUF_TRY);
+	/* Another thread may shorten a list while we wait. */
+	while (!n && done < (count = PySequence_Fast_GET_SIZE(messages))) {
+		n = batch_get(&batch, w, PySequence_Fast_ITEMS(messages) + done, count - done);
+		if (!n)
+			n = batch_write(w, &batch, timeout);
+		batch_put(&batch);
+		if (n < 0)
+			break;
+		done += n;
+		n = 0;
+	}
+	Py_DECREF(messages);
+	/* A short count says that it would have had to wait. */
+	if (n < 0 && (!done || (n != -EAGAIN && n != -ETIMEDOUT)))
+		return write_error(n);
+	return PyLong_FromSsize_t(done);
+}
+
+/* ---- in place -------------------------------------------------------------------- */
+
+static PyObject *writer_reserve(struct rp_writer *w, PyObject *const *args, Py_ssize_t nargs,
+				PyObject *kwnames)
+{
+	static const char *const names[] = { "timeout" };
+	struct ringbuf_slot slot;
+	PyObject *arg;
+	int64_t timeout;
+	int n;
+
+	if (rp_args(names, 1, 0, args, nargs, kwnames, &arg) || rp_timeout(arg, &timeout))
+		return NULL;
+	n = writer_ready(w, timeout != RINGBUF_TRY);
+	if (!n)
+		n = reserve(w, &slot, 1, timeout);
+	if (n < 0)
+		return write_error(n);
+	w->reserved = rp_slot_new((PyObject *)w, &slot, true);
+	if (!w->reserved)
+		ringbuf_writer_discard(w->writer);
+	return (PyObject *)w->reserved;
+}
+
+/* A child has the object and not the reservation. */
+int rp_writer_discard(struct rp_writer *w, struct rp_slot *slot)
+{
+	int err = w->writer ? ringbuf_writer_discard(w->writer) : 0;
+
+	if (w->reserved == slot)
+		w->reserved = NULL;
+	return err == -EINVAL ? 0 : err;
+}
+
+int rp_writer_commit(struct rp_writer *w, struct rp_slot *slot)
+{
+	int err = w->writer ? ringbuf_writer_commit(w->writer, &slot->slot, 1) : -EBADF;
+
+	if (err != -EMSGSIZE && w->reserved == slot)
+		w->reserved = NULL;
+	return err;
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static void set_geometry(struct rp_writer *self, const struct ringbuf *ring)
+{
+	struct ringbuf_geometry g;
+
+	ringbuf_geometry(ring, &g);
+	self->slot_bytes = g.slot_bytes;
+	/* Half a lap at most, so that readers work while the next half is written. */
+	self->batch = RINGBUF_BATCH_MAX;
+	if (g.slot_count < 2 * RINGBUF_BATCH_MAX)
+		self->batch = g.slot_count < 2 ? 1 : (unsigned int)g.slot_count / 2;
+}
+
+static int writer_init(struct rp_writer *self, PyObject *args, PyObject *kwargs)
+{
+	static char *names[] = { "ring", "ticket", NULL };
+	PyObject *arg, *ticket_arg = NULL;
+	struct ringbuf_ticket ticket;
+	struct ringbuf *ring;
+	int err;
+
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|O", names, &rp_ring_type, &arg,
+					 &ticket_arg))
+		return -1;
+	ring = rp_ring_get((struct rp_ring *)arg);
+	if (self->writer || !ring || rp_use_init(&self->use))
+		return -1;
+	if (ticket_arg && rp_ticket_arg(ticket_arg, &ticket))
+		return -1;
+	err = ticket_arg ? ringbuf_writer_import(ring, &ticket, &self->writer)
+			 : ringbuf_writer_attach(ring, &self->writer);
+	if (err) {
+		rp_error(err);
+		return -1;
+	}
+	ringbuf_writer_interruptible(self->writer, 1);
+	set_geometry(self, ring);
+	Py_INCREF(arg);
+	self->ring = (struct rp_ring *)arg;
+	return 0;
+}
+
+static PyObject *writer_done(struct rp_writer *self, PyObject *none)
+{
+	int err = writer_ready(self, true);
+
+	(void)none;
+	if (!err && self->reserved)
+		err = rp_slot_end(self->reserved);
+	if (!err)
+		err = ringbuf_writer_done(self->writer);
+	if (err && err != -EPIPE)
+		return rp_error(err);
+	Py_RETURN_NONE;
+}
+
+static PyObject *writer_close(struct rp_writer *self, PyObject *none)
+{
+	int err;
+
+	(void)none;
+	if (!self->writer)
+		Py_RETURN_NONE;
+	err = writer_ready(self, true);
+	if (!err && self->reserved)
+		err = rp_slot_end(self->reserved);
+	if (err == RP_RAISED)
+		return NULL;
+	ringbuf_writer_close(self->writer);
+	self->writer = NULL;
+	Py_RETURN_NONE;
+}
+
+static void writer_dealloc(struct rp_writer *self)
+{
+	ringbuf_writer_close(self->writer);
+	rp_use_free(&self->use);
+	Py_XDECREF(self->ring);
+	Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyObject *writer_self(PyObject *self, PyObject *none)
+{
+	(void)none;
+	Py_INCREF(self);
+	return self;
+}
+
+static PyObject *writer_exit(struct rp_writer *self, PyObject *args)
+{
+	(void)args;
+	return writer_close(self, NULL);
+}
+
+static PyObject *writer_fileno(struct rp_writer *self, PyObject *none)
+{
+	int fd = self->writer ? ringbuf_writer_fd(self->writer) : -EBADF;
+
+	(void)none;
+	return fd < 0 ? rp_error(fd) : PyLong_FromLong(fd);
+}
+
+static PyObject *writer_spin(struct rp_writer *self, PyObject *arg)
+{
+	long long ns = PyLong_AsLongLong(arg);
+
+	if (ns == -1 && PyErr_Occurred())
+		return NULL;
+	if (!self->writer)
+		return rp_error(-EBADF);
+	ringbuf_writer_spin(self->writer, ns);
+	Py_RETURN_NONE;
+}
+
+static PyObject *writer_export(struct rp_writer *self, PyObject *none)
+{
+	struct ringbuf_ticket ticket = { .size = sizeof(ticket) };
+	int err = self->writer ? ringbuf_writer_export(self->writer, &ticket) : -EBADF;
+
+	(void)none;
+	return err ? rp_error(err) : rp_ticket(&ticket);
+}
+
+static PyObject *writer_position(struct rp_writer *self, void *closure)
+{
+	(void)closure;
+	if (!self->writer)
+		return rp_error(-EBADF);
+	return PyLong_FromUnsignedLongLong(ringbuf_writer_position(self->writer));
+}
+
+static PyObject *writer_id(struct rp_writer *self, void *closure)
+{
+	(void)closure;
+	if (!self->writer)
+		return rp_error(-EBADF);
+	return PyLong_FromUnsignedLong(ringbuf_writer_id(self->writer));
+}
+
+static PyObject *writer_ring(struct rp_writer *self, void *closure)
+{
+	PyObject *ring = self->ring ? (PyObject *)self->ring : Py_None;
+
+	(void)closure;
+	Py_INCREF(ring);
+	return ring;
+}
+
+static PyObject *writer_closed(struct rp_writer *self, void *closure)
+{
+	(void)closure;
+	return PyBool_FromLong(!self->writer);
+}
+
+static PyMethodDef writer_methods[] = {
+	{ "_write", RP_FAST(writer_write), METH_FASTCALL | METH_KEYWORDS, NULL },
+	{ "write", RP_FAST(writer_write), METH_FASTCALL | METH_KEYWORDS,
+	  "write(data, timeout=None)\n--\n\nCopy one message in and publish it." },
+	{ "write_many", RP_FAST(writer_write_many), METH_FASTCALL | METH_KEYWORDS,
+	  "write_many(messages, timeout=None)\n--\n\nMany messages, published in batches; how many." },
+	{ "reserve", RP_FAST(writer_reserve), METH_FASTCALL | METH_KEYWORDS,
+	  "reserve(timeout=None)\n--\n\nA Slot to be filled in place; with: commits it." },
+	{ "done", (PyCFunction)writer_done, METH_NOARGS, "This writer will write no more." },
+	{ "close", (PyCFunction)writer_close, METH_NOARGS, "Done, and give the handle back." },
+	{ "fileno", (PyCFunction)writer_fileno, METH_NOARGS,
+	  "A descriptor to poll; OSError on the embedded host." },
+	{ "spin", (PyCFunction)writer_spin, METH_O,
+	  "spin(ns)\n--\n\nHow long to spin before sleeping; negative: adapt." },
+	{ "_export", (PyCFunction)writer_export, METH_NOARGS, NULL },
+	{ "__enter__", writer_self, METH_NOARGS, NULL },
+	{ "__exit__", (PyCFunction)writer_exit, METH_VARARGS, NULL },
+	{ NULL },
+};
+
+static PyGetSetDef writer_getset[] = {
+	{ "position", (getter)writer_position, NULL, "Next position it would try.", NULL },
+	{ "id", (getter)writer_id, NULL, "Its id, 1 or more.", NULL },
+	{ "ring", (getter)writer_ring, NULL, "The ring.", NULL },
+	{ "closed", (getter)writer_closed, NULL, "Whether close() was called.", NULL },
+	{ NULL },
+};
+
+PyTypeObject rp_writer_type = {
+	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "ringbuffer._ringbuf.Writer",
+	.tp_basicsize = sizeof(struct rp_writer),
+	.tp_dealloc = (destructor)writer_dealloc,
+	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+	.tp_methods = writer_methods,
+	.tp_getset = writer_getset,
+	.tp_init = (initproc)writer_init,
+	.tp_new = PyType_GenericNew,
+};

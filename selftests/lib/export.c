@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rings and unused handles sent to a process that was there before them: it
+ * reads what the sender wrote, and its end is noticed.
+ */
+#include <sys/socket.h>
+
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+#define MESSAGES 1000
+
+/* What travels: three descriptors and what they mean. */
+struct luggage {
+	struct ringbuf_ticket reader;
+	struct ringbuf_ticket writer;
+};
+
+union fd_control {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(3 * sizeof(int))];
+};
+
+static int luggage_send(int socket, int ring, struct luggage *l)
+{
+	int fd[3] = { ring, l->reader.fd, l->writer.fd };
+	union fd_control control = { .head = { .cmsg_len = CMSG_LEN(sizeof(fd)),
+					       .cmsg_level = SOL_SOCKET,
+					       .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { .iov_base = l, .iov_len = sizeof(*l) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.head), fd, sizeof(fd));
+	return sendmsg(socket, &msg, 0) == sizeof(*l) ? 0 : -errno;
+}
+
+static int luggage_receive(int socket, struct ringbuf **ring, struct luggage *l)
+{
+	union fd_control control;
+	struct iovec iov = { .iov_base = l, .iov_len = sizeof(*l) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	int fd[3];
+
+	if (recvmsg(socket, &msg, 0) != sizeof(*l) || control.head.cmsg_len != CMSG_LEN(sizeof(fd)))
+		return -EIO;
+	memcpy(fd, CMSG_DATA(&control.head), sizeof(fd));
+	l->reader.fd = fd[1];
+	l->writer.fd = fd[2];
+	return ringbuf_import(fd[0], NULL, ring);
+}
+
+/* Reads all there is, sends every number back by the writer it was given. */
+static int echoes(void *arg)
+{
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+	struct ringbuf *ring;
+	struct luggage l;
+	uint64_t n;
+
+	CHECK_EQ(0, luggage_receive(*(int *)arg, &ring, &l));
+	CHECK_EQ(0, ringbuf_reader_import(ring, &l.reader, &reader));
+	CHECK_EQ(0, ringbuf_writer_import(ring, &l.writer, &writer));
+	for (n = 0; n < MESSAGES; n++) {
+		uint64_t got = ~0ULL;
+
+		CHECK_EQ(8, ringbuf_reader_read(reader, &got, sizeof(got), PATIENCE));
+		CHECK_EQ(n, got);
+	}
+	ringbuf_reader_close(reader);
+	CHECK_EQ(0, ringbuf_writer_write(writer, &n, sizeof(n), PATIENCE));
+	ringbuf_close(ring);
+	return 0; /* the writer ends with us */
+}
+
+FIXTURE(export)
+{
+	int socket[2];
+	pid_t child;
+	struct ringbuf *ring;
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	struct luggage l;
+};
+
+FIXTURE_SETUP(export)
+{
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, self->socket));
+	self->child = child_start(echoes, &self->socket[1]);
+	self->ring = ring_new(0, 64, 10);
+	ASSERT_NE(NULL, self->ring);
+	self->reader = reader_new(self->ring);
+	self->writer = writer_new(self->ring);
+	ASSERT_NE(NULL, self->reader);
+	ASSERT_NE(NULL, self->writer);
+	self->l.reader.size = sizeof(self->l.reader);
+	self->l.writer.size = sizeof(self->l.writer);
+	ASSERT_EQ(0, ringbuf_reader_export(self->reader, &self->l.reader));
+	ASSERT_EQ(0, ringbuf_writer_export(self->writer, &self->l.writer));
+}
+
+FIXTURE_TEARDOWN(export)
+{
+	child_kill(self->child);
+	ringbuf_close(self->ring);
+}
+
+TEST_F(export, stranger_reads_and_writes)
+{
+	struct ringbuf_writer *own = writer_new(self->ring);
+	struct ringbuf_reader *back;
+	uint64_t n, got;
+
+	/* Ours go: the places have to live by what is under way. */
+	ASSERT_EQ(0, luggage_send(self->socket[0], ringbuf_export(self->ring), &self->l));
+	ringbuf_reader_close(self->reader);
+	ringbuf_writer_close(self->writer);
+	for (n = 0; n < MESSAGES; n++)
+		ASSERT_EQ(0, ringbuf_writer_write(own, &n, sizeof(n), PATIENCE));
+	back = reader_new(self->ring);
+	ringbuf_writer_close(own);
+	do {
+		got = 0;
+		ASSERT_EQ(8, ringbuf_reader_read(back, &got, sizeof(got), PATIENCE));
+	} while (got < MESSAGES);
+	/* It never said that it was done. */
+	EXPECT_EQ(-ENODATA, ringbuf_reader_read(back, &got, sizeof(got), PATIENCE));
+	ringbuf_reader_close(back);
+}
+
+TEST_F(export, used_handle_stays)
+{
+	uint64_t n = 0;
+
+	ASSERT_EQ(0, ringbuf_writer_write(self->writer, &n, sizeof(n), RINGBUF_TRY));
+	ASSERT_EQ(8, ringbuf_reader_read(self->reader, &n, sizeof(n), RINGBUF_TRY));
+	EXPECT_EQ(-EBUSY, ringbuf_reader_export(self->reader, &self->l.reader));
+	EXPECT_EQ(-EBUSY, ringbuf_writer_export(self->writer, &self->l.writer));
+	ringbuf_reader_close(self->reader);
+	ringbuf_writer_close(self->writer);
+}
+
+TEST_F(export, bad_arguments)
+{
+	struct ringbuf_ticket bad = self->l.reader;
+	struct ringbuf_reader *reader = POISON;
+	struct ringbuf *ring = POISON;
+
+	EXPECT_EQ(-EBADF, ringbuf_import(-1, NULL, &ring));
+	EXPECT_EQ(NULL, ring);
+	EXPECT_EQ(-EPROTO, ringbuf_import(self->socket[0], NULL, &ring));
+	EXPECT_EQ(-EINVAL, ringbuf_import(self->socket[0], "a/b", &ring));
+	bad.id = UINT32_MAX;
+	EXPECT_EQ(-EINVAL, ringbuf_reader_import(self->ring, &bad, &reader));
+	EXPECT_EQ(NULL, reader);
+	bad = self->l.reader;
+	bad.size--;
+	EXPECT_EQ(-EINVAL, ringbuf_reader_import(self->ring, &bad, &reader));
+	EXPECT_EQ(-EINVAL, ringbuf_reader_export(self->reader, &bad));
+	/* Writer ids begin at 1. */
+	bad = self->l.writer;
+	bad.id = 0;
+	EXPECT_EQ(-EINVAL, ringbuf_writer_import(self->ring, &bad, &self->writer));
+}
+
+LIB_HARNESS_MAIN

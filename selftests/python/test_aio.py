@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Readers and writers of an event loop."""
+
+import asyncio
+import multiprocessing
+import os
+import threading
+import time
+import unittest
+
+from support import Case, on_module, ringbuffer, until
+
+Ring = ringbuffer.Ring
+
+
+def sleepers():
+    return sum(thread.name == "ringbuffer" for thread in threading.enumerate())
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, 100))
+
+
+def writes_numbers(writer, count):
+    for n in range(count):
+        writer.write(b"%d" % n, timeout=60)
+    writer.close()
+
+
+def reads_numbers(reader, count):
+    for n in range(count):
+        assert reader.read(timeout=60) == b"%d" % n
+
+
+class Aio(Case):
+
+    def test_one_loop(self):
+        async def write(writer):
+            async with writer:
+                for n in range(500):
+                    await writer.write(b"%d" % n)
+
+        async def read(reader):
+            got = []
+            async for message in reader:
+                self.assertIs(memoryview, type(message))
+                got.append(int(bytes(message)))
+            return got
+
+        async def main():
+            ring = Ring.create(16, 3)
+            readers = [ring.reader() for _ in range(3)]
+            writer = ring.async_writer()
+            _, *got = await asyncio.gather(write(writer), *map(read, readers))
+            self.assertEqual([list(range(500))] * 3, got)
+
+        run(main())
+
+    def test_from_a_process(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            reader = ring.reader()
+            child = self.start(writes_numbers, ring.writer(), 2000)
+            n = 0
+            async for message in reader:
+                self.assertEqual(b"%d" % n, message)
+                n += 1
+            self.assertEqual(2000, n)
+            self.ends_well(child)
+
+        run(main())
+
+    def test_to_a_process(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            child = self.start(reads_numbers, ring.reader(), 1000)
+            async with ring.async_writer() as writer:
+                for n in range(500):
+                    await writer.write(b"%d" % n)
+                await writer.write_many([b"%d" % n for n in range(500, 1000)])
+            await asyncio.get_running_loop().run_in_executor(None, self.ends_well, child)
+
+        run(main())
+
+    def test_calls(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            async with ring.async_reader() as reader, ring.async_writer() as writer:
+                await writer.write_many([b"1", b"2", b"3", b"4"])
+                self.assertEqual(b"1", await reader.read())
+                self.assertEqual([b"2", b"3"], await reader.read_many(2))
+                with await reader.peek() as slot:
+                    self.assertEqual(b"4", slot)
+                with self.assertRaises(TypeError):
+                    await writer.write("text")
+                with self.assertRaises(ringbuffer.DataTooLargeError):
+                    await writer.write(b"x" * 17)
+                writer.done()
+                with self.assertRaises(ringbuffer.WriterFinishedError):
+                    await reader.read()
+                with self.assertRaises(ringbuffer.AlreadyClosedError):
+                    await writer.write(b"")
+
+        run(main())
+
+    def test_the_loop_runs_while_one_waits(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            reader, writer = ring.async_reader(), ring.writer()
+            waiting = asyncio.ensure_future(reader.read())
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+                self.assertFalse(waiting.done())
+            writer.write(b"now")
+            self.assertEqual(b"now", await waiting)
+
+        run(main())
+
+    def test_cancelled_wait_takes_nothing(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            reader, writer = ring.async_reader(), ring.writer()
+            for n in range(10):
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(reader.read(), 0.01)
+                writer.write(b"%d" % n)
+                self.assertEqual(b"%d" % n, await reader.read())
+
+        run(main())
+
+    def test_many_waiting_readers(self):
+        """More than a thread pool has threads."""
+        async def main():
+            ring = Ring.create(16, 5)
+            readers = [ring.async_reader() for _ in range(50)]
+            waiting = [asyncio.ensure_future(r.read()) for r in readers]
+            await asyncio.sleep(0)
+            with ring.writer() as writer:
+                writer.write(b"all")
+                self.assertEqual([b"all"] * 50, await asyncio.gather(*waiting))
+
+        run(main())
+
+    @unittest.skipIf(on_module(), "the module needs no thread")
+    def test_threads_end(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            readers = [ring.async_reader() for _ in range(5)]
+            writer = ring.writer()
+            waiting = [asyncio.ensure_future(r.read()) for r in readers]
+            until_running = asyncio.get_running_loop().time() + 60
+            while sleepers() < 5:
+                self.assertLess(asyncio.get_running_loop().time(), until_running)
+                await asyncio.sleep(0.001)
+            writer.write(b"")
+            await asyncio.gather(*waiting)
+
+        until(lambda: not sleepers(), "the end of the threads of other tests")
+        run(main())
+        until(lambda: not sleepers(), "the end of the threads")
+
+    def test_killed_writer(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            reader = ring.reader()
+            started = multiprocessing.Value("i", 0)
+            child = self.start(_writes_and_stays, ring.writer(), started)
+            got = []
+
+            async def read():
+                async for message in reader:
+                    got.append(bytes(message))
+
+            task = asyncio.ensure_future(read())
+            while not got:
+                await asyncio.sleep(0.001)
+            os.kill(child.pid, 9)
+            await task
+            self.assertEqual([b"1"], got)
+
+        run(main())
+
+
+def _writes_and_stays(writer, started):
+    writer.write(b"1")
+    while True:
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    unittest.main()

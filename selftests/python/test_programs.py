@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The examples, the perf test, the package as pip installs it, the stubs."""
+
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import PATIENCE, TOP, needs_numpy, on_module, ringbuffer
+
+PYTHON = os.path.join(TOP, "lib", "python")
+SOUNDS = "/usr/share/sounds/alsa"
+
+
+def run(*args, cwd=None, env=None):
+    return subprocess.run([sys.executable, *args], cwd=cwd, timeout=PATIENCE, env=env,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          universal_newlines=True)
+
+
+class Examples(unittest.TestCase):
+
+    def example(self, name, *args, says):
+        ran = run(os.path.join(PYTHON, "examples", name), *args)
+        self.assertEqual(0, ran.returncode, ran.stdout)
+        self.assertRegex(ran.stdout, says)
+
+    @needs_numpy
+    def test_numpy(self):
+        self.example("example_numpy.py", "30", says=r"^10 readers saw 60 matrices of 25 x 100 each\n$")
+
+    def test_ctypes(self):
+        self.example("example_ctypes.py", "50", says=r"^(50 records, \d+ samples\n){2}$")
+
+    @needs_numpy
+    def test_camera(self):
+        self.example("example_camera.py", "3", says=r"3 frames of 1920 x 1080 in .* frames/s")
+
+    def test_asyncio(self):
+        self.example("example_asyncio.py", "20", says="3 clients saw 60 lines each\n")
+
+    @needs_numpy
+    def test_spectrum(self):
+        if not importlib.util.find_spec("matplotlib"):
+            self.skipTest("matplotlib is not installed for this Python")
+        if not os.path.isdir(SOUNDS):
+            self.skipTest("alsa-utils is not installed")
+        with tempfile.TemporaryDirectory() as folder:
+            out = os.path.join(folder, "out.png")
+            self.example("example_spectrum.py", out, os.path.join(SOUNDS, "Front_Center.wav"),
+                         says=r"\d+ spectra of 1 recordings")
+            with open(out, "rb") as f:
+                self.assertEqual(b"\x89PNG", f.read(4))
+
+
+class PerfTest(unittest.TestCase):
+    """The five examples of the original, shorter."""
+
+    scale = 100 if on_module() else 1  # emulated machines copy slowly
+
+    def perf(self, size, *args):
+        ran = run(os.path.join(PYTHON, "perf_test_ringbuffer.py"), "--debug",
+                  "--slot-bytes=%d" % (size // self.scale), "--duration-seconds=0.5", *args)
+        self.assertEqual(0, ran.returncode, ran.stdout)
+        figures = re.findall(r"^(Writer|Reader \d+): (\d+) slots in .* MBytes/s, .* slots/s, .*%"
+                             r" relative to target", ran.stdout, re.M)
+        slots = [int(n) for _, n in figures]
+        self.assertGreater(slots[0], 0)
+        self.assertEqual(1, len(set(slots)), ran.stdout)  # nothing is lost
+        return len(slots) - 1
+
+    def test_good_behaviour(self):
+        self.assertEqual(5, self.perf(1000000, "--slots=50", "--writes-per-second=24",
+                                      "--readers=5"))
+
+    def test_many_readers(self):
+        self.assertEqual(100, self.perf(1000000, "--slots=10", "--writes-per-second=24",
+                                        "--readers=100"))
+
+    def test_high_rate(self):
+        self.assertEqual(1, self.perf(1000000, "--slots=10", "--writes-per-second=2000",
+                                      "--readers=1"))
+
+    def test_large_slots(self):
+        self.assertEqual(1, self.perf(100000000, "--slots=3", "--writes-per-second=24",
+                                      "--readers=1", "--no-verify_writes"))
+
+    def test_slow_readers(self):
+        self.assertEqual(4, self.perf(1000000, "--slots=10", "--writes-per-second=24",
+                                      "--readers=4", "--reader-burn-cpu-milliseconds=100"))
+
+    def test_wrong_arguments(self):
+        good = ["--slot-bytes=100", "--slots=2", "--duration-seconds=1", "--writes-per-second=10",
+                "--readers=1"]
+        program = os.path.join(PYTHON, "perf_test_ringbuffer.py")
+        for wrong in (good[1:], good + ["--slots=0"], good + ["--slot-bytes=3"],
+                      good + ["--readers=-1"], good + ["--writes-per-second=0"],
+                      good + ["--slot-bytes=x"], good + ["--slot-bytes=1000000000000"]):
+            ran = run(program, *wrong)
+            self.assertNotEqual(0, ran.returncode, wrong)
+            self.assertNotIn("Traceback", ran.stdout)
+
+
+class Readme(unittest.TestCase):
+
+    def test_programs(self):
+        with open(os.path.join(PYTHON, "README.md")) as f:
+            programs = re.findall(r"^```python\n(.*?)^```$", f.read(), re.M | re.S)
+        self.assertEqual(2, len(programs))
+        for program, says in zip(programs, ("b'hello'\nb'world'\n", "")):
+            ran = run("-X", "dev", "-c", program)
+            self.assertEqual((0, says), (ran.returncode, ran.stdout))
+
+
+class Package(unittest.TestCase):
+
+    def test_pip(self):
+        """As a user installs it, away from the source tree."""
+        if run("-c", "import setuptools, wheel").returncode or run("-m", "pip", "-V").returncode or sys.version_info < (3, 9):
+            self.skipTest("pip, setuptools and wheel are not all installed for this Python")
+        if not shutil.which("gcc") or not os.access(os.path.join(TOP, "build"), os.W_OK):
+            self.skipTest("nothing can be built here")
+        with tempfile.TemporaryDirectory() as folder:
+            ran = run("-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index",
+                      "--target", folder, PYTHON)
+            self.assertEqual(0, ran.returncode, ran.stdout)
+            env = dict(os.environ, PYTHONPATH=folder)
+            ran = run("-c", "import ringbuffer as r; ring = r.Ring.create(8, 2); "
+                      "reader = ring.reader(); ring.writer().write(b'1'); "
+                      "print(reader.read(), r.__file__)", cwd=folder, env=env)
+            self.assertEqual("b'1' %s\n" % os.path.join(folder, "ringbuffer", "__init__.py"),
+                             ran.stdout)
+            self.assertTrue(os.path.exists(os.path.join(folder, "ringbuffer", "py.typed")))
+            self.assertTrue(os.path.exists(os.path.join(folder, "ringbuffer", "__init__.pyi")))
+
+    def test_everything_is_exported(self):
+        for name in ringbuffer.__all__:
+            self.assertTrue(hasattr(ringbuffer, name), name)
+
+
+class Stubs(unittest.TestCase):
+    """What the stubs say is there, and nothing public is missing in them."""
+
+    def names(self, module):
+        path = os.path.join(PYTHON, "ringbuffer", module)
+        with open(path) as f:
+            return ast.parse(f.read()).body
+
+    def check(self, module, body):
+        for node in body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                self.check_class(getattr(module, node.name), node)
+            elif isinstance(node, ast.FunctionDef):
+                self.assertTrue(callable(getattr(module, node.name)))
+
+    def check_class(self, cls, node):
+        said = {n.name for n in node.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        said |= {n.target.id for n in node.body if isinstance(n, ast.AnnAssign)}
+        instance = {"counter", "position", "slot_bytes", "slot_count", "late_readers", "readers",
+                    "reader", "writer", "__buffer__", "nbytes", "tobytes"}
+        for name in said - instance:
+            self.assertTrue(hasattr(cls, name), "%s.%s" % (cls.__name__, name))
+        if issubclass(cls, (tuple, int, Exception)):
+            return
+        public = {n for n in dir(cls) if not n.startswith("_")}
+        self.assertEqual(set(), public - said, cls.__name__)
+
+    def test_package(self):
+        body = self.names("__init__.pyi")
+        self.check(ringbuffer, body)
+        said = {n.name for n in body if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
+        said |= {n.target.id for n in body if isinstance(n, ast.AnnAssign)}
+        self.assertEqual(set(), set(ringbuffer.__all__) - said)
+
+    def test_aio(self):
+        import ringbuffer.aio
+        self.check(ringbuffer.aio, self.names("aio.pyi"))
+
+
+if __name__ == "__main__":
+    unittest.main()

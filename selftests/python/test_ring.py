@@ -1,0 +1,561 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Ring, Reader, Writer: names, slots in place, batches, pickling."""
+
+import gc
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+import unittest
+import weakref
+
+from support import METHODS, Case, killed, needs_numpy, numpy, on_module, ringbuffer, until
+
+Ring = ringbuffer.Ring
+
+
+def ring_name(what):
+    return "python-%s-%d" % (what, os.getpid())
+
+
+def reads_all(reader, out):
+    out.put([bytes(m) for m in reader])
+    reader.close()
+
+
+def writes_numbers(writer, first, count):
+    for n in range(first, first + count):
+        writer.write(b"%d" % n, timeout=60)
+    writer.close()
+
+
+def opens_and_writes(name, message):
+    with Ring.open(name) as ring, ring.writer() as writer:
+        writer.write(message)
+
+
+def reserves_and_stops(writer, reserved):
+    slot = writer.reserve()
+    slot[:4] = b"torn"
+    reserved.value = 1
+    while True:
+        signal.pause()
+
+
+def receives_and_reads(queue, out):
+    reader = queue.get()
+    out.put([bytes(m) for m in reader])
+
+
+class Basics(Case):
+
+    def setUp(self):
+        super().setUp()
+        self.ring = Ring.create(64, 10)
+        self.reader = self.ring.reader()
+        self.writer = self.ring.writer()
+
+    def test_geometry(self):
+        with Ring.create(slot_bytes=100, slot_count=3, exclusive=True, timestamps=True,
+                         max_readers=5) as ring:
+            self.assertEqual((100, 3, True, True, 5, 1, None),
+                             (ring.slot_bytes, ring.slot_count, ring.exclusive, ring.timestamps,
+                              ring.max_readers, ring.max_writers, ring.name))
+            self.assertIn(ring.host, ("module", "embedded"))
+        self.assertTrue(ring.closed)
+        self.assertRaises(ringbuffer.ClosedError, ring.reader)
+        self.assertRaises(ringbuffer.ClosedError, ring.stats)
+        for wrong in (dict(slot_bytes=0, slot_count=1), dict(slot_bytes=1, slot_count=0),
+                      dict(slot_bytes=1, slot_count=1, host="moon"),
+                      dict(slot_bytes=1, slot_count=1, name="a/b"),
+                      dict(slot_bytes=1, slot_count=1, exclusive=True, max_writers=2)):
+            with self.assertRaises((ValueError, OSError)):
+                Ring.create(**wrong)
+
+    def test_copies(self):
+        for n in range(25):
+            self.writer.write(b"%d" % n)
+            self.assertEqual(b"%d" % n, self.reader.read())
+        self.assertIs(bytes, type(self.writer.write(b"") or self.reader.read()))
+        self.assertEqual(26, self.reader.position)
+        self.assertEqual(26, self.ring.head)
+
+    def test_read_into(self):
+        room = bytearray(10)
+        self.writer.write(b"message")
+        self.assertEqual(7, self.reader.read_into(room))
+        self.assertEqual(b"message\0\0\0", room)
+        self.writer.write(b"longer than ten")
+        self.assertRaises(ringbuffer.DataTooLargeError, self.reader.read_into, room)
+        self.assertRaises((BufferError, TypeError), self.reader.read_into, b"read only")
+        self.assertEqual(b"longer than ten", self.reader.read())
+
+    def test_timeouts(self):
+        for call in (self.reader.read, self.reader.peek,
+                     lambda timeout: self.reader.read_many(3, timeout),
+                     lambda timeout: self.reader.peek_many(3, timeout),
+                     lambda timeout: self.reader.read_into(bytearray(64), timeout)):
+            self.assertRaises(ringbuffer.WaitingForWriterError, call, timeout=0)
+            self.assertRaises(TimeoutError, call, timeout=0.01)
+        self.assertFalse(self.reader.wait(timeout=0.01))
+        for _ in range(10):
+            self.writer.write(b"")
+        self.assertTrue(self.reader.wait(10, timeout=0))
+        for call in (self.writer.reserve, lambda timeout: self.writer.write(b"", timeout),
+                     lambda timeout: self.writer.write_many([b""], timeout)):
+            self.assertRaises(ringbuffer.WaitingForReaderError, call, timeout=0)
+            self.assertRaises(TimeoutError, call, timeout=0.01)
+
+    def test_reserve(self):
+        with self.writer.reserve() as slot:
+            self.assertEqual(64, len(slot))
+            self.assertFalse(slot.readonly)
+            slot[:5] = b"hello"
+            slot.length = 5
+            slot.flags = 7
+            self.assertRaises(ringbuffer.BusyError, self.writer.write, b"")
+            self.assertRaises(ringbuffer.WaitingForWriterError, self.reader.read, timeout=0)
+        with self.reader.peek() as slot:
+            self.assertEqual((5, 7, 0, 0), (len(slot), slot.flags, slot.position, slot.lost))
+            self.assertEqual(b"hello", slot)
+            self.assertEqual(b"hello", slot.tobytes())
+            self.assertEqual(b"ell", slot[1:4])
+            self.assertEqual(ord("h"), slot[0])
+            self.assertTrue(slot.readonly)
+            with self.assertRaises(TypeError):
+                slot[0] = 1
+        self.assertRaises(ringbuffer.WaitingForWriterError, self.reader.read, timeout=0)
+
+    def test_discard(self):
+        with self.assertRaises(ZeroDivisionError):
+            with self.writer.reserve():
+                1 / 0
+        self.writer.reserve().discard()
+        self.writer.reserve()  # and forgotten
+        self.writer.write(b"1")
+        self.assertEqual(b"1", self.reader.read())
+        self.assertEqual(3, self.reader.holes)
+
+    def test_commit_checks(self):
+        slot = self.writer.reserve()
+        self.assertRaises(ringbuffer.DataTooLargeError, slot.commit, 65)
+        with self.assertRaises(ringbuffer.DataTooLargeError):
+            slot.length = 65
+        with self.assertRaises((OverflowError, ValueError)):
+            slot.length = -1
+        with self.assertRaises(OverflowError):
+            slot.flags = 2**32
+        slot[:2] = b"ok"
+        slot.commit(2)
+        self.assertRaises(ValueError, slot.commit)
+        self.assertRaises(ValueError, lambda: slot[0])
+        self.assertRaises(ValueError, memoryview, slot)
+        self.assertEqual(b"ok", self.reader.read())
+
+    def test_written_view_cannot_outlive_commit(self):
+        slot = self.writer.reserve()
+        kept = memoryview(slot)[3:10]
+        self.assertRaises(BufferError, slot.commit)
+        self.assertRaises(BufferError, slot.discard)
+        self.assertRaises(BufferError, self.writer.close)
+        kept[:] = b"1234567"
+        kept.release()
+        slot.commit(10)
+        self.assertEqual(b"1234567", self.reader.read()[3:])
+
+    def test_iteration_is_in_place(self):
+        for n in range(5):
+            self.writer.write(b"message %d" % n)
+        self.writer.done()
+        seen = []
+        for n, view in enumerate(self.reader):
+            self.assertIs(memoryview, type(view))
+            self.assertTrue(view.readonly)
+            self.assertEqual(b"message %d" % n, view)
+            seen.append(view)
+        self.assertEqual(5, len(seen))
+        for view in seen:
+            self.assertRaises(ValueError, lambda: view[0])
+            self.assertRaises(ValueError, bytes, view)
+
+    def test_kept_views_stop_the_reader(self):
+        """Never a view of memory that somebody writes."""
+        for n in range(10):
+            self.writer.write(b"message %d" % n)
+        view = next(self.reader)
+        part = view[3:]
+        for step in (lambda: next(self.reader), self.reader.read, self.reader.peek,
+                     lambda: self.reader.read_many(2), self.reader.close):
+            self.assertRaises(BufferError, step)
+            self.assertEqual(b"sage 0", part)
+        self.assertRaises(ringbuffer.WaitingForReaderError, self.writer.write, b"", timeout=0)
+        part.release()
+        self.assertEqual(b"message 1", next(self.reader))
+        self.assertRaises(ValueError, lambda: view[0])
+
+    @needs_numpy
+    def test_kept_arrays_stop_the_reader(self):
+        for n in range(10):
+            self.writer.write(bytes([n] * 64))
+        for make in (lambda view: numpy.frombuffer(view, "u1"), numpy.asarray,
+                     lambda view: numpy.asarray(view)[5:9],
+                     lambda view: ringbuffer.asarray(view, "u2", (4, 8))):
+            array = make(next(self.reader))
+            self.assertFalse(array.flags.writeable)
+            self.assertRaises(BufferError, next, self.reader)
+            self.assertEqual(1, len(set(array.tobytes())))
+            del array
+
+    def test_dropped_view_is_released(self):
+        for n in range(10):
+            self.writer.write(b"%d" % n)
+        next(self.reader)
+        self.writer.write(b"room", timeout=0)
+        self.reader.peek()
+        self.writer.write(b"room", timeout=0)
+
+    def test_batch_of_slots(self):
+        for n in range(10):
+            self.writer.write(b"%d" % n)
+        slots = self.reader.peek_many(4)
+        self.assertEqual([b"0", b"1", b"2", b"3"], [bytes(s) for s in slots])
+        slots[1].release()  # not the first: it waits for that
+        self.assertRaises(ringbuffer.WaitingForReaderError, self.writer.write, b"", timeout=0)
+        slots[0].release()
+        self.writer.write(b"10", timeout=0)
+        self.writer.write(b"11", timeout=0)
+        self.assertRaises(ringbuffer.WaitingForReaderError, self.writer.write, b"", timeout=0)
+        self.assertEqual(b"3", slots[3])
+        self.assertEqual(b"4", self.reader.read())
+        self.assertRaises(ValueError, bytes, slots[3])
+        self.assertRaises(ValueError, self.reader.peek_many, 0)
+
+    def test_batches(self):
+        ring = Ring.create(64, 1000)
+        reader, writer = ring.reader(), ring.writer()
+        messages = [b"%d" % n for n in range(1000)]
+        self.assertEqual(1000, writer.write_many(messages))
+        self.assertEqual(messages[:1], reader.read_many(1))
+        self.assertEqual(messages[1:600], reader.read_many(599))
+        self.assertEqual(600, writer.write_many(tuple(messages), timeout=0))
+        self.assertEqual(messages[600:] + messages[:600], reader.read_many(5000))
+        self.assertEqual(0, writer.write_many([]))
+        self.assertEqual(3, writer.write_many([bytearray(b"a"), memoryview(b"b"), b"c"]))
+        self.assertEqual([b"a", b"b", b"c"], reader.read_many(10))
+        self.assertRaises(ValueError, reader.read_many, 0)
+        self.assertRaises(TypeError, writer.write_many, 5)
+        self.assertRaises(TypeError, writer.write_many, [b"x", "y"])
+        self.assertRaises(ringbuffer.DataTooLargeError, writer.write_many, [b"x", b"y" * 65])
+        self.assertRaises(ringbuffer.WaitingForWriterError, reader.read_many, 1, timeout=0)
+
+    def test_batch_larger_than_the_ring(self):
+        messages = [b"%d" % n for n in range(500)]
+        got = []
+
+        def read():
+            while len(got) < 500:
+                got.extend(self.reader.read_many(7))
+
+        with self.threads((read,)):
+            self.assertEqual(500, self.writer.write_many(messages))
+        self.assertEqual(messages, got)
+
+    def test_one_slot(self):
+        ring = Ring.create(8, 1)
+        reader, writer = ring.reader(), ring.writer()
+        self.assertEqual(1, writer.write_many([b"1", b"2"], timeout=0))
+        self.assertEqual(b"1", next(reader))
+        self.assertRaises(StopIteration, lambda: (writer.close(), next(reader)))
+
+    def test_end(self):
+        self.writer.write(b"last")
+        self.writer.done()
+        self.writer.done()
+        self.assertRaises(ringbuffer.AlreadyClosedError, self.writer.write, b"")
+        self.assertRaises(ringbuffer.AlreadyClosedError, self.writer.reserve)
+        self.assertEqual([b"last"], self.reader.read_many(5))
+        for call in (self.reader.read, self.reader.peek, lambda: self.reader.read_many(1),
+                     self.reader.wait):
+            self.assertRaises(ringbuffer.WriterFinishedError, call)
+        self.assertEqual([], list(self.reader))
+        self.assertEqual("done", self.ring.stats().ended)
+
+    def test_exclusive(self):
+        with Ring.create(8, 4, exclusive=True) as ring:
+            with ring.writer():
+                self.assertRaises(ringbuffer.BusyError, ring.writer)
+            ring.writer().close()
+
+    def test_starts(self):
+        for n in range(25):
+            self.writer.write(b"%d" % n)
+            self.reader.read()
+        oldest = self.ring.reader(ringbuffer.OLDEST)
+        self.assertEqual(b"%d" % oldest.position, oldest.read())
+        self.assertEqual(25, self.ring.reader(ringbuffer.HEAD).position)
+        self.assertEqual(25, self.ring.reader(10**18).position)
+        at = self.ring.reader(20)
+        self.assertEqual((20, b"20"), (at.position, at.read()))
+
+    def test_sync_and_lost(self):
+        for n in range(10):
+            self.writer.write(b"%d" % n)
+        slot = self.reader.peek()
+        self.ring.sync(self.reader, 6)
+        self.assertRaises(ringbuffer.OverrunError, slot.release)
+        with self.reader.peek() as slot:
+            self.assertEqual((b"6", 6, 6), (bytes(slot), slot.lost, slot.position))
+        self.ring.sync()
+        self.assertRaises(ringbuffer.WaitingForWriterError, self.reader.read, timeout=0)
+        self.assertEqual(9, self.reader.lost)
+        self.assertRaises(OSError, self.ring.sync, 60, 0)
+
+    def test_overrun_while_iterating(self):
+        self.writer.write_many([b"0", b"1", b"2"], timeout=0)
+        view = next(self.reader)
+        self.ring.sync()
+        self.writer.write(b"3")
+        self.assertRaises(ringbuffer.OverrunError, next, self.reader)
+        self.assertRaises(ValueError, bytes, view)
+        self.assertEqual(b"3", next(self.reader))
+
+    def test_stats(self):
+        other = self.ring.reader()
+        for n in range(4):
+            self.writer.write(b"")
+        self.reader.read()
+        stats = self.ring.stats()
+        self.assertEqual((4, 1, 1, None, 0), (stats.head, stats.writers, stats.writers_ever,
+                                              stats.ended, stats.repaired))
+        self.assertEqual({self.reader.id: 3, other.id: 4}, {r.id: r.lag for r in stats.readers})
+        self.assertEqual((other.id, os.getpid(), 4), stats.blocker)
+        other.close()
+        self.reader.close()
+        self.assertIsNone(self.ring.stats().blocker)
+
+    def test_timestamps(self):
+        with Ring.create(8, 4, timestamps=True) as ring:
+            reader, writer = ring.reader(), ring.writer()
+            before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+            writer.write(b"")
+            after = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+            with reader.peek() as slot:
+                self.assertTrue(before <= slot.timestamp <= after)
+
+    def test_closed(self):
+        self.reader.close()
+        self.reader.close()
+        self.writer.close()
+        self.writer.close()
+        for call in (self.reader.read, self.reader.peek, lambda: next(self.reader),
+                     lambda: self.reader.position, lambda: self.writer.write(b""),
+                     self.writer.reserve, lambda: self.writer.id, self.writer.fileno):
+            self.assertRaises(ringbuffer.ClosedError, call)
+
+    def test_handles_outlive_the_ring(self):
+        self.ring.close()
+        self.writer.write(b"still")
+        self.assertEqual(b"still", self.reader.read())
+
+    def test_everything_goes_without_collection(self):
+        gc.disable()
+        try:
+            ring = Ring.create(8, 4)
+            reader, writer = ring.reader(), ring.writer()
+            writer.write_many([b"1", b"2"], timeout=0)
+            view = next(reader)
+            gone = weakref.ref(reader), weakref.ref(writer), weakref.ref(ring)
+            del reader, writer, ring
+            self.assertIsNotNone(gone[0]())
+            self.assertEqual(b"1", view)
+            del view
+            self.assertEqual((None, None, None), tuple(r() for r in gone))
+        finally:
+            gc.enable()
+
+    def test_made_wrongly(self):
+        self.assertRaises(TypeError, ringbuffer.Reader)
+        self.assertRaises(TypeError, ringbuffer.Writer, 5)
+        self.assertRaises(TypeError, ringbuffer.Slot)
+        self.assertRaises(TypeError, ringbuffer.Reader, self.ring, ticket=5)
+
+    def test_descriptor(self):
+        if on_module():
+            self.assertGreater(self.reader.fileno(), 2)
+            self.assertGreater(self.writer.fileno(), 2)
+        else:
+            self.assertRaises(OSError, self.reader.fileno)
+            self.assertRaises(OSError, self.writer.fileno)
+
+    def test_spin(self):
+        self.reader.spin(0)
+        self.writer.spin(-1)
+        self.assertRaises(TypeError, self.reader.spin, "long")
+
+    def test_large_messages_in_threads(self):
+        ring = Ring.create(2**20, 3)
+        reader, writer = ring.reader(), ring.writer()
+        data = os.urandom(2**20)
+
+        def write():
+            for _ in range(20):
+                writer.write(data)
+            writer.close()
+
+        with self.threads((write,)):
+            got = [m == data for m in reader]
+        self.assertEqual([True] * 20, got)
+
+
+@needs_numpy
+class Arrays(Case):
+
+    def test_round_trip(self):
+        ring = Ring.create(25 * 100 * 8, 4)
+        reader, writer = ring.reader(), ring.writer()
+        frame = numpy.random.default_rng(1).random((25, 100))
+        with writer.reserve() as slot:
+            slot.asarray("f8", (25, 100))[:] = frame
+        with writer.reserve() as slot:
+            slot.asarray("f4", (2, 3))[:] = 1.5
+        with reader.peek() as slot:
+            self.assertTrue((slot.asarray("f8", (25, 100)) == frame).all())
+        with reader.peek() as slot:
+            self.assertEqual(24, len(slot))
+            self.assertEqual([1.5] * 6, slot.asarray("f4").tolist())
+            self.assertRaises(ValueError, slot.asarray, "f8", (4,))
+            self.assertRaises(ValueError, slot.asarray, shape=(25,))
+
+    def test_kept(self):
+        ring = Ring.create(64, 4)
+        writer = ring.writer()
+        slot = writer.reserve()
+        kept = slot.asarray()
+        self.assertRaises(BufferError, slot.commit)
+        del kept
+        slot.commit()
+
+
+class Names(Case):
+
+    def test_open(self):
+        name = ring_name("open")
+        with Ring.create(16, 4, name=name) as ring:
+            self.assertEqual(name, ring.name)
+            with self.assertRaises(FileExistsError):
+                Ring.create(16, 4, name=name)
+            reader = ring.reader()
+            stays = ring.writer()
+            for method in METHODS:
+                self.start(opens_and_writes, name, method.encode(), method=method)
+                self.assertEqual(method.encode(), reader.read(timeout=60))
+            self.ends_well()
+        stays.close()
+        reader.close()
+        with self.assertRaises(FileNotFoundError):
+            Ring.open(name)
+
+    def test_unlink(self):
+        name = ring_name("unlink")
+        ring = Ring.create(16, 4, name=name, persistent=True)
+        ring.close()
+        Ring.open(name).close()
+        Ring.unlink(name)
+        with self.assertRaises(FileNotFoundError):
+            Ring.unlink(name)
+
+
+class Processes(Case):
+
+    def test_pickled_handles(self):
+        for method in METHODS:
+            with self.subTest(method=method):
+                context = multiprocessing.get_context(method)
+                out = context.Queue()
+                ring = Ring.create(16, 4)
+                reader, writer = ring.reader(), ring.writer()
+                self.start(reads_all, reader, out, method=method)
+                self.start(writes_numbers, writer, 0, 300, method=method)
+                reader.close()
+                writer.close()
+                self.assertEqual([b"%d" % n for n in range(300)], out.get(timeout=60))
+                self.ends_well()
+
+    def test_pickled_ring(self):
+        for name in (None, ring_name("pickled")):
+            with self.subTest(name=name):
+                ring = Ring.create(16, 40, name=name)
+                with ring.reader() as reader, ring.writer() as writer:
+                    self.start(writes_numbers, writer, 0, 10, method="spawn")
+                    self.assertEqual(b"0", reader.read(timeout=60))
+                    self.ends_well()
+                ring.close()
+
+    def test_through_a_queue(self):
+        """To a process that was there before the ring."""
+        queue, out = multiprocessing.Queue(), multiprocessing.Queue()
+        self.start(receives_and_reads, queue, out)
+        ring = Ring.create(16, 4)
+        own, writer = ring.reader(), ring.writer()
+        queue.put(ring.reader())
+        for n in range(100):
+            writer.write(b"%d" % n, timeout=60)
+            # This process has not lost its locks: it counts as alive.
+            self.assertEqual(b"%d" % n, own.read(timeout=60))
+        writer.close()
+        self.assertEqual([b"%d" % n for n in range(100)], out.get(timeout=60))
+        self.ends_well()
+
+    def test_used_handles_do_not_travel(self):
+        ring = Ring.create(16, 4)
+        reader, writer = ring.reader(), ring.writer()
+        writer.write(b"1")
+        reader.read()
+        self.assertRaises(ringbuffer.BusyError, pickle.dumps, reader)
+        self.assertRaises(ringbuffer.BusyError, pickle.dumps, writer)
+
+    def test_fork_with_a_slot_in_hand(self):
+        """The child has the object, and nothing of it reaches the ring."""
+        ring = Ring.create(16, 4)
+        reader, writer = ring.reader(), ring.writer()
+        writer.write(b"1")
+        slot, reserved = reader.peek(), writer.reserve()
+        pid = os.fork()
+        if not pid:
+            del slot, reserved
+            os._exit(0)
+        self.assertEqual(0, os.waitpid(pid, 0)[1])
+        self.assertEqual(b"1", slot)
+        reserved[:1] = b"2"
+        reserved.commit(1)
+        slot.release()
+        self.assertEqual(b"2", reader.read(timeout=0))
+
+    def test_killed_with_a_reservation(self):
+        reserved = multiprocessing.Value("i", 0)
+        ring = Ring.create(16, 4)
+        reader = ring.reader()
+        child = self.start(reserves_and_stops, ring.writer(), reserved)
+        until(lambda: reserved.value, "reserving")
+        killed(child)
+        with ring.writer() as writer:
+            writer.write(b"next", timeout=60)
+        self.assertEqual(b"next", reader.read(timeout=60))
+        self.assertEqual(1, reader.holes)
+        self.assertRaises(ringbuffer.WriterFinishedError, reader.read)
+        self.assertEqual(1, ring.stats().repaired)
+
+    def test_how_it_ended(self):
+        reserved = multiprocessing.Value("i", 0)
+        ring = Ring.create(16, 4)
+        reader = ring.reader()
+        child = self.start(reserves_and_stops, ring.writer(), reserved)
+        until(lambda: reserved.value, "reserving")
+        killed(child)
+        self.assertRaises(ringbuffer.WriterFinishedError, reader.read, timeout=60)
+        self.assertEqual("died", ring.stats().ended)
+
+
+if __name__ == "__main__":
+    unittest.main()
