@@ -3,6 +3,7 @@
 #ifndef RB_COMPAT_H
 #define RB_COMPAT_H
 
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 
@@ -17,6 +18,13 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags &= ~flags;
 }
+#endif
+
+/* Both read into pages of the pipe's own; 6.5 gave the one that does so its name. */
+#if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
+#define rb_splice_read generic_file_splice_read
+#else
+#define rb_splice_read copy_splice_read
 #endif
 
 #endif

@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "internal.h"
 
 static void handle_init(struct rb_handle *h)
@@ -47,7 +48,15 @@ static int handle_open(struct inode *inode, struct file *file)
 	file->private_data = h;
 	file->f_mapping = h->inode->i_mapping;
 	file->f_mode |= FMODE_NOWAIT;
-	return stream_open(inode, file);
+	stream_open(inode, file);
+	/* sendfile(2) takes nothing else; handle_llseek() says how it is. */
+	file->f_mode |= FMODE_LSEEK;
+	return 0;
+}
+
+static loff_t handle_llseek(struct file *file, loff_t offset, int whence)
+{
+	return -ESPIPE;
 }
 
 /* @h becomes @role of @ring, whose reference it takes over.  Once. */
@@ -163,11 +172,14 @@ const struct file_operations rb_fops = {
 	.owner = THIS_MODULE,
 	.open = handle_open,
 	.release = handle_release,
+	.llseek = handle_llseek,
 	.unlocked_ioctl = rb_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = rb_mmap,
 	.poll = rb_poll,
 	.read_iter = rb_read_iter,
 	.write_iter = rb_write_iter,
+	.splice_read = rb_splice_read,
+	.splice_write = iter_file_splice_write,
 	.show_fdinfo = rb_show_fdinfo,
 };

@@ -16,9 +16,6 @@
 
 #include "internal.h"
 
-/* Waiter words hold 62 bits. */
-#define RB_MOST_TARGET (~0ULL >> 2)
-
 /* Then the wake-up is made here. */
 #define ARM_TRIES 4
 
@@ -86,15 +83,31 @@ static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 		head = rb_head(v);
 		poll_arm_position(ring, h, head > v->slots ? head - v->slots : 0, head);
 	}
+	if (ring->standard && !rb_has_readers(ring))
+		return 0;
 	rb_writer_ready(v, 1, &ready);
 	return ready.waiter ? 0 : EPOLLOUT | EPOLLWRNORM;
+}
+
+/* Who opened it for both has not said which it will be. */
+static void poll_bind(struct file *file, struct rb_handle *h)
+{
+	fmode_t both = FMODE_READ | FMODE_WRITE;
+
+	if ((file->f_mode & both) == FMODE_READ)
+		rb_default_bind(file, h, RINGBUF_ROLE_READER);
+	else if ((file->f_mode & both) == FMODE_WRITE)
+		rb_default_bind(file, h, RINGBUF_ROLE_WRITER);
 }
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct rb_handle *h = file->private_data;
-	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_ring *ring;
 
+	if (!rb_handle_ring(h))
+		poll_bind(file, h);
+	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
 	if (!ring || !READ_ONCE(h->parts))
 		return EPOLLERR;

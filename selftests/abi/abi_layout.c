@@ -86,6 +86,9 @@ TEST(small_calls)
 	FIELD(ringbuf_unlink, name, 8);
 	FIELD(ringbuf_unlink, name_len, 16);
 	FIELD(ringbuf_unlink, __reserved, 20);
+	SIZE(ringbuf_framing, 16);
+	FIELD(ringbuf_framing, framing, 8);
+	FIELD(ringbuf_framing, __reserved, 12);
 }
 
 TEST(list)
@@ -182,6 +185,7 @@ TEST(numbers)
 		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE, RINGBUF_IOC_ATTACH, RINGBUF_IOC_INFO,
 		RINGBUF_IOC_WAIT,     RINGBUF_IOC_WAKE,	  RINGBUF_IOC_DONE,   RINGBUF_IOC_SYNC,
 		RINGBUF_IOC_DETACH,   RINGBUF_IOC_UNLINK, RINGBUF_IOC_LIST,   RINGBUF_IOC_STATS,
+		RINGBUF_IOC_FRAMING,
 	};
 	unsigned int i;
 

@@ -51,6 +51,7 @@
 #define RINGBUF_IOC_UNLINK   _IO(RINGBUF_IOC_MAGIC, 0x09)
 #define RINGBUF_IOC_LIST     _IO(RINGBUF_IOC_MAGIC, 0x0a)
 #define RINGBUF_IOC_STATS    _IO(RINGBUF_IOC_MAGIC, 0x0b)
+#define RINGBUF_IOC_FRAMING  _IO(RINGBUF_IOC_MAGIC, 0x0c)
 
 /* Bits of struct ringbuf_features.features. */
 #define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */
@@ -58,6 +59,7 @@
 #define RINGBUF_FEAT_TIMESTAMP (1ULL << 2) /* RINGBUF_CREATE_TIMESTAMP */
 #define RINGBUF_FEAT_POLL      (1ULL << 3) /* poll, select, epoll */
 #define RINGBUF_FEAT_READWRITE (1ULL << 4) /* read(2), write(2), message framing */
+#define RINGBUF_FEAT_STREAM    (1ULL << 5) /* RINGBUF_IOC_FRAMING, default ring, FIONREAD */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -439,6 +441,57 @@ struct ringbuf_stats {
 	__u32 ended;
 	__u32 __reserved;
 };
+
+/* ---- read(2) and write(2) --------------------------------------------- */
+
+/* struct ringbuf_framing.framing */
+#define RINGBUF_FRAMING_MESSAGE 0U /* one call, one message */
+#define RINGBUF_FRAMING_STREAM	1U /* bytes without boundaries, as in a pipe */
+
+/**
+ * struct ringbuf_framing - RINGBUF_IOC_FRAMING: how read(2) and write(2) see the ring
+ * @size: sizeof(struct ringbuf_framing)
+ * @flags: must be 0
+ * @framing: RINGBUF_FRAMING_*
+ * @__reserved: must be 0
+ *
+ * Of this handle alone, at any time; others of the same ring may differ.
+ *
+ * Message: write(2) makes one message of what it is given, also of nothing;
+ * more than a slot holds is EMSGSIZE.  read(2) returns the next message, or
+ * EMSGSIZE, and leaves it there, when the buffer is too small.  At the end of
+ * the stream it returns 0.
+ *
+ * Stream: write(2) fills as many slots as it takes, and returns less than it
+ * was given only when it would have to wait and may not, or is interrupted.
+ * read(2) returns what there is, from as many slots as fit, and goes on in the
+ * middle of a slot.  What one write(2) of at most a slot has written is not
+ * mixed with what others write.  Empty messages are skipped.  Who changes to
+ * messages in the middle of a slot gets its rest as the first one.
+ *
+ * In both, ioctl(FIONREAD) gives as an int: for a reader the bytes that can be
+ * read without waiting (message framing: of the next message); for a writer the
+ * slots that can be written without waiting.
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (neither reader nor writer).
+ */
+struct ringbuf_framing {
+	__u32 size;
+	__u32 flags;
+	__u32 framing;
+	__u32 __reserved;
+};
+
+/*
+ * The default ring.  The first read(2) or write(2) on an unbound handle, or
+ * poll on one that was opened only for reading or only for writing, binds it to
+ * the ring that the user who opened it has in the caller's network namespace:
+ * as a reader or a writer with stream framing.  The ring has the module's
+ * default_slot_bytes and default_slot_count, is there while handles are bound to
+ * it, and has no name.  Writers wait while it has no reader.  A reader that
+ * comes then goes on where the last one has stopped; another one gets what the
+ * ring still holds, and what follows.
+ */
 
 /* ---- layout of the shared pages --------------------------------------- */
 
