@@ -3,7 +3,7 @@
 
 PACKAGES_LINT := $(PACKAGES_BUILD) clang-format clang-14 sparse shellcheck python3-pyflakes git perl
 PACKAGES_TEST := $(PACKAGES_BUILD) alsa-utils clang-14 libclang-rt-14-dev gcc-multilib \
-	libc6-dev-i386 pkg-config python3
+	libc6-dev-i386 pkg-config python3 pv socat ffmpeg liburing-dev
 
 # kselftest_harness.h comes from Debian's linux-source-6.12; selftests/vm/fetch unpacks it.
 KSFT = $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests
