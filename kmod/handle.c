@@ -24,6 +24,7 @@ static void handle_init(struct rb_handle *h)
 	INIT_LIST_HEAD(&h->node);
 	INIT_LIST_HEAD(&h->identities);
 	init_waitqueue_head(&h->wq);
+	rb_limit_init(h);
 	for (i = 0; i < RB_POLLS; i++) {
 		INIT_LIST_HEAD(&h->poll[i].node);
 		h->poll[i].handle = h;
@@ -162,6 +163,7 @@ static int handle_release(struct inode *inode, struct file *file)
 			rb_disarm_sleeper(ring, &h->poll[i]);
 		rb_ring_put(ring);
 	}
+	hrtimer_cancel(&h->limit.timer);
 	put_pid(h->pid);
 	iput(h->inode);
 	kfree(h);

@@ -29,6 +29,7 @@
 #define RB_INTERNAL_H
 
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -171,6 +172,29 @@ struct rb_sleeper {
 	struct task_struct *task;
 };
 
+/**
+ * struct rb_limit - from when on a handle is worth waking
+ * @set: it is not just one slot
+ * @slots: see struct ringbuf_threshold
+ * @bytes: likewise
+ * @after: likewise
+ * @opened: reader: positions below have been announced
+ * @deadline: from then on one slot is enough; 0: nobody waits
+ * @timer: wakes those who poll at @deadline
+ *
+ * Without a lock: who reads an old value has been armed before the new one, or
+ * finds out when the timer or the event of the change wakes it.
+ */
+struct rb_limit {
+	bool set;
+	u32 slots;
+	u64 bytes;
+	u64 after;
+	u64 opened;
+	u64 deadline;
+	struct hrtimer timer;
+};
+
 /* What poll may have to wait for; a writer for either. */
 enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
 
@@ -194,6 +218,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @pid: process that opened or maps it; under ring->lock once bound
  * @wq: those who poll
  * @poll: their targets
+ * @limit: when to wake it
  * @seen: positions below are finished, as poll found; only ever a short cut
  * @waits: times it slept; under ring->wait_lock
  * @wakeups: times it was awakened; likewise
@@ -217,6 +242,7 @@ struct rb_handle {
 	struct pid *pid;
 	wait_queue_head_t wq;
 	struct rb_sleeper poll[RB_POLLS];
+	struct rb_limit limit;
 	atomic64_t seen;
 	u64 waits;
 	u64 wakeups;
@@ -331,6 +357,7 @@ long rb_ioctl_unlink(struct rb_handle *h, void __user *arg);
 long rb_ioctl_list(struct rb_handle *h, void __user *arg);
 long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
 long rb_ioctl_framing(struct rb_handle *h, void __user *arg);
+long rb_ioctl_threshold(struct rb_handle *h, void __user *arg);
 long rb_ioctl_fionread(struct rb_handle *h, void __user *arg);
 
 /* ---- map.c --------------------------------------------------------------- */
@@ -350,6 +377,32 @@ void rb_timer_add(struct rb_ring *ring);
 void rb_timer_remove(struct rb_ring *ring);
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait);
+
+/* ---- threshold.c --------------------------------------------------------- */
+
+/**
+ * struct rb_look - how a handle stands against its threshold
+ * @ready: it is worth waking
+ * @waiter: what to wait for otherwise
+ * @next: where that is polled and limited: what to wait for after all that
+ * @deadline: when to look again, or RINGBUF_NO_TIMEOUT
+ */
+struct rb_look {
+	bool ready;
+	u64 waiter;
+	u64 next;
+	u64 deadline;
+};
+
+static inline bool rb_limited(const struct rb_handle *h)
+{
+	return smp_load_acquire(&h->limit.set); /* matches limit_set() */
+}
+
+void rb_limit_init(struct rb_handle *h);
+void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look);
+void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *look);
+void rb_look_timer(struct rb_handle *h, const struct rb_look *look);
 
 /* ---- rw.c, framing.c, fdinfo.c -------------------------------------------- */
 

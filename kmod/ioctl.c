@@ -70,6 +70,8 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return rb_ioctl_stats(h, user);
 	case RINGBUF_IOC_FRAMING:
 		return rb_ioctl_framing(h, user);
+	case RINGBUF_IOC_THRESHOLD:
+		return rb_ioctl_threshold(h, user);
 	case FIONREAD:
 		return rb_ioctl_fionread(h, user);
 	default:

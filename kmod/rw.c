@@ -249,6 +249,28 @@ static ssize_t read_now(const struct kiocb *iocb, struct rb_handle *h, struct io
 	return total ? total : got;
 }
 
+/*
+ * Whether there is enough to begin; the end of the stream is.  Else what to wait
+ * for.  Without a threshold the read itself finds out.
+ */
+static bool read_enough(const struct kiocb *iocb, struct rb_handle *h, struct rb_look *look)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	bool end;
+
+	look->deadline = RINGBUF_NO_TIMEOUT;
+	if (!rb_limited(h) || !READ_ONCE(h->parts))
+		return true;
+	end = rb_ended(&ring->view);
+	rb_look_reader(h, ring, false, look);
+	if (look->ready || end)
+		return true;
+	/* Somebody polls instead. */
+	if (rw_nonblock(iocb))
+		rb_look_timer(h, look);
+	return false;
+}
+
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct rb_handle *h = iocb->ki_filp->private_data;
@@ -261,14 +283,22 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return 0;
 	for (;;) {
 		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
+		ssize_t got = -EAGAIN;
+		struct rb_look look;
 		u64 pos = 0;
-		ssize_t got = read_now(iocb, h, to, &pos);
 
+		if (read_enough(iocb, h, &look)) {
+			got = read_now(iocb, h, to, &pos);
+			look.waiter = rb_waiter(pos, RB_WAIT_POSITION);
+		}
 		if (got != -EAGAIN || rw_nonblock(iocb))
 			return got;
 		if (err)
 			return err;
-		err = rb_sleep(h, rb_waiter(pos, RB_WAIT_POSITION), events, RINGBUF_NO_TIMEOUT);
+		err = rb_sleep(h, look.waiter, events, look.deadline);
+		/* Now one slot is enough. */
+		if (err == -ETIMEDOUT)
+			err = 0;
 	}
 }
 
@@ -406,6 +436,23 @@ static int write_prepare(struct rb_write *wr)
 	return fault_in_iov_iter_readable(wr->from, wr->length) ? -EFAULT : 0;
 }
 
+/* It found no slot: sleep until there is one, or as many as the threshold says. */
+static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long events)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_look look = { .deadline = RINGBUF_NO_TIMEOUT };
+	int err;
+
+	if (rb_limited(h) && wr->waiter != RW_NEVER) {
+		rb_look_writer(h, ring, &look);
+		if (look.ready)
+			return signal_pending(current) ? -ERESTARTSYS : 0;
+		wr->waiter = look.waiter;
+	}
+	err = rb_sleep(h, wr->waiter, events, look.deadline);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
 static int write_all(struct rb_handle *h, struct rb_write *wr)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -432,7 +479,7 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 			return err;
 		if (slept)
 			return slept;
-		slept = rb_sleep(h, wr->waiter, events, RINGBUF_NO_TIMEOUT);
+		slept = write_wait(h, wr, events);
 	}
 }
 

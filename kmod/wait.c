@@ -26,7 +26,7 @@ static void sleeper_wake(struct rb_ring *ring, struct rb_sleeper *s)
 	if (s->task)
 		wake_up_process(s->task);
 	else
-		wake_up_all(&h->wq);
+		wake_up(&h->wq); /* of those with EPOLLEXCLUSIVE one */
 }
 
 /* True when somebody was awakened. */

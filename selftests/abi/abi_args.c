@@ -54,6 +54,7 @@ CALL(UNLINK, unlink, false, false, false);
 CALL(LIST, list, false, false, false);
 CALL(STATS, stats, true, false, false);
 CALL(FRAMING, framing, true, true, false);
+CALL(THRESHOLD, threshold, true, true, false);
 
 /* Two structures' worth, so that a call may be too long. */
 union argument {
@@ -72,6 +73,7 @@ union argument {
 	struct ringbuf_list list;
 	struct ringbuf_stats stats;
 	struct ringbuf_framing framing;
+	struct ringbuf_threshold threshold;
 	unsigned char bytes[512];
 };
 
@@ -325,7 +327,8 @@ TEST(features)
 	f.flags = 0;
 	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
 	EXPECT_EQ(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |
-			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM,
+			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |
+			  RINGBUF_FEAT_THRESHOLD,
 		  f.features);
 	EXPECT_EQ(RINGBUF_ABI_VERSION, f.abi_version);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), f.page_size);

@@ -89,6 +89,11 @@ TEST(small_calls)
 	SIZE(ringbuf_framing, 16);
 	FIELD(ringbuf_framing, framing, 8);
 	FIELD(ringbuf_framing, __reserved, 12);
+	SIZE(ringbuf_threshold, 32);
+	FIELD(ringbuf_threshold, slots, 8);
+	FIELD(ringbuf_threshold, __reserved, 12);
+	FIELD(ringbuf_threshold, bytes, 16);
+	FIELD(ringbuf_threshold, after, 24);
 }
 
 TEST(list)
@@ -182,10 +187,10 @@ TEST(other_pages)
 TEST(numbers)
 {
 	const unsigned long requests[] = {
-		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE, RINGBUF_IOC_ATTACH, RINGBUF_IOC_INFO,
-		RINGBUF_IOC_WAIT,     RINGBUF_IOC_WAKE,	  RINGBUF_IOC_DONE,   RINGBUF_IOC_SYNC,
-		RINGBUF_IOC_DETACH,   RINGBUF_IOC_UNLINK, RINGBUF_IOC_LIST,   RINGBUF_IOC_STATS,
-		RINGBUF_IOC_FRAMING,
+		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE,    RINGBUF_IOC_ATTACH, RINGBUF_IOC_INFO,
+		RINGBUF_IOC_WAIT,     RINGBUF_IOC_WAKE,	     RINGBUF_IOC_DONE,	 RINGBUF_IOC_SYNC,
+		RINGBUF_IOC_DETACH,   RINGBUF_IOC_UNLINK,    RINGBUF_IOC_LIST,	 RINGBUF_IOC_STATS,
+		RINGBUF_IOC_FRAMING,  RINGBUF_IOC_THRESHOLD,
 	};
 	unsigned int i;
 

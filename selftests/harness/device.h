@@ -213,6 +213,15 @@ static inline int framing_call(int fd, uint32_t framing)
 	return call(fd, RINGBUF_IOC_FRAMING, &f);
 }
 
+static inline int threshold_call(int fd, uint32_t slots, uint64_t bytes, uint64_t after)
+{
+	struct ringbuf_threshold t = {
+		.size = sizeof(t), .slots = slots, .bytes = bytes, .after = after
+	};
+
+	return call(fd, RINGBUF_IOC_THRESHOLD, &t);
+}
+
 /* FIONREAD: bytes of a reader, slots of a writer. */
 static inline int ready_call(int fd)
 {

@@ -38,20 +38,21 @@
 
 /* ---- ioctls ---------------------------------------------------------- */
 
-#define RINGBUF_IOC_MAGIC    0xBB
-#define RINGBUF_IOC_FEATURES _IO(RINGBUF_IOC_MAGIC, 0x00)
-#define RINGBUF_IOC_CREATE   _IO(RINGBUF_IOC_MAGIC, 0x01)
-#define RINGBUF_IOC_ATTACH   _IO(RINGBUF_IOC_MAGIC, 0x02)
-#define RINGBUF_IOC_INFO     _IO(RINGBUF_IOC_MAGIC, 0x03)
-#define RINGBUF_IOC_WAIT     _IO(RINGBUF_IOC_MAGIC, 0x04)
-#define RINGBUF_IOC_WAKE     _IO(RINGBUF_IOC_MAGIC, 0x05)
-#define RINGBUF_IOC_DONE     _IO(RINGBUF_IOC_MAGIC, 0x06)
-#define RINGBUF_IOC_SYNC     _IO(RINGBUF_IOC_MAGIC, 0x07)
-#define RINGBUF_IOC_DETACH   _IO(RINGBUF_IOC_MAGIC, 0x08)
-#define RINGBUF_IOC_UNLINK   _IO(RINGBUF_IOC_MAGIC, 0x09)
-#define RINGBUF_IOC_LIST     _IO(RINGBUF_IOC_MAGIC, 0x0a)
-#define RINGBUF_IOC_STATS    _IO(RINGBUF_IOC_MAGIC, 0x0b)
-#define RINGBUF_IOC_FRAMING  _IO(RINGBUF_IOC_MAGIC, 0x0c)
+#define RINGBUF_IOC_MAGIC     0xBB
+#define RINGBUF_IOC_FEATURES  _IO(RINGBUF_IOC_MAGIC, 0x00)
+#define RINGBUF_IOC_CREATE    _IO(RINGBUF_IOC_MAGIC, 0x01)
+#define RINGBUF_IOC_ATTACH    _IO(RINGBUF_IOC_MAGIC, 0x02)
+#define RINGBUF_IOC_INFO      _IO(RINGBUF_IOC_MAGIC, 0x03)
+#define RINGBUF_IOC_WAIT      _IO(RINGBUF_IOC_MAGIC, 0x04)
+#define RINGBUF_IOC_WAKE      _IO(RINGBUF_IOC_MAGIC, 0x05)
+#define RINGBUF_IOC_DONE      _IO(RINGBUF_IOC_MAGIC, 0x06)
+#define RINGBUF_IOC_SYNC      _IO(RINGBUF_IOC_MAGIC, 0x07)
+#define RINGBUF_IOC_DETACH    _IO(RINGBUF_IOC_MAGIC, 0x08)
+#define RINGBUF_IOC_UNLINK    _IO(RINGBUF_IOC_MAGIC, 0x09)
+#define RINGBUF_IOC_LIST      _IO(RINGBUF_IOC_MAGIC, 0x0a)
+#define RINGBUF_IOC_STATS     _IO(RINGBUF_IOC_MAGIC, 0x0b)
+#define RINGBUF_IOC_FRAMING   _IO(RINGBUF_IOC_MAGIC, 0x0c)
+#define RINGBUF_IOC_THRESHOLD _IO(RINGBUF_IOC_MAGIC, 0x0d)
 
 /* Bits of struct ringbuf_features.features. */
 #define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */
@@ -60,6 +61,7 @@
 #define RINGBUF_FEAT_POLL      (1ULL << 3) /* poll, select, epoll */
 #define RINGBUF_FEAT_READWRITE (1ULL << 4) /* read(2), write(2), message framing */
 #define RINGBUF_FEAT_STREAM    (1ULL << 5) /* RINGBUF_IOC_FRAMING, default ring, FIONREAD */
+#define RINGBUF_FEAT_THRESHOLD (1ULL << 6) /* RINGBUF_IOC_THRESHOLD */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -480,6 +482,38 @@ struct ringbuf_framing {
 	__u32 flags;
 	__u32 framing;
 	__u32 __reserved;
+};
+
+/**
+ * struct ringbuf_threshold - RINGBUF_IOC_THRESHOLD: when it is worth waking this handle
+ * @size: sizeof(struct ringbuf_threshold)
+ * @flags: must be 0
+ * @slots: this many can be read or written; 0: do not count them
+ * @__reserved: must be 0
+ * @bytes: a reader: this many can be read; a writer: slots for this many can be
+ *	written; 0: do not count them
+ * @after: when not 0: ns after arming at which one slot is enough
+ *
+ * For poll, epoll, io_uring, read(2) and write(2) that wait; whichever is first.
+ * More than the ring holds means a full ring (or an empty one, for a writer).
+ * All 0, as it is at first: one slot.  The end of the stream counts always.
+ * A reader and a writer that together want more than the ring has slots may
+ * wait for each other, unless one of them has set @after.
+ *
+ * A reader that has been told that enough is there finds all of that: only when
+ * it has read what was there then does the threshold hold for it again, for
+ * read(2) too, which gives EAGAIN below it where it may not wait.  Arming is to
+ * begin to wait, or to be told by poll how things stand.
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (neither reader nor writer).
+ */
+struct ringbuf_threshold {
+	__u32 size;
+	__u32 flags;
+	__u32 slots;
+	__u32 __reserved;
+	__aligned_u64 bytes;
+	__aligned_u64 after;
 };
 
 /*
