@@ -27,4 +27,13 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #define rb_splice_read copy_splice_read
 #endif
 
+/* Before 6.7 a request that waits in a driver cannot be canceled when its task exits. */
+#define RB_URING_CMD (KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE)
+#if RB_URING_CMD
+#include <linux/io_uring/cmd.h>
+#define RB_URING_OP rb_uring_cmd
+#else
+#define RB_URING_OP NULL
+#endif
+
 #endif

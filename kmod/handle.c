@@ -23,6 +23,7 @@ static void handle_init(struct rb_handle *h)
 	mutex_init(&h->lock);
 	INIT_LIST_HEAD(&h->node);
 	INIT_LIST_HEAD(&h->identities);
+	INIT_LIST_HEAD(&h->requests);
 	init_waitqueue_head(&h->wq);
 	rb_limit_init(h);
 	for (i = 0; i < RB_POLLS; i++) {
@@ -183,5 +184,6 @@ const struct file_operations rb_fops = {
 	.write_iter = rb_write_iter,
 	.splice_read = rb_splice_read,
 	.splice_write = iter_file_splice_write,
+	.uring_cmd = RB_URING_OP,
 	.show_fdinfo = rb_show_fdinfo,
 };

@@ -164,12 +164,14 @@ struct rb_identity {
  * @node: in ring->armed while @word is set
  * @handle: for whom
  * @task: who sleeps in rb_sleep(); NULL: those who poll the handle
+ * @wake: instead of either; under ring->wait_lock
  */
 struct rb_sleeper {
 	u64 word;
 	struct list_head node;
 	struct rb_handle *handle;
 	struct task_struct *task;
+	void (*wake)(struct rb_sleeper *s);
 };
 
 /**
@@ -220,6 +222,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @poll: their targets
  * @limit: when to wake it
  * @seen: positions below are finished, as poll found; only ever a short cut
+ * @requests: of io_uring that wait; under ring->wait_lock
  * @waits: times it slept; under ring->wait_lock
  * @wakeups: times it was awakened; likewise
  */
@@ -240,6 +243,7 @@ struct rb_handle {
 	bool done;
 	bool detached;
 	struct pid *pid;
+	struct list_head requests;
 	wait_queue_head_t wq;
 	struct rb_sleeper poll[RB_POLLS];
 	struct rb_limit limit;
@@ -371,6 +375,9 @@ void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
 void rb_ring_wake(struct rb_ring *ring);
 void rb_event(struct rb_ring *ring);
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline);
+int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
+int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
+u64 rb_wait_after(const struct ringbuf_wait *w);
 
 void rb_timer_exit(void);
 void rb_timer_add(struct rb_ring *ring);
@@ -403,6 +410,12 @@ void rb_limit_init(struct rb_handle *h);
 void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look);
 void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *look);
 void rb_look_timer(struct rb_handle *h, const struct rb_look *look);
+
+/* ---- uring.c -------------------------------------------------------------- */
+
+struct io_uring_cmd;
+
+int rb_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags);
 
 /* ---- rw.c, framing.c, fdinfo.c -------------------------------------------- */
 

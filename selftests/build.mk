@@ -26,13 +26,15 @@ $(LIB_TESTS) $(KILL_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
 
+$(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
+
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c | ksft-source
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
+	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread $(TEST_LIBS)
 
-# The same ABI for 32-bit programs; these two need the library or perf events.
+# The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_syscalls,$(ABI_TESTS)))
+	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_direct,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
 	@mkdir -p $(@D)

@@ -89,6 +89,8 @@ TEST(small_calls)
 	SIZE(ringbuf_framing, 16);
 	FIELD(ringbuf_framing, framing, 8);
 	FIELD(ringbuf_framing, __reserved, 12);
+	SIZE(ringbuf_uring_cmd, 16);
+	FIELD(ringbuf_uring_cmd, tag, 8);
 	SIZE(ringbuf_threshold, 32);
 	FIELD(ringbuf_threshold, slots, 8);
 	FIELD(ringbuf_threshold, __reserved, 12);
@@ -196,6 +198,8 @@ TEST(numbers)
 
 	for (i = 0; i < ARRAY_SIZE(requests); i++)
 		EXPECT_EQ(0xbb00 + i, requests[i]);
+	EXPECT_EQ(0xbb04, RINGBUF_URING_WAIT);
+	EXPECT_EQ(0xbb40, RINGBUF_URING_CANCEL);
 	EXPECT_EQ(1, RINGBUF_ABI_VERSION);
 	EXPECT_EQ(0, memcmp(&(uint64_t){ RINGBUF_MAGIC }, "ring0buf", 8));
 	EXPECT_EQ(255, RINGBUF_NAME_MAX);

@@ -62,6 +62,7 @@
 #define RINGBUF_FEAT_READWRITE (1ULL << 4) /* read(2), write(2), message framing */
 #define RINGBUF_FEAT_STREAM    (1ULL << 5) /* RINGBUF_IOC_FRAMING, default ring, FIONREAD */
 #define RINGBUF_FEAT_THRESHOLD (1ULL << 6) /* RINGBUF_IOC_THRESHOLD */
+#define RINGBUF_FEAT_URING     (1ULL << 7) /* struct ringbuf_uring_cmd */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -526,6 +527,35 @@ struct ringbuf_threshold {
  * comes then goes on where the last one has stopped; another one gets what the
  * ring still holds, and what follows.
  */
+
+/* ---- io_uring ----------------------------------------------------------- */
+
+/* The cmd_op of IORING_OP_URING_CMD on a handle. */
+#define RINGBUF_URING_WAIT   RINGBUF_IOC_WAIT
+#define RINGBUF_URING_CANCEL _IO(RINGBUF_IOC_MAGIC, 0x40)
+
+/**
+ * struct ringbuf_uring_cmd - what stands in sqe->cmd
+ * @wait: RINGBUF_URING_WAIT: pointer to a struct ringbuf_wait, which is read when
+ *	the request is issued and never written; RINGBUF_URING_CANCEL: 0
+ * @tag: of the request, for RINGBUF_URING_CANCEL
+ *
+ * RINGBUF_URING_WAIT is RINGBUF_IOC_WAIT without a thread that sleeps.  The
+ * result is what that would give as @ready, or its negative errno; ECANCELED
+ * when it was canceled.
+ *
+ * RINGBUF_URING_CANCEL ends what waits on the same handle with the same @tag;
+ * its result is how many, or ENOENT.  IORING_OP_ASYNC_CANCEL does not reach the
+ * requests of drivers before that is in io_uring itself; the exit of the ring,
+ * of the process and of its threads does.
+ *
+ * Where RINGBUF_FEAT_URING is missing (before Linux 6.7) all is EOPNOTSUPP: then
+ * set a threshold, and wait by IORING_OP_POLL_ADD.
+ */
+struct ringbuf_uring_cmd {
+	__aligned_u64 wait;
+	__aligned_u64 tag;
+};
 
 /* ---- layout of the shared pages --------------------------------------- */
 
