@@ -2,13 +2,15 @@
 /* RINGBUF_IOC_CREATE and RINGBUF_IOC_FEATURES. */
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "internal.h"
 
 #define CREATE_FLAGS \
 	(RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP | RINGBUF_CREATE_PERSISTENT)
 #define FEATURES                                                                 \
 	(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP | \
-	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE)
+	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |      \
+	 RINGBUF_FEAT_THRESHOLD | (RB_URING_CMD ? RINGBUF_FEAT_URING : 0))
 
 long rb_ioctl_features(struct rb_handle *h, void __user *arg)
 {

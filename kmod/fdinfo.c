@@ -63,6 +63,8 @@ void rb_show_fdinfo(struct seq_file *m, struct file *file)
 	}
 	seq_printf(m, "ringbuf-role:\t%s%s\n", role_name(h->role), show_state(h));
 	show_name(m, ring);
+	if (READ_ONCE(h->framing) == RINGBUF_FRAMING_STREAM)
+		seq_puts(m, "ringbuf-framing:\tstream\n");
 	seq_printf(m, "ringbuf-slot-bytes:\t%llu\n", ring->layout.slot_bytes);
 	seq_printf(m, "ringbuf-slot-count:\t%llu\n", ring->layout.slot_count);
 	seq_printf(m, "ringbuf-flags:\t0x%x\n", ring->layout.flags);

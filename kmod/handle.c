@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "internal.h"
 
 static void handle_init(struct rb_handle *h)
@@ -22,7 +23,9 @@ static void handle_init(struct rb_handle *h)
 	mutex_init(&h->lock);
 	INIT_LIST_HEAD(&h->node);
 	INIT_LIST_HEAD(&h->identities);
+	INIT_LIST_HEAD(&h->requests);
 	init_waitqueue_head(&h->wq);
+	rb_limit_init(h);
 	for (i = 0; i < RB_POLLS; i++) {
 		INIT_LIST_HEAD(&h->poll[i].node);
 		h->poll[i].handle = h;
@@ -47,7 +50,15 @@ static int handle_open(struct inode *inode, struct file *file)
 	file->private_data = h;
 	file->f_mapping = h->inode->i_mapping;
 	file->f_mode |= FMODE_NOWAIT;
-	return stream_open(inode, file);
+	stream_open(inode, file);
+	/* sendfile(2) takes nothing else; handle_llseek() says how it is. */
+	file->f_mode |= FMODE_LSEEK;
+	return 0;
+}
+
+static loff_t handle_llseek(struct file *file, loff_t offset, int whence)
+{
+	return -ESPIPE;
 }
 
 /* @h becomes @role of @ring, whose reference it takes over.  Once. */
@@ -153,6 +164,7 @@ static int handle_release(struct inode *inode, struct file *file)
 			rb_disarm_sleeper(ring, &h->poll[i]);
 		rb_ring_put(ring);
 	}
+	hrtimer_cancel(&h->limit.timer);
 	put_pid(h->pid);
 	iput(h->inode);
 	kfree(h);
@@ -163,11 +175,15 @@ const struct file_operations rb_fops = {
 	.owner = THIS_MODULE,
 	.open = handle_open,
 	.release = handle_release,
+	.llseek = handle_llseek,
 	.unlocked_ioctl = rb_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = rb_mmap,
 	.poll = rb_poll,
 	.read_iter = rb_read_iter,
 	.write_iter = rb_write_iter,
+	.splice_read = rb_splice_read,
+	.splice_write = iter_file_splice_write,
+	.uring_cmd = RB_URING_OP,
 	.show_fdinfo = rb_show_fdinfo,
 };

@@ -29,6 +29,7 @@
 #define RB_INTERNAL_H
 
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -77,6 +78,10 @@ struct rb_seat {
  * @ids: by writer id - 1
  * @repaired: slots made holes for writers that went away
  * @mourned: seats of @ids that are; changes under wait_lock too
+ * @standard: the default ring of a user: its slots are kept while no reader is
+ *	there; constant
+ * @resume: where its last reader stopped; under @lock
+ * @resume_skip: bytes of the slot there that it has read; likewise
  * @wait_lock: @armed, the waiter words of all sleepers, @events, the counters
  * @armed: sleepers whose waiter word is set
  * @events: +1 by each host event; may be read without the lock
@@ -101,6 +106,9 @@ struct rb_ring {
 	struct rb_seat *ids;
 	u64 repaired;
 	unsigned int mourned;
+	bool standard;
+	u64 resume;
+	u32 resume_skip;
 
 	spinlock_t wait_lock; /* armed, waiter words, events, counters */
 	struct list_head armed;
@@ -156,12 +164,37 @@ struct rb_identity {
  * @node: in ring->armed while @word is set
  * @handle: for whom
  * @task: who sleeps in rb_sleep(); NULL: those who poll the handle
+ * @wake: instead of either; under ring->wait_lock
  */
 struct rb_sleeper {
 	u64 word;
 	struct list_head node;
 	struct rb_handle *handle;
 	struct task_struct *task;
+	void (*wake)(struct rb_sleeper *s);
+};
+
+/**
+ * struct rb_limit - from when on a handle is worth waking
+ * @set: it is not just one slot
+ * @slots: see struct ringbuf_threshold
+ * @bytes: likewise
+ * @after: likewise
+ * @opened: reader: positions below have been announced
+ * @deadline: from then on one slot is enough; 0: nobody waits
+ * @timer: wakes those who poll at @deadline
+ *
+ * Without a lock: who reads an old value has been armed before the new one, or
+ * finds out when the timer or the event of the change wakes it.
+ */
+struct rb_limit {
+	bool set;
+	u32 slots;
+	u64 bytes;
+	u64 after;
+	u64 opened;
+	u64 deadline;
+	struct hrtimer timer;
 };
 
 /* What poll may have to wait for; a writer for either. */
@@ -172,6 +205,9 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @lock: everything here that is not said to be otherwise
  * @ring: set once, after all that binding sets; see rb_handle_ring()
  * @role: RINGBUF_ROLE_*; constant once bound
+ * @framing: RINGBUF_FRAMING_*; may be read without the lock
+ * @skip_pos: reader: the slot in the middle of which it has stopped
+ * @skip: bytes of that slot that it has read
  * @inode: its address space, so that its maps can be found; constant
  * @node: in ring->handles, under ring->lock
  * @self: the part of the handle while no address space has mapped it
@@ -184,7 +220,9 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @pid: process that opened or maps it; under ring->lock once bound
  * @wq: those who poll
  * @poll: their targets
+ * @limit: when to wake it
  * @seen: positions below are finished, as poll found; only ever a short cut
+ * @requests: of io_uring that wait; under ring->wait_lock
  * @waits: times it slept; under ring->wait_lock
  * @wakeups: times it was awakened; likewise
  */
@@ -192,6 +230,9 @@ struct rb_handle {
 	struct mutex lock; /* what follows, but for node and pid */
 	struct rb_ring *ring;
 	u32 role;
+	u32 framing;
+	u64 skip_pos;
+	u32 skip;
 	struct inode *inode;
 	struct list_head node;
 	struct rb_member self;
@@ -202,8 +243,10 @@ struct rb_handle {
 	bool done;
 	bool detached;
 	struct pid *pid;
+	struct list_head requests;
 	wait_queue_head_t wq;
 	struct rb_sleeper poll[RB_POLLS];
+	struct rb_limit limit;
 	atomic64_t seen;
 	u64 waits;
 	u64 wakeups;
@@ -231,8 +274,11 @@ struct rb_name {
 	char name[];
 };
 
+/* Waiter words hold 62 bits. */
+#define RB_MOST_TARGET (~0ULL >> 2)
+
 /* NULL: not bound.  Else all that binding has set may be read. */
-static inline struct rb_ring *rb_handle_ring(struct rb_handle *h)
+static inline struct rb_ring *rb_handle_ring(const struct rb_handle *h)
 {
 	return smp_load_acquire(&h->ring); /* matches rb_handle_bind() */
 }
@@ -261,6 +307,8 @@ int rb_names_init(void);
 void rb_names_exit(void);
 char *rb_name_copy(u64 pointer, u32 length);
 int rb_name_add(struct rb_ring *ring, const char *name, u32 mode, bool persistent);
+int rb_name_add_default(struct rb_ring *ring, kuid_t uid);
+struct rb_ring *rb_name_find_default(kuid_t uid);
 bool rb_name_taken(const char *name);
 struct rb_ring *rb_name_find(const char *name, u32 role);
 int rb_name_unlink(const char *name);
@@ -268,6 +316,11 @@ void rb_name_forget(struct rb_ring *ring);
 int rb_name_show(struct rb_ring *ring, char name[RINGBUF_NAME_MAX + 1]);
 u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings, u32 room,
 		     u32 *total);
+
+/* ---- default.c ------------------------------------------------------------ */
+
+int rb_default_init(void);
+int rb_default_bind(struct file *file, struct rb_handle *h, u32 role);
 
 /* ---- handle.c ------------------------------------------------------------ */
 
@@ -281,7 +334,10 @@ struct rb_member *rb_member_io(struct rb_handle *h);
 
 /* ---- member.c ------------------------------------------------------------ */
 
+bool rb_has_readers(const struct rb_ring *ring);
+
 int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start);
+int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring);
 int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring);
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
@@ -304,6 +360,9 @@ long rb_ioctl_detach(struct rb_handle *h, void __user *arg);
 long rb_ioctl_unlink(struct rb_handle *h, void __user *arg);
 long rb_ioctl_list(struct rb_handle *h, void __user *arg);
 long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
+long rb_ioctl_framing(struct rb_handle *h, void __user *arg);
+long rb_ioctl_threshold(struct rb_handle *h, void __user *arg);
+long rb_ioctl_fionread(struct rb_handle *h, void __user *arg);
 
 /* ---- map.c --------------------------------------------------------------- */
 
@@ -316,6 +375,9 @@ void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
 void rb_ring_wake(struct rb_ring *ring);
 void rb_event(struct rb_ring *ring);
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline);
+int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
+int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
+u64 rb_wait_after(const struct ringbuf_wait *w);
 
 void rb_timer_exit(void);
 void rb_timer_add(struct rb_ring *ring);
@@ -323,7 +385,46 @@ void rb_timer_remove(struct rb_ring *ring);
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait);
 
-/* ---- rw.c, fdinfo.c ------------------------------------------------------ */
+/* ---- threshold.c --------------------------------------------------------- */
+
+/**
+ * struct rb_look - how a handle stands against its threshold
+ * @ready: it is worth waking
+ * @waiter: what to wait for otherwise
+ * @next: where that is polled and limited: what to wait for after all that
+ * @deadline: when to look again, or RINGBUF_NO_TIMEOUT
+ */
+struct rb_look {
+	bool ready;
+	u64 waiter;
+	u64 next;
+	u64 deadline;
+};
+
+static inline bool rb_limited(const struct rb_handle *h)
+{
+	return smp_load_acquire(&h->limit.set); /* matches limit_set() */
+}
+
+void rb_limit_init(struct rb_handle *h);
+void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look);
+void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *look);
+void rb_look_timer(struct rb_handle *h, const struct rb_look *look);
+
+/* ---- uring.c -------------------------------------------------------------- */
+
+struct io_uring_cmd;
+
+int rb_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags);
+
+/* ---- rw.c, framing.c, fdinfo.c -------------------------------------------- */
+
+/* Where read(2) finds the next bytes: in the middle of a slot, or 0. */
+static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
+{
+	lockdep_assert_held(&h->lock);
+	return h->skip && h->skip_pos == pos ? h->skip : 0;
+}
 
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from);

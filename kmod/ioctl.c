@@ -2,6 +2,8 @@
 /* ioctl(2): structures that begin with their size, and who answers. */
 #include <linux/uaccess.h>
 
+#include <asm/ioctls.h>
+
 #include "internal.h"
 
 /*
@@ -66,6 +68,12 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return rb_ioctl_list(h, user);
 	case RINGBUF_IOC_STATS:
 		return rb_ioctl_stats(h, user);
+	case RINGBUF_IOC_FRAMING:
+		return rb_ioctl_framing(h, user);
+	case RINGBUF_IOC_THRESHOLD:
+		return rb_ioctl_threshold(h, user);
+	case FIONREAD:
+		return rb_ioctl_fionread(h, user);
 	default:
 		return -ENOTTY;
 	}

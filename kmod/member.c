@@ -92,8 +92,27 @@ static void member_begin(struct rb_handle *h, struct rb_member *m, u32 id)
 	WRITE_ONCE(h->parts, h->parts + 1);
 }
 
-/* Become a reader from @want on; *start is where it begins. */
-int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start)
+/* What is true under ring->lock stays so. */
+bool rb_has_readers(const struct rb_ring *ring)
+{
+	u32 row;
+
+	rb_gate_min(&ring->view, &row);
+	return row != RB_NO_ROW;
+}
+
+/* Where the last reader stopped, if no other is there that knows better. */
+static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
+{
+	if (rb_has_readers(ring))
+		return 0;
+	h->skip_pos = ring->resume;
+	h->skip = ring->resume_skip;
+	return ring->resume;
+}
+
+static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, bool resume,
+			u64 *start)
 {
 	int row;
 
@@ -101,6 +120,8 @@ int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, 
 	mutex_lock(&ring->lock);
 	row = row_take(ring);
 	if (row >= 0) {
+		if (resume)
+			want = reader_resume(h, ring);
 		ring->rows[row].handle = h;
 		member_begin(h, &h->self, row);
 		*start = rb_attach_reader(&ring->view, row, want);
@@ -108,6 +129,20 @@ int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, 
 	}
 	mutex_unlock(&ring->lock);
 	return min(row, 0);
+}
+
+/* Become a reader from @want on; *start is where it begins. */
+int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start)
+{
+	return reader_begin(h, ring, want, false, start);
+}
+
+/* Become a reader where the last one stopped, or beside others from the oldest slot on. */
+int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring)
+{
+	u64 start;
+
+	return reader_begin(h, ring, 0, true, &start);
 }
 
 /* Become a writer as @m. */
@@ -244,6 +279,13 @@ static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 	}
 }
 
+static void reader_end(struct rb_handle *h, struct rb_ring *ring, struct rb_member *m)
+{
+	ring->resume = rb_row_cursor(&ring->view, m->id);
+	ring->resume_skip = rb_handle_skip(h, ring->resume);
+	rb_detach_reader(&ring->view, m->id);
+}
+
 /* @m reads or writes no more. @died: without having said so. */
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 {
@@ -254,7 +296,7 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 	m->live = false;
 	WRITE_ONCE(h->parts, h->parts - 1);
 	if (h->role == RINGBUF_ROLE_READER)
-		rb_detach_reader(&ring->view, m->id);
+		reader_end(h, ring, m);
 	else
 		writer_leave(ring, m, died);
 	rb_event(ring);

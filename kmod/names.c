@@ -62,14 +62,26 @@ char *rb_name_copy(u64 pointer, u32 length)
 	return name;
 }
 
+/* Of the default rings, which nobody can call by name: one for each user. */
+#define NAME_DEFAULT "/default"
+
+static bool name_is_default(const char *name)
+{
+	return name[0] == '/';
+}
+
 /* With a reference on its ring, which the caller gives back. */
-static struct rb_name *name_get(const char *name)
+static struct rb_name *name_get(const char *name, kuid_t uid)
 {
 	struct rb_name *n;
 
 	lockdep_assert_held(&names_lock);
 	hash_for_each_possible(names_of(names_net())->table, n, node, name_hash(name)) {
-		if (!strcmp(n->name, name) && kref_get_unless_zero(&n->ring->refs))
+		if (strcmp(n->name, name))
+			continue;
+		if (name_is_default(name) && !uid_eq(n->uid, uid))
+			continue;
+		if (kref_get_unless_zero(&n->ring->refs))
 			return n;
 	}
 	return NULL;
@@ -81,7 +93,7 @@ bool rb_name_taken(const char *name)
 	struct rb_name *n;
 
 	mutex_lock(&names_lock);
-	n = name_get(name);
+	n = name_get(name, current_fsuid());
 	if (n)
 		ring = n->ring;
 	mutex_unlock(&names_lock);
@@ -99,30 +111,36 @@ static void name_remove(struct rb_name *n)
 	n->ring->name = NULL;
 }
 
-int rb_name_add(struct rb_ring *ring, const char *name, u32 mode, bool persistent)
+static struct rb_name *name_new(struct rb_ring *ring, const char *name, u32 mode)
 {
 	size_t size = strlen(name) + 1;
-	struct rb_name *n = kzalloc(sizeof(*n) + size, GFP_KERNEL_ACCOUNT), *old;
-	struct rb_ring *taken = NULL;
+	struct rb_name *n = kzalloc(sizeof(*n) + size, GFP_KERNEL_ACCOUNT);
 
 	if (!n)
-		return -ENOMEM;
+		return NULL;
 	n->ring = ring;
 	n->net = names_net();
 	n->uid = current_fsuid();
 	n->gid = current_fsgid();
 	n->mode = mode;
-	n->persistent = persistent;
 	memcpy(n->name, name, size);
+	return n;
+}
+
+/* Takes over @n. */
+static int name_add(struct rb_name *n)
+{
+	struct rb_ring *ring = n->ring, *taken = NULL;
+	struct rb_name *old;
 
 	mutex_lock(&names_lock);
-	old = name_get(name);
+	old = name_get(n->name, n->uid);
 	if (old) {
 		taken = old->ring;
 	} else {
-		hash_add(names_of(n->net)->table, &n->node, name_hash(name));
+		hash_add(names_of(n->net)->table, &n->node, name_hash(n->name));
 		ring->name = n;
-		if (persistent)
+		if (n->persistent)
 			kref_get(&ring->refs);
 	}
 	mutex_unlock(&names_lock);
@@ -131,6 +149,41 @@ int rb_name_add(struct rb_ring *ring, const char *name, u32 mode, bool persisten
 	kfree(n);
 	rb_ring_put(taken);
 	return -EEXIST;
+}
+
+int rb_name_add(struct rb_ring *ring, const char *name, u32 mode, bool persistent)
+{
+	struct rb_name *n = name_new(ring, name, mode);
+
+	if (!n)
+		return -ENOMEM;
+	n->persistent = persistent;
+	return name_add(n);
+}
+
+/* @ring becomes the default ring of @uid, unless there is one: -EEXIST. */
+int rb_name_add_default(struct rb_ring *ring, kuid_t uid)
+{
+	struct rb_name *n = name_new(ring, NAME_DEFAULT, 0600);
+
+	if (!n)
+		return -ENOMEM;
+	n->uid = uid;
+	return name_add(n);
+}
+
+/* With a reference; NULL: there is none. */
+struct rb_ring *rb_name_find_default(kuid_t uid)
+{
+	struct rb_ring *ring = NULL;
+	struct rb_name *n;
+
+	mutex_lock(&names_lock);
+	n = name_get(NAME_DEFAULT, uid);
+	if (n)
+		ring = n->ring;
+	mutex_unlock(&names_lock);
+	return ring;
 }
 
 /* @want: bits as in the last digit of a mode, all of which must be allowed. */
@@ -165,7 +218,7 @@ struct rb_ring *rb_name_find(const char *name, u32 role)
 	struct rb_name *n;
 
 	mutex_lock(&names_lock);
-	n = name_get(name);
+	n = name_get(name, current_fsuid());
 	if (n) {
 		ring = n->ring;
 		permitted = name_permits(n, name_wants(role));
@@ -189,7 +242,7 @@ int rb_name_unlink(const char *name)
 	struct rb_name *n;
 
 	mutex_lock(&names_lock);
-	n = name_get(name);
+	n = name_get(name, current_fsuid());
 	if (n) {
 		ring = n->ring;
 		owned = name_owned(n);
@@ -257,7 +310,7 @@ u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings,
 	*total = 0;
 	mutex_lock(&names_lock);
 	hash_for_each(names_of(names_net())->table, bucket, n, node) {
-		if (!name_permits(n, 4) && !name_permits(n, 2))
+		if (name_is_default(n->name) || (!name_permits(n, 4) && !name_permits(n, 2)))
 			continue;
 		if (count < room && kref_get_unless_zero(&n->ring->refs)) {
 			name_describe(n, &entries[count]);

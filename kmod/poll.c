@@ -11,13 +11,12 @@
  *	writer		one step of the slowest reader; and, if writers share the
  *			ring, the first unfinished position, which the writer
  *			will meet a lap later
+ *
+ * A handle with a threshold is armed for as much more as that says.
  */
 #include <linux/poll.h>
 
 #include "internal.h"
-
-/* Waiter words hold 62 bits. */
-#define RB_MOST_TARGET (~0ULL >> 2)
 
 /* Then the wake-up is made here. */
 #define ARM_TRIES 4
@@ -40,19 +39,40 @@ static void poll_arm_position(struct rb_ring *ring, struct rb_handle *h, u64 fro
 	poll_arm(ring, h, RB_POLL_POSITION, pos, RB_WAIT_POSITION);
 }
 
+/* Done when what is armed was still to come after it had been armed. */
+static void poll_arm_limit(struct rb_ring *ring, struct rb_handle *h, struct rb_look *look)
+{
+	int tries;
+
+	for (tries = 0; tries < ARM_TRIES; tries++) {
+		u64 waiter;
+
+		rb_look_reader(h, ring, true, look);
+		waiter = look->ready ? look->next : look->waiter;
+		poll_arm(ring, h, RB_POLL_POSITION, waiter >> 2, waiter & RB_WAIT_KIND);
+		if (!rb_reached(&ring->view, waiter))
+			return;
+	}
+	rb_ring_wake(ring);
+}
+
 static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
 	u64 pos = rb_row_cursor(v, h->last_id);
-	struct rb_ready ready;
+	struct rb_look look;
 	__poll_t mask = 0;
 
-	poll_arm_position(ring, h, pos, pos + v->slots);
+	if (rb_limited(h))
+		poll_arm_limit(ring, h, &look);
+	else
+		poll_arm_position(ring, h, pos, pos + v->slots);
 	/* (J): before the last look */
 	if (rb_ended(v))
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
-	rb_reader_ready(v, h->last_id, 1, &ready);
-	if (!ready.waiter)
+	rb_look_reader(h, ring, true, &look);
+	rb_look_timer(h, &look);
+	if (look.ready)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	return mask;
 }
@@ -75,10 +95,20 @@ static void poll_arm_cursor(struct rb_ring *ring, struct rb_handle *h)
 	rb_ring_wake(ring);
 }
 
+/* Not every step of the slowest reader, but the one that makes room enough. */
+static void poll_arm_room(struct rb_ring *ring, struct rb_handle *h, const struct rb_look *look)
+{
+	if (!rb_limited(h) || (look->waiter & RB_WAIT_KIND) != RB_WAIT_CURSOR)
+		return;
+	rb_arm_sleeper(ring, &h->poll[RB_POLL_CURSOR], look->waiter);
+	if (rb_reached(&ring->view, look->waiter))
+		rb_ring_wake(ring);
+}
+
 static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
-	struct rb_ready ready;
+	struct rb_look look;
 	u64 head;
 
 	poll_arm_cursor(ring, h);
@@ -86,15 +116,35 @@ static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 		head = rb_head(v);
 		poll_arm_position(ring, h, head > v->slots ? head - v->slots : 0, head);
 	}
-	rb_writer_ready(v, 1, &ready);
-	return ready.waiter ? 0 : EPOLLOUT | EPOLLWRNORM;
+	if (ring->standard && !rb_has_readers(ring))
+		return 0;
+	rb_look_writer(h, ring, &look);
+	rb_look_timer(h, &look);
+	if (look.ready)
+		return EPOLLOUT | EPOLLWRNORM;
+	poll_arm_room(ring, h, &look);
+	return 0;
+}
+
+/* Who opened it for both has not said which it will be. */
+static void poll_bind(struct file *file, struct rb_handle *h)
+{
+	fmode_t both = FMODE_READ | FMODE_WRITE;
+
+	if ((file->f_mode & both) == FMODE_READ)
+		rb_default_bind(file, h, RINGBUF_ROLE_READER);
+	else if ((file->f_mode & both) == FMODE_WRITE)
+		rb_default_bind(file, h, RINGBUF_ROLE_WRITER);
 }
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct rb_handle *h = file->private_data;
-	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_ring *ring;
 
+	if (!rb_handle_ring(h))
+		poll_bind(file, h);
+	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
 	if (!ring || !READ_ONCE(h->parts))
 		return EPOLLERR;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * read(2) and write(2) on bound handles: one message per call.
+ * read(2) and write(2), by messages or as a stream; see struct ringbuf_framing.
  *
- * read() copies without a lock, as a fault may take any time, and releases the
- * slot only if it still stands at the cursor then: so what it returns is whole
- * and is returned once.  write() claims a slot, so it copies with page faults
+ * read() copies without a lock, as a fault may take any time, and moves on only
+ * if all still stands as it did when it looked: so what it returns is whole and
+ * is returned once.  write() claims a slot, so it copies with page faults
  * disabled under the handle's lock, and takes the slot back where that fell
  * short.
  */
+#include <linux/highmem.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -23,36 +24,63 @@
 /* User memory that is gone again as soon as it was faulted in goes through a buffer. */
 #define RW_FAULTS 3
 
+/* Nothing gets there; an event wakes who waits for it. */
+#define RW_NEVER rb_waiter(RB_MOST_TARGET, RB_WAIT_POSITION)
+
 static bool rw_nonblock(const struct kiocb *iocb)
 {
 	return iocb->ki_flags & IOCB_NOWAIT || iocb->ki_filp->f_flags & O_NONBLOCK;
 }
 
+static bool rw_stream(const struct rb_handle *h)
+{
+	return READ_ONCE(h->framing) == RINGBUF_FRAMING_STREAM;
+}
+
 /* False: it would have to wait, and must not. */
-static bool rw_lock(const struct kiocb *iocb, struct rb_handle *h)
+static bool rw_lock(const struct kiocb *iocb, struct mutex *lock)
 {
 	if (iocb->ki_flags & IOCB_NOWAIT)
-		return mutex_trylock(&h->lock);
-	mutex_lock(&h->lock);
+		return mutex_trylock(lock);
+	mutex_lock(lock);
 	return true;
 }
 
-/* Between the slot at @index and @iter, as far as that goes. */
-static size_t slot_copy(const struct rb_ring *ring, u64 index, size_t length, struct iov_iter *iter,
-			bool to_slot)
+/* The ring of a handle that is @role, or becomes it now. */
+static struct rb_ring *rw_ring(struct kiocb *iocb, u32 role)
 {
-	u64 at = ring->layout.region[RINGBUF_REGION_DATA].offset + index * ring->layout.slot_stride;
+	struct rb_handle *h = iocb->ki_filp->private_data;
+	int err;
+
+	if (!rb_handle_ring(h)) {
+		err = rb_default_bind(iocb->ki_filp, h, role);
+		if (err)
+			return ERR_PTR(err);
+	}
+	return h->role == role ? rb_handle_ring(h) : ERR_PTR(-EBADFD);
+}
+
+/*
+ * Between the slot at @index, from byte @skip on, and @iter, as far as that
+ * goes.  Always a copy: copy_page_to_iter() would give the page itself to a pipe.
+ */
+static size_t slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t length,
+			struct iov_iter *iter, bool to_slot)
+{
+	u64 at = ring->layout.region[RINGBUF_REGION_DATA].offset +
+		 index * ring->layout.slot_stride + skip;
 	size_t done = 0;
 
 	while (done < length) {
-		struct page *page = ring->pages[at >> PAGE_SHIFT];
+		char *page = kmap_local_page(ring->pages[at >> PAGE_SHIFT]);
 		size_t offset = offset_in_page(at);
 		size_t want = min_t(size_t, length - done, PAGE_SIZE - offset), got;
 
 		if (to_slot)
-			got = copy_page_from_iter(page, offset, want, iter);
+			got = copy_from_iter(page + offset, want, iter);
 		else
-			got = copy_page_to_iter(page, offset, want, iter);
+			got = copy_to_iter(page + offset, want, iter);
+		kunmap_local(page);
 		done += got;
 		at += got;
 		if (got < want)
@@ -64,127 +92,213 @@ static size_t slot_copy(const struct rb_ring *ring, u64 index, size_t length, st
 
 /* ---- read ---------------------------------------------------------------- */
 
-/* A message that stands at the cursor, or @pos alone: where it will. */
-struct rb_message {
+/**
+ * struct rb_piece - what a reader is to copy; @pos alone where there is nothing yet
+ * @pos: its slot
+ * @index: of @pos
+ * @skip: bytes of the slot that have been read
+ * @length: bytes to copy
+ * @whole: they are the last of the slot
+ */
+struct rb_piece {
 	u64 pos;
 	u64 index;
+	size_t skip;
 	size_t length;
+	bool whole;
 };
 
-/* 1: @msg; 0: end of stream; -EAGAIN: nothing yet; or another error. */
-static int read_look(struct rb_ring *ring, u32 row, struct rb_message *msg, bool *wake)
+/* As much of the slot at the cursor as there is @room for. */
+static int piece_fit(const struct rb_handle *h, const struct rb_ring *ring, size_t room,
+		     struct rb_piece *p)
 {
-	const struct rb_view *v = &ring->view;
-	bool end = rb_ended(v); /* (J): before the last look */
+	size_t length = READ_ONCE(ring->view.desc[p->index].length);
+
+	if (length > ring->layout.slot_bytes)
+		return -EPROTO;
+	p->skip = min_t(size_t, length, rb_handle_skip(h, p->pos));
+	p->length = length - p->skip;
+	p->whole = p->length <= room;
+	if (p->whole)
+		return 1;
+	p->length = room;
+	return rw_stream(h) ? 1 : -EMSGSIZE;
+}
+
+/* 1: @p; 0: end of stream; -EAGAIN: nothing yet; or another error. */
+static int read_look(const struct rb_handle *h, u32 row, size_t room, struct rb_piece *p,
+		     bool *wake)
+{
+	const struct rb_ring *ring = rb_handle_ring(h);
+	bool end = rb_ended(&ring->view); /* (J): before the last look */
 	struct rb_reader r;
 	int n;
 
-	rb_reader_init(v, &r, row);
-	n = rb_peek(v, &r, 1, wake);
-	msg->pos = r.pos;
+	rb_reader_init(&ring->view, &r, row);
+	n = rb_peek(&ring->view, &r, 1, wake);
+	p->pos = r.pos;
 	if (n < 0)
 		return n;
 	if (!n)
 		return end ? 0 : -EAGAIN;
-	msg->index = r.index;
-	msg->length = READ_ONCE(v->desc[r.index].length);
+	p->index = r.index;
+	n = piece_fit(h, ring, room, p);
 	/* The length of a slot that we have just lost is not ours. */
-	if (!rb_reader_holds(&r))
-		return -ESTALE;
-	return msg->length > ring->layout.slot_bytes ? -EPROTO : 1;
+	return rb_reader_holds(&r) ? n : -ESTALE;
 }
 
-static int read_peek(const struct kiocb *iocb, struct rb_handle *h, struct rb_message *msg)
+static int read_peek(const struct kiocb *iocb, struct rb_handle *h, size_t room, struct rb_piece *p)
 {
-	struct rb_ring *ring = rb_handle_ring(h);
 	bool wake = false;
 	struct rb_member *m;
 	int got;
 
-	if (!rw_lock(iocb, h))
+	if (!rw_lock(iocb, &h->lock))
 		return -EAGAIN;
 	m = rb_member_io(h);
-	got = IS_ERR(m) ? PTR_ERR(m) : read_look(ring, m->id, msg, &wake);
+	got = IS_ERR(m) ? PTR_ERR(m) : read_look(h, m->id, room, p, &wake);
 	mutex_unlock(&h->lock);
 	if (wake)
-		rb_ring_wake(ring);
+		rb_ring_wake(rb_handle_ring(h));
 	return got;
 }
 
-/* 0: what was copied is whole and ours; -ESTALE: it is not, look again. */
-static int read_release(const struct kiocb *iocb, struct rb_handle *h, const struct rb_message *msg)
+/* What was copied is whole and ours: move on.  False: look again. */
+static bool read_move(struct rb_handle *h, u32 row, const struct rb_piece *p, bool *wake)
 {
-	struct rb_ring *ring = rb_handle_ring(h);
+	const struct rb_view *v = &rb_handle_ring(h)->view;
+	struct rb_reader r;
+
+	rb_reader_init(v, &r, row);
+	/* Another thread may have taken it; a writer may break the rules. */
+	smp_rmb(); /* the copy before the state */
+	if (r.pos != p->pos || rb_handle_skip(h, p->pos) != p->skip)
+		return false;
+	if (rb_peek_run(v, &r, 1) != 1 || !rb_reader_holds(&r))
+		return false;
+	if (p->whole)
+		return rb_release(v, &r, 1, wake);
+	h->skip_pos = p->pos;
+	h->skip = p->skip + p->length;
+	return true;
+}
+
+/* 0: it has moved on; -ESTALE: what was copied is not ours, look again. */
+static int read_release(const struct kiocb *iocb, struct rb_handle *h, const struct rb_piece *p)
+{
 	bool wake = false;
 	struct rb_member *m;
-	struct rb_reader r;
-	int err = -ESTALE;
+	int err;
 
-	if (!rw_lock(iocb, h))
+	if (!rw_lock(iocb, &h->lock))
 		return -EAGAIN;
 	m = rb_member_io(h);
-	if (IS_ERR(m)) {
+	if (IS_ERR(m))
 		err = PTR_ERR(m);
-	} else {
-		rb_reader_init(&ring->view, &r, m->id);
-		/* Another thread may have taken it; a writer may break the rules. */
-		smp_rmb(); /* the copy before the state */
-		if (r.pos == msg->pos && rb_peek_run(&ring->view, &r, 1) == 1 &&
-		    rb_release(&ring->view, &r, 1, &wake))
-			err = 0;
-	}
+	else
+		err = read_move(h, m->id, p, &wake) ? 0 : -ESTALE;
 	mutex_unlock(&h->lock);
 	if (wake)
-		rb_ring_wake(ring);
+		rb_ring_wake(rb_handle_ring(h));
 	return err;
 }
 
-/* The message at the cursor; -ESTALE: it went away meanwhile. */
-static ssize_t read_message(const struct kiocb *iocb, struct rb_handle *h, struct iov_iter *to,
-			    u64 *pos)
+/*
+ * The message at the cursor, or what fits of it; 0: the end, or an empty
+ * message; -ESTALE: look again.
+ */
+static ssize_t read_piece(const struct kiocb *iocb, struct rb_handle *h, struct iov_iter *to,
+			  u64 *pos)
 {
-	struct rb_message msg = { 0 };
+	struct rb_piece p = { 0 };
 	size_t copied;
 	int err;
 
-	err = read_peek(iocb, h, &msg);
-	*pos = msg.pos;
+	err = read_peek(iocb, h, iov_iter_count(to), &p);
+	*pos = p.pos;
 	if (err <= 0)
 		return err;
-	if (msg.length > iov_iter_count(to))
-		return -EMSGSIZE;
-	copied = slot_copy(rb_handle_ring(h), msg.index, msg.length, to, false);
-	err = copied < msg.length ? -EFAULT : read_release(iocb, h, &msg);
-	if (!err)
-		return msg.length;
-	iov_iter_revert(to, copied);
-	return err;
+	copied = slot_copy(rb_handle_ring(h), p.index, p.skip, p.length, to, false);
+	err = copied < p.length ? -EFAULT : read_release(iocb, h, &p);
+	if (err) {
+		iov_iter_revert(to, copied);
+		return err;
+	}
+	/* In a stream only the end is 0. */
+	return p.length || !rw_stream(h) ? p.length : -ESTALE;
+}
+
+/* What there is without waiting; @pos: what to wait for. */
+static ssize_t read_now(const struct kiocb *iocb, struct rb_handle *h, struct iov_iter *to,
+			u64 *pos)
+{
+	size_t total = 0;
+	ssize_t got;
+
+	do {
+		got = read_piece(iocb, h, to, pos);
+		if (got == -ESTALE) {
+			if (signal_pending(current))
+				return total ? total : -ERESTARTSYS;
+			cond_resched();
+			continue;
+		}
+		if (got > 0)
+			total += got;
+	} while (got == -ESTALE || (got > 0 && rw_stream(h) && iov_iter_count(to)));
+	return total ? total : got;
+}
+
+/*
+ * Whether there is enough to begin; the end of the stream is.  Else what to wait
+ * for.  Without a threshold the read itself finds out.
+ */
+static bool read_enough(const struct kiocb *iocb, struct rb_handle *h, struct rb_look *look)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	bool end;
+
+	look->deadline = RINGBUF_NO_TIMEOUT;
+	if (!rb_limited(h) || !READ_ONCE(h->parts))
+		return true;
+	end = rb_ended(&ring->view);
+	rb_look_reader(h, ring, false, look);
+	if (look->ready || end)
+		return true;
+	/* Somebody polls instead. */
+	if (rw_nonblock(iocb))
+		rb_look_timer(h, look);
+	return false;
 }
 
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct rb_handle *h = iocb->ki_filp->private_data;
-	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_ring *ring = rw_ring(iocb, RINGBUF_ROLE_READER);
 	int err = 0;
 
-	if (!ring || h->role != RINGBUF_ROLE_READER)
-		return -EBADFD;
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	if (rw_stream(h) && !iov_iter_count(to))
+		return 0;
 	for (;;) {
 		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
+		ssize_t got = -EAGAIN;
+		struct rb_look look;
 		u64 pos = 0;
-		ssize_t got = read_message(iocb, h, to, &pos);
 
-		if (got == -ESTALE) {
-			if (signal_pending(current))
-				return -ERESTARTSYS;
-			cond_resched();
-			continue;
+		if (read_enough(iocb, h, &look)) {
+			got = read_now(iocb, h, to, &pos);
+			look.waiter = rb_waiter(pos, RB_WAIT_POSITION);
 		}
 		if (got != -EAGAIN || rw_nonblock(iocb))
 			return got;
 		if (err)
 			return err;
-		err = rb_sleep(h, rb_waiter(pos, RB_WAIT_POSITION), events, RINGBUF_NO_TIMEOUT);
+		err = rb_sleep(h, look.waiter, events, look.deadline);
+		/* Now one slot is enough. */
+		if (err == -ETIMEDOUT)
+			err = 0;
 	}
 }
 
@@ -222,7 +336,7 @@ static int write_fill(struct rb_ring *ring, struct rb_writer *w, struct rb_write
 	size_t copied;
 
 	pagefault_disable();
-	copied = slot_copy(ring, w->index, wr->length, wr->from, true);
+	copied = slot_copy(ring, w->index, 0, wr->length, wr->from, true);
 	pagefault_enable();
 	if (copied < wr->length) {
 		iov_iter_revert(wr->from, copied);
@@ -236,15 +350,41 @@ static int write_fill(struct rb_ring *ring, struct rb_writer *w, struct rb_write
 	return rb_publish(v, w, 1, wake) ? 0 : -ESTALE;
 }
 
-static int write_reserve(struct rb_ring *ring, struct rb_writer *w, struct rb_write *wr, bool *wake)
+/*
+ * The default ring keeps its slots for the next reader: a reader that is there
+ * when one is reserved has left those that it did not read.
+ */
+static int write_reserve_standard(struct rb_ring *ring, struct rb_writer *w,
+				  const struct rb_write *wr)
 {
+	int got = -EAGAIN;
+
+	if (!rw_lock(wr->iocb, &ring->lock))
+		return got;
+	if (rb_has_readers(ring))
+		got = rb_reserve(&ring->view, w, 1);
+	mutex_unlock(&ring->lock);
+	return got;
+}
+
+static int write_reserve(struct rb_ring *ring, struct rb_writer *w, const struct rb_write *wr)
+{
+	if (ring->standard)
+		return write_reserve_standard(ring, w, wr);
 	/* The caller may have written through its map since. */
 	if (rb_exclusive(&ring->view))
 		rb_writer_seek(&ring->view, w, rb_head(&ring->view));
-	wr->waiter = 0;
-	switch (rb_reserve(&ring->view, w, 1)) {
+	return rb_reserve(&ring->view, w, 1);
+}
+
+static int write_slot(struct rb_ring *ring, struct rb_writer *w, struct rb_write *wr, bool *wake)
+{
+	wr->waiter = RW_NEVER;
+	switch (write_reserve(ring, w, wr)) {
 	case RB_RESERVED:
 		return write_fill(ring, w, wr, wake);
+	case -EAGAIN:
+		return -EAGAIN;
 	case RB_BLOCKED_BY_READER:
 		wr->waiter = rb_waiter(w->blocked, RB_WAIT_CURSOR);
 		return -EAGAIN;
@@ -264,10 +404,10 @@ static int write_message(struct rb_handle *h, struct rb_write *wr)
 	struct rb_member *m;
 	int err;
 
-	if (!rw_lock(wr->iocb, h))
+	if (!rw_lock(wr->iocb, &h->lock))
 		return -EAGAIN;
 	m = rb_member_io(h);
-	err = IS_ERR(m) ? PTR_ERR(m) : write_reserve(ring, &m->writer, wr, &wake);
+	err = IS_ERR(m) ? PTR_ERR(m) : write_slot(ring, &m->writer, wr, &wake);
 	mutex_unlock(&h->lock);
 	if (wake)
 		rb_ring_wake(ring);
@@ -296,6 +436,23 @@ static int write_prepare(struct rb_write *wr)
 	return fault_in_iov_iter_readable(wr->from, wr->length) ? -EFAULT : 0;
 }
 
+/* It found no slot: sleep until there is one, or as many as the threshold says. */
+static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long events)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_look look = { .deadline = RINGBUF_NO_TIMEOUT };
+	int err;
+
+	if (rb_limited(h) && wr->waiter != RW_NEVER) {
+		rb_look_writer(h, ring, &look);
+		if (look.ready)
+			return signal_pending(current) ? -ERESTARTSYS : 0;
+		wr->waiter = look.waiter;
+	}
+	err = rb_sleep(h, wr->waiter, events, look.deadline);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
 static int write_all(struct rb_handle *h, struct rb_write *wr)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -322,14 +479,36 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 			return err;
 		if (slept)
 			return slept;
-		slept = rb_sleep(h, wr->waiter, events, RINGBUF_NO_TIMEOUT);
+		slept = write_wait(h, wr, events);
 	}
 }
 
-ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from)
+/* Slot by slot, until one would have to be waited for and may not. */
+static ssize_t write_stream(const struct kiocb *iocb, struct rb_handle *h, struct iov_iter *from)
 {
-	struct rb_handle *h = iocb->ki_filp->private_data;
-	struct rb_ring *ring = rb_handle_ring(h);
+	u64 most = rb_handle_ring(h)->layout.slot_bytes;
+	size_t total = 0, count;
+	int err = 0;
+
+	while ((count = iov_iter_count(from)) && !err) {
+		struct rb_write wr = {
+			.iocb = iocb,
+			.from = from,
+			.length = min_t(u64, count, most),
+		};
+
+		err = write_all(h, &wr);
+		kvfree(wr.buffer);
+		if (!err)
+			total += wr.length;
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+	}
+	return total ? total : err;
+}
+
+static ssize_t write_one(const struct kiocb *iocb, struct rb_handle *h, struct iov_iter *from)
+{
 	struct rb_write wr = {
 		.iocb = iocb,
 		.from = from,
@@ -337,11 +516,19 @@ ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	};
 	int err;
 
-	if (!ring || h->role != RINGBUF_ROLE_WRITER)
-		return -EBADFD;
-	if (wr.length > ring->layout.slot_bytes)
+	if (wr.length > rb_handle_ring(h)->layout.slot_bytes)
 		return -EMSGSIZE;
 	err = write_all(h, &wr);
 	kvfree(wr.buffer);
 	return err ? err : wr.length;
+}
+
+ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct rb_handle *h = iocb->ki_filp->private_data;
+	struct rb_ring *ring = rw_ring(iocb, RINGBUF_ROLE_WRITER);
+
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	return rw_stream(h) ? write_stream(iocb, h, from) : write_one(iocb, h, from);
 }

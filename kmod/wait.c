@@ -23,10 +23,12 @@ static void sleeper_wake(struct rb_ring *ring, struct rb_sleeper *s)
 	h->wakeups++;
 	if (h->role == RINGBUF_ROLE_WRITER)
 		ring->writer_wakeups++;
-	if (s->task)
+	if (s->wake)
+		s->wake(s);
+	else if (s->task)
 		wake_up_process(s->task);
 	else
-		wake_up_all(&h->wq);
+		wake_up(&h->wq); /* of those with EPOLLEXCLUSIVE one */
 }
 
 /* True when somebody was awakened. */
@@ -205,7 +207,7 @@ static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 }
 
 /* 1: @want slots, or the end; 0: not yet; -EBADFD: the handle's part has ended. */
-static int wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
+int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
 {
 	bool end = false;
 
@@ -220,7 +222,8 @@ static int wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct
 	return end || !r->waiter;
 }
 
-static u64 after_end(const struct ringbuf_wait *w)
+/* When one slot is enough. */
+u64 rb_wait_after(const struct ringbuf_wait *w)
 {
 	u64 end;
 
@@ -231,14 +234,14 @@ static u64 after_end(const struct ringbuf_wait *w)
 
 static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_wait *w)
 {
-	u64 after = after_end(w);
+	u64 after = rb_wait_after(w);
 	u32 want = w->count;
 	struct rb_ready r = { 0 };
 	int err = 0;
 
 	for (;;) {
 		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
-		int look = wait_look(h, ring, want, &r);
+		int look = rb_wait_look(h, ring, want, &r);
 
 		w->ready = r.count;
 		if (look)
@@ -270,22 +273,30 @@ static u64 timeout_to_host(u64 timeout)
 	return min_t(u64, timeout, KTIME_MAX) - offset;
 }
 
-long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
+/* What the caller asks for, checked; its timeout in the host's time. */
+int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
-	struct ringbuf_wait __user *to = arg;
-	struct ringbuf_wait w;
 	int err;
 
-	err = rb_arg_get(&w, sizeof(w), arg);
+	err = rb_arg_get(w, sizeof(*w), arg);
 	if (err)
 		return err;
 	if (!ring)
 		return -EBADFD;
-	err = wait_check(h, ring, &w);
-	w.timeout = timeout_to_host(w.timeout);
+	w->timeout = timeout_to_host(w->timeout);
+	return wait_check(h, ring, w);
+}
+
+long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
+{
+	struct ringbuf_wait __user *to = arg;
+	struct ringbuf_wait w;
+	int err;
+
+	err = rb_wait_get(h, &w, arg);
 	if (!err)
-		err = wait_ready(h, ring, &w);
+		err = wait_ready(h, rb_handle_ring(h), &w);
 	return err ? err : put_user(w.ready, &to->ready);
 }
 

@@ -4,7 +4,7 @@
 PACKAGES_LINT := $(PACKAGES_BUILD) clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
 	mandoc man-db
 PACKAGES_TEST := $(PACKAGES_BUILD) alsa-utils clang-14 libclang-rt-14-dev gcc-multilib \
-	libc6-dev-i386 pkg-config python3
+	libc6-dev-i386 pkg-config python3 pv socat ffmpeg liburing-dev
 
 # kselftest_harness.h comes from Debian's linux-source-6.12; selftests/vm/fetch unpacks it.
 KSFT = $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests
@@ -27,13 +27,15 @@ $(LIB_TESTS) $(KILL_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
 
+$(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
+
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c | ksft-source
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
+	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread $(TEST_LIBS)
 
-# The same ABI for 32-bit programs; these two need the library or perf events.
+# The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_syscalls,$(ABI_TESTS)))
+	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_direct,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
 	@mkdir -p $(@D)

@@ -28,4 +28,14 @@ $(O)/tools/ringbufctl: $(CTL_OBJ) $(O)/lib/libringbuf.a
 $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -ldeflate -lm -pthread
 
+# make wake-cost: in the virtual machine, as a table
+$(O)/tools/wake_cost: tools/wake_cost.c include/ringbuf_uring.h include/uapi/linux/ringbuf.h
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_FLAGS) $< -o $@ -luring
+
+wake-cost: packages-TEST $(O)/tools/wake_cost kmod-6.12
+	selftests/vm/run --kernel 6.12 -- $(O)/tools/wake_cost
+
+.PHONY: wake-cost
+
 -include $(PERF_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)

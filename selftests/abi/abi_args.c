@@ -53,6 +53,8 @@ CALL(DETACH, detach, true, true, false);
 CALL(UNLINK, unlink, false, false, false);
 CALL(LIST, list, false, false, false);
 CALL(STATS, stats, true, false, false);
+CALL(FRAMING, framing, true, true, false);
+CALL(THRESHOLD, threshold, true, true, false);
 
 /* Two structures' worth, so that a call may be too long. */
 union argument {
@@ -70,6 +72,8 @@ union argument {
 	struct ringbuf_unlink unlink;
 	struct ringbuf_list list;
 	struct ringbuf_stats stats;
+	struct ringbuf_framing framing;
+	struct ringbuf_threshold threshold;
 	unsigned char bytes[512];
 };
 
@@ -299,7 +303,7 @@ TEST_F(args, refusals_leave_the_state)
 TEST(unknown_ioctl)
 {
 	const unsigned long unknown[] = {
-		0xbb0c, 0xbbff, 0xba00, 0, 0x5401, ~0UL, RINGBUF_IOC_INFO | 1UL << 30
+		0xbb7f, 0xbbff, 0xba00, 0, 0x5401, ~0UL, RINGBUF_IOC_INFO | 1UL << 30
 	};
 	int none = device_open(), owner = ring_make(0, 64, 4);
 	uint32_t room[64] = { sizeof(room) };
@@ -323,8 +327,9 @@ TEST(features)
 	f.flags = 0;
 	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
 	EXPECT_EQ(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |
-			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE,
-		  f.features);
+			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |
+			  RINGBUF_FEAT_THRESHOLD,
+		  f.features & ~RINGBUF_FEAT_URING);
 	EXPECT_EQ(RINGBUF_ABI_VERSION, f.abi_version);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), f.page_size);
 	EXPECT_LT(1U << 20, f.max_ring_bytes);

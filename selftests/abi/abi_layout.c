@@ -86,6 +86,16 @@ TEST(small_calls)
 	FIELD(ringbuf_unlink, name, 8);
 	FIELD(ringbuf_unlink, name_len, 16);
 	FIELD(ringbuf_unlink, __reserved, 20);
+	SIZE(ringbuf_framing, 16);
+	FIELD(ringbuf_framing, framing, 8);
+	FIELD(ringbuf_framing, __reserved, 12);
+	SIZE(ringbuf_uring_cmd, 16);
+	FIELD(ringbuf_uring_cmd, tag, 8);
+	SIZE(ringbuf_threshold, 32);
+	FIELD(ringbuf_threshold, slots, 8);
+	FIELD(ringbuf_threshold, __reserved, 12);
+	FIELD(ringbuf_threshold, bytes, 16);
+	FIELD(ringbuf_threshold, after, 24);
 }
 
 TEST(list)
@@ -179,14 +189,17 @@ TEST(other_pages)
 TEST(numbers)
 {
 	const unsigned long requests[] = {
-		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE, RINGBUF_IOC_ATTACH, RINGBUF_IOC_INFO,
-		RINGBUF_IOC_WAIT,     RINGBUF_IOC_WAKE,	  RINGBUF_IOC_DONE,   RINGBUF_IOC_SYNC,
-		RINGBUF_IOC_DETACH,   RINGBUF_IOC_UNLINK, RINGBUF_IOC_LIST,   RINGBUF_IOC_STATS,
+		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE,    RINGBUF_IOC_ATTACH, RINGBUF_IOC_INFO,
+		RINGBUF_IOC_WAIT,     RINGBUF_IOC_WAKE,	     RINGBUF_IOC_DONE,	 RINGBUF_IOC_SYNC,
+		RINGBUF_IOC_DETACH,   RINGBUF_IOC_UNLINK,    RINGBUF_IOC_LIST,	 RINGBUF_IOC_STATS,
+		RINGBUF_IOC_FRAMING,  RINGBUF_IOC_THRESHOLD,
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(requests); i++)
 		EXPECT_EQ(0xbb00 + i, requests[i]);
+	EXPECT_EQ(0xbb04, RINGBUF_URING_WAIT);
+	EXPECT_EQ(0xbb40, RINGBUF_URING_CANCEL);
 	EXPECT_EQ(1, RINGBUF_ABI_VERSION);
 	EXPECT_EQ(0, memcmp(&(uint64_t){ RINGBUF_MAGIC }, "ring0buf", 8));
 	EXPECT_EQ(255, RINGBUF_NAME_MAX);

@@ -371,4 +371,132 @@ TEST_F(poll, no_edge_is_lost)
 	close(ep);
 }
 
+/* The same by whatever else one can wait with: nobody oversleeps, level or once. */
+enum how { BY_POLL, BY_SELECT, BY_EPOLL, BY_ONESHOT };
+
+static int wait_by(enum how how, int ep, int fd, bool out)
+{
+	struct pollfd p = { .fd = fd, .events = out ? POLLOUT : POLLIN };
+	struct epoll_event e = { .events = (out ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT };
+	struct timeval patience = { .tv_sec = 60 };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	switch (how) {
+	case BY_POLL:
+		return poll(&p, 1, 60000);
+	case BY_SELECT:
+		return select(fd + 1, out ? NULL : &set, out ? &set : NULL, NULL, &patience);
+	case BY_ONESHOT:
+		if (epoll_ctl(ep, EPOLL_CTL_MOD, fd, &e))
+			return -1;
+		break;
+	default:
+		break;
+	}
+	return epoll_wait(ep, &e, 1, 60000);
+}
+
+struct turns {
+	enum how how;
+	int reader;
+	int writer;
+	uint64_t count;
+};
+
+static int turns_writer(void *arg)
+{
+	struct turns *t = arg;
+	int ep = epoll_on(t->writer, EPOLLOUT);
+	uint64_t n;
+
+	for (n = 0; n < t->count; n++) {
+		int err;
+
+		while ((err = put(t->writer, n)) == -EAGAIN)
+			CHECK_EQ(1, wait_by(t->how, ep, t->writer, true));
+		CHECK_EQ(0, err);
+	}
+	CHECK_EQ(0, done_call(t->writer));
+	return 0;
+}
+
+static int turns_run(struct turns *t)
+{
+	int ep = epoll_on(t->reader, EPOLLIN);
+	pid_t pid = child_start(turns_writer, t);
+	uint64_t n = 0;
+	int64_t got;
+
+	while ((got = get(t->reader)) != -ENODATA) {
+		if (got == -EAGAIN)
+			CHECK_EQ(1, wait_by(t->how, ep, t->reader, false));
+		else
+			CHECK_EQ((int64_t)n++, got);
+	}
+	CHECK_EQ(t->count, n);
+	close(ep);
+	return child_end(pid);
+}
+
+#define TURNS(name, by)                                                            \
+	TEST_F(poll, no_wait_is_lost_##name)                                       \
+	{                                                                          \
+		struct turns t = { by, self->reader, self->writer, often(50000) }; \
+                                                                                   \
+		EXPECT_EQ(0, turns_run(&t));                                       \
+	}
+
+TURNS(poll, BY_POLL)
+TURNS(select, BY_SELECT)
+TURNS(epoll, BY_EPOLL)
+TURNS(oneshot, BY_ONESHOT)
+
+/* Of two that wait exclusively one is awakened; the next message is for the other. */
+static long switches_of(pid_t pid)
+{
+	char path[64], line[128];
+	long count = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "voluntary_ctxt_switches: %ld", &count);
+	if (f)
+		fclose(f);
+	return count;
+}
+
+static int takes_one(void *arg)
+{
+	int *fd = arg, ep = epoll_on(*fd, EPOLLIN | EPOLLEXCLUSIVE);
+
+	CHECK_EQ(EPOLLIN, epolled(ep, -1));
+	return (int)get(*fd);
+}
+
+TEST_F(poll, epoll_exclusive)
+{
+	pid_t pid[2], first;
+	long before[2];
+	int i, status;
+
+	for (i = 0; i < 2; i++) {
+		pid[i] = child_start(takes_one, &self->reader);
+		ASSERT_TRUE(task_asleep(pid[i]));
+	}
+	for (i = 0; i < 2; i++)
+		before[i] = switches_of(pid[i]);
+	ASSERT_EQ(0, put(self->writer, 7));
+	first = wait(&status);
+	ASSERT_EQ(7, WEXITSTATUS(status));
+	i = first == pid[0];
+	ASSERT_TRUE(task_asleep(pid[i]));
+	EXPECT_EQ(before[i], switches_of(pid[i]));
+	ASSERT_EQ(0, put(self->writer, 8));
+	EXPECT_EQ(8, child_end(pid[i]));
+}
+
 DEVICE_HARNESS_MAIN

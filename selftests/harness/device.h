@@ -206,6 +206,30 @@ static inline struct ringbuf_stats stats_of(int fd)
 	return s;
 }
 
+static inline int framing_call(int fd, uint32_t framing)
+{
+	struct ringbuf_framing f = { .size = sizeof(f), .framing = framing };
+
+	return call(fd, RINGBUF_IOC_FRAMING, &f);
+}
+
+static inline int threshold_call(int fd, uint32_t slots, uint64_t bytes, uint64_t after)
+{
+	struct ringbuf_threshold t = {
+		.size = sizeof(t), .slots = slots, .bytes = bytes, .after = after
+	};
+
+	return call(fd, RINGBUF_IOC_THRESHOLD, &t);
+}
+
+/* FIONREAD: bytes of a reader, slots of a writer. */
+static inline int ready_call(int fd)
+{
+	int n = -12345;
+
+	return ioctl(fd, FIONREAD, &n) < 0 ? -errno : n;
+}
+
 /* ---- messages by read(2) and write(2) ----------------------------------------- */
 
 static inline int put(int fd, uint64_t number)

@@ -29,7 +29,7 @@ static const char usage[] =
 	"usage: selftests/run [OPTION...] [PROGRAM...]\n"
 	"\n"
 	"Runs test programs, those that were built (build/selftests/abi, abi32 and lib,\n"
-	"the kill test, and scripts under selftests/lib) or those that are named, as\n"
+	"the kill test, and scripts under selftests/lib and files) or those named, as\n"
 	"paths or as abi/NAME, lib/NAME, kill/kill.  Prints a line for each, what went\n"
 	"wrong with those that failed, and last how many test cases did what.\n"
 	"\n"
@@ -130,6 +130,7 @@ static void add_all(void)
 	add_folder("build/selftests/lib");
 	add_folder("build/selftests/kill");
 	add_folder("selftests/lib");
+	add_folder("selftests/files");
 	qsort(options.program, (size_t)options.count, sizeof(*options.program), by_name);
 }
 

@@ -38,19 +38,21 @@
 
 /* ---- ioctls ---------------------------------------------------------- */
 
-#define RINGBUF_IOC_MAGIC    0xBB
-#define RINGBUF_IOC_FEATURES _IO(RINGBUF_IOC_MAGIC, 0x00)
-#define RINGBUF_IOC_CREATE   _IO(RINGBUF_IOC_MAGIC, 0x01)
-#define RINGBUF_IOC_ATTACH   _IO(RINGBUF_IOC_MAGIC, 0x02)
-#define RINGBUF_IOC_INFO     _IO(RINGBUF_IOC_MAGIC, 0x03)
-#define RINGBUF_IOC_WAIT     _IO(RINGBUF_IOC_MAGIC, 0x04)
-#define RINGBUF_IOC_WAKE     _IO(RINGBUF_IOC_MAGIC, 0x05)
-#define RINGBUF_IOC_DONE     _IO(RINGBUF_IOC_MAGIC, 0x06)
-#define RINGBUF_IOC_SYNC     _IO(RINGBUF_IOC_MAGIC, 0x07)
-#define RINGBUF_IOC_DETACH   _IO(RINGBUF_IOC_MAGIC, 0x08)
-#define RINGBUF_IOC_UNLINK   _IO(RINGBUF_IOC_MAGIC, 0x09)
-#define RINGBUF_IOC_LIST     _IO(RINGBUF_IOC_MAGIC, 0x0a)
-#define RINGBUF_IOC_STATS    _IO(RINGBUF_IOC_MAGIC, 0x0b)
+#define RINGBUF_IOC_MAGIC     0xBB
+#define RINGBUF_IOC_FEATURES  _IO(RINGBUF_IOC_MAGIC, 0x00)
+#define RINGBUF_IOC_CREATE    _IO(RINGBUF_IOC_MAGIC, 0x01)
+#define RINGBUF_IOC_ATTACH    _IO(RINGBUF_IOC_MAGIC, 0x02)
+#define RINGBUF_IOC_INFO      _IO(RINGBUF_IOC_MAGIC, 0x03)
+#define RINGBUF_IOC_WAIT      _IO(RINGBUF_IOC_MAGIC, 0x04)
+#define RINGBUF_IOC_WAKE      _IO(RINGBUF_IOC_MAGIC, 0x05)
+#define RINGBUF_IOC_DONE      _IO(RINGBUF_IOC_MAGIC, 0x06)
+#define RINGBUF_IOC_SYNC      _IO(RINGBUF_IOC_MAGIC, 0x07)
+#define RINGBUF_IOC_DETACH    _IO(RINGBUF_IOC_MAGIC, 0x08)
+#define RINGBUF_IOC_UNLINK    _IO(RINGBUF_IOC_MAGIC, 0x09)
+#define RINGBUF_IOC_LIST      _IO(RINGBUF_IOC_MAGIC, 0x0a)
+#define RINGBUF_IOC_STATS     _IO(RINGBUF_IOC_MAGIC, 0x0b)
+#define RINGBUF_IOC_FRAMING   _IO(RINGBUF_IOC_MAGIC, 0x0c)
+#define RINGBUF_IOC_THRESHOLD _IO(RINGBUF_IOC_MAGIC, 0x0d)
 
 /* Bits of struct ringbuf_features.features. */
 #define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */
@@ -58,6 +60,9 @@
 #define RINGBUF_FEAT_TIMESTAMP (1ULL << 2) /* RINGBUF_CREATE_TIMESTAMP */
 #define RINGBUF_FEAT_POLL      (1ULL << 3) /* poll, select, epoll */
 #define RINGBUF_FEAT_READWRITE (1ULL << 4) /* read(2), write(2), message framing */
+#define RINGBUF_FEAT_STREAM    (1ULL << 5) /* RINGBUF_IOC_FRAMING, default ring, FIONREAD */
+#define RINGBUF_FEAT_THRESHOLD (1ULL << 6) /* RINGBUF_IOC_THRESHOLD */
+#define RINGBUF_FEAT_URING     (1ULL << 7) /* struct ringbuf_uring_cmd */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -438,6 +443,118 @@ struct ringbuf_stats {
 	__u32 writers_ever;
 	__u32 ended;
 	__u32 __reserved;
+};
+
+/* ---- read(2) and write(2) --------------------------------------------- */
+
+/* struct ringbuf_framing.framing */
+#define RINGBUF_FRAMING_MESSAGE 0U /* one call, one message */
+#define RINGBUF_FRAMING_STREAM	1U /* bytes without boundaries, as in a pipe */
+
+/**
+ * struct ringbuf_framing - RINGBUF_IOC_FRAMING: how read(2) and write(2) see the ring
+ * @size: sizeof(struct ringbuf_framing)
+ * @flags: must be 0
+ * @framing: RINGBUF_FRAMING_*
+ * @__reserved: must be 0
+ *
+ * Of this handle alone, at any time; others of the same ring may differ.
+ *
+ * Message: write(2) makes one message of what it is given, also of nothing;
+ * more than a slot holds is EMSGSIZE.  read(2) returns the next message, or
+ * EMSGSIZE, and leaves it there, when the buffer is too small.  At the end of
+ * the stream it returns 0.
+ *
+ * Stream: write(2) fills as many slots as it takes, and returns less than it
+ * was given only when it would have to wait and may not, or is interrupted.
+ * read(2) returns what there is, from as many slots as fit, and goes on in the
+ * middle of a slot.  What one write(2) of at most a slot has written is not
+ * mixed with what others write.  Empty messages are skipped.  Who changes to
+ * messages in the middle of a slot gets its rest as the first one.
+ *
+ * In both, ioctl(FIONREAD) gives as an int: for a reader the bytes that can be
+ * read without waiting (message framing: of the next message); for a writer the
+ * slots that can be written without waiting.
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (neither reader nor writer).
+ */
+struct ringbuf_framing {
+	__u32 size;
+	__u32 flags;
+	__u32 framing;
+	__u32 __reserved;
+};
+
+/**
+ * struct ringbuf_threshold - RINGBUF_IOC_THRESHOLD: when it is worth waking this handle
+ * @size: sizeof(struct ringbuf_threshold)
+ * @flags: must be 0
+ * @slots: this many can be read or written; 0: do not count them
+ * @__reserved: must be 0
+ * @bytes: a reader: this many can be read; a writer: slots for this many can be
+ *	written; 0: do not count them
+ * @after: when not 0: ns after arming at which one slot is enough
+ *
+ * For poll, epoll, io_uring, read(2) and write(2) that wait; whichever is first.
+ * More than the ring holds means a full ring (or an empty one, for a writer).
+ * All 0, as it is at first: one slot.  The end of the stream counts always.
+ * A reader and a writer that together want more than the ring has slots may
+ * wait for each other, unless one of them has set @after.
+ *
+ * A reader that has been told that enough is there finds all of that: only when
+ * it has read what was there then does the threshold hold for it again, for
+ * read(2) too, which gives EAGAIN below it where it may not wait.  Arming is to
+ * begin to wait, or to be told by poll how things stand.
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (neither reader nor writer).
+ */
+struct ringbuf_threshold {
+	__u32 size;
+	__u32 flags;
+	__u32 slots;
+	__u32 __reserved;
+	__aligned_u64 bytes;
+	__aligned_u64 after;
+};
+
+/*
+ * The default ring.  The first read(2) or write(2) on an unbound handle, or
+ * poll on one that was opened only for reading or only for writing, binds it to
+ * the ring that the user who opened it has in the caller's network namespace:
+ * as a reader or a writer with stream framing.  The ring has the module's
+ * default_slot_bytes and default_slot_count, is there while handles are bound to
+ * it, and has no name.  Writers wait while it has no reader.  A reader that
+ * comes then goes on where the last one has stopped; another one gets what the
+ * ring still holds, and what follows.
+ */
+
+/* ---- io_uring ----------------------------------------------------------- */
+
+/* The cmd_op of IORING_OP_URING_CMD on a handle. */
+#define RINGBUF_URING_WAIT   RINGBUF_IOC_WAIT
+#define RINGBUF_URING_CANCEL _IO(RINGBUF_IOC_MAGIC, 0x40)
+
+/**
+ * struct ringbuf_uring_cmd - what stands in sqe->cmd
+ * @wait: RINGBUF_URING_WAIT: pointer to a struct ringbuf_wait, which is read when
+ *	the request is issued and never written; RINGBUF_URING_CANCEL: 0
+ * @tag: of the request, for RINGBUF_URING_CANCEL
+ *
+ * RINGBUF_URING_WAIT is RINGBUF_IOC_WAIT without a thread that sleeps.  The
+ * result is what that would give as @ready, or its negative errno; ECANCELED
+ * when it was canceled.
+ *
+ * RINGBUF_URING_CANCEL ends what waits on the same handle with the same @tag;
+ * its result is how many, or ENOENT.  IORING_OP_ASYNC_CANCEL does not reach the
+ * requests of drivers before that is in io_uring itself; the exit of the ring,
+ * of the process and of its threads does.
+ *
+ * Where RINGBUF_FEAT_URING is missing (before Linux 6.7) all is EOPNOTSUPP: then
+ * set a threshold, and wait by IORING_OP_POLL_ADD.
+ */
+struct ringbuf_uring_cmd {
+	__aligned_u64 wait;
+	__aligned_u64 tag;
 };
 
 /* ---- layout of the shared pages --------------------------------------- */

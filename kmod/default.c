@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The default ring: what an unbound handle reads or writes.
+ *
+ * Each user has one in each network namespace, while handles are bound to it.
+ * The user is who opened the file, not who uses it: whoever is handed a
+ * descriptor as its standard output writes where its giver may read.
+ */
+#include <linux/cred.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+#include "internal.h"
+
+static unsigned long long default_slot_bytes = 65536;
+module_param(default_slot_bytes, ullong, 0444);
+MODULE_PARM_DESC(default_slot_bytes, "capacity of a slot of the default ring, in bytes");
+
+static unsigned long long default_slot_count = 16;
+module_param(default_slot_count, ullong, 0444);
+MODULE_PARM_DESC(default_slot_count, "slots of the default ring");
+
+static struct rb_layout default_layout __ro_after_init;
+
+/* After rb_limits_init(). */
+int __init rb_default_init(void)
+{
+	default_layout.slot_bytes = default_slot_bytes;
+	default_layout.slot_count = default_slot_count;
+	default_layout.page_size = PAGE_SIZE;
+	if (!rb_layout(&default_layout) && default_layout.bytes <= rb_limits_ring_bytes())
+		return 0;
+	pr_err("ringbuf: default_slot_bytes=%llu, default_slot_count=%llu make no ring (at most %llu bytes in all)\n",
+	       default_slot_bytes, default_slot_count, rb_limits_ring_bytes());
+	return -EINVAL;
+}
+
+/* With a reference. */
+static struct rb_ring *default_ring(kuid_t uid)
+{
+	struct rb_ring *ring;
+	int err;
+
+	do {
+		ring = rb_name_find_default(uid);
+		if (ring)
+			return ring;
+		ring = rb_ring_create(&default_layout);
+		if (IS_ERR(ring))
+			return ring;
+		ring->standard = true;
+		err = rb_name_add_default(ring, uid);
+		if (!err)
+			return ring;
+		rb_ring_put(ring);
+	} while (err == -EEXIST);
+	return ERR_PTR(err);
+}
+
+static int default_begin(struct rb_handle *h, struct rb_ring *ring, u32 role)
+{
+	if (role == RINGBUF_ROLE_WRITER)
+		return rb_member_begin_writer(h, &h->self, ring);
+	return rb_member_resume_reader(h, ring);
+}
+
+/* Bind @h, unless somebody has meanwhile. */
+int rb_default_bind(struct file *file, struct rb_handle *h, u32 role)
+{
+	struct rb_ring *ring;
+	int err = 0;
+
+	mutex_lock(&h->lock);
+	if (h->ring)
+		goto out;
+	ring = default_ring(file->f_cred->fsuid);
+	if (IS_ERR(ring)) {
+		err = PTR_ERR(ring);
+		goto out;
+	}
+	err = default_begin(h, ring, role);
+	if (err) {
+		rb_ring_put(ring);
+		goto out;
+	}
+	h->framing = RINGBUF_FRAMING_STREAM;
+	rb_handle_bind(h, ring, role);
+out:
+	mutex_unlock(&h->lock);
+	return err;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/* RINGBUF_IOC_FRAMING, and FIONREAD: what read(2) and write(2) would find. */
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+static bool framing_role(const struct rb_handle *h)
+{
+	return h->role == RINGBUF_ROLE_READER || h->role == RINGBUF_ROLE_WRITER;
+}
+
+long rb_ioctl_framing(struct rb_handle *h, void __user *arg)
+{
+	struct ringbuf_framing f;
+	int err;
+
+	err = rb_arg_get(&f, sizeof(f), arg);
+	if (err)
+		return err;
+	if (f.flags || f.__reserved || f.framing > RINGBUF_FRAMING_STREAM)
+		return -EINVAL;
+	if (!rb_handle_ring(h) || !framing_role(h))
+		return -EBADFD;
+	WRITE_ONCE(h->framing, f.framing);
+	return 0;
+}
+
+/* Of the messages from the cursor on, at most @slots of them. */
+static u64 bytes_ready(const struct rb_handle *h, const struct rb_ring *ring, u64 slots)
+{
+	const struct rb_view *v = &ring->view;
+	u64 pos = rb_row_cursor(v, h->last_id), bytes = 0, n;
+	u64 i = rb_index(v, pos);
+	u32 skip = rb_handle_skip(h, pos);
+
+	for (n = 0; n < v->slots && slots; n++, i = rb_index_add(v, i, 1)) {
+		u64 state = smp_load_acquire(&v->desc[i].state); /* (A) */
+
+		rb_relax(n);
+		if (rb_is_hole(state, pos + n))
+			continue;
+		if (state != rb_state(pos + n, RINGBUF_COMMITTED))
+			break;
+		bytes += min_t(u64, READ_ONCE(v->desc[i].length), ring->layout.slot_bytes);
+		slots--;
+	}
+	return bytes > skip ? bytes - skip : 0;
+}
+
+/* From head on: those that the readers have left, and their writers finished. */
+static u64 slots_ready(const struct rb_ring *ring)
+{
+	const struct rb_view *v = &ring->view;
+	u64 head = rb_head(v), end = head + v->slots, from, first;
+	u32 row;
+	u64 min = rb_gate_min(v, &row);
+
+	if (row == RB_NO_ROW && ring->standard)
+		return 0;
+	if (row != RB_NO_ROW)
+		end = min_t(u64, end, rb_gate_end(v, min));
+	if (end <= head)
+		return 0;
+	if (!rb_exclusive(v) && end > v->slots) {
+		from = head > v->slots ? head - v->slots : 0;
+		first = rb_first_unfinished(v, from, end - v->slots);
+		end = max(head, first + v->slots);
+	}
+	return end - head;
+}
+
+long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	u64 answer = 0;
+	int err = 0;
+
+	if (!ring || !framing_role(h))
+		return -EBADFD;
+	mutex_lock(&h->lock);
+	if (!h->parts)
+		err = -EBADFD;
+	else if (h->role == RINGBUF_ROLE_WRITER)
+		answer = slots_ready(ring);
+	else
+		answer = bytes_ready(h, ring, h->framing == RINGBUF_FRAMING_STREAM ? ~0ULL : 1);
+	mutex_unlock(&h->lock);
+	return err ? err : put_user(min_t(u64, answer, INT_MAX), (int __user *)arg);
+}

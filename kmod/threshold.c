@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RINGBUF_IOC_THRESHOLD: from how many slots or bytes on, or after what time, a
+ * handle is worth waking.
+ *
+ * Bytes are waited for as the slots that they take at least, and once more when
+ * those turn out to hold less.  What has been announced to a reader stays
+ * announced (limit.opened), so that it can be read message by message.
+ */
+#include <linux/ktime.h>
+#include <linux/math64.h>
+
+#include "internal.h"
+
+/* Committed slots from @pos on and their bytes, until there are enough. */
+struct limit_sum {
+	u64 slots;
+	u64 bytes;
+};
+
+static struct limit_sum limit_sum(const struct rb_ring *ring, u64 pos, u64 enough)
+{
+	const struct rb_view *v = &ring->view;
+	struct limit_sum sum = { 0 };
+	u64 i = rb_index(v, pos), n;
+
+	for (n = 0; n < v->slots && sum.bytes < enough; n++, i = rb_index_add(v, i, 1)) {
+		u64 state = smp_load_acquire(&v->desc[i].state); /* (A) */
+
+		rb_relax(n);
+		if (rb_is_hole(state, pos + n))
+			continue;
+		if (state != rb_state(pos + n, RINGBUF_COMMITTED))
+			break;
+		sum.bytes += min_t(u64, READ_ONCE(v->desc[i].length), ring->layout.slot_bytes);
+		sum.slots++;
+	}
+	return sum;
+}
+
+/* Slots that the bytes take that are still missing after @sum. */
+static u64 limit_missing(const struct rb_ring *ring, u64 bytes, const struct limit_sum *sum)
+{
+	if (sum->bytes >= bytes)
+		return 0;
+	return div64_u64(bytes - sum->bytes - 1, ring->layout.slot_bytes) + 1;
+}
+
+/* How many slots a handle with @sum before it waits for: at least one, at most all. */
+static u32 limit_slots(const struct rb_handle *h, const struct rb_ring *ring,
+		       const struct limit_sum *sum)
+{
+	u64 slots = READ_ONCE(h->limit.slots), bytes = READ_ONCE(h->limit.bytes), want;
+
+	want = slots ? slots : ring->view.slots;
+	if (bytes)
+		want = min(want, sum->slots + limit_missing(ring, bytes, sum));
+	return clamp_t(u64, want, 1, ring->view.slots);
+}
+
+/* Whether one slot is enough now; if that is a question of time, from when on. */
+static bool limit_late(struct rb_handle *h, u64 *deadline)
+{
+	u64 after = READ_ONCE(h->limit.after), now, at;
+
+	*deadline = RINGBUF_NO_TIMEOUT;
+	if (!after)
+		return false;
+	now = ktime_get_ns();
+	at = READ_ONCE(h->limit.deadline);
+	if (at && at <= now)
+		return true;
+	if (!at) {
+		if (check_add_overflow(now, after, &at))
+			return false;
+		WRITE_ONCE(h->limit.deadline, at);
+	}
+	*deadline = at;
+	return false;
+}
+
+/* What is there now is announced: all of it, not only what was waited for. */
+static void look_announce(struct rb_handle *h, struct rb_ring *ring, u64 pos, struct rb_look *look)
+{
+	struct limit_sum none = { 0 };
+	u64 end = max(pos, READ_ONCE(h->limit.opened));
+
+	end = rb_first_unfinished(&ring->view, end, pos + ring->view.slots);
+	WRITE_ONCE(h->limit.opened, end);
+	WRITE_ONCE(h->limit.deadline, 0);
+	look->next = rb_waiter(end + limit_slots(h, ring, &none) - 1, RB_WAIT_POSITION);
+}
+
+static void look_limited(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look)
+{
+	u64 pos = rb_row_cursor(&ring->view, h->last_id);
+	bool open = pos < READ_ONCE(h->limit.opened);
+	struct limit_sum sum = { 0 };
+	struct rb_ready ready;
+	u32 want = 1;
+
+	if (!open && !limit_late(h, &look->deadline)) {
+		if (READ_ONCE(h->limit.bytes))
+			sum = limit_sum(ring, pos, READ_ONCE(h->limit.bytes));
+		want = limit_slots(h, ring, &sum);
+	}
+	rb_reader_ready(&ring->view, h->last_id, want, &ready);
+	look->waiter = ready.waiter;
+	look->ready = !ready.waiter;
+	if (look->ready && (poll || !open))
+		look_announce(h, ring, pos, look);
+}
+
+/* The end of the stream is for the caller to see. */
+void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look)
+{
+	struct rb_ready ready;
+
+	look->deadline = RINGBUF_NO_TIMEOUT;
+	look->next = 0;
+	if (rb_limited(h)) {
+		look_limited(h, ring, poll, look);
+		return;
+	}
+	rb_reader_ready(&ring->view, h->last_id, 1, &ready);
+	look->waiter = ready.waiter;
+	look->ready = !ready.waiter;
+}
+
+void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *look)
+{
+	struct limit_sum none = { 0 };
+	struct rb_ready ready;
+	u32 want = 1;
+
+	look->deadline = RINGBUF_NO_TIMEOUT;
+	look->next = 0;
+	if (rb_limited(h) && !limit_late(h, &look->deadline))
+		want = limit_slots(h, ring, &none);
+	rb_writer_ready(&ring->view, want, &ready);
+	look->waiter = ready.waiter;
+	look->ready = !ready.waiter;
+	if (look->ready)
+		WRITE_ONCE(h->limit.deadline, 0);
+}
+
+/* For who polls: it is awakened at the deadline, and looks again. */
+void rb_look_timer(struct rb_handle *h, const struct rb_look *look)
+{
+	u64 deadline = look->deadline;
+
+	/* What comes after all that is ready is waited for from now on. */
+	if (look->ready && rb_limited(h))
+		limit_late(h, &deadline);
+	if (deadline <= KTIME_MAX)
+		hrtimer_start(&h->limit.timer, ns_to_ktime(deadline), HRTIMER_MODE_ABS_SOFT);
+}
+
+static enum hrtimer_restart limit_timer(struct hrtimer *timer)
+{
+	struct rb_handle *h = container_of(timer, struct rb_handle, limit.timer);
+
+	wake_up_all(&h->wq);
+	return HRTIMER_NORESTART;
+}
+
+void rb_limit_init(struct rb_handle *h)
+{
+	hrtimer_init(&h->limit.timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+	h->limit.timer.function = limit_timer;
+}
+
+static void limit_set(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_threshold *t)
+{
+	struct rb_limit *l = &h->limit;
+
+	mutex_lock(&ring->lock);
+	WRITE_ONCE(l->slots, t->slots);
+	WRITE_ONCE(l->bytes, t->bytes);
+	WRITE_ONCE(l->after, t->after);
+	WRITE_ONCE(l->opened, 0);
+	WRITE_ONCE(l->deadline, 0);
+	/* Who sees it sees what it means. */
+	smp_store_release(&l->set, t->slots > 1 || t->bytes);
+	rb_event(ring);
+	mutex_unlock(&ring->lock);
+}
+
+long rb_ioctl_threshold(struct rb_handle *h, void __user *arg)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct ringbuf_threshold t;
+	int err;
+
+	err = rb_arg_get(&t, sizeof(t), arg);
+	if (err)
+		return err;
+	if (t.flags || t.__reserved)
+		return -EINVAL;
+	if (!ring || (h->role != RINGBUF_ROLE_READER && h->role != RINGBUF_ROLE_WRITER))
+		return -EBADFD;
+	limit_set(h, ring, &t);
+	return 0;
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * IORING_OP_URING_CMD: RINGBUF_IOC_WAIT as a request, without a task that sleeps.
+ *
+ * A request is always in one of these states, and changes it by compare-and-swap:
+ *
+ *	BUSY	somebody looks whether it is done: the task that submits it, or
+ *		its task work.  Only he completes it
+ *	WOKEN	as BUSY, and it has been kicked meanwhile: look once more
+ *	ARMED	nobody's; who kicks it queues the task work
+ *	QUEUED	the task work is on its way, and will make it BUSY
+ *
+ * Kicked it is by its sleeper (under ring->wait_lock), its timer (in a softirq),
+ * and who cancels it.  The request holds the file, so the handle and its ring are
+ * there until it is completed; the structure is freed after that, as until then
+ * io_uring may still ask to cancel.
+ */
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "internal.h"
+
+#if RB_URING_CMD
+
+enum uring_state { URING_BUSY, URING_WOKEN, URING_ARMED, URING_QUEUED };
+
+/**
+ * struct uring_wait - a request that waits
+ * @cmd: io_uring's side of it
+ * @sleeper: ours
+ * @timer: kicks it when the time has come
+ * @node: in handle->requests
+ * @state: see above
+ * @canceled: it is to end with ECANCELED
+ * @want: slots
+ * @timeout: as in struct ringbuf_wait
+ * @after: when one slot is enough; absolute
+ * @tag: as in struct ringbuf_uring_cmd
+ */
+struct uring_wait {
+	struct io_uring_cmd *cmd;
+	struct rb_sleeper sleeper;
+	struct hrtimer timer;
+	struct list_head node;
+	int state;
+	bool canceled;
+	u32 want;
+	u64 timeout;
+	u64 after;
+	u64 tag;
+};
+
+/* What io_uring keeps of it for us. */
+struct uring_pdu {
+	struct uring_wait *wait;
+};
+
+static struct uring_wait *uring_wait_of(struct io_uring_cmd *cmd)
+{
+	return io_uring_cmd_to_pdu(cmd, struct uring_pdu)->wait;
+}
+
+static void uring_work(struct io_uring_cmd *cmd, unsigned int flags);
+
+/* Somebody has to look.  Any context; the caller knows that it has not been freed. */
+static void uring_kick(struct uring_wait *w)
+{
+	int old, to, was;
+
+	smp_mb(); /* matches uring_step(): it looks again, or we find that it has looked */
+	for (old = READ_ONCE(w->state);; old = was) {
+		if (old == URING_WOKEN || old == URING_QUEUED)
+			return;
+		to = old == URING_BUSY ? URING_WOKEN : URING_QUEUED;
+		was = cmpxchg(&w->state, old, to);
+		if (was == old)
+			break;
+	}
+	if (to == URING_QUEUED)
+		io_uring_cmd_complete_in_task(w->cmd, uring_work);
+}
+
+static void uring_sleeper_wake(struct rb_sleeper *s)
+{
+	uring_kick(container_of(s, struct uring_wait, sleeper));
+}
+
+static enum hrtimer_restart uring_timer(struct hrtimer *timer)
+{
+	uring_kick(container_of(timer, struct uring_wait, timer));
+	return HRTIMER_NORESTART;
+}
+
+static void uring_start_timer(struct uring_wait *w)
+{
+	u64 at = w->want > 1 ? min(w->after, w->timeout) : w->timeout;
+
+	if (at <= KTIME_MAX)
+		hrtimer_start(&w->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_SOFT);
+}
+
+/* 1: ready, *count says how much; 0: not yet; else why it ends. */
+static int uring_look(struct uring_wait *w, u32 *count, u64 *waiter)
+{
+	struct rb_handle *h = w->sleeper.handle;
+	struct rb_ready r = { 0 };
+	u64 now = ktime_get_ns();
+	int look;
+
+	if (w->want > 1 && w->after <= now)
+		w->want = 1;
+	look = rb_wait_look(h, rb_handle_ring(h), w->want, &r);
+	*count = r.count;
+	*waiter = r.waiter;
+	if (look)
+		return look;
+	if (READ_ONCE(w->canceled))
+		return -ECANCELED;
+	return w->timeout <= now ? -ETIMEDOUT : 0;
+}
+
+/*
+ * The request is BUSY, by us.  Its result; or -EIOCBQUEUED: it is ARMED, and no
+ * longer ours to touch.
+ */
+static int uring_step(struct uring_wait *w)
+{
+	struct rb_handle *h = w->sleeper.handle;
+	struct rb_ring *ring = rb_handle_ring(h);
+
+	for (;;) {
+		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
+		u64 waiter;
+		u32 count;
+		int look;
+
+		WRITE_ONCE(w->state, URING_BUSY);
+		smp_mb(); /* matches uring_kick() */
+		look = uring_look(w, &count, &waiter);
+		if (look)
+			return look < 0 ? look : count;
+		rb_arm_sleeper(ring, &w->sleeper, waiter);
+		uring_start_timer(w);
+		if (rb_reached(&ring->view, waiter) || READ_ONCE(ring->events) != events)
+			continue;
+		if (cmpxchg(&w->state, URING_BUSY, URING_ARMED) == URING_BUSY)
+			return -EIOCBQUEUED;
+	}
+}
+
+static void uring_free(struct uring_wait *w)
+{
+	kfree(w);
+}
+
+/* It is BUSY or WOKEN, by us, and has got its result. */
+static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
+{
+	struct rb_ring *ring = rb_handle_ring(w->sleeper.handle);
+
+	hrtimer_cancel(&w->timer);
+	rb_disarm_sleeper(ring, &w->sleeper);
+	spin_lock(&ring->wait_lock);
+	list_del(&w->node);
+	spin_unlock(&ring->wait_lock);
+	io_uring_cmd_done(w->cmd, result, 0, flags);
+	uring_free(w);
+}
+
+/* Its task, or who stands in for one that has gone. */
+static void uring_work(struct io_uring_cmd *cmd, unsigned int flags)
+{
+	struct uring_wait *w = uring_wait_of(cmd);
+	int result;
+
+	if (flags & IO_URING_F_TASK_DEAD)
+		WRITE_ONCE(w->canceled, true);
+	result = uring_step(w);
+	if (result != -EIOCBQUEUED)
+		uring_complete(w, result, flags);
+}
+
+static struct uring_wait *uring_new(struct io_uring_cmd *cmd, const struct ringbuf_wait *wait,
+				    u64 tag)
+{
+	struct uring_wait *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+
+	if (!w)
+		return NULL;
+	w->cmd = cmd;
+	w->state = URING_BUSY;
+	w->want = wait->count;
+	w->timeout = wait->timeout;
+	w->after = rb_wait_after(wait);
+	w->tag = tag;
+	w->sleeper.handle = cmd->file->private_data;
+	w->sleeper.wake = uring_sleeper_wake;
+	INIT_LIST_HEAD(&w->sleeper.node);
+	hrtimer_init(&w->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+	w->timer.function = uring_timer;
+	io_uring_cmd_to_pdu(cmd, struct uring_pdu)->wait = w;
+	return w;
+}
+
+/* From here on it can be canceled, so io_uring_cmd_done() has to end it. */
+static void uring_begin(struct uring_wait *w, unsigned int flags)
+{
+	struct rb_handle *h = w->sleeper.handle;
+	struct rb_ring *ring = rb_handle_ring(h);
+
+	spin_lock(&ring->wait_lock);
+	list_add_tail(&w->node, &h->requests);
+	h->waits++;
+	if (h->role == RINGBUF_ROLE_WRITER)
+		ring->writer_waits++;
+	spin_unlock(&ring->wait_lock);
+	io_uring_cmd_mark_cancelable(w->cmd, flags);
+}
+
+static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int flags)
+{
+	struct rb_handle *h = cmd->file->private_data;
+	struct ringbuf_wait wait;
+	struct uring_wait *w;
+	u64 waiter;
+	u32 count;
+	int err;
+
+	err = rb_wait_get(h, &wait, u64_to_user_ptr(arg));
+	if (err)
+		return err;
+	w = uring_new(cmd, &wait, tag);
+	if (!w)
+		return -ENOMEM;
+	err = uring_look(w, &count, &waiter);
+	if (err) {
+		uring_free(w);
+		return err < 0 ? err : count;
+	}
+	uring_begin(w, flags);
+	err = uring_step(w);
+	if (err != -EIOCBQUEUED)
+		uring_complete(w, err, flags);
+	return -EIOCBQUEUED;
+}
+
+static int uring_cancel(struct rb_handle *h, u64 tag)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct uring_wait *w;
+	int count = 0;
+
+	if (!ring)
+		return -EBADFD;
+	spin_lock(&ring->wait_lock);
+	list_for_each_entry(w, &h->requests, node) {
+		if (w->tag != tag || w->canceled)
+			continue;
+		WRITE_ONCE(w->canceled, true);
+		uring_kick(w);
+		count++;
+	}
+	spin_unlock(&ring->wait_lock);
+	return count ? count : -ENOENT;
+}
+
+int rb_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags)
+{
+	const struct ringbuf_uring_cmd *c;
+	u64 arg, tag;
+
+	if (flags & IO_URING_F_CANCEL) {
+		/* uring_complete() takes it from io_uring's list before it is freed. */
+		WRITE_ONCE(uring_wait_of(cmd)->canceled, true);
+		uring_kick(uring_wait_of(cmd));
+		return 0;
+	}
+	c = io_uring_sqe_cmd(cmd->sqe);
+	arg = READ_ONCE(c->wait);
+	tag = READ_ONCE(c->tag);
+	if (cmd->flags & IORING_URING_CMD_MASK)
+		return -EINVAL;
+	switch (cmd->cmd_op) {
+	case RINGBUF_URING_WAIT:
+		return uring_wait(cmd, arg, tag, flags);
+	case RINGBUF_URING_CANCEL:
+		return arg ? -EINVAL : uring_cancel(cmd->file->private_data, tag);
+	default:
+		return -ENOTTY;
+	}
+}
+
+#endif

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The default ring: which handles it gets, whose it is, who waits for whom. */
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define NOBODY 65534
+
+#define FAILS(error, call)               \
+	do {                             \
+		errno = 0;               \
+		EXPECT_EQ(-1, (call));   \
+		EXPECT_EQ(error, errno); \
+	} while (0)
+
+static int open_as(int flags)
+{
+	return open("/dev/ringbuf", flags | O_CLOEXEC);
+}
+
+static uint32_t role_of(int fd)
+{
+	struct ringbuf_info info;
+
+	return info_get(fd, &info) ? RINGBUF_ROLE_NONE : info.role;
+}
+
+FIXTURE(standard)
+{
+	int reader;
+	int writer;
+};
+
+/* Not the ring that somebody else may be using now. */
+FIXTURE_SETUP(standard)
+{
+	if (unshare(CLONE_NEWNET))
+		SKIP(return, "needs network namespaces and root");
+	self->reader = open_as(O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->reader);
+	self->writer = open_as(O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->writer);
+}
+
+FIXTURE_TEARDOWN(standard)
+{
+	close(self->reader);
+	close(self->writer);
+}
+
+TEST_F(standard, first_use_binds)
+{
+	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = 4 };
+	char text[64];
+
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(self->reader));
+	FAILS(EAGAIN, read(self->reader, text, sizeof(text)));
+	ASSERT_EQ(5, write(self->writer, "hello", 5));
+	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(self->reader));
+	EXPECT_EQ(RINGBUF_ROLE_WRITER, role_of(self->writer));
+	ASSERT_EQ(2, read(self->reader, text, 2));
+	ASSERT_EQ(3, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(-EBADFD, call(self->reader, RINGBUF_IOC_CREATE, &c));
+}
+
+TEST_F(standard, both_by_first_use)
+{
+	int a = open_as(O_RDWR | O_NONBLOCK), b = open_as(O_RDWR | O_NONBLOCK);
+	char text[8];
+
+	EXPECT_EQ(POLLERR, polled(a));
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(a));
+	FAILS(EAGAIN, read(a, text, 8));
+	ASSERT_EQ(1, write(b, "x", 1));
+	FAILS(EBADFD, write(a, "x", 1));
+	FAILS(EBADFD, read(b, text, 8));
+	EXPECT_EQ(1, read(a, text, 8));
+	close(a);
+	close(b);
+}
+
+TEST_F(standard, poll_binds)
+{
+	EXPECT_EQ(0, polled(self->writer));
+	EXPECT_EQ(RINGBUF_ROLE_WRITER, role_of(self->writer));
+	EXPECT_EQ(0, polled(self->reader));
+	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(self->reader));
+	EXPECT_EQ(POLLOUT, polled(self->writer));
+	ASSERT_EQ(1, write(self->writer, "x", 1));
+	EXPECT_EQ(POLLIN, polled(self->reader));
+}
+
+TEST_F(standard, epoll_binds)
+{
+	struct epoll_event e = { .events = EPOLLOUT | EPOLLET };
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->writer, &e));
+	EXPECT_EQ(0, epoll_wait(ep, &e, 1, 0));
+	EXPECT_EQ(0, polled(self->reader));
+	EXPECT_EQ(1, epoll_wait(ep, &e, 1, -1));
+	close(ep);
+}
+
+/* Without a reader a writer has no room, also when there has been one. */
+TEST_F(standard, writer_waits_for_a_reader)
+{
+	char text[8];
+
+	FAILS(EAGAIN, write(self->writer, "x", 1));
+	EXPECT_EQ(0, ready_call(self->writer));
+	FAILS(EAGAIN, read(self->reader, text, 8));
+	EXPECT_EQ(16, ready_call(self->writer));
+	ASSERT_EQ(1, write(self->writer, "x", 1));
+	close(self->reader);
+	FAILS(EAGAIN, write(self->writer, "y", 1));
+	EXPECT_EQ(0, polled(self->writer));
+	self->reader = open_as(O_RDONLY | O_NONBLOCK);
+	EXPECT_EQ(POLLIN, polled(self->reader));
+	ASSERT_EQ(1, write(self->writer, "y", 1));
+	ASSERT_EQ(2, read(self->reader, text, 8));
+	EXPECT_EQ(0, memcmp(text, "xy", 2));
+}
+
+static int writes_one(void *arg)
+{
+	int fd = open_as(O_WRONLY);
+
+	(void)arg;
+	CHECK_EQ(6, write(fd, "golden", 6));
+	return 0;
+}
+
+static int polls_then_writes(void *arg)
+{
+	struct pollfd p = { .fd = open_as(O_WRONLY | O_NONBLOCK), .events = POLLOUT };
+
+	(void)arg;
+	CHECK_EQ(1, poll(&p, 1, -1));
+	CHECK_EQ(POLLOUT, p.revents);
+	CHECK_EQ(6, write(p.fd, "golden", 6));
+	return 0;
+}
+
+static int reads_golden(void *arg)
+{
+	int fd = open_as(O_RDONLY);
+	char text[16];
+
+	(void)arg;
+	CHECK_EQ(6, read(fd, text, sizeof(text)));
+	CHECK(!memcmp(text, "golden", 6));
+	CHECK_EQ(0, read(fd, text, sizeof(text)));
+	return 0;
+}
+
+TEST_F(standard, sleeping_writer)
+{
+	pid_t pid = child_start(writes_one, NULL);
+
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(0, reads_golden(NULL));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(standard, polling_writer)
+{
+	pid_t pid = child_start(polls_then_writes, NULL);
+
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(0, reads_golden(NULL));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(standard, sleeping_reader)
+{
+	pid_t pid = child_start(reads_golden, NULL);
+
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(0, child_run(writes_one, NULL));
+	EXPECT_EQ(0, child_end(pid));
+}
+
+/* A new reader goes on where the last one stopped, in the middle of a slot too. */
+TEST_F(standard, next_reader_goes_on)
+{
+	char text[16];
+	int n;
+
+	EXPECT_EQ(0, polled(self->reader));
+	ASSERT_EQ(10, write(self->writer, "0123456789", 10));
+	ASSERT_EQ(3, write(self->writer, "abc", 3));
+	for (n = 0; n < 12; n += 2) {
+		ASSERT_EQ(2, read(self->reader, text, 2));
+		EXPECT_EQ("0123456789abc"[n], text[0]);
+		close(self->reader);
+		self->reader = open_as(O_RDONLY | O_NONBLOCK);
+	}
+	ASSERT_EQ(1, read(self->reader, text, 16));
+	EXPECT_EQ('c', text[0]);
+}
+
+/* However full the ring is when its reader leaves: nothing is overwritten. */
+TEST_F(standard, full_when_the_reader_leaves)
+{
+	static char big[65536 * 16 + 1], text[65536];
+	size_t i;
+
+	for (i = 0; i < sizeof(big); i++)
+		big[i] = (char)(i / 65536 + i);
+	EXPECT_EQ(0, polled(self->reader));
+	ASSERT_EQ(65536 * 16, write(self->writer, big, sizeof(big)));
+	ASSERT_EQ(1, read(self->reader, text, 1));
+	close(self->reader);
+	FAILS(EAGAIN, write(self->writer, "x", 1));
+	self->reader = open_as(O_RDONLY | O_NONBLOCK);
+	for (i = 1; i < 65536 * 16;) {
+		ssize_t n = read(self->reader, text, 65536);
+
+		ASSERT_LT(0, n);
+		ASSERT_EQ(0, memcmp(text, big + i, (size_t)n));
+		i += (size_t)n;
+	}
+}
+
+/* Beside another reader one gets what is still there, and all that follows. */
+TEST_F(standard, second_reader)
+{
+	int second = open_as(O_RDONLY | O_NONBLOCK);
+	char text[16];
+
+	EXPECT_EQ(0, polled(self->reader));
+	ASSERT_EQ(3, write(self->writer, "abc", 3));
+	ASSERT_EQ(1, read(self->reader, text, 1));
+	ASSERT_EQ(3, read(second, text, 16));
+	ASSERT_EQ(3, write(self->writer, "def", 3));
+	ASSERT_EQ(5, read(self->reader, text, 16));
+	ASSERT_EQ(3, read(second, text, 16));
+	close(second);
+}
+
+TEST_F(standard, end)
+{
+	int other = open_as(O_WRONLY | O_NONBLOCK);
+	char text[16];
+
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	ASSERT_EQ(3, write(self->writer, "abc", 3));
+	ASSERT_EQ(1, write(other, "d", 1));
+	close(self->writer);
+	ASSERT_EQ(4, read(self->reader, text, 16));
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	close(other);
+	EXPECT_EQ(0, read(self->reader, text, 16));
+	EXPECT_EQ(0, read(self->reader, text, 16));
+	EXPECT_EQ(POLLIN | POLLHUP | POLLRDHUP, polled(self->reader));
+	/* As with a FIFO, another writer may come. */
+	self->writer = open_as(O_WRONLY | O_NONBLOCK);
+	ASSERT_EQ(1, write(self->writer, "e", 1));
+	EXPECT_EQ(1, read(self->reader, text, 16));
+}
+
+/* The ring is there while it is used, and a new one after that. */
+TEST_F(standard, gone_with_its_handles)
+{
+	struct ringbuf_info info;
+	char text[16];
+
+	EXPECT_EQ(0, polled(self->reader));
+	ASSERT_EQ(3, write(self->writer, "abc", 3));
+	ASSERT_OK(info_get(self->writer, &info));
+	EXPECT_EQ(65536, info.slot_bytes);
+	EXPECT_EQ(16, info.slot_count);
+	EXPECT_EQ(0, info.flags);
+	close(self->writer);
+	close(self->reader);
+	self->reader = open_as(O_RDONLY | O_NONBLOCK);
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	self->writer = open_as(O_WRONLY | O_NONBLOCK);
+	ASSERT_EQ(1, write(self->writer, "x", 1));
+	ASSERT_EQ(1, read(self->reader, text, 16));
+}
+
+/* It has no name that anybody could call, list or unlink. */
+TEST_F(standard, has_no_name)
+{
+	struct ringbuf_list l = { .size = sizeof(l) };
+	int none = device_open();
+
+	EXPECT_EQ(0, polled(self->reader));
+	ASSERT_OK(call(none, RINGBUF_IOC_LIST, &l));
+	EXPECT_EQ(0, l.total);
+	EXPECT_EQ(-EINVAL, attach_name(none, RINGBUF_ROLE_OBSERVER, "/default"));
+	EXPECT_EQ(-EINVAL, unlink_call(none, "/default"));
+	EXPECT_OK(attach_fd(none, RINGBUF_ROLE_OBSERVER, self->reader));
+	close(none);
+}
+
+/* The opener's ring, whoever uses the descriptor; another user has another ring. */
+static int nobody(void *arg)
+{
+	int *fds = arg, own = open_as(O_WRONLY | O_NONBLOCK), theirs;
+	char text[16];
+
+	CHECK(!setgid(NOBODY) && !setuid(NOBODY));
+	theirs = open_as(O_WRONLY | O_NONBLOCK);
+	CHECK(theirs >= 0);
+	CHECK_EQ(-1, write(theirs, "x", 1));
+	CHECK_EQ(EAGAIN, errno);
+	CHECK_EQ(1, write(own, "y", 1));
+	CHECK_EQ(1, write(fds[1], "z", 1));
+	fds[0] = open_as(O_RDONLY | O_NONBLOCK);
+	CHECK_EQ(-1, read(fds[0], text, 16));
+	CHECK_EQ(1, write(theirs, "w", 1));
+	CHECK_EQ(1, read(fds[0], text, 16));
+	CHECK_EQ('w', text[0]);
+	return 0;
+}
+
+TEST_F(standard, each_user_has_one)
+{
+	int fds[2] = { self->reader, self->writer };
+	char text[16];
+
+	if (getuid())
+		SKIP(return, "needs root");
+	EXPECT_EQ(0, polled(self->reader));
+	EXPECT_EQ(0, child_run(nobody, fds));
+	ASSERT_EQ(2, read(self->reader, text, 16));
+	EXPECT_EQ(0, memcmp(text, "yz", 2));
+}
+
+static int elsewhere(void *arg)
+{
+	int fd;
+
+	(void)arg;
+	CHECK(!unshare(CLONE_NEWNET));
+	fd = open_as(O_WRONLY | O_NONBLOCK);
+	CHECK_EQ(-1, write(fd, "x", 1));
+	CHECK_EQ(EAGAIN, errno);
+	return 0;
+}
+
+TEST_F(standard, each_network_namespace_has_one)
+{
+	EXPECT_EQ(0, polled(self->reader));
+	EXPECT_EQ(0, child_run(elsewhere, NULL));
+}
+
+/* Many at once for the first time: one ring, no more. */
+static int joins(void *arg)
+{
+	int *gate = arg, fd = open_as(O_RDONLY);
+	char byte;
+
+	UNTIL(FLAG_GET(*gate));
+	CHECK_EQ(1, read(fd, &byte, 1));
+	return 0;
+}
+
+TEST_F(standard, one_for_all)
+{
+	int *gate = shared_memory(sizeof(*gate));
+	struct ringbuf_stats s;
+	unsigned int i, round;
+	pid_t pid[8];
+
+	for (round = 0; round < 10; round++) {
+		*gate = 0;
+		for (i = 0; i < 8; i++)
+			pid[i] = child_start(joins, gate);
+		FLAG_SET(*gate);
+		for (i = 0; i < 8; i++)
+			ASSERT_TRUE(task_asleep(pid[i]));
+		polled(self->writer);
+		UNTIL((s = stats_of(self->writer)).total == 8);
+		ASSERT_EQ(1, write(self->writer, "x", 1));
+		for (i = 0; i < 8; i++)
+			ASSERT_EQ(0, child_end(pid[i]));
+		close(self->writer);
+		self->writer = open_as(O_WRONLY | O_NONBLOCK);
+	}
+}
+
+/* A child reads on with the descriptor that it inherited. */
+static int reads_three(void *arg)
+{
+	int *fd = arg;
+	char text[3];
+
+	CHECK_EQ(3, read(*fd, text, 3));
+	return text[0];
+}
+
+TEST_F(standard, inherited)
+{
+	EXPECT_EQ(0, polled(self->reader));
+	ASSERT_EQ(9, write(self->writer, "abcdefghi", 9));
+	EXPECT_EQ('a', child_run(reads_three, &self->reader));
+	EXPECT_EQ('d', child_run(reads_three, &self->reader));
+	EXPECT_EQ('g', child_run(reads_three, &self->reader));
+}
+
+/* RWF_NOWAIT binds too: else who asks so would ask for ever. */
+TEST_F(standard, nowait)
+{
+	int fd = open_as(O_RDWR);
+	char text[8];
+	struct iovec iov = { text, sizeof(text) };
+
+	FAILS(EAGAIN, preadv2(fd, &iov, 1, -1, RWF_NOWAIT));
+	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(fd));
+	ASSERT_EQ(1, write(self->writer, "x", 1));
+	EXPECT_EQ(1, preadv2(fd, &iov, 1, -1, RWF_NOWAIT));
+	close(fd);
+}
+
+DEVICE_HARNESS_MAIN

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Direct I/O between a file and slots: nothing is copied by the processor.
+ * RINGBUF_DIRECT names a folder whose file system does it; see files/direct.sh.
+ */
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#include <ringbuf_uring.h>
+
+#define SLOT  65536
+#define SLOTS 3
+#define LAPS  10
+
+FIXTURE(direct)
+{
+	int owner;
+	int reader;
+	int writer;
+	struct maps r;
+	struct maps w;
+	int file; /* with O_DIRECT */
+	int plain;
+};
+
+FIXTURE_SETUP(direct)
+{
+	const char *folder = getenv("RINGBUF_DIRECT");
+	char path[256];
+
+	if (!folder)
+		SKIP(return, "no folder with direct I/O: selftests/files/direct.sh has one");
+	snprintf(path, sizeof(path), "%s/file", folder);
+	unlink(path);
+	self->file = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, self->file);
+	self->plain = open(path, O_RDWR | O_CLOEXEC);
+	self->owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	ASSERT_OK(maps_open(&self->r, self->reader));
+	ASSERT_OK(maps_open(&self->w, self->writer));
+	ASSERT_OK(nonblock(self->reader));
+}
+
+FIXTURE_TEARDOWN(direct)
+{
+	maps_close(&self->r);
+	maps_close(&self->w);
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+	close(self->file);
+	close(self->plain);
+}
+
+static void fill(unsigned char *to, uint64_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < SLOT; i++)
+		to[i] = (unsigned char)((seed * SLOT + i) * 2654435761u >> 11);
+}
+
+static char *slot_of(const struct maps *m, uint64_t pos)
+{
+	return m->data + pos % SLOTS * m->info.slot_stride;
+}
+
+/* What an exclusive writer stores when slot @pos has been filled. */
+static void commit(struct maps *m, uint64_t pos)
+{
+	struct ringbuf_desc *d = &m->desc[pos % SLOTS];
+
+	__atomic_store_n(&m->head->writer[m->info.id - 1].allowance, pos + 1, __ATOMIC_RELAXED);
+	d->length = SLOT;
+	d->flags = 0;
+	__atomic_store_n(&d->state, pos << RINGBUF_STATE_SHIFT | RINGBUF_COMMITTED,
+			 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&m->head->head, pos + 1, __ATOMIC_RELAXED);
+}
+
+/* A recorder: each slot goes to the file from where it lies. */
+TEST_F(direct, slots_to_file)
+{
+	static unsigned char text[SLOT], back[SLOT];
+	uint64_t n;
+
+	for (n = 0; n < LAPS * SLOTS; n++) {
+		fill(text, n);
+		ASSERT_EQ(SLOT, write(self->writer, text, SLOT));
+		ASSERT_EQ(SLOT, pwrite(self->file, slot_of(&self->r, n), SLOT, (off_t)n * SLOT));
+		release_by_hand(&self->r, n + 1);
+	}
+	for (n = 0; n < LAPS * SLOTS; n++) {
+		fill(text, n);
+		ASSERT_EQ(SLOT, pread(self->plain, back, SLOT, (off_t)n * SLOT));
+		ASSERT_EQ(0, memcmp(text, back, SLOT));
+	}
+}
+
+/* A player: each slot is filled by the file. */
+TEST_F(direct, file_to_slots)
+{
+	static unsigned char text[SLOT], back[SLOT];
+	uint64_t n;
+
+	for (n = 0; n < LAPS * SLOTS; n++) {
+		fill(text, n);
+		ASSERT_EQ(SLOT, pwrite(self->plain, text, SLOT, (off_t)n * SLOT));
+	}
+	ASSERT_EQ(0, fsync(self->plain));
+	for (n = 0; n < LAPS * SLOTS; n++) {
+		ASSERT_EQ(SLOT, pread(self->file, slot_of(&self->w, n), SLOT, (off_t)n * SLOT));
+		commit(&self->w, n);
+		ASSERT_EQ(SLOT, read(self->reader, back, SLOT));
+		fill(text, n);
+		ASSERT_EQ(0, memcmp(text, back, SLOT));
+	}
+}
+
+/* A reader's map is not to be written, by the disk neither. */
+TEST_F(direct, readers_slots_are_read_only)
+{
+	ASSERT_EQ(0, ftruncate(self->plain, SLOT));
+	errno = 0;
+	EXPECT_EQ(-1, pread(self->file, slot_of(&self->r, 0), SLOT, 0));
+	EXPECT_EQ(EFAULT, errno);
+}
+
+static int done(struct io_uring *u)
+{
+	struct io_uring_cqe *cqe;
+	int res;
+
+	if (io_uring_submit(u) != 1 || io_uring_wait_cqe(u, &cqe))
+		return -EBADMSG;
+	res = cqe->res;
+	io_uring_cqe_seen(u, cqe);
+	return res;
+}
+
+/* io_uring's fixed buffers: pinned once, for all that follows. */
+TEST_F(direct, fixed_buffers)
+{
+	static unsigned char text[SLOT], back[SLOT];
+	struct iovec all = { self->w.data, self->w.info.region[RINGBUF_REGION_DATA].bytes };
+	struct io_uring u;
+	uint64_t n;
+	int err;
+
+	ASSERT_EQ(0, io_uring_queue_init(8, &u, 0));
+	err = io_uring_register_buffers(&u, &all, 1);
+	if (err == -EOPNOTSUPP) {
+		io_uring_queue_exit(&u);
+		SKIP(return, "this kernel registers no buffers of drivers");
+	}
+	ASSERT_EQ(0, err);
+	for (n = 0; n < LAPS * SLOTS; n++) {
+		fill(text, n);
+		ASSERT_EQ(SLOT, write(self->writer, text, SLOT));
+		io_uring_prep_write_fixed(io_uring_get_sqe(&u), self->file, slot_of(&self->w, n),
+					  SLOT, n * SLOT, 0);
+		ASSERT_EQ(SLOT, done(&u));
+		ASSERT_EQ(SLOT, read(self->reader, back, SLOT));
+	}
+	for (; n < 2 * LAPS * SLOTS; n++) {
+		io_uring_prep_read_fixed(io_uring_get_sqe(&u), self->file, slot_of(&self->w, n),
+					 SLOT, (n - LAPS * SLOTS) * SLOT, 0);
+		ASSERT_EQ(SLOT, done(&u));
+		commit(&self->w, n);
+		ASSERT_EQ(SLOT, read(self->reader, back, SLOT));
+		fill(text, n - LAPS * SLOTS);
+		ASSERT_EQ(0, memcmp(text, back, SLOT));
+	}
+	io_uring_queue_exit(&u);
+}
+
+DEVICE_HARNESS_MAIN

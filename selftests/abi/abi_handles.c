@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Descriptors that travel: dup, fork, exec, SCM_RIGHTS, pidfd_getfd. */
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+FIXTURE(handles)
+{
+	int owner;
+	int reader;
+	int writer;
+};
+
+FIXTURE_SETUP(handles)
+{
+	self->owner = ring_make(0, 64, 4);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_STREAM));
+}
+
+FIXTURE_TEARDOWN(handles)
+{
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+static char byte_of(int fd)
+{
+	char byte;
+
+	return read(fd, &byte, 1) == 1 ? byte : '?';
+}
+
+/* One handle with two numbers: the same place in the same slot. */
+TEST_F(handles, dup)
+{
+	int other = dup(self->reader);
+
+	ASSERT_EQ(4, write(self->writer, "abcd", 4));
+	EXPECT_EQ('a', byte_of(self->reader));
+	EXPECT_EQ('b', byte_of(other));
+	close(self->reader);
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	EXPECT_EQ('c', byte_of(other));
+	self->reader = dup2(other, 500);
+	close(other);
+	EXPECT_EQ('d', byte_of(self->reader));
+	close(self->reader);
+	EXPECT_EQ(0, stats_of(self->owner).total);
+	self->reader = -1;
+}
+
+static int reads_byte(void *arg)
+{
+	int *fd = arg;
+
+	return byte_of(*fd);
+}
+
+static int reads_byte_after_exec(void *arg)
+{
+	char command[64];
+	int *fd = arg;
+
+	fcntl(*fd, F_SETFD, 0);
+	snprintf(command, sizeof(command), "test \"$(head -c 1 <&%d)\" = c", *fd);
+	execl("/bin/sh", "sh", "-c", command, NULL);
+	return 1;
+}
+
+TEST_F(handles, fork_and_exec)
+{
+	ASSERT_EQ(1, write(self->writer, "a", 1));
+	ASSERT_EQ(1, write(self->writer, "b", 1));
+	EXPECT_EQ('a', child_run(reads_byte, &self->reader));
+	EXPECT_EQ('b', byte_of(self->reader));
+	ASSERT_EQ(1, write(self->writer, "c", 1));
+	/* It reads more than it wants, so there is no more than that. */
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, child_run(reads_byte_after_exec, &self->reader));
+	EXPECT_EQ('?', byte_of(self->reader));
+}
+
+/* Without anybody who has it open but a message in a socket. */
+static int send_fd(int socket, int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { "x", 1 };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	return sendmsg(socket, &m, 0) == 1 ? 0 : -errno;
+}
+
+static int receive_fd(int socket)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	int fd;
+
+	if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != 1)
+		return -errno;
+	memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
+	return fd;
+}
+
+TEST_F(handles, in_a_socket)
+{
+	int s[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+	ASSERT_EQ(2, write(self->writer, "ab", 2));
+	EXPECT_EQ('a', byte_of(self->reader));
+	ASSERT_EQ(0, send_fd(s[0], self->reader));
+	close(self->reader);
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	self->reader = receive_fd(s[1]);
+	ASSERT_LE(0, self->reader);
+	EXPECT_EQ('b', byte_of(self->reader));
+	/* Thrown away unread: then it is gone. */
+	ASSERT_EQ(0, send_fd(s[0], self->reader));
+	close(self->reader);
+	self->reader = -1;
+	close(s[0]);
+	close(s[1]);
+	UNTIL(stats_of(self->owner).total == 0);
+}
+
+static int sleeps(void *arg)
+{
+	(void)arg;
+	while (pause())
+		;
+	return 0;
+}
+
+/* Taken out of a process that is killed after that. */
+TEST_F(handles, pidfd_getfd)
+{
+	pid_t pid = child_start(sleeps, NULL);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
+
+	ASSERT_LE(0, pidfd);
+	close(self->reader);
+	taken = (int)syscall(SYS_pidfd_getfd, pidfd, self->reader, 0);
+	ASSERT_LE(0, taken);
+	self->reader = taken;
+	close(pidfd);
+	child_kill(pid);
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	ASSERT_EQ(1, write(self->writer, "a", 1));
+	EXPECT_EQ('a', byte_of(taken));
+}
+
+/* A handle that is mapped elsewhere cannot be used here, until it is not. */
+static int maps_and_sleeps(void *arg)
+{
+	int *fd = arg;
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, *fd));
+	return sleeps(NULL);
+}
+
+TEST_F(handles, taken_from_who_has_it_mapped)
+{
+	pid_t pid = child_start(maps_and_sleeps, &self->reader);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
+	char byte;
+
+	ASSERT_TRUE(task_asleep(pid));
+	taken = (int)syscall(SYS_pidfd_getfd, pidfd, self->reader, 0);
+	ASSERT_LE(0, taken);
+	ASSERT_EQ(1, write(self->writer, "a", 1));
+	ASSERT_EQ(-1, read(taken, &byte, 1));
+	EXPECT_EQ(EBUSY, errno);
+	child_kill(pid);
+	/* The reader was who had it mapped. */
+	EXPECT_EQ(0, stats_of(self->owner).total);
+	ASSERT_EQ(-1, read(taken, &byte, 1));
+	EXPECT_EQ(EBADFD, errno);
+	close(taken);
+	close(pidfd);
+}
+
+DEVICE_HARNESS_MAIN

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/* splice and sendfile, from a ring and into one. */
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOT  4096
+#define SLOTS 4
+
+#define FAILS(error, call)               \
+	do {                             \
+		errno = 0;               \
+		EXPECT_EQ(-1, (call));   \
+		EXPECT_EQ(error, errno); \
+	} while (0)
+
+FIXTURE(splice)
+{
+	int owner;
+	int reader;
+	int writer;
+	int in; /* of a pipe: what is read */
+	int out;
+};
+
+FIXTURE_VARIANT(splice)
+{
+	uint32_t framing;
+};
+
+FIXTURE_VARIANT_ADD(splice, stream){ .framing = RINGBUF_FRAMING_STREAM };
+FIXTURE_VARIANT_ADD(splice, message){ .framing = RINGBUF_FRAMING_MESSAGE };
+
+FIXTURE_SETUP(splice)
+{
+	int p[2];
+
+	self->owner = ring_make(0, SLOT, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_OK(framing_call(self->reader, variant->framing));
+	ASSERT_OK(framing_call(self->writer, variant->framing));
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_OK(nonblock(self->writer));
+	ASSERT_EQ(0, pipe2(p, O_CLOEXEC));
+	self->in = p[0];
+	self->out = p[1];
+}
+
+FIXTURE_TEARDOWN(splice)
+{
+	close(self->in);
+	close(self->out);
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+static void fill(unsigned char *to, unsigned int seed, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		to[i] = (unsigned char)((seed + i) * 2654435761u >> 13);
+}
+
+/* What lies in the pipe is the pipe's: the slots may be written again. */
+TEST_F(splice, pipe_keeps_what_it_got)
+{
+	static unsigned char from[SLOT], to[SLOT];
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++) {
+		fill(from, n, SLOT);
+		ASSERT_EQ(SLOT, write(self->writer, from, SLOT));
+		ASSERT_EQ(SLOT, splice(self->reader, NULL, self->out, NULL, SLOT, 0));
+	}
+	memset(from, 0x77, SLOT);
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(SLOT, write(self->writer, from, SLOT));
+	for (n = 0; n < SLOTS; n++) {
+		fill(from, n, SLOT);
+		ASSERT_EQ(SLOT, read(self->in, to, SLOT));
+		ASSERT_EQ(0, memcmp(from, to, SLOT));
+	}
+}
+
+TEST_F(splice, from_pipe_to_ring)
+{
+	static unsigned char from[SLOT], to[SLOT];
+	unsigned int n, i;
+
+	for (n = 0; n < 20; n++) {
+		size_t length = 1 + n * 997 % SLOT, got = 0;
+
+		fill(from, n, length);
+		ASSERT_EQ((ssize_t)length, write(self->out, from, length));
+		ASSERT_EQ((ssize_t)length, splice(self->in, NULL, self->writer, NULL, length, 0));
+		for (i = 0; got < length && i < 2; i++) {
+			ssize_t part = read(self->reader, to + got, SLOT - got);
+
+			ASSERT_LT(0, part);
+			got += (size_t)part;
+		}
+		ASSERT_EQ(length, got);
+		ASSERT_EQ(0, memcmp(from, to, length));
+	}
+}
+
+/* Nothing there, no room, the end. */
+TEST_F(splice, empty_full_and_end)
+{
+	static char text[SLOT];
+	unsigned int n;
+
+	FAILS(EAGAIN, splice(self->reader, NULL, self->out, NULL, SLOT, 0));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(1, write(self->writer, "x", 1));
+	ASSERT_EQ(10, write(self->out, "0123456789", 10));
+	FAILS(EAGAIN, splice(self->in, NULL, self->writer, NULL, 10, 0));
+	/* Still in the pipe. */
+	ASSERT_EQ(1, read(self->reader, text, 1));
+	ASSERT_EQ(10, splice(self->in, NULL, self->writer, NULL, 10, 0));
+	ASSERT_OK(done_call(self->writer));
+	for (n = 1; n < SLOTS; n++)
+		ASSERT_EQ(1, read(self->reader, text, 1));
+	ASSERT_EQ(10, splice(self->reader, NULL, self->out, NULL, SLOT, 0));
+	ASSERT_EQ(0, splice(self->reader, NULL, self->out, NULL, SLOT, 0));
+	ASSERT_EQ(10, read(self->in, text, SLOT));
+	EXPECT_EQ(0, memcmp(text, "0123456789", 10));
+	ASSERT_EQ(1, write(self->out, "x", 1));
+	FAILS(EPIPE, splice(self->in, NULL, self->writer, NULL, 1, 0));
+}
+
+/* Message framing: a message is spliced whole, or stays. */
+TEST_F(splice, messages)
+{
+	static unsigned char from[2 * SLOT], to[2 * SLOT];
+
+	if (variant->framing != RINGBUF_FRAMING_MESSAGE)
+		return;
+	fill(from, 1, sizeof(from));
+	ASSERT_EQ(100, write(self->writer, from, 100));
+	ASSERT_EQ(200, write(self->writer, from, 200));
+	FAILS(EMSGSIZE, splice(self->reader, NULL, self->out, NULL, 99, 0));
+	ASSERT_EQ(100, splice(self->reader, NULL, self->out, NULL, SLOT, 0));
+	ASSERT_EQ(100, read(self->in, to, sizeof(to)));
+	ASSERT_EQ(200, read(self->reader, to, sizeof(to)));
+	/* What is spliced in is a message; too long a one is refused. */
+	ASSERT_EQ((ssize_t)sizeof(from), write(self->out, from, sizeof(from)));
+	FAILS(EMSGSIZE, splice(self->in, NULL, self->writer, NULL, SLOT + 1, 0));
+	ASSERT_EQ(SLOT, splice(self->in, NULL, self->writer, NULL, SLOT, 0));
+	ASSERT_EQ(SLOT, read(self->reader, to, sizeof(to)));
+	EXPECT_EQ(0, memcmp(from, to, SLOT));
+}
+
+/* A long way: pipe, ring, pipe, in pieces of every size. */
+TEST_F(splice, long_way)
+{
+	static unsigned char from[9000], to[9000];
+	unsigned int n;
+
+	if (variant->framing != RINGBUF_FRAMING_STREAM)
+		return;
+	for (n = 0; n < 30; n++) {
+		size_t length = 1 + n * 7919 % sizeof(from), done = 0, moved = 0;
+		int p[2];
+
+		ASSERT_EQ(0, pipe2(p, O_NONBLOCK | O_CLOEXEC));
+		fill(from, n, length);
+		ASSERT_EQ((ssize_t)length, write(p[1], from, length));
+		ASSERT_EQ((ssize_t)length, splice(p[0], NULL, self->writer, NULL, length, 0));
+		while (moved < length) {
+			ssize_t part = splice(self->reader, NULL, self->out, NULL, 1 + n * 511, 0);
+
+			ASSERT_LT(0, part);
+			moved += (size_t)part;
+		}
+		while (done < length) {
+			ssize_t part = read(self->in, to + done, sizeof(to) - done);
+
+			ASSERT_LT(0, part);
+			done += (size_t)part;
+		}
+		ASSERT_EQ(0, memcmp(from, to, length));
+		close(p[0]);
+		close(p[1]);
+	}
+}
+
+TEST_F(splice, sendfile_to_a_file)
+{
+	static unsigned char from[SLOT], to[SLOT];
+	FILE *file = tmpfile();
+	unsigned int n;
+
+	ASSERT_NE(NULL, file);
+	EXPECT_EQ((off_t)-1, lseek(self->reader, 0, SEEK_SET));
+	EXPECT_EQ(ESPIPE, errno);
+	for (n = 0; n < 10; n++) {
+		fill(from, n, SLOT);
+		ASSERT_EQ(SLOT, write(self->writer, from, SLOT));
+		ASSERT_EQ(SLOT, sendfile(fileno(file), self->reader, NULL, SLOT));
+	}
+	FAILS(EAGAIN, sendfile(fileno(file), self->reader, NULL, SLOT));
+	for (n = 0; n < 10; n++) {
+		fill(from, n, SLOT);
+		ASSERT_EQ(SLOT, pread(fileno(file), to, SLOT, n * SLOT));
+		ASSERT_EQ(0, memcmp(from, to, SLOT));
+	}
+	fclose(file);
+}
+
+TEST_F(splice, sendfile_to_a_socket)
+{
+	static unsigned char from[SLOT], to[SLOT];
+	int s[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+	fill(from, 5, SLOT);
+	ASSERT_EQ(SLOT, write(self->writer, from, SLOT));
+	ASSERT_EQ(SLOT, sendfile(s[0], self->reader, NULL, SLOT));
+	ASSERT_EQ(SLOT, recv(s[1], to, SLOT, MSG_WAITALL));
+	EXPECT_EQ(0, memcmp(from, to, SLOT));
+	close(s[0]);
+	close(s[1]);
+}
+
+struct blocked {
+	int from;
+	int to;
+};
+
+static int splices(void *arg)
+{
+	struct blocked *b = arg;
+
+	fcntl(b->from, F_SETFL, 0);
+	fcntl(b->to, F_SETFL, 0);
+	CHECK_EQ(5, splice(b->from, NULL, b->to, NULL, 5, 0));
+	return 0;
+}
+
+TEST_F(splice, sleeps)
+{
+	struct blocked b = { self->reader, self->out };
+	char text[8];
+	pid_t pid = child_start(splices, &b);
+
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(5, write(self->writer, "hello", 5));
+	EXPECT_EQ(0, child_end(pid));
+	ASSERT_EQ(5, read(self->in, text, 8));
+	EXPECT_EQ(0, memcmp(text, "hello", 5));
+}
+
+DEVICE_HARNESS_MAIN

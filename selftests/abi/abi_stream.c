@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Stream framing: bytes without boundaries, whatever the sizes of calls and slots. */
+#include <sys/uio.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define SLOT  5000 /* more than a page */
+#define SLOTS 3
+
+#define FAILS(error, call)               \
+	do {                             \
+		errno = 0;               \
+		EXPECT_EQ(-1, (call));   \
+		EXPECT_EQ(error, errno); \
+	} while (0)
+
+FIXTURE(stream)
+{
+	int owner;
+	int reader;
+	int writer;
+};
+
+FIXTURE_VARIANT(stream)
+{
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(stream, shared){ .flags = 0 };
+FIXTURE_VARIANT_ADD(stream, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+
+FIXTURE_SETUP(stream)
+{
+	self->owner = ring_make(variant->flags, SLOT, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_STREAM));
+	ASSERT_OK(framing_call(self->writer, RINGBUF_FRAMING_STREAM));
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_OK(nonblock(self->writer));
+}
+
+FIXTURE_TEARDOWN(stream)
+{
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+/* Byte @at of what all these tests write. */
+static unsigned char stream_byte(uint64_t at)
+{
+	return (unsigned char)(at * 2654435761u >> 16 ^ at);
+}
+
+static void stream_fill(unsigned char *to, uint64_t at, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		to[i] = stream_byte(at + i);
+}
+
+static bool stream_is(const unsigned char *text, uint64_t at, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (text[i] != stream_byte(at + i))
+			return false;
+	return true;
+}
+
+/* A long write takes as many slots as there are, and says how much it took. */
+TEST_F(stream, long_write)
+{
+	static unsigned char from[SLOT * SLOTS + 100], to[sizeof(from)];
+
+	stream_fill(from, 0, sizeof(from));
+	ASSERT_EQ(SLOT * SLOTS, write(self->writer, from, sizeof(from)));
+	FAILS(EAGAIN, write(self->writer, from, 1));
+	ASSERT_EQ(SLOT * SLOTS, read(self->reader, to, sizeof(to)));
+	EXPECT_TRUE(stream_is(to, 0, SLOT * SLOTS));
+	FAILS(EAGAIN, read(self->reader, to, sizeof(to)));
+}
+
+/* A short read goes on in the same slot, which stays taken until it is empty. */
+TEST_F(stream, short_reads)
+{
+	static unsigned char from[SLOT * SLOTS], to[SLOT];
+	size_t at, length = 1;
+
+	stream_fill(from, 0, sizeof(from));
+	ASSERT_EQ(SLOT * SLOTS, write(self->writer, from, sizeof(from)));
+	ASSERT_EQ(SLOT - 1, read(self->reader, to, SLOT - 1));
+	FAILS(EAGAIN, write(self->writer, from, 1));
+	for (at = SLOT - 1; at < sizeof(from); at += length, length = length * 2 % 4999) {
+		size_t left = sizeof(from) - at;
+
+		length = length < left ? length : left;
+		ASSERT_EQ((ssize_t)length, read(self->reader, to, length));
+		ASSERT_TRUE(stream_is(to, at, length));
+	}
+	FAILS(EAGAIN, read(self->reader, to, 1));
+}
+
+/* One read may take several slots; nothing is one byte too far. */
+TEST_F(stream, reads_over_slots)
+{
+	unsigned char text[64];
+
+	ASSERT_EQ(3, write(self->writer, "abc", 3));
+	ASSERT_EQ(4, write(self->writer, "defg", 4));
+	memset(text, 0x5a, sizeof(text));
+	ASSERT_EQ(5, read(self->reader, text, 5));
+	EXPECT_EQ(0, memcmp(text, "abcde\x5a", 6));
+	ASSERT_EQ(2, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(0, memcmp(text, "fg", 2));
+}
+
+TEST_F(stream, vectors)
+{
+	static unsigned char a[SLOT - 1], b[2], c[SLOT];
+	struct iovec out[] = { { a, sizeof(a) }, { NULL, 0 }, { b, sizeof(b) }, { c, sizeof(c) } };
+	static unsigned char d[7], e[2 * SLOT + 1 - 7];
+	struct iovec in[] = { { d, sizeof(d) }, { e, sizeof(e) } };
+
+	stream_fill(a, 0, sizeof(a));
+	stream_fill(b, sizeof(a), sizeof(b));
+	stream_fill(c, sizeof(a) + sizeof(b), sizeof(c));
+	ASSERT_EQ(2 * SLOT + 1, writev(self->writer, out, 4));
+	ASSERT_EQ(2 * SLOT + 1, readv(self->reader, in, 2));
+	EXPECT_TRUE(stream_is(d, 0, sizeof(d)));
+	EXPECT_TRUE(stream_is(e, sizeof(d), sizeof(e)));
+}
+
+/* Of nothing a stream has no trace; a message-wise writer can leave one. */
+TEST_F(stream, empty_messages)
+{
+	char text[8];
+
+	ASSERT_EQ(0, write(self->writer, "", 0));
+	EXPECT_EQ(SLOTS, ready_call(self->writer));
+	FAILS(EAGAIN, read(self->reader, text, 8));
+	EXPECT_EQ(0, read(self->reader, text, 0));
+	ASSERT_OK(framing_call(self->writer, RINGBUF_FRAMING_MESSAGE));
+	ASSERT_EQ(0, write(self->writer, "", 0));
+	ASSERT_EQ(0, write(self->writer, "", 0));
+	FAILS(EAGAIN, read(self->reader, text, 8));
+	ASSERT_EQ(0, write(self->writer, "", 0));
+	ASSERT_EQ(1, write(self->writer, "x", 1));
+	EXPECT_EQ(1, read(self->reader, text, 8));
+}
+
+/* Back to messages: the rest of a slot is the first, and is lost by no refusal. */
+TEST_F(stream, change_of_framing)
+{
+	char text[16];
+
+	ASSERT_EQ(10, write(self->writer, "0123456789", 10));
+	ASSERT_EQ(5, write(self->writer, "abcde", 5));
+	ASSERT_EQ(4, read(self->reader, text, 4));
+	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_MESSAGE));
+	EXPECT_EQ(6, ready_call(self->reader));
+	FAILS(EMSGSIZE, read(self->reader, text, 5));
+	ASSERT_EQ(6, read(self->reader, text, 16));
+	EXPECT_EQ(0, memcmp(text, "456789", 6));
+	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_STREAM));
+	ASSERT_EQ(1, read(self->reader, text, 1));
+	EXPECT_EQ('a', text[0]);
+	ASSERT_EQ(4, read(self->reader, text, 16));
+}
+
+/* A reader that is moved forward in the middle of a slot forgets where it was in it. */
+TEST_F(stream, sync_in_a_slot)
+{
+	char text[16];
+
+	ASSERT_EQ(5, write(self->writer, "01234", 5));
+	ASSERT_EQ(5, write(self->writer, "abcde", 5));
+	ASSERT_EQ(3, read(self->reader, text, 3));
+	ASSERT_OK(sync_call(self->owner, RINGBUF_SYNC_ALL, 1));
+	ASSERT_EQ(5, ready_call(self->reader));
+	ASSERT_EQ(5, read(self->reader, text, 16));
+	EXPECT_EQ(0, memcmp(text, "abcde", 5));
+}
+
+TEST_F(stream, framing_rules)
+{
+	int observer = observer_open(self->owner);
+	struct ringbuf_framing f = { .size = sizeof(f), .framing = 2 };
+
+	EXPECT_EQ(-EINVAL, call(self->reader, RINGBUF_IOC_FRAMING, &f));
+	f.framing = RINGBUF_FRAMING_STREAM;
+	f.__reserved = 1;
+	EXPECT_EQ(-EINVAL, call(self->reader, RINGBUF_IOC_FRAMING, &f));
+	EXPECT_EQ(-EBADFD, framing_call(self->owner, RINGBUF_FRAMING_STREAM));
+	EXPECT_EQ(-EBADFD, framing_call(observer, RINGBUF_FRAMING_STREAM));
+	close(observer);
+}
+
+TEST_F(stream, ready)
+{
+	int observer = observer_open(self->owner), none = device_open();
+	char text[64];
+
+	EXPECT_EQ(0, ready_call(self->reader));
+	EXPECT_EQ(SLOTS, ready_call(self->writer));
+	ASSERT_EQ(10, write(self->writer, "0123456789", 10));
+	ASSERT_EQ(7, write(self->writer, "0123456", 7));
+	EXPECT_EQ(17, ready_call(self->reader));
+	EXPECT_EQ(SLOTS - 2, ready_call(self->writer));
+	ASSERT_EQ(4, read(self->reader, text, 4));
+	EXPECT_EQ(13, ready_call(self->reader));
+	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_MESSAGE));
+	EXPECT_EQ(6, ready_call(self->reader));
+	ASSERT_EQ(6, read(self->reader, text, 64));
+	EXPECT_EQ(7, ready_call(self->reader));
+	EXPECT_EQ(SLOTS - 1, ready_call(self->writer));
+	EXPECT_EQ(-EBADFD, ready_call(self->owner));
+	EXPECT_EQ(-EBADFD, ready_call(observer));
+	EXPECT_EQ(-EBADFD, ready_call(none));
+	ASSERT_EQ(-1, ioctl(self->reader, FIONREAD, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_OK(detach_call(self->reader));
+	EXPECT_EQ(-EBADFD, ready_call(self->reader));
+	close(observer);
+	close(none);
+}
+
+/* Half a buffer that is not there: what came before is written or read once. */
+TEST_F(stream, bad_buffers)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *two =
+		mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char text[100];
+
+	ASSERT_EQ(0, mprotect(two + 2 * page, page, PROT_NONE));
+	stream_fill(two, 0, 2 * page);
+	FAILS(EFAULT, write(self->writer, two + 2 * page, 10));
+	/* A whole slot can be read, then half a one. */
+	ASSERT_EQ(SLOT, write(self->writer, two + 2 * page - SLOT - 50, SLOT + 100));
+	ASSERT_EQ(50, read(self->reader, text, 50));
+	FAILS(EFAULT, read(self->reader, two + 2 * page - 10, 20));
+	ASSERT_EQ(100, read(self->reader, text, 100));
+	EXPECT_TRUE(stream_is(text, 2 * page - SLOT, 100));
+	EXPECT_EQ(SLOT - 150, ready_call(self->reader));
+	munmap(two, 3 * page);
+}
+
+/* Two processes, calls of every size, blocking or not: each byte once and in order. */
+struct pump {
+	int fd;
+	int flags;
+	uint64_t total;
+};
+
+static size_t pump_size(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return 1 + (*seed >> 33) % ((*seed >> 60) < 4 ? 4 * SLOT : 300);
+}
+
+static int pump_wait(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	CHECK_EQ(1, poll(&p, 1, -1));
+	return 0;
+}
+
+static int pump_writer(void *arg)
+{
+	static unsigned char text[4 * SLOT + 1];
+	struct pump *p = arg;
+	uint64_t seed = 1, at = 0;
+
+	fcntl(p->fd, F_SETFL, p->flags);
+	while (at < p->total) {
+		size_t length = pump_size(&seed);
+		ssize_t n;
+
+		stream_fill(text, at, length);
+		n = write(p->fd, text, length);
+		if (n < 0) {
+			CHECK_EQ(EAGAIN, errno);
+			CHECK(p->flags & O_NONBLOCK && !pump_wait(p->fd, POLLOUT));
+			continue;
+		}
+		CHECK(p->flags & O_NONBLOCK || n == (ssize_t)length);
+		at += (size_t)n;
+	}
+	CHECK_EQ(0, done_call(p->fd));
+	return 0;
+}
+
+static int pump_run(struct pump *w, int reader, int flags)
+{
+	static unsigned char text[4 * SLOT + 1];
+	uint64_t seed = 99, at = 0;
+	pid_t pid = child_start(pump_writer, w);
+
+	fcntl(reader, F_SETFL, flags);
+	for (;;) {
+		ssize_t n = read(reader, text, pump_size(&seed));
+
+		if (!n)
+			break;
+		if (n < 0) {
+			CHECK_EQ(EAGAIN, errno);
+			CHECK(flags & O_NONBLOCK && !pump_wait(reader, POLLIN));
+			continue;
+		}
+		CHECK(stream_is(text, at, (size_t)n));
+		at += (size_t)n;
+	}
+	CHECK(at >= w->total);
+	CHECK_EQ(0, child_end(pid));
+	return 0;
+}
+
+TEST_F(stream, pump_blocking)
+{
+	struct pump w = { self->writer, 0, often(40000000) };
+
+	EXPECT_EQ(0, pump_run(&w, self->reader, 0));
+}
+
+TEST_F(stream, pump_polling)
+{
+	struct pump w = { self->writer, O_NONBLOCK, often(40000000) };
+
+	EXPECT_EQ(0, pump_run(&w, self->reader, O_NONBLOCK));
+}
+
+/* Two processes read one handle: together they get each slot once. */
+struct pair {
+	int fd;
+	uint64_t sum;
+	uint64_t bytes;
+};
+
+static int pair_reader(void *arg)
+{
+	struct pair *p = arg;
+	unsigned char text[97];
+	ssize_t n, i;
+
+	fcntl(p->fd, F_SETFL, 0);
+	while ((n = read(p->fd, text, sizeof(text))) > 0) {
+		for (i = 0; i < n; i++)
+			__atomic_fetch_add(&p->sum, text[i], __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&p->bytes, (uint64_t)n, __ATOMIC_SEQ_CST);
+	}
+	CHECK_EQ(0, n);
+	return 0;
+}
+
+TEST_F(stream, two_read_one_handle)
+{
+	struct pair *p = shared_memory(sizeof(*p));
+	struct pump w = { self->writer, 0, often(4000000) };
+	uint64_t at, sum = 0;
+	pid_t a, b;
+
+	p->fd = self->reader;
+	a = child_start(pair_reader, p);
+	b = child_start(pair_reader, p);
+	ASSERT_EQ(0, child_run(pump_writer, &w));
+	EXPECT_EQ(0, child_end(a));
+	EXPECT_EQ(0, child_end(b));
+	ASSERT_LE(w.total, p->bytes);
+	for (at = 0; at < p->bytes; at++)
+		sum += stream_byte(at);
+	EXPECT_EQ(sum, p->sum);
+}
+
+/* A write that waits has written the first slots: a signal makes it say so. */
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static int write_is_cut(void *arg)
+{
+	static unsigned char text[SLOT * SLOTS + 1];
+	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	int *fd = arg;
+
+	sigaction(SIGUSR1, &action, NULL);
+	fcntl(*fd, F_SETFL, 0);
+	CHECK_EQ(SLOT * SLOTS, write(*fd, text, sizeof(text)));
+	action.sa_flags = 0;
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGSTOP);
+	CHECK_EQ(-1, write(*fd, text, 1));
+	CHECK_EQ(EINTR, errno);
+	return 0;
+}
+
+TEST_F(stream, signals)
+{
+	pid_t pid = child_start(write_is_cut, &self->writer);
+
+	ASSERT_TRUE(task_asleep(pid));
+	kill(pid, SIGUSR1);
+	ASSERT_EQ(pid, waitpid(pid, NULL, WUNTRACED));
+	kill(pid, SIGCONT);
+	ASSERT_TRUE(task_asleep(pid));
+	kill(pid, SIGUSR1);
+	EXPECT_EQ(0, child_end(pid));
+}
+
+TEST_F(stream, nowait)
+{
+	static unsigned char text[SLOT * SLOTS + 1];
+	struct iovec iov = { text, sizeof(text) };
+
+	fcntl(self->reader, F_SETFL, 0);
+	fcntl(self->writer, F_SETFL, 0);
+	FAILS(EAGAIN, preadv2(self->reader, &iov, 1, -1, RWF_NOWAIT));
+	ASSERT_EQ(SLOT * SLOTS, pwritev2(self->writer, &iov, 1, -1, RWF_NOWAIT));
+	FAILS(EAGAIN, pwritev2(self->writer, &iov, 1, -1, RWF_NOWAIT));
+	ASSERT_EQ(SLOT * SLOTS, preadv2(self->reader, &iov, 1, -1, RWF_NOWAIT));
+	EXPECT_EQ((off_t)-1, lseek(self->reader, 0, SEEK_CUR));
+	EXPECT_EQ(ESPIPE, errno);
+	FAILS(ESPIPE, pread(self->reader, text, 1, 0));
+}
+
+DEVICE_HARNESS_MAIN

@@ -1,0 +1,717 @@
+// SPDX-License-Identifier: GPL-2.0
+/* io_uring: reads, writes, polls and waits, none of which takes a worker thread. */
+#include <dirent.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#include <ringbuf_uring.h>
+
+#define SLOTS 4
+
+FIXTURE(uring)
+{
+	int owner;
+	int reader;
+	int writer;
+	struct io_uring u;
+};
+
+FIXTURE_SETUP(uring)
+{
+	self->owner = ring_make(0, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_EQ(0, io_uring_queue_init(256, &self->u, 0));
+}
+
+FIXTURE_TEARDOWN(uring)
+{
+	io_uring_queue_exit(&self->u);
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+/* Threads that io_uring has made to sleep for us. */
+static int workers(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *d;
+	int count = 0;
+
+	while ((d = readdir(dir))) {
+		char path[300], name[32] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", d->d_name);
+		f = fopen(path, "r");
+		if (f && fgets(name, sizeof(name), f))
+			count += !strncmp(name, "iou-wrk", 7);
+		if (f)
+			fclose(f);
+	}
+	closedir(dir);
+	return count;
+}
+
+static int submit(struct io_uring *u, struct io_uring_sqe *sqe, uint64_t data)
+{
+	sqe->user_data = data;
+	return io_uring_submit(u) == 1 ? 0 : -EBADMSG;
+}
+
+/* The result of the next completion, which has to be that of @data. */
+static int result(struct io_uring *u, uint64_t data)
+{
+	struct io_uring_cqe *cqe;
+	int res;
+
+	if (io_uring_wait_cqe(u, &cqe))
+		return -EBADMSG;
+	res = cqe->user_data == data ? cqe->res : -EBADMSG;
+	io_uring_cqe_seen(u, cqe);
+	return res;
+}
+
+static bool nothing(struct io_uring *u)
+{
+	struct io_uring_cqe *cqe;
+
+	return io_uring_peek_cqe(u, &cqe) == -EAGAIN;
+}
+
+static int submit_read(struct io_uring *u, int fd, void *to, unsigned int room, uint64_t data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(u);
+
+	ringbuf_prep_read(sqe, fd, to, room);
+	return submit(u, sqe, data);
+}
+
+static int submit_write(struct io_uring *u, int fd, const void *from, unsigned int n, uint64_t data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(u);
+
+	ringbuf_prep_write(sqe, fd, from, n);
+	return submit(u, sqe, data);
+}
+
+static int submit_poll(struct io_uring *u, int fd, unsigned int events, bool many, uint64_t data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(u);
+
+	if (many)
+		ringbuf_prep_poll_multishot(sqe, fd, events);
+	else
+		ringbuf_prep_poll(sqe, fd, events);
+	return submit(u, sqe, data);
+}
+
+TEST_F(uring, read)
+{
+	uint64_t number = 0, n;
+
+	for (n = 0; n < 50; n++) {
+		ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, n));
+		ASSERT_TRUE(nothing(&self->u));
+		ASSERT_EQ(0, put(self->writer, n * n));
+		ASSERT_EQ(8, result(&self->u, n));
+		ASSERT_EQ(n * n, number);
+	}
+	/* What is there is read at once. */
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, n));
+	ASSERT_FALSE(nothing(&self->u));
+	EXPECT_EQ(8, result(&self->u, n));
+	EXPECT_EQ(0, workers());
+}
+
+TEST_F(uring, write)
+{
+	uint64_t number = 0, n;
+
+	for (n = 0; n < SLOTS; n++) {
+		ASSERT_EQ(0, submit_write(&self->u, self->writer, &n, 8, n));
+		ASSERT_EQ(8, result(&self->u, n));
+	}
+	for (n = 0; n < 50; n++) {
+		number = n + SLOTS;
+		ASSERT_EQ(0, submit_write(&self->u, self->writer, &number, 8, n));
+		ASSERT_TRUE(nothing(&self->u));
+		ASSERT_EQ((int64_t)n, get(self->reader));
+		ASSERT_EQ(8, result(&self->u, n));
+	}
+	EXPECT_EQ(0, workers());
+}
+
+/* Errors and the end come as from read(2) and write(2). */
+TEST_F(uring, errors_and_end)
+{
+	static char big[65];
+	char text[8];
+
+	ASSERT_EQ(0, submit_write(&self->u, self->writer, big, 65, 1));
+	EXPECT_EQ(-EMSGSIZE, result(&self->u, 1));
+	ASSERT_EQ(0, submit_read(&self->u, self->writer, big, 65, 2));
+	EXPECT_EQ(-EBADFD, result(&self->u, 2));
+	ASSERT_EQ(0, submit_write(&self->u, self->writer, big, 20, 3));
+	EXPECT_EQ(20, result(&self->u, 3));
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, text, 8, 4));
+	EXPECT_EQ(-EMSGSIZE, result(&self->u, 4));
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, big, 65, 5));
+	EXPECT_EQ(20, result(&self->u, 5));
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, big, 65, 6));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, result(&self->u, 6));
+	ASSERT_EQ(0, submit_write(&self->u, self->writer, big, 20, 7));
+	EXPECT_EQ(-EPIPE, result(&self->u, 7));
+	EXPECT_EQ(0, workers());
+}
+
+/* With O_NONBLOCK some kernels do not wait either; none asks a worker to. */
+TEST_F(uring, nonblock)
+{
+	uint64_t number = 0;
+
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, 1));
+	if (nothing(&self->u)) {
+		ASSERT_EQ(0, put(self->writer, 4));
+		EXPECT_EQ(8, result(&self->u, 1));
+		EXPECT_EQ(4, number);
+	} else {
+		EXPECT_EQ(-EAGAIN, result(&self->u, 1));
+	}
+	EXPECT_EQ(0, workers());
+}
+
+TEST_F(uring, poll)
+{
+	uint64_t n;
+
+	for (n = 0; n < 20; n++) {
+		ASSERT_EQ(0, submit_poll(&self->u, self->reader, POLLIN, false, n));
+		ASSERT_TRUE(nothing(&self->u));
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(POLLIN, result(&self->u, n) & POLLIN);
+		ASSERT_EQ((int64_t)n, get(self->reader));
+	}
+	ASSERT_EQ(0, submit_poll(&self->u, self->reader, POLLIN, false, 77));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(POLLIN | POLLHUP, result(&self->u, 77) & (POLLIN | POLLHUP));
+	EXPECT_EQ(0, workers());
+}
+
+/* One request, an answer for every message, none lost, none too many. */
+TEST_F(uring, poll_multishot)
+{
+	struct io_uring_cqe *cqe;
+	uint64_t n;
+
+	ASSERT_EQ(0, submit_poll(&self->u, self->reader, POLLIN, true, 1));
+	for (n = 0; n < 100; n++) {
+		ASSERT_TRUE(nothing(&self->u));
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+		ASSERT_EQ(POLLIN, cqe->res & POLLIN);
+		ASSERT_TRUE(cqe->flags & IORING_CQE_F_MORE);
+		io_uring_cqe_seen(&self->u, cqe);
+		ASSERT_EQ((int64_t)n, get(self->reader));
+	}
+	EXPECT_EQ(0, workers());
+}
+
+TEST_F(uring, thresholds)
+{
+	uint64_t number = 99, n;
+
+	ASSERT_OK(threshold_call(self->reader, 3, 0, 0));
+	ASSERT_EQ(0, submit_poll(&self->u, self->reader, POLLIN, false, 1));
+	ASSERT_EQ(0, put(self->writer, 0));
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_TRUE(nothing(&self->u));
+	ASSERT_EQ(0, put(self->writer, 2));
+	ASSERT_EQ(POLLIN, result(&self->u, 1) & POLLIN);
+	for (n = 0; n < 3; n++) {
+		ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, n));
+		ASSERT_EQ(8, result(&self->u, n));
+		ASSERT_EQ(n, number);
+	}
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, 4));
+	ASSERT_EQ(0, put(self->writer, 3));
+	ASSERT_EQ(0, put(self->writer, 4));
+	ASSERT_TRUE(nothing(&self->u));
+	ASSERT_EQ(0, put(self->writer, 5));
+	ASSERT_EQ(8, result(&self->u, 4));
+	ASSERT_EQ(3, number);
+	/* In time: one is enough. */
+	ASSERT_EQ(4, get(self->reader));
+	ASSERT_EQ(5, get(self->reader));
+	ASSERT_OK(threshold_call(self->reader, 3, 0, 20 * MS));
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, 5));
+	ASSERT_EQ(0, put(self->writer, 6));
+	ASSERT_EQ(8, result(&self->u, 5));
+	ASSERT_EQ(6, number);
+	EXPECT_EQ(0, workers());
+}
+
+TEST_F(uring, registered_files)
+{
+	int fds[] = { self->reader, self->writer };
+	struct io_uring_sqe *sqe;
+	uint64_t number = 5, got = 0;
+
+	ASSERT_EQ(0, io_uring_register_files(&self->u, fds, 2));
+	sqe = io_uring_get_sqe(&self->u);
+	ringbuf_prep_read(sqe, 0, &got, 8);
+	sqe->flags |= IOSQE_FIXED_FILE;
+	ASSERT_EQ(0, submit(&self->u, sqe, 1));
+	sqe = io_uring_get_sqe(&self->u);
+	ringbuf_prep_write(sqe, 1, &number, 8);
+	sqe->flags |= IOSQE_FIXED_FILE;
+	ASSERT_EQ(0, submit(&self->u, sqe, 2));
+	EXPECT_EQ(8, result(&self->u, 2));
+	EXPECT_EQ(8, result(&self->u, 1));
+	EXPECT_EQ(5, got);
+	/* The table holds the files: its end is theirs. */
+	close(self->reader);
+	close(self->writer);
+	self->reader = -1;
+	self->writer = -1;
+	EXPECT_EQ(1, stats_of(self->owner).writers);
+	ASSERT_EQ(0, io_uring_unregister_files(&self->u));
+	EXPECT_EQ(0, workers());
+}
+
+TEST_F(uring, cancel_a_read)
+{
+	struct io_uring_sqe *sqe;
+	char text[8];
+
+	ASSERT_EQ(0, submit_read(&self->u, self->reader, text, 8, 1));
+	ASSERT_TRUE(nothing(&self->u));
+	sqe = io_uring_get_sqe(&self->u);
+	io_uring_prep_cancel64(sqe, 1, 0);
+	ASSERT_EQ(0, submit(&self->u, sqe, 2));
+	/* Either may be first. */
+	for (int i = 0; i < 2; i++) {
+		struct io_uring_cqe *cqe;
+
+		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+		EXPECT_EQ(cqe->user_data == 1 ? -ECANCELED : 0, cqe->res);
+		io_uring_cqe_seen(&self->u, cqe);
+	}
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(1, get(self->reader));
+}
+
+/* One thread serves many rings. */
+TEST_F(uring, hundred_rings)
+{
+	static uint64_t numbers[100];
+	int readers[100], writers[100];
+	unsigned int i, round;
+	uint64_t seen;
+
+	for (i = 0; i < 100; i++) {
+		int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 8, 2);
+
+		ASSERT_LE(0, readers[i] = reader_open(owner));
+		ASSERT_LE(0, writers[i] = writer_open(owner));
+		close(owner);
+		ASSERT_EQ(0, submit_read(&self->u, readers[i], &numbers[i], 8, i));
+	}
+	for (round = 0; round < 5; round++) {
+		for (i = 0; i < 100; i++)
+			ASSERT_EQ(0, put(writers[i], i * 1000 + round));
+		for (seen = 0; seen < 100; seen++) {
+			struct io_uring_cqe *cqe;
+			uint64_t which;
+
+			ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+			which = cqe->user_data;
+			ASSERT_EQ(8, cqe->res);
+			ASSERT_EQ(which * 1000 + round, numbers[which]);
+			io_uring_cqe_seen(&self->u, cqe);
+			ASSERT_EQ(0,
+				  submit_read(&self->u, readers[which], &numbers[which], 8, which));
+		}
+	}
+	EXPECT_EQ(0, workers());
+	for (i = 0; i < 100; i++) {
+		close(readers[i]);
+		close(writers[i]);
+	}
+}
+
+/* Requests in flight, and whoever made them goes: nothing stays behind. */
+static int goes_with_requests(void *arg)
+{
+	int *fds = arg;
+	static uint64_t numbers[8];
+	struct io_uring u;
+	int i;
+
+	CHECK_EQ(0, io_uring_queue_init(32, &u, 0));
+	for (i = 0; i < 8; i++)
+		CHECK_EQ(0, submit_read(&u, fds[0], &numbers[i], 8, (uint64_t)i));
+	CHECK_EQ(0, submit_poll(&u, fds[0], POLLIN, true, 9));
+	if (fds[2])
+		raise(SIGKILL);
+	return 0;
+}
+
+TEST_F(uring, exit_with_requests)
+{
+	int fds[] = { self->reader, self->writer, 0 };
+
+	EXPECT_EQ(0, child_run(goes_with_requests, fds));
+	fds[2] = 1;
+	EXPECT_EQ(128 + SIGKILL, child_run(goes_with_requests, fds));
+	ASSERT_EQ(0, put(self->writer, 3));
+	EXPECT_EQ(3, get(self->reader));
+}
+
+/* ---- RINGBUF_URING_WAIT ---------------------------------------------------------- */
+
+static int submit_wait(struct io_uring *u, int fd, const struct ringbuf_wait *w, uint64_t tag,
+		       unsigned int flags)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(u);
+
+	ringbuf_prep_wait(sqe, fd, w, tag);
+	sqe->flags |= flags;
+	return submit(u, sqe, tag);
+}
+
+static int submit_cancel(struct io_uring *u, int fd, uint64_t tag, uint64_t data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(u);
+
+	ringbuf_prep_cancel(sqe, fd, tag);
+	return submit(u, sqe, data);
+}
+
+static bool has_commands(void)
+{
+	struct ringbuf_features f = { .size = sizeof(f) };
+	int fd = device_open(), err = call(fd, RINGBUF_IOC_FEATURES, &f);
+
+	close(fd);
+	return !err && f.features & RINGBUF_FEAT_URING;
+}
+
+FIXTURE(wait)
+{
+	int owner;
+	int reader;
+	int writer;
+	struct io_uring u;
+};
+
+/* @flags: of the requests; with IOSQE_ASYNC a worker issues them, and goes on. */
+FIXTURE_VARIANT(wait)
+{
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(wait, inline){ .flags = 0 };
+FIXTURE_VARIANT_ADD(wait, async){ .flags = IOSQE_ASYNC };
+
+FIXTURE_SETUP(wait)
+{
+	struct ringbuf_wait w = wait_for(1, NEVER);
+
+	self->owner = ring_make(0, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	ASSERT_LE(0, self->reader);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_EQ(0, io_uring_queue_init(64, &self->u, 0));
+	if (has_commands())
+		return;
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, 0));
+	EXPECT_EQ(-EOPNOTSUPP, result(&self->u, 1));
+	SKIP(return, "this kernel has no commands for modules: refused");
+}
+
+FIXTURE_TEARDOWN(wait)
+{
+	io_uring_queue_exit(&self->u);
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+/* Until the request sleeps in the module. */
+#define UNTIL_WAITING(fd, n) UNTIL(waits_of(self->owner) >= (n))
+
+static uint64_t waits_of(int owner)
+{
+	struct ringbuf_reader_stats reader;
+	struct ringbuf_stats s;
+
+	if (stats_call(owner, &s, &reader, 1))
+		return 0;
+	return s.waits + (s.count ? reader.waits : 0);
+}
+
+TEST_F(wait, reader)
+{
+	struct ringbuf_wait w = wait_for(1, NEVER);
+	uint64_t n;
+
+	for (n = 0; n < 20; n++) {
+		ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, n, variant->flags));
+		UNTIL_WAITING(self->reader, n + 1);
+		ASSERT_TRUE(nothing(&self->u));
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(1, result(&self->u, n));
+		ASSERT_EQ((int64_t)n, get(self->reader));
+	}
+	EXPECT_TRUE(variant->flags || !workers());
+}
+
+TEST_F(wait, several_slots)
+{
+	struct ringbuf_wait w = wait_for(3, NEVER);
+
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
+	UNTIL_WAITING(self->reader, 1);
+	ASSERT_EQ(0, put(self->writer, 0));
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_TRUE(nothing(&self->u));
+	ASSERT_EQ(0, put(self->writer, 2));
+	ASSERT_EQ(3, result(&self->u, 1));
+	/* Enough is there. */
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
+	ASSERT_EQ(3, result(&self->u, 2));
+}
+
+TEST_F(wait, writer)
+{
+	struct ringbuf_wait w = wait_for(2, NEVER);
+	uint64_t n;
+
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	ASSERT_EQ(0, submit_wait(&self->u, self->writer, &w, 1, variant->flags));
+	UNTIL_WAITING(self->writer, 1);
+	ASSERT_EQ(0, get(self->reader));
+	ASSERT_TRUE(nothing(&self->u));
+	ASSERT_EQ(1, get(self->reader));
+	ASSERT_EQ(2, result(&self->u, 1));
+}
+
+TEST_F(wait, timeout)
+{
+	struct ringbuf_wait w = wait_for(1, now_ns() + 20 * MS);
+	uint64_t start = now_ns();
+
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
+	EXPECT_EQ(-ETIMEDOUT, result(&self->u, 1));
+	EXPECT_LE(start + 19 * MS, now_ns());
+	w.timeout = 0;
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
+	EXPECT_EQ(-ETIMEDOUT, result(&self->u, 2));
+	/* Some time after, one is enough. */
+	w = wait_for(3, NEVER);
+	w.after = 20 * MS;
+	ASSERT_EQ(0, put(self->writer, 0));
+	start = now_ns();
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 3, variant->flags));
+	EXPECT_EQ(1, result(&self->u, 3));
+	EXPECT_LE(start + 20 * MS, now_ns());
+}
+
+TEST_F(wait, end_and_detach)
+{
+	struct ringbuf_wait w = wait_for(1, NEVER);
+
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
+	UNTIL_WAITING(self->reader, 1);
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, result(&self->u, 1));
+	close(self->writer);
+	self->writer = writer_open(self->owner);
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
+	UNTIL_WAITING(self->reader, 2);
+	ASSERT_OK(detach_call(self->reader));
+	EXPECT_EQ(-EBADFD, result(&self->u, 2));
+}
+
+TEST_F(wait, cancel)
+{
+	struct ringbuf_wait w = wait_for(1, NEVER);
+	struct io_uring_cqe *cqe;
+	int i, canceled = 0;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 7, variant->flags));
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 8, variant->flags));
+	UNTIL_WAITING(self->reader, 4);
+	ASSERT_EQ(0, submit_cancel(&self->u, self->reader, 9, 90));
+	EXPECT_EQ(-ENOENT, result(&self->u, 90));
+	ASSERT_EQ(0, submit_cancel(&self->u, self->writer, 7, 91));
+	EXPECT_EQ(-ENOENT, result(&self->u, 91));
+	ASSERT_EQ(0, submit_cancel(&self->u, self->reader, 7, 92));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+		if (cqe->user_data == 92) {
+			EXPECT_EQ(3, cqe->res);
+		} else {
+			EXPECT_EQ(7, cqe->user_data);
+			EXPECT_EQ(-ECANCELED, cqe->res);
+			canceled++;
+		}
+		io_uring_cqe_seen(&self->u, cqe);
+	}
+	EXPECT_EQ(3, canceled);
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(1, result(&self->u, 8));
+}
+
+TEST_F(wait, refused)
+{
+	struct ringbuf_wait w = wait_for(0, NEVER);
+	struct io_uring_sqe *sqe;
+	int none = device_open();
+
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
+	EXPECT_EQ(-EINVAL, result(&self->u, 1));
+	w.count = SLOTS + 1;
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
+	EXPECT_EQ(-EINVAL, result(&self->u, 2));
+	w.count = 1;
+	w.size = 8;
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 3, variant->flags));
+	EXPECT_EQ(-EINVAL, result(&self->u, 3));
+	w.size = sizeof(w);
+	ASSERT_EQ(0, submit_wait(&self->u, self->owner, &w, 4, variant->flags));
+	EXPECT_EQ(-EBADFD, result(&self->u, 4));
+	ASSERT_EQ(0, submit_wait(&self->u, none, &w, 5, variant->flags));
+	EXPECT_EQ(-EBADFD, result(&self->u, 5));
+	ASSERT_EQ(0, submit_cancel(&self->u, none, 1, 6));
+	EXPECT_EQ(-EBADFD, result(&self->u, 6));
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, (void *)16, 7, variant->flags));
+	EXPECT_EQ(-EFAULT, result(&self->u, 7));
+	sqe = io_uring_get_sqe(&self->u);
+	ringbuf_prep_cmd(sqe, self->reader, 0xbb41, NULL, 0);
+	ASSERT_EQ(0, submit(&self->u, sqe, 8));
+	EXPECT_EQ(-ENOTTY, result(&self->u, 8));
+	sqe = io_uring_get_sqe(&self->u);
+	ringbuf_prep_cmd(sqe, self->reader, RINGBUF_URING_CANCEL, &w, 0);
+	ASSERT_EQ(0, submit(&self->u, sqe, 9));
+	EXPECT_EQ(-EINVAL, result(&self->u, 9));
+	close(none);
+}
+
+/* The file is closed, the request still waits; the reader is there until it ends. */
+TEST_F(wait, closed_meanwhile)
+{
+	struct ringbuf_wait w = wait_for(1, NEVER);
+
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
+	UNTIL_WAITING(self->reader, 1);
+	close(self->reader);
+	self->reader = -1;
+	EXPECT_EQ(1, stats_of(self->owner).total);
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(1, result(&self->u, 1));
+	UNTIL(stats_of(self->owner).total == 0);
+}
+
+struct going {
+	int reader;
+	int writer;
+	int owner;
+	int how;
+	unsigned int flags;
+};
+
+static int goes_waiting(void *arg)
+{
+	struct going *g = arg;
+	struct ringbuf_wait w = wait_for(1, NEVER), soon = wait_for(SLOTS, now_ns() + 5 * MS);
+	uint64_t before = waits_of(g->owner);
+	struct io_uring u;
+	int i;
+
+	CHECK_EQ(0, io_uring_queue_init(32, &u, 0));
+	for (i = 0; i < 8; i++)
+		CHECK_EQ(0, submit_wait(&u, g->reader, &w, (uint64_t)i, g->flags));
+	CHECK_EQ(0, submit_wait(&u, g->reader, &soon, 9, g->flags));
+	UNTIL(waits_of(g->owner) >= before + 8);
+	if (g->how == 1)
+		raise(SIGKILL);
+	if (g->how == 2)
+		io_uring_queue_exit(&u);
+	if (g->how == 3)
+		execl("/bin/true", "true", NULL);
+	return 0;
+}
+
+TEST_F(wait, goes_with_its_process)
+{
+	struct going g = { self->reader, self->writer, self->owner, 0, variant->flags };
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		for (g.how = 0; g.how < 4; g.how++)
+			EXPECT_EQ(g.how == 1 ? 128 + SIGKILL : 0, child_run(goes_waiting, &g));
+		ASSERT_EQ(0, put(self->writer, 3));
+		EXPECT_EQ(3, get(self->reader));
+	}
+}
+
+/* Writes, cancels, timeouts and the end of it all at once. */
+static int writes_on(void *arg)
+{
+	int *fd = arg;
+
+	for (;;)
+		CHECK_EQ(0, put(*fd, 1));
+}
+
+TEST_F(wait, storm)
+{
+	pid_t pid = child_start(writes_on, &self->writer);
+	uint64_t count = often(20000), n, done = 0, made = 0, tag = 0;
+	struct io_uring_cqe *cqe;
+
+	ASSERT_OK(nonblock(self->reader));
+	for (n = 0; n < count; n++) {
+		struct ringbuf_wait w = wait_for((uint32_t)(1 + n % SLOTS),
+						 n % 3 ? NEVER : now_ns() + n % 7 * 100000);
+
+		ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, ++tag, variant->flags));
+		made++;
+		if (n % 2) {
+			ASSERT_EQ(0, submit_cancel(&self->u, self->reader, tag - n % 4, 0));
+			made++;
+		}
+		get(self->reader);
+		while (!io_uring_peek_cqe(&self->u, &cqe)) {
+			ASSERT_TRUE(cqe->res >= 0 || cqe->res == -ECANCELED ||
+				    cqe->res == -ETIMEDOUT || cqe->res == -ENOENT);
+			io_uring_cqe_seen(&self->u, cqe);
+			done++;
+		}
+		while (made - done > 30) {
+			get(self->reader);
+			io_uring_submit_and_wait(&self->u, 0);
+			if (io_uring_peek_cqe(&self->u, &cqe))
+				continue;
+			io_uring_cqe_seen(&self->u, cqe);
+			done++;
+		}
+	}
+	child_kill(pid);
+}
+
+DEVICE_HARNESS_MAIN

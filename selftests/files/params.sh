@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Absurd module parameters: refused, with a line in the kernel's log; and those
+# that are good make the default ring.  For selftests/vm/run.
+set -u
+cd "$(dirname -- "$0")/../.." || exit 1
+# shellcheck source=selftests/tools/tap.sh
+. selftests/tools/tap.sh
+
+if [[ ! ${RINGBUF_VM-} ]]; then
+	echo '1..0 # SKIP loads and unloads the module: only in the virtual machine'
+	exit 0
+fi
+PATH=$PATH:/usr/sbin:/sbin
+module=build/kmod/$(uname -r)/ringbuf.ko
+
+refused()
+{
+	local status=0
+	dmesg -C
+	run insmod "$module" "$@"
+	((status)) || rmmod ringbuf
+	((status)) && dmesg | grep -q "ringbuf: .*${1%%=*}=${1#*=}" &&
+		! grep -qw ^ringbuf /proc/modules
+	ok $? "refused: $*"
+}
+
+# made BYTES COUNT PARAMETER...: what the default ring is then
+made()
+{
+	local bytes=$1 count=$2
+	shift 2
+	insmod "$module" "$@" && exec 3</dev/ringbuf &&
+		! dd iflag=nonblock bs=1 count=1 <&3 2>"$tap_dir/err" &&
+		grep -qP "^ringbuf-slot-bytes:\t$bytes$" /proc/$$/fdinfo/3 &&
+		grep -qP "^ringbuf-slot-count:\t$count$" /proc/$$/fdinfo/3
+	ok $? "default ring with: ${*:-nothing}"
+	exec 3<&-
+	rmmod ringbuf
+}
+
+rmmod ringbuf
+refused default_slot_bytes=0
+refused default_slot_count=0
+refused default_slot_bytes=2147483649
+refused default_slot_count=33554433
+refused default_slot_bytes=18446744073709551615
+refused default_slot_bytes=2147483648 default_slot_count=33554432
+refused default_slot_bytes=1048576 default_slot_count=100000
+refused default_slot_bytes=65536 max_ring_bytes=65536
+refused max_ring_bytes=1
+refused max_user_bytes=18446744073709551615
+for bad in -1 x 1x 0x10000000000000000; do
+	run insmod "$module" "default_slot_bytes=$bad"
+	((status)) && ! grep -qw ^ringbuf /proc/modules
+	ok $? "refused by the kernel: default_slot_bytes=$bad"
+done
+made 65536 16
+made 1 1 default_slot_bytes=1 default_slot_count=1
+made 5000 3 default_slot_bytes=5000 default_slot_count=3
+insmod "$module"
+ok $? 'loads again'
+done_testing
