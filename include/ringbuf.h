@@ -103,6 +103,10 @@ struct ringbuf_config {
  * With RINGBUF_HOST_AUTO the environment variable RINGBUF_HOST=module|embedded
  * decides; without it the module is used where /dev/ringbuf can be opened.
  *
+ * On the embedded host a child that inherited @ring and has not used it yet does
+ * not keep the name; and a handle that was attached and never used lives as long
+ * as any process that was forked while it was open.
+ *
  * The memory goes when the last handle, map and process that holds the ring is
  * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  On the
  * embedded host the name of a ring whose last user was killed is removed by

@@ -17,7 +17,7 @@ static int attach_check(const struct ringbuf_attach *a)
 		return -EINVAL;
 	if (a->position && a->start != RINGBUF_START_POSITION)
 		return -EINVAL;
-	if ((a->fd == -1) != !!a->name_len)
+	if (a->fd == -1 && !a->name_len)
 		return -EINVAL;
 	return 0;
 }
@@ -68,6 +68,32 @@ static struct rb_ring *attach_by_name(const struct ringbuf_attach *a)
 	ring = rb_name_find(name, a->role);
 	kfree(name);
 	return ring;
+}
+
+/* With the rights that the name gives, if it still names the ring of the handle. */
+static struct rb_ring *attach_by_both(const struct ringbuf_attach *a)
+{
+	struct rb_ring *ring = attach_by_name(a), *same;
+
+	if (IS_ERR(ring))
+		return ring;
+	same = attach_by_fd(a->fd, RINGBUF_ROLE_OBSERVER);
+	if (same == ring) {
+		rb_ring_put(same);
+		return ring;
+	}
+	rb_ring_put(ring);
+	if (IS_ERR(same))
+		return same;
+	rb_ring_put(same);
+	return ERR_PTR(-ESTALE);
+}
+
+static struct rb_ring *attach_ring(const struct ringbuf_attach *a)
+{
+	if (a->fd == -1)
+		return attach_by_name(a);
+	return a->name_len ? attach_by_both(a) : attach_by_fd(a->fd, a->role);
 }
 
 static u64 attach_want(const struct ringbuf_attach *a)
@@ -131,7 +157,7 @@ long rb_ioctl_attach(struct rb_handle *h, void __user *arg)
 		return err;
 	if (rb_handle_ring(h))
 		return -EBADFD;
-	ring = a.fd != -1 ? attach_by_fd(a.fd, a.role) : attach_by_name(&a);
+	ring = attach_ring(&a);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	err = attach_bind(h, ring, &a);

@@ -29,7 +29,13 @@ static struct page *row_page(const struct rb_ring *ring, u32 row)
  */
 static bool page_pinned(struct page *page)
 {
-	return page_ref_count(page) != 1 + atomic_read(&page->_mapcount) + 1;
+	int maps = atomic_read(&page->_mapcount);
+	int refs;
+
+	smp_rmb(); /* a fault between the two looks must not hide a reference */
+	refs = page_ref_count(page);
+	smp_rmb(); /* likewise */
+	return refs != 1 + maps + 1 || atomic_read(&page->_mapcount) != maps;
 }
 
 static bool row_pinned(const struct rb_ring *ring, u32 row)

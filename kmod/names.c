@@ -186,6 +186,14 @@ struct rb_ring *rb_name_find_default(kuid_t uid)
 	return ring;
 }
 
+/* As for files: over those only whose owner is one of the caller's world. */
+static bool name_capable(const struct rb_name *n, int cap)
+{
+	struct user_namespace *ns = n->net->user_ns;
+
+	return kuid_has_mapping(ns, n->uid) && kgid_has_mapping(ns, n->gid) && ns_capable(ns, cap);
+}
+
 /* @want: bits as in the last digit of a mode, all of which must be allowed. */
 static bool name_permits(const struct rb_name *n, u32 want)
 {
@@ -195,7 +203,7 @@ static bool name_permits(const struct rb_name *n, u32 want)
 		mode >>= 6;
 	else if (in_group_p(n->gid))
 		mode >>= 3;
-	return (mode & want) == want || ns_capable(n->net->user_ns, CAP_DAC_OVERRIDE);
+	return (mode & want) == want || name_capable(n, CAP_DAC_OVERRIDE);
 }
 
 /* What a role needs: an owner may hand on any. */
@@ -232,7 +240,7 @@ struct rb_ring *rb_name_find(const char *name, u32 role)
 
 static bool name_owned(const struct rb_name *n)
 {
-	return uid_eq(current_fsuid(), n->uid) || ns_capable(n->net->user_ns, CAP_FOWNER);
+	return uid_eq(current_fsuid(), n->uid) || name_capable(n, CAP_FOWNER);
 }
 
 int rb_name_unlink(const char *name)

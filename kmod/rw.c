@@ -416,7 +416,7 @@ static int write_message(struct rb_handle *h, struct rb_write *wr)
 
 static int write_buffer(struct rb_write *wr)
 {
-	wr->buffer = kvmalloc(wr->length, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	wr->buffer = kvmalloc(wr->length, GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	if (!wr->buffer)
 		return -ENOMEM;
 	if (!copy_from_iter_full(wr->buffer, wr->length, wr->from))

@@ -103,6 +103,7 @@ void emb_file_put(struct emb_file *file) RB_HIDDEN;
 bool emb_file_alone(struct emb_file *file) RB_HIDDEN;
 void emb_file_enter(struct emb_file *file) RB_HIDDEN;
 void emb_file_lock(struct emb_file *file) RB_HIDDEN;
+bool emb_file_trylock(struct emb_file *file) RB_HIDDEN;
 void emb_file_unlock(struct emb_file *file) RB_HIDDEN;
 bool emb_byte_take(struct emb_file *file, u32 byte) RB_HIDDEN;
 void emb_byte_drop(struct emb_file *file, u32 byte) RB_HIDDEN;

@@ -65,27 +65,53 @@ static void process_lock(u64 *lock)
 	}
 }
 
+static bool process_trylock(u64 *lock)
+{
+	u64 mine = rb_process(), now = READ_ONCE(*lock);
+
+	return now != mine && cmpxchg(lock, now, mine) == now;
+}
+
 static void process_unlock(u64 *lock)
 {
 	smp_store_release(lock, 0);
 }
 
-static int byte_lock(int fd, short type, u32 byte, bool sleep)
+static int byte_lock(int fd, short type, u32 byte)
 {
 	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
 	int ret;
 
 	do {
-		ret = fcntl(fd, sleep ? F_SETLKW : F_SETLK, &fl);
+		ret = fcntl(fd, F_SETLK, &fl);
 	} while (ret && errno == EINTR);
 	return ret ? -errno : 0;
+}
+
+/*
+ * Sleeps until it has the lock.  EDEADLK is no deadlock of ours: the kernel
+ * takes all threads of a process for one, and we hold one such lock at a time.
+ * To go on without the lock would break the ring.
+ */
+static void byte_lock_wait(int fd, short type, u32 byte)
+{
+	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	const struct timespec pause = { .tv_nsec = 50000 };
+
+	while (fcntl(fd, F_SETLKW, &fl)) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EDEADLK && errno != ENOLCK)
+			abort();
+		nanosleep(&pause, NULL);
+	}
 }
 
 /* What a new process of the file needs: its own view of locks, and byte OPEN. */
 static void file_claim(struct emb_file *file)
 {
 	memset(file->mine, 0, sizeof(file->mine));
-	byte_lock(file->fd, F_RDLCK, EMB_BYTE_OPEN, true);
+	byte_lock_wait(file->fd, F_RDLCK, EMB_BYTE_OPEN);
 	WRITE_ONCE(file->process, rb_process());
 }
 
@@ -183,8 +209,8 @@ bool emb_file_alone(struct emb_file *file)
 
 	if (file->refs > 1)
 		return false;
-	alone = !byte_lock(file->fd, F_WRLCK, EMB_BYTE_OPEN, false);
-	byte_lock(file->fd, F_RDLCK, EMB_BYTE_OPEN, false);
+	alone = !byte_lock(file->fd, F_WRLCK, EMB_BYTE_OPEN);
+	byte_lock(file->fd, F_RDLCK, EMB_BYTE_OPEN);
 	return alone;
 }
 
@@ -192,19 +218,31 @@ void emb_file_lock(struct emb_file *file)
 {
 	emb_file_enter(file);
 	process_lock(&file->lock);
-	byte_lock(file->fd, F_WRLCK, EMB_BYTE_LOCK, true);
+	byte_lock_wait(file->fd, F_WRLCK, EMB_BYTE_LOCK);
+}
+
+/* False: somebody has it. */
+bool emb_file_trylock(struct emb_file *file)
+{
+	emb_file_enter(file);
+	if (!process_trylock(&file->lock))
+		return false;
+	if (!byte_lock(file->fd, F_WRLCK, EMB_BYTE_LOCK))
+		return true;
+	process_unlock(&file->lock);
+	return false;
 }
 
 void emb_file_unlock(struct emb_file *file)
 {
-	byte_lock(file->fd, F_UNLCK, EMB_BYTE_LOCK, false);
+	byte_lock(file->fd, F_UNLCK, EMB_BYTE_LOCK);
 	process_unlock(&file->lock);
 }
 
 /* True when no other process has @byte; it is ours then. Under the lock. */
 bool emb_byte_take(struct emb_file *file, u32 byte)
 {
-	if (byte_lock(file->fd, F_WRLCK, byte, false))
+	if (byte_lock(file->fd, F_WRLCK, byte))
 		return false;
 	file->mine[byte] = 1;
 	return true;
@@ -213,7 +251,7 @@ bool emb_byte_take(struct emb_file *file, u32 byte)
 void emb_byte_drop(struct emb_file *file, u32 byte)
 {
 	file->mine[byte] = 0;
-	byte_lock(file->fd, F_UNLCK, byte, false);
+	byte_lock(file->fd, F_UNLCK, byte);
 }
 
 /* Whether a living process, this one included, has @byte.  Under the lock. */

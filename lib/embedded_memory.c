@@ -40,6 +40,7 @@ static int map(struct ringbuf *ring, int fd, u64 bytes)
 		return -errno;
 	madvise(p, bytes, MADV_HUGEPAGE); /* only a wish */
 	ring->header = p;
+	ring->bytes = bytes;
 	return 0;
 }
 
@@ -114,9 +115,17 @@ static int header_check(const struct emb_header *h, const struct stat *st)
 	return h->ring + l.bytes == h->bytes ? 0 : -EPROTO;
 }
 
+static void layout_take(struct ringbuf *ring, const struct rb_layout *layout)
+{
+	ring->layout = *layout;
+	ring->persistent = layout->flags & RINGBUF_CREATE_PERSISTENT;
+	ring->layout.flags &= ~RINGBUF_CREATE_PERSISTENT;
+	view(ring);
+}
+
 static void memory_close(struct ringbuf *ring)
 {
-	munmap(ring->header, ring->header->bytes);
+	munmap(ring->header, ring->bytes);
 	emb_file_put(ring->file);
 }
 
@@ -141,6 +150,7 @@ static int file_open(struct ringbuf *ring, const char *path)
 static int file_map(struct ringbuf *ring)
 {
 	int fd = emb_file_fd(ring->file), err;
+	struct emb_header header;
 	struct stat st;
 
 	if (fstat(fd, &st))
@@ -150,9 +160,12 @@ static int file_map(struct ringbuf *ring)
 	err = map(ring, fd, (u64)st.st_size);
 	if (err)
 		return err;
-	err = header_check(ring->header, &st);
+	header = *ring->header; /* what is checked is what is used */
+	err = header_check(&header, &st);
 	if (err)
-		munmap(ring->header, (size_t)st.st_size);
+		munmap(ring->header, ring->bytes);
+	else
+		layout_take(ring, &header.layout);
 	return err;
 }
 
@@ -180,18 +193,32 @@ static int name_open_once(struct ringbuf *ring, const char *path)
 
 static int name_open(struct ringbuf *ring, const char *path)
 {
-	int err;
+	int err, tries;
 
-	do {
+	/* Once for each time that the name was made anew; or the file lies. */
+	for (tries = 0; tries < 100; tries++) {
 		err = name_open_once(ring, path);
-	} while (err == -ESTALE);
-	return err;
+		if (err != -ESTALE)
+			return err;
+	}
+	return -EPROTO;
+}
+
+/* Somebody else may have removed the name, and made it anew for another ring. */
+static bool name_is_ours(const struct ringbuf *ring, const char *path)
+{
+	struct stat here, there;
+
+	return !fstat(emb_file_fd(ring->file), &here) && !lstat(path, &there) &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
 /* Remove the name; under the lock, so that nobody claims the file meanwhile. */
-static int name_remove(struct emb_header *header, const char *path)
+static int name_remove(const struct ringbuf *ring, const char *path)
 {
-	if (header->unlinked)
+	struct emb_header *header = ring->header;
+
+	if (header->unlinked || !name_is_ours(ring, path))
 		return 0;
 	if (unlink(path)) /* EPERM: another user's, in a sticky folder */
 		return errno == EPERM ? -EACCES : -errno;
@@ -213,7 +240,7 @@ static int name_reclaim(const char *path)
 	emb_file_lock(ring.file);
 	err = -EEXIST;
 	if (!(ring.header->layout.flags & RINGBUF_CREATE_PERSISTENT) && emb_file_alone(ring.file))
-		err = name_remove(ring.header, path);
+		err = name_remove(&ring, path);
 	emb_file_unlock(ring.file);
 	memory_close(&ring);
 	return err;
@@ -254,7 +281,7 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 		ring->header->layout.flags |= RINGBUF_CREATE_PERSISTENT;
 	ring->file = emb_file_get(fd);
 	if (!ring->file) {
-		munmap(ring->header, ring->header->bytes);
+		munmap(ring->header, ring->bytes);
 		close(fd);
 		return -ENOMEM;
 	}
@@ -265,14 +292,6 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 	if (err)
 		memory_close(ring);
 	return err;
-}
-
-static void header_read(struct ringbuf *ring)
-{
-	ring->layout = ring->header->layout;
-	ring->persistent = ring->layout.flags & RINGBUF_CREATE_PERSISTENT;
-	ring->layout.flags &= ~RINGBUF_CREATE_PERSISTENT;
-	view(ring);
 }
 
 int emb_open(struct ringbuf *ring, const char *name)
@@ -286,8 +305,6 @@ int emb_open(struct ringbuf *ring, const char *name)
 		err = name_open(ring, path);
 	else if (!err)
 		err = -ENOENT;
-	if (!err)
-		header_read(ring);
 	return err;
 }
 
@@ -297,34 +314,32 @@ int emb_export(struct ringbuf *ring)
 }
 
 /* Looks only: nothing is locked, so that the caller may close what is not a ring. */
-static int import_check(int fd, u64 *bytes)
+static int import_check(int fd, struct emb_header *h)
 {
-	struct emb_header h;
 	struct stat st;
 
 	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(st.st_mode) || pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
+	if (!S_ISREG(st.st_mode) || pread(fd, h, sizeof(*h), 0) != (ssize_t)sizeof(*h))
 		return -EPROTO;
-	*bytes = (u64)st.st_size;
-	return header_check(&h, &st);
+	return header_check(h, &st);
 }
 
 int emb_import(struct ringbuf *ring, int fd)
 {
-	u64 bytes;
-	int err = import_check(fd, &bytes);
+	struct emb_header h;
+	int err = import_check(fd, &h);
 
 	if (!err)
-		err = map(ring, fd, bytes);
+		err = map(ring, fd, h.bytes);
 	if (err)
 		return err;
 	ring->file = emb_file_get(fd);
 	if (!ring->file) {
-		munmap(ring->header, bytes);
+		munmap(ring->header, ring->bytes);
 		return -ENOMEM;
 	}
-	header_read(ring);
+	layout_take(ring, &h.layout);
 	return 0;
 }
 
@@ -343,7 +358,7 @@ int emb_unlink(const char *name)
 	if (err)
 		return err;
 	emb_file_lock(ring.file);
-	err = name_remove(ring.header, path);
+	err = name_remove(&ring, path);
 	emb_file_unlock(ring.file);
 	memory_close(&ring);
 	return err;
@@ -357,7 +372,7 @@ void emb_destroy(struct ringbuf *ring)
 		shm_path(path, ring->name);
 		emb_file_lock(ring->file);
 		if (emb_file_alone(ring->file))
-			name_remove(ring->header, path);
+			name_remove(ring, path);
 		emb_file_unlock(ring->file);
 	}
 	memory_close(ring);

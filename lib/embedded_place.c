@@ -34,12 +34,17 @@ static void recover(struct ringbuf *ring)
 	emb_wake_all(ring);
 }
 
-void emb_lock(struct ringbuf *ring)
+static void locked(struct ringbuf *ring)
 {
-	emb_file_lock(ring->file);
 	if (ring->header->dirty)
 		recover(ring);
 	WRITE_ONCE(ring->header->dirty, 1);
+}
+
+void emb_lock(struct ringbuf *ring)
+{
+	emb_file_lock(ring->file);
+	locked(ring);
 }
 
 void emb_unlock(struct ringbuf *ring)
@@ -105,8 +110,9 @@ static bool reap_locked(struct ringbuf *ring)
 }
 
 /*
- * End what dead processes have left, unless somebody has just looked for it;
- * true when there was something.
+ * End what dead processes have left, unless somebody has just looked for it or
+ * is at it: who waits must not miss its timeout because another is stopped with
+ * the lock.  True when there was something.
  */
 bool emb_reap(struct ringbuf *ring)
 {
@@ -114,7 +120,9 @@ bool emb_reap(struct ringbuf *ring)
 
 	if (rb_clock(CLOCK_MONOTONIC_COARSE) - READ_ONCE(ring->header->reaped) < EMB_SLICE_NS / 2)
 		return false;
-	emb_lock(ring);
+	if (!emb_file_trylock(ring->file))
+		return false;
+	locked(ring);
 	any = reap_locked(ring);
 	emb_unlock(ring);
 	return any;

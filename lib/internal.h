@@ -82,6 +82,7 @@ struct emb_header;
  * @fd: module: the handle that CREATE or ATTACH bound; -1: by name only
  * @file: embedded: the memory file, shared by all that have it open here
  * @header: embedded: the whole mapping
+ * @bytes: embedded: of @header
  * @view: embedded: the ring in it
  * @data: embedded: the slots in it
  */
@@ -94,6 +95,7 @@ struct ringbuf {
 	int fd;
 	struct emb_file *file;
 	struct emb_header *header;
+	u64 bytes;
 	struct rb_view view;
 	char *data;
 };

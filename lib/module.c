@@ -93,7 +93,7 @@ static int attach(struct ringbuf *ring, int fd, u32 role, struct ringbuf_attach 
 {
 	a->size = sizeof(*a);
 	a->role = role;
-	a->fd = ring->name ? -1 : ring->fd;
+	a->fd = ring->fd;
 	a->name = (uintptr_t)ring->name;
 	a->name_len = ring->name ? (u32)strlen(ring->name) : 0;
 	return call(fd, RINGBUF_IOC_ATTACH, a);
@@ -235,6 +235,8 @@ static int module_enter(struct rb_handle *h)
 	if (err)
 		return err;
 	layout_set(&l, &info);
+	h->slot_bytes = l.slot_bytes;
+	h->slot_stride = l.slot_stride;
 	err = map_regions(h, &l, map);
 	if (!err && h->role == RINGBUF_ROLE_READER && l.max_readers > 1)
 		err = map_cursor(h, &l, map[RINGBUF_REGION_CURSOR]);

@@ -179,6 +179,55 @@ TEST(unlink_leaves_the_ring)
 	EXPECT_FALSE(name_there(name));
 }
 
+/* A handle of a ring whose name another one has by now is not one of that. */
+TEST(name_of_another_ring)
+{
+	const char *name = name_of("another");
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(3000, 10);
+	struct ringbuf_writer *writer = NULL;
+	struct ringbuf *a, *opened, *b;
+	int err;
+
+	config.name = name;
+	ASSERT_EQ(0, ringbuf_create(&config, &a));
+	ASSERT_EQ(0, open_named(name, &opened));
+	ASSERT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+	config.slot_bytes = 100;
+	ASSERT_EQ(0, ringbuf_create(&config, &b));
+	err = ringbuf_writer_attach(opened, &writer);
+	EXPECT_TRUE(err == 0 || err == -ESTALE)
+	TH_LOG("%d", err);
+	/* On the embedded host it is the ring that was opened. */
+	EXPECT_EQ(0, status_of(b).writers);
+	ringbuf_writer_close(writer);
+	ringbuf_close(opened);
+	ringbuf_close(a);
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(b);
+}
+
+/* Somebody cleaned the folder up: the name that is made anew is not ours to remove. */
+TEST(name_removed_by_hand)
+{
+	const char *name = name_of("cleaned");
+	struct ringbuf_geometry g;
+	struct ringbuf *a, *b;
+	char path[300];
+
+	ASSERT_EQ(0, named(name, 0, 0, &a));
+	ringbuf_geometry(a, &g);
+	if (g.host != RINGBUF_HOST_EMBEDDED) {
+		ringbuf_close(a);
+		SKIP(return, "the module's names are in no folder");
+	}
+	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
+	ASSERT_EQ(0, unlink(path));
+	ASSERT_EQ(0, named(name, 0, 0, &b));
+	ringbuf_close(a);
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(b);
+}
+
 TEST(goes_with_the_last)
 {
 	const char *name = name_of("last");

@@ -30,7 +30,7 @@
 
 /* Limits of the ABI; module parameters and RLIMITs may be lower. */
 #define RINGBUF_NAME_MAX       255 /* bytes, without a NUL */
-#define RINGBUF_MAX_SLOT_BYTES (1ULL << 31)
+#define RINGBUF_MAX_SLOT_BYTES (1ULL << 30) /* a write(2) may be no longer than 2^31 - 4096 */
 #define RINGBUF_MAX_SLOTS      (1ULL << 25)
 #define RINGBUF_MAX_READERS    4096U
 #define RINGBUF_MAX_WRITERS    255U
@@ -139,8 +139,9 @@ struct ringbuf_create {
  * @flags: must be 0
  * @role: RINGBUF_ROLE_READER, _WRITER, _OBSERVER or _OWNER
  * @fd: a bound handle of the ring, or -1 to go by @name
- * @name: as in struct ringbuf_create, when @fd is -1
- * @name_len: bytes at @name; 0 when @fd is given
+ * @name: as in struct ringbuf_create; with @fd too, the rights are those of the
+ *	name, which must be that of the handle's ring
+ * @name_len: bytes at @name; 0: by @fd alone
  * @start: RINGBUF_START_*, for a reader; else 0
  * @position: in: for RINGBUF_START_POSITION, else 0; [out] where the reader starts,
  *	or the position that the writer will try first
@@ -152,7 +153,8 @@ struct ringbuf_create {
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADF (@fd is not open), EBADFD (the handle
  * is bound already, or @fd is not a bound handle of this device), EACCES
- * (mode of the name, rights of @fd), ENOENT (no such name), EBUSY (a second
+ * (mode of the name, rights of @fd), ENOENT (no such name), ESTALE
+ * (@name is another ring than @fd), EBUSY (a second
  * exclusive writer), ENOSPC (all rows taken), ENOMEM.
  */
 struct ringbuf_attach {

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What several do with one handle, or at an unlucky moment, as a review found it. */
+#include "../harness/harness.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/epoll.h>
+
+#include "../harness/child.h"
+#include "../harness/device.h"
+
+#define SHORT (SECOND / 2)
+
+static int epoll_on(int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events };
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) ? -errno : set;
+}
+
+static uint32_t epoll_says(int set, int ms)
+{
+	struct epoll_event event = { 0 };
+
+	return epoll_wait(set, &event, 1, ms) > 0 ? event.events : 0;
+}
+
+FIXTURE(two)
+{
+	int owner, reader, writer;
+};
+
+FIXTURE_VARIANT(two)
+{
+	uint32_t events;
+};
+
+FIXTURE_VARIANT_ADD(two, level){};
+
+FIXTURE_VARIANT_ADD(two, edge){ .events = EPOLLET };
+
+FIXTURE_SETUP(two)
+{
+	self->owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, 2);
+	self->reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	ASSERT_GE(self->writer, 0);
+}
+
+FIXTURE_TEARDOWN(two)
+{
+	close(self->writer);
+	close(self->reader);
+	close(self->owner);
+}
+
+/*
+ * A writer stands between its commit and its WAKE.  Somebody else polls the
+ * handle meanwhile, and so waits for the next position: the first one must not
+ * be forgotten.
+ */
+TEST_F(two, who_polls_does_not_hide_who_waits_for_a_slot)
+{
+	struct maps m;
+	bool wake;
+	int set;
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	set = epoll_on(self->reader, EPOLLIN | variant->events);
+	ASSERT_EQ(0, epoll_says(set, 0));
+	wake = commit_by_hand(&m, 0, 42);
+	EXPECT_TRUE(wake);
+	EXPECT_EQ(POLLIN, polled(self->reader));
+	ASSERT_OK(wake_call(self->writer));
+	EXPECT_EQ(EPOLLIN, epoll_says(set, PATIENCE / MS) & EPOLLIN);
+	maps_close(&m);
+	close(set);
+}
+
+TEST_F(two, who_polls_does_not_hide_who_waits_for_room)
+{
+	struct maps m;
+	int set;
+
+	ASSERT_OK(maps_open(&m, self->reader));
+	ASSERT_EQ(0, put(self->writer, 0));
+	ASSERT_EQ(0, put(self->writer, 1));
+	set = epoll_on(self->writer, EPOLLOUT | variant->events);
+	ASSERT_EQ(0, epoll_says(set, 0));
+	EXPECT_TRUE(release_by_hand(&m, 1));
+	EXPECT_NE(0, polled(self->writer) & POLLOUT);
+	ASSERT_OK(wake_call(self->reader));
+	EXPECT_EQ(EPOLLOUT, epoll_says(set, PATIENCE / MS) & EPOLLOUT);
+	maps_close(&m);
+	close(set);
+}
+
+/* Whoever polls a handle before it is bound hears of it when it is. */
+TEST_F(two, polled_before_attach)
+{
+	int late = device_open(), set;
+
+	ASSERT_GE(late, 0);
+	set = epoll_on(late, EPOLLIN | variant->events);
+	epoll_says(set, 0);
+	ASSERT_OK(attach_fd(late, RINGBUF_ROLE_READER, self->owner));
+	ASSERT_EQ(0, put(self->writer, 7));
+	EXPECT_EQ(EPOLLIN, epoll_says(set, PATIENCE / MS) & EPOLLIN);
+	close(set);
+	close(late);
+}
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+static int waits_shortly(void *arg)
+{
+	CHECK_EQ(-ETIMEDOUT, wait_call(*(int *)arg, 1, now_ns() + SHORT));
+	return 0;
+}
+
+/* Seconds by which the children's CLOCK_MONOTONIC is ahead; false: no such kernel. */
+static bool clock_shift(const char *seconds)
+{
+	char line[64];
+	int fd, n = snprintf(line, sizeof(line), "monotonic %s 0\n", seconds);
+	bool ok;
+
+	if (unshare(CLONE_NEWTIME))
+		return false;
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	ok = fd >= 0 && write(fd, line, (size_t)n) == n;
+	close(fd);
+	return ok;
+}
+
+/* A deadline is of the caller's clock. */
+TEST(time_namespace)
+{
+	int owner = ring_make(0, 64, 2), reader = reader_open(owner);
+	uint64_t start = now_ns();
+
+	if (!clock_shift("100000"))
+		SKIP(return, "no time namespaces here");
+	EXPECT_EQ(0, child_run(waits_shortly, &reader));
+	EXPECT_GE(now_ns() - start, SHORT);
+	close(reader);
+	close(owner);
+}
+
+/* ---- I/O that outlives its writer ------------------------------------------------ */
+
+struct dying {
+	int writer;
+	bool exclusive;
+	int ready;
+};
+
+static int holds_a_slot(void *arg)
+{
+	struct dying *d = arg;
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, d->writer));
+	if (!d->exclusive)
+		claim_by_hand(&m, 0, 1);
+	FLAG_SET(d->ready);
+	for (;;)
+		pause();
+	return 0;
+}
+
+/*
+ * Stands for I/O: a page of the first slot that is referenced from outside of
+ * every map.  Whoever could still write to it must not do so to the next
+ * message: the writer ends when the reference goes.
+ */
+static int slot_pin(const struct maps *m, int pipe_fd)
+{
+	struct iovec page = { .iov_base = m->data, .iov_len = 8 };
+
+	return vmsplice(pipe_fd, &page, 1, 0) == 8 ? 0 : -errno;
+}
+
+static void dead_with_pinned_slot(struct __test_metadata *_metadata, uint32_t flags)
+{
+	int owner = ring_make(flags, 4096, 4), observer = observer_open(owner), ends[2];
+	struct dying *d = shared_memory(sizeof(*d));
+	uint64_t died;
+	char bytes[8];
+	struct maps m;
+	pid_t pid;
+
+	ASSERT_OK(pipe(ends));
+	ASSERT_OK(maps_open(&m, observer));
+	d->writer = writer_open(owner);
+	d->exclusive = flags;
+	ASSERT_GE(d->writer, 0);
+	pid = child_start(holds_a_slot, d);
+	UNTIL(FLAG_GET(d->ready));
+	ASSERT_OK(slot_pin(&m, ends[1]));
+	child_kill(pid);
+	died = now_ns();
+	EXPECT_TRUE(stats_of(owner).writers == 1 || now_ns() - died > SHORT);
+	EXPECT_EQ(8, read(ends[0], bytes, 8));
+	UNTIL(!stats_of(owner).writers);
+	EXPECT_EQ(!flags, stats_of(owner).repaired);
+	maps_close(&m);
+	close(ends[0]);
+	close(ends[1]);
+	close(owner);
+}
+
+TEST(pinned_slot_of_a_dead_writer)
+{
+	dead_with_pinned_slot(_metadata, 0);
+}
+
+TEST(pinned_slot_of_a_dead_exclusive_writer)
+{
+	dead_with_pinned_slot(_metadata, RINGBUF_CREATE_EXCLUSIVE);
+}
+
+/* A reference that never goes does not hold the ring for ever. */
+TEST(pinned_for_ever)
+{
+	int owner = ring_make(0, 4096, 4), observer = observer_open(owner), ends[2];
+	struct dying *d = shared_memory(sizeof(*d));
+	struct maps m;
+	pid_t pid;
+
+	ASSERT_OK(pipe(ends));
+	ASSERT_OK(maps_open(&m, observer));
+	d->writer = writer_open(owner);
+	pid = child_start(holds_a_slot, d);
+	UNTIL(FLAG_GET(d->ready));
+	ASSERT_OK(slot_pin(&m, ends[1]));
+	child_kill(pid);
+	UNTIL(stats_of(owner).repaired == 1);
+	EXPECT_EQ(0, stats_of(owner).writers);
+	maps_close(&m);
+	close(ends[0]);
+	close(ends[1]);
+	close(owner);
+}
+
+DEVICE_HARNESS_MAIN
