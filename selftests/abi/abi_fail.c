@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every allocation and every copy from or to user space fails in turn.
+ *
+ * One life of a ring is led over and over; in the n-th one the n-th place where
+ * the kernel can inject a fault does (Documentation/fault-injection, fail-nth).
+ * The step that meets it gives an errno and leaves no trace; the leak detector
+ * of the debug kernel looks at what is left.
+ */
+#include "../harness/harness.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include "../harness/child.h"
+#include "../harness/device.h"
+
+#define DEBUG "/sys/kernel/debug/"
+
+static bool write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Also those allocations that may sleep, and of single pages; silently. */
+static bool injection_ready(void)
+{
+	return write_to(DEBUG "failslab/ignore-gfp-wait", "N") &&
+	       write_to(DEBUG "fail_page_alloc/ignore-gfp-wait", "N") &&
+	       write_to(DEBUG "fail_page_alloc/min-order", "0") &&
+	       write_to(DEBUG "failslab/verbose", "0") &&
+	       write_to(DEBUG "fail_page_alloc/verbose", "0") &&
+	       write_to(DEBUG "fail_usercopy/verbose", "0");
+}
+
+static int fail_nth;
+
+static void fail_set(unsigned int n)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", n);
+
+	if (pwrite(fail_nth, text, (size_t)len, 0) != len)
+		abort();
+}
+
+/* True when the fault has been injected. */
+static bool fail_end(void)
+{
+	char text[16] = "";
+	bool injected;
+
+	/* Counts as one more place; what it says was before. */
+	injected = pread(fail_nth, text, sizeof(text) - 1, 0) < 0 || atoi(text) == 0;
+	fail_set(0);
+	return injected;
+}
+
+/* What has been opened so far; -1: not yet. */
+struct life {
+	int owner, reader, writer, observer, set;
+	struct ringbuf_info info;
+	struct maps m;
+};
+
+static int opened(void)
+{
+	int fd = device_open();
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int bound(int *fd, uint32_t role, int from)
+{
+	*fd = opened();
+	return *fd < 0 ? *fd : attach_fd(*fd, role, from);
+}
+
+static int life_begin(struct life *l)
+{
+	int err;
+
+	l->owner = opened();
+	if (l->owner < 0)
+		return l->owner;
+	err = create_named(l->owner, 0, 5000, 3, "selftest-fail", 0600);
+	if (!err)
+		err = bound(&l->reader, RINGBUF_ROLE_READER, l->owner);
+	if (!err)
+		err = bound(&l->writer, RINGBUF_ROLE_WRITER, l->owner);
+	if (err)
+		return err;
+	l->observer = opened();
+	return l->observer < 0 ? l->observer
+			       : attach_name(l->observer, RINGBUF_ROLE_OBSERVER, "selftest-fail");
+}
+
+static int life_pass(struct life *l)
+{
+	struct ringbuf_reader_stats readers[2];
+	struct epoll_event event = { .events = EPOLLIN };
+	struct ringbuf_stats s;
+	struct pollfd p = { .fd = l->writer, .events = POLLOUT };
+	char message[5000] = "";
+	int err;
+
+	l->set = epoll_create1(EPOLL_CLOEXEC);
+	if (l->set < 0 || epoll_ctl(l->set, EPOLL_CTL_ADD, l->reader, &event))
+		return -errno;
+	if (poll(&p, 1, 0) < 0)
+		return -errno;
+	if (write(l->writer, message, sizeof(message)) < 0)
+		return -errno;
+	err = wait_call(l->reader, 1, now_ns() + SECOND);
+	if (!err)
+		err = threshold_call(l->reader, 1, 0, 0);
+	if (!err)
+		err = stats_call(l->observer, &s, readers, 2);
+	if (!err && read(l->reader, message, sizeof(message)) < 0)
+		err = -errno;
+	return err;
+}
+
+static int life_map(struct life *l)
+{
+	int err = info_get(l->writer, &l->info);
+
+	if (!err)
+		err = maps_open(&l->m, l->writer);
+	if (err)
+		return err;
+	claim_by_hand(&l->m, 1, 1);
+	*(volatile char *)l->m.data = 1;
+	return unlink_call(l->owner, "selftest-fail");
+}
+
+/* As far as they came to be. */
+static void maps_end(struct maps *m, const struct ringbuf_info *info)
+{
+	unsigned int i;
+
+	for (i = 0; i < RINGBUF_REGIONS; i++)
+		if (m->map[i] && m->map[i] != MAP_FAILED)
+			munmap(m->map[i], info->region[i].bytes);
+}
+
+static void life_end(struct life *l)
+{
+	maps_end(&l->m, &l->info);
+	if (l->set >= 0)
+		close(l->set);
+	if (l->observer >= 0)
+		close(l->observer);
+	if (l->writer >= 0)
+		close(l->writer);
+	if (l->reader >= 0)
+		close(l->reader);
+	if (l->owner >= 0)
+		close(l->owner);
+}
+
+static int lead_life(struct life *l)
+{
+	int err = life_begin(l);
+
+	if (!err)
+		err = life_pass(l);
+	return err ? err : life_map(l);
+}
+
+static uint64_t bytes_left(void)
+{
+	struct ringbuf_features f = { .size = sizeof(f) };
+	int fd = device_open();
+
+	if (call(fd, RINGBUF_IOC_FEATURES, &f))
+		f.max_ring_bytes = 0;
+	close(fd);
+	return f.max_ring_bytes;
+}
+
+TEST(each_in_turn)
+{
+	uint64_t before = bytes_left();
+	unsigned int n, failed = 0;
+	bool injected = true;
+
+	if (!injection_ready())
+		SKIP(return, "this kernel injects no faults");
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(fail_nth, 0);
+	for (n = 1; injected; n++) {
+		struct life l = { -1, -1, -1, -1, -1, { 0 }, { 0 } };
+		int err;
+
+		ASSERT_LT(n, 100000);
+		fail_set(n);
+		err = lead_life(&l);
+		injected = fail_end();
+		if (!injected)
+			EXPECT_EQ(0, err);
+		EXPECT_TRUE(!err || err == -ENOMEM || err == -EFAULT)
+		TH_LOG("fault %u: %s", n, strerror(-err));
+		failed += !!err;
+		life_end(&l);
+		/* The name has gone with the ring, whatever failed. */
+		EXPECT_EQ(before, bytes_left())
+		TH_LOG("after fault %u", n);
+	}
+	TH_LOG("%u places, %u of them an error", n - 2, failed);
+	EXPECT_GT(failed, 20);
+	close(fail_nth);
+}
+
+DEVICE_HARNESS_MAIN
