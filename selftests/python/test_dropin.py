@@ -79,11 +79,13 @@ def reads_some_and_stops(ring, reader, count, seen):
 
 
 def waits_to_read(ring, reader, about):
+    signal.signal(signal.SIGINT, signal.default_int_handler)    # ignored in the background
     about.value = 1
     ring.blocking_read(reader)
 
 
 def waits_to_write(ring, about):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     about.value = 1
     while True:
         ring.blocking_write(b"x")
