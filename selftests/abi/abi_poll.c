@@ -469,6 +469,22 @@ static long switches_of(pid_t pid)
 	return count;
 }
 
+/* What says 'S' may still be on its way to sleep. */
+static bool off_processor(pid_t pid)
+{
+	char path[64], first = 'r';
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT;
+	if (read(fd, &first, 1) != 1)
+		first = 'r';
+	close(fd);
+	return first != 'r'; /* "running" */
+}
+
 static int takes_one(void *arg)
 {
 	int *fd = arg, ep = epoll_on(*fd, EPOLLIN | EPOLLEXCLUSIVE);
@@ -487,8 +503,10 @@ TEST_F(poll, epoll_exclusive)
 		pid[i] = child_start(takes_one, &self->reader);
 		ASSERT_TRUE(task_asleep(pid[i]));
 	}
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		UNTIL(off_processor(pid[i]));
 		before[i] = switches_of(pid[i]);
+	}
 	ASSERT_EQ(0, put(self->writer, 7));
 	first = wait(&status);
 	ASSERT_EQ(7, WEXITSTATUS(status));

@@ -3,7 +3,7 @@
 
 # A language that the machine has by other means than Debian's needs no package.
 package_unless = $(if $(shell command -v $(1)),,$(2))
-PACKAGES_EXAMPLES := $(PACKAGES_BUILD) gcc-multilib libc6-dev-i386 perl libatomic1 \
+PACKAGES_EXAMPLES := $(PACKAGES_BUILD) gcc-multilib libc6-dev-i386 perl libatomic1 liburing-dev \
 	$(call package_unless,python3,python3) $(call package_unless,go,golang-go) \
 	$(call package_unless,rustc,rustc) $(call package_unless,node,nodejs) \
 	$(call package_unless,javac,default-jdk-headless) $(call package_unless,tclsh,tcl) \
@@ -29,6 +29,11 @@ EXAMPLE_FLAGS = -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -MMD -MP
 $(EXAMPLE_C): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(EXAMPLE_FLAGS) $< -o $@
+
+# The one that is built on the library.
+$(EXAMPLES)/c/uring_hub: $(EXAMPLE_SRC)/c/uring_hub.c $(O)/lib/libringbuf.a | packages-EXAMPLES
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(EXAMPLE_FLAGS) -Iinclude $< $(O)/lib/libringbuf.a -luring -o $@
 
 $(EXAMPLE_C32): $(EXAMPLES)/c32/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
 	@mkdir -p $(@D)
@@ -62,7 +67,7 @@ $(EXAMPLES)/ada/%: $(EXAMPLE_SRC)/ada/%.adb | packages-EXAMPLES
 
 tests: examples
 
-examples: $(EXAMPLE_C) $(EXAMPLE_C32) $(EXAMPLE_CPP) $(EXAMPLE_GO) $(EXAMPLE_RUST) $(EXAMPLE_JAVA) \
+examples: $(EXAMPLES)/c/uring_hub $(EXAMPLE_C) $(EXAMPLE_C32) $(EXAMPLE_CPP) $(EXAMPLE_GO) $(EXAMPLE_RUST) $(EXAMPLE_JAVA) \
 	$(EXAMPLE_FORTRAN) $(EXAMPLE_ADA)
 
 -include $(wildcard $(EXAMPLES)/*/*.d)
