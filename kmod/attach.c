@@ -36,7 +36,20 @@ static bool attach_allowed(u32 has, u32 wants)
 	}
 }
 
-static struct rb_ring *attach_by_fd(int fd, u32 role)
+/* Nor does it give what its file was not opened for: "prog >/dev/ringbuf" writes. */
+static bool attach_mode(const struct file *file, u32 wants)
+{
+	fmode_t need = FMODE_READ;
+
+	if (wants == RINGBUF_ROLE_WRITER)
+		need = FMODE_WRITE;
+	else if (wants == RINGBUF_ROLE_OWNER)
+		need = FMODE_READ | FMODE_WRITE;
+	return (file->f_mode & need) == need;
+}
+
+/* @rights: those of the handle count; else it only says which ring. */
+static struct rb_ring *attach_by_fd(int fd, u32 role, bool rights)
 {
 	struct file *file = fget(fd);
 	struct rb_ring *ring = NULL;
@@ -50,7 +63,7 @@ static struct rb_ring *attach_by_fd(int fd, u32 role)
 	}
 	if (!ring)
 		ring = ERR_PTR(-EBADFD);
-	else if (!attach_allowed(from->role, role))
+	else if (rights && !(attach_allowed(from->role, role) && attach_mode(file, role)))
 		ring = ERR_PTR(-EACCES);
 	else
 		kref_get(&ring->refs);
@@ -77,7 +90,7 @@ static struct rb_ring *attach_by_both(const struct ringbuf_attach *a)
 
 	if (IS_ERR(ring))
 		return ring;
-	same = attach_by_fd(a->fd, RINGBUF_ROLE_OBSERVER);
+	same = attach_by_fd(a->fd, a->role, false);
 	if (same == ring) {
 		rb_ring_put(same);
 		return ring;
@@ -93,7 +106,7 @@ static struct rb_ring *attach_ring(const struct ringbuf_attach *a)
 {
 	if (a->fd == -1)
 		return attach_by_name(a);
-	return a->name_len ? attach_by_both(a) : attach_by_fd(a->fd, a->role);
+	return a->name_len ? attach_by_both(a) : attach_by_fd(a->fd, a->role, true);
 }
 
 static u64 attach_want(const struct ringbuf_attach *a)

@@ -223,6 +223,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @limit: when to wake it
  * @seen: positions below are finished, as poll found; only ever a short cut
  * @requests: of io_uring that wait; under ring->wait_lock
+ * @nr_requests: entries there; likewise
  * @waits: times it slept; under ring->wait_lock
  * @wakeups: times it was awakened; likewise
  */
@@ -244,6 +245,7 @@ struct rb_handle {
 	bool detached;
 	struct pid *pid;
 	struct list_head requests;
+	unsigned int nr_requests;
 	wait_queue_head_t wq;
 	struct rb_sleeper poll[RB_POLLS];
 	struct rb_limit limit;

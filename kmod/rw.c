@@ -445,8 +445,10 @@ static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long ev
 
 	if (rb_limited(h) && wr->waiter != RW_NEVER) {
 		rb_look_writer(h, ring, &look);
-		if (look.ready)
+		if (look.ready) {
+			cond_resched();
 			return signal_pending(current) ? -ERESTARTSYS : 0;
+		}
 		wr->waiter = look.waiter;
 	}
 	err = rb_sleep(h, wr->waiter, events, look.deadline);
@@ -465,6 +467,9 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 		if (err)
 			return err;
 		err = write_message(h, wr);
+		/* What it waited for has come: the next wait begins anew. */
+		if (!err && rb_limited(h))
+			WRITE_ONCE(h->limit.deadline, 0);
 		if (err == -EFAULT || err == -ESTALE) {
 			wr->faults += err == -EFAULT;
 			wr->tries += err == -ESTALE;

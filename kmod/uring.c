@@ -122,6 +122,9 @@ static int uring_look(struct uring_wait *w, u32 *count, u64 *waiter)
 	return w->timeout <= now ? -ETIMEDOUT : 0;
 }
 
+/* Where the words make no sense the timer of the ring looks again; timer.c. */
+#define URING_TRIES 16
+
 /*
  * The request is BUSY, by us.  Its result; or -EIOCBQUEUED: it is ARMED, and no
  * longer ours to touch.
@@ -130,6 +133,7 @@ static int uring_step(struct uring_wait *w)
 {
 	struct rb_handle *h = w->sleeper.handle;
 	struct rb_ring *ring = rb_handle_ring(h);
+	int tries = 0;
 
 	for (;;) {
 		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
@@ -144,7 +148,10 @@ static int uring_step(struct uring_wait *w)
 			return look < 0 ? look : count;
 		rb_arm_sleeper(ring, &w->sleeper, waiter);
 		uring_start_timer(w);
-		if (rb_reached(&ring->view, waiter) || READ_ONCE(ring->events) != events)
+		cond_resched();
+		if (READ_ONCE(ring->events) != events)
+			continue;
+		if (tries++ < URING_TRIES && rb_reached(&ring->view, waiter))
 			continue;
 		if (cmpxchg(&w->state, URING_BUSY, URING_ARMED) == URING_BUSY)
 			return -EIOCBQUEUED;
@@ -165,6 +172,7 @@ static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
 	rb_disarm_sleeper(ring, &w->sleeper);
 	spin_lock(&ring->wait_lock);
 	list_del(&w->node);
+	w->sleeper.handle->nr_requests--;
 	spin_unlock(&ring->wait_lock);
 	io_uring_cmd_done(w->cmd, result, 0, flags);
 	uring_free(w);
@@ -205,19 +213,31 @@ static struct uring_wait *uring_new(struct io_uring_cmd *cmd, const struct ringb
 	return w;
 }
 
-/* From here on it can be canceled, so io_uring_cmd_done() has to end it. */
-static void uring_begin(struct uring_wait *w, unsigned int flags)
+/* Of one handle; all of a ring's are walked under its lock. */
+#define URING_MOST 1024
+
+/*
+ * From here on it can be canceled, so io_uring_cmd_done() has to end it.  False:
+ * there are too many.
+ */
+static bool uring_begin(struct uring_wait *w, unsigned int flags)
 {
 	struct rb_handle *h = w->sleeper.handle;
 	struct rb_ring *ring = rb_handle_ring(h);
 
 	spin_lock(&ring->wait_lock);
+	if (h->nr_requests == URING_MOST) {
+		spin_unlock(&ring->wait_lock);
+		return false;
+	}
+	h->nr_requests++;
 	list_add_tail(&w->node, &h->requests);
 	h->waits++;
 	if (h->role == RINGBUF_ROLE_WRITER)
 		ring->writer_waits++;
 	spin_unlock(&ring->wait_lock);
 	io_uring_cmd_mark_cancelable(w->cmd, flags);
+	return true;
 }
 
 static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int flags)
@@ -240,7 +260,10 @@ static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int f
 		uring_free(w);
 		return err < 0 ? err : count;
 	}
-	uring_begin(w, flags);
+	if (!uring_begin(w, flags)) {
+		uring_free(w);
+		return -ENOBUFS;
+	}
 	err = uring_step(w);
 	if (err != -EIOCBQUEUED)
 		uring_complete(w, err, flags);

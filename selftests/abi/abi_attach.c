@@ -92,6 +92,20 @@ TEST_F(attach, rights)
 	close(observer);
 }
 
+/* Nor what its file was not opened for. */
+TEST_F(attach, rights_of_the_file)
+{
+	int writes = open(RINGBUF_DEVICE, O_WRONLY | O_CLOEXEC), other = device_open();
+
+	ASSERT_EQ(0, attach_fd(writes, RINGBUF_ROLE_WRITER, self->owner));
+	EXPECT_EQ(-EACCES, attach_fd(other, RINGBUF_ROLE_READER, writes));
+	EXPECT_EQ(-EACCES, attach_fd(other, RINGBUF_ROLE_OBSERVER, writes));
+	EXPECT_EQ(-EACCES, attach_fd(other, RINGBUF_ROLE_OWNER, writes));
+	EXPECT_EQ(0, attach_fd(other, RINGBUF_ROLE_WRITER, writes));
+	close(other);
+	close(writes);
+}
+
 /* Attaches, reads the number at the start if there is one, goes. */
 static int64_t first_of(int owner, uint32_t start, uint64_t position)
 {

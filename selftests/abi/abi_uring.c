@@ -448,6 +448,34 @@ FIXTURE_TEARDOWN(wait)
 	close(self->owner);
 }
 
+/*
+ * Words of which one says that the wait is over and the other that it is not:
+ * the request must not go round in the kernel for ever.
+ */
+TEST_F(wait, words_that_contradict)
+{
+	struct ringbuf_wait w = wait_for(1, NEVER);
+	struct io_uring_cqe *cqe;
+	struct maps m;
+	uint64_t data;
+	int res;
+
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_EQ(0, maps_open(&m, self->reader));
+	m.own->cursor = 1ULL << 62;
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
+	/* Completions of 2 are those of the cancels, which may come too early. */
+	do {
+		ASSERT_EQ(0, submit_cancel(&self->u, self->reader, 1, 2));
+		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+		data = cqe->user_data;
+		res = cqe->res;
+		io_uring_cqe_seen(&self->u, cqe);
+	} while (data == 2);
+	EXPECT_EQ(-ECANCELED, res);
+	maps_close(&m);
+}
+
 /* Until the request sleeps in the module. */
 #define UNTIL_WAITING(fd, n) UNTIL(waits_of(self->owner) >= (n))
 

@@ -47,7 +47,9 @@ static int dropin_write(struct rp_dropin *self, PyObject *data, int64_t timeout)
 	if (rp_bytes_get(data, &bytes))
 		return RP_RAISED;
 	token = rp_token_mine(self);
-	if (RP_LIKELY(token)) {
+	if (token && RP_UNLIKELY(token->use.busy)) {
+		err = -EBUSY; /* a signal handler inside our own write */
+	} else if (RP_LIKELY(token)) {
 		err = rp_write(token->writer, &token->use, &bytes, timeout);
 		if (RP_UNLIKELY(token->done))
 			rp_token_end(self, token);
@@ -168,8 +170,8 @@ static PyObject *dropin_blocking_read(struct rp_dropin *self, PyObject *const *a
 static PyObject *dropin_sync(struct rp_dropin *self, PyObject *none)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct rp_page *page = self->control->page;
 	struct ringbuf *ring = rp_ring_get(self->ring);
+	struct rp_page *page;
 	uint32_t i;
 	int err;
 
@@ -181,6 +183,7 @@ static PyObject *dropin_sync(struct rp_dropin *self, PyObject *none)
 		err = ringbuf_sync(ring, RINGBUF_ALL_READERS, status.head);
 	if (err && err != -ENOENT)
 		return rp_error(err);
+	page = self->control->page;
 	for (i = 0; i < page->readers; i++)
 		if (__atomic_load_n(&page->reader[i], __ATOMIC_RELAXED) < status.head)
 			__atomic_store_n(&page->reader[i], status.head, __ATOMIC_RELAXED);

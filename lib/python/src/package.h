@@ -35,12 +35,16 @@
  * struct rp_use - who is at work with a handle; all under the GIL
  * @busy: somebody is, without the GIL
  * @waiting: he sleeps, and has nothing in his hands
+ * @closing: his wait is to end
+ * @thread: who is
  * @fork: value of rp_forks when @busy was last meant
  * @lock: held while @busy
  */
 struct rp_use {
 	bool busy;
 	bool waiting;
+	bool closing;
+	unsigned long thread;
 	unsigned int fork;
 	PyThread_type_lock lock;
 };
@@ -50,10 +54,14 @@ extern unsigned int rp_forks; /* +1 in every child */
 int rp_use_init(struct rp_use *use);
 void rp_use_free(struct rp_use *use);
 int rp_use_wait(struct rp_use *use, bool may_sleep);
+int rp_use_close(struct rp_use *use);
 void rp_use_give(struct rp_use *use, bool waiting);
 void rp_use_take(struct rp_use *use);
 
-/* 0: the handle is ours while we hold the GIL.  -EAGAIN: its user sleeps. */
+/*
+ * 0: the handle is ours while we hold the GIL.  -EAGAIN: its user sleeps.
+ * -EBUSY: we are a signal handler, or a finalizer, inside our own wait.
+ */
 static inline int rp_use(struct rp_use *use, bool may_sleep)
 {
 	if (RP_LIKELY(!use->busy))
@@ -61,15 +69,20 @@ static inline int rp_use(struct rp_use *use, bool may_sleep)
 	return rp_use_wait(use, may_sleep);
 }
 
+/* Around a call without the GIL, on a handle that has been given. */
+#define RP_UNLOCKED(call)                                       \
+	do {                                                    \
+		PyThreadState *rp_state_ = PyEval_SaveThread(); \
+		call;                                           \
+		PyEval_RestoreThread(rp_state_);                \
+	} while (0)
+
 /* Around a call without the GIL. */
-#define RP_WITHOUT_GIL(use, waiting, call)       \
-	do {                                     \
-		PyThreadState *rp_state_;        \
-		rp_use_give(use, waiting);       \
-		rp_state_ = PyEval_SaveThread(); \
-		call;                            \
-		PyEval_RestoreThread(rp_state_); \
-		rp_use_take(use);                \
+#define RP_WITHOUT_GIL(use, waiting, call) \
+	do {                               \
+		rp_use_give(use, waiting); \
+		RP_UNLOCKED(call);         \
+		rp_use_take(use);          \
 	} while (0)
 
 /**
@@ -83,7 +96,7 @@ struct rp_wait {
 };
 
 void rp_wait_begin(struct rp_wait *wait, int64_t timeout);
-int rp_wait_more(struct rp_wait *wait, int err);
+int rp_wait_more(struct rp_wait *wait, const struct rp_use *use, int err);
 
 int rp_timeout(PyObject *arg, int64_t *timeout);
 

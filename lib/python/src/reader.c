@@ -77,11 +77,11 @@ int rp_reader_left(struct rp_reader *r, struct rp_slot *slot)
 
 int rp_reader_ready(struct rp_reader *r, bool may_sleep)
 {
-	int err;
+	int err = rp_use(&r->use, may_sleep);
 
-	if (RP_UNLIKELY(!r->reader))
-		return -EBADF;
-	err = rp_use(&r->use, may_sleep);
+	/* Another thread may have closed it while we waited for it. */
+	if (!err && RP_UNLIKELY(!r->reader))
+		err = -EBADF;
 	if (err || RP_LIKELY(!r->held_count && !r->overrun))
 		return err;
 	err = drop_held(r);
@@ -102,15 +102,13 @@ int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int
 	if (RP_LIKELY(n != -EAGAIN) || timeout == RINGBUF_TRY)
 		return n;
 	rp_wait_begin(&wait, timeout);
-	for (;;) {
-		RP_WITHOUT_GIL(&r->use, true,
-			       n = ringbuf_reader_peek(r->reader, slots, max, wait.slice));
-		if (n > 0)
-			return n;
-		err = rp_wait_more(&wait, n);
-		if (err)
-			return err;
-	}
+	rp_use_give(&r->use, true);
+	do {
+		RP_UNLOCKED(n = ringbuf_reader_peek(r->reader, slots, max, wait.slice));
+		err = n > 0 ? n : rp_wait_more(&wait, &r->use, n);
+	} while (!err);
+	rp_use_take(&r->use);
+	return err;
 }
 
 static void copy(struct rp_reader *r, void *to, const struct ringbuf_slot *slot)
@@ -371,6 +369,7 @@ static PyObject *next_view(struct rp_reader *r, const struct ringbuf_slot *slot)
 		return NULL;
 	r->held[r->held_count++] = object;
 	view = PyMemoryView_FromObject((PyObject *)object);
+	Py_CLEAR(r->view);
 	if (view)
 		r->view = PyWeakref_NewRef(view, NULL);
 	Py_DECREF(object);
@@ -415,7 +414,7 @@ static PyObject *reader_wait(struct rp_reader *r, PyObject *const *args, Py_ssiz
 	struct rp_wait wait;
 	int64_t timeout;
 	unsigned long count = 1;
-	int err;
+	int err, n;
 
 	if (rp_args(names, 2, 0, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
 		return NULL;
@@ -423,18 +422,20 @@ static PyObject *reader_wait(struct rp_reader *r, PyObject *const *args, Py_ssiz
 		count = PyLong_AsUnsignedLong(arg[0]);
 	if (PyErr_Occurred())
 		return NULL;
+	if (count > UINT32_MAX)
+		return rp_error(-EINVAL);
 	err = rp_reader_ready(r, timeout != RINGBUF_TRY);
 	if (err)
 		return read_error(err);
 	rp_wait_begin(&wait, timeout);
+	rp_use_give(&r->use, true);
 	do {
-		RP_WITHOUT_GIL(&r->use, true,
-			       err = ringbuf_reader_wait(r->reader, (unsigned int)count,
-							 wait.slice));
-		if (!err)
-			Py_RETURN_TRUE;
-		err = rp_wait_more(&wait, err);
-	} while (!err);
+		RP_UNLOCKED(n = ringbuf_reader_wait(r->reader, (unsigned int)count, wait.slice));
+		err = n ? rp_wait_more(&wait, &r->use, n) : 0;
+	} while (n && !err);
+	rp_use_take(&r->use);
+	if (!err)
+		Py_RETURN_TRUE;
 	if (err == -ETIMEDOUT || err == -EAGAIN)
 		Py_RETURN_FALSE;
 	return read_error(err);
@@ -479,7 +480,13 @@ static PyObject *reader_close(struct rp_reader *self, PyObject *none)
 	(void)none;
 	if (!self->reader)
 		Py_RETURN_NONE;
-	err = rp_reader_ready(self, true);
+	err = rp_use_close(&self->use);
+	if (err)
+		return rp_error(err);
+	/* A slot that was lost is no reason to keep or to forget those behind it. */
+	do {
+		err = rp_reader_ready(self, true);
+	} while (err && err != RP_RAISED && err != -EBADF && self->held_count);
 	if (err == RP_RAISED)
 		return NULL;
 	ringbuf_reader_close(self->reader);

@@ -8,9 +8,10 @@
 
 struct ringbuf *rp_ring_get(struct rp_ring *ring)
 {
-	if (!ring->ring)
-		rp_error(-EBADF);
-	return ring->ring;
+	if (ring && ring->ring)
+		return ring->ring;
+	rp_error(-EBADF);
+	return NULL;
 }
 
 static PyObject *ring_of(PyTypeObject *type, struct ringbuf *ring, PyObject *name, bool opened)

@@ -189,7 +189,9 @@ void rp_tokens_done(struct rp_dropin *self)
 
 	if (!token)
 		token = claim_any(self);
-	if (token)
+	if (token && token->use.busy)
+		token->done = true; /* a signal handler inside our own write */
+	else if (token)
 		rp_token_end(self, token);
 	else
 		end_of_another(self);
@@ -197,9 +199,18 @@ void rp_tokens_done(struct rp_dropin *self)
 
 void rp_tokens_free(struct rp_dropin *self)
 {
-	while (self->tokens) {
-		if (ours(self->tokens))
-			word_drop(self, self->tokens);
-		token_free(self, self->tokens);
+	struct rp_token *token, *next;
+
+	for (token = self->tokens; token; token = next) {
+		next = token->next;
+		/* Whoever is at work with it ends it. */
+		if (ours(token) && token->use.busy) {
+			token->done = true;
+			token->use.closing = true;
+			continue;
+		}
+		if (ours(token))
+			word_drop(self, token);
+		token_free(self, token);
 	}
 }

@@ -25,7 +25,7 @@ __attribute__((constructor)) static void forks_watch(void)
 
 int rp_use_init(struct rp_use *use)
 {
-	use->busy = use->waiting = false;
+	use->busy = use->waiting = use->closing = false;
 	use->fork = rp_forks;
 	use->lock = PyThread_allocate_lock();
 	if (use->lock)
@@ -64,6 +64,8 @@ int rp_use_wait(struct rp_use *use, bool may_sleep)
 
 		if (use->waiting && !may_sleep)
 			return -EAGAIN;
+		if (use->thread == PyThread_get_thread_ident())
+			return -EBUSY;
 		state = PyEval_SaveThread();
 		if (PyThread_acquire_lock_timed(use->lock, SLICE_NS / 1000, 0) == PY_LOCK_ACQUIRED)
 			PyThread_release_lock(use->lock);
@@ -74,11 +76,23 @@ int rp_use_wait(struct rp_use *use, bool may_sleep)
 	return 0;
 }
 
+/* As rp_use(), and ends the wait of another thread: it gets -EBADF. */
+int rp_use_close(struct rp_use *use)
+{
+	int err;
+
+	use->closing = use->busy;
+	err = rp_use(use, true);
+	use->closing = false;
+	return err;
+}
+
 /* Who looked at the lock in rp_use_wait() lets it go at once. */
 void rp_use_give(struct rp_use *use, bool waiting)
 {
 	use->busy = true;
 	use->waiting = waiting;
+	use->thread = PyThread_get_thread_ident();
 	use->fork = rp_forks;
 	PyThread_acquire_lock(use->lock, 1);
 }
@@ -113,13 +127,18 @@ void rp_wait_begin(struct rp_wait *wait, int64_t timeout)
 	next_slice(wait);
 }
 
-/* The slice ended with @err.  0: wait on.  Else what the whole wait ends with. */
-int rp_wait_more(struct rp_wait *wait, int err)
+/*
+ * The slice ended with @err.  0: wait on.  Else what the whole wait ends with.
+ * Runs other Python code, so the handle stays given meanwhile.
+ */
+int rp_wait_more(struct rp_wait *wait, const struct rp_use *use, int err)
 {
 	if (err != -ETIMEDOUT && err != -EINTR && err != -EAGAIN)
 		return err;
 	if (PyErr_CheckSignals())
 		return RP_RAISED;
+	if (use->closing)
+		return -EBADF;
 	next_slice(wait);
 	return wait->slice > 0 ? 0 : -ETIMEDOUT;
 }

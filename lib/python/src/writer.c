@@ -9,7 +9,7 @@ int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_
 	     int64_t timeout)
 {
 	struct rp_wait wait;
-	int err;
+	int err, got;
 
 	if (RP_LIKELY(bytes->length <= RP_GIL_BYTES))
 		err = ringbuf_writer_write(writer, bytes->data, bytes->length, RINGBUF_TRY);
@@ -20,23 +20,22 @@ int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_
 	if (RP_LIKELY(err != -EAGAIN) || timeout == RINGBUF_TRY)
 		return err;
 	rp_wait_begin(&wait, timeout);
-	for (;;) {
-		RP_WITHOUT_GIL(use, true,
-			       err = ringbuf_writer_write(writer, bytes->data, bytes->length,
-							  wait.slice));
-		if (!err)
-			return 0;
-		err = rp_wait_more(&wait, err);
-		if (err)
-			return err;
-	}
+	rp_use_give(use, true);
+	do {
+		RP_UNLOCKED(
+			got = ringbuf_writer_write(writer, bytes->data, bytes->length, wait.slice));
+		err = got ? rp_wait_more(&wait, use, got) : 0;
+	} while (got && !err);
+	rp_use_take(use);
+	return err;
 }
 
 static int writer_ready(struct rp_writer *w, bool may_sleep)
 {
-	if (RP_UNLIKELY(!w->writer))
-		return -EBADF;
-	return rp_use(&w->use, may_sleep);
+	int err = rp_use(&w->use, may_sleep);
+
+	/* Another thread may have closed it while we waited for it. */
+	return !err && RP_UNLIKELY(!w->writer) ? -EBADF : err;
 }
 
 static PyObject *write_error(int err)
@@ -108,18 +107,16 @@ static int reserve_wait(struct rp_writer *w, struct ringbuf_slot *slots, unsigne
 			int64_t timeout)
 {
 	struct rp_wait wait;
-	int err;
+	int err, got;
 
 	rp_wait_begin(&wait, timeout);
-	for (;;) {
-		RP_WITHOUT_GIL(&w->use, true,
-			       err = ringbuf_writer_reserve(w->writer, slots, n, wait.slice));
-		if (err > 0)
-			return err;
-		err = rp_wait_more(&wait, err);
-		if (err)
-			return err;
-	}
+	rp_use_give(&w->use, true);
+	do {
+		RP_UNLOCKED(got = ringbuf_writer_reserve(w->writer, slots, n, wait.slice));
+		err = got > 0 ? got : rp_wait_more(&wait, &w->use, got);
+	} while (!err);
+	rp_use_take(&w->use);
+	return err;
 }
 
 /* Up to @n slots: what there is room for now, else wait. */
@@ -173,11 +170,11 @@ static PyObject *writer_write_many(struct rp_writer *w, PyObject *const *args, P
 
 	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
 		return NULL;
-	messages = PySequence_Fast(arg[0], "messages must be a sequence");
+	/* A tuple of our own: another thread may change a list while we copy. */
+	messages = PySequence_Tuple(arg[0]);
 	if (!messages)
 		return NULL;
 	n = writer_ready(w, timeout != RINGBUF_TRY);
-	/* Another thread may shorten a list while we wait. */
 	while (!n && done < (count = PySequence_Fast_GET_SIZE(messages))) {
 		n = batch_get(&batch, w, PySequence_Fast_ITEMS(messages) + done, count - done);
 		if (!n)
@@ -302,8 +299,10 @@ static PyObject *writer_close(struct rp_writer *self, PyObject *none)
 	(void)none;
 	if (!self->writer)
 		Py_RETURN_NONE;
-	err = writer_ready(self, true);
-	if (!err && self->reserved)
+	err = rp_use_close(&self->use);
+	if (err)
+		return rp_error(err);
+	if (self->reserved)
 		err = rp_slot_end(self->reserved);
 	if (err == RP_RAISED)
 		return NULL;
