@@ -359,6 +359,7 @@ TEST_F(limit, write_after)
 	ASSERT_OK(threshold_call(self->writer, 5, 0, 30 * MS));
 	ASSERT_EQ(0, get(self->reader));
 	EXPECT_EQ(0, polled(self->writer));
+	/* A write that succeeds ends what has run of the time. */
 	start = now_ns();
 	fcntl(self->writer, F_SETFL, 0);
 	/* There is room for one, which needs no waiting; then for none. */
