@@ -91,15 +91,12 @@ static struct rb_ring *attach_by_both(const struct ringbuf_attach *a)
 	if (IS_ERR(ring))
 		return ring;
 	same = attach_by_fd(a->fd, a->role, false);
-	if (same == ring) {
-		rb_ring_put(same);
+	if (!IS_ERR(same))
+		rb_ring_put(same); /* only compared from here on */
+	if (same == ring)
 		return ring;
-	}
 	rb_ring_put(ring);
-	if (IS_ERR(same))
-		return same;
-	rb_ring_put(same);
-	return ERR_PTR(-ESTALE);
+	return IS_ERR(same) ? same : ERR_PTR(-ESTALE);
 }
 
 static struct rb_ring *attach_ring(const struct ringbuf_attach *a)

@@ -48,28 +48,24 @@ static struct emb_file *files;
  * A lock among the threads of this process, which a forked child never inherits
  * in the locked state: it holds the number of the process that locked it.
  */
-static void process_lock(u64 *lock)
-{
-	const struct timespec pause = { .tv_nsec = 50000 };
-	u64 mine = rb_process(), now;
-	unsigned int tries;
-
-	for (tries = 0;; tries++) {
-		now = READ_ONCE(*lock);
-		if (now != mine && cmpxchg(lock, now, mine) == now)
-			return;
-		if (tries < 100)
-			sched_yield();
-		else
-			nanosleep(&pause, NULL);
-	}
-}
-
 static bool process_trylock(u64 *lock)
 {
 	u64 mine = rb_process(), now = READ_ONCE(*lock);
 
 	return now != mine && cmpxchg(lock, now, mine) == now;
+}
+
+static void process_lock(u64 *lock)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+	unsigned int tries;
+
+	for (tries = 0; !process_trylock(lock); tries++) {
+		if (tries < 100)
+			sched_yield();
+		else
+			nanosleep(&pause, NULL);
+	}
 }
 
 static void process_unlock(u64 *lock)

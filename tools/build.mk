@@ -23,8 +23,6 @@ $(O)/tools/perf_test_ringbuffer: $(PERF_OBJ) $(O)/lib/libringbuf.a
 $(O)/tools/ringbufctl: $(CTL_OBJ) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -ljansson -pthread
 
--include $(CTL_OBJ:.o=.d)
-
 $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -ldeflate -lm -pthread
 
@@ -38,4 +36,4 @@ wake-cost: packages-TEST $(O)/tools/wake_cost kmod-6.12
 
 .PHONY: wake-cost
 
--include $(PERF_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)
+-include $(PERF_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)

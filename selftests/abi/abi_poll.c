@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* poll, select and epoll: what is reported, level and edge, and that no wake-up is lost. */
-#include <sys/epoll.h>
 #include <sys/select.h>
 
 #include "../harness/harness.h"
 #include "../harness/device.h"
+#include "../harness/epoll.h"
 
 #define SLOTS 4
 #define IN    (POLLIN | POLLRDNORM)
@@ -214,22 +214,6 @@ TEST_F(poll, sync_wakes)
 }
 
 /* ---- epoll ---------------------------------------------------------------------- */
-
-static int epoll_on(int fd, uint32_t events)
-{
-	struct epoll_event e = { .events = events };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) ? -1 : ep;
-}
-
-/* Events, or 0. */
-static uint32_t epolled(int ep, int timeout)
-{
-	struct epoll_event e = { .events = 0 };
-
-	return epoll_wait(ep, &e, 1, timeout) == 1 ? e.events : 0;
-}
 
 TEST_F(poll, epoll_level)
 {
@@ -469,22 +453,6 @@ static long switches_of(pid_t pid)
 	return count;
 }
 
-/* What says 'S' may still be on its way to sleep. */
-static bool off_processor(pid_t pid)
-{
-	char path[64], first = 'r';
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT;
-	if (read(fd, &first, 1) != 1)
-		first = 'r';
-	close(fd);
-	return first != 'r'; /* "running" */
-}
-
 static int takes_one(void *arg)
 {
 	int *fd = arg, ep = epoll_on(*fd, EPOLLIN | EPOLLEXCLUSIVE);
@@ -503,10 +471,8 @@ TEST_F(poll, epoll_exclusive)
 		pid[i] = child_start(takes_one, &self->reader);
 		ASSERT_TRUE(task_asleep(pid[i]));
 	}
-	for (i = 0; i < 2; i++) {
-		UNTIL(off_processor(pid[i]));
+	for (i = 0; i < 2; i++)
 		before[i] = switches_of(pid[i]);
-	}
 	ASSERT_EQ(0, put(self->writer, 7));
 	first = wait(&status);
 	ASSERT_EQ(7, WEXITSTATUS(status));

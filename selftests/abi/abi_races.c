@@ -4,27 +4,12 @@
 
 #include <poll.h>
 #include <sched.h>
-#include <sys/epoll.h>
 
 #include "../harness/child.h"
 #include "../harness/device.h"
+#include "../harness/epoll.h"
 
 #define SHORT (SECOND / 2)
-
-static int epoll_on(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int set = epoll_create1(EPOLL_CLOEXEC);
-
-	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) ? -errno : set;
-}
-
-static uint32_t epoll_says(int set, int ms)
-{
-	struct epoll_event event = { 0 };
-
-	return epoll_wait(set, &event, 1, ms) > 0 ? event.events : 0;
-}
 
 FIXTURE(two)
 {
@@ -68,12 +53,12 @@ TEST_F(two, who_polls_does_not_hide_who_waits_for_a_slot)
 
 	ASSERT_OK(maps_open(&m, self->writer));
 	set = epoll_on(self->reader, EPOLLIN | variant->events);
-	ASSERT_EQ(0, epoll_says(set, 0));
+	ASSERT_EQ(0, epolled(set, 0));
 	wake = commit_by_hand(&m, 0, 42);
 	EXPECT_TRUE(wake);
 	EXPECT_EQ(POLLIN, polled(self->reader));
 	ASSERT_OK(wake_call(self->writer));
-	EXPECT_EQ(EPOLLIN, epoll_says(set, PATIENCE / MS) & EPOLLIN);
+	EXPECT_EQ(EPOLLIN, epolled(set, PATIENCE / MS) & EPOLLIN);
 	maps_close(&m);
 	close(set);
 }
@@ -87,11 +72,11 @@ TEST_F(two, who_polls_does_not_hide_who_waits_for_room)
 	ASSERT_EQ(0, put(self->writer, 0));
 	ASSERT_EQ(0, put(self->writer, 1));
 	set = epoll_on(self->writer, EPOLLOUT | variant->events);
-	ASSERT_EQ(0, epoll_says(set, 0));
+	ASSERT_EQ(0, epolled(set, 0));
 	EXPECT_TRUE(release_by_hand(&m, 1));
 	EXPECT_NE(0, polled(self->writer) & POLLOUT);
 	ASSERT_OK(wake_call(self->reader));
-	EXPECT_EQ(EPOLLOUT, epoll_says(set, PATIENCE / MS) & EPOLLOUT);
+	EXPECT_EQ(EPOLLOUT, epolled(set, PATIENCE / MS) & EPOLLOUT);
 	maps_close(&m);
 	close(set);
 }
@@ -103,10 +88,10 @@ TEST_F(two, polled_before_attach)
 
 	ASSERT_GE(late, 0);
 	set = epoll_on(late, EPOLLIN | variant->events);
-	epoll_says(set, 0);
+	epolled(set, 0);
 	ASSERT_OK(attach_fd(late, RINGBUF_ROLE_READER, self->owner));
 	ASSERT_EQ(0, put(self->writer, 7));
-	EXPECT_EQ(EPOLLIN, epoll_says(set, PATIENCE / MS) & EPOLLIN);
+	EXPECT_EQ(EPOLLIN, epolled(set, PATIENCE / MS) & EPOLLIN);
 	close(set);
 	close(late);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_THRESHOLD: nobody is awakened for less, and nobody sleeps over more. */
-#include <sys/epoll.h>
 
 #include "../harness/harness.h"
 #include "../harness/device.h"
+#include "../harness/epoll.h"
 
 #define SLOT  64
 #define SLOTS 16
@@ -398,14 +398,6 @@ static uint64_t wakeups_of(int fd)
 		if (readers[i].id == info.id)
 			return readers[i].wakeups;
 	return ~0ULL;
-}
-
-static int epoll_on(int fd, uint32_t events)
-{
-	struct epoll_event e = { .events = events };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) ? -1 : ep;
 }
 
 /*

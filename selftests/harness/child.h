@@ -117,12 +117,28 @@ static inline char task_state(pid_t pid)
 	return paren && paren[1] ? paren[2] : 0;
 }
 
+/* Who says 'S' may still be on its way to sleep: /proc/PID/syscall says "running". */
+static inline bool task_on_processor(pid_t pid)
+{
+	char path[32], first = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, &first, 1) != 1)
+		first = 0;
+	close(fd);
+	return first == 'r';
+}
+
 /* Until @pid sleeps; true unless it has ended instead. */
 static inline bool task_asleep(pid_t pid)
 {
 	char state;
 
-	while ((state = task_state(pid)) != 'S') {
+	while ((state = task_state(pid)) != 'S' || task_on_processor(pid)) {
 		if (!state || state == 'Z')
 			return false;
 		sched_yield();
