@@ -127,7 +127,7 @@ static int attach_role(struct rb_handle *h, struct rb_ring *ring, struct ringbuf
 		err = rb_member_begin_reader(h, ring, attach_want(a), &a->position);
 		break;
 	case RINGBUF_ROLE_WRITER:
-		err = rb_member_begin_writer(h, &h->self, ring);
+		err = rb_member_begin_writer(h, &h->self, ring, true);
 		a->position = h->self.writer.pos;
 		break;
 	}

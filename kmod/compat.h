@@ -20,15 +20,11 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
-/* Both read into pages of the pipe's own; 6.5 gave the one that does so its name. */
-#if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
-#define rb_splice_read generic_file_splice_read
-#else
-#define rb_splice_read copy_splice_read
-#endif
-
-/* Before 6.7 a request that waits in a driver cannot be canceled when its task exits. */
-#define RB_URING_CMD (KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE)
+/*
+ * Before 6.7 a request that waits in a driver cannot be canceled when its task
+ * exits; 6.8 put what a driver needs for it into a header of its own.
+ */
+#define RB_URING_CMD (KERNEL_VERSION(6, 8, 0) <= LINUX_VERSION_CODE)
 #if RB_URING_CMD
 #include <linux/io_uring/cmd.h>
 #define RB_URING_OP rb_uring_cmd

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_DONE, _DETACH and _SYNC: what ends a part, or moves it. */
+#include <linux/nospec.h>
+
 #include "internal.h"
 
 /* End the caller's own part; that of another address space goes on. */
@@ -90,9 +92,13 @@ static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	return s->reader == h->last_id ? 0 : -EACCES;
 }
 
+/* @row comes from the caller. */
 static bool row_attached(const struct rb_view *v, u32 row)
 {
-	return row < v->max_readers && v->info->row[row].flags & RINGBUF_ROW_ATTACHED;
+	if (row >= v->max_readers)
+		return false;
+	row = array_index_nospec(row, v->max_readers);
+	return v->info->row[row].flags & RINGBUF_ROW_ATTACHED;
 }
 
 static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_sync *s)
@@ -103,7 +109,7 @@ static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbu
 
 	lockdep_assert_held(&ring->lock);
 	/* The row of a reader that has ended meanwhile may be another's. */
-	if (h->role == RINGBUF_ROLE_READER && ring->rows[s->reader].handle != h)
+	if (h->role == RINGBUF_ROLE_READER && ring->rows[h->last_id].handle != h)
 		return -EBADFD;
 	if (s->reader != RINGBUF_SYNC_ALL && !row_attached(v, s->reader))
 		return -ENOENT;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_CREATE and RINGBUF_IOC_FEATURES. */
+#include <linux/cred.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -57,7 +58,7 @@ static struct rb_ring *create_ring(const struct ringbuf_create *c, const struct 
 	/* Before the memory is gathered; rb_name_add() decides. */
 	if (name && rb_name_taken(name))
 		return ERR_PTR(-EEXIST);
-	ring = rb_ring_create(layout);
+	ring = rb_ring_create(layout, current_uid());
 	if (IS_ERR(ring) || !name)
 		return ring;
 	err = rb_name_add(ring, name, c->mode, c->flags & RINGBUF_CREATE_PERSISTENT);

@@ -45,7 +45,7 @@ static struct rb_ring *default_ring(kuid_t uid)
 		ring = rb_name_find_default(uid);
 		if (ring)
 			return ring;
-		ring = rb_ring_create(&default_layout);
+		ring = rb_ring_create(&default_layout, uid);
 		if (IS_ERR(ring))
 			return ring;
 		ring->standard = true;
@@ -57,20 +57,28 @@ static struct rb_ring *default_ring(kuid_t uid)
 	return ERR_PTR(err);
 }
 
-static int default_begin(struct rb_handle *h, struct rb_ring *ring, u32 role)
+static int default_begin(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)
 {
 	if (role == RINGBUF_ROLE_WRITER)
-		return rb_member_begin_writer(h, &h->self, ring);
-	return rb_member_resume_reader(h, ring);
+		return rb_member_begin_writer(h, &h->self, ring, wait);
+	return rb_member_resume_reader(h, ring, wait);
 }
 
-/* Bind @h, unless somebody has meanwhile. */
-int rb_default_bind(struct file *file, struct rb_handle *h, u32 role)
+/*
+ * Bind @h, unless it is.  Without @wait it waits for nobody, but for memory as
+ * any call does: -EAGAIN.
+ */
+int rb_default_bind(struct file *file, struct rb_handle *h, u32 role, bool wait)
 {
 	struct rb_ring *ring;
 	int err = 0;
 
-	mutex_lock(&h->lock);
+	if (rb_handle_ring(h))
+		return 0;
+	if (wait)
+		mutex_lock(&h->lock);
+	else if (!mutex_trylock(&h->lock))
+		return -EAGAIN;
 	if (h->ring)
 		goto out;
 	ring = default_ring(file->f_cred->fsuid);
@@ -78,7 +86,7 @@ int rb_default_bind(struct file *file, struct rb_handle *h, u32 role)
 		err = PTR_ERR(ring);
 		goto out;
 	}
-	err = default_begin(h, ring, role);
+	err = default_begin(h, ring, role, wait);
 	if (err) {
 		rb_ring_put(ring);
 		goto out;

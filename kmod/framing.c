@@ -48,14 +48,14 @@ static u64 bytes_ready(const struct rb_handle *h, const struct rb_ring *ring, u6
 }
 
 /* From head on: those that the readers have left, and their writers finished. */
-static u64 slots_ready(const struct rb_ring *ring)
+u64 rb_slots_ready(const struct rb_ring *ring)
 {
 	const struct rb_view *v = &ring->view;
 	u64 head = rb_head(v), end = head + v->slots, from, first;
 	u32 row;
 	u64 min = rb_gate_min(v, &row);
 
-	if (row == RB_NO_ROW && ring->standard)
+	if (rb_lacks_readers(ring))
 		return 0;
 	if (row != RB_NO_ROW)
 		end = min_t(u64, end, rb_gate_end(v, min));
@@ -69,8 +69,9 @@ static u64 slots_ready(const struct rb_ring *ring)
 	return end - head;
 }
 
-long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
+long rb_ioctl_fionread(struct file *file, void __user *arg)
 {
+	struct rb_handle *h = file->private_data;
 	struct rb_ring *ring = rb_handle_ring(h);
 	u64 answer = 0;
 	int err = 0;
@@ -81,9 +82,11 @@ long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
 	if (!h->parts)
 		err = -EBADFD;
 	else if (h->role == RINGBUF_ROLE_WRITER)
-		answer = slots_ready(ring);
+		answer = rb_slots_ready(ring);
+	else if (h->framing == RINGBUF_FRAMING_STREAM)
+		answer = rb_lent_left(h, file) + bytes_ready(h, ring, ~0ULL);
 	else
-		answer = bytes_ready(h, ring, h->framing == RINGBUF_FRAMING_STREAM ? ~0ULL : 1);
+		answer = rb_lent_left(h, file) ?: bytes_ready(h, ring, 1);
 	mutex_unlock(&h->lock);
 	return err ? err : put_user(min_t(u64, answer, INT_MAX), (int __user *)arg);
 }

@@ -51,7 +51,7 @@ static int handle_open(struct inode *inode, struct file *file)
 	file->f_mapping = h->inode->i_mapping;
 	file->f_mode |= FMODE_NOWAIT;
 	stream_open(inode, file);
-	/* sendfile(2) takes nothing else; handle_llseek() says how it is. */
+	/* sendfile(2) takes nothing else (see splice.c); handle_llseek() says how it is. */
 	file->f_mode |= FMODE_LSEEK;
 	return 0;
 }
@@ -111,9 +111,9 @@ struct rb_member *rb_member_here(struct rb_handle *h)
 
 /*
  * The part in which the caller reads or writes by read(2) and write(2).  A
- * shared writer that has none here begins one.
+ * shared writer that has none here begins one, which may mean to @wait.
  */
-struct rb_member *rb_member_io(struct rb_handle *h)
+struct rb_member *rb_member_io(struct rb_handle *h, bool wait)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
 	struct rb_member *m = rb_member_here(h);
@@ -131,7 +131,7 @@ struct rb_member *rb_member_io(struct rb_handle *h)
 	}
 	if (h->role != RINGBUF_ROLE_WRITER)
 		return ERR_PTR(-EBADFD);
-	err = rb_member_begin_writer(h, &h->self, ring);
+	err = rb_member_begin_writer(h, &h->self, ring, wait);
 	return err ? ERR_PTR(err) : &h->self;
 }
 
@@ -165,6 +165,7 @@ static int handle_release(struct inode *inode, struct file *file)
 		rb_ring_put(ring);
 	}
 	hrtimer_cancel(&h->limit.timer);
+	rb_lent_free(h);
 	put_pid(h->pid);
 	iput(h->inode);
 	kfree(h);
@@ -183,7 +184,7 @@ const struct file_operations rb_fops = {
 	.read_iter = rb_read_iter,
 	.write_iter = rb_write_iter,
 	.splice_read = rb_splice_read,
-	.splice_write = iter_file_splice_write,
+	.splice_write = rb_splice_write,
 	.uring_cmd = RB_URING_OP,
 	.show_fdinfo = rb_show_fdinfo,
 };

@@ -42,8 +42,10 @@
 #include "engine/ready.h"
 
 struct net;
+struct pipe_inode_info;
 struct poll_table_struct;
 struct rb_handle;
+struct rb_lent;
 struct rb_user;
 struct seq_file;
 
@@ -208,6 +210,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @framing: RINGBUF_FRAMING_*; may be read without the lock
  * @skip_pos: reader: the slot in the middle of which it has stopped
  * @skip: bytes of that slot that it has read
+ * @lent: what sendfile(2) has left; constant once it is there
  * @inode: its address space, so that its maps can be found; constant
  * @node: in ring->handles, under ring->lock
  * @self: the part of the handle while no address space has mapped it
@@ -234,6 +237,7 @@ struct rb_handle {
 	u32 framing;
 	u64 skip_pos;
 	u32 skip;
+	struct rb_lent *lent;
 	struct inode *inode;
 	struct list_head node;
 	struct rb_member self;
@@ -279,6 +283,9 @@ struct rb_name {
 /* Waiter words hold 62 bits. */
 #define RB_MOST_TARGET (~0ULL >> 2)
 
+/* Nothing gets there; an event wakes who waits for it. */
+#define RB_WAITER_NEVER rb_waiter(RB_MOST_TARGET, RB_WAIT_POSITION)
+
 /* NULL: not bound.  Else all that binding has set may be read. */
 static inline struct rb_ring *rb_handle_ring(const struct rb_handle *h)
 {
@@ -300,7 +307,7 @@ struct inode *rb_fs_inode(void);
 
 /* ---- ring.c -------------------------------------------------------------- */
 
-struct rb_ring *rb_ring_create(const struct rb_layout *layout);
+struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t uid);
 void rb_ring_put(struct rb_ring *ring);
 
 /* ---- names.c, list.c ----------------------------------------------------- */
@@ -322,7 +329,7 @@ u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings,
 /* ---- default.c ------------------------------------------------------------ */
 
 int rb_default_init(void);
-int rb_default_bind(struct file *file, struct rb_handle *h, u32 role);
+int rb_default_bind(struct file *file, struct rb_handle *h, u32 role, bool wait);
 
 /* ---- handle.c ------------------------------------------------------------ */
 
@@ -332,15 +339,17 @@ void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role);
 struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
 bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm);
 struct rb_member *rb_member_here(struct rb_handle *h);
-struct rb_member *rb_member_io(struct rb_handle *h);
+struct rb_member *rb_member_io(struct rb_handle *h, bool wait);
 
 /* ---- member.c ------------------------------------------------------------ */
 
 bool rb_has_readers(const struct rb_ring *ring);
+bool rb_lacks_readers(const struct rb_ring *ring);
 
 int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start);
-int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring);
-int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring);
+int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring, bool wait);
+int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring,
+			   bool wait);
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
 void rb_members_bury(struct rb_ring *ring);
@@ -364,7 +373,7 @@ long rb_ioctl_list(struct rb_handle *h, void __user *arg);
 long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
 long rb_ioctl_framing(struct rb_handle *h, void __user *arg);
 long rb_ioctl_threshold(struct rb_handle *h, void __user *arg);
-long rb_ioctl_fionread(struct rb_handle *h, void __user *arg);
+long rb_ioctl_fionread(struct file *file, void __user *arg);
 
 /* ---- map.c --------------------------------------------------------------- */
 
@@ -380,6 +389,7 @@ int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline
 int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
 int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
 u64 rb_wait_after(const struct ringbuf_wait *w);
+u64 rb_caller_ns(void);
 
 void rb_timer_exit(void);
 void rb_timer_add(struct rb_ring *ring);
@@ -419,7 +429,7 @@ struct io_uring_cmd;
 
 int rb_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags);
 
-/* ---- rw.c, framing.c, fdinfo.c -------------------------------------------- */
+/* ---- rw.c, splice.c, framing.c, fdinfo.c ----------------------------------- */
 
 /* Where read(2) finds the next bytes: in the middle of a slot, or 0. */
 static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
@@ -430,6 +440,14 @@ static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
 
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from);
+ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,
+		       unsigned int flags);
+ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t length,
+			unsigned int flags);
+size_t rb_lent_left(const struct rb_handle *h, const struct file *file);
+ssize_t rb_lent_read(struct rb_handle *h, const struct file *file, struct iov_iter *to);
+void rb_lent_free(struct rb_handle *h);
+u64 rb_slots_ready(const struct rb_ring *ring);
 void rb_show_fdinfo(struct seq_file *m, struct file *file);
 
 #endif

@@ -73,7 +73,7 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case RINGBUF_IOC_THRESHOLD:
 		return rb_ioctl_threshold(h, user);
 	case FIONREAD:
-		return rb_ioctl_fionread(h, user);
+		return rb_ioctl_fionread(file, user);
 	default:
 		return -ENOTTY;
 	}

@@ -143,7 +143,7 @@ static int identity_begin(struct rb_handle *h, struct rb_identity *i)
 	if (!h->self.live) {
 		if (h->role == RINGBUF_ROLE_READER)
 			return -EBADFD;
-		err = rb_member_begin_writer(h, &h->self, ring);
+		err = rb_member_begin_writer(h, &h->self, ring, true);
 		if (err)
 			return err;
 	}

@@ -59,7 +59,7 @@ static int row_find(const struct rb_ring *ring)
 	return err;
 }
 
-static int row_take(const struct rb_ring *ring)
+static int row_take(const struct rb_ring *ring, bool wait)
 {
 	int row, tries;
 
@@ -68,9 +68,20 @@ static int row_take(const struct rb_ring *ring)
 		row = row_find(ring);
 		if (row != -EBUSY)
 			return row;
+		if (!wait)
+			return -EAGAIN;
 		usleep_range(500, 1000);
 	}
 	return -ENOSPC;
+}
+
+/* False: it would have to wait, and must not. */
+static bool ring_lock(struct rb_ring *ring, bool wait)
+{
+	if (!wait)
+		return mutex_trylock(&ring->lock);
+	mutex_lock(&ring->lock);
+	return true;
 }
 
 /* An id that nobody has and no hole that can still be read names. */
@@ -107,6 +118,12 @@ bool rb_has_readers(const struct rb_ring *ring)
 	return row != RB_NO_ROW;
 }
 
+/* Its slots are kept for a reader that is not there yet: its writers wait. */
+bool rb_lacks_readers(const struct rb_ring *ring)
+{
+	return ring->standard && !rb_has_readers(ring);
+}
+
 /* Where the last reader stopped, if no other is there that knows better. */
 static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 {
@@ -117,14 +134,15 @@ static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 	return ring->resume;
 }
 
-static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, bool resume,
+static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, bool resume, bool wait,
 			u64 *start)
 {
 	int row;
 
 	lockdep_assert_held(&h->lock);
-	mutex_lock(&ring->lock);
-	row = row_take(ring);
+	if (!ring_lock(ring, wait))
+		return -EAGAIN;
+	row = row_take(ring, wait);
 	if (row >= 0) {
 		if (resume)
 			want = reader_resume(h, ring);
@@ -140,24 +158,29 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 /* Become a reader from @want on; *start is where it begins. */
 int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start)
 {
-	return reader_begin(h, ring, want, false, start);
+	return reader_begin(h, ring, want, false, true, start);
 }
 
-/* Become a reader where the last one stopped, or beside others from the oldest slot on. */
-int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring)
+/*
+ * Become a reader where the last one stopped, or beside others from the oldest
+ * slot on.  Where it may not @wait: -EAGAIN.
+ */
+int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring, bool wait)
 {
 	u64 start;
 
-	return reader_begin(h, ring, 0, true, &start);
+	return reader_begin(h, ring, 0, true, wait, &start);
 }
 
-/* Become a writer as @m. */
-int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring)
+/* Become a writer as @m.  Where it may not @wait: -EAGAIN. */
+int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring,
+			   bool wait)
 {
 	int id;
 
 	lockdep_assert_held(&h->lock);
-	mutex_lock(&ring->lock);
+	if (!ring_lock(ring, wait))
+		return -EAGAIN;
 	id = id_take(ring);
 	if (id > 0) {
 		ring->ids[id - 1].handle = h;

@@ -56,7 +56,20 @@ static void poll_arm_limit(struct rb_ring *ring, struct rb_handle *h, struct rb_
 	rb_ring_wake(ring);
 }
 
-static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
+/* What sendfile(2) has left. */
+static bool poll_lent(const struct file *file, struct rb_handle *h)
+{
+	bool left;
+
+	if (!READ_ONCE(h->lent))
+		return false;
+	mutex_lock(&h->lock);
+	left = rb_lent_left(h, file);
+	mutex_unlock(&h->lock);
+	return left;
+}
+
+static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h, bool left)
 {
 	const struct rb_view *v = &ring->view;
 	u64 pos = rb_row_cursor(v, h->last_id);
@@ -72,7 +85,7 @@ static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
 	rb_look_reader(h, ring, true, &look);
 	rb_look_timer(h, &look);
-	if (look.ready)
+	if (look.ready || left)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	return mask;
 }
@@ -116,8 +129,6 @@ static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 		head = rb_head(v);
 		poll_arm_position(ring, h, head > v->slots ? head - v->slots : 0, head);
 	}
-	if (ring->standard && !rb_has_readers(ring))
-		return 0;
 	rb_look_writer(h, ring, &look);
 	rb_look_timer(h, &look);
 	if (look.ready)
@@ -132,9 +143,9 @@ static void poll_bind(struct file *file, struct rb_handle *h)
 	fmode_t both = FMODE_READ | FMODE_WRITE;
 
 	if ((file->f_mode & both) == FMODE_READ)
-		rb_default_bind(file, h, RINGBUF_ROLE_READER);
+		rb_default_bind(file, h, RINGBUF_ROLE_READER, true);
 	else if ((file->f_mode & both) == FMODE_WRITE)
-		rb_default_bind(file, h, RINGBUF_ROLE_WRITER);
+		rb_default_bind(file, h, RINGBUF_ROLE_WRITER, true);
 }
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
@@ -142,11 +153,12 @@ __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 	struct rb_handle *h = file->private_data;
 	struct rb_ring *ring;
 
-	if (!rb_handle_ring(h))
-		poll_bind(file, h);
+	poll_bind(file, h);
 	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
 	if (!ring || !READ_ONCE(h->parts))
 		return EPOLLERR;
-	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);
+	if (h->role == RINGBUF_ROLE_READER)
+		return poll_reader(ring, h, poll_lent(file, h));
+	return poll_writer(ring, h);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Rings: their memory, from the first page to the last reference. */
-#include <linux/cred.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -109,8 +108,8 @@ static void ring_destroy(struct rb_ring *ring)
 	kfree(ring);
 }
 
-/* A ring for @layout, paid by the caller, with one reference. */
-struct rb_ring *rb_ring_create(const struct rb_layout *layout)
+/* A ring for @layout, of which @uid is said to pay, with one reference. */
+struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t uid)
 {
 	struct rb_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -118,7 +117,7 @@ struct rb_ring *rb_ring_create(const struct rb_layout *layout)
 	if (!ring)
 		return ERR_PTR(-ENOMEM);
 	ring_init(ring, layout);
-	ring->user = rb_user_charge(current_uid(), layout->bytes);
+	ring->user = rb_user_charge(uid, layout->bytes);
 	if (IS_ERR(ring->user)) {
 		err = PTR_ERR(ring->user);
 		kfree(ring);

@@ -24,9 +24,6 @@
 /* User memory that is gone again as soon as it was faulted in goes through a buffer. */
 #define RW_FAULTS 3
 
-/* Nothing gets there; an event wakes who waits for it. */
-#define RW_NEVER rb_waiter(RB_MOST_TARGET, RB_WAIT_POSITION)
-
 static bool rw_nonblock(const struct kiocb *iocb)
 {
 	return iocb->ki_flags & IOCB_NOWAIT || iocb->ki_filp->f_flags & O_NONBLOCK;
@@ -37,10 +34,16 @@ static bool rw_stream(const struct rb_handle *h)
 	return READ_ONCE(h->framing) == RINGBUF_FRAMING_STREAM;
 }
 
+/* Not even for a lock.  O_NONBLOCK means others' progress only. */
+static bool rw_wait(const struct kiocb *iocb)
+{
+	return !(iocb->ki_flags & IOCB_NOWAIT);
+}
+
 /* False: it would have to wait, and must not. */
 static bool rw_lock(const struct kiocb *iocb, struct mutex *lock)
 {
-	if (iocb->ki_flags & IOCB_NOWAIT)
+	if (!rw_wait(iocb))
 		return mutex_trylock(lock);
 	mutex_lock(lock);
 	return true;
@@ -50,13 +53,10 @@ static bool rw_lock(const struct kiocb *iocb, struct mutex *lock)
 static struct rb_ring *rw_ring(struct kiocb *iocb, u32 role)
 {
 	struct rb_handle *h = iocb->ki_filp->private_data;
-	int err;
+	int err = rb_default_bind(iocb->ki_filp, h, role, rw_wait(iocb));
 
-	if (!rb_handle_ring(h)) {
-		err = rb_default_bind(iocb->ki_filp, h, role);
-		if (err)
-			return ERR_PTR(err);
-	}
+	if (err)
+		return ERR_PTR(err);
 	return h->role == role ? rb_handle_ring(h) : ERR_PTR(-EBADFD);
 }
 
@@ -155,7 +155,7 @@ static int read_peek(const struct kiocb *iocb, struct rb_handle *h, size_t room,
 
 	if (!rw_lock(iocb, &h->lock))
 		return -EAGAIN;
-	m = rb_member_io(h);
+	m = rb_member_io(h, rw_wait(iocb));
 	got = IS_ERR(m) ? PTR_ERR(m) : read_look(h, m->id, room, p, &wake);
 	mutex_unlock(&h->lock);
 	if (wake)
@@ -192,7 +192,7 @@ static int read_release(const struct kiocb *iocb, struct rb_handle *h, const str
 
 	if (!rw_lock(iocb, &h->lock))
 		return -EAGAIN;
-	m = rb_member_io(h);
+	m = rb_member_io(h, rw_wait(iocb));
 	if (IS_ERR(m))
 		err = PTR_ERR(m);
 	else
@@ -275,12 +275,16 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct rb_handle *h = iocb->ki_filp->private_data;
 	struct rb_ring *ring = rw_ring(iocb, RINGBUF_ROLE_READER);
+	ssize_t left;
 	int err = 0;
 
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	if (rw_stream(h) && !iov_iter_count(to))
 		return 0;
+	left = rb_lent_read(h, iocb->ki_filp, to);
+	if (left)
+		return left;
 	for (;;) {
 		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
 		ssize_t got = -EAGAIN;
@@ -346,7 +350,7 @@ static int write_fill(struct rb_ring *ring, struct rb_writer *w, struct rb_write
 	WRITE_ONCE(desc->length, wr->length);
 	WRITE_ONCE(desc->flags, 0);
 	if (v->stamp)
-		WRITE_ONCE(v->stamp[w->index], ktime_get_ns());
+		WRITE_ONCE(v->stamp[w->index], rb_caller_ns());
 	return rb_publish(v, w, 1, wake) ? 0 : -ESTALE;
 }
 
@@ -379,7 +383,7 @@ static int write_reserve(struct rb_ring *ring, struct rb_writer *w, const struct
 
 static int write_slot(struct rb_ring *ring, struct rb_writer *w, struct rb_write *wr, bool *wake)
 {
-	wr->waiter = RW_NEVER;
+	wr->waiter = RB_WAITER_NEVER;
 	switch (write_reserve(ring, w, wr)) {
 	case RB_RESERVED:
 		return write_fill(ring, w, wr, wake);
@@ -406,7 +410,7 @@ static int write_message(struct rb_handle *h, struct rb_write *wr)
 
 	if (!rw_lock(wr->iocb, &h->lock))
 		return -EAGAIN;
-	m = rb_member_io(h);
+	m = rb_member_io(h, rw_wait(wr->iocb));
 	err = IS_ERR(m) ? PTR_ERR(m) : write_slot(ring, &m->writer, wr, &wake);
 	mutex_unlock(&h->lock);
 	if (wake)
@@ -443,7 +447,7 @@ static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long ev
 	struct rb_look look = { .deadline = RINGBUF_NO_TIMEOUT };
 	int err;
 
-	if (rb_limited(h) && wr->waiter != RW_NEVER) {
+	if (rb_limited(h) && wr->waiter != RB_WAITER_NEVER) {
 		rb_look_writer(h, ring, &look);
 		if (look.ready) {
 			cond_resched();

@@ -135,6 +135,11 @@ void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *l
 
 	look->deadline = RINGBUF_NO_TIMEOUT;
 	look->next = 0;
+	if (rb_lacks_readers(ring)) {
+		look->waiter = RB_WAITER_NEVER;
+		look->ready = false;
+		return;
+	}
 	if (rb_limited(h) && !limit_late(h, &look->deadline))
 		want = limit_slots(h, ring, &none);
 	rb_writer_ready(&ring->view, want, &ready);

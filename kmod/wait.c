@@ -216,6 +216,9 @@ int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_
 	if (h->role == RINGBUF_ROLE_READER) {
 		end = rb_ended(&ring->view); /* (J): before the last look */
 		rb_reader_ready(&ring->view, h->last_id, want, r);
+	} else if (rb_lacks_readers(ring)) {
+		r->count = 0;
+		r->waiter = RB_WAITER_NEVER;
 	} else {
 		rb_writer_ready(&ring->view, want, r);
 	}
@@ -232,9 +235,8 @@ u64 rb_wait_after(const struct ringbuf_wait *w)
 	return end;
 }
 
-static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_wait *w)
+static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_wait *w, u64 after)
 {
-	u64 after = rb_wait_after(w);
 	u32 want = w->count;
 	struct rb_ready r = { 0 };
 	int err = 0;
@@ -258,14 +260,25 @@ static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_
 	}
 }
 
-/* User space reads CLOCK_MONOTONIC in its time namespace. */
-static u64 timeout_to_host(u64 timeout)
+/* User space reads CLOCK_MONOTONIC in its time namespace: so much later. */
+static s64 caller_offset(void)
 {
 	struct timespec64 ts = { 0 };
-	s64 offset;
 
 	timens_add_monotonic(&ts);
-	offset = timespec64_to_ns(&ts);
+	return timespec64_to_ns(&ts);
+}
+
+/* What the caller's CLOCK_MONOTONIC says. */
+u64 rb_caller_ns(void)
+{
+	return ktime_get_ns() + caller_offset();
+}
+
+static u64 timeout_to_host(u64 timeout)
+{
+	s64 offset = caller_offset();
+
 	if (!offset || timeout == RINGBUF_NO_TIMEOUT)
 		return timeout;
 	if (offset > 0)
@@ -288,15 +301,30 @@ int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *
 	return wait_check(h, ring, w);
 }
 
+/* The call may be restarted: then only what is left of it. */
+static int wait_interrupted(struct ringbuf_wait __user *to, u64 after)
+{
+	u64 now = ktime_get_ns();
+
+	if (after != RINGBUF_NO_TIMEOUT && put_user(after > now ? after - now : 1, &to->after))
+		return -EFAULT;
+	return -ERESTARTSYS;
+}
+
 long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
 {
 	struct ringbuf_wait __user *to = arg;
 	struct ringbuf_wait w;
+	u64 after;
 	int err;
 
 	err = rb_wait_get(h, &w, arg);
-	if (!err)
-		err = wait_ready(h, rb_handle_ring(h), &w);
+	if (err)
+		return err;
+	after = rb_wait_after(&w);
+	err = wait_ready(h, rb_handle_ring(h), &w, after);
+	if (err == -ERESTARTSYS)
+		return wait_interrupted(to, after);
 	return err ? err : put_user(w.ready, &to->ready);
 }
 

@@ -231,24 +231,118 @@ TEST_F(splice, sendfile_to_a_socket)
 	close(s[1]);
 }
 
+/* Another ring, which takes a little at a time: its writer and its reader. */
+static int narrow_ring(int s[2])
+{
+	int owner = ring_make(0, 3000, 2), err;
+
+	s[0] = writer_open(owner);
+	s[1] = reader_open(owner);
+	close(owner);
+	err = framing_call(s[0], RINGBUF_FRAMING_STREAM);
+	if (!err)
+		err = framing_call(s[1], RINGBUF_FRAMING_STREAM);
+	if (!err)
+		err = nonblock(s[0]);
+	return err ? err : nonblock(s[1]);
+}
+
+/* sendfile() until the output takes no more; how much it took. */
+static size_t send_all(int to, int reader)
+{
+	size_t total = 0;
+	ssize_t part;
+
+	while ((part = sendfile(to, reader, NULL, 3 * SLOT)) > 0)
+		total += (size_t)part;
+	return total;
+}
+
+/*
+ * What the output did not take is not lost: the next sendfile() finds it, and so
+ * do read(), poll() and FIONREAD.
+ */
+TEST_F(splice, sendfile_comes_short)
+{
+	static unsigned char from[SLOTS * SLOT], to[SLOTS * SLOT], text[SLOT];
+	size_t sent = 0, got = 0;
+	unsigned int round, n;
+	ssize_t part;
+	int s[2];
+
+	ASSERT_OK(narrow_ring(s));
+	for (round = 0; round < 40; round++) {
+		fill(from, round, sizeof(from));
+		for (n = 0; n < SLOTS; n++)
+			ASSERT_EQ(SLOT, write(self->writer, from + n * SLOT, SLOT));
+		sent = send_all(s[0], self->reader);
+		/* Both are shown: where nothing went, and where a part did. */
+		ASSERT_LT(sent, sizeof(from));
+		EXPECT_EQ(POLLIN, polled(self->reader));
+		EXPECT_LT(0, ready_call(self->reader));
+		for (got = 0; got < sizeof(to); got += (size_t)part) {
+			part = read(s[1], to + got, 1 + round * 97 % 2000);
+			if (part > 0)
+				continue;
+			ASSERT_EQ(EAGAIN, errno);
+			part = 0;
+			/* The rest by turns as before, and by read(). */
+			if (round % 2) {
+				ASSERT_LT(0, send_all(s[0], self->reader));
+				continue;
+			}
+			part = read(self->reader, text, sizeof(text));
+			ASSERT_LT(0, part);
+			memcpy(to + got, text, (size_t)part);
+		}
+		ASSERT_EQ(sizeof(to), got);
+		ASSERT_EQ(0, memcmp(from, to, sizeof(to)));
+		EXPECT_EQ(0, polled(self->reader));
+		EXPECT_EQ(0, ready_call(self->reader));
+		FAILS(EAGAIN, read(self->reader, text, sizeof(text)));
+	}
+	close(s[0]);
+	close(s[1]);
+}
+
+/* What is left when the handle goes, goes with it (a leak is the machine's to see). */
+TEST_F(splice, sendfile_comes_short_at_the_end)
+{
+	static unsigned char from[SLOT];
+	unsigned int n;
+	int s[2];
+
+	ASSERT_OK(narrow_ring(s));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(SLOT, write(self->writer, from, SLOT));
+	ASSERT_LT(send_all(s[0], self->reader), SLOTS * SLOT);
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(POLLIN, polled(self->reader) & POLLIN);
+	close(s[0]);
+	close(s[1]);
+}
+
 struct blocked {
 	int from;
 	int to;
+	int times;
 };
 
 static int splices(void *arg)
 {
 	struct blocked *b = arg;
+	int n;
 
 	fcntl(b->from, F_SETFL, 0);
 	fcntl(b->to, F_SETFL, 0);
-	CHECK_EQ(5, splice(b->from, NULL, b->to, NULL, 5, 0));
+	for (n = 0; n < b->times; n++)
+		CHECK_EQ(5, splice(b->from, NULL, b->to, NULL, 5, 0));
 	return 0;
 }
 
 TEST_F(splice, sleeps)
 {
-	struct blocked b = { self->reader, self->out };
+	struct blocked b = { self->reader, self->out, 1 };
 	char text[8];
 	pid_t pid = child_start(splices, &b);
 
@@ -257,6 +351,94 @@ TEST_F(splice, sleeps)
 	EXPECT_EQ(0, child_end(pid));
 	ASSERT_EQ(5, read(self->in, text, 8));
 	EXPECT_EQ(0, memcmp(text, "hello", 5));
+}
+
+/* Who waits for the ring has not locked the pipe: its other end goes on. */
+TEST_F(splice, sleeps_without_the_pipe)
+{
+	struct blocked b = { self->reader, self->out, 2 };
+	char text[8];
+	pid_t pid;
+
+	ASSERT_EQ(5, write(self->writer, "hello", 5));
+	pid = child_start(splices, &b);
+	ASSERT_EQ(5, read(self->in, text, 8));
+	ASSERT_TRUE(task_asleep(pid));
+	/* The reader of the pipe would not get past its mutex. */
+	ASSERT_OK(nonblock(self->in));
+	FAILS(EAGAIN, read(self->in, text, 8));
+	ASSERT_EQ(5, write(self->writer, "again", 5));
+	EXPECT_EQ(0, child_end(pid));
+	ASSERT_EQ(5, read(self->in, text, 8));
+	EXPECT_EQ(0, memcmp(text, "again", 5));
+}
+
+/* While it waits for the ring another one fills the pipe: then it waits for that. */
+TEST_F(splice, pipe_fills_meanwhile)
+{
+	struct blocked b = { self->reader, self->out, 1 };
+	static char page[4096];
+	char text[8];
+	pid_t pid = child_start(splices, &b);
+	unsigned int n, pages;
+
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_OK(nonblock(self->out));
+	for (pages = 0; write(self->out, page, sizeof(page)) == sizeof(page); pages++)
+		;
+	ASSERT_EQ(5, write(self->writer, "hello", 5));
+	for (n = 0; n < pages; n++)
+		ASSERT_EQ((ssize_t)sizeof(page), read(self->in, page, sizeof(page)));
+	EXPECT_EQ(0, child_end(pid));
+	ASSERT_EQ(5, read(self->in, text, 8));
+	EXPECT_EQ(0, memcmp(text, "hello", 5));
+}
+
+/* The other way: a full ring. */
+TEST_F(splice, full_ring_without_the_pipe)
+{
+	struct blocked b = { self->in, self->writer, 1 };
+	char text[SLOT];
+	unsigned int n;
+	pid_t pid;
+
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(1, write(self->writer, "x", 1));
+	ASSERT_EQ(5, write(self->out, "hello", 5));
+	pid = child_start(splices, &b);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(1, write(self->out, "y", 1));
+	ASSERT_LT(0, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(0, child_end(pid));
+	for (n = 0; n < SLOTS && read(self->reader, text, sizeof(text)) > 0; n++)
+		;
+	ASSERT_EQ(1, read(self->in, text, 8));
+	EXPECT_EQ('y', text[0]);
+}
+
+static int splices_for_nobody(void *arg)
+{
+	struct blocked *b = arg;
+
+	signal(SIGPIPE, SIG_IGN);
+	close(b->times);
+	fcntl(b->from, F_SETFL, 0);
+	CHECK_EQ(-1, splice(b->from, NULL, b->to, NULL, 5, 0));
+	CHECK_EQ(EPIPE, errno);
+	return 0;
+}
+
+TEST_F(splice, pipe_is_left_meanwhile)
+{
+	struct blocked b = { self->reader, self->out, self->in };
+	pid_t pid = child_start(splices_for_nobody, &b);
+
+	ASSERT_TRUE(task_asleep(pid));
+	close(self->in);
+	ASSERT_EQ(5, write(self->writer, "hello", 5));
+	EXPECT_EQ(0, child_end(pid));
+	/* Nothing was taken out of the ring. */
+	EXPECT_EQ(5, ready_call(self->reader));
 }
 
 DEVICE_HARNESS_MAIN

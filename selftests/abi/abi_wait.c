@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_WAIT and _WAKE: deadlines, counts, signals, thresholds. */
+#include <sys/time.h>
+
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
@@ -245,6 +247,32 @@ TEST_F(wait, signals)
 	ASSERT_TRUE(task_asleep(pid));
 	ASSERT_EQ(0, put(self->writer, 1));
 	EXPECT_EQ(0, child_end(pid));
+}
+
+static int waits_though_hit(void *arg)
+{
+	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 10000 }, { 0, 10000 } };
+	struct sleeper *s = arg;
+
+	s->w = wait_for(5, NEVER);
+	s->w.after = 200 * MS;
+	sigaction(SIGALRM, &action, NULL);
+	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
+	CHECK_EQ(0, call(s->fd, RINGBUF_IOC_WAIT, &s->w));
+	CHECK_EQ(1, s->w.ready);
+	/* What was left of it when it was last restarted. */
+	CHECK(s->w.after < 200 * MS);
+	return 0;
+}
+
+/* Signals that come again and again do not put off the time after which one is enough. */
+TEST_F(wait, after_goes_on_over_signals)
+{
+	struct sleeper s = { .fd = self->reader };
+
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_EQ(0, child_run(waits_though_hit, &s));
 }
 
 /* ---- thresholds: what others see of a sleeper --------------------------------- */

@@ -86,7 +86,7 @@ struct ringbuf_features {
 
 /* struct ringbuf_create.flags; all but PERSISTENT also stand in ringbuf_info_page.flags. */
 #define RINGBUF_CREATE_EXCLUSIVE  (1U << 0) /* one writer at a time, plain stores */
-#define RINGBUF_CREATE_TIMESTAMP  (1U << 1) /* CLOCK_MONOTONIC ns in every slot */
+#define RINGBUF_CREATE_TIMESTAMP  (1U << 1) /* the writer's CLOCK_MONOTONIC ns in every slot */
 #define RINGBUF_CREATE_PERSISTENT (1U << 2) /* the name outlives the last handle */
 
 /**
@@ -238,7 +238,8 @@ struct ringbuf_info {
  *	a writer until this many can be reserved; 1 to slot_count
  *	(and for a writer at most RINGBUF_MAX_BATCH)
  * @__reserved: must be 0
- * @after: when not 0: ns after arming at which one slot is enough
+ * @after: when not 0: ns after arming at which one slot is enough.  [out] what is
+ *	left of it, at least 1, when a signal ends or restarts the call
  * @ready: [out] slots ready when the call returned 0 (a lower bound)
  *
  * Returns 0 also at the end of the stream (a reader: @ready may be less than
@@ -551,7 +552,7 @@ struct ringbuf_threshold {
  * requests of drivers before that is in io_uring itself; the exit of the ring,
  * of the process and of its threads does.
  *
- * Where RINGBUF_FEAT_URING is missing (before Linux 6.7) all is EOPNOTSUPP: then
+ * Where RINGBUF_FEAT_URING is missing (before Linux 6.8) all is EOPNOTSUPP: then
  * set a threshold, and wait by IORING_OP_POLL_ADD.
  */
 struct ringbuf_uring_cmd {
