@@ -235,10 +235,13 @@ void emb_file_unlock(struct emb_file *file)
 	process_unlock(&file->lock);
 }
 
-/* True when no other process has @byte; it is ours then. Under the lock. */
+/*
+ * True when nobody has @byte, no other handle of this process either, which the
+ * kernel would not tell apart; it is ours then.  Under the lock.
+ */
 bool emb_byte_take(struct emb_file *file, u32 byte)
 {
-	if (byte_lock(file->fd, F_WRLCK, byte))
+	if (file->mine[byte] || byte_lock(file->fd, F_WRLCK, byte))
 		return false;
 	file->mine[byte] = 1;
 	return true;

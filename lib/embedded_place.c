@@ -128,28 +128,35 @@ bool emb_reap(struct ringbuf *ring)
 	return any;
 }
 
+/* These two touch @id on success only: a handle that fails keeps the one it had. */
 static int find_row(struct ringbuf *ring, u32 *id)
 {
-	for (*id = 0; *id < ring->layout.max_readers; ++*id)
-		if (place_of(ring, RINGBUF_ROLE_READER, *id)->state == EMB_FREE)
-			return 0;
+	u32 i;
+
+	for (i = 0; i < ring->layout.max_readers; i++) {
+		if (place_of(ring, RINGBUF_ROLE_READER, i)->state != EMB_FREE)
+			continue;
+		*id = i;
+		return 0;
+	}
 	return -ENOSPC;
 }
 
 /* An id is not given away while a hole that names it may still be read. */
 static int find_writer(struct ringbuf *ring, u32 *id)
 {
-	u32 n = ring->layout.max_writers, row, i;
+	u32 n = ring->layout.max_writers, row, try, i;
 	u64 min = rb_gate_min(&ring->view, &row);
 	struct emb_place *p;
 
 	for (i = 0; i < n; i++) {
-		*id = 1 + (ring->header->next_writer + i) % n;
-		p = place_of(ring, RINGBUF_ROLE_WRITER, *id);
-		if (p->state == EMB_FREE && p->retired <= min) {
-			ring->header->next_writer = *id % n;
-			return 0;
-		}
+		try = 1 + (ring->header->next_writer + i) % n;
+		p = place_of(ring, RINGBUF_ROLE_WRITER, try);
+		if (p->state != EMB_FREE || p->retired > min)
+			continue;
+		ring->header->next_writer = try % n;
+		*id = try;
+		return 0;
 	}
 	return rb_exclusive(&ring->view) ? -EBUSY : -ENOSPC;
 }

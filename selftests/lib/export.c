@@ -146,6 +146,35 @@ TEST_F(export, used_handle_stays)
 	ringbuf_writer_close(self->writer);
 }
 
+/* The kernel takes both for one process; the module, for one handle. */
+TEST_F(export, ticket_used_twice)
+{
+	struct ringbuf_ticket again = self->l.writer;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+
+	if (on_module(self->ring))
+		SKIP(return, "two descriptors of one handle are one there");
+	again.fd = dup(again.fd);
+	ASSERT_EQ(0, ringbuf_writer_import(self->ring, &again, &writer));
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	/* A shared writer becomes another one; it would not be told from ours else. */
+	ASSERT_EQ(0, put(writer, 2, RINGBUF_TRY));
+	EXPECT_NE(ringbuf_writer_id(self->writer), ringbuf_writer_id(writer));
+	ringbuf_writer_close(writer);
+	EXPECT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
+	ringbuf_writer_close(self->writer);
+
+	again = self->l.reader;
+	again.fd = dup(again.fd);
+	ASSERT_EQ(0, ringbuf_reader_import(self->ring, &again, &reader));
+	ASSERT_EQ(1, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(-EBUSY, get(reader, RINGBUF_TRY));
+	ringbuf_reader_close(reader);
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	ringbuf_reader_close(self->reader);
+}
+
 TEST_F(export, bad_arguments)
 {
 	struct ringbuf_ticket bad = self->l.reader;
