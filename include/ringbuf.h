@@ -103,14 +103,15 @@ struct ringbuf_config {
  * With RINGBUF_HOST_AUTO the environment variable RINGBUF_HOST=module|embedded
  * decides; without it the module is used where /dev/ringbuf can be opened.
  *
- * On the embedded host a child that inherited @ring and has not used it yet does
- * not keep the name; and a handle that was attached and never used lives as long
- * as any process that was forked while it was open.
- *
  * The memory goes when the last handle, map and process that holds the ring is
- * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  On the
- * embedded host the name of a ring whose last user was killed is removed by
+ * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  A child that
+ * inherited the ring and has not used it yet has it too.  On the embedded host
+ * the name of a ring whose last user ended without ringbuf_close() is removed by
  * the next ringbuf_create(), ringbuf_open() or ringbuf_unlink() of that name.
+ *
+ * The embedded host needs /proc, and a process that may open the ring's file:
+ * any may open that of an anonymous ring it has got, @mode says who that of a
+ * named one.
  *
  * Return: 0, or -EINVAL, -E2BIG (@config has fields this library does not
  * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -EDQUOT, -ENOENT or
@@ -461,9 +462,8 @@ int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
  * ringbuf_export() - the descriptor by which another process can have the ring
  * @ring: the ring, which owns the descriptor
  *
- * To be sent with SCM_RIGHTS or left open across exec.  On the embedded host
- * this process must not close it, nor a copy of it: that would drop the locks
- * that say that this process is alive.
+ * To be sent with SCM_RIGHTS or left open across exec.  Copies of it may be
+ * closed; it itself is closed with the ring.
  *
  * Return: the descriptor, or -EOPNOTSUPP (opened by name on the module: let the
  * other one open the name).

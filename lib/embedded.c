@@ -5,10 +5,12 @@
 static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
 {
 	const struct rb_view *v = &ring->view;
-	int err = reader == RINGBUF_ALL_READERS ? 0 : -ENOENT;
+	int err = emb_lock(ring);
 	u32 i;
 
-	emb_lock(ring);
+	if (err)
+		return err;
+	err = reader == RINGBUF_ALL_READERS ? 0 : -ENOENT;
 	for (i = 0; i < rb_rows(v); i++) {
 		if ((reader != RINGBUF_ALL_READERS && reader != i) ||
 		    ring->header->place[i].state == EMB_FREE)
@@ -55,10 +57,12 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 {
 	const struct rb_view *v = &ring->view;
 	unsigned int n = 0;
+	int err = emb_lock(ring);
 	u64 min;
 	u32 i;
 
-	emb_lock(ring);
+	if (err)
+		return err;
 	status->head = rb_head(v);
 	writer_stats(ring, status);
 	min = rb_gate_min(v, &status->blocker_id);
@@ -95,6 +99,7 @@ const struct rb_host rb_embedded_host = {
 	.wait = emb_wait,
 	.wake = emb_wake,
 	.peers = emb_peers,
+	.ours = emb_place_is_ours,
 	.done = emb_done,
 	.sync = emb_sync,
 	.stats = emb_stats,

@@ -96,6 +96,8 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	int err = 0;
 
 	(void)count;
+	if (unlikely(!emb_place_is_ours(h)))
+		return -ESTALE;
 	if (deadline != ~0ULL) {
 		now = rb_clock(CLOCK_MONOTONIC);
 		if (now >= deadline)

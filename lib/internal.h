@@ -38,6 +38,7 @@ struct rb_handle;
  * @wake: a threshold was reached
  * @peers: a step found nothing to do: look for dead peers now and then; true
  *	when something was repaired
+ * @ours: false: this process was taken for dead, and @h's place given to others
  * @done: the writer is done
  * @sync: see ringbuf_sync()
  * @stats: see ringbuf_stats()
@@ -57,6 +58,7 @@ struct rb_host {
 	int (*wait)(struct rb_handle *h, u64 waiter, u32 count, u64 deadline);
 	void (*wake)(struct rb_handle *h);
 	bool (*peers)(struct rb_handle *h);
+	bool (*ours)(const struct rb_handle *h);
 	int (*done)(struct rb_handle *h);
 	int (*sync)(struct ringbuf *ring, u32 reader, u64 position);
 	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,

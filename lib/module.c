@@ -288,6 +288,12 @@ static bool module_peers(struct rb_handle *h)
 	return false;
 }
 
+static bool module_ours(const struct rb_handle *h)
+{
+	(void)h;
+	return true;
+}
+
 static int module_done(struct rb_handle *h)
 {
 	struct ringbuf_done d = { .size = sizeof(d) };
@@ -372,6 +378,7 @@ const struct rb_host rb_module_host = {
 	.wait = module_wait,
 	.wake = module_wake,
 	.peers = module_peers,
+	.ours = module_ours,
 	.done = module_done,
 	.sync = module_sync,
 	.stats = module_stats,
