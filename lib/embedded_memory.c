@@ -10,6 +10,8 @@
 
 #include "embedded.h"
 
+#define ALLOCATE_MAX (64ULL << 20) /* at a time */
+
 #define SHM_DIR	   "/dev/shm"
 #define SHM_PREFIX SHM_DIR "/ringbuf."
 #define SHM_PATH   (sizeof(SHM_PREFIX) + RINGBUF_NAME_MAX)
@@ -60,14 +62,36 @@ static void view(struct ringbuf *ring)
 	ring->data = region(ring, RINGBUF_REGION_DATA);
 }
 
-static int allocate(int fd, u64 bytes)
+/*
+ * A signal ends the kernel's work and undoes it: so it is given less and less at
+ * a time, or a timer that ticks would keep it from ever being done.
+ */
+static int allocate_chunks(int fd, u64 bytes, u64 page)
+{
+	u64 chunk = ALLOCATE_MAX, done = 0, now;
+	int err;
+
+	while (done < bytes) {
+		now = bytes - done < chunk ? bytes - done : chunk;
+		err = posix_fallocate(fd, (off_t)done, (off_t)now);
+		if (err == EINTR)
+			chunk = chunk / 2 > page ? chunk / 2 : page;
+		else if (err)
+			return -err;
+		else
+			done += now;
+	}
+	return 0;
+}
+
+static int allocate(int fd, u64 bytes, u64 page)
 {
 	int err;
 
 	if (bytes > emb_room())
 		return -ENOMEM;
-	err = posix_fallocate(fd, 0, (off_t)bytes);
-	return err == ENOSPC || err == EFBIG ? -ENOMEM : -err;
+	err = allocate_chunks(fd, bytes, page);
+	return err == -ENOSPC || err == -EFBIG ? -ENOMEM : err;
 }
 
 static int memory_new(const struct ringbuf_config *config, int *fd)
@@ -84,7 +108,7 @@ static int memory_fill(struct ringbuf *ring, int fd)
 {
 	struct rb_layout *l = &ring->layout;
 	u64 bytes = header_bytes(l) + l->bytes;
-	int err = allocate(fd, bytes);
+	int err = allocate(fd, bytes, l->page_size);
 
 	if (!err)
 		err = map(ring, fd, bytes);

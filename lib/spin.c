@@ -88,15 +88,17 @@ static bool wait_over(const struct rb_handle *h, u64 waiter)
 	return h->role == RINGBUF_ROLE_READER && rb_ended(&h->view);
 }
 
-static bool spin_until(struct rb_handle *h, u64 waiter)
+/* True when there is something to look at.  The sleep that follows else knows the deadline. */
+static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 {
 	u32 budget = spin_budget(h, waiter);
-	u64 end;
+	u64 now, end;
 	u32 i;
 
 	if (!budget)
 		return false;
-	end = rb_clock(CLOCK_MONOTONIC) + budget;
+	now = rb_clock(CLOCK_MONOTONIC);
+	end = now + budget < deadline ? now + budget : deadline;
 	do {
 		for (i = 0; i < 32; i++) {
 			if (wait_over(h, waiter)) {
@@ -105,6 +107,8 @@ static bool spin_until(struct rb_handle *h, u64 waiter)
 			}
 			rb_pause();
 		}
+		if (h->host->peers(h))
+			return true;
 	} while (rb_clock(CLOCK_MONOTONIC) < end);
 	spin_learn(&h->spin, budget, false);
 	return false;
@@ -130,7 +134,7 @@ int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count)
 				b->deadline = ~0ULL;
 		}
 	}
-	if (spin_until(h, waiter))
+	if (spin_until(h, waiter, b->deadline))
 		return 0;
 	err = h->host->wait(h, waiter, count, b->deadline);
 	if (err == -EINTR && !h->interruptible)
