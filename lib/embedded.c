@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The embedded host as the library sees it: control and statistics. */
+#include <string.h>
+
 #include "embedded.h"
 
 static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
@@ -29,6 +31,7 @@ static void reader_stats(const struct ringbuf *ring, u32 row, u64 head,
 	const struct ringbuf_cursor *c = rb_cursor(&ring->view, row);
 	const struct emb_place *p = &ring->header->place[row];
 
+	memset(to, 0, sizeof(*to));
 	to->cursor = rb_row_cursor(&ring->view, row);
 	to->lag = head > to->cursor ? head - to->cursor : 0;
 	to->lost = READ_ONCE(c->lost);
@@ -97,6 +100,7 @@ const struct rb_host rb_embedded_host = {
 	.enter = emb_enter,
 	.leave = emb_leave,
 	.wait = emb_wait,
+	.interrupt = emb_interrupt,
 	.wake = emb_wake,
 	.peers = emb_peers,
 	.ours = emb_place_is_ours,

@@ -129,6 +129,7 @@ u64 emb_room(void) RB_HIDDEN;
 /* ---- embedded_wait.c ------------------------------------------------------- */
 
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline) RB_HIDDEN;
+void emb_interrupt(struct rb_handle *h) RB_HIDDEN;
 void emb_wake(struct rb_handle *h) RB_HIDDEN;
 void emb_wake_all(struct ringbuf *ring) RB_HIDDEN;
 bool emb_peers(struct rb_handle *h) RB_HIDDEN;

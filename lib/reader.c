@@ -294,7 +294,12 @@ RB_PUBLIC int ringbuf_reader_fd(struct ringbuf_reader *reader)
 
 RB_PUBLIC void ringbuf_reader_interruptible(struct ringbuf_reader *reader, int on)
 {
-	reader->h.interruptible = on;
+	rb_interruptible(&reader->h, on);
+}
+
+RB_PUBLIC void ringbuf_reader_interrupt(struct ringbuf_reader *reader)
+{
+	rb_interrupt(&reader->h);
 }
 
 RB_PUBLIC void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Waiting: spin where that can help, then sleep.
+ * Waiting: spin where that can help, then sleep; and who may end it.
  *
  * Spinning helps only while the other side runs on another CPU, and only when
  * it is about to deliver.  So a wait spins for a budget that doubles when
@@ -81,6 +81,24 @@ static void spin_learn(struct rb_spin *spin, u32 spent_ns, bool enough)
 		spin->budget_ns /= 2;
 }
 
+void rb_interruptible(struct rb_handle *h, bool on)
+{
+	h->interruptible = on;
+	WRITE_ONCE(h->interrupted, false);
+}
+
+/* By any thread, or a signal handler of the one that waits. */
+void rb_interrupt(struct rb_handle *h)
+{
+	int saved = errno;
+
+	if (!h->interruptible)
+		return;
+	WRITE_ONCE(h->interrupted, true);
+	h->host->interrupt(h);
+	errno = saved;
+}
+
 static bool wait_over(const struct rb_handle *h, u64 waiter)
 {
 	if (rb_reached(&h->view, waiter))
@@ -107,6 +125,8 @@ static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 			}
 			rb_pause();
 		}
+		if (READ_ONCE(h->interrupted))
+			return false;
 		if (h->host->peers(h))
 			return true;
 	} while (rb_clock(CLOCK_MONOTONIC) < end);
@@ -137,7 +157,9 @@ int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count)
 	if (spin_until(h, waiter, b->deadline))
 		return 0;
 	err = h->host->wait(h, waiter, count, b->deadline);
-	if (err == -EINTR && !h->interruptible)
-		return 0;
-	return err;
+	if (unlikely(READ_ONCE(h->interrupted)) && (!err || err == -EINTR)) {
+		WRITE_ONCE(h->interrupted, false);
+		return -EINTR;
+	}
+	return err == -EINTR && !h->interruptible ? 0 : err;
 }

@@ -147,6 +147,17 @@ TEST(size_of_the_structure)
 	EXPECT_EQ(-EINVAL, create(&c));
 	c.size = offsetof(struct ringbuf_config, max_writers) - 1;
 	EXPECT_EQ(-EINVAL, create(&c));
+	c.size = offsetof(struct ringbuf_config, mode);
+	EXPECT_EQ(-EINVAL, create(&c));
+	c.max_writers = 4;
+	EXPECT_EQ(0, create(&c));
+	/* Half a pointer is none. */
+	c.mode = 0600;
+	for (c.size = offsetof(struct ringbuf_config, name) + 1;
+	     c.size < offsetof(struct ringbuf_config, host); c.size++)
+		EXPECT_EQ(-EINVAL, create(&c));
+	c.size = offsetof(struct ringbuf_config, name);
+	EXPECT_EQ(0, create(&c));
 }
 
 static struct ringbuf_geometry geometry_of(struct __test_metadata *_metadata,

@@ -178,6 +178,10 @@ TEST_F(export, ticket_used_twice)
 TEST_F(export, bad_arguments)
 {
 	struct ringbuf_ticket bad = self->l.reader;
+	struct {
+		struct ringbuf_ticket ticket;
+		char more[16];
+	} big;
 	struct ringbuf_reader *reader = POISON;
 	struct ringbuf *ring = POISON;
 
@@ -192,6 +196,13 @@ TEST_F(export, bad_arguments)
 	bad.size--;
 	EXPECT_EQ(-EINVAL, ringbuf_reader_import(self->ring, &bad, &reader));
 	EXPECT_EQ(-EINVAL, ringbuf_reader_export(self->reader, &bad));
+	/* Longer is no harm while it says nothing. */
+	memset(&big, 0x5a, sizeof(big));
+	big.ticket.size = sizeof(big);
+	EXPECT_EQ(0, ringbuf_reader_export(self->reader, &big.ticket));
+	EXPECT_EQ(0, big.more[0] | big.more[15]);
+	big.more[15] = 1;
+	EXPECT_EQ(-E2BIG, ringbuf_reader_import(self->ring, &big.ticket, &reader));
 	/* Writer ids begin at 1. */
 	bad = self->l.writer;
 	bad.id = 0;
