@@ -33,29 +33,46 @@ void emb_interrupt(struct rb_handle *h)
 	kick(emb_place(h));
 }
 
-/* One pass over all places that may be armed. */
-static void wake_pass(struct ringbuf *ring, struct rb_wake *round)
-{
-	u32 rows = rb_rows(&ring->view), n = ring->layout.max_writers, i;
-	struct emb_place *place = ring->header->place;
+/**
+ * struct emb_places - those that may be armed: readers by row, then writers
+ * @reader: the first row
+ * @writer: the first writer
+ * @rows: of readers, as many as there were when the round began
+ */
+struct emb_places {
+	struct emb_place *reader;
+	struct emb_place *writer;
+	u32 rows;
+};
 
-	for (i = 0; i < rows; i++)
-		if (rb_wake_one(&ring->view, round, &place[i].waiter))
-			kick(&place[i]);
-	place += ring->layout.max_readers;
-	for (i = 0; i < n; i++)
-		if (rb_wake_one(&ring->view, round, &place[i].waiter))
-			kick(&place[i]);
+static struct emb_place *armed_place(const struct emb_places *p, u32 i)
+{
+	return i < p->rows ? &p->reader[i] : &p->writer[i - p->rows];
+}
+
+static u64 *wake_word(void *places, u32 pass, u32 i)
+{
+	(void)pass;
+	return &armed_place(places, i)->waiter;
+}
+
+static void wake_kick(void *places, u32 i)
+{
+	kick(armed_place(places, i));
 }
 
 void emb_wake(struct rb_handle *h)
 {
+	const struct rb_layout *l = &h->ring->layout;
+	struct emb_places p = { .reader = h->ring->header->place,
+				.writer = &h->ring->header->place[l->max_readers],
+				.rows = rb_rows(&h->view) };
+	const struct rb_places places = {
+		.count = p.rows + l->max_writers, .word = wake_word, .kick = wake_kick, .host = &p
+	};
 	struct rb_wake round;
 
-	rb_wake_begin(&h->view, &round);
-	wake_pass(h->ring, &round);
-	if (rb_wake_end(&h->view, &round))
-		wake_pass(h->ring, &round);
+	rb_wake_round(&h->view, &round, &places);
 }
 
 /*

@@ -85,27 +85,35 @@ static void kick(struct place *p)
 	(void)MODEL_OP(OP_KICK, OP_FULL, &p->woken, 1, 0);
 }
 
-static void wake_pass(struct task *t, struct actor *a, u32 pass)
-{
-	u32 i;
+/* Who makes a round. */
+struct waker {
+	struct task *t;
+	struct actor *a;
+};
 
-	for (i = 0; i < task_count; i++) {
-		AT(t, a, pass << 8 | i);
-		if (tasks[i].spec->role != ROLE_SYNC &&
-		    rb_wake_one(&view, &a->round, &arena.place[i].waiter))
-			kick(&arena.place[i]);
-	}
+static u64 *wake_word(void *waker, u32 pass, u32 i)
+{
+	struct waker *w = waker;
+
+	AT(w->t, w->a, pass << 8 | i);
+	return tasks[i].spec->role == ROLE_SYNC ? NULL : &arena.place[i].waiter;
+}
+
+static void wake_kick(void *waker, u32 i)
+{
+	(void)waker;
+	kick(&arena.place[i]);
 }
 
 /* The wake call of a host: as the embedded one does it, who can be killed in it. */
 static void host_wake(struct task *t, struct actor *a, u32 caller)
 {
+	struct waker waker = { t, a };
+	const struct rb_places places = { task_count, wake_word, wake_kick, &waker };
+
 	a->caller = caller;
 	AT(t, a, 0);
-	rb_wake_begin(&view, &a->round);
-	wake_pass(t, a, 0);
-	if (rb_wake_end(&view, &a->round))
-		wake_pass(t, a, 1);
+	rb_wake_round(&view, &a->round, &places);
 	memset(&a->round, 0, sizeof(a->round));
 	a->caller = 0;
 }
