@@ -26,7 +26,7 @@
 #include "internal.h"
 
 #define EMB_MAGIC    0x32626d6530676e72ULL
-#define EMB_SLICE_NS 25000000U /* a waiter looks for dead peers this often */
+#define EMB_SLICE_NS 25000000U /* one looks for dead peers this often */
 
 #define EMB_BYTE_LOCK 0
 #define EMB_BYTE_OPEN 1
@@ -72,6 +72,7 @@ struct emb_place {
  * @repaired: slots made holes
  * @writer_waits: of writers that are gone
  * @reaped: when somebody last looked for dead peers, coarse ns
+ * @recheck: who sleeps looks for himself this often, ns; 0: never
  * @place: readers by row, then writers by id - 1
  */
 struct emb_header {
@@ -86,7 +87,8 @@ struct emb_header {
 	u64 repaired;
 	u64 writer_waits;
 	u64 reaped;
-	u64 pad1[8];
+	u64 recheck;
+	u64 pad1[7];
 	struct emb_place place[];
 };
 

@@ -3,7 +3,7 @@
  * Waiting on the embedded host: a futex per place.
  *
  * Nobody watches over a waker that is killed between its commit and its wake:
- * so a waiter sleeps EMB_SLICE_NS at most, then looks for itself, and for dead
+ * so a waiter sleeps for header->recheck at most, then looks for itself, and for dead
  * peers.
  */
 #include <linux/futex.h>
@@ -13,12 +13,13 @@
 
 #include "embedded.h"
 
+/* @ns: ~0 for ever */
 static int futex_wait(u32 *word, u32 value, u64 ns)
 {
-	struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
-			      .tv_nsec = (long)(ns % 1000000000) };
+	const struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
+				    .tv_nsec = (long)(ns % 1000000000) };
 
-	return syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0) ? -errno : 0;
+	return syscall(SYS_futex, word, FUTEX_WAIT, value, ~ns ? &t : NULL, NULL, 0) ? -errno : 0;
 }
 
 static void kick(struct emb_place *p)
@@ -111,27 +112,41 @@ static bool over(const struct rb_handle *h, u64 waiter)
 	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
 }
 
+/* -ETIMEDOUT: the deadline has passed.  *ns: how long to sleep, ~0 for ever. */
+static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
+{
+	u64 now;
+
+	*ns = READ_ONCE(h->ring->header->recheck);
+	if (!*ns)
+		*ns = ~0ULL;
+	if (deadline == ~0ULL)
+		return 0;
+	now = rb_clock(CLOCK_MONOTONIC);
+	if (now >= deadline)
+		return -ETIMEDOUT;
+	if (deadline - now < *ns)
+		*ns = deadline - now;
+	return 0;
+}
+
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
 	struct emb_place *p = emb_place(h);
 	u32 seq = smp_load_acquire(&p->seq);
-	u64 slice = EMB_SLICE_NS, now;
-	int err = 0;
+	int err;
+	u64 ns;
 
 	(void)count;
 	if (unlikely(!emb_place_is_ours(h)))
 		return -ESTALE;
-	if (deadline != ~0ULL) {
-		now = rb_clock(CLOCK_MONOTONIC);
-		if (now >= deadline)
-			return -ETIMEDOUT;
-		if (deadline - now < slice)
-			slice = deadline - now;
-	}
+	err = sleep_time(h, deadline, &ns);
+	if (err)
+		return err;
 	rb_arm(&h->view, &p->waiter, waiter);
 	if (!over(h, waiter)) {
 		p->waits++;
-		err = futex_wait(&p->seq, seq, slice);
+		err = futex_wait(&p->seq, seq, ns);
 	}
 	rb_disarm(&p->waiter);
 	if (err == -ETIMEDOUT) {
