@@ -27,6 +27,9 @@ $(LIB_TESTS) $(KILL_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
 
+# One test knows how the embedded host is made.
+$(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
+
 $(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c | ksft-source
