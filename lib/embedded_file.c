@@ -24,6 +24,7 @@
  * and locks again what it had.  Nothing is done to a descriptor that has become
  * another file's.
  */
+#define _FILE_OFFSET_BITS 64 /* EMB_BYTE_KEPT() is far out */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -246,6 +247,7 @@ static void fork_child(void)
 
 	for (file = files; file; file = file->next)
 		file_claim(file);
+	fork_parent();
 }
 
 __attribute__((constructor)) static void fork_watch(void)
