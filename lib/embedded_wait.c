@@ -27,6 +27,12 @@ static void kick(struct emb_place *p)
 	syscall(SYS_futex, &p->seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* Who is about to sleep has read @seq, and looks at @h->interrupted after that. */
+void emb_interrupt(struct rb_handle *h)
+{
+	kick(emb_place(h));
+}
+
 /* One pass over all places that may be armed. */
 static void wake_pass(struct ringbuf *ring, struct rb_wake *round)
 {
@@ -80,7 +86,7 @@ static bool over(const struct rb_handle *h, u64 waiter)
 {
 	const struct rb_view *v = &h->view;
 
-	if (rb_reached(v, waiter))
+	if (rb_reached(v, waiter) || READ_ONCE(h->interrupted))
 		return true;
 	if (h->role != RINGBUF_ROLE_READER)
 		return false;
@@ -96,6 +102,8 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	int err = 0;
 
 	(void)count;
+	if (unlikely(!emb_place_is_ours(h)))
+		return -ESTALE;
 	if (deadline != ~0ULL) {
 		now = rb_clock(CLOCK_MONOTONIC);
 		if (now >= deadline)

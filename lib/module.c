@@ -15,7 +15,8 @@
 
 #include "internal.h"
 
-#define DEVICE "/dev/ringbuf"
+#define DEVICE	 "/dev/ringbuf"
+#define SLICE_NS 50000000U /* an interruptible wait looks up this often */
 
 static int device_open(void)
 {
@@ -266,12 +267,28 @@ static void module_leave(struct rb_handle *h)
 	close(h->fd);
 }
 
+/*
+ * The kernel knows nothing of @h->interrupted, and a signal may come just before
+ * the call: who may be interrupted looks up now and then.
+ */
 static int module_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
 	struct ringbuf_wait w = { .size = sizeof(w), .timeout = deadline, .count = count };
+	u64 slice = h->interruptible ? rb_clock(CLOCK_MONOTONIC) + SLICE_NS : ~0ULL;
+	int err;
 
 	(void)waiter;
-	return call(h->fd, RINGBUF_IOC_WAIT, &w);
+	if (READ_ONCE(h->interrupted))
+		return 0;
+	if (slice < deadline)
+		w.timeout = slice;
+	err = call(h->fd, RINGBUF_IOC_WAIT, &w);
+	return err == -ETIMEDOUT && slice < deadline ? 0 : err;
+}
+
+static void module_interrupt(struct rb_handle *h)
+{
+	(void)h;
 }
 
 static void module_wake(struct rb_handle *h)
@@ -286,6 +303,12 @@ static bool module_peers(struct rb_handle *h)
 {
 	(void)h;
 	return false;
+}
+
+static bool module_ours(const struct rb_handle *h)
+{
+	(void)h;
+	return true;
 }
 
 static int module_done(struct rb_handle *h)
@@ -370,8 +393,10 @@ const struct rb_host rb_module_host = {
 	.enter = module_enter,
 	.leave = module_leave,
 	.wait = module_wait,
+	.interrupt = module_interrupt,
 	.wake = module_wake,
 	.peers = module_peers,
+	.ours = module_ours,
 	.done = module_done,
 	.sync = module_sync,
 	.stats = module_stats,

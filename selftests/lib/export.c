@@ -146,9 +146,42 @@ TEST_F(export, used_handle_stays)
 	ringbuf_writer_close(self->writer);
 }
 
+/* The kernel takes both for one process; the module, for one handle. */
+TEST_F(export, ticket_used_twice)
+{
+	struct ringbuf_ticket again = self->l.writer;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+
+	if (on_module(self->ring))
+		SKIP(return, "two descriptors of one handle are one there");
+	again.fd = dup(again.fd);
+	ASSERT_EQ(0, ringbuf_writer_import(self->ring, &again, &writer));
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	/* A shared writer becomes another one; it would not be told from ours else. */
+	ASSERT_EQ(0, put(writer, 2, RINGBUF_TRY));
+	EXPECT_NE(ringbuf_writer_id(self->writer), ringbuf_writer_id(writer));
+	ringbuf_writer_close(writer);
+	EXPECT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
+	ringbuf_writer_close(self->writer);
+
+	again = self->l.reader;
+	again.fd = dup(again.fd);
+	ASSERT_EQ(0, ringbuf_reader_import(self->ring, &again, &reader));
+	ASSERT_EQ(1, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(-EBUSY, get(reader, RINGBUF_TRY));
+	ringbuf_reader_close(reader);
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	ringbuf_reader_close(self->reader);
+}
+
 TEST_F(export, bad_arguments)
 {
 	struct ringbuf_ticket bad = self->l.reader;
+	struct {
+		struct ringbuf_ticket ticket;
+		char more[16];
+	} big;
 	struct ringbuf_reader *reader = POISON;
 	struct ringbuf *ring = POISON;
 
@@ -163,6 +196,13 @@ TEST_F(export, bad_arguments)
 	bad.size--;
 	EXPECT_EQ(-EINVAL, ringbuf_reader_import(self->ring, &bad, &reader));
 	EXPECT_EQ(-EINVAL, ringbuf_reader_export(self->reader, &bad));
+	/* Longer is no harm while it says nothing. */
+	memset(&big, 0x5a, sizeof(big));
+	big.ticket.size = sizeof(big);
+	EXPECT_EQ(0, ringbuf_reader_export(self->reader, &big.ticket));
+	EXPECT_EQ(0, big.more[0] | big.more[15]);
+	big.more[15] = 1;
+	EXPECT_EQ(-E2BIG, ringbuf_reader_import(self->ring, &big.ticket, &reader));
 	/* Writer ids begin at 1. */
 	bad = self->l.writer;
 	bad.id = 0;
