@@ -8,19 +8,23 @@ passed=0 failed=0 skipped=0
 
 # usage: step NAME COMMAND...
 # The output goes to build/check/NAME.log and, when something failed, to the
-# terminal too.  A command that fails without a "not ok" counts as one failure.
+# terminal too.  A command that fails without a "not ok" counts as one failure,
+# and so does one that tells of more or fewer test cases than it planned.
 step() {
-	local name=$1 log=build/check/$1.log status=0 start=$SECONDS ok bad skip
+	local name=$1 log=build/check/$1.log status=0 start=$SECONDS ok bad skip plan
 	shift
 	mkdir -p build/check
 	"$@" >"$log" 2>&1 </dev/null || status=$?
-	ok=$(grep -c '^ *ok ' "$log")
 	skip=$(grep -ciE '^ *ok .*# *SKIP' "$log")
+	ok=$(($(grep -c '^ *ok ' "$log") - skip))
 	bad=$(grep -c '^ *not ok ' "$log")
-	ok=$((ok - skip))
+	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\)\( .*\)*$/\1/p' "$log")
 	# A runner that counts test cases itself says so in its last line.
 	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		ok=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]} skip=${BASH_REMATCH[3]}
+	elif [[ $plan != $((ok + bad + skip)) ]]; then
+		bad=$((bad + 1))
+		echo "not ok - $name planned ${plan:-nothing}" >>"$log"
 	fi
 	if ((status && !bad)); then
 		bad=1
