@@ -30,7 +30,24 @@ all: lib tools python kmod
 
 # ---- packages ---------------------------------------------------------------
 
-packages-%:
+# What all goals of this call need comes first, so that who is not root is told
+# everything in one line.
+PACKAGES_VM = $(shell sed 's/\#.*//' selftests/vm/packages)
+PACKAGES_FOR_all = $(PACKAGES_BUILD) $(PACKAGES_PYTHON) $(PACKAGES_VM)
+PACKAGES_FOR_demo = $(PACKAGES_BUILD) $(PACKAGES_DEMO) $(PACKAGES_VM)
+PACKAGES_FOR_examples-run = $(PACKAGES_BUILD)
+PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
+	$(PACKAGES_VM)
+PACKAGES_FOR_check-quick = $(PACKAGES_QUICK) $(PACKAGES_PYTEST) $(PACKAGES_VM)
+PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
+PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
+PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
+PACKAGES_FOR_install = $(PACKAGES_BUILD)
+
+packages:
+	@selftests/vm/deps $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(PACKAGES_FOR_$(goal))) make)
+
+packages-%: packages
 	@selftests/vm/deps $(PACKAGES_$*)
 
 # ---- library ----------------------------------------------------------------
@@ -90,14 +107,14 @@ include selftests/build.mk
 
 # ---- what one calls ----------------------------------------------------------
 
-demo: packages-DEMO lib tools kmod
+demo: packages packages-DEMO lib tools kmod-6.12
 	tools/demo
 
-bench: packages-BENCH lib
+bench: packages packages-BENCH lib
 	$(MAKE) bench-tools
 	tools/bench/run
 
-lint: packages-LINT
+lint: packages packages-LINT
 	selftests/lint
 
 MAN_SECTIONS := 1 3 4 7
@@ -124,4 +141,4 @@ clean:
 
 -include $(LIB_OBJ:.o=.d)
 
-.PHONY: all lib tools kmod kmod-all demo bench bench-tools check check-quick lint install clean
+.PHONY: packages all lib tools kmod kmod-all demo bench bench-tools check check-quick lint install clean
