@@ -3,6 +3,7 @@
 # make              the library, the tools, the Python package and the module for the newest kernel fetched
 # make demo         the main job, on both hosts
 # make check        all tests; make check-quick: native ones and one kernel
+# make perf-examples  the five examples that ringbuf began with
 # make bench        the benchmark; make bench-python: from Python
 # make lint         every static check
 # make install      DESTDIR= PREFIX=/usr/local
@@ -35,7 +36,7 @@ all: lib tools python kmod
 PACKAGES_VM = $(shell sed 's/\#.*//' selftests/vm/packages)
 PACKAGES_FOR_all = $(PACKAGES_BUILD) $(PACKAGES_PYTHON) $(PACKAGES_VM)
 PACKAGES_FOR_demo = $(PACKAGES_BUILD) $(PACKAGES_DEMO) $(PACKAGES_VM)
-PACKAGES_FOR_examples-run = $(PACKAGES_BUILD)
+PACKAGES_FOR_perf-examples = $(PACKAGES_BUILD)
 PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
 	$(PACKAGES_VM)
 PACKAGES_FOR_check-quick = $(PACKAGES_QUICK) $(PACKAGES_PYTEST) $(PACKAGES_VM)
