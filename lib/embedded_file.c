@@ -10,6 +10,7 @@
  */
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,8 @@
  * @dev: which file
  * @ino: which file
  * @fd: the descriptor
+ * @spare: another one, of an open file description that is this process's alone,
+ *	or -1; under @lock, see file_close()
  * @refs: under files_lock
  * @process: whose @mine is
  * @lock: the slow-path lock among our threads
@@ -35,6 +38,7 @@ struct emb_file {
 	dev_t dev;
 	ino_t ino;
 	int fd;
+	int spare;
 	int refs;
 	u64 process;
 	u64 lock;
@@ -106,6 +110,10 @@ static void byte_lock_wait(int fd, short type, u32 byte)
 /* What a new process of the file needs: its own view of locks, and byte OPEN. */
 static void file_claim(struct emb_file *file)
 {
+	/* Its description is the parent's too; nothing is locked yet that this would drop. */
+	if (file->spare >= 0)
+		close(file->spare);
+	file->spare = -1;
 	memset(file->mine, 0, sizeof(file->mine));
 	byte_lock_wait(file->fd, F_RDLCK, EMB_BYTE_OPEN);
 	WRITE_ONCE(file->process, rb_process());
@@ -147,34 +155,97 @@ struct emb_file *emb_file_find(const char *path)
 	return file;
 }
 
+static int reopen(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* The slow-path lock as the description of @fd has it: it outlives a close of other ones. */
+static int spare_lock(int fd, short type)
+{
+	struct flock fl = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = EMB_BYTE_LOCK, .l_len = 1
+	};
+	int ret;
+
+	do {
+		ret = fcntl(fd, F_OFD_SETLKW, &fl);
+	} while (ret && errno == EINTR);
+	return ret;
+}
+
+static void locks_retake(struct emb_file *file)
+{
+	u32 byte;
+
+	byte_lock_wait(file->fd, F_RDLCK, EMB_BYTE_OPEN);
+	for (byte = EMB_BYTE_USED; byte < EMB_BYTES; byte++)
+		if (file->mine[byte])
+			byte_lock_wait(file->fd, F_WRLCK, byte);
+}
+
 /*
- * Take over @fd, on success.  Should another thread have opened the same file
- * meanwhile, @fd stays open for good: to close it would drop all our locks.
+ * Close @fd, one more descriptor of @file.  That drops all our locks, so they are
+ * taken again before anybody may look at them: who looks has the slow-path lock,
+ * which we hold meanwhile through a description of our own.  That one stays, for
+ * to close it would drop the locks once more.  Where there is no /proc to get it
+ * from, @fd stays.
  */
+static void file_close(struct emb_file *file, int fd)
+{
+	if (fd == file->fd)
+		return;
+	emb_file_enter(file);
+	process_lock(&file->lock);
+	if (file->spare < 0)
+		file->spare = reopen(fd);
+	if (file->spare >= 0 && !spare_lock(file->spare, F_WRLCK)) {
+		close(fd);
+		locks_retake(file);
+		spare_lock(file->spare, F_UNLCK);
+	}
+	process_unlock(&file->lock);
+}
+
+static struct emb_file *file_new(const struct stat *st, int fd)
+{
+	struct emb_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->dev = st->st_dev;
+	file->ino = st->st_ino;
+	file->fd = fd;
+	file->spare = -1;
+	file->refs = 1;
+	file_claim(file);
+	file->next = files;
+	files = file;
+	return file;
+}
+
+/* Take over @fd, on success: it is the entry's, or closed, if there is an entry already. */
 struct emb_file *emb_file_get(int fd)
 {
 	struct emb_file *file;
 	struct stat st;
+	bool known;
 
 	if (fstat(fd, &st))
 		return NULL;
 	process_lock(&files_lock);
 	file = file_find(&st);
-	if (file) {
+	known = file;
+	if (known)
 		file->refs++;
-	} else {
-		file = calloc(1, sizeof(*file));
-		if (file) {
-			file->dev = st.st_dev;
-			file->ino = st.st_ino;
-			file->fd = fd;
-			file->refs = 1;
-			file_claim(file);
-			file->next = files;
-			files = file;
-		}
-	}
+	else
+		file = file_new(&st, fd);
 	process_unlock(&files_lock);
+	if (known)
+		file_close(file, fd);
 	return file;
 }
 
@@ -193,6 +264,8 @@ void emb_file_put(struct emb_file *file)
 			;
 		*at = file->next;
 		close(file->fd);
+		if (file->spare >= 0)
+			close(file->spare);
 		free(file);
 	}
 	process_unlock(&files_lock);
