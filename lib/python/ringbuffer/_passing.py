@@ -52,7 +52,7 @@ class _Shared:
             raise ClosedError("who sent it has ended, or it was fetched already") from e
 
 
-_travelling = weakref.WeakKeyDictionary()
+_travelling: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
 def _inherited(popen, fd):

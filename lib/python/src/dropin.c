@@ -306,13 +306,13 @@ static PyObject *dropin_get(struct rp_dropin *self, void *which)
 
 static PyMethodDef dropin_methods[] = {
 	{ "try_write", RP_FAST(dropin_try_write), METH_FASTCALL | METH_KEYWORDS,
-	  "try_write(data)\n--\n\nWrite the next slot; WaitingForReaderError if a reader is slow." },
+	  "try_write($self, /, data)\n--\n\nWrite the next slot; WaitingForReaderError if a reader is slow." },
 	{ "blocking_write", RP_FAST(dropin_blocking_write), METH_FASTCALL | METH_KEYWORDS,
-	  "blocking_write(data, timeout=None)\n--\n\nWrite the next slot, wait for slow readers." },
+	  "blocking_write($self, /, data, timeout=None)\n--\n\nWrite the next slot, wait for slow readers." },
 	{ "try_read", RP_FAST(dropin_try_read), METH_FASTCALL | METH_KEYWORDS,
-	  "try_read(reader)\n--\n\nA bytearray of the reader's next slot." },
+	  "try_read($self, /, reader)\n--\n\nA bytearray of the reader's next slot." },
 	{ "blocking_read", RP_FAST(dropin_blocking_read), METH_FASTCALL | METH_KEYWORDS,
-	  "blocking_read(reader, timeout=None)\n--\n\nThe same, and wait for it." },
+	  "blocking_read($self, /, reader, timeout=None)\n--\n\nThe same, and wait for it." },
 	{ "force_reader_sync", (PyCFunction)dropin_sync, METH_NOARGS,
 	  "Move all readers to the writer's position; what they had not read is lost to them." },
 	{ "new_writer", (PyCFunction)dropin_new_writer, METH_NOARGS,
