@@ -229,6 +229,25 @@ class Aio(Case):
         except ringbuffer.WaitingForWriterError:
             return []
 
+    def test_done_beside_a_write(self):
+        """The write says so, also when it had room already and had not come to use it."""
+        async def main():
+            for room in (False, True):
+                ring = Ring.create(16, 1)
+                reader, writer = ring.reader(), ring.async_writer()
+                await writer.write(b"1")
+                task = asyncio.ensure_future(writer.write(b"2"))
+                await asyncio.sleep(0.05)
+                if room:
+                    reader.read()
+                    time.sleep(0.3)     # the loop does not run, a thread does
+                writer.done()
+                with self.assertRaises(ringbuffer.AlreadyClosedError):
+                    await asyncio.wait_for(task, 60)
+                self.assertEqual([] if room else [b"1"], [bytes(m) for m in reader])
+
+        run(main())
+
     def test_close_ends_who_waits(self):
         async def main():
             for wait, full in (("read", False), ("peek", False), ("__anext__", False),

@@ -381,7 +381,9 @@ def plot(results, path):
         ax.barh(labels, [r["value"] for r in rows],
                 color=["#2a7" if r["peer"].startswith("ring") else "#999" for r in rows],
                 xerr=[[r["value"] - r["min"] for r in rows], [r["max"] - r["value"] for r in rows]])
-        ax.set(title=name, xlabel=rows[0]["unit"])
+        ratio = ["%s: %s %.2f" % (r["peer"], r["metric"], r["value"]) for r in results
+                 if r["scenario"] == name and r["unit"] == "ratio"]
+        ax.set(title="\n".join([name] + ratio), xlabel=rows[0]["unit"])
         if rows[0]["unit"] != "MB/s":
             ax.set_xscale("log")
         ax.tick_params(labelsize=8)

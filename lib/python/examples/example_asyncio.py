@@ -38,6 +38,7 @@ async def serve(ring, publisher, stream_in, stream_out):
     async for line in stream_in:
         async with publisher.lock:
             await publisher.write(line)
+            publisher.lines += 1
     await sending
 
 
@@ -56,6 +57,7 @@ async def client(port, number, lines, ready):
 async def run(ring, writer, lines):
     publisher = ringbuffer.aio.AsyncWriter(writer)
     publisher.lock = asyncio.Lock()
+    publisher.lines = 0
     connected = []
 
     async def connect(stream_in, stream_out):
@@ -63,7 +65,7 @@ async def run(ring, writer, lines):
         await serve(ring, publisher, stream_in, stream_out)
 
     async def finish():
-        while ring.head < CLIENTS * lines:
+        while publisher.lines < CLIENTS * lines:
             await asyncio.sleep(0.01)
         publisher.done()
 

@@ -7,6 +7,7 @@ import os
 from typing import NamedTuple, Tuple
 
 from . import _ringbuf
+from ._errors import AlreadyClosedError, ClosedError
 from ._passing import arrived, departing, departure
 
 _EXCLUSIVE = 1
@@ -210,13 +211,17 @@ def _ring(cls, fd, name):
 
 
 class _Awaited:
-    """close() also ends the tasks of event loops that wait for the handle."""
+    """A handle that tasks of event loops may wait for; they end when it does."""
 
     _waits = ()
 
-    def close(self):
+    def _end_waits(self, error):
         for end in list(self._waits):
-            end()
+            end(error)
+
+    def close(self):
+        """Leave the ring; a task or thread that waits gets ClosedError."""
+        self._end_waits(ClosedError("closed"))
         super().close()
 
 
@@ -245,6 +250,11 @@ class Reader(_Awaited, _ringbuf.Reader):
 
 class Writer(_Awaited, _ringbuf.Writer):
     """Writes messages; a shared one becomes a writer of its own in a child."""
+
+    def done(self):
+        """This writer will write no more."""
+        self._end_waits(AlreadyClosedError("done; what waited wrote nothing"))
+        super().done()
 
     @departure
     def __reduce__(self):

@@ -11,8 +11,7 @@ import os
 import queue
 import threading
 
-from ._errors import (ClosedError, WaitingForReaderError, WaitingForWriterError,
-                      WriterFinishedError)
+from ._errors import WaitingForReaderError, WaitingForWriterError, WriterFinishedError
 from ._ringbuf import Slot
 
 _SLICE = 0.1  # a wait that was cancelled ends within this time
@@ -98,12 +97,12 @@ class _Sleeper:
         """Whether the thread has nothing of the handle in its hands."""
         return self._last is None or self._last.ended or self._process != os.getpid()
 
-    async def until(self, step, undo=None):
+    async def until(self, handle, step, undo=None):
         """What step(timeout) returns in the thread when it is not None at last."""
         self._last = job = _Job(step, undo, asyncio.get_running_loop())
         self._queue().put(job)
         try:
-            await job.future
+            await _awaited(handle, job.future, job.cancel)
             return job.take()
         finally:
             job.cancel()
@@ -125,29 +124,40 @@ def _serve(jobs):
         del job
 
 
-async def _polled(handle, add, remove, fd):
-    """Until fd is ready, or the handle is closed by whomever."""
+async def _awaited(handle, future, leave):
+    """Await future, or until somebody closes the handle, in whatever thread."""
     loop = asyncio.get_running_loop()
-    future = loop.create_future()
-
-    def end():
-        remove(fd)
-        if not future.done():
-            future.set_exception(ClosedError("closed"))
-
-    def closed():
-        if threading.get_ident() == thread:
-            end()
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(end)
-
     thread = threading.get_ident()
-    handle._waits = {*handle._waits, closed}
-    add(fd, lambda: future.done() or future.set_result(None))
+    errors = []
+
+    def end(error):
+        errors.append(error)
+        leave()
+        if not future.done():
+            future.set_result(None)
+
+    def told(error):
+        if threading.get_ident() == thread:
+            end(error)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(end, error)
+
+    handle._waits = {*handle._waits, told}
     try:
         await future
     finally:
-        handle._waits = handle._waits - {closed}
+        handle._waits = handle._waits - {told}
+    if errors:
+        raise errors[0]
+
+
+async def _polled(handle, add, remove, fd):
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    add(fd, lambda: future.done() or future.set_result(None))
+    try:
+        await _awaited(handle, future, lambda: remove(fd))
+    finally:
         if not handle.closed and not loop.is_closed():
             remove(fd)
 
@@ -175,7 +185,7 @@ class AsyncReader:
 
     async def _ready(self):
         if self._fd is None:
-            await self._sleeper.until(self._step)
+            await self._sleeper.until(self.reader, self._step)
         else:
             loop = asyncio.get_running_loop()
             await _polled(self.reader, loop.add_reader, loop.remove_reader, self._fd)
@@ -238,7 +248,8 @@ class AsyncWriter:
         """
         while not self._try(data):
             if self._fd is None:
-                return self._fill(await self._sleeper.until(self._reserve, Slot.release), data)
+                with await self._sleeper.until(self.writer, self._reserve, Slot.release) as slot:
+                    return slot._write(data)
             loop = asyncio.get_running_loop()
             await _polled(self.writer, loop.add_writer, loop.remove_writer, self._fd)
 
@@ -258,12 +269,6 @@ class AsyncWriter:
             return self.writer.reserve(timeout)
         except WaitingForReaderError:
             return None
-
-    def _fill(self, slot, data):
-        if self.writer.closed:
-            raise ClosedError("closed")
-        with slot:
-            slot._write(data)
 
     async def write_many(self, messages):
         """All of them, in order; cancelled, it may have written the first ones."""
