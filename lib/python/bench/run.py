@@ -185,18 +185,31 @@ def batch(seconds):
 # A message of 1 MiB has two words in each of its pages, its number in both, which the
 # writer writes and every reader checks.  Nothing else of it is touched.
 
-PAGES = (256, 512)
+PAGES = 256
 SLOTS = 4
 
 
-def stamps():
-    import numpy
-    first = numpy.arange(PAGES[0], dtype="u8") * 4096
-    return numpy.stack((first, ~first), 1), numpy.array((1, 2**64 - 1), "u8")
+class Stamps:
+    """What the pages of a message begin with; next() is that of the next message."""
+
+    def __init__(self):
+        import numpy
+        first = numpy.arange(PAGES, dtype="u8") * 4096
+        self.words = numpy.stack((first, ~first), 1)
+        self.step = numpy.stack((numpy.full_like(first, 1), numpy.full_like(first, -1)), 1)
+        self.pairs = self.words.view("V16")[:, 0]
+        self.dtype = self.pairs.dtype
+        self.shape = PAGES, 4096 // self.dtype.itemsize
+
+    def next(self):
+        self.words += self.step
+
+    def of(self, slot):
+        return slot.asarray(self.dtype, self.shape)[:, 0]
 
 
 def place_writer(writer, seconds, shared):
-    stamp, step = stamps()
+    stamps = Stamps()
     reserve, now = writer.reserve, time.perf_counter
     n = last = 0
     start = now()
@@ -205,23 +218,23 @@ def place_writer(writer, seconds, shared):
         if n % 64 == 0 and now() >= end:
             last = 1
         with reserve() as slot:
-            slot.asarray("u8", PAGES)[:, :2] = stamp
+            stamps.of(slot)[:] = stamps.pairs
             slot.flags = last
-        stamp += step
+        stamps.next()
         n += 1
     shared[0], shared[1] = start, n
 
 
 def place_reader(reader, number, shared):
-    stamp, step = stamps()
+    stamps = Stamps()
     peek = reader.peek
     n = last = 0
     while not last:
         with peek() as slot:
-            if (slot.asarray("u8", PAGES)[:, :2] != stamp).any():
+            if stamps.of(slot).tobytes() != stamps.words.tobytes():
                 raise Wrong("message %d is not what was written" % n)
             last = slot.flags
-        stamp += step
+        stamps.next()
         n += 1
     shared[8 + 2 * number], shared[9 + 2 * number] = time.perf_counter(), n
 

@@ -39,10 +39,9 @@ def asarray(buffer, dtype="u1", shape=None):
     there is.  On a reserved slot the length of the message becomes that of
     the array.
     """
-    if not isinstance(buffer, (Slot, memoryview)):
-        buffer = memoryview(buffer)
-    dtype = _dtype(dtype)
-    length = buffer.nbytes if isinstance(buffer, memoryview) else len(buffer)
+    slot = type(buffer) is Slot
+    length = len(buffer) if slot else memoryview(buffer).nbytes
+    dtype = _dtype("u1" if dtype is None else dtype)
     if shape is None:
         count = length // dtype.itemsize
     else:
@@ -51,6 +50,6 @@ def asarray(buffer, dtype="u1", shape=None):
     if nbytes > length:
         raise ValueError("%s of %s takes %d bytes, there are %d" % (shape, dtype, nbytes, length))
     array = _frombuffer(buffer, dtype, count)
-    if isinstance(buffer, Slot) and not buffer.readonly:
+    if slot and not buffer.readonly:
         buffer.length = nbytes
     return array if shape is None else array.reshape(shape)

@@ -194,28 +194,32 @@ static PyObject *slot_data(PyObject *self, void *closure)
 	return PyMemoryView_FromObject(self);
 }
 
-static PyObject *slot_asarray(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *asarray_find(void)
 {
-	PyObject *module = PyImport_ImportModule("ringbuffer._array"), *f, *all, *array = NULL;
-	Py_ssize_t n = PyTuple_GET_SIZE(args), i;
+	PyObject *module = PyImport_ImportModule("ringbuffer._array"), *f = NULL;
 
-	if (!module)
+	if (module)
+		f = PyObject_GetAttrString(module, "asarray");
+	Py_XDECREF(module);
+	return f;
+}
+
+/* asarray(self, ...) of the package. */
+static PyObject *slot_asarray(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+			      PyObject *kwnames)
+{
+	static const char *const names[] = { "dtype", "shape" };
+	static PyObject *asarray;
+	PyObject *arg[2];
+
+	if (rp_args(names, 2, 0, args, nargs, kwnames, arg))
 		return NULL;
-	f = PyObject_GetAttrString(module, "asarray");
-	all = PyTuple_New(n + 1);
-	if (f && all) {
-		Py_INCREF(self);
-		PyTuple_SET_ITEM(all, 0, self);
-		for (i = 0; i < n; i++) {
-			Py_INCREF(PyTuple_GET_ITEM(args, i));
-			PyTuple_SET_ITEM(all, i + 1, PyTuple_GET_ITEM(args, i));
-		}
-		array = PyObject_Call(f, all, kwargs);
-	}
-	Py_XDECREF(all);
-	Py_XDECREF(f);
-	Py_DECREF(module);
-	return array;
+	if (!asarray && !(asarray = asarray_find()))
+		return NULL;
+	if (arg[1])
+		return PyObject_CallFunctionObjArgs(asarray, self, arg[0] ? arg[0] : Py_None,
+						    arg[1], NULL);
+	return PyObject_CallFunctionObjArgs(asarray, self, arg[0], NULL);
 }
 
 static int slot_getbuffer(struct rp_slot *self, Py_buffer *view, int flags)
@@ -402,7 +406,7 @@ static PyMethodDef slot_methods[] = {
 	{ "discard", (PyCFunction)slot_release, METH_NOARGS, "The same as release()." },
 	{ "commit", RP_FAST(slot_commit), METH_FASTCALL | METH_KEYWORDS,
 	  "commit($self, /, length=None)\n--\n\nPublish the slot." },
-	{ "asarray", RP_FAST(slot_asarray), METH_VARARGS | METH_KEYWORDS,
+	{ "asarray", RP_FAST(slot_asarray), METH_FASTCALL | METH_KEYWORDS,
 	  "asarray($self, /, dtype='u1', shape=None)\n--\n\nA NumPy array on the bytes of the slot." },
 	{ "_write", (PyCFunction)slot_write, METH_O, NULL },
 	{ "__enter__", slot_enter, METH_NOARGS, NULL },
