@@ -20,14 +20,14 @@ class _Copy:
     """A descriptor's copy, closed when nobody has it any more."""
 
     def __init__(self, fd):
-        self.fd = os.dup(fd)
+        self.fd = fd
 
-    def __del__(self):
-        os.close(self.fd)
+    def __del__(self, close=os.close):
+        close(self.fd)
 
 
 def _copy(fd):
-    copy = _Copy(fd)
+    copy = _Copy(os.dup(fd))
     return copy, copy.fd
 
 
