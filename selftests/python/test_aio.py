@@ -229,6 +229,58 @@ class Aio(Case):
         except ringbuffer.WaitingForWriterError:
             return []
 
+    def test_tasks_take_turns(self):
+        """Many tasks write by one writer and read by one reader."""
+        async def main():
+            ring = Ring.create(16, 2)
+            reader, writer = ring.async_reader(), ring.async_writer()
+            got = []
+
+            async def write(n):
+                for k in range(40):
+                    await writer.write(b"%d" % (40 * n + k))
+                await writer.write_many([b"%d" % (1000 + 3 * n + k) for k in range(3)])
+
+            async def read():
+                try:
+                    while True:
+                        got.append(int(await reader.read()))
+                except ringbuffer.WriterFinishedError:
+                    pass
+
+            reads = [asyncio.ensure_future(read()) for _ in range(3)]
+            await asyncio.gather(*map(write, range(5)))
+            writer.done()
+            await asyncio.gather(*reads)
+            self.assertEqual(sorted([*range(200), *range(1000, 1015)]), sorted(got))
+
+        run(main())
+
+    def test_one_loop_after_the_other(self):
+        ring = Ring.create(16, 1)
+        reader, writer = ring.async_reader(), ring.async_writer()
+
+        async def main(first):
+            reads = [asyncio.ensure_future(reader.read()) for _ in range(6)]
+            await asyncio.gather(*[writer.write(b"%d" % n) for n in range(first, first + 6)])
+            return sorted(int(message) for message in await asyncio.gather(*reads))
+
+        for first in (10, 20):
+            self.assertEqual(list(range(first, first + 6)), run(main(first)))
+
+    def test_close_ends_all_who_wait(self):
+        async def main():
+            ring = Ring.create(16, 1)
+            reader = ring.async_reader()
+            tasks = [asyncio.ensure_future(reader.read()) for _ in range(4)]
+            await asyncio.sleep(0.05)
+            reader.close()
+            for task in tasks:
+                with self.assertRaises(ringbuffer.ClosedError):
+                    await asyncio.wait_for(task, 60)
+
+        run(main())
+
     def test_done_beside_a_write(self):
         """The write says so, also when it had room already and had not come to use it."""
         async def main():

@@ -294,14 +294,14 @@ def latency(kind, count):
 
 
 def hundred(seconds):
-    """Writes that found a slow reader, of how many."""
+    """Writes that found a slow reader, those that were made, those that were due."""
     program = os.path.join(TOP, "lib", "python", "perf_test_ringbuffer.py")
     out = subprocess.run([sys.executable, program, "--slot-bytes=1000000", "--slots=10",
                           "--duration-seconds=%g" % seconds, "--writes-per-second=24",
                           "--readers=100", "--no-verify_writes"], check=True,
                          stdout=subprocess.PIPE, universal_newlines=True).stdout
     line = next(line for line in out.splitlines() if line.startswith("Writer:")).split()
-    return int(line[-6]), int(line[1])
+    return int(line[-6]), int(line[1]), int(seconds * 24)
 
 
 # ---- the whole -----------------------------------------------------------------------
@@ -421,9 +421,9 @@ def main():
             f.write(json.dumps(r) + "\n")
     table(results)
     if not given.only:
-        slow, written = hundred(3 if given.quick else 10)
-        print("\n100 readers, 24 writes/s of 1 MB: %d written, %d found a slow reader" % (
-            written, slow))
+        slow, written, due = hundred(3 if given.quick else 10)
+        print("\n100 readers, 24 writes/s of 1 MB: %d of %d written, %d found a slow reader" % (
+            written, due, slow))
     plot(results, os.path.join(OUT, "plot.png"))
     print("\n%s" % os.path.relpath(os.path.join(OUT, "plot.png")))
 

@@ -36,9 +36,8 @@ async def serve(ring, publisher, stream_in, stream_out):
     sending = asyncio.ensure_future(send())
     # One writer for all clients, who take turns.
     async for line in stream_in:
-        async with publisher.lock:
-            await publisher.write(line)
-            publisher.lines += 1
+        await publisher.write(line)
+        publisher.lines += 1
     await sending
 
 
@@ -56,7 +55,6 @@ async def client(port, number, lines, ready):
 
 async def run(ring, writer, lines):
     publisher = ringbuffer.aio.AsyncWriter(writer)
-    publisher.lock = asyncio.Lock()
     publisher.lines = 0
     connected = []
 

@@ -11,7 +11,8 @@ import os
 import queue
 import threading
 
-from ._errors import WaitingForReaderError, WaitingForWriterError, WriterFinishedError
+from ._errors import (ClosedError, WaitingForReaderError, WaitingForWriterError,
+                      WriterFinishedError)
 from ._ringbuf import Slot
 
 _SLICE = 0.1  # a wait that was cancelled ends within this time
@@ -169,8 +170,24 @@ def _descriptor(handle):
         return None
 
 
-class AsyncReader:
-    """A Reader that is awaited; for one task at a time."""
+class _Turns:
+    """One task at a time waits for the handle, in the loop that runs."""
+
+    _lock = _loop = None
+
+    def _turn(self):
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._lock = loop, asyncio.Lock()
+        return self._lock
+
+    @property
+    def _taken(self):
+        return self._lock is not None and self._lock.locked()
+
+
+class AsyncReader(_Turns):
+    """A Reader that is awaited; tasks take turns."""
 
     def __init__(self, reader):
         self.reader = reader
@@ -184,11 +201,14 @@ class AsyncReader:
             return True
 
     async def _ready(self):
-        if self._fd is None:
-            await self._sleeper.until(self.reader, self._step)
-        else:
-            loop = asyncio.get_running_loop()
-            await _polled(self.reader, loop.add_reader, loop.remove_reader, self._fd)
+        async with self._turn():
+            if self.reader.closed:
+                raise ClosedError("closed")
+            if self._fd is None:
+                await self._sleeper.until(self.reader, self._step)
+            else:
+                loop = asyncio.get_running_loop()
+                await _polled(self.reader, loop.add_reader, loop.remove_reader, self._fd)
 
     async def _call(self, call, *args):
         while True:
@@ -233,8 +253,8 @@ class AsyncReader:
         self.close()
 
 
-class AsyncWriter:
-    """A Writer that is awaited; for one task at a time."""
+class AsyncWriter(_Turns):
+    """A Writer that is awaited; tasks take turns."""
 
     def __init__(self, writer):
         self.writer = writer
@@ -246,12 +266,19 @@ class AsyncWriter:
 
         Cancelled means that nothing was written.
         """
-        while not self._try(data):
-            if self._fd is None:
-                with await self._sleeper.until(self.writer, self._reserve, Slot.release) as slot:
-                    return slot._write(data)
-            loop = asyncio.get_running_loop()
-            await _polled(self.writer, loop.add_writer, loop.remove_writer, self._fd)
+        if not self._taken and self._try(data):
+            return
+        async with self._turn():
+            while not self._try(data):
+                if self._fd is None:
+                    await self._write_reserved(data)
+                    return
+                loop = asyncio.get_running_loop()
+                await _polled(self.writer, loop.add_writer, loop.remove_writer, self._fd)
+
+    async def _write_reserved(self, data):
+        with await self._sleeper.until(self.writer, self._reserve, Slot.release) as slot:
+            slot._write(data)
 
     def _try(self, data):
         # A write that was cancelled a moment ago may still be at it.
@@ -276,7 +303,7 @@ class AsyncWriter:
         done = 0
         while done < len(messages):
             try:
-                if self._sleeper.idle:
+                if self._sleeper.idle and not self._taken:
                     done += self.writer.write_many(messages[done:], timeout=0)
                     continue
             except WaitingForReaderError:
