@@ -3,6 +3,7 @@
 # make              the library, the tools, the Python package and the module for the newest kernel fetched
 # make demo         the main job, on both hosts
 # make check        all tests; make check-quick: native ones and one kernel
+# make perf-examples  the five examples that ringbuf began with
 # make bench        the benchmark; make bench-python: from Python
 # make lint         every static check
 # make install      DESTDIR= PREFIX=/usr/local
@@ -30,7 +31,24 @@ all: lib tools python kmod
 
 # ---- packages ---------------------------------------------------------------
 
-packages-%:
+# What all goals of this call need comes first, so that who is not root is told
+# everything in one line.
+PACKAGES_VM = $(shell sed 's/\#.*//' selftests/vm/packages)
+PACKAGES_FOR_all = $(PACKAGES_BUILD) $(PACKAGES_PYTHON) $(PACKAGES_VM)
+PACKAGES_FOR_demo = $(PACKAGES_BUILD) $(PACKAGES_DEMO) $(PACKAGES_VM)
+PACKAGES_FOR_perf-examples = $(PACKAGES_BUILD)
+PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
+	$(PACKAGES_VM)
+PACKAGES_FOR_check-quick = $(PACKAGES_QUICK) $(PACKAGES_PYTEST) $(PACKAGES_VM)
+PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
+PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
+PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
+PACKAGES_FOR_install = $(PACKAGES_BUILD)
+
+packages:
+	@selftests/vm/deps $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(PACKAGES_FOR_$(goal))) make)
+
+packages-%: packages
 	@selftests/vm/deps $(PACKAGES_$*)
 
 # ---- library ----------------------------------------------------------------
@@ -90,14 +108,14 @@ include selftests/build.mk
 
 # ---- what one calls ----------------------------------------------------------
 
-demo: packages-DEMO lib tools kmod
+demo: packages packages-DEMO lib tools kmod-6.12
 	tools/demo
 
-bench: packages-BENCH lib
+bench: packages packages-BENCH lib
 	$(MAKE) bench-tools
 	tools/bench/run
 
-lint: packages-LINT
+lint: packages packages-LINT
 	selftests/lint
 
 MAN_SECTIONS := 1 3 4 7
@@ -124,4 +142,4 @@ clean:
 
 -include $(LIB_OBJ:.o=.d)
 
-.PHONY: all lib tools kmod kmod-all demo bench bench-tools check check-quick lint install clean
+.PHONY: packages all lib tools kmod kmod-all demo bench bench-tools check check-quick lint install clean

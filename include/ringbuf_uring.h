@@ -65,7 +65,7 @@ static inline void ringbuf_prep_cmd(struct io_uring_sqe *sqe, int fd, uint32_t o
 /*
  * RINGBUF_IOC_WAIT without a thread that sleeps.  @wait must stay until the
  * request has been submitted.  Result: slots ready, or -errno; -EOPNOTSUPP before
- * Linux 6.8, where a threshold and ringbuf_prep_poll() do the same.
+ * Linux 6.12, where a threshold and ringbuf_prep_poll() do the same.
  */
 static inline void ringbuf_prep_wait(struct io_uring_sqe *sqe, int fd,
 				     const struct ringbuf_wait *wait, uint64_t tag)

@@ -282,7 +282,7 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return PTR_ERR(ring);
 	if (rw_stream(h) && !iov_iter_count(to))
 		return 0;
-	left = rb_lent_read(h, iocb->ki_filp, to);
+	left = READ_ONCE(h->parts) ? rb_lent_read(h, to) : 0;
 	if (left)
 		return left;
 	for (;;) {
@@ -395,6 +395,8 @@ static int write_slot(struct rb_ring *ring, struct rb_writer *w, struct rb_write
 	case RB_BLOCKED_BY_SLOT:
 		wr->waiter = rb_waiter(w->blocked, RB_WAIT_POSITION);
 		return -EAGAIN;
+	case RB_EVICTED:
+		return -EIDRM;
 	default:
 		return -ESTALE;
 	}

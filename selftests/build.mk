@@ -3,8 +3,9 @@
 
 PACKAGES_LINT := $(PACKAGES_BUILD) clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
 	mandoc man-db
-PACKAGES_TEST := $(PACKAGES_BUILD) alsa-utils clang-14 libclang-rt-14-dev gcc-multilib \
-	libc6-dev-i386 pkg-config python3 pv socat ffmpeg liburing-dev
+PACKAGES_QUICK := $(PACKAGES_BUILD) alsa-utils pkg-config python3 liburing-dev
+PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc6-dev-i386 pv \
+	socat ffmpeg
 
 # kselftest_harness.h comes from Debian's linux-source-6.12; selftests/vm/fetch unpacks it.
 KSFT = $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests
@@ -16,11 +17,11 @@ ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/
 KILL_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/kill/*.c))
 
 # What selftests/run calls.
-$(O)/selftests/runner: selftests/harness/runner.c
+$(O)/selftests/runner: selftests/harness/runner.c | packages
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $< -o $@
 
-ksft-source:
+ksft-source: packages
 	@selftests/vm/fetch source
 
 $(LIB_TESTS) $(KILL_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
@@ -32,7 +33,7 @@ $(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
 
 $(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 
-$(ABI_TESTS): $(O)/selftests/%: selftests/%.c | ksft-source
+$(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread $(TEST_LIBS)
 
@@ -44,7 +45,7 @@ $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
 	@mkdir -p $(@D)
 	$(CC) -m32 $(TEST_FLAGS) $< -o $@ -pthread
 
-$(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c
+$(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
 
@@ -53,41 +54,47 @@ ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikm
 ASAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 ENGINE_DEPS := $(wildcard selftests/engine/*.h kmod/engine/*.h) lib/engine_arch.h \
 	include/uapi/linux/ringbuf.h
-ENGINE_TESTS := $(addprefix $(O)/selftests/engine/,words rules hostile stress-asan stress-tsan \
-	fuzz_engine)
+ENGINE_TESTS := $(addprefix $(O)/selftests/engine/,words rules hostile stress-asan stress-tsan)
+FUZZER := $(O)/selftests/engine/fuzz_engine
 MODEL_SRC := $(wildcard selftests/model/*.c)
 
-$(O)/selftests/engine/%: selftests/engine/%.c $(ENGINE_DEPS)
+$(O)/selftests/engine/%: selftests/engine/%.c $(ENGINE_DEPS) | packages
 	@mkdir -p $(@D)
 	$(CC) $(ENGINE_FLAGS) $(ASAN) $< -o $@ -pthread
 
-$(O)/selftests/engine/stress-asan: selftests/engine/stress.c $(ENGINE_DEPS)
+$(O)/selftests/engine/stress-asan: selftests/engine/stress.c $(ENGINE_DEPS) | packages
 	@mkdir -p $(@D)
 	$(CC) $(ENGINE_FLAGS) $(ASAN) $< -o $@ -pthread
 
-$(O)/selftests/engine/stress-tsan: selftests/engine/stress.c $(ENGINE_DEPS)
+$(O)/selftests/engine/stress-tsan: selftests/engine/stress.c $(ENGINE_DEPS) | packages
 	@mkdir -p $(@D)
 	$(CC) $(ENGINE_FLAGS) -O1 -fsanitize=thread $< -o $@ -pthread
 
-$(O)/selftests/engine/fuzz_engine: selftests/engine/fuzz_engine.c $(ENGINE_DEPS)
+$(FUZZER): selftests/engine/fuzz_engine.c $(ENGINE_DEPS) | packages
 	@mkdir -p $(@D)
 	clang-14 $(ENGINE_FLAGS) $(ASAN) -fsanitize=fuzzer $< -o $@
 
 $(O)/selftests/model/model: $(MODEL_SRC) selftests/model/model.h selftests/model/engine_arch.h \
-		$(wildcard kmod/engine/*.h)
+		$(wildcard kmod/engine/*.h) | packages
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) -Iselftests/model -Ikmod $(INCLUDES) \
 		$(MODEL_SRC) -o $@
 
 -include $(wildcard $(O)/selftests/*/*.d)
 
-tests: packages-TEST packages-PYTEST lib tools python-all $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS) \
-	$(ENGINE_TESTS) $(O)/selftests/model/model $(O)/selftests/tools/perf_message
+# What check-quick runs, and what check runs.
+tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
+	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/tools/perf_message
 
-check: tests kmod-all
+tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selftests/model/model
+
+python-debian: packages-PYTHON lib
+	@$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
+
+check: packages tests kmod-all
 	selftests/check full
 
-check-quick: tests kmod-6.12
+check-quick: packages tests-quick kmod-6.12
 	selftests/check quick
 
-.PHONY: tests ksft-source
+.PHONY: tests tests-quick python-debian check check-quick ksft-source

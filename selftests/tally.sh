@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck disable=SC2030,SC2031 # lanes count in subshells, and say so in a file
+# shellcheck disable=SC2030,SC2031 # jobs count in subshells, and say so in a file
 # shellcheck shell=bash
 #
 # Sourced by selftests/check and .ci/run: run steps, count TAP lines.
@@ -8,19 +8,25 @@ passed=0 failed=0 skipped=0
 
 # usage: step NAME COMMAND...
 # The output goes to build/check/NAME.log and, when something failed, to the
-# terminal too.  A command that fails without a "not ok" counts as one failure.
+# terminal too.  A command that fails without a "not ok" counts as one failure,
+# and so does one that tells of more or fewer test cases than it planned.
 step() {
-	local name=$1 log=build/check/$1.log status=0 start=$SECONDS ok bad skip
+	local name=$1 log=build/check/$1.log status=0 start=$SECONDS ok bad skip plan cpu
+	local TIMEFORMAT='%U %S'
 	shift
 	mkdir -p build/check
-	"$@" >"$log" 2>&1 </dev/null || status=$?
-	ok=$(grep -c '^ *ok ' "$log")
+	{ time "$@" >"$log" 2>&1 </dev/null; } 2>"$log.time" || status=$?
+	cpu=$(awk '{ printf "%d", $1 + $2 }' "$log.time")
 	skip=$(grep -ciE '^ *ok .*# *SKIP' "$log")
+	ok=$(($(grep -c '^ *ok ' "$log") - skip))
 	bad=$(grep -c '^ *not ok ' "$log")
-	ok=$((ok - skip))
+	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\)\( .*\)*$/\1/p' "$log")
 	# A runner that counts test cases itself says so in its last line.
 	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		ok=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]} skip=${BASH_REMATCH[3]}
+	elif [[ $plan != $((ok + bad + skip)) ]]; then
+		bad=$((bad + 1))
+		echo "not ok - $name planned ${plan:-nothing}" >>"$log"
 	fi
 	if ((status && !bad)); then
 		bad=1
@@ -30,8 +36,8 @@ step() {
 		echo "not ok - $name ran no test" >>"$log"
 	fi
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
-	printf '%-24s %4d passed, %d failed, %d skipped  (%d s)\n' "$name" "$ok" "$bad" "$skip" \
-		$((SECONDS - start))
+	printf '%-24s %4d passed, %d failed, %d skipped  (%d s, %d of a processor)\n' "$name" \
+		"$ok" "$bad" "$skip" $((SECONDS - start)) "$cpu"
 	if ((bad)); then
 		echo "---- $log: failures and the end"
 		grep -n '^ *not ok ' "$log" | head -n 40
@@ -42,37 +48,34 @@ step() {
 	return 0
 }
 
-lanes=()
-
-# usage: lane NAME FUNCTION [ARGUMENT...]
-# The function's steps, beside those of other lanes.
-lane() {
-	local name=$1 counts=build/check/lane-$1
+# usage: at_once N JOB...
+# Jobs are commands that call step, as strings; they start in the order given,
+# N at a time, so the longest had better be first.  Adds up what they counted.
+at_once() {
+	local most=$1 running=0 n=0 counts job p f s
 	shift
 	mkdir -p build/check
-	rm -f "$counts"
-	(
-		passed=0 failed=0 skipped=0
-		"$@"
-		echo "$passed $failed $skipped" >"$counts"
-	) &
-	lanes+=("$name")
-}
-
-# Wait for all lanes and add what they counted.
-lanes_end() {
-	local name p f s
-
+	rm -f build/check/job-*
+	for job; do
+		((running < most)) || wait -n
+		((running < most)) && ((++running))
+		counts=build/check/job-$((++n))
+		(
+			passed=0 failed=0 skipped=0
+			eval "$job"
+			echo "$passed $failed $skipped" >"$counts"
+		) &
+	done
 	wait
-	for name in "${lanes[@]}"; do
-		if read -r p f s <"build/check/lane-$name"; then
+	n=0
+	for job; do
+		if read -r p f s 2>/dev/null <"build/check/job-$((++n))"; then
 			passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 		else
-			echo "lane $name broke off"
+			echo "broke off: $job"
 			failed=$((failed + 1))
 		fi
 	done
-	lanes=()
 }
 
 # The plain line that ends a run.

@@ -26,6 +26,10 @@ $(O)/tools/ringbufctl: $(CTL_OBJ) $(O)/lib/libringbuf.a
 $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -ldeflate -lm -pthread
 
+# make perf-examples: rows of README's table
+perf-examples: packages tools
+	@tools/perf_examples
+
 # make wake-cost: in the virtual machine, as a table
 $(O)/tools/wake_cost: tools/wake_cost.c include/ringbuf_uring.h include/uapi/linux/ringbuf.h
 	@mkdir -p $(@D)
@@ -34,6 +38,6 @@ $(O)/tools/wake_cost: tools/wake_cost.c include/ringbuf_uring.h include/uapi/lin
 wake-cost: packages-TEST $(O)/tools/wake_cost kmod-6.12
 	selftests/vm/run --kernel 6.12 -- $(O)/tools/wake_cost
 
-.PHONY: wake-cost
+.PHONY: wake-cost perf-examples
 
 -include $(PERF_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)

@@ -55,6 +55,7 @@ CALL(LIST, list, false, false, false);
 CALL(STATS, stats, true, false, false);
 CALL(FRAMING, framing, true, true, false);
 CALL(THRESHOLD, threshold, true, true, false);
+CALL(EVICT, evict, true, false, false);
 
 /* Two structures' worth, so that a call may be too long. */
 union argument {
@@ -74,6 +75,7 @@ union argument {
 	struct ringbuf_stats stats;
 	struct ringbuf_framing framing;
 	struct ringbuf_threshold threshold;
+	struct ringbuf_evict evict;
 	unsigned char bytes[512];
 };
 
@@ -126,14 +128,18 @@ static union argument good(unsigned long request, const struct _test_data_args *
 		a.unlink.name = POINTER("selftest-no-such-name");
 		a.unlink.name_len = 21;
 		break;
+	case RINGBUF_IOC_EVICT:
+		a.evict.role = RINGBUF_ROLE_READER;
+		a.evict.id = 63;
+		break;
 	}
 	return a;
 }
 
-/* What that gives: 0, but for the name that is not there. */
+/* What that gives: 0, but for the name, or the reader, that is not there. */
 static int good_result(unsigned long request)
 {
-	return request == RINGBUF_IOC_UNLINK ? -ENOENT : 0;
+	return request == RINGBUF_IOC_UNLINK || request == RINGBUF_IOC_EVICT ? -ENOENT : 0;
 }
 
 static int handle_for(const struct _test_data_args *self, bool bound)
@@ -328,7 +334,7 @@ TEST(features)
 	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
 	EXPECT_EQ(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |
 			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |
-			  RINGBUF_FEAT_THRESHOLD,
+			  RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT,
 		  f.features & ~RINGBUF_FEAT_URING);
 	EXPECT_EQ(RINGBUF_ABI_VERSION, f.abi_version);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), f.page_size);

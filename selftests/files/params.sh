@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Absurd module parameters: refused, with a line in the kernel's log; and those
-# that are good make the default ring.  For selftests/vm/run.
+# that are good: the default ring is so, and so much may be had.  For selftests/vm/run.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
@@ -40,6 +40,43 @@ made()
 	rmmod ringbuf
 }
 
+# creates NAME SLOTS ERROR: of a MiB each; what the kernel says of it, or ""
+creates()
+{
+	run "${user[@]}" env RINGBUF_HOST=module build/tools/ringbufctl create "$1" \
+		--slot-bytes=1048576 --slots="$2"
+	if [[ $3 ]]; then
+		((status)) && err_has "$3"
+	else
+		((!status))
+	fi
+}
+
+unlink()
+{
+	run env RINGBUF_HOST=module build/tools/ringbufctl unlink "$1"
+}
+
+# For one ring, and per user.
+limits()
+{
+	local user=() ring
+	creates a 6 '' && creates b 6 '' && creates c 6 'Disk quota exceeded'
+	ok $? "max_user_bytes: two of three rings, then EDQUOT"
+	creates c 9 'Invalid argument'
+	ok $? "max_ring_bytes: EINVAL"
+	user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	creates c 6 ''
+	ok $? "another user has as much"
+	user=()
+	unlink a
+	creates d 6 ''
+	ok $? "what was given back can be had again"
+	for ring in b c d; do
+		unlink $ring
+	done
+}
+
 rmmod ringbuf
 refused default_slot_bytes=0
 refused default_slot_count=0
@@ -59,6 +96,9 @@ done
 made 65536 16
 made 1 1 default_slot_bytes=1 default_slot_count=1
 made 5000 3 default_slot_bytes=5000 default_slot_count=3
+insmod "$module" max_user_bytes=16777216 max_ring_bytes=8388608
+limits
+rmmod ringbuf
 insmod "$module"
 ok $? 'loads again'
 done_testing

@@ -178,6 +178,13 @@ static inline int sync_call(int fd, uint32_t reader, uint64_t position)
 	return call(fd, RINGBUF_IOC_SYNC, &s);
 }
 
+static inline int evict_call(int fd, uint32_t role, uint32_t id)
+{
+	struct ringbuf_evict e = { .size = sizeof(e), .role = role, .id = id };
+
+	return call(fd, RINGBUF_IOC_EVICT, &e);
+}
+
 static inline int unlink_call(int fd, const char *name)
 {
 	struct ringbuf_unlink u = { .size = sizeof(u), .name = POINTER(name) };

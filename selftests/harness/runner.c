@@ -49,10 +49,17 @@ static struct {
 	char *program[MAX_PROGRAMS];
 } options = { .kills = "100", .timeout = 600 };
 
+/**
+ * struct outcome - what came of a program
+ * @planned: test cases that it said it has; below 0: it did not say, or twice
+ * @off_plan: it did not do as many
+ */
 struct outcome {
 	int passed;
 	int failed;
 	int skipped;
+	int planned;
+	bool off_plan;
 };
 
 /* What a program wrote, as lines without their ends. */
@@ -258,9 +265,44 @@ static const char *skip_reason(const char *line)
 	return NULL;
 }
 
+/* The number of a line "1..N", or -1. */
+static int plan_of(const char *line)
+{
+	char *end;
+	long n;
+
+	if (!starts(line, "1..") || !isdigit((unsigned char)line[3]))
+		return -1;
+	n = strtol(line + 3, &end, 10);
+	return !*end || *end == ' ' ? (int)n : -1;
+}
+
+static int planned(const struct output *o)
+{
+	int i, n, plan = -1;
+
+	for (i = 0; i < o->lines; i++) {
+		n = plan_of(o->line[i]);
+		if (n < 0)
+			continue;
+		if (plan >= 0)
+			return -2;
+		plan = n;
+	}
+	return plan;
+}
+
+/* A program that skips as a whole plans nothing, and that counts as one. */
+static bool as_planned(const struct outcome *r)
+{
+	if (!r->planned)
+		return r->skipped == 1 && !r->passed && !r->failed;
+	return r->planned == r->passed + r->failed + r->skipped;
+}
+
 static struct outcome judge(const struct output *o, int status)
 {
-	struct outcome r = { 0 };
+	struct outcome r = { .planned = planned(o) };
 	bool skip_all = WIFEXITED(status) && WEXITSTATUS(status) == 4;
 	int i;
 
@@ -273,9 +315,8 @@ static struct outcome judge(const struct output *o, int status)
 			r.failed++;
 	}
 	/* A program that broke off, or said less than it had planned. */
-	if (status && !skip_all && !r.failed)
-		r.failed++;
-	if (!r.passed && !r.failed && !r.skipped)
+	r.off_plan = !as_planned(&r);
+	if (r.off_plan || (status && !skip_all && !r.failed))
 		r.failed++;
 	return r;
 }
@@ -308,12 +349,16 @@ static bool is_noise(const char *line)
 	       starts(line, "#            OK") || !*line;
 }
 
-static void show_failure(const struct output *o, bool late)
+static void show_failure(const struct output *o, const struct outcome *r, bool late)
 {
 	int from = o->lines, shown = 0, i;
 
 	if (late && o->lines)
 		printf("    ran out of time in:\n    %s\n", o->line[o->lines - 1]);
+	if (r->planned < 0)
+		printf("    has %s plan of its tests\n", r->planned < -1 ? "more than one" : "no");
+	else if (r->off_plan)
+		printf("    planned %d tests\n", r->planned);
 	while (from && shown < SHOWN_LINES)
 		shown += !is_noise(o->line[--from]);
 	for (i = from; i < o->lines; i++)
@@ -358,7 +403,7 @@ static struct outcome test(const char *program)
 			  : "skip",
 	       short_name(program), r.passed, r.failed, r.skipped, (int)(time(NULL) - start));
 	if (r.failed) {
-		show_failure(&o, late);
+		show_failure(&o, &r, late);
 	} else {
 		show_skips(&o);
 		if (is_kill(program))

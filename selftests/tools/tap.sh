@@ -48,15 +48,14 @@ err_has()
 	grep -qE -- "$1" "$tap_dir/err"
 }
 
-# until_ok COMMAND...: waits for what must come, half a minute
+# until_ok COMMAND...: waits for what must come, a minute
 until_ok()
 {
-	local tries
-	for ((tries = 0; tries < 300; tries++)); do
-		"$@" && return
+	local end=$((SECONDS + 60))
+	until "$@"; do
+		((SECONDS < end)) || return 1
 		sleep 0.1
 	done
-	return 1
 }
 
 done_testing()

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A ring's memory is charged to the memory cgroup of who creates it: too much is
+ * ENOMEM at CREATE, and nobody is killed for it.
+ */
+#include <sys/stat.h>
+
+#include "../harness/harness.h"
+#include "../harness/device.h"
+
+#define CGROUPS "/sys/fs/cgroup"
+#define MIB	(1ULL << 20)
+
+/* Charges are taken ahead, per processor, and given back in batches. */
+#define SLACK MIB
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return (int)n;
+}
+
+FIXTURE(group)
+{
+	char path[64];
+};
+
+static int group_set(const struct _test_data_group *self, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", self->path, file);
+	return write_text(path, text);
+}
+
+/* The number after @key, or of the whole file; ~0 if there is none. */
+static uint64_t group_get(const struct _test_data_group *self, const char *file, const char *key)
+{
+	char path[128], text[1024], *at = text;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", self->path, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n < 0)
+		return ~0ULL;
+	text[n] = 0;
+	if (key)
+		at = strstr(text, key);
+	return at ? strtoull(at + (key ? strlen(key) : 0), NULL, 10) : ~0ULL;
+}
+
+static uint64_t group_charged(const struct _test_data_group *self)
+{
+	return group_get(self, "memory.current", NULL);
+}
+
+/* Freed pages come back by way of each processor's cache. */
+static bool group_falls_to(const struct _test_data_group *self, uint64_t bytes)
+{
+	uint64_t start = now_ns();
+
+	while (group_charged(self) > bytes) {
+		if (now_ns() - start > 10ULL * SECOND)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+FIXTURE_SETUP(group)
+{
+	snprintf(self->path, sizeof(self->path), CGROUPS "/ringbuf-%d", getpid());
+	if (access(CGROUPS "/cgroup.controllers", F_OK))
+		SKIP(return, "no cgroup2 here");
+	ASSERT_EQ(0, mkdir(self->path, 0755));
+	if (group_get(self, "memory.current", NULL) == ~0ULL)
+		SKIP(rmdir(self->path); return, "no memory controller here");
+	ASSERT_EQ(0, group_set(self, "memory.max", "33554432"));
+	ASSERT_EQ(0, group_set(self, "cgroup.procs", "0"));
+}
+
+FIXTURE_TEARDOWN(group)
+{
+	EXPECT_EQ(0, group_get(self, "memory.events", "oom_kill "));
+	EXPECT_EQ(0, write_text(CGROUPS "/cgroup.procs", "0"));
+	EXPECT_EQ(0, rmdir(self->path));
+}
+
+/* More than the group may have, on a machine that has more. */
+TEST_F(group, more_than_it_may)
+{
+	uint64_t before = group_charged(self);
+	struct ringbuf_info info;
+	int fd = device_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, group_get(self, "memory.events", "max "));
+	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, 64, NULL, 0));
+	EXPECT_EQ(-EBADFD, info_get(fd, &info));
+	EXPECT_LT(0, group_get(self, "memory.events", "max "));
+	EXPECT_TRUE(group_falls_to(self, before + SLACK));
+	/* What may be had can be had, by the same handle. */
+	EXPECT_EQ(0, create_named(fd, 0, MIB, 16, NULL, 0));
+	close(fd);
+}
+
+/* Many slots, so that what is too much is the tables, not the data. */
+TEST_F(group, tables_count)
+{
+	uint64_t before = group_charged(self);
+	int fd = device_open();
+
+	EXPECT_EQ(-ENOMEM, create_named(fd, 0, 1, 1 << 20, NULL, 0));
+	EXPECT_TRUE(group_falls_to(self, before + SLACK));
+	close(fd);
+}
+
+TEST_F(group, is_charged_and_uncharged)
+{
+	uint64_t before = group_charged(self);
+	int fd = ring_make(0, MIB, 16), other;
+
+	ASSERT_LE(0, fd);
+	EXPECT_LE(before + 16 * MIB, group_charged(self));
+	/* What is left is not enough for another. */
+	other = device_open();
+	EXPECT_EQ(-ENOMEM, create_named(other, 0, MIB, 16, NULL, 0));
+	EXPECT_LE(before + 16 * MIB, group_charged(self));
+	close(fd);
+	EXPECT_TRUE(group_falls_to(self, before + SLACK));
+	EXPECT_EQ(0, create_named(other, 0, MIB, 16, NULL, 0));
+	close(other);
+	EXPECT_TRUE(group_falls_to(self, before + SLACK));
+}
+
+/* All of it at CREATE: whoever touches it, nothing more is charged, and nothing can fail. */
+TEST_F(group, touching_charges_nothing)
+{
+	int fd = ring_make(0, MIB, 16), writer = writer_open(fd);
+	struct maps m;
+	uint64_t charged, i;
+
+	ASSERT_LE(0, writer);
+	ASSERT_OK(maps_open(&m, writer));
+	charged = group_charged(self);
+	for (i = 0; i < 16; i++)
+		memset(m.data + i * m.info.slot_stride, 1, MIB);
+	/* The tables of the mapping, at most. */
+	EXPECT_LE(group_charged(self), charged + SLACK);
+	maps_close(&m);
+	close(writer);
+	close(fd);
+}
+
+DEVICE_HARNESS_MAIN

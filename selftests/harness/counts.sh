@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Who counts the tests is tested as well: selftests/run, and step of tally.sh,
+# on scripts that end too soon, say too little, too much, or nothing.
+set -u
+cd "$(dirname -- "$0")/../.." || exit 1
+. selftests/tools/tap.sh
+
+top=$PWD
+
+# script STATUS LINE...: one that says so and exits with that
+script()
+{
+	local status=$1
+	shift
+	printf '#!/bin/sh\n' >"$tap_dir/script"
+	(($# == 0)) || printf 'echo "%s"\n' "$@" >>"$tap_dir/script"
+	echo "exit $status" >>"$tap_dir/script"
+	chmod +x "$tap_dir/script"
+}
+
+# shellcheck disable=SC2016 # for the shell inside
+tallied()
+{
+	bash -uc 'cd "$1" && . "$2/selftests/tally.sh" && step script ./script && tally' \
+		tallied "$tap_dir" "$top"
+}
+
+# counts NAME PASSED FAILED SKIPPED FAILED-BY-RUN SKIPPED-BY-RUN: of the script, by both
+counts()
+{
+	local wanted
+	wanted="$2 passed, $3 failed, $4 skipped"
+	run tallied
+	[[ $status -eq $(($3 > 0)) && $(tail -n 1 "$tap_dir/out") == "$wanted" ]]
+	ok $? "step: $1"
+	wanted="$2 passed, $5 failed, $6 skipped"
+	run selftests/run "$tap_dir/script"
+	[[ $status -eq $(($5 > 0)) && $(tail -n 1 "$tap_dir/out") == "$wanted" ]]
+	ok $? "run: $1"
+}
+
+script 0 1..2 'ok 1 - one' 'ok 2 - two'
+counts "all is well" 2 0 0 0 0
+script 0 'ok 1 - one' 'ok 2 - two' 1..2
+counts "a plan at the end" 2 0 0 0 0
+script 0 1..2 'ok 1 - one' 'ok 2 - two # SKIP no such thing'
+counts "one is skipped" 1 0 1 0 1
+script 0 1..3 'ok 1 - one' 'ok 2 - two'
+counts "ends well, but too soon" 2 1 0 1 0
+script 0 1..1 'ok 1 - one' 'ok 2 - two'
+counts "does more than it planned" 2 1 0 1 0
+script 0 'ok 1 - one' 'ok 2 - two'
+counts "has no plan, as who broke off before its end" 2 1 0 1 0
+script 0 1..2 1..2 'ok 1 - one' 'ok 2 - two'
+counts "has two plans" 2 1 0 1 0
+script 1 1..2 'ok 1 - one' 'not ok 2 - two'
+counts "one fails" 1 1 0 1 0
+script 0 1..2 'ok 1 - one' 'not ok 2 - two'
+counts "one fails, and the status does not say so" 1 1 0 1 0
+script 3 1..2 'ok 1 - one' 'ok 2 - two'
+counts "only the status is bad" 2 1 0 1 0
+script 0
+counts "says nothing" 0 1 0 1 0
+script 4 '1..0 # SKIP not here'
+# What check calls as a step of its own must be able to run.
+counts "skips as a whole" 0 1 0 0 1
+script 0 '3 passed, 0 failed, 1 skipped'
+run tallied
+[[ $status -eq 0 && $(tail -n 1 "$tap_dir/out") == "3 passed, 0 failed, 1 skipped" ]]
+ok $? "step: believes who counted himself"
+done_testing
