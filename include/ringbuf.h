@@ -46,7 +46,7 @@
  * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
  * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
  * ENODATA (end of the stream), ESTALE (the slot was taken away meanwhile, or the
- * handle itself), EBUSY, EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT,
+ * handle itself), EIDRM (evicted), EBUSY, EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT,
  * ENOSPC, EINVAL, EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared
  * words), E2BIG, EBADF (a descriptor of the library was closed).
  *
@@ -451,6 +451,39 @@ uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer);
  * Return: 0, or -ENOENT (no such reader), -EACCES, -EBADF.
  */
 int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
+
+/**
+ * ringbuf_evict_reader() - end a reader that is stuck
+ * @ring: the ring
+ * @reader: ringbuf_reader_id(), or what ringbuf_stats() says of who blocks
+ *
+ * It holds nobody up any more, whatever it still maps.  All that it tries from
+ * then on is -EIDRM (releasing a slot that it held in place: -ESTALE); it closes
+ * its handle and attaches anew.  Its id stays taken until it does.
+ *
+ * On the module the one who has opened the ring by its name needs the
+ * permission to read and to write.
+ *
+ * Return: 0, also when it was evicted already; or -ENOENT (no such reader),
+ * -EACCES, -EBADF.
+ */
+int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader);
+
+/**
+ * ringbuf_evict_writer() - end a writer that is stuck
+ * @ring: the ring
+ * @writer: ringbuf_writer_id()
+ *
+ * It counts as one that died: what it had reserved becomes holes, and its commit
+ * is -ESTALE.  All that it tries from then on is -EIDRM.  One that was stopped
+ * while it reserved may have one more reservation open when it goes on; then
+ * evict it again.
+ *
+ * Return: 0, also when it was evicted already; or -ENOENT (no such writer),
+ * -EOPNOTSUPP (the ring is for an exclusive writer, which asks nobody before it
+ * stores), -EACCES, -EBADF.
+ */
+int ringbuf_evict_writer(struct ringbuf *ring, uint32_t writer);
 
 /* Seen by stats.ended. */
 enum ringbuf_end {

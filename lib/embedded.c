@@ -4,6 +4,11 @@
 
 #include "embedded.h"
 
+static bool row_attached(const struct ringbuf *ring, u32 row)
+{
+	return ring->header->place[row].state != EMB_FREE && !rb_row_evicted(&ring->view, row);
+}
+
 static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
 {
 	const struct rb_view *v = &ring->view;
@@ -14,8 +19,7 @@ static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
 		return err;
 	err = reader == RINGBUF_ALL_READERS ? 0 : -ENOENT;
 	for (i = 0; i < rb_rows(v); i++) {
-		if ((reader != RINGBUF_ALL_READERS && reader != i) ||
-		    ring->header->place[i].state == EMB_FREE)
+		if ((reader != RINGBUF_ALL_READERS && reader != i) || !row_attached(ring, i))
 			continue;
 		rb_move_reader(v, i, position);
 		err = 0;
@@ -74,7 +78,7 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		status->blocker_pid = ring->header->place[status->blocker_id].pid;
 	}
 	for (i = 0; i < rb_rows(v); i++) {
-		if (ring->header->place[i].state == EMB_FREE)
+		if (!row_attached(ring, i))
 			continue;
 		status->readers++;
 		if (n < count)
@@ -106,6 +110,7 @@ const struct rb_host rb_embedded_host = {
 	.ours = emb_place_is_ours,
 	.done = emb_done,
 	.sync = emb_sync,
+	.evict = emb_evict,
 	.stats = emb_stats,
 	.fd = emb_fd,
 	.export = emb_export,

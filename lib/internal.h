@@ -42,6 +42,7 @@ struct rb_handle;
  * @ours: false: this process was taken for dead, and @h's place given to others
  * @done: the writer is done
  * @sync: see ringbuf_sync()
+ * @evict: see ringbuf_evict_reader()
  * @stats: see ringbuf_stats()
  * @fd: see ringbuf_reader_fd()
  * @export: see ringbuf_export()
@@ -63,6 +64,7 @@ struct rb_host {
 	bool (*ours)(const struct rb_handle *h);
 	int (*done)(struct rb_handle *h);
 	int (*sync)(struct ringbuf *ring, u32 reader, u64 position);
+	int (*evict)(struct ringbuf *ring, u32 role, u32 id);
 	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,
 		     struct ringbuf_reader_status *readers, unsigned int count);
 	int (*fd)(struct rb_handle *h);

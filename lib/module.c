@@ -318,23 +318,36 @@ static int module_done(struct rb_handle *h)
 	return call(h->fd, RINGBUF_IOC_DONE, &d);
 }
 
-/* Who opened a ring observes it; moving readers takes the rights of an owner. */
-static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
+/* Who opened a ring observes it; to act on others takes the rights of an owner. */
+static int owner_call(struct ringbuf *ring, unsigned long request, void *arg)
 {
-	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
 	struct ringbuf_attach a = { 0 };
 	int err, fd;
 
 	if (!ring->name)
-		return call(ring->fd, RINGBUF_IOC_SYNC, &s);
+		return call(ring->fd, request, arg);
 	fd = device_open();
 	if (fd < 0)
 		return fd;
 	err = attach(ring, fd, RINGBUF_ROLE_OWNER, &a);
 	if (!err)
-		err = call(fd, RINGBUF_IOC_SYNC, &s);
+		err = call(fd, request, arg);
 	close(fd);
 	return err;
+}
+
+static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
+{
+	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
+
+	return owner_call(ring, RINGBUF_IOC_SYNC, &s);
+}
+
+static int module_evict(struct ringbuf *ring, u32 role, u32 id)
+{
+	struct ringbuf_evict e = { .size = sizeof(e), .role = role, .id = id };
+
+	return owner_call(ring, RINGBUF_IOC_EVICT, &e);
 }
 
 static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
@@ -399,6 +412,7 @@ const struct rb_host rb_module_host = {
 	.ours = module_ours,
 	.done = module_done,
 	.sync = module_sync,
+	.evict = module_evict,
 	.stats = module_stats,
 	.fd = module_fd,
 	.export = module_export,
