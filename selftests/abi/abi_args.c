@@ -129,8 +129,7 @@ static union argument good(unsigned long request, const struct _test_data_args *
 		a.unlink.name_len = 21;
 		break;
 	case RINGBUF_IOC_EVICT:
-		a.evict.role = RINGBUF_ROLE_READER;
-		a.evict.id = 63;
+		a.evict.reader = 63;
 		break;
 	}
 	return a;

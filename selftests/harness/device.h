@@ -178,9 +178,9 @@ static inline int sync_call(int fd, uint32_t reader, uint64_t position)
 	return call(fd, RINGBUF_IOC_SYNC, &s);
 }
 
-static inline int evict_call(int fd, uint32_t role, uint32_t id)
+static inline int evict_call(int fd, uint32_t reader)
 {
-	struct ringbuf_evict e = { .size = sizeof(e), .role = role, .id = id };
+	struct ringbuf_evict e = { .size = sizeof(e), .reader = reader };
 
 	return call(fd, RINGBUF_IOC_EVICT, &e);
 }
