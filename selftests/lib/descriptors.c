@@ -4,6 +4,7 @@
  * name's file, or all there are.  A living process stays one to its peers.
  */
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 
 #include "../harness/harness.h"
@@ -269,6 +270,75 @@ TEST_F(descriptors, idle_child_of_a_killed_one)
 	self->writer = NULL;
 	EXPECT_EQ(-ENODATA, get(self->reader, PATIENCE));
 	kill(*self->g.step, SIGKILL);
+}
+
+struct opener {
+	char name[64];
+	int stop;
+};
+
+static int opens_and_writes(const char *name)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+	int err;
+
+	config.name = name;
+	err = ringbuf_create(&config, &ring);
+	if (err == -EEXIST)
+		err = ringbuf_open(name, RINGBUF_HOST_AUTO, &ring);
+	if (err)
+		return err == -ENOENT || err == -EEXIST ? 0 : err;
+	err = ringbuf_writer_attach(ring, &writer);
+	if (!err) {
+		err = put(writer, 1, RINGBUF_TRY);
+		ringbuf_writer_close(writer);
+	}
+	ringbuf_close(ring);
+	return err;
+}
+
+static void *opens_over_and_over(void *arg)
+{
+	struct opener *o = arg;
+	intptr_t err = 0;
+
+	while (!err && !FLAG_GET(o->stop))
+		err = opens_and_writes(o->name);
+	return (void *)err;
+}
+
+static int opens_once(void *arg)
+{
+	struct opener *o = arg;
+
+	alarm(30);
+	CHECK_EQ(0, opens_and_writes(NULL));
+	CHECK_EQ(0, opens_and_writes(o->name));
+	return 0;
+}
+
+/* Whatever other threads are at, a child is no worse off, and nothing is left. */
+TEST_F(descriptors, fork_while_others_open)
+{
+	unsigned int before = descriptors(), n;
+	struct opener o = { .stop = 0 };
+	pthread_t thread[3];
+	void *err;
+
+	snprintf(o.name, sizeof(o.name), "%s", name_of("openers"));
+	for (n = 0; n < ARRAY_SIZE(thread); n++)
+		ASSERT_EQ(0, pthread_create(&thread[n], NULL, opens_over_and_over, &o));
+	for (n = 0; n < often(300); n++)
+		EXPECT_EQ(0, child_run(opens_once, &o));
+	FLAG_SET(o.stop);
+	for (n = 0; n < ARRAY_SIZE(thread); n++) {
+		ASSERT_EQ(0, pthread_join(thread[n], &err));
+		EXPECT_EQ(NULL, err);
+	}
+	EXPECT_EQ(before, descriptors());
+	ringbuf_unlink(o.name, RINGBUF_HOST_AUTO);
 }
 
 static int attaches_elsewhere(void *arg)
