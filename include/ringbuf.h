@@ -39,9 +39,10 @@
  * the embedded host, a child made by a raw clone() holds what its parent used,
  * beyond the parent's end, until it uses the ring itself or ends.
  *
- * Stopped processes: on the embedded host attaching, first use, closing, done,
- * ringbuf_stats() and ringbuf_sync() wait for each other, also for a process that
- * was stopped (SIGSTOP) at it; reading and writing do not.
+ * Stopped processes: on the embedded host opening and unlinking a name, attaching,
+ * first use, closing, done, ringbuf_stats(), ringbuf_sync() and evicting wait for
+ * each other, also for a process that was stopped (SIGSTOP) at it; reading and
+ * writing do not.
  *
  * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
  * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),

@@ -89,9 +89,9 @@ static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 		p->waits = 0;
 		rb_end_writer(&ring->view, id, died);
 	} else {
-		/* Should it live all the same, it learns that it is owed nothing. */
-		if (died && !rb_row_evicted(&ring->view, id))
-			rb_move_reader(&ring->view, id, ~0ULL);
+		/* Should it live all the same, it must not read what nobody keeps for it. */
+		if (died)
+			rb_evict_reader(&ring->view, id);
 		rb_detach_reader(&ring->view, id);
 	}
 	WRITE_ONCE(p->waiter, 0);

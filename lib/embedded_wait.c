@@ -100,18 +100,6 @@ bool emb_peers(struct rb_handle *h)
 	return emb_reap(h->ring);
 }
 
-static bool over(const struct rb_handle *h, u64 waiter)
-{
-	const struct rb_view *v = &h->view;
-
-	if (rb_reached(v, waiter) || READ_ONCE(h->interrupted))
-		return true;
-	if (h->role != RINGBUF_ROLE_READER)
-		return false;
-	return rb_ended(v) ||
-	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
-}
-
 /* -ETIMEDOUT: the deadline has passed.  *ns: how long to sleep, ~0 for ever. */
 static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 {
@@ -144,7 +132,7 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	if (err)
 		return err;
 	rb_arm(&h->view, &p->waiter, waiter);
-	if (!over(h, waiter)) {
+	if (!rb_wait_over(h, waiter)) {
 		p->waits++;
 		err = futex_wait(&p->seq, seq, ns);
 	}

@@ -197,6 +197,7 @@ struct rb_block {
 
 void rb_interruptible(struct rb_handle *h, bool on) RB_HIDDEN;
 void rb_interrupt(struct rb_handle *h) RB_HIDDEN;
+bool rb_wait_over(const struct rb_handle *h, u64 waiter) RB_HIDDEN;
 int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count) RB_HIDDEN;
 void rb_cpu_hint(struct rb_handle *h) RB_HIDDEN;
 

@@ -103,7 +103,7 @@ static inline int reader_look(struct ringbuf_reader *reader, unsigned int max)
 	if (unlikely(wake))
 		rb_host_wake(&reader->h);
 	if (unlikely(n < 0) && !reader->h.host->ours(&reader->h))
-		return -ESTALE; /* nobody breaks the rules who overtakes us then */
+		return -ESTALE; /* what is in the row is not for us */
 	return n;
 }
 

@@ -99,11 +99,21 @@ void rb_interrupt(struct rb_handle *h)
 	errno = saved;
 }
 
-static bool wait_over(const struct rb_handle *h, u64 waiter)
+/*
+ * Whether there is something to look at.  All that a host wakes for without a
+ * threshold is here, too: it may have happened before the sleeper took the
+ * number that tells of it.
+ */
+bool rb_wait_over(const struct rb_handle *h, u64 waiter)
 {
-	if (rb_reached(&h->view, waiter))
+	const struct rb_view *v = &h->view;
+
+	if (rb_reached(v, waiter) || READ_ONCE(h->interrupted))
 		return true;
-	return h->role == RINGBUF_ROLE_READER && rb_ended(&h->view);
+	if (h->role != RINGBUF_ROLE_READER)
+		return rb_writer_evicted(v, h->id);
+	return rb_ended(v) ||
+	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
 }
 
 /* True when there is something to look at.  The sleep that follows else knows the deadline. */
@@ -119,14 +129,12 @@ static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 	end = now + budget < deadline ? now + budget : deadline;
 	do {
 		for (i = 0; i < 32; i++) {
-			if (wait_over(h, waiter)) {
+			if (rb_wait_over(h, waiter)) {
 				spin_learn(&h->spin, budget, true);
 				return true;
 			}
 			rb_pause();
 		}
-		if (READ_ONCE(h->interrupted))
-			return false;
 		if (h->host->peers(h))
 			return true;
 	} while (rb_clock(CLOCK_MONOTONIC) < end);
@@ -154,9 +162,9 @@ int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count)
 				b->deadline = ~0ULL;
 		}
 	}
-	if (spin_until(h, waiter, b->deadline))
-		return 0;
-	err = h->host->wait(h, waiter, count, b->deadline);
+	err = 0;
+	if (!spin_until(h, waiter, b->deadline))
+		err = h->host->wait(h, waiter, count, b->deadline);
 	if (unlikely(READ_ONCE(h->interrupted)) && (!err || err == -EINTR)) {
 		WRITE_ONCE(h->interrupted, false);
 		return -EINTR;

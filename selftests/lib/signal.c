@@ -213,12 +213,15 @@ static struct ringbuf_writer *writer_to_interrupt;
 
 static void interrupts(int sig)
 {
+	int saved = errno;
+
 	handler(sig);
 	errno = EXDEV;
 	ringbuf_reader_interrupt(to_interrupt);
 	ringbuf_writer_interrupt(writer_to_interrupt);
 	if (errno != EXDEV)
 		abort();
+	errno = saved;
 }
 
 /* Whatever it was at: asleep, spinning, or not there yet. */
