@@ -196,7 +196,7 @@ TEST_F(handles, taken_from_who_has_it_mapped)
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
 	char byte;
 
-	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_TRUE(task_asleep_in(pid, SYS_pause));
 	taken = (int)syscall(SYS_pidfd_getfd, pidfd, self->reader, 0);
 	ASSERT_LE(0, taken);
 	ASSERT_EQ(1, write(self->writer, "a", 1));

@@ -433,23 +433,23 @@ TEST_F(limit, logger_and_player)
 }
 
 /* By edges, through maps: the writer calls only when the tenth is there. */
-TEST_F(limit, maps)
+TEST(maps)
 {
-	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET), calls = 0;
+	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS);
+	int reader = reader_open(owner), writer = writer_open(owner);
+	int ep = epoll_on(reader, EPOLLIN | EPOLLET), calls = 0;
 	struct epoll_event e;
 	struct maps w, r;
 	uint64_t n;
 
-	if (!variant->flags)
-		return;
-	ASSERT_OK(maps_open(&w, self->writer));
-	ASSERT_OK(maps_open(&r, self->reader));
-	ASSERT_OK(threshold_call(self->reader, 10, 0, 0));
+	ASSERT_OK(maps_open(&w, writer));
+	ASSERT_OK(maps_open(&r, reader));
+	ASSERT_OK(threshold_call(reader, 10, 0, 0));
 	EXPECT_EQ(0, epoll_wait(ep, &e, 1, 0));
 	for (n = 0; n < 100; n++) {
 		if (commit_by_hand(&w, n, n)) {
 			calls++;
-			ASSERT_OK(wake_call(self->writer));
+			ASSERT_OK(wake_call(writer));
 		}
 		if (n % 10 != 9)
 			continue;
@@ -460,6 +460,9 @@ TEST_F(limit, maps)
 	maps_close(&w);
 	maps_close(&r);
 	close(ep);
+	close(reader);
+	close(writer);
+	close(owner);
 }
 
 /*

@@ -72,10 +72,25 @@ mutate() { # folder file program
 	! cmp -s "$1/engine/$2" "kmod/engine/$2"
 }
 
+compile() { # arguments...
+	"$CC" -O2 -std=gnu11 -U_FORTIFY_SOURCE -w -Iselftests/model -Iinclude/uapi "$@"
+}
+
+# What does not have the engine in it, once for all.
+common() {
+	local source
+
+	rm -rf "$out"
+	mkdir -p "$out/common"
+	for source in selftests/model/*.c; do
+		[ "$source" = selftests/model/actors.c ] ||
+			compile -c "$source" -o "$out/common/$(basename "$source" .c).o" || exit 1
+	done
+}
+
 build() { # folder flag
 	# shellcheck disable=SC2086 # $2 is flags, or nothing
-	"$CC" -O2 -std=gnu11 -U_FORTIFY_SOURCE -w $2 -Iselftests/model -I"$1" -Iinclude/uapi \
-		selftests/model/*.c -o "$1/model" >"$1/log" 2>&1
+	compile $2 -I"$1" selftests/model/actors.c "$out"/common/*.o -o "$1/model" >"$1/log" 2>&1
 }
 
 verdict() { # name config model file program
@@ -101,6 +116,7 @@ chosen() {
 list=$(mutants | while IFS='|' read -r name rest; do
 	if [ $# -eq 0 ] || chosen "$name" "$@"; then echo "$name|$rest"; fi
 done)
+common
 echo "TAP version 13"
 echo "1..$(grep -c . <<<"$list")"
 while IFS= read -r line; do
