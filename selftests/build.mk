@@ -27,7 +27,7 @@ $(LIB_TESTS) $(KILL_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
 
-$(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
+$(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_wakes $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c | ksft-source
 	@mkdir -p $(@D)
@@ -35,7 +35,7 @@ $(ABI_TESTS): $(O)/selftests/%: selftests/%.c | ksft-source
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_direct,$(ABI_TESTS)))
+	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
 	@mkdir -p $(@D)
