@@ -79,7 +79,7 @@ $(O)/selftests/model/model: $(MODEL_SRC) selftests/model/model.h selftests/model
 -include $(wildcard $(O)/selftests/*/*.d)
 
 tests: packages-TEST packages-PYTEST lib tools python-all $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(ABI32_TESTS) $(KILL_TESTS) \
-	$(ENGINE_TESTS) $(O)/selftests/model/model $(O)/selftests/tools/perf_message
+	$(ENGINE_TESTS) $(O)/selftests/model/model $(O)/selftests/tools/perf_message $(O)/tools/wake_cost
 
 check: tests kmod-all
 	selftests/check full
