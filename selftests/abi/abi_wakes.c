@@ -61,9 +61,7 @@ FIXTURE_VARIANT_ADD(wakes, exclusive){ RINGBUF_CREATE_EXCLUSIVE, 1 };
 /* How often each side has to sleep, in each of many tests. */
 static uint64_t enough(void)
 {
-	const char *vm = getenv("RINGBUF_VM");
-
-	return vm && !strcmp(vm, "debug") ? 100 : 1000;
+	return timer_is_off() ? 1000 : 100;
 }
 
 FIXTURE_SETUP(wakes)
