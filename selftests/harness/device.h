@@ -237,6 +237,20 @@ static inline int ready_call(int fd)
 	return ioctl(fd, FIONREAD, &n) < 0 ? -errno : n;
 }
 
+/* The module does not look for who has not been awakened (recheck_ms=0). */
+static inline bool timer_is_off(void)
+{
+	char text[16] = "";
+	FILE *f = fopen("/sys/module/ringbuf/parameters/recheck_ms", "re");
+
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = 0;
+	fclose(f);
+	return !strcmp(text, "0\n");
+}
+
 /* ---- messages by read(2) and write(2) ----------------------------------------- */
 
 static inline int put(int fd, uint64_t number)
