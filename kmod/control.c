@@ -105,6 +105,8 @@ static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 		return 0;
 	if (!READ_ONCE(h->parts))
 		return -EBADFD;
+	if (rb_member_evicted(h, ring))
+		return -EIDRM;
 	return s->reader == h->last_id ? 0 : -EACCES;
 }
 

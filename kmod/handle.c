@@ -161,13 +161,13 @@ static int handle_release(struct inode *inode, struct file *file)
 		mutex_unlock(&h->lock);
 		mutex_lock(&ring->lock);
 		list_del(&h->node);
+		rb_lent_leave(h, ring);
 		mutex_unlock(&ring->lock);
 		for (i = 0; i < RB_POLLS; i++)
 			rb_disarm_sleeper(ring, &h->poll[i]);
 		rb_ring_put(ring);
 	}
 	hrtimer_cancel(&h->limit.timer);
-	rb_lent_free(h);
 	put_pid(h->pid);
 	iput(h->inode);
 	kfree(h);

@@ -37,6 +37,7 @@
 #include <linux/spinlock.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "engine/host.h"
 #include "engine/layout.h"
@@ -84,6 +85,8 @@ struct rb_seat {
  *	there; constant
  * @resume: where its last reader stopped; under @lock
  * @resume_skip: bytes of the slot there that it has read; likewise
+ * @lent: what sendfile(2) had left when it went; likewise
+ * @bury: for rb_members_bury(), with a reference
  * @wait_lock: @armed, @maps, the waiter words of all sleepers, @events, the counters
  * @armed: sleepers whose waiter word is set
  * @maps: parts that live in an address space, and could forget a wake-up
@@ -112,6 +115,8 @@ struct rb_ring {
 	bool standard;
 	u64 resume;
 	u32 resume_skip;
+	struct list_head lent;
+	struct work_struct bury;
 
 	spinlock_t wait_lock; /* armed, waiter words, events, counters */
 	struct list_head armed;
@@ -363,7 +368,7 @@ bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 
 bool rb_page_pinned(struct page *page);
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died);
-void rb_members_bury(struct rb_ring *ring);
+void rb_members_bury(struct work_struct *work);
 
 /* ---- ioctl.c and the calls ----------------------------------------------- */
 
@@ -467,7 +472,8 @@ ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *
 			unsigned int flags);
 size_t rb_lent_bytes(struct rb_handle *h);
 ssize_t rb_lent_read(struct rb_handle *h, struct iov_iter *to);
-void rb_lent_free(struct rb_handle *h);
+void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring);
+void rb_lent_free(struct list_head *lent);
 u64 rb_slots_ready(const struct rb_ring *ring);
 void rb_show_fdinfo(struct seq_file *m, struct file *file);
 

@@ -81,7 +81,7 @@ u64 rb_limits_ring_bytes(void)
 	user = user_find(current_uid());
 	if (user)
 		left -= user->bytes;
-	left = min_t(u64, left, max_total_bytes - total_bytes);
+	left = min_t(u64, left, max_total_bytes - min_t(u64, total_bytes, max_total_bytes));
 	mutex_unlock(&users_lock);
 	return min_t(u64, left, max_ring_bytes);
 }
@@ -92,7 +92,9 @@ static int user_add(struct rb_user *user, u64 bytes)
 	lockdep_assert_held(&users_lock);
 	if (bytes > max_user_bytes - user->bytes)
 		return -EDQUOT;
-	if (bytes > max_total_bytes - total_bytes)
+	/* One user of many names must not keep those out who mend it. */
+	if (bytes > max_total_bytes - min_t(u64, total_bytes, max_total_bytes) &&
+	    !capable(CAP_SYS_RESOURCE))
 		return -ENOMEM;
 	user->bytes += bytes;
 	total_bytes += bytes;

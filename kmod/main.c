@@ -27,7 +27,7 @@ static int __init rb_init(void)
 		return err;
 	err = rb_fs_init();
 	if (err)
-		return err;
+		goto err_timer;
 	err = rb_names_init();
 	if (err)
 		goto err_fs;
@@ -40,6 +40,8 @@ err_names:
 	rb_names_exit();
 err_fs:
 	rb_fs_exit();
+err_timer:
+	rb_timer_exit();
 	return err;
 }
 

@@ -10,8 +10,9 @@
  *
  *	r: all roles may read; W: writers may write; R: the reader may write
  *
- * Cursor pages are mapped by their numbers alone (VM_PFNMAP): nobody can pin one,
- * so a row is free when its reader's maps are gone.  All others are ordinary
+ * Cursor pages are mapped by their numbers alone (VM_PFNMAP, and VM_IO, so that a
+ * child gets none): no I/O can be aimed at one, and a row is free when its reader's
+ * maps are gone.  All others are ordinary
  * pages, for O_DIRECT and registered buffers.
  *
  * Inside, maps lie at page offsets of their identity (vm_pgoff is base + page),
@@ -291,7 +292,8 @@ static const struct vm_operations_struct rb_identity_ops = {
  */
 static void vma_set_rights(struct vm_area_struct *vma, const struct rb_map *map)
 {
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP | (map->bare ? VM_PFNMAP : 0));
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
+				  (map->bare ? VM_PFNMAP | VM_IO : 0));
 	vm_flags_clear(vma, VM_MAYEXEC | (map->write ? 0 : VM_MAYWRITE));
 }
 

@@ -81,6 +81,7 @@ static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 		return 0;
 	h->skip_pos = ring->resume;
 	h->skip = ring->resume_skip;
+	list_splice_init(&ring->lent, &h->lent);
 	return ring->resume;
 }
 
@@ -146,8 +147,11 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 static void reader_stop(const struct rb_handle *h, struct rb_ring *ring, u32 row)
 {
 	ring->resume = rb_row_cursor(&ring->view, row);
-	/* Who evicts has not locked the handle: its reader may be at it just now. */
-	ring->resume_skip = READ_ONCE(h->skip_pos) == ring->resume ? READ_ONCE(h->skip) : 0;
+	/* Who evicts has not locked the handle: its reader may be at it just now (read_move()). */
+	if (smp_load_acquire(&h->skip_pos) == ring->resume)
+		ring->resume_skip = READ_ONCE(h->skip);
+	else
+		ring->resume_skip = 0;
 }
 
 static void reader_end(const struct rb_handle *h, struct rb_ring *ring, u32 row)

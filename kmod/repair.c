@@ -114,15 +114,15 @@ static void ring_mourn(struct rb_ring *ring, int more)
 }
 
 /*
- * End those whose I/O has ended, or whose time is over.  Who is at the ring just
- * now must not keep others waiting; there is a next time.
+ * End those whose I/O has ended, or whose time is over.  The work is the ring's
+ * own: who keeps its lock, or has much to be looked at, delays no other ring.
  */
-void rb_members_bury(struct rb_ring *ring)
+void rb_members_bury(struct work_struct *work)
 {
+	struct rb_ring *ring = container_of(work, struct rb_ring, bury);
 	u32 id;
 
-	if (!mutex_trylock(&ring->lock))
-		return;
+	mutex_lock(&ring->lock);
 	for (id = 1; ring->mourned && id <= ring->layout.max_writers; id++) {
 		struct rb_seat *seat = &ring->ids[id - 1];
 
@@ -136,6 +136,7 @@ void rb_members_bury(struct rb_ring *ring)
 		rb_event(ring);
 	}
 	mutex_unlock(&ring->lock);
+	rb_ring_put(ring);
 }
 
 /* The writer is gone; where I/O may still write to its slots, a little later. */

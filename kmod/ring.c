@@ -94,10 +94,13 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 	spin_lock_init(&ring->wait_lock);
 	INIT_LIST_HEAD(&ring->armed);
 	INIT_LIST_HEAD(&ring->timed);
+	INIT_LIST_HEAD(&ring->lent);
+	INIT_WORK(&ring->bury, rb_members_bury);
 }
 
 static void ring_destroy(struct rb_ring *ring)
 {
+	rb_lent_free(&ring->lent);
 	kvfree(ring->ids);
 	kvfree(ring->rows);
 	if (ring->control)

@@ -178,8 +178,8 @@ static bool read_move(struct rb_handle *h, u32 row, const struct rb_piece *p, bo
 		return false;
 	if (p->whole)
 		return rb_release(v, &r, 1, wake);
-	h->skip_pos = p->pos;
-	h->skip = p->skip + p->length;
+	WRITE_ONCE(h->skip, p->skip + p->length);
+	smp_store_release(&h->skip_pos, p->pos); /* matches reader_stop() */
 	return true;
 }
 

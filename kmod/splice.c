@@ -80,8 +80,13 @@ static bool pipe_has_room(const struct pipe_inode_info *pipe)
 	       !pipe_full(READ_ONCE(pipe->head), READ_ONCE(pipe->tail), pipe->max_usage);
 }
 
+static bool pipe_has_data(const struct pipe_inode_info *pipe)
+{
+	return !pipe->writers || !pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
+}
+
 /* Others may fill the pipe, or leave it, while we wait for the ring. */
-static int pipe_wait(struct pipe_inode_info *pipe, unsigned int flags)
+static int pipe_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 {
 	if (pipe_has_room(pipe))
 		return 0;
@@ -99,16 +104,32 @@ static int lock_wait(struct rb_handle *h)
 	return signal_pending(current) ? -ERESTARTSYS : 0;
 }
 
-static int wait_unlocked(struct rb_handle *h, struct pipe_inode_info *pipe, unsigned int flags)
+/*
+ * The ring had nothing, or no room: until it has.  Who may not wait for that has
+ * another look, if it is the first one: it may have failed for the lock alone.
+ */
+static int ring_wait_unlocked(struct rb_handle *h, struct pipe_inode_info *pipe, bool nonblock,
+			      bool *again)
+{
+	int err = -EAGAIN;
+
+	if (nonblock && *again)
+		return err;
+	*again = true;
+	pipe_unlock(pipe);
+	err = nonblock ? 0 : ring_wait(h);
+	if (!err)
+		err = lock_wait(h);
+	pipe_lock(pipe);
+	return err;
+}
+
+static int room_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
 {
 	int err;
 
 	pipe_unlock(pipe);
-	err = ring_wait(h);
-	if (!err)
-		err = lock_wait(h);
-	if (!err)
-		err = pipe_wait(pipe, flags);
+	err = pipe_wait_room(pipe, flags);
 	pipe_lock(pipe);
 	if (!err && !pipe->readers) {
 		send_sig(SIGPIPE, current, 0);
@@ -188,12 +209,22 @@ size_t rb_lent_bytes(struct rb_handle *h)
 	return bytes;
 }
 
-void rb_lent_free(struct rb_handle *h)
+void rb_lent_free(struct list_head *list)
 {
-	struct rb_lent *lent;
+	struct rb_lent *lent, *next;
 
-	while ((lent = lent_first(h)))
+	list_for_each_entry_safe(lent, next, list, node)
 		lent_free(lent);
+	INIT_LIST_HEAD(list);
+}
+
+/* The handle goes: to the next reader of a default ring, which goes on there. */
+void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring)
+{
+	lockdep_assert_held(&ring->lock);
+	if (ring->standard)
+		list_splice_tail_init(&h->lent, &ring->lent);
+	rb_lent_free(&h->lent);
 }
 
 /* read(2) takes what sendfile(2) has left before anything else; 0: nothing. */
@@ -380,27 +411,43 @@ static ssize_t splice_direct(struct file *in, struct pipe_inode_info *pipe, size
 	return direct_push(in, pipe, lent, length);
 }
 
-static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t length,
-			   bool nonblock)
+static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t length)
 {
-	size_t most = min(length, pipe_room(pipe));
 	struct rb_lent *lent;
-	ssize_t got = -EAGAIN;
+	ssize_t got;
 
 	/* Where it may wait it does so without the mutex. */
-	if (most) {
-		lent = splice_piece(in, most, nonblock, &got);
-		if (lent)
-			lent_give(pipe, lent);
-	}
+	lent = splice_piece(in, length, false, &got);
+	if (lent)
+		lent_give(pipe, lent);
 	return got;
+}
+
+/*
+ * A message for which the rest of the pipe is too small, perhaps not the whole;
+ * we do not see how much the caller asked for beyond that: it has to come again.
+ */
+static int splice_too_long(struct pipe_inode_info *pipe, size_t length, unsigned int flags)
+{
+	int err = 0;
+
+	if (length < pipe_room(pipe) || pipe_empty(pipe->head, pipe->tail))
+		return -EMSGSIZE;
+	if (!(flags & SPLICE_F_NONBLOCK)) {
+		pipe_unlock(pipe);
+		err = wait_event_interruptible(pipe->wr_wait,
+					       !pipe->readers || pipe_empty(READ_ONCE(pipe->head),
+									    READ_ONCE(pipe->tail)));
+		pipe_lock(pipe);
+	}
+	return err ? err : -EAGAIN;
 }
 
 ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,
 		       unsigned int flags)
 {
 	struct rb_handle *h = in->private_data;
-	bool nonblock = in->f_flags & O_NONBLOCK;
+	bool nonblock = in->f_flags & O_NONBLOCK, again = false;
 	ssize_t got;
 	int err;
 
@@ -410,38 +457,139 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 	if (splice_is_direct(pipe))
 		return splice_direct(in, pipe, length);
 	for (;;) {
-		got = splice_once(in, pipe, length, nonblock);
-		if (got != -EAGAIN || nonblock)
+		size_t most = min(length, pipe_room(pipe));
+
+		got = most ? splice_once(in, pipe, most) : -EAGAIN;
+		if (got == -EMSGSIZE)
+			return splice_too_long(pipe, length, flags);
+		if (got != -EAGAIN)
 			return got;
-		err = wait_unlocked(h, pipe, flags);
+		err = ring_wait_unlocked(h, pipe, nonblock, &again);
+		if (!err)
+			err = room_wait_unlocked(pipe, flags);
 		if (err)
 			return err;
 	}
 }
 
-/*
- * A stream takes what there is room for, so that nothing is waited for with the
- * mutex; others may still be faster.  sendfile's pipe is nobody else's.
- */
+/* ---- from a pipe ------------------------------------------------------------------ */
+
+/* The mutex is held.  1: there is something; 0: nothing will come. */
+static int data_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
+{
+	int err = 0;
+
+	while (!err && pipe_empty(pipe->head, pipe->tail)) {
+		if (!pipe->writers)
+			return 0;
+		if (flags & SPLICE_F_NONBLOCK)
+			return -EAGAIN;
+		pipe_unlock(pipe);
+		err = wait_event_interruptible(pipe->rd_wait, pipe_has_data(pipe));
+		pipe_lock(pipe);
+	}
+	return err ? err : 1;
+}
+
+/* What is in the pipe, at most @length bytes; how many entries of @vec that takes. */
+static int pipe_gather(struct pipe_inode_info *pipe, struct bio_vec *vec, size_t *length)
+{
+	unsigned int mask = pipe->ring_size - 1, at, n = 0;
+	size_t left = *length;
+
+	for (at = pipe->tail; left && !pipe_empty(pipe->head, at); at++) {
+		struct pipe_buffer *buf = &pipe->bufs[at & mask];
+		int err = pipe_buf_confirm(pipe, buf);
+
+		if (err)
+			return err;
+		if (!buf->len)
+			continue;
+		vec[n].bv_page = buf->page;
+		vec[n].bv_offset = buf->offset;
+		vec[n].bv_len = min_t(size_t, buf->len, left);
+		left -= vec[n++].bv_len;
+	}
+	*length -= left;
+	return n;
+}
+
+/* @length bytes of the pipe have been written. */
+static void pipe_eat(struct pipe_inode_info *pipe, size_t length)
+{
+	while (!pipe_empty(pipe->head, pipe->tail)) {
+		struct pipe_buffer *buf = &pipe->bufs[pipe->tail & (pipe->ring_size - 1)];
+		size_t part = min_t(size_t, buf->len, length);
+
+		buf->offset += part;
+		buf->len -= part;
+		length -= part;
+		if (buf->len)
+			break;
+		pipe_buf_release(pipe, buf);
+		pipe->tail++;
+	}
+	wake_up_interruptible(&pipe->wr_wait);
+	kill_fasync(&pipe->fasync_writers, SIGIO, POLL_OUT);
+}
+
+/* What there is room for, without waiting. */
+static ssize_t pipe_write(struct pipe_inode_info *pipe, struct file *out, size_t length)
+{
+	struct bio_vec *vec = kvmalloc_array(pipe->ring_size, sizeof(*vec), GFP_KERNEL);
+	struct iov_iter from;
+	struct kiocb kiocb;
+	ssize_t got;
+	int n;
+
+	if (!vec)
+		return -ENOMEM;
+	n = pipe_gather(pipe, vec, &length);
+	got = n;
+	if (n > 0) {
+		iov_iter_bvec(&from, WRITE, vec, n, length);
+		init_sync_kiocb(&kiocb, out);
+		kiocb.ki_flags |= IOCB_NOWAIT;
+		got = rb_write_iter(&kiocb, &from);
+	}
+	if (n == 0 || got > 0)
+		pipe_eat(pipe, n ? got : 0);
+	kvfree(vec);
+	return got;
+}
+
+/* sendfile's pipe is nobody else's, so there one may wait as everywhere. */
 ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t length,
 			unsigned int flags)
 {
 	struct rb_handle *h = out->private_data;
-	struct rb_ring *ring;
+	bool nonblock = out->f_flags & O_NONBLOCK, again = false;
+	ssize_t got;
 	int err;
 
 	err = rb_default_bind(out, h, RINGBUF_ROLE_WRITER, true);
 	if (err)
 		return err;
-	ring = rb_handle_ring(h);
-	if (h->role == RINGBUF_ROLE_WRITER && !splice_is_direct(pipe) &&
-	    !(out->f_flags & O_NONBLOCK)) {
-		err = ring_wait(h);
-		if (err)
-			return err;
-		if (READ_ONCE(h->framing) == RINGBUF_FRAMING_STREAM)
-			length = min_t(u64, length,
-				       max(rb_slots_ready(ring), 1ULL) * ring->layout.slot_bytes);
+	if (h->role != RINGBUF_ROLE_WRITER)
+		return -EBADFD;
+	if (splice_is_direct(pipe))
+		return iter_file_splice_write(pipe, out, ppos, length, flags);
+	pipe_lock(pipe);
+	for (;;) {
+		got = data_wait_unlocked(pipe, flags);
+		if (got > 0)
+			got = pipe_write(pipe, out, length);
+		else
+			break;
+		if (got && got != -EAGAIN)
+			break;
+		/* Nothing but empty buffers was there. */
+		err = got ? ring_wait_unlocked(h, pipe, nonblock, &again) : 0;
+		if (err) {
+			got = err;
+			break;
+		}
 	}
-	return iter_file_splice_write(pipe, out, ppos, length, flags);
+	pipe_unlock(pipe);
+	return got;
 }

@@ -20,6 +20,7 @@ MODULE_PARM_DESC(recheck_ms, "ms between looks at rings with sleepers (50; 0: ne
 
 static void timer_run(struct work_struct *work);
 
+static struct workqueue_struct *bury_queue;
 static DEFINE_SPINLOCK(timer_lock);
 static LIST_HEAD(timed_rings); /* under timer_lock */
 static DECLARE_DELAYED_WORK(timer_work, timer_run);
@@ -65,10 +66,18 @@ void rb_timer_remove(struct rb_ring *ring)
 	spin_unlock(&timer_lock);
 }
 
+/* The work has a reference of its own. */
+static void timer_bury(struct rb_ring *ring)
+{
+	kref_get(&ring->refs);
+	if (!queue_work(bury_queue, &ring->bury))
+		rb_ring_put(ring);
+}
+
 static void timer_check(struct rb_ring *ring)
 {
 	if (READ_ONCE(ring->mourned))
-		rb_members_bury(ring);
+		timer_bury(ring);
 	rb_ring_wake(ring);
 	spin_lock(&ring->wait_lock);
 	if (!timer_needed(ring))
@@ -103,13 +112,16 @@ static void timer_run(struct work_struct *work)
 
 int __init rb_timer_init(void)
 {
-	if (recheck_ms <= TIMER_MOST)
-		return 0;
-	pr_err("ringbuf: recheck_ms=%u is not between 0 and %u\n", recheck_ms, TIMER_MOST);
-	return -EINVAL;
+	if (recheck_ms > TIMER_MOST) {
+		pr_err("ringbuf: recheck_ms=%u is not between 0 and %u\n", recheck_ms, TIMER_MOST);
+		return -EINVAL;
+	}
+	bury_queue = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
+	return bury_queue ? 0 : -ENOMEM;
 }
 
 void rb_timer_exit(void)
 {
 	cancel_delayed_work_sync(&timer_work);
+	destroy_workqueue(bury_queue);
 }

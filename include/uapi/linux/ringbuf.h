@@ -332,8 +332,9 @@ struct ringbuf_detach {
  *
  * For owners and writers.  The reader leaves the gate, whatever it still maps; what
  * it reads meanwhile may be overwritten, and its next step finds that out.  From
- * then on all that it tries is EIDRM, and poll says POLLERR; the row stays taken
- * until its handle and maps are gone.  It may attach anew, with another handle.
+ * then on reading, waiting and moving are EIDRM, and poll says POLLERR; the row
+ * stays taken until its handle and maps are gone.  It may attach anew, with another
+ * handle.
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOENT (no such reader).
  */
