@@ -14,7 +14,8 @@ TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Iselftests -Is
 
 LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/*.c))
 ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/*.c))
-KILL_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/kill/*.c))
+KILL_TESTS := $(O)/selftests/kill/kill
+KILL_SRC := $(wildcard selftests/kill/*.c)
 
 # What selftests/run calls.
 $(O)/selftests/runner: selftests/harness/runner.c | packages
@@ -24,12 +25,17 @@ $(O)/selftests/runner: selftests/harness/runner.c | packages
 ksft-source: packages
 	@selftests/vm/fetch source
 
-$(LIB_TESTS) $(KILL_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
+$(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
 
 # One test knows how the embedded host is made.
 $(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
+
+# It looks into the embedded host.
+$(KILL_TESTS): $(KILL_SRC) $(wildcard selftests/kill/*.h lib/*.h) $(O)/lib/libringbuf.a | ksft-source
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -Ilib -Ikmod $(KILL_SRC) $(O)/lib/libringbuf.a -o $@ -pthread
 
 $(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 

@@ -7,7 +7,7 @@
 
 #define KILL_WRITERS 3
 #define KILL_READERS 3
-#define KILL_PLACES  (KILL_WRITERS + KILL_READERS)
+#define KILL_PLACES  (KILL_WRITERS + KILL_READERS + 1) /* the last one's: a young process */
 #define KILL_LIVES   8192 /* writers in one run, one after the other */
 #define KILL_SLOT    256
 #define KILL_SLOTS   16
@@ -53,8 +53,11 @@ struct bystander {
 
 /**
  * struct arena - shared by all
+ * @name: of the ring, where it has one
+ * @second: of a ring that young processes create
  * @event: number of the event, a kill or none
  * @event_ns: when it happened
+ * @window: ns, for which it is watched at least
  * @stop: writers finish
  * @ended: all writers have
  * @lives: writers so far
@@ -62,8 +65,11 @@ struct bystander {
  */
 struct arena {
 	struct ringbuf *ring;
+	char name[64];
+	char second[64];
 	uint64_t event;
 	uint64_t event_ns;
+	uint64_t window;
 	int stop;
 	int ended;
 	uint32_t lives;
@@ -105,7 +111,9 @@ static inline void pulse_step(struct pulse *p, const struct arena *a)
 	if (now - p->last > p->longest)
 		p->longest = now - p->last;
 	p->last = now;
-	if (!--p->left) {
+	if (p->left > 1 || now - a->event_ns >= a->window)
+		p->left--;
+	if (!p->left) {
 		p->place->stall = p->longest;
 		__atomic_store_n(&p->place->event, p->event, __ATOMIC_RELEASE);
 	}

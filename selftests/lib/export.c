@@ -79,6 +79,30 @@ static int echoes(void *arg)
 	return 0; /* the writer ends with us */
 }
 
+static int fills(void *arg)
+{
+	struct ringbuf_writer *writer = writer_new(arg);
+	uint64_t n;
+
+	for (n = 0; n < MESSAGES; n++)
+		CHECK_EQ(0, ringbuf_writer_write(writer, &n, sizeof(n), PATIENCE));
+	ringbuf_writer_close(writer);
+	return 0;
+}
+
+/* A ring that this process has already; the lowest free descriptor says what it left. */
+static int import_again(struct ringbuf *ring)
+{
+	struct ringbuf *again;
+	int fd;
+
+	CHECK_EQ(0, ringbuf_import(dup(ringbuf_export(ring)), NULL, &again));
+	ringbuf_close(again);
+	fd = dup(0);
+	close(fd);
+	return fd;
+}
+
 FIXTURE(export)
 {
 	int socket[2];
@@ -173,6 +197,28 @@ TEST_F(export, ticket_used_twice)
 	ringbuf_reader_close(reader);
 	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
 	ringbuf_reader_close(self->reader);
+}
+
+/* It leaves no descriptor, and who has it counts as alive at any moment. */
+TEST_F(export, arrives_where_it_is)
+{
+	uint64_t n, got;
+	pid_t child;
+	int free_fd;
+
+	ASSERT_EQ(-EAGAIN, ringbuf_reader_read(self->reader, &got, sizeof(got), RINGBUF_TRY));
+	import_again(self->ring); /* what comes once stays */
+	free_fd = import_again(self->ring);
+	child = child_start(fills, self->ring);
+	for (n = 0; n < MESSAGES; n++) {
+		ASSERT_EQ(free_fd, import_again(self->ring));
+		ASSERT_EQ(8, ringbuf_reader_read(self->reader, &got, sizeof(got), PATIENCE));
+		ASSERT_EQ(n, got);
+	}
+	EXPECT_EQ(0, ringbuf_reader_lost(self->reader));
+	EXPECT_EQ(0, child_end(child));
+	ringbuf_reader_close(self->reader);
+	ringbuf_writer_close(self->writer);
 }
 
 TEST_F(export, bad_arguments)

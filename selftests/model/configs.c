@@ -10,10 +10,11 @@
 #include "model.h"
 
 /* PSO allows all that TSO allows, and that all of SC. */
-#define WEAK (1U << PSO)
-#define BOTH (1U << SC | 1U << PSO)
-#define ALL  (1U << SC | 1U << TSO | 1U << PSO)
-#define NOT  0U
+#define WEAK   (1U << PSO)
+#define STRONG (1U << SC)
+#define BOTH   (1U << SC | 1U << PSO)
+#define ALL    (1U << SC | 1U << TSO | 1U << PSO)
+#define NOT    0U
 
 #define W(...)                                             \
 	{                                                  \
@@ -34,6 +35,20 @@
 #define HEAD	.flags = LATE, .start = FROM_HEAD
 #define AT(pos) .flags = LATE, .start = pos
 #define STAY(n) .flags = STAYS, .quota = n
+
+/*
+ * Two writers, a reader, and a late one, with room for two or three: beyond 35
+ * million states under SC, which is more than memory has room for.  What can be
+ * said of them: of each three of the four tasks all is searched, and of the four
+ * with a single slot; and of these, what comes first in depth (IN_PART).
+ */
+#define FOUR(name, slots, late)                                           \
+	{                                                                 \
+		name, slots, S, SPIN, STRONG | IN_PART, STRONG | IN_PART, \
+		{                                                         \
+			W("1"), W("1"), R(), late                         \
+		}                                                         \
+	}
 
 #define X     true
 #define S     false
@@ -64,6 +79,9 @@ const struct config configs[] = {
 	{ "x2-detach", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), R(.quota = 1) } },
 	{ "x1-detach-wake", 1, X, SLEEP, WEAK, ALL,
 	  { W("11", .flags = STAYS), R(STAY(2)), R(.quota = 1) } },
+	{ "s1-1w2r", 1, S, SPIN, BOTH, ALL, { W("11"), R(), R() } },
+	{ "s2-1w2r", 2, S, SPIN, BOTH, ALL, { W("111"), R(), R() } },
+	{ "s3-1w2r", 3, S, SPIN, BOTH, ALL, { W("1111"), R(), R() } },
 
 	/* A reader that attaches late. */
 	{ "x1-head", 1, X, SPIN, WEAK, ALL, { W("11"), R(), R(HEAD) } },
@@ -73,12 +91,40 @@ const struct config configs[] = {
 	{ "x3-position", 3, X, SPIN, WEAK, ALL, { W("1111"), R(), R(AT(1)) } },
 	{ "x2-alone", 2, X, SLEEP, WEAK, ALL, { W("1111"), R(AT(0)) } },
 	{ "x3-alone", 3, X, SPIN, WEAK, ALL, { W("212"), R(AT(1)) } },
+	{ "x1-alone-head", 1, X, SPIN, BOTH, ALL, { W("11"), R(HEAD) } },
+	{ "x2-alone-head", 2, X, SPIN, BOTH, ALL, { W("111"), R(HEAD) } },
+	{ "x3-alone-head", 3, X, SPIN, BOTH, ALL, { W("1111"), R(HEAD) } },
+	{ "x1-alone-oldest", 1, X, SPIN, BOTH, ALL, { W("11"), R(AT(0)) } },
+	{ "x3-alone-oldest", 3, X, SPIN, BOTH, ALL, { W("1111"), R(AT(0)) } },
+	{ "x1-alone-position", 1, X, SPIN, BOTH, ALL, { W("11"), R(AT(1)) } },
+	{ "x2-alone-position", 2, X, SPIN, BOTH, ALL, { W("111"), R(AT(1)) } },
+	{ "x2-head", 2, X, SPIN, WEAK, ALL, { W("111"), R(), R(HEAD) } },
+	{ "x3-head", 3, X, SPIN, WEAK, ALL, { W("1111"), R(), R(HEAD) } },
+	{ "x3-oldest", 3, X, SPIN, WEAK, ALL, { W("1111"), R(), R(AT(0)) } },
+	{ "x1-position", 1, X, SPIN, WEAK, ALL, { W("11"), R(), R(AT(1)) } },
 	{ "x1-late-wake", 1, X, SLEEP, WEAK, ALL,
 	  { W("11", .flags = STAYS), R(STAY(2)), R(.flags = LATE | STAYS, .quota = 1) } },
 	{ "s1-oldest", 1, S, SPIN, WEAK, ALL, { W("11"), R(), R(AT(0)) } },
 	{ "s2-head", 2, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(HEAD) } },
 	{ "s1-position", 1, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(AT(1)) } },
 	{ "s2-position", 2, S, SPIN, NOT, WEAK, { W("11"), W("1"), R(AT(1)) } },
+	{ "s1-head", 1, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(HEAD) } },
+	{ "s3-head", 3, S, SPIN, STRONG, BOTH, { W("2"), W("2"), R(HEAD) } },
+	{ "s1-2w-oldest", 1, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(AT(0)) } },
+	{ "s2-2w-oldest", 2, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(AT(0)) } },
+	{ "s3-2w-oldest", 3, S, SPIN, STRONG, BOTH, { W("2"), W("2"), R(AT(0)) } },
+	{ "s2-2w-position", 2, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(AT(1)) } },
+	{ "s3-2w-position", 3, S, SPIN, STRONG, BOTH, { W("2"), W("2"), R(AT(1)) } },
+	/* Two of each. */
+	{ "s1-2w2r-head", 1, S, SPIN, NOT, BOTH, { W("1"), W("1"), R(), R(HEAD) } },
+	{ "s1-2w2r-oldest", 1, S, SPIN, STRONG, BOTH, { W("1"), W("1"), R(), R(AT(0)) } },
+	{ "s1-2w2r-position", 1, S, SPIN, NOT, BOTH, { W("1"), W("1"), R(), R(AT(1)) } },
+	FOUR("s2-2w2r-head", 2, R(HEAD)),
+	FOUR("s2-2w2r-oldest", 2, R(AT(0))),
+	FOUR("s2-2w2r-position", 2, R(AT(1))),
+	FOUR("s3-2w2r-head", 3, R(HEAD)),
+	FOUR("s3-2w2r-oldest", 3, R(AT(0))),
+	FOUR("s3-2w2r-position", 3, R(AT(1))),
 
 	/* The first writer attaches late; the end of the stream. */
 	{ "x1-first", 1, X, SLEEP, WEAK, ALL, { W("11", .flags = LATE), R() } },

@@ -9,6 +9,9 @@
 
 #include "model.h"
 
+/* Of a configuration that is too large; with --full, ten times as many. */
+#define PART_STATES 300000
+
 static const char *const model_name[MEMORY_MODELS] = { "SC", "TSO", "PSO" };
 
 struct options {
@@ -92,16 +95,17 @@ static u32 for_each(const struct options *o, bool (*run)(const struct options *o
 static bool run_one(const struct options *o, u32 n)
 {
 	const char *model = model_name[memory_model];
+	bool part = config->models & IN_PART, ok;
+	u64 limit = part ? PART_STATES * (o->full ? 10 : 1) : o->limit;
 	struct result r;
-	bool ok;
 
-	search(actors_reset, o->limit, &r);
-	ok = r.complete && !r.error[0];
-	if (!r.error[0] && !r.complete)
+	search(actors_reset, limit, &r);
+	ok = !r.error[0] && (r.complete || part);
+	if (!ok && !r.error[0])
 		snprintf(r.error, sizeof(r.error), "more than %llu states",
-			 (unsigned long long)o->limit);
-	printf("%s %u - %s under %s%s%s\n", ok ? "ok" : "not ok", n, config->name, model,
-	       ok ? "" : ": ", r.error);
+			 (unsigned long long)limit);
+	printf("%s %u - %s under %s%s%s%s\n", ok ? "ok" : "not ok", n, config->name, model,
+	       ok && !r.complete ? ", in part" : "", ok ? "" : ": ", r.error);
 	printf("#   %llu states, %llu transitions, depth %u, %.2f s\n",
 	       (unsigned long long)r.states, (unsigned long long)r.transitions, r.depth, r.seconds);
 	fflush(stdout);

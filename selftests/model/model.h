@@ -233,6 +233,9 @@ struct actor_spec {
 
 #define FROM_HEAD (~0ULL)
 
+/* Beside the memory models of a configuration: it is too large to be searched. */
+#define IN_PART (1U << 8)
+
 struct config {
 	const char *name;
 	u32 slots;

@@ -40,6 +40,14 @@ def receives(conn, closed, out):
     out.put((bytes(reader.read(timeout=60)), bytes(ring.blocking_read(drop_reader, timeout=60))))
 
 
+def has_ring(conn, closed, out, done):
+    assert closed.wait(PATIENCE)
+    ring = conn.recv()
+    out.put("here")
+    assert done.wait(PATIENCE)
+    ring.close()
+
+
 def receives_late(go, reader, writer, out):
     assert go.wait(PATIENCE)
     writer.write(b"1", timeout=60)
@@ -79,6 +87,26 @@ class Closed(Case):
                 closed.set()
                 self.assertEqual((b"1", b"2"), out.get(timeout=PATIENCE))
                 self.ends_well()
+
+    def test_its_name_stays_until_then(self):
+        name = "python-sent-%d" % os.getpid()
+        closed, out = multiprocessing.Event(), multiprocessing.Queue()
+        done = multiprocessing.Event()
+        ours, theirs = multiprocessing.Pipe()
+        child = self.start(has_ring, theirs, closed, out, done)
+        ring = Ring.create(16, 4, name=name)
+        writer = ring.writer()
+        ours.send(ring)
+        Ring.open(name).close()
+        writer.close()
+        ring.close()
+        closed.set()
+        self.assertEqual("here", out.get(timeout=PATIENCE))
+        self.assertEqual((16, 4), (lambda r: (r.slot_bytes, r.slot_count))(Ring.open(name)))
+        done.set()
+        self.ends_well(child)
+        with self.assertRaises(FileNotFoundError):
+            Ring.open(name)
 
     def test_after_the_start(self):
         for method in METHODS:

@@ -381,6 +381,12 @@ def number(value):
     return "%.1f" % value if value < 1000 else "{:,.0f}".format(value)
 
 
+def color(peer):
+    if peer == C_PEER:
+        return "#47c"
+    return "#2a7" if peer.startswith("ring") else "#999"
+
+
 def plot(results, path):
     import matplotlib
     matplotlib.use("Agg")
@@ -392,7 +398,7 @@ def plot(results, path):
         rows = [r for r in results if r["scenario"] == name and r["unit"] != "ratio"][::-1]
         labels = [r["peer"] + (" " + r["metric"] if r["unit"] == "us" else "") for r in rows]
         ax.barh(labels, [r["value"] for r in rows],
-                color=["#2a7" if r["peer"].startswith("ring") else "#999" for r in rows],
+                color=[color(r["peer"]) for r in rows],
                 xerr=[[r["value"] - r["min"] for r in rows], [r["max"] - r["value"] for r in rows]])
         ratio = ["%s: %s %.2f" % (r["peer"], r["metric"], r["value"]) for r in results
                  if r["scenario"] == name and r["unit"] == "ratio"]

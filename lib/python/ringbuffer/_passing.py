@@ -16,31 +16,17 @@ from multiprocessing import context, reduction, resource_sharer
 from ._errors import ClosedError, Error
 
 
-class _Copy:
-    """A descriptor's copy, closed when nobody has it any more."""
+class _Shared:
+    """fd, to be fetched from this process."""
 
     def __init__(self, fd):
-        self.fd = fd
+        copy = os.dup(fd)
 
-    def __del__(self, close=os.close):
-        close(self.fd)
-
-
-def _copy(fd):
-    copy = _Copy(os.dup(fd))
-    return copy, copy.fd
-
-
-class _Shared:
-    """fd, kept by keeper until it was fetched."""
-
-    def __init__(self, keeper, fd):
         def send(conn, pid):
-            reduction.send_handle(conn, fd, pid)
+            reduction.send_handle(conn, copy, pid)
 
         def close():
-            nonlocal keeper
-            keeper = None
+            os.close(copy)
 
         self._id = resource_sharer._resource_sharer.register(send, close)
 
@@ -63,15 +49,10 @@ def _inherited(popen, fd):
     return known[fd]
 
 
-def departing(fd, keep=None):
-    """A picklable object whose detach() gives fd in the process that unpickles it.
-
-    keep: returns an owner and a descriptor that stays while the owner does
-    """
+def departing(fd):
+    """A picklable object whose detach() gives fd in the process that unpickles it."""
     popen = context.get_spawning_popen()
-    if popen is None:
-        return _Shared(*(keep() if keep else _copy(fd)))
-    return _inherited(popen, fd)
+    return _Shared(fd) if popen is None else _inherited(popen, fd)
 
 
 def arrived(traveller):

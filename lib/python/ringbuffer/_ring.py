@@ -3,7 +3,6 @@
 
 import enum
 import operator
-import os
 from typing import NamedTuple, Tuple
 
 from . import _ringbuf
@@ -180,16 +179,7 @@ class Ring(_ringbuf.Ring):
     def __reduce__(self):
         if self._opened and self.host == "module":
             return type(self).open, (self.name,)
-        return _ring, (type(self), departing(self._export(), self._twin), self.name)
-
-    def _twin(self):
-        """Another object of the ring that nobody else can close, and its descriptor.
-
-        A mere copy of the descriptor would not do: on the embedded host its end
-        drops the locks that say that this process is alive.
-        """
-        twin = _ringbuf.Ring._import(os.dup(self._export()), self.name)
-        return twin, twin._export()
+        return _ring, (type(self), departing(self._export()), self.name)
 
     def __repr__(self):
         if self.closed:

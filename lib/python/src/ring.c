@@ -83,10 +83,7 @@ static PyObject *ring_open(PyObject *type, PyObject *args)
 	return rp_error(err);
 }
 
-/*
- * @fd is ours or closed.  But for want of memory: then it may be of a ring that
- * this process has, and to close it would drop the locks of that one.
- */
+/* @fd is ours or closed. */
 static PyObject *ring_import(PyObject *type, PyObject *args)
 {
 	struct rp_ring *self;
@@ -101,7 +98,7 @@ static PyObject *ring_import(PyObject *type, PyObject *args)
 	err = ringbuf_import(fd, name_text(name), &self->ring);
 	if (!err)
 		return (PyObject *)self;
-	if (err != -ENOMEM && err != -EBADF)
+	if (err != -EBADF)
 		close(fd);
 	Py_DECREF(self);
 	return rp_error(err);
