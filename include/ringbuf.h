@@ -470,22 +470,6 @@ int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
  */
 int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader);
 
-/**
- * ringbuf_evict_writer() - end a writer that is stuck
- * @ring: the ring
- * @writer: ringbuf_writer_id()
- *
- * It counts as one that died: what it had reserved becomes holes, and its commit
- * is -ESTALE.  All that it tries from then on is -EIDRM.  One that was stopped
- * while it reserved may have one more reservation open when it goes on; then
- * evict it again.
- *
- * Return: 0, also when it was evicted already; or -ENOENT (no such writer),
- * -EOPNOTSUPP (the ring is for an exclusive writer, which asks nobody before it
- * stores), -EACCES, -EBADF.
- */
-int ringbuf_evict_writer(struct ringbuf *ring, uint32_t writer);
-
 /* Seen by stats.ended. */
 enum ringbuf_end {
 	RINGBUF_STREAM_OPEN = 0, /* writers are there, or none has been yet */

@@ -88,11 +88,11 @@ long rb_ioctl_evict(struct rb_handle *h, void __user *arg)
 	err = rb_arg_get(&e, sizeof(e), arg);
 	if (err)
 		return err;
-	if (e.flags || (e.role != RINGBUF_ROLE_READER && e.role != RINGBUF_ROLE_WRITER))
+	if (e.flags || e.__reserved)
 		return -EINVAL;
 	if (!ring || (h->role != RINGBUF_ROLE_OWNER && h->role != RINGBUF_ROLE_WRITER))
 		return -EBADFD;
-	return rb_member_evict(ring, e.role, e.id);
+	return rb_member_evict(ring, e.reader);
 }
 
 static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_sync *s)

@@ -53,14 +53,12 @@ struct seq_file;
  * struct rb_seat - what the module knows of a reader's row or a writer's id
  * @handle: who has it, NULL: nobody.  Ends when the last map of the identity
  *	goes, which may be after its part in the ring has ended
- * @live: writer: it counts as one; what was evicted does not
  * @retired: writer: the id may still be named by holes below this position
  * @mourned: writer: it is gone, but I/O may still write to slots that it had open
  * @until: jiffies; then that is waited for no longer
  */
 struct rb_seat {
 	struct rb_handle *handle;
-	bool live;
 	u64 retired;
 	bool mourned;
 	unsigned long until;
@@ -358,14 +356,13 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 			   bool wait);
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
-int rb_member_evict(struct rb_ring *ring, u32 role, u32 id);
+int rb_member_evict(struct rb_ring *ring, u32 row);
 bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 
 /* ---- repair.c -------------------------------------------------------------- */
 
 bool rb_page_pinned(struct page *page);
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died);
-void rb_writer_repair(struct rb_ring *ring, u32 id);
 void rb_members_bury(struct rb_ring *ring);
 
 /* ---- ioctl.c and the calls ----------------------------------------------- */

@@ -134,7 +134,6 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 	id = id_take(ring);
 	if (id > 0) {
 		ring->ids[id - 1].handle = h;
-		ring->ids[id - 1].live = true;
 		member_begin(h, m, id);
 		rb_attach_writer(&ring->view, id);
 		rb_writer_init(&ring->view, &m->writer, id);
@@ -176,11 +175,7 @@ static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 {
 	struct rb_seat *seat = &ring->ids[m->id - 1];
 
-	if (seat->live)
-		rb_writer_stop(ring, m->id, died);
-	else
-		rb_writer_repair(ring, m->id);
-	seat->live = false;
+	rb_writer_stop(ring, m->id, died);
 	/* One exclusive writer may follow another before that has unmapped. */
 	if (rb_exclusive(&ring->view)) {
 		seat->handle = NULL;
@@ -188,36 +183,13 @@ static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 	}
 }
 
-static int writer_evict(struct rb_ring *ring, u32 id)
-{
-	const struct rb_view *v = &ring->view;
-	struct rb_seat *seat;
-
-	if (rb_exclusive(v))
-		return -EOPNOTSUPP;
-	if (!id || id > v->max_writers)
-		return -ENOENT;
-	id = array_index_nospec(id, v->max_writers + 1);
-	seat = &ring->ids[id - 1];
-	if (rb_writer_evicted(v, id) && seat->handle) {
-		rb_writer_repair(ring, id);
-		return 0;
-	}
-	if (!seat->live)
-		return -ENOENT;
-	seat->live = false;
-	rb_evict_writer(v, id);
-	rb_writer_stop(ring, id, true);
-	return 0;
-}
-
-/* End the part that has row or id @id, whoever it is. */
-int rb_member_evict(struct rb_ring *ring, u32 role, u32 id)
+/* End the reader that has @row, whoever it is. */
+int rb_member_evict(struct rb_ring *ring, u32 row)
 {
 	int err;
 
 	mutex_lock(&ring->lock);
-	err = role == RINGBUF_ROLE_READER ? reader_evict(ring, id) : writer_evict(ring, id);
+	err = reader_evict(ring, row);
 	if (!err)
 		rb_event(ring);
 	mutex_unlock(&ring->lock);
@@ -227,11 +199,7 @@ int rb_member_evict(struct rb_ring *ring, u32 role, u32 id)
 /* Whether the live part of @h is one that was evicted. */
 bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring)
 {
-	u32 id = READ_ONCE(h->last_id);
-
-	if (h->role == RINGBUF_ROLE_READER)
-		return rb_row_evicted(&ring->view, id);
-	return rb_writer_evicted(&ring->view, id);
+	return h->role == RINGBUF_ROLE_READER && rb_row_evicted(&ring->view, READ_ONCE(h->last_id));
 }
 
 /* @m reads or writes no more. @died: without having said so. */

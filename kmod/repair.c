@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a writer leaves behind when it goes, or is made to.
+ * What a writer leaves behind when it goes.
  *
  * Its claims become holes, but not while I/O that it began may still write to
  * their pages: until that has ended, or for a second, it is mourned: its claims
@@ -138,7 +138,7 @@ void rb_members_bury(struct rb_ring *ring)
 	mutex_unlock(&ring->lock);
 }
 
-/* The writer is gone, or to be; where I/O may still write to its slots, later. */
+/* The writer is gone; where I/O may still write to its slots, a little later. */
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died)
 {
 	struct rb_seat *seat = &ring->ids[id - 1];
@@ -150,16 +150,4 @@ void rb_writer_stop(struct rb_ring *ring, u32 id, bool died)
 	} else {
 		writer_end(ring, id, died);
 	}
-}
-
-/* What an evicted writer has claimed after its last look. */
-void rb_writer_repair(struct rb_ring *ring, u32 id)
-{
-	struct rb_seat *seat = &ring->ids[id - 1];
-	u64 end;
-
-	if (seat->mourned)
-		return;
-	ring->repaired += rb_repair(&ring->view, id, &end);
-	seat->retired = max(seat->retired, end);
 }

@@ -395,8 +395,6 @@ static int write_slot(struct rb_ring *ring, struct rb_writer *w, struct rb_write
 	case RB_BLOCKED_BY_SLOT:
 		wr->waiter = rb_waiter(w->blocked, RB_WAIT_POSITION);
 		return -EAGAIN;
-	case RB_EVICTED:
-		return -EIDRM;
 	default:
 		return -ESTALE;
 	}

@@ -135,7 +135,7 @@ void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *l
 
 	look->deadline = RINGBUF_NO_TIMEOUT;
 	look->next = 0;
-	if (rb_lacks_readers(ring) && !rb_member_evicted(h, ring)) {
+	if (rb_lacks_readers(ring)) {
 		look->waiter = RB_WAITER_NEVER;
 		look->ready = false;
 		return;

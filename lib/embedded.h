@@ -144,7 +144,7 @@ int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position) RB_H
 int emb_enter(struct rb_handle *h) RB_HIDDEN;
 void emb_leave(struct rb_handle *h) RB_HIDDEN;
 int emb_done(struct rb_handle *h) RB_HIDDEN;
-int emb_evict(struct ringbuf *ring, u32 role, u32 id) RB_HIDDEN;
+int emb_evict(struct ringbuf *ring, u32 row) RB_HIDDEN;
 
 bool emb_reap(struct ringbuf *ring) RB_HIDDEN;
 

@@ -27,8 +27,7 @@ static void recover(struct ringbuf *ring)
 	u32 writers = 0, i;
 
 	for (i = 1; i <= v->max_writers; i++)
-		writers += place_of(ring, RINGBUF_ROLE_WRITER, i)->state != EMB_FREE &&
-			   !rb_writer_evicted(v, i);
+		writers += place_of(ring, RINGBUF_ROLE_WRITER, i)->state != EMB_FREE;
 	smp_store_release(&v->info->writers, writers);
 	/* Who was about to be a writer, or to end one, died of it. */
 	if (!writers && v->info->writers_ever && v->info->ended == RINGBUF_END_NONE)
@@ -76,28 +75,19 @@ void emb_unlock(struct ringbuf *ring)
 	emb_file_unlock(ring->file);
 }
 
-/* What the writer has open becomes holes. */
-static void writer_repair(struct ringbuf *ring, u32 id)
-{
-	struct emb_place *p = place_of(ring, RINGBUF_ROLE_WRITER, id);
-	u64 end;
-
-	ring->header->repaired += rb_repair(&ring->view, id, &end);
-	if (end > p->retired)
-		p->retired = end;
-}
-
 /* The place becomes free last: who finds it half ended ends it again. */
 static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 {
 	struct emb_place *p = place_of(ring, role, id);
+	u64 end;
 
 	if (role == RINGBUF_ROLE_WRITER) {
-		writer_repair(ring, id);
+		ring->header->repaired += rb_repair(&ring->view, id, &end);
+		if (end > p->retired)
+			p->retired = end;
 		ring->header->writer_waits += p->waits;
 		p->waits = 0;
-		if (!rb_writer_evicted(&ring->view, id))
-			rb_end_writer(&ring->view, id, died);
+		rb_end_writer(&ring->view, id, died);
 	} else {
 		/* Should it live all the same, it must not read what nobody keeps for it. */
 		if (died)
@@ -391,33 +381,14 @@ static int evict_reader(struct ringbuf *ring, u32 row)
 	return 0;
 }
 
-static int evict_writer(struct ringbuf *ring, u32 id)
-{
-	const struct rb_view *v = &ring->view;
-
-	if (rb_exclusive(v))
-		return -EOPNOTSUPP;
-	if (!id || id > v->max_writers ||
-	    place_of(ring, RINGBUF_ROLE_WRITER, id)->state == EMB_FREE)
-		return -ENOENT;
-	if (rb_writer_evicted(v, id)) {
-		writer_repair(ring, id);
-		return 0;
-	}
-	rb_evict_writer(v, id);
-	writer_repair(ring, id);
-	rb_end_writer(v, id, true);
-	return 0;
-}
-
 /* The place stays taken until its user goes. */
-int emb_evict(struct ringbuf *ring, u32 role, u32 id)
+int emb_evict(struct ringbuf *ring, u32 row)
 {
 	int err = emb_lock(ring);
 
 	if (err)
 		return err;
-	err = role == RINGBUF_ROLE_READER ? evict_reader(ring, id) : evict_writer(ring, id);
+	err = evict_reader(ring, row);
 	emb_wake_all(ring);
 	emb_unlock(ring);
 	return err;

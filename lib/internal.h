@@ -64,7 +64,7 @@ struct rb_host {
 	bool (*ours)(const struct rb_handle *h);
 	int (*done)(struct rb_handle *h);
 	int (*sync)(struct ringbuf *ring, u32 reader, u64 position);
-	int (*evict)(struct ringbuf *ring, u32 role, u32 id);
+	int (*evict)(struct ringbuf *ring, u32 reader);
 	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,
 		     struct ringbuf_reader_status *readers, unsigned int count);
 	int (*fd)(struct rb_handle *h);

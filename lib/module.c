@@ -343,9 +343,9 @@ static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
 	return owner_call(ring, RINGBUF_IOC_SYNC, &s);
 }
 
-static int module_evict(struct ringbuf *ring, u32 role, u32 id)
+static int module_evict(struct ringbuf *ring, u32 reader)
 {
-	struct ringbuf_evict e = { .size = sizeof(e), .role = role, .id = id };
+	struct ringbuf_evict e = { .size = sizeof(e), .reader = reader };
 
 	return owner_call(ring, RINGBUF_IOC_EVICT, &e);
 }

@@ -216,12 +216,7 @@ RB_PUBLIC int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t posit
 
 RB_PUBLIC int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader)
 {
-	return ring->host->evict(ring, RINGBUF_ROLE_READER, reader);
-}
-
-RB_PUBLIC int ringbuf_evict_writer(struct ringbuf *ring, uint32_t writer)
-{
-	return ring->host->evict(ring, RINGBUF_ROLE_WRITER, writer);
+	return ring->host->evict(ring, reader);
 }
 
 RB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,

@@ -111,7 +111,7 @@ bool rb_wait_over(const struct rb_handle *h, u64 waiter)
 	if (rb_reached(v, waiter) || READ_ONCE(h->interrupted))
 		return true;
 	if (h->role != RINGBUF_ROLE_READER)
-		return rb_writer_evicted(v, h->id);
+		return false;
 	return rb_ended(v) ||
 	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
 }

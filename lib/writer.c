@@ -95,8 +95,6 @@ static int writer_block(struct ringbuf_writer *writer, struct rb_block *b, enum 
 {
 	struct rb_writer *w = &writer->w;
 
-	if (why == RB_EVICTED)
-		return -EIDRM;
 	if (why == RB_RETRY)
 		return ++*tries < RETRY_LIMIT ? 0 : -EPROTO;
 	*tries = 0;

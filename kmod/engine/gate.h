@@ -30,14 +30,6 @@ static inline bool rb_row_evicted(const struct rb_view *v, u32 row)
 	return READ_ONCE(v->info->row[row].flags) & RINGBUF_ROW_EVICTED;
 }
 
-/* Whether writer @id was. */
-static inline bool rb_writer_evicted(const struct rb_view *v, u32 id)
-{
-	u32 bit = id - 1;
-
-	return READ_ONCE(v->info->evicted[bit / 64]) >> bit % 64 & 1;
-}
-
 static inline u32 rb_rows(const struct rb_view *v)
 {
 	/* Matches rb_attach_reader(): rows below are what it made them. */

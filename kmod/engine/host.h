@@ -118,20 +118,9 @@ static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 	smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);
 }
 
-/* From its next look on writer @id reserves no more; what it has is for rb_repair(). */
-static inline void rb_evict_writer(const struct rb_view *v, u32 id)
-{
-	u64 *word = &v->info->evicted[(id - 1) / 64];
-
-	WRITE_ONCE(*word, *word | 1ULL << (id - 1) % 64);
-}
-
 /* A writer is there: its id is its own, its allowance says nothing yet. */
 static inline void rb_attach_writer(const struct rb_view *v, u32 id)
 {
-	u64 *word = &v->info->evicted[(id - 1) / 64];
-
-	WRITE_ONCE(*word, *word & ~(1ULL << (id - 1) % 64));
 	WRITE_ONCE(v->head->writer[id - 1].allowance, 0);
 	if (!v->info->writers)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_NONE);

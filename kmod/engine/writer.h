@@ -45,7 +45,6 @@ enum rb_reserved {
 	RB_BLOCKED_BY_READER, /* @blocked is the cursor that all must reach */
 	RB_BLOCKED_BY_SLOT, /* @blocked is the position that must be finished */
 	RB_RETRY, /* the words move too fast, or make no sense */
-	RB_EVICTED, /* the host has ended us */
 };
 
 static inline void rb_writer_seek(const struct rb_view *v, struct rb_writer *w, u64 pos)
@@ -112,8 +111,6 @@ static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct
 	u32 losses = 0;
 	u64 steps;
 
-	if (unlikely(rb_writer_evicted(v, w->id)))
-		return RB_EVICTED;
 	if (pos < w->pos)
 		pos = w->pos;
 	for (steps = 1; steps <= 2 * v->slots + 1 && losses < RB_MAX_LOSSES; steps++) {

@@ -17,45 +17,48 @@ FIXTURE(args)
 	int observer;
 };
 
+enum { BY_NONE, BY_OWNER, BY_READER, BY_WRITER, BY_OBSERVER, BY_ALL };
+
 /**
  * struct args_variant - one ioctl
  * @request: its number
  * @size: sizeof its structure
- * @bound: needs a bound handle
- * @writer: by a writer only
- * @out_flags: @flags is an output
+ * @by: what a good call gives on a handle that is bound to nothing, on an
+ *	owner's, and so on; 0: what good_result() says
  */
 FIXTURE_VARIANT(args)
 {
 	unsigned long request;
 	uint32_t size;
-	bool bound;
-	bool writer;
-	bool out_flags;
+	int by[BY_ALL];
 };
 
-#define CALL(call, type, is_bound, is_writer, is_out)                                 \
+#define CALL(call, type, ...)                                                         \
 	FIXTURE_VARIANT_ADD(args, type)                                               \
 	{                                                                             \
 		.request = RINGBUF_IOC_##call, .size = sizeof(struct ringbuf_##type), \
-		.bound = is_bound, .writer = is_writer, .out_flags = is_out,          \
+		.by = { __VA_ARGS__ },                                                \
 	}
 
-CALL(FEATURES, features, false, false, false);
-CALL(CREATE, create, false, false, false);
-CALL(ATTACH, attach, false, false, false);
-CALL(INFO, info, true, false, true);
-CALL(WAIT, wait, true, true, false);
-CALL(WAKE, wake, true, false, false);
-CALL(DONE, done, true, true, false);
-CALL(SYNC, sync, true, false, false);
-CALL(DETACH, detach, true, true, false);
-CALL(UNLINK, unlink, false, false, false);
-CALL(LIST, list, false, false, false);
-CALL(STATS, stats, true, false, false);
-CALL(FRAMING, framing, true, true, false);
-CALL(THRESHOLD, threshold, true, true, false);
-CALL(EVICT, evict, true, false, false);
+/* clang-format off */
+#define NO -EBADFD
+/*                           none, owner, reader, writer, observer */
+CALL(FEATURES, features,     0,    0,     0,      0,      0);
+CALL(CREATE, create,         0,    NO,    NO,     NO,     NO);
+CALL(ATTACH, attach,         0,    NO,    NO,     NO,     NO);
+CALL(INFO, info,             NO,   0,     0,      0,      0);
+CALL(WAIT, wait,             NO,   NO,    0,      0,      NO);
+CALL(WAKE, wake,             NO,   0,     0,      0,      0);
+CALL(DONE, done,             NO,   NO,    NO,     0,      NO);
+CALL(SYNC, sync,             NO,   0,     -EACCES, 0,     NO);
+CALL(DETACH, detach,         NO,   NO,    0,      0,      NO);
+CALL(UNLINK, unlink,         0,    0,     0,      0,      0);
+CALL(LIST, list,             0,    0,     0,      0,      0);
+CALL(STATS, stats,           NO,   0,     0,      0,      0);
+CALL(FRAMING, framing,       NO,   NO,    0,      0,      NO);
+CALL(THRESHOLD, threshold,   NO,   NO,    0,      0,      NO);
+CALL(EVICT, evict,           NO,   0,     NO,     0,      NO);
+/* clang-format on */
 
 /* Two structures' worth, so that a call may be too long. */
 union argument {
@@ -129,8 +132,7 @@ static union argument good(unsigned long request, const struct _test_data_args *
 		a.unlink.name_len = 21;
 		break;
 	case RINGBUF_IOC_EVICT:
-		a.evict.role = RINGBUF_ROLE_READER;
-		a.evict.id = 63;
+		a.evict.reader = 63;
 		break;
 	}
 	return a;
@@ -140,6 +142,12 @@ static union argument good(unsigned long request, const struct _test_data_args *
 static int good_result(unsigned long request)
 {
 	return request == RINGBUF_IOC_UNLINK || request == RINGBUF_IOC_EVICT ? -ENOENT : 0;
+}
+
+/* Whether @variant is for handles that are bound; a writer may do all of these. */
+static bool bound(const struct _fixture_variant_args *variant)
+{
+	return variant->by[BY_NONE] != 0;
 }
 
 static int handle_for(const struct _test_data_args *self, bool bound)
@@ -160,12 +168,12 @@ static int refused(int fd, unsigned long request, union argument a, int error)
 TEST_F(args, exact_and_longer)
 {
 	union argument a = good(variant->request, self);
-	int fd = handle_for(self, variant->bound), other;
+	int fd = handle_for(self, bound(variant)), other;
 
 	a.size = variant->size;
 	EXPECT_EQ(good_result(variant->request), call(fd, variant->request, &a));
 	/* Some bind or end the handle: again on a fresh one. */
-	other = variant->bound ? writer_open(self->owner) : device_open();
+	other = bound(variant) ? writer_open(self->owner) : device_open();
 	ASSERT_LE(0, other);
 	a = good(variant->request, self);
 	a.size = variant->size + 64;
@@ -186,7 +194,7 @@ TEST_F(args, too_short)
 			continue;
 		a.size = sizes[i];
 		EXPECT_EQ(0,
-			  refused(handle_for(self, variant->bound), variant->request, a, -EINVAL));
+			  refused(handle_for(self, bound(variant)), variant->request, a, -EINVAL));
 	}
 }
 
@@ -201,7 +209,7 @@ TEST_F(args, longer_and_not_zero)
 		a.size = variant->size + 64;
 		a.bytes[at[i]] = 1;
 		EXPECT_EQ(0,
-			  refused(handle_for(self, variant->bound), variant->request, a, -E2BIG));
+			  refused(handle_for(self, bound(variant)), variant->request, a, -E2BIG));
 	}
 }
 
@@ -210,25 +218,30 @@ TEST_F(args, absurdly_long)
 	union argument a = good(variant->request, self);
 
 	a.size = ~0U;
-	EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a, -E2BIG));
+	EXPECT_EQ(0, refused(handle_for(self, bound(variant)), variant->request, a, -E2BIG));
 	a.size = 1U << 31;
-	EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a, -E2BIG));
+	EXPECT_EQ(0, refused(handle_for(self, bound(variant)), variant->request, a, -E2BIG));
 }
 
 TEST_F(args, unknown_flag)
 {
 	union argument a = good(variant->request, self);
 
-	if (variant->out_flags)
-		return;
 	a.size = variant->size;
 	a.head.flags = UNKNOWN_FLAG;
-	EXPECT_EQ(0, refused(handle_for(self, variant->bound), variant->request, a, -EINVAL));
+	if (variant->request != RINGBUF_IOC_INFO) {
+		EXPECT_EQ(0,
+			  refused(handle_for(self, bound(variant)), variant->request, a, -EINVAL));
+		return;
+	}
+	/* Of this one it is an output. */
+	EXPECT_EQ(0, call(self->writer, variant->request, &a));
+	EXPECT_EQ(0, a.head.flags);
 }
 
 TEST_F(args, bad_pointers)
 {
-	int fd = handle_for(self, variant->bound);
+	int fd = handle_for(self, bound(variant));
 	long page = sysconf(_SC_PAGESIZE);
 	char *two = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -256,35 +269,43 @@ TEST_F(args, misaligned)
 	a.size = variant->size;
 	memcpy(room + 3, &a, sizeof(a));
 	EXPECT_EQ(good_result(variant->request),
-		  call(handle_for(self, variant->bound), variant->request, room + 3));
+		  call(handle_for(self, bound(variant)), variant->request, room + 3));
 }
 
-TEST_F(args, not_bound)
+/* A handle in each role, and one in none: some may, the others are refused. */
+TEST_F(args, by_each_role)
 {
+	const int fd[BY_ALL] = { self->none, self->owner, self->reader, self->writer,
+				 self->observer };
 	union argument a = good(variant->request, self);
+	struct ringbuf_stats s;
+	unsigned int i;
 
-	if (!variant->bound)
-		return;
 	a.size = variant->size;
-	EXPECT_EQ(0, refused(self->none, variant->request, a, -EBADFD));
-}
+	/* A reader has something to wait for, and a writer too. */
+	ASSERT_EQ(0, put(self->writer, 7));
+	for (i = 0; i < BY_ALL; i++)
+		if (variant->by[i])
+			EXPECT_EQ(0, refused(fd[i], variant->request, a, variant->by[i]))
+	TH_LOG("handle %u", i);
+	s = stats_of(self->owner);
+	EXPECT_EQ(1, s.head);
+	EXPECT_EQ(1, s.total);
+	EXPECT_EQ(1, s.writers);
+	for (i = 0; i < BY_ALL; i++) {
+		union argument b = a;
 
-TEST_F(args, wrong_role)
-{
-	union argument a = good(variant->request, self);
-
-	if (!variant->writer)
-		return;
-	a.size = variant->size;
-	EXPECT_EQ(0, refused(self->observer, variant->request, a, -EBADFD));
-	EXPECT_EQ(0, refused(self->owner, variant->request, a, -EBADFD));
+		if (!variant->by[i])
+			EXPECT_EQ(good_result(variant->request), call(fd[i], variant->request, &b))
+		TH_LOG("handle %u", i);
+	}
 }
 
 /* None of the refusals above has ended or bound anything. */
 TEST_F(args, refusals_leave_the_state)
 {
 	union argument a = good(variant->request, self);
-	int fd = handle_for(self, variant->bound);
+	int fd = handle_for(self, bound(variant));
 	struct ringbuf_stats s;
 
 	a.size = 0;

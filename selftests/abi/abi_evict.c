@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_EVICT: a reader or writer that is stuck is ended by another. */
+/* RINGBUF_IOC_EVICT: a reader that is stuck is ended by another. */
 #include "../harness/harness.h"
 
 #include "../harness/child.h"
 #include "../harness/device.h"
 
-#define SLOTS  4
-#define READER RINGBUF_ROLE_READER
-#define WRITER RINGBUF_ROLE_WRITER
+#define SLOTS 4
 
 FIXTURE(evict)
 {
@@ -58,21 +56,15 @@ TEST_F(evict, who_may_and_what)
 {
 	int observer = observer_open(self->owner), none = device_open();
 
-	EXPECT_EQ(-EBADFD, evict_call(none, READER, 0));
-	EXPECT_EQ(-EBADFD, evict_call(self->reader, READER, 0));
-	EXPECT_EQ(-EBADFD, evict_call(observer, READER, 0));
-	EXPECT_EQ(-EINVAL, evict_call(self->owner, RINGBUF_ROLE_OBSERVER, 0));
-	EXPECT_EQ(-EINVAL, evict_call(self->owner, RINGBUF_ROLE_NONE, 0));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, READER, 1));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, READER, 64));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, READER, ~0U));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, WRITER, 0));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, WRITER, 2));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, WRITER, 17));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, WRITER, ~0U));
+	EXPECT_EQ(-EBADFD, evict_call(none, 0));
+	EXPECT_EQ(-EBADFD, evict_call(self->reader, 0));
+	EXPECT_EQ(-EBADFD, evict_call(observer, 0));
+	EXPECT_EQ(-ENOENT, evict_call(self->owner, 1));
+	EXPECT_EQ(-ENOENT, evict_call(self->owner, 64));
+	EXPECT_EQ(-ENOENT, evict_call(self->owner, ~0U));
 	ASSERT_OK(put(self->writer, 5));
 	EXPECT_EQ(5, get(self->reader));
-	EXPECT_OK(evict_call(self->writer, READER, 0));
+	EXPECT_OK(evict_call(self->writer, 0));
 	close(observer);
 	close(none);
 }
@@ -83,7 +75,7 @@ TEST_F(evict, reader_makes_room)
 	int next;
 
 	ASSERT_OK(fill_up(self->writer));
-	ASSERT_OK(evict_call(self->owner, READER, 0));
+	ASSERT_OK(evict_call(self->owner, 0));
 	EXPECT_OK(put(self->writer, 99));
 	s = stats_of(self->owner);
 	EXPECT_EQ(0, s.total);
@@ -94,7 +86,7 @@ TEST_F(evict, reader_makes_room)
 	EXPECT_EQ(POLLERR, polled(self->reader));
 	EXPECT_EQ(-ENOENT, sync_call(self->owner, 0, NEVER));
 	/* Again: nothing more happens. */
-	EXPECT_OK(evict_call(self->owner, READER, 0));
+	EXPECT_OK(evict_call(self->owner, 0));
 	/* Its row is not another's before its handle is gone. */
 	next = reader_open(self->owner);
 	EXPECT_EQ(1, id_of(next));
@@ -105,7 +97,7 @@ TEST_F(evict, reader_makes_room)
 	EXPECT_EQ(0, id_of(self->reader));
 	ASSERT_OK(put(self->writer, 7));
 	EXPECT_EQ(7, get(self->reader));
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, READER, 1));
+	EXPECT_EQ(-ENOENT, evict_call(self->owner, 1));
 }
 
 static int waits(void *arg)
@@ -122,15 +114,6 @@ static int reads(void *arg)
 
 	CHECK(!fcntl(*fd, F_SETFL, 0));
 	CHECK_EQ(-EIDRM, get(*fd));
-	return 0;
-}
-
-static int writes(void *arg)
-{
-	int *fd = arg;
-
-	CHECK(!fcntl(*fd, F_SETFL, 0));
-	CHECK_EQ(-EIDRM, put(*fd, 1));
 	return 0;
 }
 
@@ -156,32 +139,12 @@ TEST_F(evict, sleeping_reader)
 				ASSERT_OK(threshold_call(self->reader, 3, 0, 0));
 			pid = child_start(sleeps[i], &self->reader);
 			ASSERT_TRUE(task_asleep(pid));
-			ASSERT_OK(evict_call(self->owner, READER, id_of(self->reader)));
+			ASSERT_OK(evict_call(self->owner, id_of(self->reader)));
 			EXPECT_EQ(0, child_end(pid));
 			close(self->reader);
 			self->reader = reader_open(self->owner);
 			ASSERT_OK(nonblock(self->reader));
 		}
-	}
-}
-
-TEST_F(evict, sleeping_writer)
-{
-	int (*const sleeps[])(void *) = { waits, writes };
-	unsigned int i;
-	pid_t pid;
-
-	ASSERT_OK(fill_up(self->writer));
-	for (i = 0; i < ARRAY_SIZE(sleeps); i++) {
-		int other = writer_open(self->owner);
-
-		pid = child_start(sleeps[i], &other);
-		ASSERT_TRUE(task_asleep(pid));
-		/* A writer that has been forked begins a part of its own by write(2) only. */
-		ASSERT_OK(evict_call(self->owner, WRITER, id_of(other)));
-		EXPECT_EQ(0, child_end(pid));
-		EXPECT_EQ(POLLERR, polled(other));
-		close(other);
 	}
 }
 
@@ -223,7 +186,7 @@ TEST_F(evict, stopped_reader)
 	ASSERT_OK(fill_up(self->writer));
 	pid = child_start(holds_a_slot, &a);
 	ASSERT_EQ(pid, waitpid(pid, NULL, WUNTRACED));
-	ASSERT_OK(evict_call(self->owner, READER, 0));
+	ASSERT_OK(evict_call(self->owner, 0));
 	next = reader_open(self->owner);
 	for (n = 0; n < 10 * SLOTS; n++) {
 		ASSERT_OK(put(self->writer, n));
@@ -237,77 +200,6 @@ TEST_F(evict, stopped_reader)
 	close(next);
 	close(go[0]);
 	close(go[1]);
-}
-
-TEST_F(evict, writer_with_claims)
-{
-	int other = writer_open(self->owner);
-	struct ringbuf_stats s;
-	struct maps m;
-
-	ASSERT_OK(maps_open(&m, other));
-	claim_by_hand(&m, 0, 2);
-	ASSERT_OK(put(self->writer, 5));
-	EXPECT_EQ(-EAGAIN, get(self->reader));
-	ASSERT_OK(evict_call(self->owner, WRITER, m.info.id));
-	EXPECT_EQ(5, get(self->reader));
-	EXPECT_EQ(RINGBUF_REPAIRED, m.desc[0].state);
-	EXPECT_EQ(1ULL << RINGBUF_STATE_SHIFT | RINGBUF_REPAIRED, m.desc[1].state);
-	EXPECT_EQ(1ULL << (m.info.id - 1), m.ip->evicted[0]);
-	s = stats_of(self->owner);
-	EXPECT_EQ(1, s.writers);
-	EXPECT_EQ(2, s.repaired);
-	EXPECT_EQ(-EIDRM, put(other, 1));
-	EXPECT_EQ(-EIDRM, wait_call(other, 1, NEVER));
-	EXPECT_EQ(-EIDRM, ready_call(other));
-	EXPECT_EQ(POLLERR, polled(other));
-	/* It had passed its look already: that can be mended too. */
-	claim_by_hand(&m, 3, 1);
-	ASSERT_OK(put(self->writer, 6));
-	EXPECT_EQ(-EAGAIN, get(self->reader));
-	ASSERT_OK(evict_call(self->writer, WRITER, m.info.id));
-	EXPECT_EQ(6, get(self->reader));
-	/* So it is at its end. */
-	claim_by_hand(&m, 5, 1);
-	ASSERT_OK(put(self->writer, 7));
-	EXPECT_EQ(-EAGAIN, get(self->reader));
-	maps_close(&m);
-	EXPECT_EQ(7, get(self->reader));
-	s = stats_of(self->owner);
-	EXPECT_EQ(1, s.writers);
-	EXPECT_EQ(2, s.writers_ever);
-	EXPECT_EQ(4, s.repaired);
-	close(other);
-	/* The id of a new writer is not evicted. */
-	other = writer_open(self->owner);
-	EXPECT_OK(put(other, 8));
-	EXPECT_EQ(8, get(self->reader));
-	close(other);
-}
-
-TEST_F(evict, last_writer_has_died)
-{
-	ASSERT_OK(put(self->writer, 1));
-	ASSERT_OK(evict_call(self->owner, WRITER, 1));
-	EXPECT_EQ(1, get(self->reader));
-	EXPECT_EQ(-ENODATA, get(self->reader));
-	EXPECT_EQ(RINGBUF_END_DIED, stats_of(self->owner).ended);
-	EXPECT_EQ(0, stats_of(self->owner).writers);
-	/* What it says later changes nothing. */
-	EXPECT_OK(done_call(self->writer));
-	EXPECT_EQ(RINGBUF_END_DIED, stats_of(self->owner).ended);
-	EXPECT_EQ(0, stats_of(self->owner).writers);
-	EXPECT_EQ(-ENOENT, evict_call(self->owner, WRITER, 1));
-}
-
-TEST(exclusive_writer_stays)
-{
-	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, 2), writer = writer_open(owner);
-
-	EXPECT_EQ(-EOPNOTSUPP, evict_call(owner, WRITER, 1));
-	EXPECT_OK(put(writer, 1));
-	close(writer);
-	close(owner);
 }
 
 /* Dead and evicted at the same time: each part ends once. */
@@ -325,8 +217,7 @@ TEST_F(evict, races_with_exit)
 		a.go = go[0];
 		pid = child_start(holds_a_slot, &a);
 		kill(pid, n % 2 ? SIGKILL : SIGCONT);
-		evict_call(self->owner, READER, 1);
-		evict_call(self->owner, WRITER, 2);
+		evict_call(self->owner, 1);
 		close(other);
 		child_kill(pid);
 		close(reader);

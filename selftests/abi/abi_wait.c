@@ -346,19 +346,6 @@ TEST_F(wait, killed_sleeper)
 	close(observer);
 }
 
-static bool timer_is_off(void)
-{
-	char text[16] = "";
-	FILE *f = fopen("/sys/module/ringbuf/parameters/recheck_ms", "re");
-
-	if (!f)
-		return false;
-	if (!fgets(text, sizeof(text), f))
-		text[0] = 0;
-	fclose(f);
-	return !strcmp(text, "0\n");
-}
-
 /*
  * A writer that stores by hand and never calls WAKE, as if it had been stopped
  * in between: the timer finds it.

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -117,33 +118,72 @@ static inline char task_state(pid_t pid)
 	return paren && paren[1] ? paren[2] : 0;
 }
 
-/* Who says 'S' may still be on its way to sleep: /proc/PID/syscall says "running". */
-static inline bool task_on_processor(pid_t pid)
+/*
+ * The number of the call that @pid is in; -1: in none, or still on its way to
+ * sleep though its state is 'S'; -2: this kernel does not tell.
+ */
+static inline long task_syscall(pid_t pid)
 {
-	char path[32], first = 0;
+	char path[32], text[256], *end;
+	ssize_t n;
+	long call;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	if (read(fd, &first, 1) != 1)
-		first = 0;
+		return -2;
+	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	return first == 'r';
+	text[n > 0 ? n : 0] = 0;
+	call = strtol(text, &end, 10);
+	return end == text ? -1 : call;
 }
 
-/* Until @pid sleeps; true unless it has ended instead. */
-static inline bool task_asleep(pid_t pid)
+/*
+ * The calls in which one waits for a ring.  No short sleep between two tries is
+ * among them, and no lock on a file.
+ */
+static inline bool is_wait(long call)
 {
-	char state;
+	static const long waits[] = {
+		SYS_ioctl,	    SYS_read,	      SYS_readv,	   SYS_write,  SYS_writev,
+		SYS_poll,	    SYS_ppoll,	      SYS_pselect6,	   SYS_splice, SYS_sendfile,
+		SYS_epoll_wait,	    SYS_epoll_pwait,  SYS_futex,	   SYS_select, SYS_preadv2,
+		SYS_io_uring_enter, SYS_pwritev2,
+#ifdef SYS__newselect
+		SYS__newselect,	    SYS_sendfile64,
+#endif
+#ifdef SYS_futex_time64
+		SYS_futex_time64,   SYS_ppoll_time64, SYS_pselect6_time64,
+#endif
+	};
+	unsigned int i;
 
-	while ((state = task_state(pid)) != 'S' || task_on_processor(pid)) {
+	for (i = 0; i < sizeof(waits) / sizeof(*waits); i++)
+		if (call == waits[i])
+			return true;
+	return false;
+}
+
+/* Until @pid sleeps in @call, or in any that waits if that is -1; false if it ends instead. */
+static inline bool task_asleep_in(pid_t pid, long call)
+{
+	for (;;) {
+		char state = task_state(pid);
+		long in = state == 'S' ? task_syscall(pid) : -1;
+
 		if (!state || state == 'Z')
 			return false;
+		if (state == 'S' && (in == -2 || (call < 0 ? is_wait(in) : in == call)))
+			return true;
 		sched_yield();
 	}
-	return true;
+}
+
+static inline bool task_asleep(pid_t pid)
+{
+	return task_asleep_in(pid, -1);
 }
 
 /* Memory that children share with their parent; zero. */

@@ -20,8 +20,9 @@
  * nothing to do with the ring, sleeps for a millisecond over and over and adds up
  * by how much it woke too late.  Of a long stall, the time that the processors
  * lost during it does not count, nor that in which survivors were ready to run
- * and others ran: who waits for the ring is not ready.  The limit is 50 ms and what nine of ten
- * events without a kill stay below, which counts for 50 ms at most.
+ * and others ran: who waits for the ring is not ready.  The limit is 50 ms and
+ * what nine of ten events without a kill stay below, which counts for 50 ms at
+ * most; two kills may take longer, and more only where events without one do.
  *
  * Those who are killed so are at work.  A fifth more are killed at a random
  * moment of attaching, using for the first time, leaving, creating, opening and

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ringbuf_evict_reader() and ringbuf_evict_writer(), on either host. */
+/* ringbuf_evict_reader(), on either host. */
 #include "../harness/harness.h"
 
 #include "../harness/child.h"
@@ -35,10 +35,6 @@ TEST_F(evict, no_such_one)
 	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, 1));
 	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, 64));
 	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, ~0U));
-	EXPECT_EQ(-ENOENT, ringbuf_evict_writer(self->ring, 0));
-	EXPECT_EQ(-ENOENT,
-		  ringbuf_evict_writer(self->ring, ringbuf_writer_id(self->writer) % 16 + 1));
-	EXPECT_EQ(-ENOENT, ringbuf_evict_writer(self->ring, ~0U));
 	ASSERT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
 	EXPECT_EQ(3, get(self->reader, RINGBUF_TRY));
 }
@@ -100,82 +96,6 @@ TEST_F(evict, sleeping_reader)
 	ASSERT_TRUE(task_asleep(pid));
 	ASSERT_EQ(0, ringbuf_evict_reader(self->ring, ringbuf_reader_id(self->reader)));
 	EXPECT_EQ(0, child_end(pid));
-}
-
-static int stops_with_a_slot(void *arg)
-{
-	struct other *o = arg;
-	struct ringbuf_slot slot;
-
-	CHECK_EQ(1, ringbuf_writer_reserve(o->writer, &slot, 1, RINGBUF_TRY));
-	raise(SIGSTOP);
-	memset(slot.data, 0x5a, 8);
-	slot.length = 8;
-	CHECK_EQ(-ESTALE, ringbuf_writer_commit(o->writer, &slot, 1));
-	CHECK_EQ(-EIDRM, put(o->writer, 1, RINGBUF_TRY));
-	CHECK_EQ(-EIDRM, ringbuf_writer_reserve(o->writer, &slot, 1, RINGBUF_FOREVER));
-	return 0;
-}
-
-/* A writer that was stopped with a slot open keeps nobody waiting once it is evicted. */
-TEST_F(evict, stopped_writer)
-{
-	struct ringbuf_writer *mine;
-	struct other o;
-	uint64_t n;
-	pid_t pid;
-
-	ASSERT_EQ(0, ringbuf_writer_attach(self->ring, &mine));
-	o.writer = mine;
-	pid = child_start(stops_with_a_slot, &o);
-	ASSERT_EQ(pid, waitpid(pid, NULL, WUNTRACED));
-	ASSERT_EQ(0, put(self->writer, 4, RINGBUF_TRY));
-	ASSERT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
-	/* The child took over the place that the handle had. */
-	ASSERT_EQ(0, ringbuf_evict_writer(self->ring, ringbuf_writer_id(mine)));
-	EXPECT_EQ(4, get(self->reader, RINGBUF_TRY));
-	EXPECT_EQ(1, status_of(self->ring).writers);
-	EXPECT_EQ(1, status_of(self->ring).repaired);
-	for (n = 0; n < 3 * SLOTS; n++) {
-		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
-		ASSERT_EQ((int64_t)n, get(self->reader, RINGBUF_TRY));
-	}
-	kill(pid, SIGCONT);
-	EXPECT_EQ(0, child_end(pid));
-	EXPECT_EQ(1, status_of(self->ring).writers);
-	ringbuf_writer_close(mine);
-	/* Its id is fit for the next one. */
-	for (n = 0; n < 20; n++) {
-		ASSERT_EQ(0, ringbuf_writer_attach(self->ring, &mine));
-		ASSERT_EQ(0, put(mine, n, RINGBUF_TRY));
-		ASSERT_EQ((int64_t)n, get(self->reader, RINGBUF_TRY));
-		ringbuf_writer_close(mine);
-	}
-}
-
-TEST_F(evict, last_writer)
-{
-	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
-	ASSERT_EQ(0, ringbuf_evict_writer(self->ring, ringbuf_writer_id(self->writer)));
-	EXPECT_EQ(1, get(self->reader, RINGBUF_FOREVER));
-	EXPECT_EQ(-ENODATA, get(self->reader, RINGBUF_FOREVER));
-	EXPECT_EQ(-EIDRM, put(self->writer, 2, RINGBUF_TRY));
-	EXPECT_EQ(RINGBUF_STREAM_DIED, status_of(self->ring).ended);
-}
-
-TEST(exclusive_writer)
-{
-	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
-	struct ringbuf_writer *writer;
-	struct ringbuf *ring;
-
-	config.flags = RINGBUF_EXCLUSIVE;
-	ASSERT_EQ(0, ringbuf_create(&config, &ring));
-	ASSERT_EQ(0, ringbuf_writer_attach(ring, &writer));
-	EXPECT_EQ(-EOPNOTSUPP, ringbuf_evict_writer(ring, ringbuf_writer_id(writer)));
-	EXPECT_EQ(0, put(writer, 1, RINGBUF_TRY));
-	ringbuf_writer_close(writer);
-	ringbuf_close(ring);
 }
 
 LIB_HARNESS_MAIN

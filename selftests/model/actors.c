@@ -96,7 +96,7 @@ static u64 *wake_word(void *waker, u32 pass, u32 i)
 	struct waker *w = waker;
 
 	AT(w->t, w->a, pass << 8 | i);
-	return tasks[i].spec->role == ROLE_SYNC ? NULL : &arena.place[i].waiter;
+	return tasks[i].spec->role >= ROLE_SYNC ? NULL : &arena.place[i].waiter;
 }
 
 static void wake_kick(void *waker, u32 i)
@@ -126,7 +126,7 @@ static void wake_all(void)
 		return;
 	smp_mb();
 	for (i = 0; i < task_count; i++)
-		if (tasks[i].spec->role != ROLE_SYNC)
+		if (tasks[i].spec->role < ROLE_SYNC)
 			kick(&arena.place[i]);
 }
 
@@ -356,7 +356,7 @@ static int reader_look(struct task *t, struct actor *a)
 
 	AT(t, a, 0);
 	n = rb_peek(&view, &a->r, t->spec->max ? t->spec->max : 1, &wake);
-	if (n < 0)
+	if (n < 0 && (n != -EIDRM || !ghost.evicted))
 		violation("%s: words make no sense to it", t->name);
 	check_passed(t, a);
 	a->n = (u32)n;
@@ -380,6 +380,8 @@ static void reader_loop(struct task *t, struct actor *a)
 
 	while (!t->spec->quota || a->messages < t->spec->quota) {
 		n = reader_look(t, a);
+		if (n < 0)
+			return;
 		if (!n) {
 			AT(t, a, 0);
 			if (rb_ended(&view)) {
@@ -387,6 +389,8 @@ static void reader_loop(struct task *t, struct actor *a)
 				a->end = ghost.end;
 				n = NO_LAST_LOOK ? 0 : reader_look(t, a);
 				a->last = 0;
+				if (n < 0)
+					return;
 				if (!n) {
 					check_end_of_stream(t, a);
 					return;
@@ -504,6 +508,15 @@ static void sync_body(struct task *t)
 {
 	host_lock(t);
 	rb_move_reader(&view, 0, t->spec->start);
+	wake_all();
+	host_unlock(t);
+}
+
+static void evict_body(struct task *t)
+{
+	host_lock(t);
+	ghost.evicted = 1;
+	rb_evict_reader(&view, 0);
 	wake_all();
 	host_unlock(t);
 }
@@ -632,12 +645,11 @@ static void first_reader(const struct task *t, u64 start)
 void actors_reset(void)
 {
 	static void (*const body[])(struct task *) = {
-		[ROLE_WRITER] = writer_body,
-		[ROLE_READER] = reader_body,
-		[ROLE_REAPER] = reaper_body,
-		[ROLE_SYNC] = sync_body,
+		[ROLE_WRITER] = writer_body, [ROLE_READER] = reader_body,
+		[ROLE_REAPER] = reaper_body, [ROLE_SYNC] = sync_body,
+		[ROLE_EVICT] = evict_body,
 	};
-	static const char letter[] = "?wrhs";
+	static const char letter[] = "?wrhse";
 	u32 rows = 0, ids = 0, i;
 
 	view_reset();

@@ -39,6 +39,8 @@ detached-reader-gates|x2-detach|sc|host.h|/^static inline void rb_detach_reader/
 floor-not-checked|x2-sync|sc|reader.h|/^static inline bool rb_reader_holds/,/^}/s/return .*/return r;/
 moved-but-not-counted|x2-sync|sc|reader.h|/r->lost += /d
 floor-not-in-gate|x2-sync|sc|host.h|s/smp_store_release(&r->floor, pos); .*/smp_store_release(\&rb_cursor(v, row)->cursor, pos + 1);/
+evict-without-floor|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d}
+evict-floor-late|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d; s/smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_EVICTED); smp_store_release(\&r->floor, RINGBUF_FLOOR_EVICTED); }/}
 claim-by-store|s2-2w1r|sc|writer.h|s/if (cmpxchg(&v->claim\[i\], claim, \(.*\)) != claim)/WRITE_ONCE(v->claim[i], \1); if (0)/
 lap-not-finished|s1-2w|sc|writer.h|s/if (!rb_slots_free(v, w, pos, count))/if (0)/
 hint-leads|s2-2w1r|sc|writer.h|s/rb_head_hint(v, pos + count)/rb_head_hint(v, pos + count + 1)/
@@ -70,10 +72,25 @@ mutate() { # folder file program
 	! cmp -s "$1/engine/$2" "kmod/engine/$2"
 }
 
+compile() { # arguments...
+	"$CC" -O2 -std=gnu11 -U_FORTIFY_SOURCE -w -Iselftests/model -Iinclude/uapi "$@"
+}
+
+# What does not have the engine in it, once for all.
+common() {
+	local source
+
+	rm -rf "$out"
+	mkdir -p "$out/common"
+	for source in selftests/model/*.c; do
+		[ "$source" = selftests/model/actors.c ] ||
+			compile -c "$source" -o "$out/common/$(basename "$source" .c).o" || exit 1
+	done
+}
+
 build() { # folder flag
 	# shellcheck disable=SC2086 # $2 is flags, or nothing
-	"$CC" -O2 -std=gnu11 -U_FORTIFY_SOURCE -w $2 -Iselftests/model -I"$1" -Iinclude/uapi \
-		selftests/model/*.c -o "$1/model" >"$1/log" 2>&1
+	compile $2 -I"$1" selftests/model/actors.c "$out"/common/*.o -o "$1/model" >"$1/log" 2>&1
 }
 
 verdict() { # name config model file program
@@ -99,6 +116,7 @@ chosen() {
 list=$(mutants | while IFS='|' read -r name rest; do
 	if [ $# -eq 0 ] || chosen "$name" "$@"; then echo "$name|$rest"; fi
 done)
+common
 echo "TAP version 13"
 echo "1..$(grep -c . <<<"$list")"
 while IFS= read -r line; do

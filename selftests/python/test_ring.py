@@ -314,6 +314,28 @@ class Basics(Case):
         self.assertEqual(9, self.reader.lost)
         self.assertRaises(OSError, self.ring.sync, 60, 0)
 
+    def test_evict_who_blocks(self):
+        fast = self.ring.reader()
+        while True:
+            try:
+                self.writer.write(b"x", timeout=0)
+            except ringbuffer.WaitingForReaderError:
+                break
+            fast.read()
+        slot = self.reader.peek()
+        blocker = self.ring.stats().blocker
+        self.assertEqual((self.reader.id, os.getpid()), (blocker.id, blocker.pid))
+        self.ring.evict(blocker.id)
+        self.writer.write(b"y", timeout=0)
+        self.assertEqual(b"y", fast.read())
+        self.assertRaises(ringbuffer.OverrunError, slot.release)
+        self.assertRaises(ringbuffer.EvictedError, self.reader.read)
+        self.assertRaises(ringbuffer.EvictedError, next, self.reader)
+        self.assertEqual([fast.id], [r.id for r in self.ring.stats().readers])
+        self.ring.evict(self.reader)
+        self.assertRaises(OSError, self.ring.evict, 60)
+        self.assertRaises(TypeError, self.ring.evict, "0")
+
     def test_overrun_while_iterating(self):
         self.writer.write_many([b"0", b"1", b"2"], timeout=0)
         view = next(self.reader)

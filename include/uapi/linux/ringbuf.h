@@ -17,7 +17,7 @@
  * (else E2BIG).  Unknown flags and non-zero reserved fields are EINVAL.  Fields
  * marked [out] are ignored on entry.  Pointers travel as __u64.  A handle that
  * is not bound, or bound to a role that may not do this, gets EBADFD.  An
- * unknown command is ENOTTY.  A reader or writer that was evicted gets EIDRM.
+ * unknown command is ENOTTY.  A reader that was evicted gets EIDRM.
  */
 #ifndef _UAPI_LINUX_RINGBUF_H
 #define _UAPI_LINUX_RINGBUF_H
@@ -324,31 +324,24 @@ struct ringbuf_detach {
 };
 
 /**
- * struct ringbuf_evict - RINGBUF_IOC_EVICT: end another's part in the ring
+ * struct ringbuf_evict - RINGBUF_IOC_EVICT: end a reader that is stuck
  * @size: sizeof(struct ringbuf_evict)
  * @flags: must be 0
- * @role: RINGBUF_ROLE_READER or RINGBUF_ROLE_WRITER: what is to end
- * @id: row of the reader, id of the writer
+ * @reader: its row
+ * @__reserved: must be 0
  *
- * For owners and writers.  A reader that is stuck leaves the gate, whatever it
- * still maps; what it reads meanwhile may be overwritten, and its next step finds
- * that out.  A writer that is stuck counts as one that died: what it has claimed
- * becomes holes, so that its late commit is ESTALE.  From then on all that either
- * tries is EIDRM, and poll says POLLERR; row or id stay taken until its handle
- * and maps are gone.  It may attach anew, with another handle.
+ * For owners and writers.  The reader leaves the gate, whatever it still maps; what
+ * it reads meanwhile may be overwritten, and its next step finds that out.  From
+ * then on all that it tries is EIDRM, and poll says POLLERR; the row stays taken
+ * until its handle and maps are gone.  It may attach anew, with another handle.
  *
- * A writer that has just passed its last look may still claim once more; to evict
- * it again makes a hole of that too.  An exclusive writer asks nobody before it
- * stores, so it cannot be stopped: EOPNOTSUPP.
- *
- * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOENT (no such reader or writer),
- * EOPNOTSUPP.
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOENT (no such reader).
  */
 struct ringbuf_evict {
 	__u32 size;
 	__u32 flags;
-	__u32 role;
-	__u32 id;
+	__u32 reader;
+	__u32 __reserved;
 };
 
 /**
@@ -636,7 +629,6 @@ struct ringbuf_row {
  * @writers: attached and not done
  * @writers_ever: ever attached, stops at its largest value
  * @ended: RINGBUF_END_*
- * @evicted: bit i: the writer with id i + 1 may write no more
  * @row: one per reader
  */
 struct ringbuf_info_page {
@@ -662,7 +654,7 @@ struct ringbuf_info_page {
 	__u32 writers;
 	__u32 writers_ever;
 	__u32 ended;
-	__aligned_u64 evicted[4];
+	__aligned_u64 __pad3[4];
 
 	struct ringbuf_row row[];
 };

@@ -17,8 +17,8 @@ if _os.path.isdir(_built):
 from ._array import asarray
 from ._dropin import Pointer, Position, RingBuffer, SlotArray
 from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeError, Error,
-                      InternalLockingError, MustCreatedReadersBeforeWritingError, OverrunError,
-                      ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
+                      EvictedError, InternalLockingError, MustCreatedReadersBeforeWritingError,
+                      OverrunError, ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
                       WriterFinishedError, WriteTimeoutError)
 from ._ring import (HEAD, OLDEST, Blocker, Reader, ReaderStats, Ring, Start, Stats, Writer)
 from ._ringbuf import Slot, library_version
@@ -27,7 +27,7 @@ __version__ = library_version
 
 __all__ = [
     "AlreadyClosedError", "Blocker", "BusyError", "ClosedError", "DataTooLargeError", "Error",
-    "HEAD", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
+    "EvictedError", "HEAD", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
     "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats", "Ring",
     "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
     "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterFinishedError", "asarray",

@@ -42,6 +42,10 @@ class OverrunError(Error):
     """The reader was moved forward while it had a slot in hand; the slot is lost."""
 
 
+class EvictedError(Error):
+    """Somebody has ended this reader with Ring.evict(); attach a new one."""
+
+
 class ClosedError(Error, ValueError):
     """The object was closed."""
 

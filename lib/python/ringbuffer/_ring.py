@@ -156,6 +156,13 @@ class Ring(_ringbuf.Ring):
         row = _NOBODY if reader is None else getattr(reader, "id", reader)
         self._sync(row, 2**64 - 1 if position is None else position)
 
+    def evict(self, reader):
+        """End a reader that is stuck: a Reader, or the id that stats() tells.
+
+        It holds nobody up any more, and gets EvictedError from all that it tries.
+        """
+        self._evict(operator.index(getattr(reader, "id", reader)))
+
     def stats(self):
         """A Stats of now: who is where, and who limits the writers."""
         (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,

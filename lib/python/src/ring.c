@@ -160,6 +160,20 @@ static PyObject *ring_sync(struct rp_ring *self, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+static PyObject *ring_evict(struct rp_ring *self, PyObject *args)
+{
+	struct ringbuf *ring = rp_ring_get(self);
+	unsigned int reader;
+	int err;
+
+	if (!ring || !PyArg_ParseTuple(args, "I", &reader))
+		return NULL;
+	err = ringbuf_evict_reader(ring, reader);
+	if (err)
+		return rp_error(err);
+	Py_RETURN_NONE;
+}
+
 static PyObject *reader_status(const struct ringbuf_reader_status *r)
 {
 	return Py_BuildValue("(IKKKKKi)", r->id, r->cursor, r->lag, r->lost, r->holes, r->waits,
@@ -292,6 +306,7 @@ static PyMethodDef ring_methods[] = {
 	{ "_unlink", ring_unlink, METH_VARARGS | METH_STATIC, NULL },
 	{ "_export", (PyCFunction)ring_export, METH_NOARGS, NULL },
 	{ "_sync", (PyCFunction)ring_sync, METH_VARARGS, NULL },
+	{ "_evict", (PyCFunction)ring_evict, METH_VARARGS, NULL },
 	{ "_stats", (PyCFunction)ring_stats, METH_NOARGS, NULL },
 	{ "_head", (PyCFunction)ring_head, METH_NOARGS, NULL },
 	{ "_geometry", (PyCFunction)ring_geometry, METH_NOARGS, NULL },

@@ -187,6 +187,7 @@ static const struct {
 	{ EPIPE, "AlreadyClosedError", "no writer is active" },
 	{ ENODATA, "WriterFinishedError", "the writers have finished" },
 	{ ESTALE, "OverrunError", "moved forward: what was in hand is lost" },
+	{ EIDRM, "EvictedError", "another process has evicted this reader" },
 	{ EBUSY, "BusyError", "another process uses it, or a slot is reserved" },
 	{ EPROTO, "InternalLockingError", "the words of the ring make no sense" },
 	{ EBADF, "ClosedError", "closed" },
