@@ -132,7 +132,7 @@ install: lib tools
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libringbuf.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/ringbuf.pc.in \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/ringbuf.pc
-	install -m 644 include/ringbuf.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 include/ringbuf.h include/ringbuf_uring.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 include/uapi/linux/ringbuf.h $(DESTDIR)$(PREFIX)/include/linux/
 	install -m 755 $(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 tools/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/

@@ -7,28 +7,52 @@
  * touched in any way one may rely on.
  *
  * One rule for time: a timeout is a relative number of nanoseconds in an
- * int64_t.  RINGBUF_TRY (0) never sleeps and never makes a system call unless
- * a peer has to be awakened; RINGBUF_FOREVER (-1, any negative number) waits as
- * long as it takes.  Waits are restarted after a signal handler has run, with
- * the deadline unchanged, unless the handle was made interruptible with
+ * int64_t.  RINGBUF_TRY (0) never sleeps, and makes no system call but to awaken
+ * a peer; on the embedded host also, at most every 25 ms, to look for dead peers
+ * when there is nothing to be had.  RINGBUF_FOREVER (-1, any negative number)
+ * waits as long as it takes.  Waits are restarted after a signal handler has
+ * run, with the deadline unchanged, unless the handle was made interruptible with
  * ringbuf_writer_interruptible() or ringbuf_reader_interruptible(): then they
  * end with -EINTR.
  *
+ * One rule for structures that may grow: their size comes first.  A shorter one,
+ * of an older program, is accepted, and so is a longer one: what this library
+ * does not know must be zero (-E2BIG) on the way in, and is zero on the way out.
+ * Members named reserved are not to be used.
+ *
  * Threads: different handles may be used at the same time from different
- * threads.  One handle may be used by one thread at a time.  A struct ringbuf
+ * threads.  One handle may be used by one thread at a time, except for
+ * ringbuf_writer_interrupt() and ringbuf_reader_interrupt().  A struct ringbuf
  * may be used by any number of threads, except for ringbuf_close().
+ *
+ * Signal handlers: those two calls may be used anywhere; any other on a handle
+ * that the code which was interrupted does not use, unless it is the first in
+ * this process, attaches, closes or says done: these take locks.
  *
  * fork: a struct ringbuf and every handle may be used in a child.  A shared
  * writer handle becomes a writer of its own there, on its first use.  A reader
  * handle and an exclusive writer handle belong to the process that used them
  * first; another gets -EBUSY.  So make handles in the parent, use each of them
- * in one child.  Close them in both.
+ * in one child.  Close them in both.  A handle that was attached and never used
+ * lives as long as a process that inherited it; should such a process go on to
+ * exec while its copy is the last, the handle counts as one whose user died.  On
+ * the embedded host, a child made by a raw clone() holds what its parent used,
+ * beyond the parent's end, until it uses the ring itself or ends.
+ *
+ * Stopped processes: on the embedded host opening and unlinking a name, attaching,
+ * first use, closing, done, ringbuf_stats(), ringbuf_sync() and evicting wait for
+ * each other, also for a process that was stopped (SIGSTOP) at it; reading and
+ * writing do not.
  *
  * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
  * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
- * ENODATA (end of the stream), ESTALE (the slot was taken away meanwhile),
- * EBUSY, EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT, ENOSPC, EINVAL,
- * EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared words).
+ * ENODATA (end of the stream), ESTALE (the slot was taken away meanwhile, or the
+ * handle itself), EIDRM (evicted), EBUSY, EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT,
+ * ENOSPC, EINVAL, EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared
+ * words), E2BIG, EBADF (a descriptor of the library was closed).
+ *
+ * First use of a handle in a process can fail with what attaching it can, and
+ * with -EMFILE, -ESTALE (nobody had it any more) and -EBUSY.
  */
 #ifndef RINGBUF_H
 #define RINGBUF_H
@@ -74,7 +98,7 @@ enum ringbuf_host {
  * @max_writers: writers at a time; 0 means 16 (1 with RINGBUF_EXCLUSIVE)
  * @name: name for ringbuf_open(), at most 255 bytes (247 on the embedded host),
  *	without '/', or NULL for an anonymous ring
- * @mode: permission bits of a named ring, as for open(2); 0 means 0600
+ * @mode: permission bits of a named ring; the umask does not count; 0 means 0600
  * @host: which host; RINGBUF_HOST_AUTO lets the environment and the machine decide
  */
 struct ringbuf_config {
@@ -103,14 +127,15 @@ struct ringbuf_config {
  * With RINGBUF_HOST_AUTO the environment variable RINGBUF_HOST=module|embedded
  * decides; without it the module is used where /dev/ringbuf can be opened.
  *
- * On the embedded host a child that inherited @ring and has not used it yet does
- * not keep the name; and a handle that was attached and never used lives as long
- * as any process that was forked while it was open.
- *
  * The memory goes when the last handle, map and process that holds the ring is
- * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  On the
- * embedded host the name of a ring whose last user was killed is removed by
+ * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  A child that
+ * inherited the ring and has not used it yet has it too.  On the embedded host
+ * the name of a ring whose last user ended without ringbuf_close() is removed by
  * the next ringbuf_create(), ringbuf_open() or ringbuf_unlink() of that name.
+ *
+ * The embedded host needs /proc, and a process that may open the ring's file:
+ * any may open that of an anonymous ring it has got, @mode says who that of a
+ * named one.
  *
  * Return: 0, or -EINVAL, -E2BIG (@config has fields this library does not
  * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -EDQUOT, -ENOENT or
@@ -134,6 +159,9 @@ int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring
  * @name: its name
  * @host: as in ringbuf_open()
  *
+ * The owner of the ring may; on the module also who has CAP_FOWNER, on the
+ * embedded host who may remove the file from /dev/shm and open it.
+ *
  * Return: 0, or -ENOENT, -EACCES, -EINVAL, -ENAMETOOLONG.
  */
 int ringbuf_unlink(const char *name, enum ringbuf_host host);
@@ -154,6 +182,7 @@ void ringbuf_close(struct ringbuf *ring);
  * @max_readers: readers at a time
  * @max_writers: writers at a time
  * @host: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
+ * @reserved: zero
  */
 struct ringbuf_geometry {
 	uint64_t slot_bytes;
@@ -163,6 +192,7 @@ struct ringbuf_geometry {
 	uint32_t max_readers;
 	uint32_t max_writers;
 	enum ringbuf_host host;
+	uint64_t reserved[3];
 };
 
 /** ringbuf_geometry() - the geometry of @ring into @geometry */
@@ -178,6 +208,7 @@ void ringbuf_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geome
  * @lost: peek: slots lost between this one and the one before (see
  *	ringbuf_sync()); 0 unless somebody moved the reader
  * @flags: any 32 bits from the writer to the readers; 0 after reserve
+ * @reserved: to be left as it is
  */
 struct ringbuf_slot {
 	void *data;
@@ -186,6 +217,7 @@ struct ringbuf_slot {
 	uint64_t timestamp;
 	uint64_t lost;
 	uint32_t flags;
+	uint32_t reserved[5];
 };
 
 #define RINGBUF_BATCH_MAX 64 /* most slots in one reserve or peek */
@@ -201,7 +233,7 @@ struct ringbuf_slot {
  * ringbuf_writer_done(), closed its handle or ended.
  *
  * Return: 0, or -EBUSY (a second exclusive writer), -ENOSPC (max_writers are
- * attached), -EACCES, -ENOMEM.
+ * attached), -EACCES, -ENOMEM, -EMFILE, -EBADF.
  */
 int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer);
 
@@ -219,7 +251,7 @@ void ringbuf_writer_close(struct ringbuf_writer *writer);
  *
  * Return: @count, or -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EINVAL (@count),
  * -EBUSY (a reservation is open, or the handle is used by another process),
- * -EPROTO.
+ * -ESTALE (the handle was taken away), -EPROTO; first use as above, -ENOSPC too.
  */
 int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *slots,
 			   unsigned int count, int64_t timeout_ns);
@@ -266,8 +298,26 @@ uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer);
  * embedded host */
 int ringbuf_writer_fd(struct ringbuf_writer *writer);
 
-/** ringbuf_writer_interruptible() - whether waits end with -EINTR after a signal handler */
+/**
+ * ringbuf_writer_interruptible() - whether waits can be interrupted
+ * @writer: the handle
+ * @on: 1: yes; 0, as after attach: no
+ *
+ * Then a wait ends with -EINTR when a signal handler has run while it slept
+ * (without SA_RESTART), and when somebody calls ringbuf_writer_interrupt().  A
+ * signal that comes while it spins, or just before it sleeps, interrupts nothing:
+ * a handler that must not be missed makes that call.
+ */
 void ringbuf_writer_interruptible(struct ringbuf_writer *writer, int on);
+
+/**
+ * ringbuf_writer_interrupt() - end a wait of @writer, or its next one, with -EINTR
+ * @writer: an interruptible handle that stays open meanwhile
+ *
+ * May be called from any thread and from a signal handler; keeps errno.  On the
+ * module the wait notices within 50 ms.
+ */
+void ringbuf_writer_interrupt(struct ringbuf_writer *writer);
 
 /**
  * ringbuf_writer_spin() - how long to spin before sleeping
@@ -294,7 +344,8 @@ enum ringbuf_start {
  *
  * From here on no writer reuses a slot that this reader has not released.
  *
- * Return: 0, or -ENOSPC (max_readers are attached), -EACCES, -EINVAL, -ENOMEM.
+ * Return: 0, or -ENOSPC (max_readers are attached), -EACCES, -EINVAL, -ENOMEM,
+ * -EMFILE, -EBADF.
  */
 int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start, uint64_t position,
 			  struct ringbuf_reader **reader);
@@ -313,7 +364,8 @@ void ringbuf_reader_close(struct ringbuf_reader *reader);
  * that starts at the same message again.
  *
  * Return: the number of slots, or -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA,
- * -EINVAL, -EBUSY (the handle is used by another process), -EPROTO.
+ * -EINVAL, -EBUSY (the handle is used by another process), -ESTALE (the handle
+ * was taken away), -EPROTO; first use as above.
  */
 int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots, unsigned int max,
 			int64_t timeout_ns);
@@ -347,8 +399,9 @@ ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data, size_t si
  * @count: 1 to slot_count
  * @timeout_ns: how long
  *
- * Return: 0 (also when the stream ended with fewer, but at least one), or
- * -EAGAIN, -ETIMEDOUT, -EINTR, -ENODATA, -EINVAL, -EBUSY.
+ * Return: 0 (also with fewer, but at least one, when the stream ended, or when
+ * the ring holds no more because of slots that were discarded), or the errors of
+ * peek.
  */
 int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count, int64_t timeout_ns);
 
@@ -365,8 +418,11 @@ uint64_t ringbuf_reader_holes(const struct ringbuf_reader *reader);
  * embedded host */
 int ringbuf_reader_fd(struct ringbuf_reader *reader);
 
-/** ringbuf_reader_interruptible() - whether waits end with -EINTR after a signal handler */
+/** ringbuf_reader_interruptible() - as ringbuf_writer_interruptible() */
 void ringbuf_reader_interruptible(struct ringbuf_reader *reader, int on);
+
+/** ringbuf_reader_interrupt() - as ringbuf_writer_interrupt() */
+void ringbuf_reader_interrupt(struct ringbuf_reader *reader);
 
 /** ringbuf_reader_spin() - as ringbuf_writer_spin() */
 void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns);
@@ -393,9 +449,26 @@ uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer);
  * On the module the one who has opened the ring by its name needs the
  * permission to read and to write.
  *
- * Return: 0, or -ENOENT (no such reader), -EACCES.
+ * Return: 0, or -ENOENT (no such reader), -EACCES, -EBADF.
  */
 int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
+
+/**
+ * ringbuf_evict_reader() - end a reader that is stuck
+ * @ring: the ring
+ * @reader: ringbuf_reader_id(), or what ringbuf_stats() says of who blocks
+ *
+ * It holds nobody up any more, whatever it still maps.  All that it tries from
+ * then on is -EIDRM (releasing a slot that it held in place: -ESTALE); it closes
+ * its handle and attaches anew.  Its id stays taken until it does.
+ *
+ * On the module the one who has opened the ring by its name needs the
+ * permission to read and to write.
+ *
+ * Return: 0, also when it was evicted already; or -ENOENT (no such reader),
+ * -EACCES, -EBADF.
+ */
+int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader);
 
 /* Seen by stats.ended. */
 enum ringbuf_end {
@@ -432,7 +505,7 @@ struct ringbuf_status {
 	uint32_t ended;
 };
 
-/** struct ringbuf_reader_status - one reader; fields as in struct ringbuf_status */
+/** struct ringbuf_reader_status - one reader; fields as in struct ringbuf_status, @reserved zero */
 struct ringbuf_reader_status {
 	uint64_t cursor;
 	uint64_t lag;
@@ -441,6 +514,7 @@ struct ringbuf_reader_status {
 	uint64_t waits;
 	uint32_t id;
 	int32_t pid;
+	uint64_t reserved[2];
 };
 
 /**
@@ -450,7 +524,7 @@ struct ringbuf_reader_status {
  * @readers: [out] up to @count readers, or NULL
  * @count: entries at @readers
  *
- * Return: the number of readers written, or -EINVAL.
+ * Return: the number of readers written, or -EINVAL, -ENOMEM, -EBADF.
  */
 int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		  struct ringbuf_reader_status *readers, unsigned int count);
@@ -461,9 +535,8 @@ int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
  * ringbuf_export() - the descriptor by which another process can have the ring
  * @ring: the ring, which owns the descriptor
  *
- * To be sent with SCM_RIGHTS or left open across exec.  On the embedded host
- * this process must not close it, nor a copy of it: that would drop the locks
- * that say that this process is alive.
+ * To be sent with SCM_RIGHTS or left open across exec.  Copies of it may be
+ * closed; it itself is closed with the ring.
  *
  * Return: the descriptor, or -EOPNOTSUPP (opened by name on the module: let the
  * other one open the name).
@@ -476,7 +549,8 @@ int ringbuf_export(struct ringbuf *ring);
  * @name: its name if it was created with one on the embedded host, or NULL
  * @ring: [out] as in ringbuf_create()
  *
- * Return: 0, or -EBADF, -EINVAL, -ENAMETOOLONG, -EPROTO (not of a ring), -ENOMEM.
+ * Return: 0, or -EBADF, -EINVAL, -ENAMETOOLONG, -EPROTO (not of a ring of this
+ * version), -EACCES, -EMFILE, -ENOMEM.
  */
 int ringbuf_import(int fd, const char *name, struct ringbuf **ring);
 

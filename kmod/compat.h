@@ -22,9 +22,10 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 
 /*
  * Before 6.7 a request that waits in a driver cannot be canceled when its task
- * exits; 6.8 put what a driver needs for it into a header of its own.
+ * exits; what its task work is told when that has gone, and io_uring_cmd_to_pdu(),
+ * are of 6.12.
  */
-#define RB_URING_CMD (KERNEL_VERSION(6, 8, 0) <= LINUX_VERSION_CODE)
+#define RB_URING_CMD (KERNEL_VERSION(6, 12, 0) <= LINUX_VERSION_CODE)
 #if RB_URING_CMD
 #include <linux/io_uring/cmd.h>
 #define RB_URING_OP rb_uring_cmd

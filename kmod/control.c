@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_DONE, _DETACH and _SYNC: what ends a part, or moves it. */
+/* RINGBUF_IOC_DONE, _DETACH, _EVICT and _SYNC: what ends a part, or moves it. */
 #include <linux/nospec.h>
 
 #include "internal.h"
@@ -79,6 +79,22 @@ long rb_ioctl_detach(struct rb_handle *h, void __user *arg)
 	return detach(h);
 }
 
+long rb_ioctl_evict(struct rb_handle *h, void __user *arg)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct ringbuf_evict e;
+	int err;
+
+	err = rb_arg_get(&e, sizeof(e), arg);
+	if (err)
+		return err;
+	if (e.flags || e.__reserved)
+		return -EINVAL;
+	if (!ring || (h->role != RINGBUF_ROLE_OWNER && h->role != RINGBUF_ROLE_WRITER))
+		return -EBADFD;
+	return rb_member_evict(ring, e.reader);
+}
+
 static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_sync *s)
 {
 	if (s->flags || s->__reserved)
@@ -119,7 +135,11 @@ static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbu
 	for (row = 0; row < rb_rows(v); row++)
 		if (row_attached(v, row) && (s->reader == RINGBUF_SYNC_ALL || s->reader == row))
 			rb_move_reader(v, row, s->position);
-	rb_event(ring);
+	/* A reader that moves itself does not make everybody look. */
+	if (h->role == RINGBUF_ROLE_READER)
+		rb_event_of(ring, h);
+	else
+		rb_event(ring);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 #define FEATURES                                                                 \
 	(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP | \
 	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |      \
-	 RINGBUF_FEAT_THRESHOLD | (RB_URING_CMD ? RINGBUF_FEAT_URING : 0))
+	 RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | (RB_URING_CMD ? RINGBUF_FEAT_URING : 0))
 
 long rb_ioctl_features(struct rb_handle *h, void __user *arg)
 {

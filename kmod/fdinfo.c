@@ -19,10 +19,12 @@ static const char *role_name(u32 role)
 	}
 }
 
-static const char *show_state(const struct rb_handle *h)
+static const char *show_state(const struct rb_handle *h, const struct rb_ring *ring)
 {
 	if (READ_ONCE(h->detached))
 		return " (detached)";
+	if (READ_ONCE(h->parts) && rb_member_evicted(h, ring))
+		return " (evicted)";
 	return READ_ONCE(h->done) ? " (done)" : "";
 }
 
@@ -45,7 +47,7 @@ static void show_position(struct seq_file *m, struct rb_handle *h, struct rb_rin
 	if (h->role == RINGBUF_ROLE_READER || h->role == RINGBUF_ROLE_WRITER)
 		seq_printf(m, "ringbuf-id:\t%u\n", READ_ONCE(h->last_id));
 	/* A row that is given up may be another reader's. */
-	if (h->role != RINGBUF_ROLE_READER || !READ_ONCE(h->parts))
+	if (h->role != RINGBUF_ROLE_READER || !READ_ONCE(h->parts) || rb_member_evicted(h, ring))
 		return;
 	cursor = rb_row_cursor(&ring->view, h->last_id);
 	seq_printf(m, "ringbuf-cursor:\t%llu\n", cursor);
@@ -61,7 +63,7 @@ void rb_show_fdinfo(struct seq_file *m, struct file *file)
 		seq_puts(m, "ringbuf-role:\tnone\n");
 		return;
 	}
-	seq_printf(m, "ringbuf-role:\t%s%s\n", role_name(h->role), show_state(h));
+	seq_printf(m, "ringbuf-role:\t%s%s\n", role_name(h->role), show_state(h, ring));
 	show_name(m, ring);
 	if (READ_ONCE(h->framing) == RINGBUF_FRAMING_STREAM)
 		seq_puts(m, "ringbuf-framing:\tstream\n");

@@ -69,9 +69,8 @@ u64 rb_slots_ready(const struct rb_ring *ring)
 	return end - head;
 }
 
-long rb_ioctl_fionread(struct file *file, void __user *arg)
+long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
 {
-	struct rb_handle *h = file->private_data;
 	struct rb_ring *ring = rb_handle_ring(h);
 	u64 answer = 0;
 	int err = 0;
@@ -81,12 +80,14 @@ long rb_ioctl_fionread(struct file *file, void __user *arg)
 	mutex_lock(&h->lock);
 	if (!h->parts)
 		err = -EBADFD;
+	else if (rb_member_evicted(h, ring))
+		err = -EIDRM;
 	else if (h->role == RINGBUF_ROLE_WRITER)
 		answer = rb_slots_ready(ring);
 	else if (h->framing == RINGBUF_FRAMING_STREAM)
-		answer = rb_lent_left(h, file) + bytes_ready(h, ring, ~0ULL);
+		answer = rb_lent_bytes(h) + bytes_ready(h, ring, ~0ULL);
 	else
-		answer = rb_lent_left(h, file) ?: bytes_ready(h, ring, 1);
+		answer = rb_lent_bytes(h) ?: bytes_ready(h, ring, 1);
 	mutex_unlock(&h->lock);
 	return err ? err : put_user(min_t(u64, answer, INT_MAX), (int __user *)arg);
 }

@@ -24,6 +24,8 @@ static void handle_init(struct rb_handle *h)
 	INIT_LIST_HEAD(&h->node);
 	INIT_LIST_HEAD(&h->identities);
 	INIT_LIST_HEAD(&h->requests);
+	spin_lock_init(&h->lent_lock);
+	INIT_LIST_HEAD(&h->lent);
 	init_waitqueue_head(&h->wq);
 	rb_limit_init(h);
 	for (i = 0; i < RB_POLLS; i++) {

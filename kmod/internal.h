@@ -20,6 +20,7 @@
  *	ring->lock		rows, writer ids, host events
  *	names_lock, users_lock	the tables in names.c and limits.c
  *	ring->wait_lock		(spinlock) who is armed
+ *	handle->lent_lock	(spinlock) what sendfile(2) has left
  *	timer_lock		(spinlock) which rings have somebody armed; timer.c
  *
  * ->fault takes none of them.  ->close takes them under mmap_lock, so nobody
@@ -45,7 +46,6 @@ struct net;
 struct pipe_inode_info;
 struct poll_table_struct;
 struct rb_handle;
-struct rb_lent;
 struct rb_user;
 struct seq_file;
 
@@ -84,8 +84,9 @@ struct rb_seat {
  *	there; constant
  * @resume: where its last reader stopped; under @lock
  * @resume_skip: bytes of the slot there that it has read; likewise
- * @wait_lock: @armed, the waiter words of all sleepers, @events, the counters
+ * @wait_lock: @armed, @maps, the waiter words of all sleepers, @events, the counters
  * @armed: sleepers whose waiter word is set
+ * @maps: parts that live in an address space, and could forget a wake-up
  * @events: +1 by each host event; may be read without the lock
  * @timed: in the list of timer.c, under its lock
  * @writer_waits: times a writer slept
@@ -114,6 +115,7 @@ struct rb_ring {
 
 	spinlock_t wait_lock; /* armed, waiter words, events, counters */
 	struct list_head armed;
+	unsigned int maps;
 	unsigned long events;
 	struct list_head timed;
 
@@ -210,7 +212,8 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @framing: RINGBUF_FRAMING_*; may be read without the lock
  * @skip_pos: reader: the slot in the middle of which it has stopped
  * @skip: bytes of that slot that it has read
- * @lent: what sendfile(2) has left; constant once it is there
+ * @lent_lock: (spinlock) the next
+ * @lent: what sendfile(2) has left, see splice.c
  * @inode: its address space, so that its maps can be found; constant
  * @node: in ring->handles, under ring->lock
  * @self: the part of the handle while no address space has mapped it
@@ -237,7 +240,8 @@ struct rb_handle {
 	u32 framing;
 	u64 skip_pos;
 	u32 skip;
-	struct rb_lent *lent;
+	spinlock_t lent_lock; /* lent */
+	struct list_head lent;
 	struct inode *inode;
 	struct list_head node;
 	struct rb_member self;
@@ -352,6 +356,13 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 			   bool wait);
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
+int rb_member_evict(struct rb_ring *ring, u32 row);
+bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
+
+/* ---- repair.c -------------------------------------------------------------- */
+
+bool rb_page_pinned(struct page *page);
+void rb_writer_stop(struct rb_ring *ring, u32 id, bool died);
 void rb_members_bury(struct rb_ring *ring);
 
 /* ---- ioctl.c and the calls ----------------------------------------------- */
@@ -368,12 +379,13 @@ long rb_ioctl_wake(struct rb_handle *h, void __user *arg);
 long rb_ioctl_done(struct rb_handle *h, void __user *arg);
 long rb_ioctl_sync(struct rb_handle *h, void __user *arg);
 long rb_ioctl_detach(struct rb_handle *h, void __user *arg);
+long rb_ioctl_evict(struct rb_handle *h, void __user *arg);
 long rb_ioctl_unlink(struct rb_handle *h, void __user *arg);
 long rb_ioctl_list(struct rb_handle *h, void __user *arg);
 long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
 long rb_ioctl_framing(struct rb_handle *h, void __user *arg);
 long rb_ioctl_threshold(struct rb_handle *h, void __user *arg);
-long rb_ioctl_fionread(struct file *file, void __user *arg);
+long rb_ioctl_fionread(struct rb_handle *h, void __user *arg);
 
 /* ---- map.c --------------------------------------------------------------- */
 
@@ -385,13 +397,16 @@ void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter);
 void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
 void rb_ring_wake(struct rb_ring *ring);
 void rb_event(struct rb_ring *ring);
+void rb_event_of(struct rb_ring *ring, struct rb_handle *h);
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline);
 int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
 int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
 u64 rb_wait_after(const struct ringbuf_wait *w);
 u64 rb_caller_ns(void);
 
+int rb_timer_init(void);
 void rb_timer_exit(void);
+void rb_timer_maps(struct rb_ring *ring, int more);
 void rb_timer_add(struct rb_ring *ring);
 void rb_timer_remove(struct rb_ring *ring);
 
@@ -438,14 +453,20 @@ static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
 	return h->skip && h->skip_pos == pos ? h->skip : 0;
 }
 
+/* Whether sendfile(2) has left something; without a lock: for a first look. */
+static inline bool rb_lent_left(const struct rb_handle *h)
+{
+	return !list_empty_careful(&h->lent);
+}
+
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from);
 ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,
 		       unsigned int flags);
 ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t length,
 			unsigned int flags);
-size_t rb_lent_left(const struct rb_handle *h, const struct file *file);
-ssize_t rb_lent_read(struct rb_handle *h, const struct file *file, struct iov_iter *to);
+size_t rb_lent_bytes(struct rb_handle *h);
+ssize_t rb_lent_read(struct rb_handle *h, struct iov_iter *to);
 void rb_lent_free(struct rb_handle *h);
 u64 rb_slots_ready(const struct rb_ring *ring);
 void rb_show_fdinfo(struct seq_file *m, struct file *file);

@@ -62,6 +62,8 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return rb_ioctl_sync(h, user);
 	case RINGBUF_IOC_DETACH:
 		return rb_ioctl_detach(h, user);
+	case RINGBUF_IOC_EVICT:
+		return rb_ioctl_evict(h, user);
 	case RINGBUF_IOC_UNLINK:
 		return rb_ioctl_unlink(h, user);
 	case RINGBUF_IOC_LIST:
@@ -73,7 +75,7 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case RINGBUF_IOC_THRESHOLD:
 		return rb_ioctl_threshold(h, user);
 	case FIONREAD:
-		return rb_ioctl_fionread(file, user);
+		return rb_ioctl_fionread(h, user);
 	default:
 		return -ENOTTY;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How much memory rings may take: one of them, and all of one user. */
+/* How much memory rings may take: one of them, all of one user, and all there are. */
 #include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/mm.h>
@@ -17,7 +17,11 @@ MODULE_PARM_DESC(max_ring_bytes, "largest ring, in bytes with all its pages (0: 
 
 static unsigned long long max_user_bytes;
 module_param(max_user_bytes, ullong, 0444);
-MODULE_PARM_DESC(max_user_bytes, "all rings that one user has created (0: half of memory)");
+MODULE_PARM_DESC(max_user_bytes, "all rings that one user has created (0: a quarter of memory)");
+
+static unsigned long long max_total_bytes;
+module_param(max_total_bytes, ullong, 0444);
+MODULE_PARM_DESC(max_total_bytes, "all rings there are (0: half of memory)");
 
 /**
  * struct rb_user - what the rings of one user take
@@ -33,11 +37,12 @@ struct rb_user {
 
 static DEFINE_MUTEX(users_lock);
 static DEFINE_HASHTABLE(users, 6); /* under users_lock */
+static u64 total_bytes; /* under users_lock */
 
-static int __init limit_init(const char *name, unsigned long long *limit)
+static int __init limit_init(const char *name, unsigned long long *limit, unsigned int part)
 {
 	if (!*limit)
-		*limit = (u64)totalram_pages() * PAGE_SIZE / 2;
+		*limit = (u64)totalram_pages() * PAGE_SIZE / part;
 	if (*limit >= LIMIT_LEAST && *limit <= LIMIT_MOST)
 		return 0;
 	pr_err("ringbuf: %s=%llu is not between %llu and %llu\n", name, *limit, LIMIT_LEAST,
@@ -47,9 +52,11 @@ static int __init limit_init(const char *name, unsigned long long *limit)
 
 int __init rb_limits_init(void)
 {
-	int err = limit_init("max_ring_bytes", &max_ring_bytes);
+	int err = limit_init("max_ring_bytes", &max_ring_bytes, 2);
 
-	return err ? err : limit_init("max_user_bytes", &max_user_bytes);
+	if (!err)
+		err = limit_init("max_user_bytes", &max_user_bytes, 4);
+	return err ? err : limit_init("max_total_bytes", &max_total_bytes, 2);
 }
 
 static struct rb_user *user_find(kuid_t uid)
@@ -74,20 +81,45 @@ u64 rb_limits_ring_bytes(void)
 	user = user_find(current_uid());
 	if (user)
 		left -= user->bytes;
+	left = min_t(u64, left, max_total_bytes - total_bytes);
 	mutex_unlock(&users_lock);
 	return min_t(u64, left, max_ring_bytes);
 }
 
-/* -EINVAL: no ring may be that large.  -EDQUOT: not with what the user has. */
+/* Of @user, who has a part in the table already or anew. */
+static int user_add(struct rb_user *user, u64 bytes)
+{
+	lockdep_assert_held(&users_lock);
+	if (bytes > max_user_bytes - user->bytes)
+		return -EDQUOT;
+	if (bytes > max_total_bytes - total_bytes)
+		return -ENOMEM;
+	user->bytes += bytes;
+	total_bytes += bytes;
+	return 0;
+}
+
+static void user_forget(struct rb_user *user)
+{
+	lockdep_assert_held(&users_lock);
+	if (user->bytes)
+		return;
+	hash_del(&user->node);
+	kfree(user);
+}
+
+/*
+ * -EINVAL: no ring may be that large.  -EDQUOT: not with what the user has.
+ * -ENOMEM: not with what all have.
+ */
 struct rb_user *rb_user_charge(kuid_t uid, u64 bytes)
 {
 	struct rb_user *user, *fresh;
+	int err;
 
 	if (bytes > max_ring_bytes)
 		return ERR_PTR(-EINVAL);
-	if (bytes > max_user_bytes)
-		return ERR_PTR(-EDQUOT);
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
 	if (!fresh)
 		return ERR_PTR(-ENOMEM);
 	fresh->uid = uid;
@@ -99,22 +131,19 @@ struct rb_user *rb_user_charge(kuid_t uid, u64 bytes)
 		fresh = NULL;
 		hash_add(users, &user->node, __kuid_val(uid));
 	}
-	if (bytes > max_user_bytes - user->bytes)
-		user = ERR_PTR(-EDQUOT);
-	else
-		user->bytes += bytes;
+	err = user_add(user, bytes);
+	if (err)
+		user_forget(user);
 	mutex_unlock(&users_lock);
 	kfree(fresh);
-	return user;
+	return err ? ERR_PTR(err) : user;
 }
 
 void rb_user_uncharge(struct rb_user *user, u64 bytes)
 {
 	mutex_lock(&users_lock);
 	user->bytes -= bytes;
-	if (!user->bytes) {
-		hash_del(&user->node);
-		kfree(user);
-	}
+	total_bytes -= bytes;
+	user_forget(user);
 	mutex_unlock(&users_lock);
 }

@@ -22,6 +22,9 @@ static int __init rb_init(void)
 	err = rb_default_init();
 	if (err)
 		return err;
+	err = rb_timer_init();
+	if (err)
+		return err;
 	err = rb_fs_init();
 	if (err)
 		return err;

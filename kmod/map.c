@@ -10,6 +10,10 @@
  *
  *	r: all roles may read; W: writers may write; R: the reader may write
  *
+ * Cursor pages are mapped by their numbers alone (VM_PFNMAP): nobody can pin one,
+ * so a row is free when its reader's maps are gone.  All others are ordinary
+ * pages, for O_DIRECT and registered buffers.
+ *
  * Inside, maps lie at page offsets of their identity (vm_pgoff is base + page),
  * so that unmap_mapping_range() can take one of them alone.
  *
@@ -36,10 +40,17 @@ static const struct vm_operations_struct rb_plain_ops;
 static const struct vm_operations_struct rb_split_ops;
 static const struct vm_operations_struct rb_identity_ops;
 
-/* What is to be mapped. */
+/**
+ * struct rb_map - what is to be mapped
+ * @ops: by what its maps stand for
+ * @write: the role may write there
+ * @bare: cursor pages: page numbers without a reference, so that no I/O can be
+ *	aimed at them, which would outlive the reader
+ */
 struct rb_map {
 	const struct vm_operations_struct *ops;
 	bool write;
+	bool bare;
 };
 
 static bool map_is_region(struct vm_area_struct *vma, const struct ringbuf_region *r)
@@ -63,6 +74,7 @@ static void map_region(const struct rb_handle *h, enum ringbuf_region_id id, str
 
 	map->ops = &rb_plain_ops;
 	map->write = false;
+	map->bare = id == RINGBUF_REGION_CURSOR;
 	switch (id) {
 	case RINGBUF_REGION_HEAD:
 	case RINGBUF_REGION_DATA:
@@ -93,6 +105,7 @@ static int map_find(const struct rb_handle *h, const struct rb_layout *l,
 
 		map->ops = own ? &rb_identity_ops : &rb_plain_ops;
 		map->write = own;
+		map->bare = true;
 		return 0;
 	}
 	for (id = 0; id < RINGBUF_REGIONS; id++) {
@@ -150,6 +163,7 @@ static int identity_begin(struct rb_handle *h, struct rb_identity *i)
 	i->member = h->self;
 	memset(&h->self, 0, sizeof(h->self));
 	i->begun = true;
+	rb_timer_maps(ring, 1);
 	mutex_lock(&ring->lock);
 	put_pid(h->pid);
 	h->pid = get_task_pid(current, PIDTYPE_TGID);
@@ -199,6 +213,7 @@ static void identity_put(struct rb_identity *i, bool pin)
 		if (i->member.live)
 			rb_member_end(h, &i->member, true);
 		rb_member_leave(h, &i->member);
+		rb_timer_maps(rb_handle_ring(h), -1);
 	}
 	i->maps--;
 	identity_free_unused(i);
@@ -242,6 +257,8 @@ static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 
 	if (vmf->vma->vm_mm != i->mm || page >= ring->nr_pages)
 		return VM_FAULT_SIGBUS;
+	if (vmf->vma->vm_flags & VM_PFNMAP)
+		return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(ring->pages[page]));
 	vmf->page = ring->pages[page];
 	get_page(vmf->page);
 	return 0;
@@ -272,10 +289,10 @@ static const struct vm_operations_struct rb_identity_ops = {
  * Nobody else holds our file's only maps: what the role may not have now it
  * cannot get later by mprotect().
  */
-static void vma_set_rights(struct vm_area_struct *vma, bool write)
+static void vma_set_rights(struct vm_area_struct *vma, const struct rb_map *map)
 {
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
-	vm_flags_clear(vma, VM_MAYEXEC | (write ? 0 : VM_MAYWRITE));
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP | (map->bare ? VM_PFNMAP : 0));
+	vm_flags_clear(vma, VM_MAYEXEC | (map->write ? 0 : VM_MAYWRITE));
 }
 
 int rb_mmap(struct file *file, struct vm_area_struct *vma)
@@ -302,7 +319,7 @@ int rb_mmap(struct file *file, struct vm_area_struct *vma)
 	mutex_unlock(&h->lock);
 	if (IS_ERR(i))
 		return PTR_ERR(i);
-	vma_set_rights(vma, map.write);
+	vma_set_rights(vma, &map);
 	vma->vm_private_data = i;
 	vma->vm_ops = map.ops;
 	vma->vm_pgoff += i->base;

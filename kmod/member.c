@@ -8,70 +8,20 @@
  * nothing maps it any more (rb_member_leave): who has left may still write to
  * its cursor page, and must not write to another reader's.
  */
-#include <linux/delay.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 
 #include "internal.h"
 
-/* Times to look again for a row whose page is held by what is just going away. */
-#define ROW_TRIES 20
-
-static struct page *row_page(const struct rb_ring *ring, u32 row)
+/* A row that nobody has, and so nobody can write to: its page cannot be pinned. */
+static int row_take(const struct rb_ring *ring)
 {
-	return ring->pages[(ring->layout.region[RINGBUF_REGION_CURSOR].offset >> PAGE_SHIFT) + row];
-}
-
-/*
- * Whether the page of @row has references other than the ring's own and those
- * of maps (read-only ones, as nobody has the row): I/O that its last reader
- * began may still write to it.
- */
-static bool page_pinned(struct page *page)
-{
-	int maps = atomic_read(&page->_mapcount);
-	int refs;
-
-	smp_rmb(); /* a fault between the two looks must not hide a reference */
-	refs = page_ref_count(page);
-	smp_rmb(); /* likewise */
-	return refs != 1 + maps + 1 || atomic_read(&page->_mapcount) != maps;
-}
-
-static bool row_pinned(const struct rb_ring *ring, u32 row)
-{
-	return page_pinned(row_page(ring, row));
-}
-
-/* A row that nobody has; -EBUSY: only such that are pinned. */
-static int row_find(const struct rb_ring *ring)
-{
-	int err = -ENOSPC;
 	u32 row;
 
-	for (row = 0; row < ring->layout.max_readers; row++) {
-		if (ring->rows[row].handle)
-			continue;
-		if (!row_pinned(ring, row))
-			return row;
-		err = -EBUSY;
-	}
-	return err;
-}
-
-static int row_take(const struct rb_ring *ring, bool wait)
-{
-	int row, tries;
-
 	lockdep_assert_held(&ring->lock);
-	for (tries = 0; tries < ROW_TRIES; tries++) {
-		row = row_find(ring);
-		if (row != -EBUSY)
+	for (row = 0; row < ring->layout.max_readers; row++)
+		if (!ring->rows[row].handle)
 			return row;
-		if (!wait)
-			return -EAGAIN;
-		usleep_range(500, 1000);
-	}
 	return -ENOSPC;
 }
 
@@ -142,7 +92,7 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 	lockdep_assert_held(&h->lock);
 	if (!ring_lock(ring, wait))
 		return -EAGAIN;
-	row = row_take(ring, wait);
+	row = row_take(ring);
 	if (row >= 0) {
 		if (resume)
 			want = reader_resume(h, ring);
@@ -193,114 +143,39 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 	return min(id, 0);
 }
 
-/* I/O into slots of a writer that is gone is waited for so long. */
-#define MOURN_MS 1000
-
-static bool slot_pinned(const struct rb_ring *ring, u64 index)
+static void reader_stop(const struct rb_handle *h, struct rb_ring *ring, u32 row)
 {
-	const struct rb_layout *l = &ring->layout;
-	u64 at = l->region[RINGBUF_REGION_DATA].offset + index * l->slot_stride;
-	u64 i, last = (at + l->slot_bytes - 1) >> PAGE_SHIFT;
-
-	for (i = at >> PAGE_SHIFT; i <= last; i++) {
-		rb_relax(i);
-		if (page_pinned(ring->pages[i]))
-			return true;
-	}
-	return false;
+	ring->resume = rb_row_cursor(&ring->view, row);
+	/* Who evicts has not locked the handle: its reader may be at it just now. */
+	ring->resume_skip = READ_ONCE(h->skip_pos) == ring->resume ? READ_ONCE(h->skip) : 0;
 }
 
-static bool claim_pinned(const struct rb_ring *ring, u64 pos, u32 count)
+static void reader_end(const struct rb_handle *h, struct rb_ring *ring, u32 row)
+{
+	if (!rb_row_evicted(&ring->view, row))
+		reader_stop(h, ring, row);
+	rb_detach_reader(&ring->view, row);
+}
+
+static int reader_evict(struct rb_ring *ring, u32 row)
 {
 	const struct rb_view *v = &ring->view;
-	u32 k;
 
-	for (k = 0; k < count; k++) {
-		u64 i = rb_index(v, pos + k);
-
-		if (k && rb_claim_ahead(READ_ONCE(v->claim[i]), pos + k) >= 0)
-			break;
-		if (!rb_finished(v, pos + k) && slot_pinned(ring, i))
-			return true;
-	}
-	return false;
-}
-
-/* Whether I/O may still write to slots that writer @id had open. */
-static bool writer_pinned(const struct rb_ring *ring, u32 id)
-{
-	const struct rb_view *v = &ring->view;
-	u64 i, pos, head;
-
-	if (rb_exclusive(v)) {
-		head = rb_head(v);
-		for (i = 0; i < min_t(u64, v->slots, RINGBUF_MAX_BATCH); i++)
-			if (slot_pinned(ring, rb_index(v, head + i)))
-				return true;
-		return false;
-	}
-	for (i = 0; i < v->slots; i++) {
-		u64 claim = READ_ONCE(v->claim[i]);
-
-		rb_relax(i);
-		if (rb_claim_writer(claim) == id && rb_claim_position(v, i, claim, &pos) &&
-		    claim_pinned(ring, pos, rb_claim_count(claim)))
-			return true;
-	}
-	return false;
-}
-
-static void writer_end(struct rb_ring *ring, u32 id, bool died)
-{
-	struct rb_seat *seat = &ring->ids[id - 1];
-	u64 end;
-
-	ring->repaired += rb_repair(&ring->view, id, &end);
-	seat->retired = max(seat->retired, end);
-	rb_end_writer(&ring->view, id, died);
-}
-
-static void ring_mourn(struct rb_ring *ring, int more)
-{
-	spin_lock(&ring->wait_lock);
-	ring->mourned += more;
-	if (ring->mourned)
-		rb_timer_add(ring);
-	spin_unlock(&ring->wait_lock);
-}
-
-/* End those whose I/O has ended, or whose time is over. */
-void rb_members_bury(struct rb_ring *ring)
-{
-	u32 id;
-
-	mutex_lock(&ring->lock);
-	for (id = 1; ring->mourned && id <= ring->layout.max_writers; id++) {
-		struct rb_seat *seat = &ring->ids[id - 1];
-
-		if (!seat->mourned)
-			continue;
-		if (time_before(jiffies, seat->until) && writer_pinned(ring, id))
-			continue;
-		seat->mourned = false;
-		ring_mourn(ring, -1);
-		writer_end(ring, id, true);
-		rb_event(ring);
-	}
-	mutex_unlock(&ring->lock);
+	if (row >= v->max_readers)
+		return -ENOENT;
+	row = array_index_nospec(row, v->max_readers);
+	if (!(v->info->row[row].flags & RINGBUF_ROW_ATTACHED))
+		return rb_row_evicted(v, row) ? 0 : -ENOENT;
+	reader_stop(ring->rows[row].handle, ring, row);
+	rb_evict_reader(v, row);
+	return 0;
 }
 
 static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 {
 	struct rb_seat *seat = &ring->ids[m->id - 1];
 
-	if (died && writer_pinned(ring, m->id)) {
-		seat->mourned = true;
-		seat->until = jiffies + msecs_to_jiffies(MOURN_MS);
-		ring_mourn(ring, 1);
-	} else {
-		writer_end(ring, m->id, died);
-	}
+	rb_writer_stop(ring, m->id, died);
 	/* One exclusive writer may follow another before that has unmapped. */
 	if (rb_exclusive(&ring->view)) {
 		seat->handle = NULL;
@@ -308,11 +183,23 @@ static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 	}
 }
 
-static void reader_end(struct rb_handle *h, struct rb_ring *ring, struct rb_member *m)
+/* End the reader that has @row, whoever it is. */
+int rb_member_evict(struct rb_ring *ring, u32 row)
 {
-	ring->resume = rb_row_cursor(&ring->view, m->id);
-	ring->resume_skip = rb_handle_skip(h, ring->resume);
-	rb_detach_reader(&ring->view, m->id);
+	int err;
+
+	mutex_lock(&ring->lock);
+	err = reader_evict(ring, row);
+	if (!err)
+		rb_event(ring);
+	mutex_unlock(&ring->lock);
+	return err;
+}
+
+/* Whether the live part of @h is one that was evicted. */
+bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring)
+{
+	return h->role == RINGBUF_ROLE_READER && rb_row_evicted(&ring->view, READ_ONCE(h->last_id));
 }
 
 /* @m reads or writes no more. @died: without having said so. */
@@ -325,7 +212,7 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 	m->live = false;
 	WRITE_ONCE(h->parts, h->parts - 1);
 	if (h->role == RINGBUF_ROLE_READER)
-		reader_end(h, ring, m);
+		reader_end(h, ring, m->id);
 	else
 		writer_leave(ring, m, died);
 	rb_event(ring);

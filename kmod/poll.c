@@ -56,20 +56,7 @@ static void poll_arm_limit(struct rb_ring *ring, struct rb_handle *h, struct rb_
 	rb_ring_wake(ring);
 }
 
-/* What sendfile(2) has left. */
-static bool poll_lent(const struct file *file, struct rb_handle *h)
-{
-	bool left;
-
-	if (!READ_ONCE(h->lent))
-		return false;
-	mutex_lock(&h->lock);
-	left = rb_lent_left(h, file);
-	mutex_unlock(&h->lock);
-	return left;
-}
-
-static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h, bool left)
+static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
 	u64 pos = rb_row_cursor(v, h->last_id);
@@ -85,7 +72,7 @@ static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h, bool left
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
 	rb_look_reader(h, ring, true, &look);
 	rb_look_timer(h, &look);
-	if (look.ready || left)
+	if (look.ready || rb_lent_left(h))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	return mask;
 }
@@ -156,9 +143,7 @@ __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 	poll_bind(file, h);
 	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
-	if (!ring || !READ_ONCE(h->parts))
+	if (!ring || !READ_ONCE(h->parts) || rb_member_evicted(h, ring))
 		return EPOLLERR;
-	if (h->role == RINGBUF_ROLE_READER)
-		return poll_reader(ring, h, poll_lent(file, h));
-	return poll_writer(ring, h);
+	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);
 }

@@ -282,7 +282,7 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return PTR_ERR(ring);
 	if (rw_stream(h) && !iov_iter_count(to))
 		return 0;
-	left = rb_lent_read(h, iocb->ki_filp, to);
+	left = READ_ONCE(h->parts) ? rb_lent_read(h, to) : 0;
 	if (left)
 		return left;
 	for (;;) {

@@ -7,16 +7,13 @@
  * wait for the ring without it, and who uses the other end of the pipe does not
  * wait with us.
  *
- * sendfile(2) goes through a pipe of the task's own, and drops from it what its
- * output did not take.  The file position, which nothing else uses, tells how
- * much that was; and the pages of the last piece are kept until then (struct
- * rb_lent), so that the next call finds what is left of them:
- *
- *	lent_out()	before: *ppos is from; after: to, which no part of the piece is
- *	the kernel	sets the position to to, or to from + what was written
- *	lent_settle()	takes what was written off
+ * sendfile(2) goes through a pipe of the task's own, and throws away what its
+ * output did not take.  Buffers are released with what is left of them, so what
+ * we put there is a piece that comes back: with something left it goes to the
+ * handle's list, and is what the next call finds (struct rb_lent).
  */
 #include <linux/bvec.h>
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched.h>
@@ -27,28 +24,27 @@
 
 #include "internal.h"
 
-/* What one call moves, and sendfile's pipe holds, at most. */
-#define SPLICE_PAGES PIPE_DEF_BUFFERS
-
-/* Positions begin anew from here on: what sendfile(2) writes to may have an end. */
-#define LENT_WRAP BIT_ULL(30)
+/* What sendfile's pipe holds. */
+#define DIRECT_PAGES PIPE_DEF_BUFFERS
 
 /**
- * struct rb_lent - pages that sendfile(2) has read, and may not have written
- * @page: the bytes, from the start of the first one on
- * @length: of all
- * @done: bytes of them that have been written, or read
- * @out: bytes from there on that are on their way
- * @from: file position at which they went
- * @to: file position if all of them are written
+ * struct rb_lent - bytes that have left the ring, for a pipe
+ * @node: in handle->lent, under handle->lent_lock; else its user's alone
+ * @file: of the handle; counted while buffers of a pipe point here
+ * @buffers: that do
+ * @length: of the bytes, which begin with the first page
+ * @rest: from here on they have not been taken
+ * @count: entries of @page
+ * @page: where they are
  */
 struct rb_lent {
-	struct page *page[SPLICE_PAGES];
+	struct list_head node;
+	struct file *file;
+	refcount_t buffers;
 	size_t length;
-	size_t done;
-	size_t out;
-	loff_t from;
-	loff_t to;
+	size_t rest;
+	unsigned int count;
+	struct page *page[];
 };
 
 /* ---- waiting without the pipe's mutex -------------------------------------- */
@@ -85,14 +81,34 @@ static bool pipe_has_room(const struct pipe_inode_info *pipe)
 }
 
 /* Others may fill the pipe, or leave it, while we wait for the ring. */
-static int wait_unlocked(struct rb_handle *h, struct pipe_inode_info *pipe)
+static int pipe_wait(struct pipe_inode_info *pipe, unsigned int flags)
+{
+	if (pipe_has_room(pipe))
+		return 0;
+	if (flags & SPLICE_F_NONBLOCK)
+		return -EAGAIN;
+	return wait_event_interruptible(pipe->wr_wait, pipe_has_room(pipe));
+}
+
+/* The look before could not lock @h: who has it may need our processor. */
+static int lock_wait(struct rb_handle *h)
+{
+	if (mutex_lock_interruptible(&h->lock))
+		return -ERESTARTSYS;
+	mutex_unlock(&h->lock);
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+static int wait_unlocked(struct rb_handle *h, struct pipe_inode_info *pipe, unsigned int flags)
 {
 	int err;
 
 	pipe_unlock(pipe);
 	err = ring_wait(h);
 	if (!err)
-		err = wait_event_interruptible(pipe->wr_wait, pipe_has_room(pipe));
+		err = lock_wait(h);
+	if (!err)
+		err = pipe_wait(pipe, flags);
 	pipe_lock(pipe);
 	if (!err && !pipe->readers) {
 		send_sig(SIGPIPE, current, 0);
@@ -101,229 +117,200 @@ static int wait_unlocked(struct rb_handle *h, struct pipe_inode_info *pipe)
 	return err;
 }
 
-/* ---- pages ------------------------------------------------------------------ */
+/* ---- pieces ----------------------------------------------------------------- */
 
-static void pages_put(struct page **page, unsigned int count)
+static void lent_free(struct rb_lent *lent)
 {
-	while (count--)
-		put_page(page[count]);
+	while (lent->count--)
+		put_page(lent->page[lent->count]);
+	kvfree(lent);
 }
 
-/* Fewer than @count where memory is short. */
-static unsigned int pages_get(struct page **page, unsigned int count)
+/* Pages for @length bytes, or for fewer where memory is short. */
+static struct rb_lent *lent_new(size_t length)
 {
-	unsigned int n;
+	unsigned int most = DIV_ROUND_UP(length, PAGE_SIZE);
+	struct rb_lent *lent;
 
-	for (n = 0; n < count; n++) {
-		page[n] = alloc_page(GFP_USER | __GFP_ACCOUNT);
-		if (!page[n])
+	lent = kvzalloc(struct_size(lent, page, most), GFP_KERNEL_ACCOUNT);
+	if (!lent)
+		return NULL;
+	while (lent->count < most) {
+		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+
+		if (!page)
 			break;
+		lent->page[lent->count++] = page;
 	}
-	return n;
+	lent->length = min(length, lent->count * PAGE_SIZE);
+	if (lent->count)
+		return lent;
+	kvfree(lent);
+	return NULL;
 }
 
-/* @length bytes from @skip on; the pipe gets references of its own. */
-static void pages_push(struct pipe_inode_info *pipe, struct page **page, size_t skip, size_t length)
+/* What has not been taken is the first that comes next; or nothing is left. */
+static void lent_back(struct rb_handle *h, struct rb_lent *lent)
 {
-	while (length) {
-		size_t offset = offset_in_page(skip), part = min(length, PAGE_SIZE - offset);
-		struct pipe_buffer *buf = &pipe->bufs[pipe->head & (pipe->ring_size - 1)];
-
-		get_page(page[skip >> PAGE_SHIFT]);
-		*buf = (struct pipe_buffer){
-			.ops = &nosteal_pipe_buf_ops,
-			.page = page[skip >> PAGE_SHIFT],
-			.offset = offset,
-			.len = part,
-		};
-		pipe->head++;
-		skip += part;
-		length -= part;
+	if (lent->rest == lent->length) {
+		lent_free(lent);
+		return;
 	}
+	spin_lock(&h->lent_lock);
+	list_add(&lent->node, &h->lent);
+	spin_unlock(&h->lent_lock);
 }
 
-static size_t pipe_room(const struct pipe_inode_info *pipe)
+static struct rb_lent *lent_first(struct rb_handle *h)
 {
-	unsigned int used = pipe_occupancy(pipe->head, pipe->tail);
+	struct rb_lent *lent;
 
-	return used < pipe->max_usage ? min(pipe->max_usage - used, SPLICE_PAGES) : 0;
+	if (!rb_lent_left(h))
+		return NULL;
+	spin_lock(&h->lent_lock);
+	lent = list_first_entry_or_null(&h->lent, struct rb_lent, node);
+	if (lent)
+		list_del(&lent->node);
+	spin_unlock(&h->lent_lock);
+	return lent;
 }
 
-/* What there is for @pages of @length bytes; @wait: sleep for it. */
-static ssize_t pages_read(struct file *in, struct page **page, size_t length, bool wait)
+/* Bytes that come before those in the ring. */
+size_t rb_lent_bytes(struct rb_handle *h)
 {
-	struct bio_vec vec[SPLICE_PAGES];
-	unsigned int n, count = DIV_ROUND_UP(length, PAGE_SIZE);
-	struct iov_iter to;
-	struct kiocb kiocb;
+	struct rb_lent *lent;
+	size_t bytes = 0;
 
-	for (n = 0; n < count; n++) {
-		vec[n].bv_page = page[n];
-		vec[n].bv_offset = 0;
-		vec[n].bv_len = min_t(size_t, length - n * PAGE_SIZE, PAGE_SIZE);
-	}
-	iov_iter_bvec(&to, READ, vec, count, length);
-	init_sync_kiocb(&kiocb, in);
-	if (!wait)
-		kiocb.ki_flags |= IOCB_NOWAIT;
-	return rb_read_iter(&kiocb, &to);
-}
-
-/* ---- sendfile ----------------------------------------------------------------- */
-
-static void lent_drop(struct rb_lent *lent)
-{
-	pages_put(lent->page, DIV_ROUND_UP(lent->length, PAGE_SIZE));
-	lent->length = 0;
-	lent->done = 0;
-	lent->out = 0;
+	spin_lock(&h->lent_lock);
+	list_for_each_entry(lent, &h->lent, node)
+		bytes += lent->length - lent->rest;
+	spin_unlock(&h->lent_lock);
+	return bytes;
 }
 
 void rb_lent_free(struct rb_handle *h)
 {
-	if (!h->lent)
-		return;
-	lent_drop(h->lent);
-	kfree(h->lent);
-}
+	struct rb_lent *lent;
 
-/* Of what was on its way, as the file position @pos tells. */
-static size_t lent_written(const struct rb_lent *lent, loff_t pos)
-{
-	if (pos >= lent->from && pos - lent->from < lent->out)
-		return pos - lent->from;
-	return lent->out;
-}
-
-static void lent_settle(struct rb_lent *lent, loff_t pos)
-{
-	lent->done += lent_written(lent, pos);
-	lent->out = 0;
-	if (lent->done == lent->length)
-		lent_drop(lent);
-}
-
-/* What is left goes on its way, as far as there is room for it. */
-static ssize_t lent_out(struct rb_lent *lent, struct pipe_inode_info *pipe, size_t length,
-			loff_t *ppos)
-{
-	size_t most = pipe_room(pipe) * PAGE_SIZE - offset_in_page(lent->done);
-
-	lent->out = min3(lent->length - lent->done, length, most);
-	pages_push(pipe, lent->page, lent->done, lent->out);
-	lent->from = *ppos;
-	*ppos = *ppos < LENT_WRAP ? *ppos + lent->out : 0;
-	lent->to = *ppos;
-	return lent->out;
-}
-
-static struct rb_lent *lent_of(struct rb_handle *h)
-{
-	lockdep_assert_held(&h->lock);
-	if (!h->lent)
-		h->lent = kzalloc(sizeof(*h->lent), GFP_KERNEL_ACCOUNT);
-	return h->lent;
-}
-
-/* Bytes that come before those in the ring. */
-size_t rb_lent_left(const struct rb_handle *h, const struct file *file)
-{
-	const struct rb_lent *lent = h->lent;
-
-	lockdep_assert_held(&h->lock);
-	if (!lent)
-		return 0;
-	return lent->length - lent->done - lent_written(lent, READ_ONCE(file->f_pos));
-}
-
-/* A piece of what is left, none of it beyond a page, with a reference. */
-static struct page *lent_piece(struct rb_handle *h, const struct file *file, size_t *at,
-			       size_t *length)
-{
-	struct rb_lent *lent = h->lent;
-	struct page *page = NULL;
-
-	mutex_lock(&h->lock);
-	lent_settle(lent, READ_ONCE(file->f_pos));
-	*at = lent->done;
-	*length = min(lent->length - lent->done, PAGE_SIZE - offset_in_page(*at));
-	if (*length) {
-		page = lent->page[*at >> PAGE_SHIFT];
-		get_page(page);
-	}
-	mutex_unlock(&h->lock);
-	return page;
-}
-
-/* @length bytes at @at have been read, unless somebody else has had them. */
-static bool lent_take(struct rb_handle *h, const struct page *page, size_t at, size_t length)
-{
-	struct rb_lent *lent = h->lent;
-	bool ours;
-
-	mutex_lock(&h->lock);
-	ours = lent->length && lent->done == at && lent->page[at >> PAGE_SHIFT] == page;
-	if (ours)
-		lent->done += length;
-	if (ours && lent->done == lent->length)
-		lent_drop(lent);
-	mutex_unlock(&h->lock);
-	return ours;
+	while ((lent = lent_first(h)))
+		lent_free(lent);
 }
 
 /* read(2) takes what sendfile(2) has left before anything else; 0: nothing. */
-ssize_t rb_lent_read(struct rb_handle *h, const struct file *file, struct iov_iter *to)
+ssize_t rb_lent_read(struct rb_handle *h, struct iov_iter *to)
 {
-	size_t done = 0, at, length, got = 0;
-	struct page *page;
+	size_t done = 0, part, got;
+	struct rb_lent *lent;
 
-	if (!READ_ONCE(h->lent))
-		return 0;
-	while (iov_iter_count(to) && (page = lent_piece(h, file, &at, &length))) {
-		length = min(length, iov_iter_count(to));
-		got = copy_page_to_iter(page, offset_in_page(at), length, to);
-		if (lent_take(h, page, at, got))
-			done += got;
-		else
-			iov_iter_revert(to, got);
-		put_page(page);
-		if (got < length)
+	while (iov_iter_count(to) && (lent = lent_first(h))) {
+		part = min3(lent->length - lent->rest, PAGE_SIZE - offset_in_page(lent->rest),
+			    iov_iter_count(to));
+		got = copy_page_to_iter(lent->page[lent->rest >> PAGE_SHIFT],
+					offset_in_page(lent->rest), part, to);
+		lent->rest += got;
+		done += got;
+		lent_back(h, lent);
+		if (got < part)
 			return done ? done : -EFAULT;
 	}
 	return done;
 }
 
-/* What is left of the last piece; 0: nothing. */
-static ssize_t direct_again(struct rb_handle *h, loff_t *ppos, struct pipe_inode_info *pipe,
-			    size_t length)
-{
-	ssize_t got = -ENOMEM;
-	struct rb_lent *lent;
+/* ---- buffers of a pipe --------------------------------------------------------- */
 
-	mutex_lock(&h->lock);
-	lent = lent_of(h);
-	if (lent) {
-		lent_settle(lent, *ppos);
-		got = lent->length ? lent_out(lent, pipe, length, ppos) : 0;
-	}
-	mutex_unlock(&h->lock);
-	return got;
+/* Bytes before @buf in its piece. */
+static size_t buffer_at(const struct rb_lent *lent, const struct pipe_buffer *buf)
+{
+	unsigned int n = 0;
+
+	while (lent->page[n] != buf->page)
+		n++;
+	return n * PAGE_SIZE + buf->offset;
 }
 
-/* The next piece: @page becomes the handle's. */
-static ssize_t direct_first(struct rb_handle *h, loff_t *ppos, struct pipe_inode_info *pipe,
-			    struct page **page, size_t length)
+/* In whatever order they go: what was not taken is the end of the piece. */
+static void direct_release(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
 {
-	struct rb_lent *lent = h->lent;
-	ssize_t got;
+	struct rb_lent *lent = (struct rb_lent *)buf->private;
+	struct file *file = lent->file;
 
-	mutex_lock(&h->lock);
-	lent_drop(lent);
-	memcpy(lent->page, page, DIV_ROUND_UP(length, PAGE_SIZE) * sizeof(*page));
-	lent->length = length;
-	got = lent_out(lent, pipe, length, ppos);
-	mutex_unlock(&h->lock);
-	return got;
+	if (buf->len)
+		lent->rest = min(lent->rest, buffer_at(lent, buf));
+	if (!refcount_dec_and_test(&lent->buffers))
+		return;
+	lent_back(file->private_data, lent);
+	fput(file);
+}
+
+/* Nobody duplicates buffers of sendfile's pipe. */
+static bool direct_get(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
+{
+	return false;
+}
+
+static const struct pipe_buf_operations direct_ops = {
+	.release = direct_release,
+	.get = direct_get,
+};
+
+static void pipe_push(struct pipe_inode_info *pipe, struct pipe_buffer buf)
+{
+	pipe->bufs[pipe->head & (pipe->ring_size - 1)] = buf;
+	pipe->head++;
+}
+
+/* Bytes that @pipe has room for. */
+static size_t pipe_room(const struct pipe_inode_info *pipe)
+{
+	unsigned int used = pipe_occupancy(pipe->head, pipe->tail);
+
+	return used < pipe->max_usage ? (pipe->max_usage - used) * PAGE_SIZE : 0;
+}
+
+/* sendfile's pipe is empty, and gets at most @most bytes of what is left of @lent. */
+static ssize_t direct_push(struct file *in, struct pipe_inode_info *pipe, struct rb_lent *lent,
+			   size_t most)
+{
+	size_t at = lent->rest, room = pipe_room(pipe) - offset_in_page(at);
+	size_t pushed = min3(lent->length - at, most, room), end = at + pushed;
+
+	lent->rest = end;
+	lent->file = get_file(in);
+	/* Ours until all are there. */
+	refcount_set(&lent->buffers, 1);
+	while (at < end) {
+		struct pipe_buffer buf = {
+			.page = lent->page[at >> PAGE_SHIFT],
+			.offset = offset_in_page(at),
+			.len = min_t(size_t, end - at, PAGE_SIZE - offset_in_page(at)),
+			.ops = &direct_ops,
+			.private = (unsigned long)lent,
+		};
+
+		at += buf.len;
+		if (at < end)
+			refcount_inc(&lent->buffers);
+		pipe_push(pipe, buf);
+	}
+	return pushed;
+}
+
+/* The pages become the pipe's. */
+static void lent_give(struct pipe_inode_info *pipe, struct rb_lent *lent)
+{
+	size_t at;
+
+	for (at = 0; at < lent->length; at += PAGE_SIZE) {
+		struct pipe_buffer buf = {
+			.page = lent->page[at >> PAGE_SHIFT],
+			.len = min_t(size_t, lent->length - at, PAGE_SIZE),
+			.ops = &nosteal_pipe_buf_ops,
+		};
+
+		get_page(buf.page);
+		pipe_push(pipe, buf);
+	}
+	lent_free(lent);
 }
 
 /* ---- the calls ------------------------------------------------------------------ */
@@ -333,38 +320,80 @@ static bool splice_is_direct(const struct pipe_inode_info *pipe)
 	return pipe == current->splice_pipe;
 }
 
-/* Into pages of ours, and those into the pipe. */
-static ssize_t splice_pages(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe,
-			    size_t length, bool wait)
+/* Fill @lent with what there is; @wait: sleep for it. */
+static ssize_t lent_fill(struct file *in, struct rb_lent *lent, bool wait)
 {
-	struct page *page[SPLICE_PAGES];
-	unsigned int count, used;
+	struct bio_vec *vec = kvmalloc_array(lent->count, sizeof(*vec), GFP_KERNEL);
+	struct iov_iter to;
+	struct kiocb kiocb;
+	unsigned int n;
 	ssize_t got;
 
-	length = min_t(size_t, length, pipe_room(pipe) * PAGE_SIZE);
-	if (!length)
-		return -EAGAIN;
-	count = pages_get(page, DIV_ROUND_UP(length, PAGE_SIZE));
-	if (!count)
+	if (!vec)
 		return -ENOMEM;
-	got = pages_read(in, page, min_t(size_t, length, count * PAGE_SIZE), wait);
-	used = got > 0 ? DIV_ROUND_UP(got, PAGE_SIZE) : 0;
-	pages_put(page + used, count - used);
-	if (got <= 0)
-		return got;
-	if (splice_is_direct(pipe))
-		return direct_first(in->private_data, ppos, pipe, page, got);
-	pages_push(pipe, page, 0, got);
-	pages_put(page, used);
+	for (n = 0; n < lent->count; n++) {
+		vec[n].bv_page = lent->page[n];
+		vec[n].bv_offset = 0;
+		vec[n].bv_len = min_t(size_t, lent->length - n * PAGE_SIZE, PAGE_SIZE);
+	}
+	iov_iter_bvec(&to, READ, vec, lent->count, lent->length);
+	init_sync_kiocb(&kiocb, in);
+	if (!wait)
+		kiocb.ki_flags |= IOCB_NOWAIT;
+	got = rb_read_iter(&kiocb, &to);
+	kvfree(vec);
 	return got;
 }
 
-static ssize_t splice_direct(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe,
-			     size_t length)
+/* A piece of at most @length bytes of the ring; *got says why there is none. */
+static struct rb_lent *splice_piece(struct file *in, size_t length, bool wait, ssize_t *got)
 {
-	ssize_t got = direct_again(in->private_data, ppos, pipe, length);
+	struct rb_lent *lent = lent_new(length);
 
-	return got ? got : splice_pages(in, ppos, pipe, length, true);
+	*got = -ENOMEM;
+	if (!lent)
+		return NULL;
+	/* A message that is too long for what we have is not too long for the pipe. */
+	if (lent->length == length)
+		*got = lent_fill(in, lent, wait);
+	if (*got <= 0) {
+		lent_free(lent);
+		return NULL;
+	}
+	lent->length = *got;
+	for (; lent->count > DIV_ROUND_UP(lent->length, PAGE_SIZE); lent->count--)
+		put_page(lent->page[lent->count - 1]);
+	return lent;
+}
+
+static ssize_t splice_direct(struct file *in, struct pipe_inode_info *pipe, size_t length)
+{
+	struct rb_handle *h = in->private_data;
+	struct rb_lent *lent = lent_first(h);
+	ssize_t got;
+
+	if (!lent)
+		lent = splice_piece(in, min_t(size_t, length, DIRECT_PAGES * PAGE_SIZE), true,
+				    &got);
+	if (!lent)
+		return got;
+	return direct_push(in, pipe, lent, length);
+}
+
+static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t length,
+			   bool nonblock)
+{
+	size_t most = min(length, pipe_room(pipe));
+	struct rb_lent *lent;
+	ssize_t got = -EAGAIN;
+
+	/* Where it may wait it does so without the mutex. */
+	if (most) {
+		lent = splice_piece(in, most, nonblock, &got);
+		if (lent)
+			lent_give(pipe, lent);
+	}
+	return got;
 }
 
 ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,
@@ -379,16 +408,14 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 	if (err)
 		return err;
 	if (splice_is_direct(pipe))
-		return splice_direct(in, ppos, pipe, length);
+		return splice_direct(in, pipe, length);
 	for (;;) {
-		/* Where it may wait it does so below; what could not be locked is tried again. */
-		got = splice_pages(in, ppos, pipe, length, nonblock);
+		got = splice_once(in, pipe, length, nonblock);
 		if (got != -EAGAIN || nonblock)
 			return got;
-		err = wait_unlocked(h, pipe);
+		err = wait_unlocked(h, pipe, flags);
 		if (err)
 			return err;
-		cond_resched();
 	}
 }
 

@@ -118,7 +118,7 @@ void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, bool poll, struct
 
 	look->deadline = RINGBUF_NO_TIMEOUT;
 	look->next = 0;
-	if (rb_limited(h)) {
+	if (rb_limited(h) && !rb_member_evicted(h, ring)) {
 		look_limited(h, ring, poll, look);
 		return;
 	}
@@ -187,7 +187,7 @@ static void limit_set(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	WRITE_ONCE(l->deadline, 0);
 	/* Who sees it sees what it means. */
 	smp_store_release(&l->set, t->slots > 1 || t->bytes);
-	rb_event(ring);
+	rb_event_of(ring, h);
 	mutex_unlock(&ring->lock);
 }
 

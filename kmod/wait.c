@@ -117,26 +117,45 @@ void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s)
 	spin_unlock(&ring->wait_lock);
 }
 
+/* All of @h, or of the ring, look again. */
+static void event_wake(struct rb_ring *ring, const struct rb_handle *h)
+{
+	struct rb_sleeper *s, *next;
+
+	lockdep_assert_held(&ring->wait_lock);
+	list_for_each_entry_safe(s, next, &ring->armed, node) {
+		if (h && s->handle != h)
+			continue;
+		rb_disarm(&s->word);
+		sleeper_wake(ring, s);
+	}
+}
+
 /* The host has changed something: all look again. */
 void rb_event(struct rb_ring *ring)
 {
-	struct rb_sleeper *s, *next;
 	struct rb_handle *h;
-	struct rb_wake round;
 
 	lockdep_assert_held(&ring->lock);
 	spin_lock(&ring->wait_lock);
 	/* Who reads the new number sees what has changed. */
 	smp_store_release(&ring->events, ring->events + 1);
-	rb_wake_begin(&ring->view, &round);
-	list_for_each_entry_safe(s, next, &ring->armed, node) {
-		rb_disarm(&s->word);
-		sleeper_wake(ring, s);
-	}
-	rb_wake_end(&ring->view, &round);
+	event_wake(ring, NULL);
+	wake_locked(ring);
 	spin_unlock(&ring->wait_lock);
 	list_for_each_entry(h, &ring->handles, node)
 		wake_up_all(&h->wq);
+}
+
+/* Something changed for @h alone, but what it does may be what others wait for. */
+void rb_event_of(struct rb_ring *ring, struct rb_handle *h)
+{
+	spin_lock(&ring->wait_lock);
+	smp_store_release(&ring->events, ring->events + 1); /* as above */
+	event_wake(ring, h);
+	wake_locked(ring);
+	spin_unlock(&ring->wait_lock);
+	wake_up_all(&h->wq);
 }
 
 static int sleep_until(u64 deadline)
@@ -206,13 +225,15 @@ static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	return 0;
 }
 
-/* 1: @want slots, or the end; 0: not yet; -EBADFD: the handle's part has ended. */
+/* 1: @want slots, or the end; 0: not yet; -EBADFD, -EIDRM: the handle's part has ended. */
 int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
 {
 	bool end = false;
 
 	if (!READ_ONCE(h->parts))
 		return -EBADFD;
+	if (rb_member_evicted(h, ring))
+		return -EIDRM;
 	if (h->role == RINGBUF_ROLE_READER) {
 		end = rb_ended(&ring->view); /* (J): before the last look */
 		rb_reader_ready(&ring->view, h->last_id, want, r);

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The embedded host as the library sees it: control and statistics. */
+#include <string.h>
+
 #include "embedded.h"
+
+static bool row_attached(const struct ringbuf *ring, u32 row)
+{
+	return ring->header->place[row].state != EMB_FREE && !rb_row_evicted(&ring->view, row);
+}
 
 static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
 {
 	const struct rb_view *v = &ring->view;
-	int err = reader == RINGBUF_ALL_READERS ? 0 : -ENOENT;
+	int err = emb_lock(ring);
 	u32 i;
 
-	emb_lock(ring);
+	if (err)
+		return err;
+	err = reader == RINGBUF_ALL_READERS ? 0 : -ENOENT;
 	for (i = 0; i < rb_rows(v); i++) {
-		if ((reader != RINGBUF_ALL_READERS && reader != i) ||
-		    ring->header->place[i].state == EMB_FREE)
+		if ((reader != RINGBUF_ALL_READERS && reader != i) || !row_attached(ring, i))
 			continue;
 		rb_move_reader(v, i, position);
 		err = 0;
@@ -27,6 +35,7 @@ static void reader_stats(const struct ringbuf *ring, u32 row, u64 head,
 	const struct ringbuf_cursor *c = rb_cursor(&ring->view, row);
 	const struct emb_place *p = &ring->header->place[row];
 
+	memset(to, 0, sizeof(*to));
 	to->cursor = rb_row_cursor(&ring->view, row);
 	to->lag = head > to->cursor ? head - to->cursor : 0;
 	to->lost = READ_ONCE(c->lost);
@@ -55,10 +64,12 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 {
 	const struct rb_view *v = &ring->view;
 	unsigned int n = 0;
+	int err = emb_lock(ring);
 	u64 min;
 	u32 i;
 
-	emb_lock(ring);
+	if (err)
+		return err;
 	status->head = rb_head(v);
 	writer_stats(ring, status);
 	min = rb_gate_min(v, &status->blocker_id);
@@ -67,7 +78,7 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		status->blocker_pid = ring->header->place[status->blocker_id].pid;
 	}
 	for (i = 0; i < rb_rows(v); i++) {
-		if (ring->header->place[i].state == EMB_FREE)
+		if (!row_attached(ring, i))
 			continue;
 		status->readers++;
 		if (n < count)
@@ -93,10 +104,13 @@ const struct rb_host rb_embedded_host = {
 	.enter = emb_enter,
 	.leave = emb_leave,
 	.wait = emb_wait,
+	.interrupt = emb_interrupt,
 	.wake = emb_wake,
 	.peers = emb_peers,
+	.ours = emb_place_is_ours,
 	.done = emb_done,
 	.sync = emb_sync,
+	.evict = emb_evict,
 	.stats = emb_stats,
 	.fd = emb_fd,
 	.export = emb_export,

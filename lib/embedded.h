@@ -5,17 +5,15 @@
  *
  *	header | place[] of readers, then writers | the ring as in layout.h
  *
- * Liveness and the slow-path lock are POSIX byte-range locks on the memory
- * file itself, whose descriptor is never handed out: they end with the process
- * that took them, even when a forked child lives on.
+ * Liveness and the slow-path lock are byte-range locks on the memory file, of
+ * open file descriptions (see embedded_file.c):
  *
  *	byte 0			the slow-path lock
- *	byte 1			read-locked by every process that has the ring open
+ *	byte 1			read-locked by the descriptor that is handed out
  *	byte 2 + place		locked by the process that uses the place
- *
- * A place that was attached and not used yet may be meant for a child.  It
- * lives as long as a socket with an abstract name that the handle keeps open,
- * in all processes that inherited it.
+ *	byte EMB_BYTE_KEPT(...)	locked by the descriptor of a handle that nobody
+ *				has used yet; it may be meant for a child, or
+ *				another process, and lives as long as one has it
  *
  * What this host cannot promise: peers that may write the memory can break the
  * ring (a reader maps all of it writable); there is no descriptor to poll; a
@@ -27,12 +25,14 @@
 
 #include "internal.h"
 
-#define EMB_MAGIC    0x31626d6530676e72ULL
-#define EMB_SLICE_NS 25000000U /* a waiter looks for dead peers this often */
+#define EMB_MAGIC    0x32626d6530676e72ULL
+#define EMB_SLICE_NS 25000000U /* one looks for dead peers this often */
 
 #define EMB_BYTE_LOCK 0
 #define EMB_BYTE_OPEN 1
 #define EMB_BYTE_USED 2 /* + place */
+/* Of each attach another one: copies of the descriptor may outlive the handle. */
+#define EMB_BYTE_KEPT(place, generation) (((u64)(generation) + 1) << 16 | (place))
 
 #define EMB_FREE 0U
 #define EMB_KEPT 1U /* attached, not used yet */
@@ -46,7 +46,6 @@
  * @state: EMB_*
  * @generation: +1 per attach
  * @pid: who uses it, or attached it
- * @net: network namespace of who attached it, by inode number
  * @waits: times it slept
  * @retired: a writer's: not given away while a reader is below this position
  */
@@ -58,8 +57,7 @@ struct emb_place {
 	s32 pid;
 	u64 waits;
 	u64 retired;
-	u64 net;
-	u64 pad[2];
+	u64 pad[3];
 };
 
 /**
@@ -67,7 +65,6 @@ struct emb_place {
  * @magic: EMB_MAGIC
  * @bytes: of the whole file
  * @ring: offset of the ring
- * @secret: random, names the sockets of places
  * @layout: of the ring; checked against rb_layout() by who opens it
  * @dirty: the holder of the slow-path lock has not finished
  * @unlinked: the name is gone or going
@@ -75,13 +72,13 @@ struct emb_place {
  * @repaired: slots made holes
  * @writer_waits: of writers that are gone
  * @reaped: when somebody last looked for dead peers, coarse ns
+ * @recheck: who sleeps looks for himself this often, ns; 0: never
  * @place: readers by row, then writers by id - 1
  */
 struct emb_header {
 	u64 magic;
 	u64 bytes;
 	u64 ring;
-	u64 secret;
 	struct rb_layout layout;
 	u32 dirty;
 	u32 unlinked;
@@ -90,24 +87,33 @@ struct emb_header {
 	u64 repaired;
 	u64 writer_waits;
 	u64 reaped;
+	u64 recheck;
 	u64 pad1[7];
 	struct emb_place place[];
 };
 
 /* ---- embedded_file.c: memory files and their byte locks ------------------- */
 
-struct emb_file *emb_file_get(int fd) RB_HIDDEN;
+int emb_file_get(int fd, struct emb_file **file) RB_HIDDEN;
 struct emb_file *emb_file_find(const char *path) RB_HIDDEN;
 int emb_file_fd(const struct emb_file *file) RB_HIDDEN;
 void emb_file_put(struct emb_file *file) RB_HIDDEN;
-bool emb_file_alone(struct emb_file *file) RB_HIDDEN;
-void emb_file_enter(struct emb_file *file) RB_HIDDEN;
-void emb_file_lock(struct emb_file *file) RB_HIDDEN;
-bool emb_file_trylock(struct emb_file *file) RB_HIDDEN;
+bool emb_file_last(struct emb_file *file) RB_HIDDEN;
+bool emb_file_is(const struct emb_file *file, const char *path) RB_HIDDEN;
+int emb_file_enter(struct emb_file *file) RB_HIDDEN;
+int emb_file_lock(struct emb_file *file) RB_HIDDEN;
+int emb_file_trylock(struct emb_file *file) RB_HIDDEN;
 void emb_file_unlock(struct emb_file *file) RB_HIDDEN;
+bool emb_file_renewed(struct emb_file *file) RB_HIDDEN;
+int emb_fd_reopen(int fd) RB_HIDDEN;
+int emb_file_own(const struct emb_file *file) RB_HIDDEN;
+void emb_fd_close(const struct emb_file *file, int fd) RB_HIDDEN;
+int emb_byte_lock(int fd, short type, u64 byte) RB_HIDDEN;
+bool emb_byte_elsewhere(const struct emb_file *file, u64 byte) RB_HIDDEN;
 bool emb_byte_take(struct emb_file *file, u32 byte) RB_HIDDEN;
 void emb_byte_drop(struct emb_file *file, u32 byte) RB_HIDDEN;
-bool emb_byte_held(struct emb_file *file, u32 byte) RB_HIDDEN;
+bool emb_byte_mine(const struct emb_file *file, u32 byte) RB_HIDDEN;
+bool emb_byte_held(const struct emb_file *file, u32 byte) RB_HIDDEN;
 
 /* ---- embedded_memory.c: create, open, names -------------------------------- */
 
@@ -125,23 +131,20 @@ u64 emb_room(void) RB_HIDDEN;
 /* ---- embedded_wait.c ------------------------------------------------------- */
 
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline) RB_HIDDEN;
+void emb_interrupt(struct rb_handle *h) RB_HIDDEN;
 void emb_wake(struct rb_handle *h) RB_HIDDEN;
 void emb_wake_all(struct ringbuf *ring) RB_HIDDEN;
 bool emb_peers(struct rb_handle *h) RB_HIDDEN;
 
-/* ---- embedded_keep.c: places that wait for their user ----------------------- */
-
-int emb_keep(const struct ringbuf *ring, struct emb_place *place) RB_HIDDEN;
-bool emb_kept(const struct ringbuf *ring, const struct emb_place *place) RB_HIDDEN;
-
 /* ---- embedded_place.c: attach, detach, repair -------------------------------- */
 
-void emb_lock(struct ringbuf *ring) RB_HIDDEN;
+int emb_lock(struct ringbuf *ring) RB_HIDDEN;
 void emb_unlock(struct ringbuf *ring) RB_HIDDEN;
 int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position) RB_HIDDEN;
 int emb_enter(struct rb_handle *h) RB_HIDDEN;
 void emb_leave(struct rb_handle *h) RB_HIDDEN;
 int emb_done(struct rb_handle *h) RB_HIDDEN;
+int emb_evict(struct ringbuf *ring, u32 row) RB_HIDDEN;
 
 bool emb_reap(struct ringbuf *ring) RB_HIDDEN;
 
@@ -153,6 +156,14 @@ static inline u32 emb_place_index(const struct ringbuf *ring, u32 role, u32 id)
 static inline struct emb_place *emb_place(const struct rb_handle *h)
 {
 	return &h->ring->header->place[emb_place_index(h->ring, h->role, h->id)];
+}
+
+/* False too when this process was taken for dead; a look without the lock is a hint. */
+static inline bool emb_place_is_ours(const struct rb_handle *h)
+{
+	const struct emb_place *p = emb_place(h);
+
+	return READ_ONCE(p->state) != EMB_FREE && READ_ONCE(p->generation) == h->generation;
 }
 
 #endif

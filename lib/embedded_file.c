@@ -2,14 +2,33 @@
 /*
  * Memory files of the embedded host and their byte-range locks.
  *
- * POSIX locks belong to the process, and closing any descriptor of the file
- * drops all of them.  So every file has one entry in a list of this process,
- * however often it is opened here, and one descriptor that stays open while
- * anybody uses the entry.  A process does not see its own locks with F_GETLK:
- * the entry remembers them, and forgets them in a forked child, which has none.
+ * The locks are those of open file descriptions (F_OFD_SETLK), on descriptions
+ * that nobody else gets.  POSIX locks would go as soon as this process closes
+ * any descriptor of the file, and the exported one is in the user's hands.
+ *
+ *	fd	what ringbuf_export() hands out.  Children and who it is sent to
+ *		share its description, and with it the read lock of byte OPEN:
+ *		that is there as long as one of them has a copy.
+ *	own	this process's alone: the slow-path lock, and the bytes of the
+ *		places that it uses.  A child has its own from the fork on, so
+ *		what its parent locked ends with the parent.
+ *
+ * Maps have descriptions of their own: children inherit maps, and a map keeps
+ * its description and all the locks of that.
+ *
+ * A child of a raw clone() is noticed at its first use of the file only: until
+ * then, and while it lives, it holds what its parent held.
+ *
+ * Whoever closes descriptors that are not his (closefrom()) takes the locks
+ * away.  The slow path looks whether its descriptors are still what they were,
+ * and locks again what it had.  Nothing is done to a descriptor that has become
+ * another file's.
  */
+#define _FILE_OFFSET_BITS 64 /* EMB_BYTE_KEPT() is far out */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,26 +38,33 @@
 
 #define EMB_BYTES (EMB_BYTE_USED + RINGBUF_MAX_READERS + RINGBUF_MAX_WRITERS)
 
+/* Out of the way of those who count on low numbers, or close them. */
+#define FD_HIGH 512
+
 /**
  * struct emb_file - a memory file that this process has open
  * @next: list, under files_lock
  * @dev: which file
  * @ino: which file
- * @fd: the descriptor
+ * @fd: the descriptor that is handed out, unless it was closed; -1: given up
+ * @own: the descriptor whose locks are ours
  * @refs: under files_lock
- * @process: whose @mine is
+ * @process: whose @own and @mine are
  * @lock: the slow-path lock among our threads
  * @mine: bytes that this process has locked; under @lock
+ * @renewed: @own was lost, and so were the locks for a while; under @lock
  */
 struct emb_file {
 	struct emb_file *next;
 	dev_t dev;
 	ino_t ino;
 	int fd;
+	int own;
 	int refs;
 	u64 process;
 	u64 lock;
 	u8 mine[EMB_BYTES];
+	bool renewed;
 };
 
 static u64 files_lock;
@@ -55,17 +81,27 @@ static bool process_trylock(u64 *lock)
 	return now != mine && cmpxchg(lock, now, mine) == now;
 }
 
-static void process_lock(u64 *lock)
+/* False: somebody else had it at each of @tries looks. */
+static bool process_lock_for(u64 *lock, unsigned int tries)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
-	unsigned int tries;
+	unsigned int n;
 
-	for (tries = 0; !process_trylock(lock); tries++) {
-		if (tries < 100)
+	for (n = 0; n < tries; n++) {
+		if (process_trylock(lock))
+			return true;
+		if (n < 100)
 			sched_yield();
 		else
 			nanosleep(&pause, NULL);
 	}
+	return false;
+}
+
+static void process_lock(u64 *lock)
+{
+	while (!process_lock_for(lock, ~0U))
+		;
 }
 
 static void process_unlock(u64 *lock)
@@ -73,52 +109,150 @@ static void process_unlock(u64 *lock)
 	smp_store_release(lock, 0);
 }
 
-static int byte_lock(int fd, short type, u32 byte)
+/* ---- descriptors ----------------------------------------------------------- */
+
+static bool fd_is(const struct emb_file *file, int fd)
 {
-	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && st.st_dev == file->dev && st.st_ino == file->ino;
+}
+
+/* Unless somebody has closed it meanwhile, and the number is another file's. */
+void emb_fd_close(const struct emb_file *file, int fd)
+{
+	if (fd_is(file, fd))
+		close(fd);
+}
+
+/* Another description of what @fd is open on: with locks of its own. */
+int emb_fd_reopen(int fd)
+{
+	char path[48];
+	int low, high;
+
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
+	low = open(path, O_RDWR | O_CLOEXEC);
+	if (low < 0)
+		return -errno;
+	high = fcntl(low, F_DUPFD_CLOEXEC, FD_HIGH);
+	if (high < 0)
+		return low;
+	close(low);
+	return high;
+}
+
+/* ---- bytes ------------------------------------------------------------------ */
+
+static int byte_do(int fd, int command, short type, u64 byte)
+{
+	struct flock fl = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1
+	};
 	int ret;
 
 	do {
-		ret = fcntl(fd, F_SETLK, &fl);
+		ret = fcntl(fd, command, &fl);
 	} while (ret && errno == EINTR);
 	return ret ? -errno : 0;
 }
 
-/*
- * Sleeps until it has the lock.  EDEADLK is no deadlock of ours: the kernel
- * takes all threads of a process for one, and we hold one such lock at a time.
- * To go on without the lock would break the ring.
- */
-static void byte_lock_wait(int fd, short type, u32 byte)
+int emb_byte_lock(int fd, short type, u64 byte)
 {
-	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	return byte_do(fd, F_OFD_SETLK, type, byte);
+}
+
+/* Sleeps until it has the lock. */
+static int byte_lock_wait(int fd, short type, u64 byte)
+{
 	const struct timespec pause = { .tv_nsec = 50000 };
+	int err;
 
-	while (fcntl(fd, F_SETLKW, &fl)) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EDEADLK && errno != ENOLCK)
-			abort();
+	while ((err = byte_do(fd, F_OFD_SETLKW, type, byte)) == -ENOLCK)
 		nanosleep(&pause, NULL);
-	}
+	return err;
 }
 
-/* What a new process of the file needs: its own view of locks, and byte OPEN. */
-static void file_claim(struct emb_file *file)
+/* Whether another description than our own has @byte. */
+bool emb_byte_elsewhere(const struct emb_file *file, u64 byte)
 {
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1
+	};
+
+	return fcntl(file->own, F_OFD_GETLK, &fl) || fl.l_type != F_UNLCK;
+}
+
+/* ---- the list of files ------------------------------------------------------ */
+
+/* In a new process @own is the parent's; in any, it may have been closed. */
+static int own_open(struct emb_file *file)
+{
+	emb_fd_close(file, file->own);
+	file->own = -1;
+	if (!fd_is(file, file->fd))
+		return -EBADF;
+	file->own = emb_fd_reopen(file->fd);
+	return file->own < 0 ? file->own : 0;
+}
+
+/* What a new process of the file needs: its own view of locks. */
+static int file_claim(struct emb_file *file)
+{
+	int err = own_open(file);
+
+	if (err)
+		return err;
 	memset(file->mine, 0, sizeof(file->mine));
-	byte_lock_wait(file->fd, F_RDLCK, EMB_BYTE_OPEN);
-	WRITE_ONCE(file->process, rb_process());
+	file->renewed = false;
+	smp_store_release(&file->process, rb_process());
+	return 0;
 }
 
-void emb_file_enter(struct emb_file *file)
+int emb_file_enter(struct emb_file *file)
 {
-	if (likely(READ_ONCE(file->process) == rb_process()))
-		return;
+	int err = 0;
+
+	if (likely(smp_load_acquire(&file->process) == rb_process()))
+		return 0;
 	process_lock(&files_lock);
 	if (file->process != rb_process())
-		file_claim(file);
+		err = file_claim(file);
 	process_unlock(&files_lock);
+	return err;
+}
+
+/*
+ * Around fork(): no other thread is about to open a file, whose descriptor the
+ * child would have without knowing; unless it takes too long, as it does when
+ * a signal handler of the thread that is at it forks.
+ */
+static _Thread_local bool fork_locked;
+
+static void fork_prepare(void)
+{
+	fork_locked = process_lock_for(&files_lock, 1000);
+}
+
+static void fork_parent(void)
+{
+	if (fork_locked)
+		process_unlock(&files_lock);
+}
+
+/* While we may still do what our parent may.  What fails is tried again at first use. */
+static void fork_child(void)
+{
+	struct emb_file *file;
+
+	for (file = files; file; file = file->next)
+		file_claim(file);
+	fork_parent();
+}
+
+__attribute__((constructor)) static void fork_watch(void)
+{
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
 static struct emb_file *file_find(const struct stat *st)
@@ -141,46 +275,85 @@ struct emb_file *emb_file_find(const char *path)
 		return NULL;
 	process_lock(&files_lock);
 	file = file_find(&st);
-	if (file)
+	if (file && fd_is(file, file->fd))
 		file->refs++;
+	else
+		file = NULL;
 	process_unlock(&files_lock);
 	return file;
 }
 
-/*
- * Take over @fd, on success.  Should another thread have opened the same file
- * meanwhile, @fd stays open for good: to close it would drop all our locks.
- */
-struct emb_file *emb_file_get(int fd)
+static int file_new(const struct stat *st, int fd, struct emb_file **to)
 {
-	struct emb_file *file;
-	struct stat st;
+	struct emb_file *file = calloc(1, sizeof(*file));
+	int err;
 
-	if (fstat(fd, &st))
-		return NULL;
-	process_lock(&files_lock);
-	file = file_find(&st);
-	if (file) {
-		file->refs++;
-	} else {
-		file = calloc(1, sizeof(*file));
-		if (file) {
-			file->dev = st.st_dev;
-			file->ino = st.st_ino;
-			file->fd = fd;
-			file->refs = 1;
-			file_claim(file);
-			file->next = files;
-			files = file;
-		}
+	if (!file)
+		return -ENOMEM;
+	file->dev = st->st_dev;
+	file->ino = st->st_ino;
+	file->fd = fd;
+	file->own = -1;
+	err = file_claim(file);
+	if (err) {
+		free(file);
+		return err;
 	}
+	file->next = files;
+	smp_store_release(&files, file);
+	*to = file;
+	return 0;
+}
+
+static int file_get(const struct stat *st, int fd, struct emb_file **to)
+{
+	struct emb_file *file = file_find(st);
+	int err = 0;
+
+	if (!file)
+		err = file_new(st, fd, &file);
+	else if (!fd_is(file, file->fd))
+		file->fd = fd;
+	else if (file->fd != fd)
+		close(fd);
+	if (err)
+		return err;
+	file->refs++;
+	*to = file;
+	return 0;
+}
+
+/*
+ * Take over @fd, on success, which is open on a ring.  One descriptor of a file
+ * is enough for this process.
+ *
+ * Nobody who keeps the rules locks byte OPEN for writing, so nobody is waited
+ * for.  Who opened the file himself has the byte by now; another one's lock on
+ * a description that was sent is the same.
+ */
+int emb_file_get(int fd, struct emb_file **file)
+{
+	struct stat st;
+	int err = emb_byte_lock(fd, F_RDLCK, EMB_BYTE_OPEN);
+
+	if (err)
+		return err == -EAGAIN ? -EPROTO : err;
+	if (fstat(fd, &st))
+		return -errno;
+	process_lock(&files_lock);
+	err = file_get(&st, fd, file);
 	process_unlock(&files_lock);
-	return file;
+	return err;
 }
 
 int emb_file_fd(const struct emb_file *file)
 {
 	return file->fd;
+}
+
+int emb_file_own(const struct emb_file *file)
+{
+	return file->own;
 }
 
 void emb_file_put(struct emb_file *file)
@@ -191,54 +364,122 @@ void emb_file_put(struct emb_file *file)
 	if (!--file->refs) {
 		for (at = &files; *at != file; at = &(*at)->next)
 			;
-		*at = file->next;
-		close(file->fd);
+		WRITE_ONCE(*at, file->next);
+		emb_fd_close(file, file->fd);
+		emb_fd_close(file, file->own);
 		free(file);
 	}
 	process_unlock(&files_lock);
 }
 
-/* Under the slow-path lock: nobody but this one user of this process has it open. */
-bool emb_file_alone(struct emb_file *file)
+/*
+ * Under the slow-path lock: give up the descriptor that is handed out, and tell
+ * whether nobody has one now.  The caller is about to put the file.  False too
+ * when this process has another use for it.
+ */
+bool emb_file_last(struct emb_file *file)
 {
-	bool alone;
+	bool last;
 
-	if (file->refs > 1)
-		return false;
-	alone = !byte_lock(file->fd, F_WRLCK, EMB_BYTE_OPEN);
-	byte_lock(file->fd, F_RDLCK, EMB_BYTE_OPEN);
-	return alone;
+	process_lock(&files_lock);
+	last = file->refs == 1;
+	if (last) {
+		emb_fd_close(file, file->fd);
+		file->fd = -1;
+	}
+	process_unlock(&files_lock);
+	return last && !emb_byte_elsewhere(file, EMB_BYTE_OPEN);
 }
 
-void emb_file_lock(struct emb_file *file)
+/* Whether @path is this file. */
+bool emb_file_is(const struct emb_file *file, const char *path)
 {
-	emb_file_enter(file);
+	struct stat st;
+
+	return !lstat(path, &st) && st.st_dev == file->dev && st.st_ino == file->ino;
+}
+
+/* ---- the slow-path lock ------------------------------------------------------ */
+
+/* Somebody closed what is ours.  What nobody has taken meanwhile is ours again. */
+static int own_renew(struct emb_file *file)
+{
+	int err;
+	u32 i;
+
+	process_lock(&files_lock);
+	err = own_open(file);
+	process_unlock(&files_lock);
+	if (err)
+		return err;
+	for (i = EMB_BYTE_USED; i < EMB_BYTES; i++)
+		if (file->mine[i] && emb_byte_lock(file->own, F_WRLCK, i))
+			file->mine[i] = 0;
+	file->renewed = true;
+	return 0;
+}
+
+static int own_check(struct emb_file *file)
+{
+	return likely(fd_is(file, file->own)) ? 0 : own_renew(file);
+}
+
+int emb_file_lock(struct emb_file *file)
+{
+	int err = emb_file_enter(file);
+
+	if (err)
+		return err;
 	process_lock(&file->lock);
-	byte_lock_wait(file->fd, F_WRLCK, EMB_BYTE_LOCK);
+	err = own_check(file);
+	if (!err)
+		err = byte_lock_wait(file->own, F_WRLCK, EMB_BYTE_LOCK);
+	if (err)
+		process_unlock(&file->lock);
+	return err;
 }
 
-/* False: somebody has it. */
-bool emb_file_trylock(struct emb_file *file)
+/* -EAGAIN: somebody has it. */
+int emb_file_trylock(struct emb_file *file)
 {
-	emb_file_enter(file);
+	int err = emb_file_enter(file);
+
+	if (err)
+		return err;
 	if (!process_trylock(&file->lock))
-		return false;
-	if (!byte_lock(file->fd, F_WRLCK, EMB_BYTE_LOCK))
-		return true;
-	process_unlock(&file->lock);
-	return false;
+		return -EAGAIN;
+	err = own_check(file);
+	if (!err)
+		err = emb_byte_lock(file->own, F_WRLCK, EMB_BYTE_LOCK);
+	if (err)
+		process_unlock(&file->lock);
+	return err;
 }
 
 void emb_file_unlock(struct emb_file *file)
 {
-	byte_lock(file->fd, F_UNLCK, EMB_BYTE_LOCK);
+	emb_byte_lock(file->own, F_UNLCK, EMB_BYTE_LOCK);
 	process_unlock(&file->lock);
 }
 
-/* True when no other process has @byte; it is ours then. Under the lock. */
+/* Whether the locks were away for a while; asked once each time. Under the lock. */
+bool emb_file_renewed(struct emb_file *file)
+{
+	bool renewed = file->renewed;
+
+	file->renewed = false;
+	return renewed;
+}
+
+/* ---- bytes of places, under the lock ----------------------------------------- */
+
+/*
+ * True when nobody has @byte, no other handle of this process either, which the
+ * kernel would not tell apart; it is ours then.
+ */
 bool emb_byte_take(struct emb_file *file, u32 byte)
 {
-	if (byte_lock(file->fd, F_WRLCK, byte))
+	if (file->mine[byte] || emb_byte_lock(file->own, F_WRLCK, byte))
 		return false;
 	file->mine[byte] = 1;
 	return true;
@@ -247,15 +488,16 @@ bool emb_byte_take(struct emb_file *file, u32 byte)
 void emb_byte_drop(struct emb_file *file, u32 byte)
 {
 	file->mine[byte] = 0;
-	byte_lock(file->fd, F_UNLCK, byte);
+	emb_byte_lock(file->own, F_UNLCK, byte);
 }
 
-/* Whether a living process, this one included, has @byte.  Under the lock. */
-bool emb_byte_held(struct emb_file *file, u32 byte)
+bool emb_byte_mine(const struct emb_file *file, u32 byte)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	return file->mine[byte];
+}
 
-	if (file->mine[byte])
-		return true;
-	return fcntl(file->fd, F_GETLK, &fl) || fl.l_type != F_UNLCK;
+/* Whether a living process, this one included, has @byte. */
+bool emb_byte_held(const struct emb_file *file, u32 byte)
+{
+	return file->mine[byte] || emb_byte_elsewhere(file, byte);
 }

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "embedded.h"
+
+#define ALLOCATE_MAX (64ULL << 20) /* at a time */
 
 #define SHM_DIR	   "/dev/shm"
 #define SHM_PREFIX SHM_DIR "/ringbuf."
@@ -32,12 +33,21 @@ static char *region(const struct ringbuf *ring, enum ringbuf_region_id id)
 	return (char *)ring->header + ring->header->ring + ring->layout.region[id].offset;
 }
 
+/* By a description of its own: a map would keep the locks of @fd, in children too. */
 static int map(struct ringbuf *ring, int fd, u64 bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int err = 0;
+	void *p;
 
+	fd = emb_fd_reopen(fd);
+	if (fd < 0)
+		return fd;
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
-		return -errno;
+		err = -errno;
+	close(fd);
+	if (err)
+		return err;
 	madvise(p, bytes, MADV_HUGEPAGE); /* only a wish */
 	ring->header = p;
 	ring->bytes = bytes;
@@ -52,14 +62,36 @@ static void view(struct ringbuf *ring)
 	ring->data = region(ring, RINGBUF_REGION_DATA);
 }
 
-static int allocate(int fd, u64 bytes)
+/*
+ * A signal ends the kernel's work and undoes it: so it is given less and less at
+ * a time, or a timer that ticks would keep it from ever being done.
+ */
+static int allocate_chunks(int fd, u64 bytes, u64 page)
+{
+	u64 chunk = ALLOCATE_MAX, done = 0, now;
+	int err;
+
+	while (done < bytes) {
+		now = bytes - done < chunk ? bytes - done : chunk;
+		err = posix_fallocate(fd, (off_t)done, (off_t)now);
+		if (err == EINTR)
+			chunk = chunk / 2 > page ? chunk / 2 : page;
+		else if (err)
+			return -err;
+		else
+			done += now;
+	}
+	return 0;
+}
+
+static int allocate(int fd, u64 bytes, u64 page)
 {
 	int err;
 
 	if (bytes > emb_room())
 		return -ENOMEM;
-	err = posix_fallocate(fd, 0, (off_t)bytes);
-	return err == ENOSPC || err == EFBIG ? -ENOMEM : -err;
+	err = allocate_chunks(fd, bytes, page);
+	return err == -ENOSPC || err == -EFBIG ? -ENOMEM : err;
 }
 
 static int memory_new(const struct ringbuf_config *config, int *fd)
@@ -71,12 +103,25 @@ static int memory_new(const struct ringbuf_config *config, int *fd)
 	return *fd < 0 ? -errno : 0;
 }
 
+/* Without it a lost wake-up would be found, not mended: for tests. */
+static u64 recheck(void)
+{
+	const char *ms = getenv("RINGBUF_RECHECK_MS");
+	char *end;
+	u64 ns;
+
+	if (!ms || !*ms)
+		return EMB_SLICE_NS;
+	ns = strtoul(ms, &end, 10) * 1000000ULL;
+	return *end ? EMB_SLICE_NS : ns;
+}
+
 /* Fill a new file, while nobody else can see it. */
 static int memory_fill(struct ringbuf *ring, int fd)
 {
 	struct rb_layout *l = &ring->layout;
 	u64 bytes = header_bytes(l) + l->bytes;
-	int err = allocate(fd, bytes);
+	int err = allocate(fd, bytes, l->page_size);
 
 	if (!err)
 		err = map(ring, fd, bytes);
@@ -86,8 +131,7 @@ static int memory_fill(struct ringbuf *ring, int fd)
 	ring->header->bytes = bytes;
 	ring->header->ring = header_bytes(l);
 	ring->header->layout = *l;
-	if (getrandom(&ring->header->secret, sizeof(u64), 0) != sizeof(u64))
-		return -EIO;
+	ring->header->recheck = recheck();
 	view(ring);
 	rb_host_init(&ring->view, l->slot_bytes, l->slot_stride);
 	return 0;
@@ -95,11 +139,11 @@ static int memory_fill(struct ringbuf *ring, int fd)
 
 static int name_link(int fd, const char *path, mode_t mode)
 {
-	char from[32];
+	char from[48];
 
 	if (fchmod(fd, mode))
 		return -errno;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	snprintf(from, sizeof(from), "/proc/thread-self/fd/%d", fd);
 	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
@@ -115,6 +159,18 @@ static int header_check(const struct emb_header *h, const struct stat *st)
 	return h->ring + l.bytes == h->bytes ? 0 : -EPROTO;
 }
 
+/* Looks only, so that the caller may close what is not a ring. */
+static int header_read(int fd, struct emb_header *h)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || pread(fd, h, sizeof(*h), 0) != (ssize_t)sizeof(*h))
+		return -EPROTO;
+	return header_check(h, &st);
+}
+
 static void layout_take(struct ringbuf *ring, const struct rb_layout *layout)
 {
 	ring->layout = *layout;
@@ -123,72 +179,83 @@ static void layout_take(struct ringbuf *ring, const struct rb_layout *layout)
 	view(ring);
 }
 
+/* Map @fd, whose header has been read: what was checked is what is used. */
+static int memory_map(struct ringbuf *ring, int fd, const struct emb_header *h)
+{
+	int err = map(ring, fd, h->bytes);
+
+	if (err)
+		return err;
+	layout_take(ring, &h->layout);
+	if (ring->view.info->magic == RINGBUF_MAGIC &&
+	    ring->view.info->abi_version == RINGBUF_ABI_VERSION)
+		return 0;
+	munmap(ring->header, ring->bytes);
+	return -EPROTO;
+}
+
 static void memory_close(struct ringbuf *ring)
 {
 	munmap(ring->header, ring->bytes);
 	emb_file_put(ring->file);
 }
 
-/* The file of @path, opened unless this process has it open. */
-static int file_open(struct ringbuf *ring, const char *path)
+static int file_open(struct ringbuf *ring, const char *path, struct emb_header *h)
 {
-	int fd;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW), err;
 
-	ring->file = emb_file_find(path);
-	if (ring->file)
-		return 0;
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ELOOP ? -EPROTO : -errno;
-	ring->file = emb_file_get(fd);
-	if (ring->file)
-		return 0;
-	close(fd);
-	return -ENOMEM;
+	err = header_read(fd, h);
+	if (!err)
+		err = emb_file_get(fd, &ring->file);
+	if (err)
+		close(fd);
+	return err;
 }
 
-static int file_map(struct ringbuf *ring)
+/* The file of @path, opened unless this process has it open. */
+static int file_have(struct ringbuf *ring, const char *path, struct emb_header *h)
 {
-	int fd = emb_file_fd(ring->file), err;
-	struct emb_header header;
-	struct stat st;
+	int err;
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || (u64)st.st_size < sizeof(struct emb_header))
-		return -EPROTO;
-	err = map(ring, fd, (u64)st.st_size);
+	ring->file = emb_file_find(path);
+	if (!ring->file)
+		return file_open(ring, path, h);
+	err = header_read(emb_file_fd(ring->file), h);
+	if (err)
+		emb_file_put(ring->file);
+	return err;
+}
+
+static int file_map(struct ringbuf *ring, const char *path)
+{
+	struct emb_header h;
+	int err = file_have(ring, path, &h);
+
 	if (err)
 		return err;
-	header = *ring->header; /* what is checked is what is used */
-	err = header_check(&header, &st);
+	err = memory_map(ring, emb_file_fd(ring->file), &h);
 	if (err)
-		munmap(ring->header, ring->bytes);
-	else
-		layout_take(ring, &header.layout);
+		emb_file_put(ring->file);
 	return err;
 }
 
 /* -ESTALE: the name went away meanwhile, look again. */
 static int name_open_once(struct ringbuf *ring, const char *path)
 {
-	bool gone;
-	int err = file_open(ring, path);
+	int err = file_map(ring, path);
 
 	if (err)
 		return err;
-	err = file_map(ring);
-	if (err) {
-		emb_file_put(ring->file);
-		return err;
+	err = emb_file_lock(ring->file);
+	if (!err) {
+		err = ring->header->unlinked ? -ESTALE : 0;
+		emb_file_unlock(ring->file);
 	}
-	emb_file_lock(ring->file);
-	gone = ring->header->unlinked;
-	emb_file_unlock(ring->file);
-	if (!gone)
-		return 0;
-	memory_close(ring);
-	return -ESTALE;
+	if (err)
+		memory_close(ring);
+	return err;
 }
 
 static int name_open(struct ringbuf *ring, const char *path)
@@ -204,21 +271,13 @@ static int name_open(struct ringbuf *ring, const char *path)
 	return -EPROTO;
 }
 
-/* Somebody else may have removed the name, and made it anew for another ring. */
-static bool name_is_ours(const struct ringbuf *ring, const char *path)
-{
-	struct stat here, there;
-
-	return !fstat(emb_file_fd(ring->file), &here) && !lstat(path, &there) &&
-	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-}
-
 /* Remove the name; under the lock, so that nobody claims the file meanwhile. */
 static int name_remove(const struct ringbuf *ring, const char *path)
 {
 	struct emb_header *header = ring->header;
 
-	if (header->unlinked || !name_is_ours(ring, path))
+	/* Somebody else may have removed it, and made it anew for another ring. */
+	if (header->unlinked || !emb_file_is(ring->file, path))
 		return 0;
 	if (unlink(path)) /* EPERM: another user's, in a sticky folder */
 		return errno == EPERM ? -EACCES : -errno;
@@ -237,11 +296,13 @@ static int name_reclaim(const char *path)
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	emb_file_lock(ring.file);
-	err = -EEXIST;
-	if (!(ring.header->layout.flags & RINGBUF_CREATE_PERSISTENT) && emb_file_alone(ring.file))
-		err = name_remove(&ring, path);
-	emb_file_unlock(ring.file);
+	err = emb_file_lock(ring.file);
+	if (!err) {
+		err = -EEXIST;
+		if (!ring.persistent && emb_file_last(ring.file))
+			err = name_remove(&ring, path);
+		emb_file_unlock(ring.file);
+	}
 	memory_close(&ring);
 	return err;
 }
@@ -279,11 +340,11 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 	}
 	if (ring->persistent)
 		ring->header->layout.flags |= RINGBUF_CREATE_PERSISTENT;
-	ring->file = emb_file_get(fd);
-	if (!ring->file) {
+	err = emb_file_get(fd, &ring->file);
+	if (err) {
 		munmap(ring->header, ring->bytes);
 		close(fd);
-		return -ENOMEM;
+		return err;
 	}
 	if (config->name)
 		err = name_create(fd, config->name, config->mode);
@@ -313,34 +374,19 @@ int emb_export(struct ringbuf *ring)
 	return emb_file_fd(ring->file);
 }
 
-/* Looks only: nothing is locked, so that the caller may close what is not a ring. */
-static int import_check(int fd, struct emb_header *h)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || pread(fd, h, sizeof(*h), 0) != (ssize_t)sizeof(*h))
-		return -EPROTO;
-	return header_check(h, &st);
-}
-
 int emb_import(struct ringbuf *ring, int fd)
 {
 	struct emb_header h;
-	int err = import_check(fd, &h);
+	int err = header_read(fd, &h);
 
 	if (!err)
-		err = map(ring, fd, h.bytes);
+		err = memory_map(ring, fd, &h);
 	if (err)
 		return err;
-	ring->file = emb_file_get(fd);
-	if (!ring->file) {
+	err = emb_file_get(fd, &ring->file);
+	if (err)
 		munmap(ring->header, ring->bytes);
-		return -ENOMEM;
-	}
-	layout_take(ring, &h.layout);
-	return 0;
+	return err;
 }
 
 int emb_unlink(const char *name)
@@ -357,9 +403,11 @@ int emb_unlink(const char *name)
 		err = -ENOENT;
 	if (err)
 		return err;
-	emb_file_lock(ring.file);
-	err = name_remove(&ring, path);
-	emb_file_unlock(ring.file);
+	err = emb_file_lock(ring.file);
+	if (!err) {
+		err = name_remove(&ring, path);
+		emb_file_unlock(ring.file);
+	}
 	memory_close(&ring);
 	return err;
 }
@@ -368,10 +416,9 @@ void emb_destroy(struct ringbuf *ring)
 {
 	char path[SHM_PATH];
 
-	if (ring->name && !ring->persistent) {
+	if (ring->name && !ring->persistent && !emb_file_lock(ring->file)) {
 		shm_path(path, ring->name);
-		emb_file_lock(ring->file);
-		if (emb_file_alone(ring->file))
+		if (emb_file_last(ring->file))
 			name_remove(ring, path);
 		emb_file_unlock(ring->file);
 	}

@@ -6,6 +6,7 @@
  * instruction: the header says that he was at work, and the next one recounts
  * what is counted and ends what was half begun.
  */
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "embedded.h"
@@ -28,10 +29,25 @@ static void recover(struct ringbuf *ring)
 	for (i = 1; i <= v->max_writers; i++)
 		writers += place_of(ring, RINGBUF_ROLE_WRITER, i)->state != EMB_FREE;
 	smp_store_release(&v->info->writers, writers);
+	/* Who was about to be a writer, or to end one, died of it. */
+	if (!writers && v->info->writers_ever && v->info->ended == RINGBUF_END_NONE)
+		WRITE_ONCE(v->info->ended, RINGBUF_END_DIED);
 	for (i = 0; i < v->max_readers; i++)
 		if (place_of(ring, RINGBUF_ROLE_READER, i)->state == EMB_FREE)
 			rb_detach_reader(v, i);
 	emb_wake_all(ring);
+}
+
+/* Our locks were away for a while: of the places that we had, some are others' now. */
+static void renewed(struct ringbuf *ring)
+{
+	u32 n = ring->layout.max_readers + ring->layout.max_writers, i;
+	const struct emb_place *p = ring->header->place;
+
+	for (i = 0; i < n; i++, p++)
+		if (emb_byte_mine(ring->file, EMB_BYTE_USED + i) &&
+		    (p->state != EMB_USED || p->pid != getpid()))
+			emb_byte_drop(ring->file, EMB_BYTE_USED + i);
 }
 
 static void locked(struct ringbuf *ring)
@@ -39,12 +55,18 @@ static void locked(struct ringbuf *ring)
 	if (ring->header->dirty)
 		recover(ring);
 	WRITE_ONCE(ring->header->dirty, 1);
+	if (unlikely(emb_file_renewed(ring->file)))
+		renewed(ring);
 }
 
-void emb_lock(struct ringbuf *ring)
+/* -EBADF, or why the file cannot be opened again. */
+int emb_lock(struct ringbuf *ring)
 {
-	emb_file_lock(ring->file);
-	locked(ring);
+	int err = emb_file_lock(ring->file);
+
+	if (!err)
+		locked(ring);
+	return err;
 }
 
 void emb_unlock(struct ringbuf *ring)
@@ -67,6 +89,9 @@ static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 		p->waits = 0;
 		rb_end_writer(&ring->view, id, died);
 	} else {
+		/* Should it live all the same, it must not read what nobody keeps for it. */
+		if (died)
+			rb_evict_reader(&ring->view, id);
 		rb_detach_reader(&ring->view, id);
 	}
 	WRITE_ONCE(p->waiter, 0);
@@ -75,12 +100,40 @@ static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 	emb_byte_drop(ring->file, used_byte(ring, role, id));
 }
 
+/* A descriptor that keeps @place, of this generation, alive. */
+static int keep(const struct ringbuf *ring, const struct emb_place *place)
+{
+	int fd = emb_fd_reopen(emb_file_own(ring->file)), err;
+
+	if (fd < 0)
+		return fd;
+	err = emb_byte_lock(fd, F_WRLCK,
+			    EMB_BYTE_KEPT(place - ring->header->place, place->generation));
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* Whether some process has the descriptor. */
+static bool kept(const struct ringbuf *ring, const struct emb_place *place)
+{
+	return emb_byte_elsewhere(ring->file,
+				  EMB_BYTE_KEPT(place - ring->header->place, place->generation));
+}
+
+static void keep_close(struct rb_handle *h)
+{
+	emb_fd_close(h->ring->file, h->fd);
+	h->fd = -1;
+}
+
 static bool place_alive(struct ringbuf *ring, u32 role, u32 id)
 {
 	struct emb_place *p = place_of(ring, role, id);
 
 	if (p->state == EMB_KEPT)
-		return emb_kept(ring, p);
+		return kept(ring, p);
 	return emb_byte_held(ring->file, used_byte(ring, role, id));
 }
 
@@ -120,7 +173,7 @@ bool emb_reap(struct ringbuf *ring)
 
 	if (rb_clock(CLOCK_MONOTONIC_COARSE) - READ_ONCE(ring->header->reaped) < EMB_SLICE_NS / 2)
 		return false;
-	if (!emb_file_trylock(ring->file))
+	if (emb_file_trylock(ring->file))
 		return false;
 	locked(ring);
 	any = reap_locked(ring);
@@ -128,28 +181,35 @@ bool emb_reap(struct ringbuf *ring)
 	return any;
 }
 
+/* These two touch @id on success only: a handle that fails keeps the one it had. */
 static int find_row(struct ringbuf *ring, u32 *id)
 {
-	for (*id = 0; *id < ring->layout.max_readers; ++*id)
-		if (place_of(ring, RINGBUF_ROLE_READER, *id)->state == EMB_FREE)
-			return 0;
+	u32 i;
+
+	for (i = 0; i < ring->layout.max_readers; i++) {
+		if (place_of(ring, RINGBUF_ROLE_READER, i)->state != EMB_FREE)
+			continue;
+		*id = i;
+		return 0;
+	}
 	return -ENOSPC;
 }
 
 /* An id is not given away while a hole that names it may still be read. */
 static int find_writer(struct ringbuf *ring, u32 *id)
 {
-	u32 n = ring->layout.max_writers, row, i;
+	u32 n = ring->layout.max_writers, row, try, i;
 	u64 min = rb_gate_min(&ring->view, &row);
 	struct emb_place *p;
 
 	for (i = 0; i < n; i++) {
-		*id = 1 + (ring->header->next_writer + i) % n;
-		p = place_of(ring, RINGBUF_ROLE_WRITER, *id);
-		if (p->state == EMB_FREE && p->retired <= min) {
-			ring->header->next_writer = *id % n;
-			return 0;
-		}
+		try = 1 + (ring->header->next_writer + i) % n;
+		p = place_of(ring, RINGBUF_ROLE_WRITER, try);
+		if (p->state != EMB_FREE || p->retired > min)
+			continue;
+		ring->header->next_writer = try % n;
+		*id = try;
+		return 0;
 	}
 	return rb_exclusive(&ring->view) ? -EBUSY : -ENOSPC;
 }
@@ -161,118 +221,175 @@ static u64 start_position(enum ringbuf_start start, u64 position)
 	return start == RINGBUF_FROM_OLDEST ? 0 : position;
 }
 
-static int attach_locked(struct rb_handle *h, enum ringbuf_start start, u64 position)
+static int find_place(struct rb_handle *h, u32 *id)
 {
-	struct ringbuf *ring = h->ring;
-	struct emb_place *p;
-	int err;
+	if (h->role == RINGBUF_ROLE_READER)
+		return find_row(h->ring, id);
+	return find_writer(h->ring, id);
+}
 
-	reap_locked(ring);
-	err = h->role == RINGBUF_ROLE_READER ? find_row(ring, &h->id) : find_writer(ring, &h->id);
-	if (err)
-		return err;
-	p = place_of(ring, h->role, h->id);
-	h->generation = ++p->generation;
-	h->fd = emb_keep(ring, p);
-	if (h->fd < 0)
-		return h->fd;
+/* Nobody else has the place of @h: it is @state from here on. */
+static void place_begin(struct rb_handle *h, u32 state, u64 start)
+{
+	const struct rb_view *v = &h->ring->view;
+	struct emb_place *p = emb_place(h);
+
+	h->generation = p->generation;
 	p->pid = getpid();
 	p->waits = 0;
 	if (h->role == RINGBUF_ROLE_READER)
-		h->start = rb_attach_reader(&ring->view, h->id, start_position(start, position));
+		h->start = rb_attach_reader(v, h->id, start);
 	else
-		rb_attach_writer(&ring->view, h->id);
-	smp_store_release(&p->state, EMB_KEPT);
+		rb_attach_writer(v, h->id);
+	smp_store_release(&p->state, state);
 	/* A writer may have armed a cursor that this row was at for a moment. */
-	emb_wake_all(ring);
+	emb_wake_all(h->ring);
+}
+
+static int attach_locked(struct rb_handle *h, u64 start)
+{
+	struct emb_place *p;
+	int err, fd;
+	u32 id;
+
+	reap_locked(h->ring);
+	err = find_place(h, &id);
+	if (err)
+		return err;
+	p = place_of(h->ring, h->role, id);
+	p->generation++;
+	fd = keep(h->ring, p);
+	if (fd < 0)
+		return fd;
+	h->fd = fd;
+	h->id = id;
+	place_begin(h, EMB_KEPT, start);
 	return 0;
 }
 
 int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position)
 {
-	int err;
+	int err = emb_lock(h->ring);
 
-	emb_lock(h->ring);
-	err = attach_locked(h, start, position);
+	if (err)
+		return err;
+	err = attach_locked(h, start_position(start, position));
 	emb_unlock(h->ring);
 	return err;
 }
 
-static void keep_close(struct rb_handle *h)
+/* A shared writer that another process has, or had, is a new one here. */
+static int enter_anew(struct rb_handle *h)
 {
-	if (h->fd >= 0)
-		close(h->fd);
-	h->fd = -1;
+	u32 id;
+	int err = find_writer(h->ring, &id);
+
+	if (err)
+		return err;
+	if (!emb_byte_take(h->ring->file, used_byte(h->ring, h->role, id)))
+		return -EBUSY;
+	h->id = id;
+	emb_place(h)->generation++;
+	place_begin(h, EMB_USED, 0);
+	return 0;
 }
 
-static bool place_is_ours(struct rb_handle *h)
-{
-	struct emb_place *p = emb_place(h);
-
-	return p->state != EMB_FREE && p->generation == h->generation;
-}
-
-/* Become its user.  A shared writer of another process gets a place of its own. */
+/* Become its user. */
 static int enter_locked(struct rb_handle *h)
 {
 	struct ringbuf *ring = h->ring;
 	bool shared = h->role == RINGBUF_ROLE_WRITER && !rb_exclusive(&ring->view);
-	int err;
+	bool ours;
 
 	reap_locked(ring);
-	if (!place_is_ours(h) && !shared)
-		return -ESTALE;
-	if (!place_is_ours(h) || !emb_byte_take(ring->file, used_byte(ring, h->role, h->id))) {
-		if (!shared)
-			return -EBUSY;
-		keep_close(h);
-		err = attach_locked(h, RINGBUF_FROM_HEAD, 0);
-		if (err)
-			return err;
-		if (!emb_byte_take(ring->file, used_byte(ring, h->role, h->id)))
-			return -EBUSY;
+	ours = emb_place_is_ours(h);
+	if (ours && emb_byte_take(ring->file, used_byte(ring, h->role, h->id))) {
+		emb_place(h)->pid = getpid();
+		smp_store_release(&emb_place(h)->state, EMB_USED);
+		return 0;
 	}
-	emb_place(h)->pid = getpid();
-	smp_store_release(&emb_place(h)->state, EMB_USED);
-	keep_close(h);
-	return 0;
+	if (shared)
+		return enter_anew(h);
+	return ours ? -EBUSY : -ESTALE;
 }
 
 int emb_enter(struct rb_handle *h)
 {
-	int err;
+	int err = emb_lock(h->ring);
 
+	if (err)
+		return err;
 	h->view = h->ring->view;
 	h->data = h->ring->data;
-	emb_lock(h->ring);
 	err = enter_locked(h);
+	if (!err)
+		keep_close(h);
 	emb_unlock(h->ring);
 	return err;
 }
 
 /* The handle goes here; the place too, if this process used it or nobody else may. */
+static void leave_locked(struct rb_handle *h)
+{
+	struct emb_place *p = emb_place(h);
+	bool last;
+
+	if (h->detached || !emb_place_is_ours(h))
+		return;
+	last = p->state == EMB_USED ? h->process == rb_process() : !kept(h->ring, p);
+	if (!last)
+		return;
+	place_end(h->ring, h->role, h->id, false);
+	emb_wake_all(h->ring);
+}
+
+/* Without the lock the others find out by themselves. */
 void emb_leave(struct rb_handle *h)
 {
-	struct ringbuf *ring = h->ring;
-	struct emb_place *p = emb_place(h);
+	int err = emb_lock(h->ring);
 
-	emb_lock(ring);
 	keep_close(h);
-	if (!h->detached && place_is_ours(h) &&
-	    (p->state == EMB_USED ? h->process == rb_process() : !emb_kept(ring, p))) {
-		place_end(ring, h->role, h->id, false);
-		emb_wake_all(ring);
+	if (!err) {
+		leave_locked(h);
+		emb_unlock(h->ring);
 	}
-	emb_unlock(ring);
 	h->detached = true;
 }
 
 int emb_done(struct rb_handle *h)
 {
-	emb_lock(h->ring);
-	place_end(h->ring, RINGBUF_ROLE_WRITER, h->id, false);
+	int err = emb_lock(h->ring);
+
+	if (err)
+		return err;
+	if (emb_place_is_ours(h))
+		place_end(h->ring, RINGBUF_ROLE_WRITER, h->id, false);
 	emb_wake_all(h->ring);
 	emb_unlock(h->ring);
 	h->detached = true;
 	return 0;
+}
+
+static int evict_reader(struct ringbuf *ring, u32 row)
+{
+	const struct rb_view *v = &ring->view;
+
+	if (row >= v->max_readers || place_of(ring, RINGBUF_ROLE_READER, row)->state == EMB_FREE)
+		return -ENOENT;
+	if (!rb_row_evicted(v, row))
+		rb_evict_reader(v, row);
+	return 0;
+}
+
+/* The place stays taken until its user goes. */
+int emb_evict(struct ringbuf *ring, u32 row)
+{
+	int err = emb_lock(ring);
+
+	if (err)
+		return err;
+	err = evict_reader(ring, row);
+	emb_wake_all(ring);
+	emb_unlock(ring);
+	return err;
 }

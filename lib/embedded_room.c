@@ -9,6 +9,7 @@
 
 #include "embedded.h"
 
+/* False too for "max", which is no limit. */
 static bool read_u64(const char *path, u64 *value)
 {
 	FILE *f = fopen(path, "re");
@@ -17,7 +18,7 @@ static bool read_u64(const char *path, u64 *value)
 
 	if (!f)
 		return false;
-	ok = fscanf(f, "%llu", &v) == 1; /* "max" is no limit */
+	ok = fscanf(f, "%llu", &v) == 1;
 	fclose(f);
 	*value = v;
 	return ok;
@@ -58,20 +59,59 @@ static bool cgroup_path(char path[256])
 	return found;
 }
 
-static u64 cgroup_available(void)
+/* Page cache: charged, and given back when others want it. */
+static u64 group_cache(const char *folder)
 {
-	char group[256], path[320];
-	u64 max, now;
+	char path[320], line[128], key[32];
+	unsigned long long bytes;
+	u64 sum = 0;
+	FILE *f;
 
-	if (!cgroup_path(group))
-		return ~0ULL;
-	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", group);
+	snprintf(path, sizeof(path), "%s/memory.stat", folder);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%31s %llu", key, &bytes) == 2 &&
+		    (!strcmp(key, "inactive_file") || !strcmp(key, "active_file")))
+			sum += bytes;
+	fclose(f);
+	return sum;
+}
+
+static u64 group_available(const char *folder)
+{
+	char path[320];
+	u64 max, now, cache;
+
+	snprintf(path, sizeof(path), "%s/memory.max", folder);
 	if (!read_u64(path, &max))
 		return ~0ULL;
-	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.current", group);
+	snprintf(path, sizeof(path), "%s/memory.current", folder);
 	if (!read_u64(path, &now))
 		return max;
+	cache = group_cache(folder);
+	now -= cache < now ? cache : now;
 	return max > now ? max - now : 0;
+}
+
+/* The tightest of our group and those above it. */
+static u64 cgroup_available(void)
+{
+	char group[256], folder[288];
+	u64 room = ~0ULL, here;
+
+	if (!cgroup_path(group))
+		return room;
+	for (;;) {
+		snprintf(folder, sizeof(folder), "/sys/fs/cgroup%s", group);
+		here = group_available(folder);
+		if (here < room)
+			room = here;
+		if (!strrchr(group, '/'))
+			return room;
+		*strrchr(group, '/') = 0;
+	}
 }
 
 /* Bytes that a ring may take without the risk of a kill. */

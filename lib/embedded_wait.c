@@ -3,7 +3,7 @@
  * Waiting on the embedded host: a futex per place.
  *
  * Nobody watches over a waker that is killed between its commit and its wake:
- * so a waiter sleeps EMB_SLICE_NS at most, then looks for itself, and for dead
+ * so a waiter sleeps for header->recheck at most, then looks for itself, and for dead
  * peers.
  */
 #include <linux/futex.h>
@@ -13,12 +13,13 @@
 
 #include "embedded.h"
 
+/* @ns: ~0 for ever */
 static int futex_wait(u32 *word, u32 value, u64 ns)
 {
-	struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
-			      .tv_nsec = (long)(ns % 1000000000) };
+	const struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
+				    .tv_nsec = (long)(ns % 1000000000) };
 
-	return syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0) ? -errno : 0;
+	return syscall(SYS_futex, word, FUTEX_WAIT, value, ~ns ? &t : NULL, NULL, 0) ? -errno : 0;
 }
 
 static void kick(struct emb_place *p)
@@ -27,29 +28,52 @@ static void kick(struct emb_place *p)
 	syscall(SYS_futex, &p->seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-/* One pass over all places that may be armed. */
-static void wake_pass(struct ringbuf *ring, struct rb_wake *round)
+/* Who is about to sleep has read @seq, and looks at @h->interrupted after that. */
+void emb_interrupt(struct rb_handle *h)
 {
-	u32 rows = rb_rows(&ring->view), n = ring->layout.max_writers, i;
-	struct emb_place *place = ring->header->place;
+	kick(emb_place(h));
+}
 
-	for (i = 0; i < rows; i++)
-		if (rb_wake_one(&ring->view, round, &place[i].waiter))
-			kick(&place[i]);
-	place += ring->layout.max_readers;
-	for (i = 0; i < n; i++)
-		if (rb_wake_one(&ring->view, round, &place[i].waiter))
-			kick(&place[i]);
+/**
+ * struct emb_places - those that may be armed: readers by row, then writers
+ * @reader: the first row
+ * @writer: the first writer
+ * @rows: of readers, as many as there were when the round began
+ */
+struct emb_places {
+	struct emb_place *reader;
+	struct emb_place *writer;
+	u32 rows;
+};
+
+static struct emb_place *armed_place(const struct emb_places *p, u32 i)
+{
+	return i < p->rows ? &p->reader[i] : &p->writer[i - p->rows];
+}
+
+static u64 *wake_word(void *places, u32 pass, u32 i)
+{
+	(void)pass;
+	return &armed_place(places, i)->waiter;
+}
+
+static void wake_kick(void *places, u32 i)
+{
+	kick(armed_place(places, i));
 }
 
 void emb_wake(struct rb_handle *h)
 {
+	const struct rb_layout *l = &h->ring->layout;
+	struct emb_places p = { .reader = h->ring->header->place,
+				.writer = &h->ring->header->place[l->max_readers],
+				.rows = rb_rows(&h->view) };
+	const struct rb_places places = {
+		.count = p.rows + l->max_writers, .word = wake_word, .kick = wake_kick, .host = &p
+	};
 	struct rb_wake round;
 
-	rb_wake_begin(&h->view, &round);
-	wake_pass(h->ring, &round);
-	if (rb_wake_end(&h->view, &round))
-		wake_pass(h->ring, &round);
+	rb_wake_round(&h->view, &round, &places);
 }
 
 /*
@@ -76,37 +100,41 @@ bool emb_peers(struct rb_handle *h)
 	return emb_reap(h->ring);
 }
 
-static bool over(const struct rb_handle *h, u64 waiter)
+/* -ETIMEDOUT: the deadline has passed.  *ns: how long to sleep, ~0 for ever. */
+static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 {
-	const struct rb_view *v = &h->view;
+	u64 now;
 
-	if (rb_reached(v, waiter))
-		return true;
-	if (h->role != RINGBUF_ROLE_READER)
-		return false;
-	return rb_ended(v) ||
-	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
+	*ns = READ_ONCE(h->ring->header->recheck);
+	if (!*ns)
+		*ns = ~0ULL;
+	if (deadline == ~0ULL)
+		return 0;
+	now = rb_clock(CLOCK_MONOTONIC);
+	if (now >= deadline)
+		return -ETIMEDOUT;
+	if (deadline - now < *ns)
+		*ns = deadline - now;
+	return 0;
 }
 
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
 	struct emb_place *p = emb_place(h);
 	u32 seq = smp_load_acquire(&p->seq);
-	u64 slice = EMB_SLICE_NS, now;
-	int err = 0;
+	int err;
+	u64 ns;
 
 	(void)count;
-	if (deadline != ~0ULL) {
-		now = rb_clock(CLOCK_MONOTONIC);
-		if (now >= deadline)
-			return -ETIMEDOUT;
-		if (deadline - now < slice)
-			slice = deadline - now;
-	}
+	if (unlikely(!emb_place_is_ours(h)))
+		return -ESTALE;
+	err = sleep_time(h, deadline, &ns);
+	if (err)
+		return err;
 	rb_arm(&h->view, &p->waiter, waiter);
-	if (!over(h, waiter)) {
+	if (!rb_wait_over(h, waiter)) {
 		p->waits++;
-		err = futex_wait(&p->seq, seq, slice);
+		err = futex_wait(&p->seq, seq, ns);
 	}
 	rb_disarm(&p->waiter);
 	if (err == -ETIMEDOUT) {

@@ -5,6 +5,9 @@
 
 #include "internal.h"
 
+/* What version 0.1 knew of it. */
+#define TICKET_SIZE_0_1 (offsetof(struct ringbuf_ticket, start) + sizeof(uint64_t))
+
 void rb_ring_put(struct ringbuf *ring)
 {
 	if (__atomic_sub_fetch(&ring->refs, 1, __ATOMIC_ACQ_REL))
@@ -45,8 +48,10 @@ int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
 	bool reader = role == RINGBUF_ROLE_READER;
 	u32 row = reader ? ticket->id : ticket->id - 1;
 
-	if (ticket->size != sizeof(*ticket) || ticket->fd < 0)
+	if (ticket->size < TICKET_SIZE_0_1 || ticket->fd < 0)
 		return -EINVAL;
+	if (!rb_tail_is_zero(ticket, sizeof(*ticket), ticket->size))
+		return -E2BIG;
 	if (row >= (reader ? ring->layout.max_readers : ring->layout.max_writers))
 		return -EINVAL;
 	handle_setup(h, ring, role);
@@ -59,10 +64,14 @@ int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
 
 int rb_handle_export(const struct rb_handle *h, struct ringbuf_ticket *ticket)
 {
-	if (ticket->size != sizeof(*ticket))
+	size_t size = ticket->size;
+
+	if (size < TICKET_SIZE_0_1)
 		return -EINVAL;
 	if (h->process || h->detached)
 		return -EBUSY;
+	memset(ticket, 0, size);
+	ticket->size = size;
 	ticket->fd = h->fd;
 	ticket->id = h->id;
 	ticket->generation = h->generation;

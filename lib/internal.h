@@ -35,11 +35,14 @@ struct rb_handle;
  * @leave: detach and give back what @attach and @enter took
  * @wait: sleep until @waiter is reached or something else happened; absolute
  *	CLOCK_MONOTONIC @deadline in ns, ~0 for none.  0: look again; -ETIMEDOUT, -EINTR
+ * @interrupt: @h->interrupted was set: end its sleep; from a signal handler
  * @wake: a threshold was reached
  * @peers: a step found nothing to do: look for dead peers now and then; true
  *	when something was repaired
+ * @ours: false: this process was taken for dead, and @h's place given to others
  * @done: the writer is done
  * @sync: see ringbuf_sync()
+ * @evict: see ringbuf_evict_reader()
  * @stats: see ringbuf_stats()
  * @fd: see ringbuf_reader_fd()
  * @export: see ringbuf_export()
@@ -55,10 +58,13 @@ struct rb_host {
 	int (*enter)(struct rb_handle *h);
 	void (*leave)(struct rb_handle *h);
 	int (*wait)(struct rb_handle *h, u64 waiter, u32 count, u64 deadline);
+	void (*interrupt)(struct rb_handle *h);
 	void (*wake)(struct rb_handle *h);
 	bool (*peers)(struct rb_handle *h);
+	bool (*ours)(const struct rb_handle *h);
 	int (*done)(struct rb_handle *h);
 	int (*sync)(struct ringbuf *ring, u32 reader, u64 position);
+	int (*evict)(struct ringbuf *ring, u32 reader);
 	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,
 		     struct ringbuf_reader_status *readers, unsigned int count);
 	int (*fd)(struct rb_handle *h);
@@ -130,6 +136,7 @@ struct rb_spin {
  * @spin: see there
  * @cpu: own hint word, see struct ringbuf_writer_row
  * @interruptible: waits end with -EINTR
+ * @interrupted: the wait, or the next one, is to end so
  * @detached: this handle cannot be used any more
  */
 struct rb_handle {
@@ -149,6 +156,7 @@ struct rb_handle {
 	struct rb_spin spin;
 	u32 *cpu;
 	bool interruptible;
+	bool interrupted;
 	bool detached;
 };
 
@@ -187,6 +195,9 @@ struct rb_block {
 	u64 deadline;
 };
 
+void rb_interruptible(struct rb_handle *h, bool on) RB_HIDDEN;
+void rb_interrupt(struct rb_handle *h) RB_HIDDEN;
+bool rb_wait_over(const struct rb_handle *h, u64 waiter) RB_HIDDEN;
 int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count) RB_HIDDEN;
 void rb_cpu_hint(struct rb_handle *h) RB_HIDDEN;
 
@@ -205,6 +216,17 @@ static inline void rb_pause(void)
 #elif defined(__aarch64__)
 	__asm__ __volatile__("yield");
 #endif
+}
+
+/* Of a structure of @size bytes, what lies beyond the @known ones. */
+static inline bool rb_tail_is_zero(const void *from, size_t known, size_t size)
+{
+	const char *byte = from;
+
+	for (; known < size; known++)
+		if (byte[known])
+			return false;
+	return true;
 }
 
 static inline void rb_host_wake(struct rb_handle *h)

@@ -15,7 +15,8 @@
 
 #include "internal.h"
 
-#define DEVICE "/dev/ringbuf"
+#define DEVICE	 "/dev/ringbuf"
+#define SLICE_NS 50000000U /* an interruptible wait looks up this often */
 
 static int device_open(void)
 {
@@ -266,12 +267,28 @@ static void module_leave(struct rb_handle *h)
 	close(h->fd);
 }
 
+/*
+ * The kernel knows nothing of @h->interrupted, and a signal may come just before
+ * the call: who may be interrupted looks up now and then.
+ */
 static int module_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
 	struct ringbuf_wait w = { .size = sizeof(w), .timeout = deadline, .count = count };
+	u64 slice = h->interruptible ? rb_clock(CLOCK_MONOTONIC) + SLICE_NS : ~0ULL;
+	int err;
 
 	(void)waiter;
-	return call(h->fd, RINGBUF_IOC_WAIT, &w);
+	if (READ_ONCE(h->interrupted))
+		return 0;
+	if (slice < deadline)
+		w.timeout = slice;
+	err = call(h->fd, RINGBUF_IOC_WAIT, &w);
+	return err == -ETIMEDOUT && slice < deadline ? 0 : err;
+}
+
+static void module_interrupt(struct rb_handle *h)
+{
+	(void)h;
 }
 
 static void module_wake(struct rb_handle *h)
@@ -288,6 +305,12 @@ static bool module_peers(struct rb_handle *h)
 	return false;
 }
 
+static bool module_ours(const struct rb_handle *h)
+{
+	(void)h;
+	return true;
+}
+
 static int module_done(struct rb_handle *h)
 {
 	struct ringbuf_done d = { .size = sizeof(d) };
@@ -295,23 +318,36 @@ static int module_done(struct rb_handle *h)
 	return call(h->fd, RINGBUF_IOC_DONE, &d);
 }
 
-/* Who opened a ring observes it; moving readers takes the rights of an owner. */
-static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
+/* Who opened a ring observes it; to act on others takes the rights of an owner. */
+static int owner_call(struct ringbuf *ring, unsigned long request, void *arg)
 {
-	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
 	struct ringbuf_attach a = { 0 };
 	int err, fd;
 
 	if (!ring->name)
-		return call(ring->fd, RINGBUF_IOC_SYNC, &s);
+		return call(ring->fd, request, arg);
 	fd = device_open();
 	if (fd < 0)
 		return fd;
 	err = attach(ring, fd, RINGBUF_ROLE_OWNER, &a);
 	if (!err)
-		err = call(fd, RINGBUF_IOC_SYNC, &s);
+		err = call(fd, request, arg);
 	close(fd);
 	return err;
+}
+
+static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
+{
+	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
+
+	return owner_call(ring, RINGBUF_IOC_SYNC, &s);
+}
+
+static int module_evict(struct ringbuf *ring, u32 reader)
+{
+	struct ringbuf_evict e = { .size = sizeof(e), .reader = reader };
+
+	return owner_call(ring, RINGBUF_IOC_EVICT, &e);
 }
 
 static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
@@ -370,10 +406,13 @@ const struct rb_host rb_module_host = {
 	.enter = module_enter,
 	.leave = module_leave,
 	.wait = module_wait,
+	.interrupt = module_interrupt,
 	.wake = module_wake,
 	.peers = module_peers,
+	.ours = module_ours,
 	.done = module_done,
 	.sync = module_sync,
+	.evict = module_evict,
 	.stats = module_stats,
 	.fd = module_fd,
 	.export = module_export,

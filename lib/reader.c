@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/ready.h"
 #include "slot.h"
 
 struct ringbuf_reader {
@@ -101,6 +102,8 @@ static inline int reader_look(struct ringbuf_reader *reader, unsigned int max)
 
 	if (unlikely(wake))
 		rb_host_wake(&reader->h);
+	if (unlikely(n < 0) && !reader->h.host->ours(&reader->h))
+		return -ESTALE; /* what is in the row is not for us */
 	return n;
 }
 
@@ -233,28 +236,12 @@ RB_PUBLIC ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data,
 	}
 }
 
-/* Slots from the cursor on that are finished, at most @count; *last: where to wait. */
-static bool reader_has(const struct ringbuf_reader *reader, u64 count, u64 *last)
-{
-	const struct rb_view *v = &reader->h.view;
-	u64 k;
-
-	*last = reader->r.pos + count - 1;
-	if (!rb_finished(v, *last))
-		return false;
-	for (k = 0; k + 1 < count; k++) {
-		*last = reader->r.pos + k;
-		if (!rb_finished(v, *last))
-			return false;
-	}
-	return true;
-}
-
 RB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count,
 				  int64_t timeout_ns)
 {
+	const struct rb_view *v = &reader->h.view;
 	struct rb_block b = { .timeout = timeout_ns };
-	u64 last;
+	struct rb_ready ready;
 	int n, err;
 
 	if (!count || count > reader->h.ring->layout.slot_count)
@@ -266,15 +253,17 @@ RB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int co
 		n = reader_look(reader, 1);
 		if (n < 0)
 			return n;
-		if (reader_has(reader, count, &last) && n)
-			return 0;
-		err = reader_block(reader, &b, last, count);
-		if (err == -ENODATA && n)
+		rb_reader_ready(v, reader->h.id, count, &ready);
+		if (!ready.waiter) {
+			if (n)
+				return 0;
+			continue; /* it has come between the two looks */
+		}
+		err = reader_block(reader, &b, ready.waiter >> 2, count);
+		if (n && (err == -ENODATA || (!err && rb_ended(v))))
 			return 0;
 		if (err)
 			return err;
-		if (n && rb_ended(&reader->h.view) && !reader_has(reader, count, &last))
-			return 0;
 	}
 }
 
@@ -305,7 +294,12 @@ RB_PUBLIC int ringbuf_reader_fd(struct ringbuf_reader *reader)
 
 RB_PUBLIC void ringbuf_reader_interruptible(struct ringbuf_reader *reader, int on)
 {
-	reader->h.interruptible = on;
+	rb_interruptible(&reader->h, on);
+}
+
+RB_PUBLIC void ringbuf_reader_interrupt(struct ringbuf_reader *reader)
+{
+	rb_interrupt(&reader->h);
 }
 
 RB_PUBLIC void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns)

@@ -10,6 +10,9 @@
 #define RINGBUF_VERSION "0.1.0"
 #endif
 
+/* What version 0.1 knew of it. */
+#define STATUS_SIZE_0_1 (offsetof(struct ringbuf_status, ended) + sizeof(uint32_t))
+
 RB_PUBLIC const char *ringbuf_version(void)
 {
 	return RINGBUF_VERSION;
@@ -46,17 +49,27 @@ static int name_check(const char *name)
 	return 0;
 }
 
+/* Where a member of the configuration ends, so that none is cut in two. */
+static bool config_size_fits(size_t size)
+{
+	return size >= sizeof(struct ringbuf_config) ||
+	       size >= offsetof(struct ringbuf_config, host) + sizeof(enum ringbuf_host) ||
+	       size == offsetof(struct ringbuf_config, host) ||
+	       size == offsetof(struct ringbuf_config, name) ||
+	       size == offsetof(struct ringbuf_config, mode) ||
+	       size == offsetof(struct ringbuf_config, max_writers);
+}
+
 /* The user's structure may be shorter than ours, or longer if the rest is zero. */
 static int config_copy(struct ringbuf_config *to, const struct ringbuf_config *from)
 {
-	size_t size = from->size, i;
+	size_t size = from->size;
 
 	memset(to, 0, sizeof(*to));
-	if (size < offsetof(struct ringbuf_config, max_writers))
+	if (!config_size_fits(size))
 		return -EINVAL;
-	for (i = sizeof(*to); i < size; i++)
-		if (((const char *)from)[i])
-			return -E2BIG;
+	if (!rb_tail_is_zero(from, sizeof(*to), size))
+		return -E2BIG;
 	memcpy(to, from, size < sizeof(*to) ? size : sizeof(*to));
 	if (to->flags & ~(RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP | RINGBUF_PERSISTENT))
 		return -EINVAL;
@@ -186,6 +199,7 @@ RB_PUBLIC void ringbuf_geometry(const struct ringbuf *ring, struct ringbuf_geome
 {
 	const struct rb_layout *l = &ring->layout;
 
+	memset(geometry, 0, sizeof(*geometry));
 	geometry->slot_bytes = l->slot_bytes;
 	geometry->slot_count = l->slot_count;
 	geometry->slot_stride = l->slot_stride;
@@ -200,14 +214,23 @@ RB_PUBLIC int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t posit
 	return ring->host->sync(ring, reader, position);
 }
 
+RB_PUBLIC int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader)
+{
+	return ring->host->evict(ring, reader);
+}
+
 RB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 			    struct ringbuf_reader_status *readers, unsigned int count)
 {
-	size_t size = status->size;
+	struct ringbuf_status ours = { .size = status->size };
+	int n;
 
-	if (size != sizeof(*status) || (count && !readers))
+	if (ours.size < STATUS_SIZE_0_1 || (count && !readers))
 		return -EINVAL;
-	memset(status, 0, sizeof(*status));
-	status->size = size;
-	return ring->host->stats(ring, status, readers, count);
+	n = ring->host->stats(ring, &ours, readers, count);
+	if (n < 0)
+		return n;
+	memset(status, 0, ours.size);
+	memcpy(status, &ours, ours.size < sizeof(ours) ? ours.size : sizeof(ours));
+	return n;
 }

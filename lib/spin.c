@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Waiting: spin where that can help, then sleep.
+ * Waiting: spin where that can help, then sleep; and who may end it.
  *
  * Spinning helps only while the other side runs on another CPU, and only when
  * it is about to deliver.  So a wait spins for a budget that doubles when
@@ -81,30 +81,62 @@ static void spin_learn(struct rb_spin *spin, u32 spent_ns, bool enough)
 		spin->budget_ns /= 2;
 }
 
-static bool wait_over(const struct rb_handle *h, u64 waiter)
+void rb_interruptible(struct rb_handle *h, bool on)
 {
-	if (rb_reached(&h->view, waiter))
-		return true;
-	return h->role == RINGBUF_ROLE_READER && rb_ended(&h->view);
+	h->interruptible = on;
+	WRITE_ONCE(h->interrupted, false);
 }
 
-static bool spin_until(struct rb_handle *h, u64 waiter)
+/* By any thread, or a signal handler of the one that waits. */
+void rb_interrupt(struct rb_handle *h)
+{
+	int saved = errno;
+
+	if (!h->interruptible)
+		return;
+	WRITE_ONCE(h->interrupted, true);
+	h->host->interrupt(h);
+	errno = saved;
+}
+
+/*
+ * Whether there is something to look at.  All that a host wakes for without a
+ * threshold is here, too: it may have happened before the sleeper took the
+ * number that tells of it.
+ */
+bool rb_wait_over(const struct rb_handle *h, u64 waiter)
+{
+	const struct rb_view *v = &h->view;
+
+	if (rb_reached(v, waiter) || READ_ONCE(h->interrupted))
+		return true;
+	if (h->role != RINGBUF_ROLE_READER)
+		return false;
+	return rb_ended(v) ||
+	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
+}
+
+/* True when there is something to look at.  The sleep that follows else knows the deadline. */
+static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 {
 	u32 budget = spin_budget(h, waiter);
-	u64 end;
+	u64 now, end;
 	u32 i;
 
 	if (!budget)
 		return false;
-	end = rb_clock(CLOCK_MONOTONIC) + budget;
+	now = rb_clock(CLOCK_MONOTONIC);
+	end = now + budget < deadline ? now + budget : deadline;
 	do {
 		for (i = 0; i < 32; i++) {
-			if (wait_over(h, waiter)) {
+			if (rb_wait_over(h, waiter)) {
 				spin_learn(&h->spin, budget, true);
 				return true;
 			}
 			rb_pause();
 		}
+		if (h->host->peers(h))
+			return true;
 	} while (rb_clock(CLOCK_MONOTONIC) < end);
 	spin_learn(&h->spin, budget, false);
 	return false;
@@ -130,10 +162,12 @@ int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count)
 				b->deadline = ~0ULL;
 		}
 	}
-	if (spin_until(h, waiter))
-		return 0;
-	err = h->host->wait(h, waiter, count, b->deadline);
-	if (err == -EINTR && !h->interruptible)
-		return 0;
-	return err;
+	err = 0;
+	if (!spin_until(h, waiter, b->deadline))
+		err = h->host->wait(h, waiter, count, b->deadline);
+	if (unlikely(READ_ONCE(h->interrupted)) && (!err || err == -EINTR)) {
+		WRITE_ONCE(h->interrupted, false);
+		return -EINTR;
+	}
+	return err == -EINTR && !h->interruptible ? 0 : err;
 }

@@ -309,7 +309,12 @@ RB_PUBLIC int ringbuf_writer_fd(struct ringbuf_writer *writer)
 
 RB_PUBLIC void ringbuf_writer_interruptible(struct ringbuf_writer *writer, int on)
 {
-	writer->h.interruptible = on;
+	rb_interruptible(&writer->h, on);
+}
+
+RB_PUBLIC void ringbuf_writer_interrupt(struct ringbuf_writer *writer)
+{
+	rb_interrupt(&writer->h);
 }
 
 RB_PUBLIC void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns)

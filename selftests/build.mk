@@ -29,12 +29,15 @@ $(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-sourc
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
 
+# One test knows how the embedded host is made.
+$(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
+
 # It looks into the embedded host.
 $(KILL_TESTS): $(KILL_SRC) $(wildcard selftests/kill/*.h lib/*.h) $(O)/lib/libringbuf.a | ksft-source
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -Ilib -Ikmod $(KILL_SRC) $(O)/lib/libringbuf.a -o $@ -pthread
 
-$(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
+$(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_wakes $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
 	@mkdir -p $(@D)
@@ -42,7 +45,7 @@ $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-sourc
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_direct,$(ABI_TESTS)))
+	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
 	@mkdir -p $(@D)
@@ -87,7 +90,7 @@ $(O)/selftests/model/model: $(MODEL_SRC) selftests/model/model.h selftests/model
 
 # What check-quick runs, and what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
-	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/tools/perf_message
+	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/tools/perf_message $(O)/tools/wake_cost
 
 tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selftests/model/model
 

@@ -20,7 +20,7 @@
  * @json: say it in JSON
  * @lines: a message is a line
  * @config: for create
- * @reader: for sync
+ * @reader: for sync and evict
  * @position: for sync, and for cat with RINGBUF_FROM_POSITION
  * @start: for cat
  * @watch: for stats: seconds between two looks, 0: one look
@@ -46,6 +46,7 @@ int ctl_stats(const struct ctl *c);
 int ctl_create(const struct ctl *c);
 int ctl_unlink(const struct ctl *c);
 int ctl_sync(const struct ctl *c);
+int ctl_evict(const struct ctl *c);
 int ctl_cat(const struct ctl *c);
 int ctl_write(const struct ctl *c);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ringbufctl create, unlink, sync. */
+/* ringbufctl create, unlink, sync, evict. */
 #include "ctl.h"
 
 int ctl_create(const struct ctl *c)
@@ -25,14 +25,34 @@ int ctl_unlink(const struct ctl *c)
 	return err ? ctl_fail(c->name, err) : 0;
 }
 
-int ctl_sync(const struct ctl *c)
+static int with_ring(const struct ctl *c, int (*act)(const struct ctl *c, struct ringbuf *ring))
 {
 	struct ringbuf *ring;
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
 		return ctl_fail(c->name, err);
-	err = ringbuf_sync(ring, c->reader, c->position);
+	err = act(c, ring);
 	ringbuf_close(ring);
 	return err ? ctl_fail(c->name, err) : 0;
+}
+
+static int sync_ring(const struct ctl *c, struct ringbuf *ring)
+{
+	return ringbuf_sync(ring, c->reader, c->position);
+}
+
+static int evict_reader(const struct ctl *c, struct ringbuf *ring)
+{
+	return ringbuf_evict_reader(ring, c->reader);
+}
+
+int ctl_sync(const struct ctl *c)
+{
+	return with_ring(c, sync_ring);
+}
+
+int ctl_evict(const struct ctl *c)
+{
+	return with_ring(c, evict_reader);
 }

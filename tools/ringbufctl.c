@@ -43,6 +43,7 @@ static const struct command {
 	{ "create", ctl_create, 1, 1, KEYS_CREATE },
 	{ "unlink", ctl_unlink, 1, 1, 0 },
 	{ "sync", ctl_sync, 2, 3, 0 },
+	{ "evict", ctl_evict, 2, 2, 0 },
 	{ "cat", ctl_cat, 1, 1, KEY_FROM | KEY_COUNT | KEY_LINES },
 	{ "write", ctl_write, 1, 1, KEY_LINES },
 };
@@ -69,8 +70,9 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
-static const char usage[] = "list\ninfo NAME\nstats NAME\ncreate NAME\nunlink NAME\n"
-			    "sync NAME READER|all [POSITION]\ncat NAME\nwrite NAME";
+static const char usage[] =
+	"list\ninfo NAME\nstats NAME\ncreate NAME\nunlink NAME\n"
+	"sync NAME READER|all [POSITION]\nevict NAME READER\ncat NAME\nwrite NAME";
 
 static const char doc[] =
 	"Looks at rings and changes them."
@@ -78,7 +80,7 @@ static const char doc[] =
 	"list: the rings that have a name.  info: what NAME is like.  stats: who reads it, how far "
 	"each is behind, and who holds the writers up.  create: make a ring whose name stays until "
 	"unlink.  sync: move a reader, or all, forward to POSITION (default: to the head); they "
-	"lose what they skip, and are told.  cat: its messages to stdout, until the stream ends.  "
+	"lose what they skip, and are told.  evict: end a reader that is stuck.  cat: its messages to stdout, until the stream ends.  "
 	"write: stdin into messages as long as a slot.\n\n"
 	"Exit status: 0 when all went well, 1 when not, 2 for an impossible command line.";
 
@@ -264,7 +266,7 @@ static void parse_argument(struct argp_state *state, struct parse *p, char *arg)
 	if (p->args == 1)
 		c->name = arg;
 	else if (p->args == 2)
-		c->reader = strcmp(arg, "all")
+		c->reader = strcmp(arg, "all") || p->command->run != ctl_sync
 				    ? (uint32_t)number(state, "READER", arg, CTL_READERS_MAX - 1)
 				    : RINGBUF_ALL_READERS;
 	else
@@ -315,7 +317,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 
 int ctl_fail(const char *what, int err)
 {
-	fprintf(stderr, "ringbufctl: %s: %s\n", what, strerror(-err));
+	fprintf(stderr, "ringbufctl: %s: %s\n", what,
+		err == -EIDRM ? "we were evicted" : strerror(-err));
 	return CTL_EXIT_FAILED;
 }
 

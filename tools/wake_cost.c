@@ -219,19 +219,33 @@ struct run {
 	pid_t pid[MOST_READERS];
 };
 
-static bool asleep(pid_t pid)
+/* The beginning of /proc/PID/@name; empty when there is none. */
+static void proc_read(pid_t pid, const char *name, char *text, size_t room)
 {
-	char path[32], text[256], *paren;
-	ssize_t n;
+	char path[64];
+	ssize_t n = 0;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
+	if (fd >= 0) {
+		n = read(fd, text, room - 1);
+		close(fd);
+	}
 	text[n > 0 ? n : 0] = 0;
+}
+
+/* Who says 'S' may still be on its way: its system call is then said to be "running". */
+static bool asleep(pid_t pid)
+{
+	char text[256], *paren;
+
+	proc_read(pid, "stat", text, sizeof(text));
 	paren = strrchr(text, ')');
-	return paren && paren[2] == 'S';
+	if (!paren || paren[1] != ' ' || paren[2] != 'S')
+		return false;
+	proc_read(pid, "syscall", text, sizeof(text));
+	return text[0] != 'r';
 }
 
 static void until_asleep(const struct run *r, uint64_t messages)
@@ -382,20 +396,47 @@ static uint32_t id_of(int fd)
 	return info.id;
 }
 
-static void show_thresholds(unsigned int seconds)
+/* One that is awakened for every message, and one for every hundredth. */
+struct listeners {
+	struct run run;
+	uint64_t before[2];
+};
+
+static void listeners_start(struct listeners *l)
 {
 	struct ringbuf_threshold t = { .size = sizeof(t), .slots = 100 };
-	struct run r = { .kind = &kinds[3], .readers = 2 };
-	uint64_t before[2], next = now_ns(CLOCK_MONOTONIC), n;
+	struct run *r = &l->run;
 	unsigned int i;
 
-	run_start(&r);
-	until_asleep(&r, 0);
-	if (ioctl(r.reader_end[0], RINGBUF_IOC_THRESHOLD, &t))
+	*r = (struct run){ .kind = &kinds[3], .readers = 2 };
+	run_start(r);
+	until_asleep(r, 0);
+	if (ioctl(r->reader_end[0], RINGBUF_IOC_THRESHOLD, &t))
 		fail("threshold");
-	until_asleep(&r, 0);
+	until_asleep(r, 0);
 	for (i = 0; i < 2; i++)
-		before[i] = wakeups(r.owner, id_of(r.reader_end[i]));
+		l->before[i] = wakeups(r->owner, id_of(r->reader_end[i]));
+}
+
+static void listeners_stop(struct listeners *l, double divisor)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		printf("%-20s %10.1f\n", i ? "one at a time" : "100 at a time",
+		       (double)(wakeups(l->run.owner, id_of(l->run.reader_end[i])) - l->before[i]) /
+			       divisor);
+	run_stop(&l->run);
+}
+
+/* The last few that do not make a hundred stay. */
+static void show_thresholds(unsigned int seconds)
+{
+	uint64_t next, n;
+	struct listeners l;
+
+	listeners_start(&l);
+	next = now_ns(CLOCK_MONOTONIC);
 	for (n = 0; n < seconds * 1000; n++) {
 		struct timespec at;
 
@@ -403,14 +444,27 @@ static void show_thresholds(unsigned int seconds)
 		at.tv_sec = (time_t)(next / 1000000000);
 		at.tv_nsec = (long)(next % 1000000000);
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-		run_write(&r);
+		run_write(&l.run);
 	}
-	/* The last few that do not make a hundred stay. */
 	printf("\n1000 messages a second for %u s, by epoll: wake-ups a second\n", seconds);
-	for (i = 0; i < 2; i++)
-		printf("%-20s %10.1f\n", i ? "one at a time" : "100 at a time",
-		       (double)(wakeups(r.owner, id_of(r.reader_end[i])) - before[i]) / seconds);
-	run_stop(&r);
+	listeners_stop(&l, seconds);
+}
+
+/* The same however fast the machine is: each message when both sleep again. */
+static void show_counts(unsigned int messages)
+{
+	struct listeners l;
+	unsigned int n, i;
+
+	listeners_start(&l);
+	for (n = 0; n < messages; n++) {
+		run_write(&l.run);
+		for (i = 0; i < 2; i++)
+			while (!asleep(l.run.pid[i]))
+				sched_yield();
+	}
+	printf("\n%u messages one by one, by epoll: wake-ups\n", messages);
+	listeners_stop(&l, 1);
 }
 
 /* ---- idle ----------------------------------------------------------------------------- */
@@ -452,8 +506,8 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "all";
 	bool all = !strcmp(what, "all");
 
-	if (argc > 2 || !strstr("all costs thresholds idle", what)) {
-		fprintf(stderr, "usage: %s [all|costs|thresholds|idle]\n", argv[0]);
+	if (argc > 2 || !strstr("all costs thresholds counts idle", what)) {
+		fprintf(stderr, "usage: %s [all|costs|thresholds|counts|idle]\n", argv[0]);
 		return 1;
 	}
 	if (access("/dev/ringbuf", F_OK))
@@ -464,6 +518,8 @@ int main(int argc, char **argv)
 		show_costs();
 	if (all || !strcmp(what, "thresholds"))
 		show_thresholds(3);
+	if (!strcmp(what, "counts"))
+		show_counts(2000);
 	if (all || !strcmp(what, "idle"))
 		show_idle();
 	return 0;

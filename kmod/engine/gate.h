@@ -24,6 +24,12 @@ static inline u64 rb_row_cursor(const struct rb_view *v, u32 row)
 	return cursor > floor ? cursor : floor;
 }
 
+/* Whether the reader that has @row was evicted. */
+static inline bool rb_row_evicted(const struct rb_view *v, u32 row)
+{
+	return READ_ONCE(v->info->row[row].flags) & RINGBUF_ROW_EVICTED;
+}
+
 static inline u32 rb_rows(const struct rb_view *v)
 {
 	/* Matches rb_attach_reader(): rows below are what it made them. */

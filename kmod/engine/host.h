@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What only the host does, under its lock: attach, detach, move, repair.
+ * What only the host does, under its lock: attach, detach, move, evict, repair.
  * The host wakes all waiters after each of these.
  */
 #ifndef RB_ENGINE_HOST_H
@@ -103,6 +103,19 @@ static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
 		pos = head;
 	if (pos > READ_ONCE(r->floor))
 		smp_store_release(&r->floor, pos); /* (K), matches rb_reader_holds() */
+}
+
+/*
+ * The reader in @row gates no more, whatever it does: what it is reading may be
+ * overwritten from here on, and it finds that out by the floor.
+ */
+static inline void rb_evict_reader(const struct rb_view *v, u32 row)
+{
+	struct ringbuf_row *r = &v->info->row[row];
+
+	smp_store_release(&r->floor, RINGBUF_FLOOR_EVICTED); /* (K), matches rb_reader_holds() */
+	/* Matches rb_gate_min(): who sees it not gate overwrites below the new floor. */
+	smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);
 }
 
 /* A writer is there: its id is its own, its allowance says nothing yet. */

@@ -65,11 +65,16 @@ static inline bool rb_cursor_publish(const struct rb_view *v, struct rb_reader *
 	return threshold > old || rb_gate_min(v, &row) >= threshold;
 }
 
-/* The host moved us: count what is lost.  True as in rb_cursor_publish(). */
+/*
+ * The host moved us: count what is lost.  True as in rb_cursor_publish().  Who
+ * was evicted goes nowhere any more, and learns it from rb_peek().
+ */
 static inline bool rb_reader_moved(const struct rb_view *v, struct rb_reader *r, u64 floor)
 {
 	u64 old = r->pos;
 
+	if (floor == RINGBUF_FLOOR_EVICTED)
+		return false;
 	r->lost += floor - old;
 	WRITE_ONCE(r->cursor->lost, r->lost);
 	rb_reader_seek(v, r, floor);
@@ -141,8 +146,8 @@ static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool
 
 /*
  * How many slots, at most @max, can be read from r->pos on: skips holes, obeys
- * the floor.  0: none now.  -EPROTO: the words make no sense.  *wake tells
- * whether the host has to be asked for a wake-up.
+ * the floor.  0: none now.  -EIDRM: we were evicted.  -EPROTO: the words make no
+ * sense.  *wake tells whether the host has to be asked for a wake-up.
  */
 static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max, bool *wake)
 {
@@ -154,8 +159,11 @@ static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max,
 		u32 n;
 		int why;
 
-		if (unlikely(floor > r->pos))
+		if (unlikely(floor > r->pos)) {
+			if (floor == RINGBUF_FLOOR_EVICTED)
+				return -EIDRM;
 			*wake |= rb_reader_moved(v, r, floor);
+		}
 		n = rb_peek_run(v, r, max);
 		if (likely(n))
 			return n;

@@ -40,7 +40,7 @@ static inline u64 rb_first_unfinished(const struct rb_view *v, u64 pos, u64 end)
  * What the reader in @row could read: committed slots from its cursor on.  A
  * lap in which nothing is unfinished is enough, whatever holes it has: more
  * will not come before the reader moves.  A word that makes no sense counts as
- * readable: the reader has to see it.
+ * readable, and an eviction as enough: the reader has to see it.
  */
 static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, struct rb_ready *r)
 {
@@ -49,6 +49,8 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 
 	r->count = 0;
 	r->waiter = 0;
+	if (rb_row_evicted(v, row))
+		return;
 	for (n = 0; n < v->slots && r->count < want; n++, i = rb_index_add(v, i, 1)) {
 		u64 state = smp_load_acquire(&v->desc[i].state); /* (A) */
 
@@ -83,6 +85,7 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 		r->waiter = rb_waiter(end - v->slots, RB_WAIT_CURSOR);
 	}
 	for (k = 0; !rb_exclusive(v) && k < r->count; k++) {
+		rb_relax(k);
 		if (rb_slots_free(v, &w, w.pos + k, 1))
 			continue;
 		r->count = k;

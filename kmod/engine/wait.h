@@ -150,4 +150,44 @@ static inline bool rb_wake_end(const struct rb_view *v, struct rb_wake *round)
 	return true;
 }
 
+/**
+ * struct rb_places - the waiter words of a host that has them in an array
+ * @count: how many
+ * @word: the waiter word of place @i; NULL: it has none.  @pass: 0 or 1
+ * @kick: wake who sleeps at place @i, whose word has been cleared
+ * @host: for both
+ */
+struct rb_places {
+	u32 count;
+	u64 *(*word)(void *host, u32 pass, u32 i);
+	void (*kick)(void *host, u32 i);
+	void *host;
+};
+
+static inline void rb_wake_pass(const struct rb_view *v, struct rb_wake *round,
+				const struct rb_places *places, u32 pass)
+{
+	u32 i;
+
+	for (i = 0; i < places->count; i++) {
+		u64 *word = places->word(places->host, pass, i);
+
+		if (word && rb_wake_one(v, round, word))
+			places->kick(places->host, i);
+	}
+}
+
+/*
+ * A whole round.  Who is killed in it has kicked nobody whom it left armed; the
+ * places that it did disarm are the host's to find.  @round is the caller's.
+ */
+static inline void rb_wake_round(const struct rb_view *v, struct rb_wake *round,
+				 const struct rb_places *places)
+{
+	rb_wake_begin(v, round);
+	rb_wake_pass(v, round, places, 0);
+	if (rb_wake_end(v, round))
+		rb_wake_pass(v, round, places, 1);
+}
+
 #endif

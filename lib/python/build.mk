@@ -37,8 +37,10 @@ python-all: packages-PYTHON lib
 	@for p in $$(selftests/python/pythons); do \
 		$(MAKE) --no-print-directory python-built PYTHON=$$p || exit; done
 
+# Beside plain alternatives, and in place beside the C benchmark.
 bench-python: packages-BENCHPY lib
 	$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
+	$(MAKE) --no-print-directory $(O)/tools/bench
 	/usr/bin/python3 lib/python/bench/run.py
 
 .PHONY: python python-built python-all bench-python

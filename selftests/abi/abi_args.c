@@ -57,6 +57,7 @@ CALL(LIST, list,             0,    0,     0,      0,      0);
 CALL(STATS, stats,           NO,   0,     0,      0,      0);
 CALL(FRAMING, framing,       NO,   NO,    0,      0,      NO);
 CALL(THRESHOLD, threshold,   NO,   NO,    0,      0,      NO);
+CALL(EVICT, evict,           NO,   0,     NO,     0,      NO);
 /* clang-format on */
 
 /* Two structures' worth, so that a call may be too long. */
@@ -77,6 +78,7 @@ union argument {
 	struct ringbuf_stats stats;
 	struct ringbuf_framing framing;
 	struct ringbuf_threshold threshold;
+	struct ringbuf_evict evict;
 	unsigned char bytes[512];
 };
 
@@ -129,14 +131,17 @@ static union argument good(unsigned long request, const struct _test_data_args *
 		a.unlink.name = POINTER("selftest-no-such-name");
 		a.unlink.name_len = 21;
 		break;
+	case RINGBUF_IOC_EVICT:
+		a.evict.reader = 63;
+		break;
 	}
 	return a;
 }
 
-/* What that gives: 0, but for the name that is not there. */
+/* What that gives: 0, but for the name, or the reader, that is not there. */
 static int good_result(unsigned long request)
 {
-	return request == RINGBUF_IOC_UNLINK ? -ENOENT : 0;
+	return request == RINGBUF_IOC_UNLINK || request == RINGBUF_IOC_EVICT ? -ENOENT : 0;
 }
 
 /* Whether @variant is for handles that are bound; a writer may do all of these. */
@@ -350,7 +355,7 @@ TEST(features)
 	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
 	EXPECT_EQ(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |
 			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |
-			  RINGBUF_FEAT_THRESHOLD,
+			  RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT,
 		  f.features & ~RINGBUF_FEAT_URING);
 	EXPECT_EQ(RINGBUF_ABI_VERSION, f.abi_version);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), f.page_size);

@@ -165,6 +165,12 @@ TEST_F(direct, fixed_buffers)
 		ASSERT_EQ(SLOT, done(&u));
 		ASSERT_EQ(SLOT, read(self->reader, back, SLOT));
 	}
+	/* What is in the file, by another way than it came or goes on. */
+	for (n = 0; n < LAPS * SLOTS; n++) {
+		fill(text, n);
+		ASSERT_EQ(SLOT, pread(self->plain, back, SLOT, (off_t)n * SLOT));
+		ASSERT_EQ(0, memcmp(text, back, SLOT));
+	}
 	for (; n < 2 * LAPS * SLOTS; n++) {
 		io_uring_prep_read_fixed(io_uring_get_sqe(&u), self->file, slot_of(&self->w, n),
 					 SLOT, (n - LAPS * SLOTS) * SLOT, 0);
@@ -175,6 +181,80 @@ TEST_F(direct, fixed_buffers)
 		ASSERT_EQ(0, memcmp(text, back, SLOT));
 	}
 	io_uring_queue_exit(&u);
+}
+
+/*
+ * Killed with requests in flight, from and to slots that are pinned: they end, then
+ * the writer counts as dead, and nothing gets into what the next one writes.
+ */
+static int goes_with_requests(void *arg)
+{
+	int *file = arg, owner = file[1], writer;
+	struct iovec all;
+	struct io_uring u;
+	struct maps m;
+	uint64_t n;
+
+	writer = writer_open(owner);
+	CHECK_EQ(0, maps_open(&m, writer));
+	all = (struct iovec){ m.data, m.info.region[RINGBUF_REGION_DATA].bytes };
+	CHECK_EQ(0, io_uring_queue_init(32, &u, 0));
+	CHECK_EQ(0, io_uring_register_buffers(&u, &all, 1));
+	claim_by_hand(&m, m.head->head, SLOTS);
+	for (n = 0; n < 32; n++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&u);
+
+		if (n % 2)
+			io_uring_prep_read_fixed(sqe, file[0], slot_of(&m, n), SLOT, n * SLOT, 0);
+		else
+			io_uring_prep_write_fixed(sqe, file[0], slot_of(&m, n), SLOT, n * SLOT, 0);
+		if (n % 4 > 1)
+			sqe->flags |= IOSQE_ASYNC;
+	}
+	CHECK_EQ(32, io_uring_submit(&u));
+	raise(SIGKILL);
+	return 1;
+}
+
+static bool registers_buffers(const struct maps *m)
+{
+	struct iovec all = { m->data, m->info.region[RINGBUF_REGION_DATA].bytes };
+	struct io_uring u;
+	int err;
+
+	if (io_uring_queue_init(8, &u, 0))
+		return false;
+	err = io_uring_register_buffers(&u, &all, 1);
+	io_uring_queue_exit(&u);
+	return !err;
+}
+
+TEST_F(direct, killed_with_requests)
+{
+	int fds[2] = { self->file, -1 }, turn;
+	static unsigned char text[SLOT], back[SLOT];
+
+	if (!registers_buffers(&self->w))
+		SKIP(return, "this kernel registers no buffers of drivers");
+	ASSERT_EQ(0, ftruncate(self->plain, 32 * SLOT));
+	fds[1] = ring_make(0, SLOT, SLOTS);
+	for (turn = 0; turn < 5; turn++) {
+		int writer, reader = reader_open(fds[1]);
+
+		ASSERT_EQ(128 + SIGKILL, child_run(goes_with_requests, fds));
+		/* Not before what it had in flight, and its pins, have gone. */
+		UNTIL(stats_of(fds[1]).writers == 0);
+		EXPECT_EQ(RINGBUF_END_DIED, stats_of(fds[1]).ended);
+		writer = writer_open(fds[1]);
+		fill(text, (uint64_t)turn);
+		ASSERT_EQ(SLOT, write(writer, text, SLOT));
+		ASSERT_EQ(SLOT, read(reader, back, SLOT));
+		EXPECT_EQ(0, memcmp(text, back, SLOT));
+		EXPECT_EQ((uint64_t)SLOTS * (turn + 1), stats_of(fds[1]).repaired);
+		close(writer);
+		close(reader);
+	}
+	close(fds[1]);
 }
 
 DEVICE_HARNESS_MAIN

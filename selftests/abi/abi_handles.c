@@ -211,4 +211,70 @@ TEST_F(handles, taken_from_who_has_it_mapped)
 	close(pidfd);
 }
 
+/* A writer: it writes on where the killed one was. */
+TEST_F(handles, pidfd_getfd_of_a_writer)
+{
+	pid_t pid = child_start(sleeps, NULL);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
+
+	close(self->writer);
+	taken = (int)syscall(SYS_pidfd_getfd, pidfd, self->writer, 0);
+	ASSERT_LE(0, taken);
+	self->writer = taken;
+	close(pidfd);
+	ASSERT_EQ(1, write(taken, "a", 1));
+	child_kill(pid);
+	EXPECT_EQ(1, stats_of(self->owner).writers);
+	ASSERT_EQ(1, write(taken, "b", 1));
+	EXPECT_EQ('a', byte_of(self->reader));
+	EXPECT_EQ('b', byte_of(self->reader));
+	close(taken);
+	self->writer = -1;
+	EXPECT_EQ(RINGBUF_END_DONE, stats_of(self->owner).ended);
+	EXPECT_EQ('?', byte_of(self->reader));
+}
+
+/* Who has mapped it and claimed slots is killed: those are repaired, and the handle is of use. */
+struct claimer {
+	int fd;
+	int claimed;
+};
+
+static int claims_and_sleeps(void *arg)
+{
+	struct claimer *c = arg;
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, c->fd));
+	claim_by_hand(&m, 0, 2);
+	FLAG_SET(c->claimed);
+	return sleeps(NULL);
+}
+
+TEST_F(handles, writer_taken_from_who_has_it_mapped)
+{
+	struct claimer *c = shared_memory(sizeof(*c));
+	int pidfd, taken;
+	pid_t pid;
+
+	c->fd = self->writer;
+	pid = child_start(claims_and_sleeps, c);
+	UNTIL(FLAG_GET(c->claimed));
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	close(self->writer);
+	taken = (int)syscall(SYS_pidfd_getfd, pidfd, self->writer, 0);
+	ASSERT_LE(0, taken);
+	self->writer = taken;
+	close(pidfd);
+	/* Beside the child, with an id of its own. */
+	ASSERT_EQ(1, write(taken, "a", 1));
+	EXPECT_EQ(2, stats_of(self->owner).writers);
+	child_kill(pid);
+	EXPECT_EQ(2, stats_of(self->owner).repaired);
+	EXPECT_EQ(1, stats_of(self->owner).writers);
+	ASSERT_EQ(1, write(taken, "b", 1));
+	EXPECT_EQ('a', byte_of(self->reader));
+	EXPECT_EQ('b', byte_of(self->reader));
+}
+
 DEVICE_HARNESS_MAIN

@@ -212,6 +212,31 @@ TEST_F(life, claims_become_holes)
 	close(other);
 }
 
+/* The process lives on, with the descriptor; what it had mapped and claimed does not. */
+TEST_F(life, exec_ends_a_writer)
+{
+	int open_across = fcntl(self->writer, F_DUPFD, 10);
+	struct child *c = child_of(open_across, EXECS);
+	uint32_t claims = variant->flags & RINGBUF_CREATE_EXCLUSIVE ? 0 : 3;
+	struct maps m;
+	uint32_t i;
+	pid_t pid;
+
+	c->claims = claims;
+	pid = end_of(c);
+	UNTIL(stats_of(self->owner).writers == 0);
+	ASSERT_TRUE(task_asleep(pid));
+	EXPECT_EQ(RINGBUF_END_DIED, stats_of(self->owner).ended);
+	EXPECT_EQ(claims, stats_of(self->owner).repaired);
+	ASSERT_OK(maps_open(&m, self->observer));
+	for (i = 0; i < claims; i++)
+		EXPECT_EQ(i << RINGBUF_STATE_SHIFT | RINGBUF_REPAIRED, m.desc[i].state);
+	EXPECT_EQ(-ENODATA, get(self->reader));
+	maps_close(&m);
+	EXPECT_EQ(128 + SIGKILL, child_kill(pid));
+	close(open_across);
+}
+
 static int reads_one(void *arg)
 {
 	struct child *c = arg;

@@ -441,4 +441,196 @@ TEST_F(splice, pipe_is_left_meanwhile)
 	EXPECT_EQ(5, ready_call(self->reader));
 }
 
+/* ---- signals ----------------------------------------------------------------------- */
+
+/* What sleeps for five bytes, or for room for them, and is hit by signals. */
+struct hit {
+	enum { READS, WRITES, SPLICES_OUT, SPLICES_IN } what;
+	int ring;
+	int pipe;
+};
+
+static ssize_t moves_five(const struct hit *h)
+{
+	char text[5] = "hello";
+
+	switch (h->what) {
+	case READS:
+		return read(h->ring, text, 5);
+	case WRITES:
+		return write(h->ring, text, 5);
+	case SPLICES_OUT:
+		return splice(h->ring, NULL, h->pipe, NULL, 5, 0);
+	default:
+		return splice(h->pipe, NULL, h->ring, NULL, 5, 0);
+	}
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static int is_hit(void *arg)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct hit *h = arg;
+
+	fcntl(h->ring, F_SETFL, 0);
+	sigaction(SIGUSR1, &action, NULL);
+	CHECK_EQ(-1, moves_five(h));
+	CHECK_EQ(EINTR, errno);
+	raise(SIGSTOP);
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &action, NULL);
+	CHECK_EQ(5, moves_five(h));
+	return 0;
+}
+
+/* Ends the first call; does not end the second. */
+static int hit_often(pid_t pid)
+{
+	int n;
+
+	CHECK(task_asleep(pid));
+	kill(pid, SIGUSR1);
+	CHECK_EQ(pid, waitpid(pid, NULL, WUNTRACED));
+	kill(pid, SIGCONT);
+	for (n = 0; n < 5; n++) {
+		CHECK(task_asleep(pid));
+		kill(pid, SIGUSR1);
+	}
+	CHECK(task_asleep(pid));
+	return 0;
+}
+
+/* All that can be read, up to @room. */
+static size_t drain(int fd, char *to, size_t room)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < room && (n = read(fd, to + got, room - got)) > 0)
+		got += (size_t)n;
+	return got;
+}
+
+TEST_F(splice, signals_while_empty)
+{
+	struct hit h = { .ring = self->reader, .pipe = self->out };
+	char text[SLOT];
+	pid_t pid;
+
+	ASSERT_OK(nonblock(self->in));
+	for (h.what = READS; h.what <= SPLICES_OUT; h.what += SPLICES_OUT - READS) {
+		pid = child_start(is_hit, &h);
+		ASSERT_EQ(0, hit_often(pid));
+		ASSERT_EQ(5, write(self->writer, "hello", 5));
+		EXPECT_EQ(0, child_end(pid));
+		EXPECT_EQ(0, ready_call(self->reader));
+	}
+	ASSERT_EQ(5, drain(self->in, text, sizeof(text)));
+	EXPECT_EQ(0, memcmp(text, "hello", 5));
+}
+
+/* Nothing had been written when the signal came, so nothing has, and then all, once. */
+TEST_F(splice, signals_while_full)
+{
+	struct hit h = { .ring = self->writer, .pipe = self->in };
+	char text[SLOT];
+	unsigned int n;
+	pid_t pid;
+
+	ASSERT_EQ(5, write(self->out, "hello", 5));
+	for (h.what = WRITES; h.what <= SPLICES_IN; h.what += SPLICES_IN - WRITES) {
+		for (n = 0; n < SLOTS; n++)
+			ASSERT_EQ(1, write(self->writer, "x", 1));
+		pid = child_start(is_hit, &h);
+		ASSERT_EQ(0, hit_often(pid));
+		ASSERT_EQ(1, read(self->reader, text, 1));
+		EXPECT_EQ(0, child_end(pid));
+		ASSERT_OK(nonblock(self->reader));
+		ASSERT_EQ(SLOTS - 1 + 5, drain(self->reader, text, sizeof(text)));
+		EXPECT_EQ(0, memcmp(text, "xxxhello", SLOTS - 1 + 5));
+		ASSERT_OK(nonblock(self->writer));
+	}
+	EXPECT_EQ(0, ready_call(self->in));
+}
+
+/* ---- several with one handle ---------------------------------------------------------- */
+
+/* What came out: how many of each byte. */
+struct heap {
+	uint64_t of[256];
+};
+
+struct team {
+	int reader;
+	uint64_t sent[4]; /* by each */
+	struct heap got;
+	uint32_t next;
+};
+
+static void heap_add(struct heap *h, const unsigned char *text, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		__atomic_fetch_add(&h->of[text[i]], 1, __ATOMIC_RELAXED);
+}
+
+/* To an output that takes less than is sent, and says so. */
+static int sends(void *arg)
+{
+	struct team *t = arg;
+	uint32_t me = __atomic_fetch_add(&t->next, 1, __ATOMIC_SEQ_CST);
+	static unsigned char text[3000];
+	ssize_t part, n;
+	int s[2];
+
+	CHECK_EQ(0, narrow_ring(s));
+	do {
+		part = sendfile(s[0], t->reader, NULL, 3 * SLOT);
+		CHECK(part >= 0 || errno == EAGAIN);
+		if (part > 0)
+			t->sent[me] += (uint64_t)part;
+		while ((n = read(s[1], text, sizeof(text))) > 0) {
+			heap_add(&t->got, text, (size_t)n);
+			t->sent[me] -= (uint64_t)n;
+		}
+		CHECK(n == -1 && errno == EAGAIN);
+	} while (part);
+	/* Each got what it was told. */
+	CHECK_EQ(0, t->sent[me]);
+	return 0;
+}
+
+/* Four send from one reader; each byte goes to one of them, once. */
+TEST_F(splice, sendfile_by_four)
+{
+	struct team *t = shared_memory(sizeof(*t));
+	static unsigned char from[SLOT];
+	struct heap *put = calloc(1, sizeof(*put));
+	unsigned int i, n;
+	pid_t pid[4];
+
+	t->reader = self->reader;
+	fcntl(self->reader, F_SETFL, 0);
+	fcntl(self->writer, F_SETFL, 0);
+	for (i = 0; i < 4; i++)
+		pid[i] = child_start(sends, t);
+	for (n = 0; n < often(40000); n++) {
+		size_t length = 1 + n * 997 % SLOT;
+
+		fill(from, n, length);
+		heap_add(put, from, length);
+		ASSERT_EQ((ssize_t)length, write(self->writer, from, length));
+	}
+	ASSERT_OK(done_call(self->writer));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(0, child_end(pid[i]));
+	EXPECT_EQ(0, memcmp(put, &t->got, sizeof(*put)));
+	EXPECT_EQ(0, ready_call(self->reader));
+}
+
 DEVICE_HARNESS_MAIN

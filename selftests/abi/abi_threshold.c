@@ -371,6 +371,49 @@ TEST_F(limit, write_after)
 	EXPECT_LE(29ULL * MS, now_ns() - start);
 }
 
+/* The same by epoll, level and edge: not before the time, though one is there; nor for fewer bytes.
+ */
+TEST_F(limit, epoll_after)
+{
+	const uint32_t flags[] = { 0, EPOLLET, EPOLLONESHOT };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		uint64_t start;
+		int ep;
+
+		ASSERT_OK(threshold_call(self->reader, 5, 0, 30 * MS));
+		start = now_ns();
+		ep = epoll_on(self->reader, EPOLLIN | flags[i]);
+		ASSERT_EQ(0, put(self->writer, i));
+		ASSERT_EQ(EPOLLIN, epolled(ep, -1));
+		EXPECT_LE(30ULL * MS, now_ns() - start);
+		ASSERT_EQ(i, get(self->reader));
+		close(ep);
+	}
+}
+
+TEST_F(limit, epoll_bytes)
+{
+	const uint32_t flags[] = { 0, EPOLLET, EPOLLONESHOT };
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		int ep;
+
+		ASSERT_OK(threshold_call(self->reader, 0, 7 * 8 - 3, 0));
+		ep = epoll_on(self->reader, EPOLLIN | flags[i]);
+		for (n = 0; n < 6; n++) {
+			ASSERT_EQ(0, put(self->writer, n));
+			ASSERT_EQ(0, epolled(ep, 0));
+		}
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(EPOLLIN, epolled(ep, -1));
+		ASSERT_EQ(0, get_many(self->reader, 0, 7));
+		close(ep);
+	}
+}
+
 /* No end of time, and no overflow. */
 TEST_F(limit, after_for_ever)
 {

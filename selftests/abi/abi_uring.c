@@ -111,6 +111,26 @@ static int submit_poll(struct io_uring *u, int fd, unsigned int events, bool man
 	return submit(u, sqe, data);
 }
 
+/* Takes back the request @data; what it still says is thrown away. */
+static int cancel_poll(struct io_uring *u, uint64_t data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(u);
+	struct io_uring_cqe *cqe;
+	bool canceled = false, done = false;
+
+	io_uring_prep_cancel64(sqe, data, 0);
+	CHECK_EQ(0, submit(u, sqe, ~0ULL));
+	while (!canceled || !done) {
+		CHECK_EQ(0, io_uring_wait_cqe(u, &cqe));
+		if (cqe->user_data == data)
+			done = !(cqe->flags & IORING_CQE_F_MORE);
+		else
+			canceled = !cqe->res;
+		io_uring_cqe_seen(u, cqe);
+	}
+	return 0;
+}
+
 TEST_F(uring, read)
 {
 	uint64_t number = 0, n;
@@ -259,6 +279,64 @@ TEST_F(uring, thresholds)
 	EXPECT_EQ(0, workers());
 }
 
+/* What waits for a threshold: a poll, one that goes on, a read. */
+enum waiter { ONCE, MANY, READ, WAITERS };
+
+static int start_waiter(struct io_uring *u, int fd, enum waiter waiter, uint64_t *number)
+{
+	return waiter == READ ? submit_read(u, fd, number, 8, 1)
+			      : submit_poll(u, fd, POLLIN, waiter == MANY, 1);
+}
+
+/* Its end, and the number that it was awakened for. */
+static int64_t end_waiter(struct io_uring *u, int fd, enum waiter waiter, const uint64_t *number)
+{
+	int res = result(u, 1);
+
+	if (waiter == READ)
+		return res == 8 ? (int64_t)*number : -EBADMSG;
+	if (res < 0 || !(res & POLLIN) || (waiter == MANY && cancel_poll(u, 1)))
+		return -EBADMSG;
+	return get(fd);
+}
+
+TEST_F(uring, threshold_of_bytes)
+{
+	enum waiter i;
+	uint64_t number = 99, n;
+
+	ASSERT_OK(threshold_call(self->reader, 0, 2 * 8 + 1, 0));
+	for (i = 0; i < WAITERS; i++) {
+		ASSERT_EQ(0, start_waiter(&self->u, self->reader, i, &number));
+		for (n = 0; n < 2; n++) {
+			ASSERT_EQ(0, put(self->writer, n));
+			ASSERT_TRUE(nothing(&self->u));
+		}
+		ASSERT_EQ(0, put(self->writer, 2));
+		ASSERT_EQ(0, end_waiter(&self->u, self->reader, i, &number));
+		ASSERT_EQ(1, get(self->reader));
+		ASSERT_EQ(2, get(self->reader));
+	}
+	EXPECT_EQ(0, workers());
+}
+
+/* One is enough after the time, and not before. */
+TEST_F(uring, threshold_of_time)
+{
+	uint64_t number = 99, start;
+	enum waiter i;
+
+	for (i = 0; i < WAITERS; i++) {
+		ASSERT_OK(threshold_call(self->reader, 3, 0, 30 * MS));
+		ASSERT_EQ(0, put(self->writer, 5));
+		start = now_ns();
+		ASSERT_EQ(0, start_waiter(&self->u, self->reader, i, &number));
+		ASSERT_EQ(5, end_waiter(&self->u, self->reader, i, &number));
+		EXPECT_LE(start + 30 * MS, now_ns());
+	}
+	EXPECT_EQ(0, workers());
+}
+
 TEST_F(uring, registered_files)
 {
 	int fds[] = { self->reader, self->writer };
@@ -374,6 +452,67 @@ TEST_F(uring, exit_with_requests)
 	EXPECT_EQ(128 + SIGKILL, child_run(goes_with_requests, fds));
 	ASSERT_EQ(0, put(self->writer, 3));
 	EXPECT_EQ(3, get(self->reader));
+}
+
+/*
+ * A request that reads into a slot and has nothing to read, whose process is
+ * killed: the slot is repaired, and what comes then does not get into the ring.
+ */
+struct fixed {
+	int writer;
+	int from;
+	int state; /* 1: in flight, 2: this kernel cannot */
+};
+
+static int waits_with_a_slot(void *arg)
+{
+	struct fixed *f = arg;
+	struct io_uring u;
+	struct iovec data;
+	struct maps m;
+	int err;
+
+	CHECK_EQ(0, maps_open(&m, f->writer));
+	data = (struct iovec){ m.data, m.info.region[RINGBUF_REGION_DATA].bytes };
+	CHECK_EQ(0, io_uring_queue_init(8, &u, 0));
+	err = io_uring_register_buffers(&u, &data, 1);
+	if (err) {
+		CHECK_EQ(-EOPNOTSUPP, err);
+		f->state = 2;
+		return 0;
+	}
+	claim_by_hand(&m, 0, 1);
+	io_uring_prep_read_fixed(io_uring_get_sqe(&u), f->from, m.data, 8, 0, 0);
+	CHECK_EQ(1, io_uring_submit(&u));
+	CHECK(nothing(&u));
+	FLAG_SET(f->state);
+	pause();
+	return 1;
+}
+
+TEST_F(uring, killed_with_a_fixed_buffer)
+{
+	struct fixed *f = shared_memory(sizeof(*f));
+	int p[2], other = writer_open(self->owner);
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe2(p, O_CLOEXEC));
+	*f = (struct fixed){ .writer = self->writer, .from = p[0] };
+	pid = child_start(waits_with_a_slot, f);
+	UNTIL(FLAG_GET(f->state));
+	if (f->state == 2) {
+		child_end(pid);
+		SKIP(return, "this kernel registers no buffers of drivers");
+	}
+	child_kill(pid);
+	UNTIL(stats_of(self->owner).writers == 1);
+	EXPECT_EQ(1, stats_of(self->owner).repaired);
+	ASSERT_EQ(8, write(p[1], "too late", 8));
+	ASSERT_EQ(0, put(other, 7));
+	EXPECT_EQ(7, get(self->reader));
+	close(p[0]);
+	close(p[1]);
+	close(other);
 }
 
 /* ---- RINGBUF_URING_WAIT ---------------------------------------------------------- */
@@ -740,6 +879,214 @@ TEST_F(wait, storm)
 		}
 	}
 	child_kill(pid);
+}
+
+/* ---- waits on every kernel: ringbuf_queue_wait() ------------------------------------ */
+
+FIXTURE(any)
+{
+	int owner;
+	int reader;
+	int writer;
+	int commands;
+	struct io_uring u;
+};
+
+/* @poll: as where there are no commands. */
+FIXTURE_VARIANT(any)
+{
+	bool poll;
+};
+
+FIXTURE_VARIANT_ADD(any, by_poll){ .poll = true };
+FIXTURE_VARIANT_ADD(any, as_it_can){ .poll = false };
+
+FIXTURE_SETUP(any)
+{
+	self->owner = ring_make(0, 64, SLOTS);
+	ASSERT_LE(0, self->owner);
+	self->reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_EQ(0, io_uring_queue_init(8, &self->u, 0));
+	self->commands = ringbuf_uring_commands(self->owner);
+	ASSERT_EQ(has_commands(), self->commands);
+	if (variant->poll)
+		self->commands = 0;
+}
+
+FIXTURE_TEARDOWN(any)
+{
+	EXPECT_EQ(0, workers());
+	io_uring_queue_exit(&self->u);
+	close(self->reader);
+	close(self->writer);
+	close(self->owner);
+}
+
+#define QUEUE(fd, w, tag)                                                                  \
+	do {                                                                               \
+		ASSERT_EQ(0, ringbuf_queue_wait(&self->u, fd, self->commands, &(w), tag)); \
+		ASSERT_LE(1, io_uring_submit(&self->u));                                   \
+	} while (0)
+
+/* As result(), whatever the timers do. */
+static int result_of_wait(struct io_uring *u, uint64_t tag)
+{
+	struct io_uring_cqe *cqe;
+
+	while (!io_uring_wait_cqe(u, &cqe) && cqe->user_data == RINGBUF_URING_TIMER)
+		io_uring_cqe_seen(u, cqe);
+	return result(u, tag);
+}
+
+TEST_F(any, slots)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
+	uint64_t n;
+
+	for (n = 0; n < 30; n += 3) {
+		QUEUE(self->reader, w, n);
+		ASSERT_EQ(0, put(self->writer, n));
+		ASSERT_EQ(0, put(self->writer, n + 1));
+		ASSERT_TRUE(nothing(&self->u));
+		ASSERT_EQ(0, put(self->writer, n + 2));
+		ASSERT_LT(0, result(&self->u, n));
+		ASSERT_EQ((int64_t)n, get(self->reader));
+		ASSERT_EQ((int64_t)n + 1, get(self->reader));
+		ASSERT_EQ((int64_t)n + 2, get(self->reader));
+	}
+}
+
+TEST_F(any, room)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(2, NEVER) };
+	uint64_t n;
+
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	QUEUE(self->writer, w, 1);
+	ASSERT_EQ(0, get(self->reader));
+	ASSERT_TRUE(nothing(&self->u));
+	ASSERT_EQ(1, get(self->reader));
+	EXPECT_LT(0, result(&self->u, 1));
+}
+
+TEST_F(any, after)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
+	uint64_t start = now_ns();
+
+	w.wait.after = 20 * MS;
+	ASSERT_EQ(0, put(self->writer, 0));
+	QUEUE(self->reader, w, 1);
+	EXPECT_LT(0, result(&self->u, 1));
+	EXPECT_LE(start + 20 * MS, now_ns());
+}
+
+TEST_F(any, timeout)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
+	uint64_t n;
+
+	for (n = 0; n < 3; n++) {
+		w.wait.timeout = now_ns() + 20 * MS;
+		QUEUE(self->reader, w, n);
+		EXPECT_EQ(self->commands ? -ETIMEDOUT : -ECANCELED, result_of_wait(&self->u, n));
+		EXPECT_LE(w.wait.timeout, now_ns());
+	}
+	/* Soon enough. */
+	w.wait.timeout = now_ns() + 1000 * SECOND;
+	QUEUE(self->reader, w, n);
+	for (n = 0; n < 3; n++)
+		ASSERT_EQ(0, put(self->writer, n));
+	EXPECT_LT(0, result_of_wait(&self->u, 3));
+}
+
+TEST_F(any, end)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
+	int res;
+
+	QUEUE(self->reader, w, 1);
+	ASSERT_TRUE(nothing(&self->u));
+	ASSERT_OK(done_call(self->writer));
+	res = result(&self->u, 1);
+	EXPECT_TRUE(self->commands ? !res : res & POLLHUP);
+	EXPECT_EQ(-ENODATA, get(self->reader));
+}
+
+TEST_F(any, cancel)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(1, NEVER) };
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	int i;
+
+	QUEUE(self->reader, w, 7);
+	QUEUE(self->reader, w, 8);
+	ASSERT_TRUE(nothing(&self->u));
+	sqe = io_uring_get_sqe(&self->u);
+	ringbuf_prep_cancel_wait(sqe, self->reader, self->commands, 9);
+	ASSERT_EQ(0, submit(&self->u, sqe, 1));
+	i = result(&self->u, 1);
+	EXPECT_TRUE(i == -ENOENT || !i);
+	sqe = io_uring_get_sqe(&self->u);
+	ringbuf_prep_cancel_wait(sqe, self->reader, self->commands, 7);
+	ASSERT_EQ(0, submit(&self->u, sqe, 2));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+		EXPECT_EQ(cqe->user_data == 2 ? 1 : -ECANCELED, cqe->res);
+		EXPECT_NE(8, cqe->user_data);
+		io_uring_cqe_seen(&self->u, cqe);
+	}
+	/* The other one waits on. */
+	ASSERT_EQ(0, put(self->writer, 1));
+	EXPECT_LT(0, result(&self->u, 8));
+}
+
+/* IORING_OP_ASYNC_CANCEL ends a poll; a command it does not find. */
+TEST_F(any, async_cancel)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(1, NEVER) };
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	int i;
+
+	QUEUE(self->reader, w, 7);
+	sqe = io_uring_get_sqe(&self->u);
+	io_uring_prep_cancel64(sqe, 7, 0);
+	ASSERT_EQ(0, submit(&self->u, sqe, 1));
+	if (self->commands) {
+		EXPECT_EQ(-ENOENT, result(&self->u, 1));
+		ASSERT_TRUE(nothing(&self->u));
+		ASSERT_EQ(0, put(self->writer, 1));
+		EXPECT_EQ(1, result(&self->u, 7));
+		return;
+	}
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+		EXPECT_EQ(cqe->user_data == 7 ? -ECANCELED : 0, cqe->res);
+		io_uring_cqe_seen(&self->u, cqe);
+	}
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_TRUE(nothing(&self->u));
+}
+
+TEST_F(any, refused)
+{
+	struct ringbuf_uring_wait w = { .wait = wait_for(1, NEVER) };
+	unsigned int i;
+
+	for (i = 0; i < 7; i++)
+		ASSERT_EQ(0, ringbuf_queue_wait(&self->u, self->reader, self->commands, &w, i));
+	EXPECT_EQ(-EBUSY, ringbuf_queue_wait(&self->u, self->reader, self->commands, &w, 8));
+	ASSERT_EQ(7, io_uring_submit(&self->u));
+	if (!self->commands) {
+		EXPECT_EQ(-EBADFD, ringbuf_queue_wait(&self->u, self->owner, 0, &w, 9));
+		EXPECT_EQ(0, io_uring_sq_ready(&self->u));
+	}
+	EXPECT_EQ(-EBADF, ringbuf_uring_commands(-1));
 }
 
 DEVICE_HARNESS_MAIN

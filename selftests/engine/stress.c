@@ -72,23 +72,27 @@ static void kick(struct place *p)
 	syscall(SYS_futex, &p->seq, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-static void wake_pass(struct stress *s, struct rb_wake *round)
+static u64 *wake_word(void *stress, u32 pass, u32 i)
 {
-	u32 i;
+	struct stress *s = stress;
 
-	for (i = 0; i < 2 * MAX_THREADS + 1; i++)
-		if (rb_wake_one(&s->ring.view, round, &s->place[i].waiter))
-			kick(&s->place[i]);
+	(void)pass;
+	return &s->place[i].waiter;
+}
+
+static void wake_kick(void *stress, u32 i)
+{
+	struct stress *s = stress;
+
+	kick(&s->place[i]);
 }
 
 static void host_wake(struct stress *s)
 {
+	const struct rb_places places = { 2 * MAX_THREADS + 1, wake_word, wake_kick, s };
 	struct rb_wake round;
 
-	rb_wake_begin(&s->ring.view, &round);
-	wake_pass(s, &round);
-	if (rb_wake_end(&s->ring.view, &round))
-		wake_pass(s, &round);
+	rb_wake_round(&s->ring.view, &round, &places);
 }
 
 static void wake_all(struct stress *s)

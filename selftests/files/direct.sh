@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# abi_direct on ext4: on a RAM disk, and on a file in tmpfs through a loop device.
+# abi_direct and the recorder of tools/examples on ext4, or on ext2 where that is
+# what the kernel has: on a RAM disk, and on a file in tmpfs through a loop device.
 # For selftests/vm/run --with brd,ext4,loop.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
@@ -9,42 +10,66 @@ cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
 PATH=$PATH:/usr/sbin:/sbin
 program=build/selftests/abi/abi_direct
+ctl=build/tools/ringbufctl
+export RINGBUF_HOST=module
 
 if [[ ! ${RINGBUF_VM-} ]]; then
 	echo '1..0 # SKIP mounts file systems: only in the virtual machine'
 	exit 0
 fi
 
-# on DEVICE: all of abi_direct in an ext4 there
+fs=ext4
+grep -qw ext4 /proc/filesystems || fs=ext2
+
+# on DEVICE: all of abi_direct in a file system there
 on()
 {
 	local dir=$tap_dir/mnt
 	mkdir -p "$dir"
-	mkfs.ext4 -qF -O ^has_journal "$1" && mount -t ext4 "$1" "$dir" || return
-	RINGBUF_DIRECT=$dir "$program"
+	mkfs."$fs" -qF -O ^has_journal "$1" && mount -t "$fs" "$1" "$dir" || return
+	RINGBUF_DIRECT=$dir "$program" && recorder "$dir/recorded"
 	local status=$?
 	umount "$dir"
 	return "$status"
 }
 
-if ! grep -qw ext4 /proc/filesystems; then
-	skip 'direct I/O' 'no ext4: selftests/vm/run --with brd,ext4,loop'
+has_a_reader()
+{
+	$ctl info --json recorder | grep -q '"readers": 1,'
+}
+
+# recorder FILE: what goes into a ring stands in the file, to the last byte
+recorder()
+{
+	local pid status=0
+	head -c 3000001 /dev/urandom >"$tap_dir/data"
+	$ctl create recorder --slot-bytes=65536 --slots=5
+	build/tools/examples/c/record recorder "$1" &
+	pid=$!
+	until_ok has_a_reader
+	$ctl write recorder <"$tap_dir/data" && wait "$pid" && cmp "$tap_dir/data" "$1" || status=1
+	$ctl unlink recorder
+	return "$status"
+}
+
+if ! grep -qw $fs /proc/filesystems; then
+	skip 'direct I/O' 'no ext4, no ext2: selftests/vm/run --with brd,ext4,loop'
 	done_testing
 fi
 if [[ -b /dev/ram0 ]]; then
 	run on /dev/ram0
-	ok "$status" 'slots and ext4 on a RAM disk'
+	ok "$status" "slots and $fs on a RAM disk"
 	grep -E '^# Totals|# SKIP' "$tap_dir/out" | sed 's/^\(ok\|#\)/#/'
 else
-	skip 'slots and ext4 on a RAM disk' 'no /dev/ram0'
+	skip "slots and $fs on a RAM disk" 'no /dev/ram0'
 fi
 if [[ -e /dev/loop-control ]]; then
 	truncate -s 32M "$tap_dir/disk"
 	loop=$(losetup --show -f "$tap_dir/disk")
 	run on "$loop"
-	ok "$status" 'slots and ext4 on a loop device'
+	ok "$status" "slots and $fs on a loop device"
 	losetup -d "$loop"
 else
-	skip 'slots and ext4 on a loop device' 'no loop devices'
+	skip "slots and $fs on a loop device" 'no loop devices'
 fi
 done_testing

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# uring_hub: one thread serves many rings.  For selftests/vm/run.
+# Many rings served by one thread: uring_hub, and poll_read.  For selftests/vm/run.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
@@ -21,10 +21,63 @@ serves()
 	ok $? "$1 rings, $2 messages each"
 }
 
+# No thread but the one, no worker of io_uring, each time one looks.
+alone()
+{
+	local pid threads looks=0 others=0
+	$hub 100 100 >"$tap_dir/out" 2>"$tap_dir/err" &
+	pid=$!
+	while kill -0 $pid 2>/dev/null && threads=$(cat /proc/$pid/task/*/comm 2>/dev/null); do
+		looks=$((looks + 1))
+		[[ $threads != *$'\n'* ]] || others=$((others + 1))
+	done
+	wait $pid && ((looks > 2 && !others))
+}
+
+alone
+ok $? '100 rings: no other thread, and no worker of io_uring'
+
 serves 1 300
 serves 100 20
 serves 250 3
 run $hub 0
 ((status == 2))
 ok $? 'no ring at all'
+
+# Three rings, each with letters of its own, read by one.
+export RINGBUF_HOST=module
+ctl=build/tools/ringbufctl
+c=build/tools/examples/c
+
+has_readers()
+{
+	$ctl info --json "$1" | grep -q '"readers": 1,'
+}
+
+polls()
+{
+	local i letters=(a b c) pid writers=()
+	for i in "${letters[@]}"; do
+		$ctl create "hub.$i" --slot-bytes=1000 --slots=3
+		head -c $((20000 + RANDOM)) /dev/zero | tr '\0' "$i" >"$tap_dir/$i"
+	done
+	timeout 100 $c/poll_read hub.{a,b,c} >"$tap_dir/got" 2>"$tap_dir/err" &
+	pid=$!
+	for i in "${letters[@]}"; do
+		until_ok has_readers "hub.$i"
+		$c/message_write "hub.$i" <"$tap_dir/$i" &
+		writers+=($!)
+	done
+	wait "${writers[@]}" && wait $pid || return
+	for i in "${letters[@]}"; do
+		$ctl unlink "hub.$i"
+		tr -cd "$i" <"$tap_dir/got" | cmp - "$tap_dir/$i" || return
+	done
+}
+
+polls
+ok $? 'three rings by poll'
+run $c/poll_read
+((status == 2))
+ok $? 'no ring to poll'
 done_testing

@@ -51,13 +51,15 @@ has()
 
 	pair 'cat to cat' "$data" "$write_cat" "$read_cat"
 	pair 'redirections' "$data" 'cat <"$in" >>$dev' 'cat <$dev >"$copy"'
-	for bs in 1 7 4096; do
-		pair "dd bs=$bs to cat" "$small" "dd if=\"\$in\" of=\$dev bs=$bs status=none" \
+	for bs in 1 7 512 1000 4096 65536; do
+		file=$data
+		((bs > 500)) || file=$small
+		pair "dd bs=$bs to cat" "$file" "dd if=\"\$in\" of=\$dev bs=$bs status=none" \
 			"$read_cat"
-		pair "cat to dd bs=$bs" "$small" "$write_cat" \
+		pair "cat to dd bs=$bs" "$file" "$write_cat" \
 			"dd if=\$dev of=\"\$copy\" bs=$bs status=none"
 	done
-	for bs in 4097 65535 65536 65537 1M 16M; do
+	for bs in 4097 65535 65537 1M 16M; do
 		pair "dd bs=$bs to dd bs=5000" "$data" \
 			"dd if=\"\$in\" of=\$dev bs=$bs status=none" \
 			'dd if=$dev of="$copy" bs=5000 status=none'
@@ -66,6 +68,8 @@ has()
 	done
 	pair 'dd with whole blocks only' "$data" "$write_cat" \
 		'dd if=$dev of="$copy" bs=9999 iflag=fullblock status=none'
+	pair 'tee to cat' "$data" 'tee $dev <"$in" | cmp - "$in"' "$read_cat"
+	pair 'cat to tee' "$data" "$write_cat" 'tee "$copy" <$dev | cmp - "$in"'
 	pair 'tee to tee' "$data" 'tee $dev <"$in" | cmp - "$in"' 'tee "$copy" <$dev | cmp - "$in"'
 	pair 'a subshell, many programs' "$data" \
 		'{ head -c 1000000 && head -c 777 && cat; } <"$in" >$dev' \
@@ -86,11 +90,13 @@ has()
 	fi
 	if has ffmpeg 'ffmpeg'; then
 		raw='-f rawvideo -pix_fmt gray -s 64x64'
-		in=$tap_dir/video
-		head -c $((4096 * 40)) "$data" >"$in"
-		pair 'ffmpeg to ffmpeg, raw video' "$in" \
-			"ffmpeg -nostdin -v error $raw -i \"\$in\" -f rawvideo -y \$dev" \
-			"ffmpeg -nostdin -v error $raw -i \$dev -f rawvideo -y \"\$copy\""
+		write_ffmpeg="ffmpeg -nostdin -v error $raw -i \"\$in\" -f rawvideo -y \$dev"
+		read_ffmpeg="ffmpeg -nostdin -v error $raw -i \$dev -f rawvideo -y \"\$copy\""
+		video=$tap_dir/video
+		head -c $((4096 * 40)) "$data" >"$video"
+		pair 'ffmpeg to cat, raw video' "$video" "$write_ffmpeg" "$read_cat"
+		pair 'cat to ffmpeg, raw video' "$video" "$write_cat" "$read_ffmpeg"
+		pair 'ffmpeg to ffmpeg, raw video' "$video" "$write_ffmpeg" "$read_ffmpeg"
 	fi
 }
 

@@ -178,6 +178,13 @@ static inline int sync_call(int fd, uint32_t reader, uint64_t position)
 	return call(fd, RINGBUF_IOC_SYNC, &s);
 }
 
+static inline int evict_call(int fd, uint32_t reader)
+{
+	struct ringbuf_evict e = { .size = sizeof(e), .reader = reader };
+
+	return call(fd, RINGBUF_IOC_EVICT, &e);
+}
+
 static inline int unlink_call(int fd, const char *name)
 {
 	struct ringbuf_unlink u = { .size = sizeof(u), .name = POINTER(name) };
@@ -228,6 +235,20 @@ static inline int ready_call(int fd)
 	int n = -12345;
 
 	return ioctl(fd, FIONREAD, &n) < 0 ? -errno : n;
+}
+
+/* The module does not look for who has not been awakened (recheck_ms=0). */
+static inline bool timer_is_off(void)
+{
+	char text[16] = "";
+	FILE *f = fopen("/sys/module/ringbuf/parameters/recheck_ms", "re");
+
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = 0;
+	fclose(f);
+	return !strcmp(text, "0\n");
 }
 
 /* ---- messages by read(2) and write(2) ----------------------------------------- */

@@ -12,6 +12,16 @@
 #include "child.h"
 #include "message.h"
 
+/*
+ * For programs in which nobody is killed: nothing but a wake-up ends a sleep, so
+ * that a lost one hangs.  (The module has a parameter for that, recheck_ms.)
+ */
+#define NO_RECHECK                                                      \
+	__attribute__((constructor)) static void rings_no_recheck(void) \
+	{                                                               \
+		setenv("RINGBUF_RECHECK_MS", "0", 1);                   \
+	}
+
 #define POISON ((void *)0x5a5a5a5a)
 
 /* NULL and errno when it cannot be made. */

@@ -71,3 +71,13 @@ program() {
 	esac
 	[[ ! $why ]]
 }
+
+# What program() has not found: a failure, unless it is the kernel's.
+# usage: absent NAME
+absent() {
+	if [[ $why = *kernel* ]]; then
+		skip "$1" "$why"
+	else
+		ok 1 "$1: $why"
+	fi
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What ringbuf_create() accepts, what it makes of it, and which host it picks. */
 #include <sys/resource.h>
+#include <sys/time.h>
 
 #include "../harness/harness.h"
 #include "../harness/rings.h"
@@ -94,6 +95,32 @@ TEST(more_than_there_is_named)
 	EXPECT_EQ(0, child_run(create_huge, (void *)name_of("huge")));
 }
 
+static void ticks(int sig)
+{
+	(void)sig;
+}
+
+/* A timer that ticks all the time, and does not ask for restarts. */
+static int create_while_it_ticks(void *arg)
+{
+	const struct itimerval often_enough = { { 0, 300 }, { 0, 300 } }, never = { 0 };
+	const struct sigaction action = { .sa_handler = ticks };
+	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1 << 20, 100);
+
+	c.name = arg;
+	CHECK(!sigaction(SIGALRM, &action, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &often_enough, NULL));
+	CHECK_EQ(0, create(&c));
+	CHECK(!setitimer(ITIMER_REAL, &never, NULL));
+	return 0;
+}
+
+TEST(create_under_signals)
+{
+	EXPECT_EQ(0, child_run(create_while_it_ticks, NULL));
+	EXPECT_EQ(0, child_run(create_while_it_ticks, (void *)name_of("ticks")));
+}
+
 TEST(size_of_the_structure)
 {
 	struct {
@@ -120,6 +147,17 @@ TEST(size_of_the_structure)
 	EXPECT_EQ(-EINVAL, create(&c));
 	c.size = offsetof(struct ringbuf_config, max_writers) - 1;
 	EXPECT_EQ(-EINVAL, create(&c));
+	c.size = offsetof(struct ringbuf_config, mode);
+	EXPECT_EQ(-EINVAL, create(&c));
+	c.max_writers = 4;
+	EXPECT_EQ(0, create(&c));
+	/* Half a pointer is none. */
+	c.mode = 0600;
+	for (c.size = offsetof(struct ringbuf_config, name) + 1;
+	     c.size < offsetof(struct ringbuf_config, host); c.size++)
+		EXPECT_EQ(-EINVAL, create(&c));
+	c.size = offsetof(struct ringbuf_config, name);
+	EXPECT_EQ(0, create(&c));
 }
 
 static struct ringbuf_geometry geometry_of(struct __test_metadata *_metadata,

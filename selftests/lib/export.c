@@ -79,6 +79,30 @@ static int echoes(void *arg)
 	return 0; /* the writer ends with us */
 }
 
+static int fills(void *arg)
+{
+	struct ringbuf_writer *writer = writer_new(arg);
+	uint64_t n;
+
+	for (n = 0; n < MESSAGES; n++)
+		CHECK_EQ(0, ringbuf_writer_write(writer, &n, sizeof(n), PATIENCE));
+	ringbuf_writer_close(writer);
+	return 0;
+}
+
+/* A ring that this process has already; the lowest free descriptor says what it left. */
+static int import_again(struct ringbuf *ring)
+{
+	struct ringbuf *again;
+	int fd;
+
+	CHECK_EQ(0, ringbuf_import(dup(ringbuf_export(ring)), NULL, &again));
+	ringbuf_close(again);
+	fd = dup(0);
+	close(fd);
+	return fd;
+}
+
 FIXTURE(export)
 {
 	int socket[2];
@@ -146,9 +170,64 @@ TEST_F(export, used_handle_stays)
 	ringbuf_writer_close(self->writer);
 }
 
+/* The kernel takes both for one process; the module, for one handle. */
+TEST_F(export, ticket_used_twice)
+{
+	struct ringbuf_ticket again = self->l.writer;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader;
+
+	if (on_module(self->ring))
+		SKIP(return, "two descriptors of one handle are one there");
+	again.fd = dup(again.fd);
+	ASSERT_EQ(0, ringbuf_writer_import(self->ring, &again, &writer));
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	/* A shared writer becomes another one; it would not be told from ours else. */
+	ASSERT_EQ(0, put(writer, 2, RINGBUF_TRY));
+	EXPECT_NE(ringbuf_writer_id(self->writer), ringbuf_writer_id(writer));
+	ringbuf_writer_close(writer);
+	EXPECT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
+	ringbuf_writer_close(self->writer);
+
+	again = self->l.reader;
+	again.fd = dup(again.fd);
+	ASSERT_EQ(0, ringbuf_reader_import(self->ring, &again, &reader));
+	ASSERT_EQ(1, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(-EBUSY, get(reader, RINGBUF_TRY));
+	ringbuf_reader_close(reader);
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	ringbuf_reader_close(self->reader);
+}
+
+/* It leaves no descriptor, and who has it counts as alive at any moment. */
+TEST_F(export, arrives_where_it_is)
+{
+	uint64_t n, got;
+	pid_t child;
+	int free_fd;
+
+	ASSERT_EQ(-EAGAIN, ringbuf_reader_read(self->reader, &got, sizeof(got), RINGBUF_TRY));
+	import_again(self->ring); /* what comes once stays */
+	free_fd = import_again(self->ring);
+	child = child_start(fills, self->ring);
+	for (n = 0; n < MESSAGES; n++) {
+		ASSERT_EQ(free_fd, import_again(self->ring));
+		ASSERT_EQ(8, ringbuf_reader_read(self->reader, &got, sizeof(got), PATIENCE));
+		ASSERT_EQ(n, got);
+	}
+	EXPECT_EQ(0, ringbuf_reader_lost(self->reader));
+	EXPECT_EQ(0, child_end(child));
+	ringbuf_reader_close(self->reader);
+	ringbuf_writer_close(self->writer);
+}
+
 TEST_F(export, bad_arguments)
 {
 	struct ringbuf_ticket bad = self->l.reader;
+	struct {
+		struct ringbuf_ticket ticket;
+		char more[16];
+	} big;
 	struct ringbuf_reader *reader = POISON;
 	struct ringbuf *ring = POISON;
 
@@ -163,6 +242,13 @@ TEST_F(export, bad_arguments)
 	bad.size--;
 	EXPECT_EQ(-EINVAL, ringbuf_reader_import(self->ring, &bad, &reader));
 	EXPECT_EQ(-EINVAL, ringbuf_reader_export(self->reader, &bad));
+	/* Longer is no harm while it says nothing. */
+	memset(&big, 0x5a, sizeof(big));
+	big.ticket.size = sizeof(big);
+	EXPECT_EQ(0, ringbuf_reader_export(self->reader, &big.ticket));
+	EXPECT_EQ(0, big.more[0] | big.more[15]);
+	big.more[15] = 1;
+	EXPECT_EQ(-E2BIG, ringbuf_reader_import(self->ring, &big.ticket, &reader));
 	/* Writer ids begin at 1. */
 	bad = self->l.writer;
 	bad.id = 0;

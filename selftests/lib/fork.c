@@ -193,6 +193,47 @@ TEST_F(fork, used_shared_writer_is_another_in_a_child)
 	EXPECT_EQ(1, status_of(self->ring).writers);
 }
 
+/* No place is free: the handle must not end up with that of another one. */
+static int finds_no_place(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_writer *own = writer_new(g->ring);
+	unsigned int n;
+
+	CHECK(own);
+	CHECK_EQ(0, put(own, 2, RINGBUF_TRY));
+	for (n = 0; n < 3; n++)
+		CHECK_EQ(-ENOSPC, put(g->writer, 99, RINGBUF_TRY));
+	CHECK_EQ(0, put(own, 3, RINGBUF_TRY));
+	ringbuf_writer_close(own);
+	CHECK_EQ(0, put(g->writer, 4, RINGBUF_TRY));
+	ringbuf_writer_close(g->writer);
+	return 0;
+}
+
+TEST(no_place_in_a_child)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 20);
+	struct ringbuf_reader *reader;
+	struct given g = { 0 };
+	unsigned int n;
+
+	config.max_writers = 2;
+	ASSERT_EQ(0, ringbuf_create(&config, &g.ring));
+	reader = reader_new(g.ring);
+	g.writer = writer_new(g.ring);
+	ASSERT_TRUE(reader && g.writer);
+	ASSERT_EQ(0, put(g.writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(0, child_run(finds_no_place, &g));
+	ASSERT_EQ(0, put(g.writer, 5, RINGBUF_TRY));
+	for (n = 1; n <= 5; n++)
+		EXPECT_EQ(n, get(reader, PATIENCE));
+	ringbuf_writer_close(g.writer);
+	EXPECT_EQ(-ENODATA, get(reader, RINGBUF_TRY));
+	ringbuf_reader_close(reader);
+	ringbuf_close(g.ring);
+}
+
 /* The reservation of the parent is not the child's. */
 static int has_no_reservation(void *arg)
 {

@@ -386,6 +386,118 @@ TEST(not_a_ring)
 	unlink(path);
 }
 
+/* A file of one's own in the place of a ring, or the copy of one, and a lock on it. */
+struct squatter {
+	char path[128];
+	char bytes[1 << 16];
+	size_t size;
+	int ready;
+};
+
+static int squats(void *arg)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1 };
+	struct squatter *s = arg;
+	int fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(s->size, write(fd, s->bytes, s->size));
+	CHECK(!fcntl(fd, F_SETLK, &fl));
+	FLAG_SET(s->ready);
+	pause();
+	return 1;
+}
+
+static int meets_a_squatter(void *arg)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(100, 10);
+	struct ringbuf *ring;
+
+	config.name = arg;
+	config.host = RINGBUF_HOST_EMBEDDED;
+	alarm(20);
+	CHECK_EQ(-EPROTO, ringbuf_open(arg, RINGBUF_HOST_EMBEDDED, &ring));
+	CHECK_EQ(-EEXIST, ringbuf_create(&config, &ring));
+	config.name = NULL;
+	CHECK_EQ(0, ringbuf_create(&config, &ring));
+	ringbuf_close(ring);
+	return 0;
+}
+
+static size_t copy_of_a_ring(char *to, size_t size)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 10);
+	struct ringbuf *ring;
+	ssize_t n;
+
+	config.host = RINGBUF_HOST_EMBEDDED;
+	config.max_readers = 1;
+	config.max_writers = 1;
+	if (ringbuf_create(&config, &ring))
+		return 0;
+	n = pread(ringbuf_export(ring), to, size, 0);
+	ringbuf_close(ring);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Nobody waits for him. */
+TEST(squatter)
+{
+	struct squatter *s = shared_memory(sizeof(*s));
+	const char *name = name_of("squatter");
+	pid_t pid;
+	int turn;
+
+	snprintf(s->path, sizeof(s->path), "/dev/shm/ringbuf.%s", name);
+	for (turn = 0; turn < 2; turn++) {
+		s->size = turn ? copy_of_a_ring(s->bytes, sizeof(s->bytes)) : 100;
+		ASSERT_LT(0, s->size);
+		ASSERT_GT(sizeof(s->bytes), s->size);
+		s->ready = 0;
+		pid = child_start(squats, s);
+		UNTIL(FLAG_GET(s->ready));
+		EXPECT_EQ(0, child_run(meets_a_squatter, (void *)name));
+		child_kill(pid);
+		unlink(s->path);
+	}
+}
+
+struct heir {
+	struct ringbuf *ring;
+	int go;
+	char name[64];
+};
+
+static int inherits(void *arg)
+{
+	struct heir *h = arg;
+	struct ringbuf_writer *writer;
+
+	UNTIL(FLAG_GET(h->go));
+	CHECK(name_there(h->name));
+	CHECK_EQ(0, ringbuf_writer_attach(h->ring, &writer));
+	ringbuf_writer_close(writer);
+	ringbuf_close(h->ring);
+	CHECK(!name_there(h->name));
+	return 0;
+}
+
+/* A child that has not used it yet has it all the same. */
+TEST(goes_with_the_heir)
+{
+	struct heir *h = shared_memory(sizeof(*h));
+	pid_t pid;
+
+	snprintf(h->name, sizeof(h->name), "%s", name_of("heir"));
+	ASSERT_EQ(0, named(h->name, 0, 0, &h->ring));
+	pid = child_start(inherits, h);
+	ringbuf_close(h->ring);
+	EXPECT_TRUE(name_there(h->name));
+	FLAG_SET(h->go);
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_FALSE(name_there(h->name));
+}
+
 static int one_of_many(void *arg)
 {
 	struct ringbuf *ring;

@@ -7,6 +7,8 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
+NO_RECHECK
+
 #define WRITERS 4
 #define READERS 4
 #define SLOT	200

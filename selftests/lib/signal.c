@@ -208,4 +208,98 @@ TEST_F(signal, interruptible)
 	EXPECT_EQ(0, child_end(pid));
 }
 
+static struct ringbuf_reader *to_interrupt;
+static struct ringbuf_writer *writer_to_interrupt;
+
+static void interrupts(int sig)
+{
+	int saved = errno;
+
+	handler(sig);
+	errno = EXDEV;
+	ringbuf_reader_interrupt(to_interrupt);
+	ringbuf_writer_interrupt(writer_to_interrupt);
+	if (errno != EXDEV)
+		abort();
+	errno = saved;
+}
+
+/* Whatever it was at: asleep, spinning, or not there yet. */
+static int interrupted_anywhere(void *arg)
+{
+	struct sigaction action = { .sa_handler = interrupts, .sa_flags = *(const int *)arg };
+	unsigned int n;
+
+	sigaction(SIGUSR1, &action, NULL);
+	FLAG_SET(shared->on);
+	for (n = 0; n < 100; n++) {
+		ringbuf_reader_spin(to_interrupt, n % 2 ? 1000 * SECOND : 0);
+		ringbuf_writer_spin(writer_to_interrupt, n % 2 ? 1000 * SECOND : 0);
+		CHECK_EQ(-EINTR, get(to_interrupt, RINGBUF_FOREVER));
+		CHECK_EQ(-EINTR, put(writer_to_interrupt, 99, RINGBUF_FOREVER));
+	}
+	/* Both are told each time: what one of them has not seen is still to come. */
+	ringbuf_reader_interruptible(to_interrupt, 0);
+	ringbuf_writer_interruptible(writer_to_interrupt, 0);
+	ringbuf_reader_interrupt(to_interrupt);
+	CHECK_EQ(-ETIMEDOUT, get(to_interrupt, MS));
+	CHECK_EQ(-EAGAIN, put(writer_to_interrupt, 99, RINGBUF_TRY));
+	return 0;
+}
+
+TEST_F(signal, none_is_missed)
+{
+	const struct timespec pause = { .tv_nsec = 300000 };
+	int flags = variant->flags;
+	pid_t pid;
+
+	writer_to_interrupt = writer_new(self->ring);
+	ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &to_interrupt));
+	ringbuf_reader_interruptible(to_interrupt, 1);
+	ringbuf_writer_interruptible(writer_to_interrupt, 1);
+	pid = child_start(interrupted_anywhere, &flags);
+	UNTIL(FLAG_GET(shared->on));
+	while (task_state(pid) != 'Z') {
+		kill(pid, SIGUSR1);
+		nanosleep(&pause, NULL);
+	}
+	EXPECT_EQ(0, child_end(pid));
+	ringbuf_reader_close(to_interrupt);
+	ringbuf_writer_close(writer_to_interrupt);
+}
+
+static int waits_twice(void *arg)
+{
+	struct sigaction action = { .sa_handler = interrupts, .sa_flags = *(const int *)arg };
+
+	sigaction(SIGUSR1, &action, NULL);
+	CHECK(!raise(SIGUSR1));
+	CHECK_EQ(-EINTR, get(to_interrupt, RINGBUF_FOREVER));
+	CHECK_EQ(-ETIMEDOUT, get(to_interrupt, 60 * MS));
+	ringbuf_reader_spin(to_interrupt, 1000 * SECOND);
+	FLAG_SET(shared->on);
+	CHECK_EQ(-EINTR, get(to_interrupt, RINGBUF_FOREVER));
+	return 0;
+}
+
+/* Once for each, before the wait and while it spins. */
+TEST_F(signal, before_the_wait)
+{
+	const struct timespec pause = { .tv_nsec = 20 * MS };
+	int flags = variant->flags;
+	pid_t pid;
+
+	writer_to_interrupt = writer_new(self->ring);
+	ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &to_interrupt));
+	ringbuf_reader_interruptible(to_interrupt, 1);
+	pid = child_start(waits_twice, &flags);
+	UNTIL(FLAG_GET(shared->on));
+	nanosleep(&pause, NULL);
+	ASSERT_EQ('R', task_state(pid));
+	kill(pid, SIGUSR1);
+	EXPECT_EQ(0, child_end(pid));
+	ringbuf_reader_close(to_interrupt);
+	ringbuf_writer_close(writer_to_interrupt);
+}
+
 LIB_HARNESS_MAIN

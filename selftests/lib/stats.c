@@ -53,6 +53,25 @@ TEST_F(stats, arguments)
 	EXPECT_EQ(-EINVAL, ringbuf_stats(self->ring, &s, NULL, 0));
 }
 
+/* A program of a later version knows more; the rest is zero. */
+TEST_F(stats, longer_structure)
+{
+	struct {
+		struct ringbuf_status status;
+		unsigned char more[40];
+	} big;
+	unsigned int n;
+
+	memset(&big, 0x5a, sizeof(big));
+	big.status.size = sizeof(big) - 8;
+	ASSERT_EQ(0, ringbuf_stats(self->ring, &big.status, NULL, 0));
+	EXPECT_EQ(sizeof(big) - 8, big.status.size);
+	EXPECT_EQ(RINGBUF_ALL_READERS, big.status.blocker_id);
+	for (n = 0; n < 32; n++)
+		EXPECT_EQ(0, big.more[n]);
+	EXPECT_EQ(0x5a, big.more[32]);
+}
+
 TEST_F(stats, lags)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);

@@ -6,6 +6,8 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
+NO_RECHECK
+
 #define SLOT 100
 
 FIXTURE(stream)

@@ -3,6 +3,8 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
+NO_RECHECK
+
 #define SLOTS 10
 
 FIXTURE(sync)

@@ -5,6 +5,8 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
+NO_RECHECK
+
 #define WRITERS 3
 #define READERS 3
 

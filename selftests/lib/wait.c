@@ -3,6 +3,8 @@
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
+NO_RECHECK
+
 #define SLOTS 8
 
 FIXTURE(wait)
@@ -278,6 +280,70 @@ TEST_F(wait, count_counts)
 		EXPECT_EQ(0, ringbuf_reader_wait(self->reader, n, RINGBUF_FOREVER));
 	}
 	EXPECT_EQ(0, ringbuf_reader_position(self->reader));
+}
+
+/* What a reader skips is no message. */
+TEST_F(wait, holes_do_not_count)
+{
+	struct ringbuf_slot s[SLOTS];
+	unsigned int n;
+
+	if (variant->flags & RINGBUF_EXCLUSIVE)
+		SKIP(return, "an exclusive writer leaves none");
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	ASSERT_EQ(3, ringbuf_writer_reserve(self->writer, s, 3, RINGBUF_TRY));
+	ASSERT_EQ(0, ringbuf_writer_discard(self->writer));
+	EXPECT_EQ(-EAGAIN, ringbuf_reader_wait(self->reader, 2, RINGBUF_TRY));
+	TIMES_OUT(MS, ringbuf_reader_wait(self->reader, 2, MS));
+	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
+	EXPECT_EQ(0, ringbuf_reader_wait(self->reader, 2, RINGBUF_TRY));
+	EXPECT_EQ(-EAGAIN, ringbuf_reader_wait(self->reader, 3, RINGBUF_TRY));
+	/* A full ring is as much as there will be. */
+	for (n = 5; n < SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+	EXPECT_EQ(0, ringbuf_reader_wait(self->reader, SLOTS, RINGBUF_TRY));
+}
+
+/* However long it may spin. */
+TEST_F(wait, deadline_while_spinning)
+{
+	uint64_t start = now_ns();
+
+	ringbuf_reader_spin(self->reader, 1000 * SECOND);
+	EXPECT_EQ(-ETIMEDOUT, get(self->reader, 20 * MS));
+	ASSERT_EQ(0, fill(self->writer));
+	ringbuf_writer_spin(self->writer, 1000 * SECOND);
+	EXPECT_EQ(-ETIMEDOUT, put(self->writer, 0, 20 * MS));
+	EXPECT_GT((uint64_t)(2 * SECOND), now_ns() - start);
+}
+
+static int dies_reading(void *arg)
+{
+	struct ringbuf_reader *reader = reader_new(arg);
+
+	CHECK(reader);
+	CHECK(get(reader, RINGBUF_TRY) <= 0);
+	raise(SIGKILL);
+	return 1;
+}
+
+/* Nor does spinning keep it from seeing that nobody is there any more. */
+TEST_F(wait, death_while_spinning)
+{
+	uint64_t start;
+	unsigned int n;
+
+	/* First use looks for dead peers, so that is over. */
+	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
+	ASSERT_EQ(0, get(self->reader, RINGBUF_TRY));
+	ASSERT_EQ(128 + SIGKILL, child_run(dies_reading, self->ring));
+	ASSERT_EQ(0, fill(self->writer));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(n, get(self->reader, RINGBUF_TRY));
+	ringbuf_writer_spin(self->writer, 4 * SECOND);
+	start = now_ns();
+	EXPECT_EQ(0, put(self->writer, 0, PATIENCE));
+	EXPECT_GT((uint64_t)(2 * SECOND), now_ns() - start);
 }
 
 TEST_F(wait, end_with_fewer)

@@ -85,27 +85,35 @@ static void kick(struct place *p)
 	(void)MODEL_OP(OP_KICK, OP_FULL, &p->woken, 1, 0);
 }
 
-static void wake_pass(struct task *t, struct actor *a, u32 pass)
-{
-	u32 i;
+/* Who makes a round. */
+struct waker {
+	struct task *t;
+	struct actor *a;
+};
 
-	for (i = 0; i < task_count; i++) {
-		AT(t, a, pass << 8 | i);
-		if (tasks[i].spec->role != ROLE_SYNC &&
-		    rb_wake_one(&view, &a->round, &arena.place[i].waiter))
-			kick(&arena.place[i]);
-	}
+static u64 *wake_word(void *waker, u32 pass, u32 i)
+{
+	struct waker *w = waker;
+
+	AT(w->t, w->a, pass << 8 | i);
+	return tasks[i].spec->role >= ROLE_SYNC ? NULL : &arena.place[i].waiter;
+}
+
+static void wake_kick(void *waker, u32 i)
+{
+	(void)waker;
+	kick(&arena.place[i]);
 }
 
 /* The wake call of a host: as the embedded one does it, who can be killed in it. */
 static void host_wake(struct task *t, struct actor *a, u32 caller)
 {
+	struct waker waker = { t, a };
+	const struct rb_places places = { task_count, wake_word, wake_kick, &waker };
+
 	a->caller = caller;
 	AT(t, a, 0);
-	rb_wake_begin(&view, &a->round);
-	wake_pass(t, a, 0);
-	if (rb_wake_end(&view, &a->round))
-		wake_pass(t, a, 1);
+	rb_wake_round(&view, &a->round, &places);
 	memset(&a->round, 0, sizeof(a->round));
 	a->caller = 0;
 }
@@ -118,7 +126,7 @@ static void wake_all(void)
 		return;
 	smp_mb();
 	for (i = 0; i < task_count; i++)
-		if (tasks[i].spec->role != ROLE_SYNC)
+		if (tasks[i].spec->role < ROLE_SYNC)
 			kick(&arena.place[i]);
 }
 
@@ -348,7 +356,7 @@ static int reader_look(struct task *t, struct actor *a)
 
 	AT(t, a, 0);
 	n = rb_peek(&view, &a->r, t->spec->max ? t->spec->max : 1, &wake);
-	if (n < 0)
+	if (n < 0 && (n != -EIDRM || !ghost.evicted))
 		violation("%s: words make no sense to it", t->name);
 	check_passed(t, a);
 	a->n = (u32)n;
@@ -372,6 +380,8 @@ static void reader_loop(struct task *t, struct actor *a)
 
 	while (!t->spec->quota || a->messages < t->spec->quota) {
 		n = reader_look(t, a);
+		if (n < 0)
+			return;
 		if (!n) {
 			AT(t, a, 0);
 			if (rb_ended(&view)) {
@@ -379,6 +389,8 @@ static void reader_loop(struct task *t, struct actor *a)
 				a->end = ghost.end;
 				n = NO_LAST_LOOK ? 0 : reader_look(t, a);
 				a->last = 0;
+				if (n < 0)
+					return;
 				if (!n) {
 					check_end_of_stream(t, a);
 					return;
@@ -496,6 +508,15 @@ static void sync_body(struct task *t)
 {
 	host_lock(t);
 	rb_move_reader(&view, 0, t->spec->start);
+	wake_all();
+	host_unlock(t);
+}
+
+static void evict_body(struct task *t)
+{
+	host_lock(t);
+	ghost.evicted = 1;
+	rb_evict_reader(&view, 0);
 	wake_all();
 	host_unlock(t);
 }
@@ -624,12 +645,11 @@ static void first_reader(const struct task *t, u64 start)
 void actors_reset(void)
 {
 	static void (*const body[])(struct task *) = {
-		[ROLE_WRITER] = writer_body,
-		[ROLE_READER] = reader_body,
-		[ROLE_REAPER] = reaper_body,
-		[ROLE_SYNC] = sync_body,
+		[ROLE_WRITER] = writer_body, [ROLE_READER] = reader_body,
+		[ROLE_REAPER] = reaper_body, [ROLE_SYNC] = sync_body,
+		[ROLE_EVICT] = evict_body,
 	};
-	static const char letter[] = "?wrhs";
+	static const char letter[] = "?wrhse";
 	u32 rows = 0, ids = 0, i;
 
 	view_reset();

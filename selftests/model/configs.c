@@ -32,6 +32,7 @@
 	{                                      \
 		.role = ROLE_SYNC, .start = to \
 	}
+#define EVICT	.role = ROLE_EVICT
 #define HEAD	.flags = LATE, .start = FROM_HEAD
 #define AT(pos) .flags = LATE, .start = pos
 #define STAY(n) .flags = STAYS, .quota = n
@@ -137,6 +138,12 @@ const struct config configs[] = {
 	{ "x2-sync-batch", 2, X, SPIN, WEAK, ALL, { W("212"), R(.max = 2), SYNC(1) } },
 	{ "s1-sync", 1, S, SPIN, WEAK, ALL, { W("1"), W("d"), R(), SYNC(2) } },
 	{ "s2-sync", 2, S, SPIN, NOT, ALL, { W("11"), W("d"), R(), SYNC(2) } },
+
+	/* A reader is evicted. */
+	{ "x2-evict", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), { EVICT } } },
+	{ "x2-evict-batch", 2, X, SPIN, WEAK, ALL, { W("212"), R(.max = 2), { EVICT } } },
+	{ "x1-evict-wake", 1, X, SLEEP, WEAK, ALL, { W("11"), R(), { EVICT } } },
+	{ "s1-evict", 1, S, SPIN, BOTH, ALL, { W("11"), R(), { EVICT } } },
 
 	/* Somebody is killed between any two steps. */
 	{ "x2-killed", 2, X, SLEEP, BOTH, ALL, { W("12", .flags = MORTAL), R(), REAPER("11") } },

@@ -76,6 +76,7 @@ extern u64 arena_hash[2]; /* of it, kept up to date */
  * @attached: per reader: gates, and knows where it starts
  * @finished: writers that have ended
  * @end: head when the last writer ended
+ * @evicted: the first reader
  */
 struct ghost {
 	u8 fate[MAX_POSITIONS];
@@ -85,7 +86,8 @@ struct ghost {
 	u8 attached[MAX_READERS];
 	u8 finished;
 	u8 end;
-	u8 pad[4];
+	u8 evicted;
+	u8 pad[3];
 };
 
 extern struct ghost ghost;
@@ -205,6 +207,7 @@ enum role {
 	ROLE_READER,
 	ROLE_REAPER, /* repairs after task @victim, then goes on as a writer with @script */
 	ROLE_SYNC, /* moves reader @row to @start */
+	ROLE_EVICT, /* evicts the first reader */
 };
 
 #define LATE   1U /* attaches while the others run */

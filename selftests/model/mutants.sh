@@ -39,6 +39,8 @@ detached-reader-gates|x2-detach|sc|host.h|/^static inline void rb_detach_reader/
 floor-not-checked|x2-sync|sc|reader.h|/^static inline bool rb_reader_holds/,/^}/s/return .*/return r;/
 moved-but-not-counted|x2-sync|sc|reader.h|/r->lost += /d
 floor-not-in-gate|x2-sync|sc|host.h|s/smp_store_release(&r->floor, pos); .*/smp_store_release(\&rb_cursor(v, row)->cursor, pos + 1);/
+evict-without-floor|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d}
+evict-floor-late|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d; s/smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_EVICTED); smp_store_release(\&r->floor, RINGBUF_FLOOR_EVICTED); }/}
 claim-by-store|s2-2w1r|sc|writer.h|s/if (cmpxchg(&v->claim\[i\], claim, \(.*\)) != claim)/WRITE_ONCE(v->claim[i], \1); if (0)/
 lap-not-finished|s1-2w|sc|writer.h|s/if (!rb_slots_free(v, w, pos, count))/if (0)/
 hint-leads|s2-2w1r|sc|writer.h|s/rb_head_hint(v, pos + count)/rb_head_hint(v, pos + count + 1)/

@@ -4,11 +4,14 @@
 import asyncio
 import multiprocessing
 import os
+import random
 import threading
 import time
 import unittest
 
 from support import Case, on_module, ringbuffer, until
+
+import ringbuffer.aio
 
 Ring = ringbuffer.Ring
 
@@ -179,6 +182,177 @@ class Aio(Case):
             self.assertEqual([b"1"], got)
 
         run(main())
+
+
+    def test_cancelled_write_wrote_nothing(self):
+        """Whenever it is cancelled: what was written is what returned, and once."""
+        async def main():
+            ring = Ring.create(16, 1)
+            reader = ring.reader()
+            writer = ring.async_writer()
+            chance, written, got = random.Random(1), [], []
+
+            async def write(n):
+                await writer.write(b"%d" % n)
+                written.append(b"%d" % n)
+
+            await write(0)
+            for n in range(1, 300):
+                task = asyncio.ensure_future(write(n))
+                await asyncio.sleep(chance.choice((0, 0.001)))
+                if n % 10 == 0:
+                    await asyncio.sleep(0.12)   # longer than a slice
+                if n % 3:
+                    got += self.some(reader)
+                for _ in range(chance.randrange(4)):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                if n % 7 == 0:
+                    # At once, though a thread may still wait.
+                    task = asyncio.ensure_future(write(1000 + n))
+                    while not task.done():
+                        got += self.some(reader)
+                        await asyncio.sleep(0)
+                    await task
+            writer.done()
+            got += [bytes(message) for message in reader]
+            self.assertEqual(written, got)
+            self.assertGreater(len(written), 60)
+
+        run(main())
+
+    @staticmethod
+    def some(reader):
+        try:
+            return reader.read_many(9, timeout=0)
+        except ringbuffer.WaitingForWriterError:
+            return []
+
+    def test_tasks_take_turns(self):
+        """Many tasks write by one writer and read by one reader."""
+        async def main():
+            ring = Ring.create(16, 2)
+            reader, writer = ring.async_reader(), ring.async_writer()
+            got = []
+
+            async def write(n):
+                for k in range(40):
+                    await writer.write(b"%d" % (40 * n + k))
+                await writer.write_many([b"%d" % (1000 + 3 * n + k) for k in range(3)])
+
+            async def read():
+                try:
+                    while True:
+                        got.append(int(await reader.read()))
+                except ringbuffer.WriterFinishedError:
+                    pass
+
+            reads = [asyncio.ensure_future(read()) for _ in range(3)]
+            await asyncio.gather(*map(write, range(5)))
+            writer.done()
+            await asyncio.gather(*reads)
+            self.assertEqual(sorted([*range(200), *range(1000, 1015)]), sorted(got))
+
+        run(main())
+
+    def test_one_loop_after_the_other(self):
+        ring = Ring.create(16, 1)
+        reader, writer = ring.async_reader(), ring.async_writer()
+
+        async def main(first):
+            reads = [asyncio.ensure_future(reader.read()) for _ in range(6)]
+            await asyncio.gather(*[writer.write(b"%d" % n) for n in range(first, first + 6)])
+            return sorted(int(message) for message in await asyncio.gather(*reads))
+
+        for first in (10, 20):
+            self.assertEqual(list(range(first, first + 6)), run(main(first)))
+
+    def test_close_ends_all_who_wait(self):
+        async def main():
+            ring = Ring.create(16, 1)
+            reader = ring.async_reader()
+            tasks = [asyncio.ensure_future(reader.read()) for _ in range(4)]
+            await asyncio.sleep(0.05)
+            reader.close()
+            for task in tasks:
+                with self.assertRaises(ringbuffer.ClosedError):
+                    await asyncio.wait_for(task, 60)
+
+        run(main())
+
+    def test_done_beside_a_write(self):
+        """The write says so, also when it had room already and had not come to use it."""
+        async def main():
+            for room in (False, True):
+                ring = Ring.create(16, 1)
+                reader, writer = ring.reader(), ring.async_writer()
+                await writer.write(b"1")
+                task = asyncio.ensure_future(writer.write(b"2"))
+                await asyncio.sleep(0.05)
+                if room:
+                    reader.read()
+                    time.sleep(0.3)     # the loop does not run, a thread does
+                writer.done()
+                with self.assertRaises(ringbuffer.AlreadyClosedError):
+                    await asyncio.wait_for(task, 60)
+                self.assertEqual([] if room else [b"1"], [bytes(m) for m in reader])
+
+        run(main())
+
+    def test_close_ends_who_waits(self):
+        async def main():
+            for wait, full in (("read", False), ("peek", False), ("__anext__", False),
+                               ("write", True), ("write_many", True)):
+                for through in (True, False):
+                    ring = Ring.create(16, 1)
+                    reader, writer = ring.async_reader(), ring.async_writer()
+                    await writer.write(b"1")
+                    mine = writer
+                    if not full:
+                        await reader.read()
+                        mine = reader
+                    args = {"write": (b"2",), "write_many": ([b"2", b"3"],)}.get(wait, ())
+                    task = asyncio.ensure_future(_awaits(getattr(mine, wait), *args))
+                    await asyncio.sleep(0.05)
+                    self.assertFalse(task.done())
+                    handle = mine.writer if full else mine.reader
+                    (mine if through else handle).close()
+                    with self.assertRaises(ringbuffer.ClosedError):
+                        await asyncio.wait_for(task, 60)
+
+        run(main())
+
+    def test_close_ends_who_polls(self):
+        """As on the module, with a descriptor that never becomes ready."""
+        async def main():
+            for elsewhere in (False, True):
+                ring = Ring.create(16, 1)
+                r, w = os.pipe()
+                reader = ringbuffer.aio.AsyncReader(_Polled(ring))
+                reader._fd = r
+                task = asyncio.ensure_future(reader.read())
+                await asyncio.sleep(0.01)
+                if elsewhere:
+                    threading.Thread(target=reader.reader.close).start()
+                else:
+                    with reader.reader:
+                        pass
+                with self.assertRaises(ringbuffer.ClosedError):
+                    await asyncio.wait_for(task, 60)
+                self.assertFalse(asyncio.get_running_loop().remove_reader(r))
+                os.close(r)
+                os.close(w)
+
+        run(main())
+
+
+class _Polled(ringbuffer.Reader):
+    pass
+
+
+async def _awaits(call, *args):
+    return await call(*args)
 
 
 def _writes_and_stays(writer, started):

@@ -3,6 +3,7 @@
 
 import ast
 import importlib.util
+import inspect
 import os
 import re
 import shutil
@@ -146,6 +147,8 @@ class Package(unittest.TestCase):
 class Stubs(unittest.TestCase):
     """What the stubs say is there, and nothing public is missing in them."""
 
+    checked = 0
+
     def names(self, module):
         path = os.path.join(PYTHON, "ringbuffer", module)
         with open(path) as f:
@@ -167,8 +170,30 @@ class Stubs(unittest.TestCase):
             self.assertTrue(hasattr(cls, name), "%s.%s" % (cls.__name__, name))
         if issubclass(cls, (tuple, int, Exception)):
             return
+        for function in node.body:
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self.check_arguments(cls, function)
         public = {n for n in dir(cls) if not n.startswith("_")}
         self.assertEqual(set(), public - said, cls.__name__)
+
+    def check_arguments(self, cls, node):
+        """Names, order and which have a default, where the runtime tells."""
+        if any(getattr(d, "id", "") == "property" for d in node.decorator_list):
+            return
+        try:
+            real = inspect.signature(getattr(cls, node.name)).parameters.values()
+        except (ValueError, AttributeError, TypeError):
+            return
+        if node.name.startswith("__") or any(p.name == "args" for p in real):
+            return
+        first = len(node.args.args) - len(node.args.defaults)
+        said = [(a.arg.lstrip("_"), n >= first) for n, a in enumerate(node.args.args)]
+        said += [(a.arg, d is not None)
+                 for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults)]
+        self.assertEqual([s for s in said if s[0] not in ("self", "cls")],
+                         [(p.name, p.default is not p.empty) for p in real
+                          if p.name not in ("self", "cls")], "%s.%s" % (cls.__name__, node.name))
+        self.checked += 1
 
     def test_package(self):
         body = self.names("__init__.pyi")
@@ -176,6 +201,7 @@ class Stubs(unittest.TestCase):
         said = {n.name for n in body if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
         said |= {n.target.id for n in body if isinstance(n, ast.AnnAssign)}
         self.assertEqual(set(), set(ringbuffer.__all__) - said)
+        self.assertGreater(self.checked, 30)
 
     def test_aio(self):
         import ringbuffer.aio

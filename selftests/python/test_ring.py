@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """Ring, Reader, Writer: names, slots in place, batches, pickling."""
 
+import functools
 import gc
 import multiprocessing
 import os
 import pickle
 import signal
+import sys
+import threading
 import time
 import unittest
 import weakref
 
-from support import METHODS, Case, killed, needs_numpy, numpy, on_module, ringbuffer, until
+from support import METHODS, Case, asleep, killed, needs_numpy, numpy, on_module, ringbuffer, until
 
 Ring = ringbuffer.Ring
 
@@ -406,6 +409,95 @@ class Basics(Case):
         with self.threads((write,)):
             got = [m == data for m in reader]
         self.assertEqual([True] * 20, got)
+
+
+def waits(call, about):
+    signal.signal(signal.SIGINT, signal.default_int_handler)    # ignored in the background
+    about.value = 1
+    try:
+        call()
+    except KeyboardInterrupt:
+        sys.exit(7)
+
+
+class Waits(Case):
+
+    def test_interrupt_ends_every_wait(self):
+        empty, full = Ring.create(16, 2), Ring.create(16, 2)
+        stays = empty.writer()
+        about = multiprocessing.Value("i", 0)
+        readers = [full.reader()]
+        with full.writer() as writer:
+            writer.write_many([b"1", b"2"])
+        for name, *args in (("read",), ("read_into", bytearray(16)), ("read_many", 3), ("peek",),
+                            ("peek_many", 3), ("__next__",), ("wait",), ("wait", 2, 1e6),
+                            ("write", b"3"), ("write_many", [b"3", b"4"]), ("reserve",)):
+            with self.subTest(call=name):
+                about.value = 0
+                # Made here, used there: its first use is the wait.
+                writes = name in ("write", "write_many", "reserve")
+                handle = full.writer() if writes else empty.reader()
+                child = self.start(waits, functools.partial(getattr(handle, name), *args), about)
+                until(lambda: about.value and asleep(child.pid), "sleeping")
+                os.kill(child.pid, signal.SIGINT)
+                child.join(60)
+                self.assertEqual(7, child.exitcode)
+                handle.close()
+        del stays, readers
+
+    def test_copies_leave_the_gil(self):
+        """Nothing else lets the other thread run: no wait, and no switch in time."""
+        ring = Ring.create(2**20, 2)
+        drop = ringbuffer.RingBuffer(slot_bytes=2**20, slot_count=2)
+        reader, writer, drop_reader = ring.reader(), ring.writer(), drop.new_reader()
+        drop.new_writer()
+        data, room = bytes(2**20), bytearray(2**20)
+        steps = [0]
+        stop = threading.Event()
+
+        def count():
+            while not stop.is_set():
+                steps[0] += 1
+                time.sleep(0)
+
+        def leaves(prepare, copy):
+            for _ in range(20000):
+                prepare()
+                before = steps[0]
+                copy()
+                if steps[0] > before:
+                    return True
+            return False
+
+        def write():
+            writer.write(data, timeout=0)
+
+        old = sys.getswitchinterval()
+        with self.threads((count,)):
+            try:
+                sys.setswitchinterval(1000)
+                for prepare, copy in (
+                        (lambda: self.drained(reader), write),
+                        (lambda: self.drained(reader), lambda: writer.write_many([data], 0)),
+                        (write, lambda: reader.read(timeout=0)),
+                        (write, lambda: reader.read_into(room, timeout=0)),
+                        (write, lambda: reader.read_many(1, timeout=0)),
+                        (drop.force_reader_sync, lambda: drop.try_write(data)),
+                        (lambda: drop.try_write(data), lambda: drop.try_read(drop_reader))):
+                    self.drained(reader)
+                    drop.force_reader_sync()
+                    self.assertTrue(leaves(prepare, copy))
+            finally:
+                sys.setswitchinterval(old)
+                stop.set()
+
+    @staticmethod
+    def drained(reader):
+        try:
+            while True:
+                reader.peek(timeout=0).release()
+        except ringbuffer.WaitingForWriterError:
+            pass
 
 
 @needs_numpy

@@ -213,6 +213,23 @@ ok $? "the reader says what it has lost"
 stats_json 'j["writer_waits"] > 0'
 ok $? "stats: the writer has slept"
 
+anew
+readers=0
+cat_into "$tap_dir/got"
+pkill -STOP -P "$reader"
+seq 1000 | timeout 60 $ctl write $ring 2>"$tap_dir/err" &
+writer=$!
+until_ok stats_json 'j["blocker"]["lag"] == 5'
+refused 1 "$ring: No such file" evict $ring 1
+refused 2 'READER' evict $ring all
+run $ctl evict $ring 0
+((status == 0)) && wait "$writer"
+ok $? "evict: the writer goes on without the reader, which stands still"
+pkill -CONT -P "$reader"
+wait "$reader"
+(($? == 1)) && grep -q 'we were evicted' "$tap_dir/got.err"
+ok $? "the reader says that it was evicted"
+
 $ctl unlink $ring
 refused 1 'No such file' info $ring
 done_testing

@@ -36,6 +36,8 @@ static const struct bench_scenario scenarios[] = {
 	{ "T3", "64 B, 1 writer, 4 readers each get all", BENCH_RATE, 64, 1024, 1, 4, 0, 0 },
 	{ "T4", "64 B, 4 writers, 1 reader", BENCH_RATE, 64, 1024, 4, 1, 0, 0 },
 	{ "T5", "1 MiB, 1 writer, 5 readers each get all", BENCH_BANDWIDTH, MIB, 4, 1, 5, 0, 0 },
+	{ "T5zc", "1 MiB, 1 writer, 5 readers each get all, in place, 256 stamps a message",
+	  BENCH_BANDWIDTH, MIB, 4, 1, 5, 0, 0 },
 };
 
 /* Families that may be absent from the program: built without their library. */

@@ -244,7 +244,8 @@ BENCH_STREAM(place, exclusive_ops, BENCH_SHARED, BENCH_IN_PLACE);
 		BENCH_CASE(peer, "T2", one, ops, BENCH_SPIN, NULL),                    \
 		BENCH_CASE(peer, "T2zc", place, ops, BENCH_SPIN, NULL),                \
 		BENCH_CASE(peer, "T3", one, ops, BENCH_SPIN, NULL),                    \
-		BENCH_CASE(peer, "T5", one, ops, BENCH_SPIN, NULL)
+		BENCH_CASE(peer, "T5", one, ops, BENCH_SPIN, NULL),                    \
+		BENCH_CASE(peer, "T5zc", place, ops, BENCH_SPIN, NULL)
 
 static const struct bench_case cases[] = {
 	RING_CASES("ringbuf_exclusive", exclusive_ops),

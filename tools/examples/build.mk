@@ -15,7 +15,8 @@ EXAMPLE_STREAM := stream_write stream_read
 EXAMPLE_BOUND := message_write message_read map_write map_read
 EXAMPLE_NAMES := $(EXAMPLE_STREAM) $(EXAMPLE_BOUND)
 
-EXAMPLE_C := $(EXAMPLE_NAMES:%=$(EXAMPLES)/c/%)
+EXAMPLE_C := $(EXAMPLE_NAMES:%=$(EXAMPLES)/c/%) $(EXAMPLES)/c/poll_read
+EXAMPLE_LIB := $(EXAMPLES)/c/uring_hub $(EXAMPLES)/c/record
 EXAMPLE_C32 := $(EXAMPLE_NAMES:%=$(EXAMPLES)/c32/%)
 EXAMPLE_CPP := $(EXAMPLE_NAMES:%=$(EXAMPLES)/cpp/%)
 EXAMPLE_GO := $(EXAMPLE_NAMES:%=$(EXAMPLES)/go/%)
@@ -30,10 +31,10 @@ $(EXAMPLE_C): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(EXAMPLE_FLAGS) $< -o $@
 
-# The one that is built on the library.
-$(EXAMPLES)/c/uring_hub: $(EXAMPLE_SRC)/c/uring_hub.c $(O)/lib/libringbuf.a | packages-EXAMPLES
+# Those that are built on the library.
+$(EXAMPLE_LIB): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c $(O)/lib/libringbuf.a | packages-EXAMPLES
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(EXAMPLE_FLAGS) -Iinclude $< $(O)/lib/libringbuf.a -luring -o $@
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(EXAMPLE_FLAGS) -Iinclude $< $(O)/lib/libringbuf.a -luring -o $@
 
 $(EXAMPLE_C32): $(EXAMPLES)/c32/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
 	@mkdir -p $(@D)
@@ -67,7 +68,7 @@ $(EXAMPLES)/ada/%: $(EXAMPLE_SRC)/ada/%.adb | packages-EXAMPLES
 
 tests: examples
 
-examples: $(EXAMPLES)/c/uring_hub $(EXAMPLE_C) $(EXAMPLE_C32) $(EXAMPLE_CPP) $(EXAMPLE_GO) $(EXAMPLE_RUST) $(EXAMPLE_JAVA) \
+examples: $(EXAMPLE_LIB) $(EXAMPLE_C) $(EXAMPLE_C32) $(EXAMPLE_CPP) $(EXAMPLE_GO) $(EXAMPLE_RUST) $(EXAMPLE_JAVA) \
 	$(EXAMPLE_FORTRAN) $(EXAMPLE_ADA)
 
 -include $(wildcard $(EXAMPLES)/*/*.d)

@@ -17,7 +17,7 @@
  * (else E2BIG).  Unknown flags and non-zero reserved fields are EINVAL.  Fields
  * marked [out] are ignored on entry.  Pointers travel as __u64.  A handle that
  * is not bound, or bound to a role that may not do this, gets EBADFD.  An
- * unknown command is ENOTTY.
+ * unknown command is ENOTTY.  A reader that was evicted gets EIDRM.
  */
 #ifndef _UAPI_LINUX_RINGBUF_H
 #define _UAPI_LINUX_RINGBUF_H
@@ -53,6 +53,7 @@
 #define RINGBUF_IOC_STATS     _IO(RINGBUF_IOC_MAGIC, 0x0b)
 #define RINGBUF_IOC_FRAMING   _IO(RINGBUF_IOC_MAGIC, 0x0c)
 #define RINGBUF_IOC_THRESHOLD _IO(RINGBUF_IOC_MAGIC, 0x0d)
+#define RINGBUF_IOC_EVICT     _IO(RINGBUF_IOC_MAGIC, 0x0e)
 
 /* Bits of struct ringbuf_features.features. */
 #define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */
@@ -63,6 +64,7 @@
 #define RINGBUF_FEAT_STREAM    (1ULL << 5) /* RINGBUF_IOC_FRAMING, default ring, FIONREAD */
 #define RINGBUF_FEAT_THRESHOLD (1ULL << 6) /* RINGBUF_IOC_THRESHOLD */
 #define RINGBUF_FEAT_URING     (1ULL << 7) /* struct ringbuf_uring_cmd */
+#define RINGBUF_FEAT_EVICT     (1ULL << 8) /* RINGBUF_IOC_EVICT */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -322,6 +324,27 @@ struct ringbuf_detach {
 };
 
 /**
+ * struct ringbuf_evict - RINGBUF_IOC_EVICT: end a reader that is stuck
+ * @size: sizeof(struct ringbuf_evict)
+ * @flags: must be 0
+ * @reader: its row
+ * @__reserved: must be 0
+ *
+ * For owners and writers.  The reader leaves the gate, whatever it still maps; what
+ * it reads meanwhile may be overwritten, and its next step finds that out.  From
+ * then on all that it tries is EIDRM, and poll says POLLERR; the row stays taken
+ * until its handle and maps are gone.  It may attach anew, with another handle.
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOENT (no such reader).
+ */
+struct ringbuf_evict {
+	__u32 size;
+	__u32 flags;
+	__u32 reader;
+	__u32 __reserved;
+};
+
+/**
  * struct ringbuf_unlink - RINGBUF_IOC_UNLINK: remove a name; rings live on
  * @size: sizeof(struct ringbuf_unlink)
  * @flags: must be 0
@@ -552,7 +575,7 @@ struct ringbuf_threshold {
  * requests of drivers before that is in io_uring itself; the exit of the ring,
  * of the process and of its threads does.
  *
- * Where RINGBUF_FEAT_URING is missing (before Linux 6.8) all is EOPNOTSUPP: then
+ * Where RINGBUF_FEAT_URING is missing (before Linux 6.12) all is EOPNOTSUPP: then
  * set a threshold, and wait by IORING_OP_POLL_ADD.
  */
 struct ringbuf_uring_cmd {
@@ -566,6 +589,9 @@ struct ringbuf_uring_cmd {
 
 #define RINGBUF_ROW_ATTACHED (1U << 0) /* the row belongs to a reader */
 #define RINGBUF_ROW_GATING   (1U << 1) /* writers wait for it */
+#define RINGBUF_ROW_EVICTED  (1U << 2) /* its reader may read no more */
+
+#define RINGBUF_FLOOR_EVICTED (~0ULL) /* the floor of such a row */
 
 /**
  * struct ringbuf_row - what the host says of a reader

@@ -29,6 +29,8 @@ BATCH = 64
 POOL = 4096
 MIB = 1 << 20
 CPUS = sorted(os.sched_getaffinity(0))
+C_PEER = "ring, the C benchmark"
+PLACE_PEER = "ring, reserve and peek"
 
 
 class Wrong(Exception):
@@ -108,6 +110,11 @@ def stream(kind, size, readers, seconds):
     shared = Shared()
     pids = [child(1 + n, stream_reader, peer, size, n, shared) for n in range(readers)]
     pids.append(child(0, stream_writer, peer, size, seconds, shared))
+    return rate(pids, readers, shared)
+
+
+def rate(pids, readers, shared):
+    """Messages per second, from the first that was sent to the last reader's end."""
     finish(pids)
     counts = {shared[9 + 2 * n] for n in range(readers)}
     if counts != {shared[1]}:
@@ -173,6 +180,83 @@ def batch(seconds):
     return shared[1] / (shared[8] - shared[0])
 
 
+# ---- in place: written and read where it lies, as the C benchmark's T2zc and T5zc ------
+#
+# A message of 1 MiB has two words in each of its pages, its number in both, which the
+# writer writes and every reader checks.  Nothing else of it is touched.
+
+PAGES = 256
+SLOTS = 4
+
+
+class Stamps:
+    """What the pages of a message begin with; next() is that of the next message."""
+
+    def __init__(self):
+        import numpy
+        first = numpy.arange(PAGES, dtype="u8") * 4096
+        self.words = numpy.stack((first, ~first), 1)
+        self.step = numpy.stack((numpy.full_like(first, 1), numpy.full_like(first, -1)), 1)
+        self.pairs = self.words.view("V16")[:, 0]
+        self.dtype = self.pairs.dtype
+        self.shape = PAGES, 4096 // self.dtype.itemsize
+
+    def next(self):
+        self.words += self.step
+
+    def of(self, slot):
+        return slot.asarray(self.dtype, self.shape)[:, 0]
+
+
+def place_writer(writer, seconds, shared):
+    stamps = Stamps()
+    reserve, now = writer.reserve, time.perf_counter
+    n = last = 0
+    start = now()
+    end = start + seconds
+    while not last:
+        if n % 64 == 0 and now() >= end:
+            last = 1
+        with reserve() as slot:
+            stamps.of(slot)[:] = stamps.pairs
+            slot.flags = last
+        stamps.next()
+        n += 1
+    shared[0], shared[1] = start, n
+
+
+def place_reader(reader, number, shared):
+    stamps = Stamps()
+    peek = reader.peek
+    n = last = 0
+    while not last:
+        with peek() as slot:
+            if stamps.of(slot).tobytes() != stamps.words.tobytes():
+                raise Wrong("message %d is not what was written" % n)
+            last = slot.flags
+        stamps.next()
+        n += 1
+    shared[8 + 2 * number], shared[9 + 2 * number] = time.perf_counter(), n
+
+
+def place(readers, seconds):
+    ring = ringbuffer.Ring.create(MIB, SLOTS, exclusive=True)
+    shared = Shared()
+    pids = [child(1 + n, place_reader, ring.reader(), n, shared) for n in range(readers)]
+    pids.append(child(0, place_writer, ring.writer(), seconds, shared))
+    return rate(pids, readers, shared) * MIB / 1e6
+
+
+def place_in_c(scenario):
+    """One repetition of the C benchmark, beside ours."""
+    program = os.path.join(TOP, "build", "tools", "bench")
+    out = os.path.join(OUT, "c.jsonl")
+    subprocess.run([program, "--reps=1", "--only=ringbuf_exclusive/" + scenario, "--json=" + out],
+                   check=True, stdout=subprocess.DEVNULL)
+    with open(out) as f:
+        return json.loads(f.readline())["value"]
+
+
 # ---- waking a reader that sleeps -------------------------------------------------
 
 
@@ -210,14 +294,14 @@ def latency(kind, count):
 
 
 def hundred(seconds):
-    """Writes that found a slow reader, of how many."""
+    """Writes that found a slow reader, those that were made, those that were due."""
     program = os.path.join(TOP, "lib", "python", "perf_test_ringbuffer.py")
     out = subprocess.run([sys.executable, program, "--slot-bytes=1000000", "--slots=10",
                           "--duration-seconds=%g" % seconds, "--writes-per-second=24",
                           "--readers=100", "--no-verify_writes"], check=True,
                          stdout=subprocess.PIPE, universal_newlines=True).stdout
     line = next(line for line in out.splitlines() if line.startswith("Writer:")).split()
-    return int(line[-6]), int(line[1])
+    return int(line[-6]), int(line[1]), int(seconds * 24)
 
 
 # ---- the whole -----------------------------------------------------------------------
@@ -235,6 +319,10 @@ def scenarios(given):
         if kind.many >= 5:
             yield ("T5 1 MiB, 5 readers", kind.name, "MB/s",
                    lambda k=kind: stream(k, MIB, 5, given.seconds) * MIB / 1e6)
+    for scenario, readers, c in (("T2zc 1 MiB, in place", 1, "T2zc"),
+                                 ("T5zc 1 MiB, in place, 5 readers", 5, "T5zc")):
+        yield scenario, C_PEER, "MB/s", lambda c=c: place_in_c(c)
+        yield scenario, PLACE_PEER, "MB/s", lambda n=readers: place(n, given.seconds)
     for kind in (peers.DropIn, peers.OsPipe, peers.Seqpacket, peers.Pipe):
         yield ("L2 wake a sleeping reader", kind.name, "us p50, p99",
                lambda k=kind: latency(k, given.wakes))
@@ -246,16 +334,19 @@ def measure(given):
     for rep in range(given.reps):
         for scenario, peer, unit, run in todo:
             try:
-                values[scenario, peer, unit].append(run())
-            except (Wrong, ImportError, OSError) as e:
+                got = run()
+            except (Wrong, ImportError, OSError, subprocess.SubprocessError) as e:
+                got = None
                 print("%s, %s: %s" % (scenario, peer, e), file=sys.stderr)
+            values[scenario, peer, unit].append(got)
         print("repetition %d of %d" % (rep + 1, given.reps), file=sys.stderr)
     return values
 
 
 def summary(values):
     """A dict per result; latencies give two."""
-    for (scenario, peer, unit), got in values.items():
+    for (scenario, peer, unit), all_got in values.items():
+        got = [value for value in all_got if value is not None]
         if not got:
             continue
         if isinstance(got[0], tuple):
@@ -263,6 +354,11 @@ def summary(values):
                 yield line(scenario, peer, name, "us", column)
         else:
             yield line(scenario, peer, "throughput", unit, got)
+        if peer == PLACE_PEER:
+            pairs = zip(all_got, values.get((scenario, C_PEER, unit), ()))
+            ratios = [ours / c for ours, c in pairs if ours and c]
+            if ratios:
+                yield line(scenario, peer, "beside the C benchmark", "ratio", ratios)
 
 
 def line(scenario, peer, metric, unit, got):
@@ -280,7 +376,15 @@ def table(results):
 
 
 def number(value):
+    if value < 10:
+        return "%.2f" % value
     return "%.1f" % value if value < 1000 else "{:,.0f}".format(value)
+
+
+def color(peer):
+    if peer == C_PEER:
+        return "#47c"
+    return "#2a7" if peer.startswith("ring") else "#999"
 
 
 def plot(results, path):
@@ -291,12 +395,14 @@ def plot(results, path):
     names = sorted({r["scenario"] for r in results})
     figure, axes = pyplot.subplots(len(names), 1, figsize=(9, 2.6 * len(names)), squeeze=False)
     for ax, name in zip(axes[:, 0], names):
-        rows = [r for r in results if r["scenario"] == name][::-1]
+        rows = [r for r in results if r["scenario"] == name and r["unit"] != "ratio"][::-1]
         labels = [r["peer"] + (" " + r["metric"] if r["unit"] == "us" else "") for r in rows]
         ax.barh(labels, [r["value"] for r in rows],
-                color=["#2a7" if r["peer"].startswith("ring") else "#999" for r in rows],
+                color=[color(r["peer"]) for r in rows],
                 xerr=[[r["value"] - r["min"] for r in rows], [r["max"] - r["value"] for r in rows]])
-        ax.set(title=name, xlabel=rows[0]["unit"])
+        ratio = ["%s: %s %.2f" % (r["peer"], r["metric"], r["value"]) for r in results
+                 if r["scenario"] == name and r["unit"] == "ratio"]
+        ax.set(title="\n".join([name] + ratio), xlabel=rows[0]["unit"])
         if rows[0]["unit"] != "MB/s":
             ax.set_xscale("log")
         ax.tick_params(labelsize=8)
@@ -321,9 +427,9 @@ def main():
             f.write(json.dumps(r) + "\n")
     table(results)
     if not given.only:
-        slow, written = hundred(3 if given.quick else 10)
-        print("\n100 readers, 24 writes/s of 1 MB: %d written, %d found a slow reader" % (
-            written, slow))
+        slow, written, due = hundred(3 if given.quick else 10)
+        print("\n100 readers, 24 writes/s of 1 MB: %d of %d written, %d found a slow reader" % (
+            written, due, slow))
     plot(results, os.path.join(OUT, "plot.png"))
     print("\n%s" % os.path.relpath(os.path.join(OUT, "plot.png")))
 

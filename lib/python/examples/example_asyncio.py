@@ -36,8 +36,8 @@ async def serve(ring, publisher, stream_in, stream_out):
     sending = asyncio.ensure_future(send())
     # One writer for all clients, who take turns.
     async for line in stream_in:
-        async with publisher.lock:
-            await publisher.write(line)
+        await publisher.write(line)
+        publisher.lines += 1
     await sending
 
 
@@ -55,7 +55,7 @@ async def client(port, number, lines, ready):
 
 async def run(ring, writer, lines):
     publisher = ringbuffer.aio.AsyncWriter(writer)
-    publisher.lock = asyncio.Lock()
+    publisher.lines = 0
     connected = []
 
     async def connect(stream_in, stream_out):
@@ -63,7 +63,7 @@ async def run(ring, writer, lines):
         await serve(ring, publisher, stream_in, stream_out)
 
     async def finish():
-        while ring.head < CLIENTS * lines:
+        while publisher.lines < CLIENTS * lines:
             await asyncio.sleep(0.01)
         publisher.done()
 

@@ -1,12 +1,34 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """NumPy arrays on slots.  NumPy is imported by who asks for an array."""
 
+from math import prod as _prod
 
-def _count(shape):
-    count = 1
-    for n in shape:
-        count *= n
-    return count
+from ._ringbuf import Slot
+
+
+def _frombuffer(buffer, dtype, count):
+    """The first call: NumPy is imported, and the way chosen that suits it."""
+    global _frombuffer, _dtype
+    import numpy
+
+    _dtype = numpy.dtype
+    probe = bytearray(1)
+    array = numpy.frombuffer(probe, "u1")
+    try:
+        probe.append(0)
+    except BufferError:
+        _frombuffer = numpy.frombuffer
+    else:   # before 1.20 such an array does not count as a view of the memory
+        def _frombuffer(buffer, dtype, count):
+            view = memoryview(buffer)
+            return numpy.asarray(view[:count * dtype.itemsize]).view(dtype)
+    del array
+    return _frombuffer(buffer, dtype, count)
+
+
+def _dtype(name):
+    import numpy
+    return numpy.dtype(name)
 
 
 def asarray(buffer, dtype="u1", shape=None):
@@ -17,18 +39,17 @@ def asarray(buffer, dtype="u1", shape=None):
     there is.  On a reserved slot the length of the message becomes that of
     the array.
     """
-    import numpy
-
-    dtype = numpy.dtype(dtype)
-    view = memoryview(buffer).cast("B")
+    slot = type(buffer) is Slot
+    length = len(buffer) if slot else memoryview(buffer).nbytes
+    dtype = _dtype("u1" if dtype is None else dtype)
     if shape is None:
-        shape = (len(view) // dtype.itemsize,)
-    elif isinstance(shape, int):
-        shape = (shape,)
-    nbytes = _count(shape) * dtype.itemsize
-    if nbytes > len(view):
-        raise ValueError("%s of %s takes %d bytes, there are %d" % (shape, dtype, nbytes, len(view)))
-    array = numpy.asarray(view[:nbytes]).view(dtype).reshape(shape)
-    if not view.readonly and hasattr(buffer, "commit"):
+        count = length // dtype.itemsize
+    else:
+        count = shape if isinstance(shape, int) else _prod(shape)
+    nbytes = count * dtype.itemsize
+    if nbytes > length:
+        raise ValueError("%s of %s takes %d bytes, there are %d" % (shape, dtype, nbytes, length))
+    array = _frombuffer(buffer, dtype, count)
+    if slot and not buffer.readonly:
         buffer.length = nbytes
-    return array
+    return array if shape is None else array.reshape(shape)

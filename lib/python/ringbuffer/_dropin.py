@@ -6,7 +6,7 @@ import multiprocessing
 
 from . import _ringbuf
 from ._errors import (DataTooLargeError, MustCreatedReadersBeforeWritingError)
-from ._passing import arrived, departing
+from ._passing import arrived, departing, departure
 from ._ring import Ring
 
 _START_HEAD = 0
@@ -94,16 +94,17 @@ class ReaderPointer(_ringbuf.Pointer):
         position.counter = self._counter
         return position
 
+    @departure
     def __reduce__(self):
-        fd, row, generation, start = self._export()
-        return _reader, (self.ring, self._control, departing(self, fd), row, generation, start)
+        fd, *rest = self._export()
+        return _reader, (self.ring, self._control, departing(fd), rest)
 
     def __repr__(self):
         return "<ringbuffer reader, %s>" % ("closed" if self.closed else "row %d" % self.id)
 
 
-def _reader(ring, control, fd, row, generation, start):
-    return ReaderPointer(ring, control, ticket=(arrived(fd), row, generation, start))
+def _reader(ring, control, fd, rest):
+    return ReaderPointer(ring, control, ticket=(arrived(fd), *rest))
 
 
 class WriterPointer:
@@ -120,13 +121,13 @@ class WriterPointer:
     def __eq__(self, other):
         return isinstance(other, WriterPointer) and self._ring is other._ring
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Control(_ringbuf.Control):
 
     def __reduce__(self):
-        return _control, (departing(self, self._export()),)
+        return _control, (departing(self._export()),)
 
 
 def _control(fd):
@@ -193,8 +194,9 @@ class RingBuffer(_ringbuf.RingBuffer):
         self._close()
         self._ring.close()
 
+    @departure
     def __reduce__(self):
-        tokens = [(departing(self, fd), rest, index, word)
+        tokens = [(departing(fd), rest, index, word)
                   for (fd, *rest), index, word in self._tokens()]
         return _ring_buffer, (self._ring, self._control, self.late_readers, tokens)
 

@@ -1,39 +1,58 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Descriptors on their way to other processes, inside of pickles.
 
-multiprocessing has DupFd() for that.  It copies the descriptor and closes the
-copy, which on the embedded host would drop the locks that say that this process
-is alive.  So the descriptor itself goes, and its owner is kept until it is gone.
+A child that is being spawned gets them as it starts.  Whoever unpickles later, at
+the end of a queue or of a pipe, fetches them from us through multiprocessing's
+sharer: until then we keep a descriptor that closing the pickled object does not
+close.
 """
 
+import functools
 import os
+import threading
+import weakref
 from multiprocessing import context, reduction, resource_sharer
+
+from ._errors import ClosedError, Error
 
 
 class _Shared:
-    """fd, to be fetched from this process through multiprocessing's sharer."""
+    """fd, to be fetched from this process."""
 
-    def __init__(self, owner, fd):
+    def __init__(self, fd):
+        copy = os.dup(fd)
+
         def send(conn, pid):
-            reduction.send_handle(conn, fd, pid)
+            reduction.send_handle(conn, copy, pid)
 
         def close():
-            nonlocal owner
-            owner = None
+            os.close(copy)
 
         self._id = resource_sharer._resource_sharer.register(send, close)
 
     def detach(self):
-        with resource_sharer._resource_sharer.get_connection(self._id) as conn:
-            return reduction.recv_handle(conn)
+        try:
+            with resource_sharer._resource_sharer.get_connection(self._id) as conn:
+                return reduction.recv_handle(conn)
+        except (OSError, EOFError, RuntimeError) as e:
+            raise ClosedError("who sent it has ended, or it was fetched already") from e
 
 
-def departing(owner, fd):
+_travelling: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
+
+
+def _inherited(popen, fd):
+    """One object per descriptor: two rings may share one, which must be named once."""
+    known = _travelling.setdefault(popen, {})
+    if fd not in known:
+        known[fd] = popen.DupFd(popen.duplicate_for_child(fd))
+    return known[fd]
+
+
+def departing(fd):
     """A picklable object whose detach() gives fd in the process that unpickles it."""
     popen = context.get_spawning_popen()
-    if popen is None:
-        return _Shared(owner, fd)
-    return popen.DupFd(popen.duplicate_for_child(fd))
+    return _Shared(fd) if popen is None else _inherited(popen, fd)
 
 
 def arrived(traveller):
@@ -41,3 +60,25 @@ def arrived(traveller):
     fd = traveller.detach()
     os.set_inheritable(fd, False)
     return fd
+
+
+def _raise(error, text):
+    raise error(text)
+
+
+def departure(reduce):
+    """For __reduce__ of what may be closed, or used, before it is pickled.
+
+    A multiprocessing.Queue pickles in a thread of its own after put() has returned.
+    An exception there is printed, and the receiver waits for ever; so it travels,
+    and get() raises it.
+    """
+    @functools.wraps(reduce)
+    def reduced(self):
+        try:
+            return reduce(self)
+        except Error as e:
+            if threading.current_thread().name != "QueueFeederThread":
+                raise
+            return _raise, (type(e), "%s: %s" % (type(self).__name__, e))
+    return reduced

@@ -6,7 +6,8 @@ import operator
 from typing import NamedTuple, Tuple
 
 from . import _ringbuf
-from ._passing import arrived, departing
+from ._errors import AlreadyClosedError, ClosedError
+from ._passing import arrived, departing, departure
 
 _EXCLUSIVE = 1
 _TIMESTAMP = 2
@@ -174,10 +175,11 @@ class Ring(_ringbuf.Ring):
     def __exit__(self, *exc):
         self.close()
 
+    @departure
     def __reduce__(self):
         if self._opened and self.host == "module":
             return type(self).open, (self.name,)
-        return _ring, (type(self), departing(self, self._export()), self.name)
+        return _ring, (type(self), departing(self._export()), self.name)
 
     def __repr__(self):
         if self.closed:
@@ -198,7 +200,22 @@ def _ring(cls, fd, name):
     return cls._import(arrived(fd), name)
 
 
-class Reader(_ringbuf.Reader):
+class _Awaited:
+    """A handle that tasks of event loops may wait for; they end when it does."""
+
+    _waits = ()
+
+    def _end_waits(self, error):
+        for end in list(self._waits):
+            end(error)
+
+    def close(self):
+        """Leave the ring; a task or thread that waits gets ClosedError."""
+        self._end_waits(ClosedError("closed"))
+        super().close()
+
+
+class Reader(_Awaited, _ringbuf.Reader):
     """Sees every message from where it began; used by one process.
 
     for view in reader: gives a read-only memoryview of each message in place,
@@ -206,9 +223,10 @@ class Reader(_ringbuf.Reader):
     array, makes the next step raise BufferError, for its memory would change.
     """
 
+    @departure
     def __reduce__(self):
-        fd, row, generation, start = self._export()
-        return _handle, (type(self), self.ring, departing(self, fd), row, generation, start)
+        fd, *rest = self._export()
+        return _handle, (type(self), _ringbuf.Reader, self.ring, departing(fd), rest)
 
     def __aiter__(self):
         from .aio import AsyncReader
@@ -220,12 +238,18 @@ class Reader(_ringbuf.Reader):
         return "<ringbuffer.Reader %d at position %d>" % (self.id, self.position)
 
 
-class Writer(_ringbuf.Writer):
+class Writer(_Awaited, _ringbuf.Writer):
     """Writes messages; a shared one becomes a writer of its own in a child."""
 
+    def done(self):
+        """This writer will write no more."""
+        self._end_waits(AlreadyClosedError("done; what waited wrote nothing"))
+        super().done()
+
+    @departure
     def __reduce__(self):
-        fd, row, generation, start = self._export()
-        return _handle, (type(self), self.ring, departing(self, fd), row, generation, start)
+        fd, *rest = self._export()
+        return _handle, (type(self), _ringbuf.Writer, self.ring, departing(fd), rest)
 
     def __repr__(self):
         if self.closed:
@@ -233,5 +257,8 @@ class Writer(_ringbuf.Writer):
         return "<ringbuffer.Writer %d>" % self.id
 
 
-def _handle(cls, ring, fd, row, generation, start):
-    return cls(ring, ticket=(arrived(fd), row, generation, start))
+def _handle(cls, base, ring, fd, rest):
+    """What a derived class does in __init__ is not done again, as in any unpickling."""
+    self = cls.__new__(cls)
+    base.__init__(self, ring, ticket=(arrived(fd), *rest))
+    return self

@@ -11,30 +11,48 @@ import os
 import queue
 import threading
 
-from ._errors import WaitingForReaderError, WaitingForWriterError, WriterFinishedError
+from ._errors import (ClosedError, WaitingForReaderError, WaitingForWriterError,
+                      WriterFinishedError)
+from ._ringbuf import Slot
 
 _SLICE = 0.1  # a wait that was cancelled ends within this time
 
 
 class _Job:
+    """step(timeout) until it returns something but None, in a thread; awaited in a loop.
 
-    def __init__(self, step, loop):
+    What it returned belongs to the task that awaits; if that was cancelled undo()
+    gets it at once, in either thread.  When cancel() has returned nothing is left
+    but a step that has not ended yet.
+    """
+
+    def __init__(self, step, undo, loop):
         self.step = step
+        self.undo = undo
         self.loop = loop
         self.future = loop.create_future()
+        self.lock = threading.Lock()
+        self.result = None
         self.cancelled = False
+        self.ended = False
 
     def run(self):
-        error = None
+        result = error = None
         try:
-            while not self.cancelled and not self.step(_SLICE):
-                pass
+            while not self.cancelled and result is None:
+                result = self.step(_SLICE)
         except BaseException as e:
             error = e
+        self.step = None    # which refers to who refers to us
+        with self.lock:
+            self.result = result
+            if self.cancelled:
+                self._give_back()
+            self.ended = True
         try:
             self.loop.call_soon_threadsafe(self._finish, error)
         except RuntimeError:
-            pass  # the loop was closed, nobody waits any more
+            self.cancel()   # the loop was closed, nobody waits any more
 
     def _finish(self, error):
         if self.future.done():
@@ -44,6 +62,20 @@ class _Job:
         else:
             self.future.set_exception(error)
 
+    def take(self):
+        result, self.result = self.result, None
+        return result
+
+    def _give_back(self):
+        result = self.take()
+        if result is not None and self.undo:
+            self.undo(result)
+
+    def cancel(self):
+        with self.lock:
+            self.cancelled = True
+            self._give_back()
+
 
 class _Sleeper:
     """A thread that waits in our place, started when it is needed first."""
@@ -51,6 +83,7 @@ class _Sleeper:
     def __init__(self):
         self._jobs = None
         self._process = None
+        self._last = None
 
     def _queue(self):
         if self._process != os.getpid():
@@ -60,14 +93,20 @@ class _Sleeper:
                              daemon=True).start()
         return self._jobs
 
-    async def until(self, step):
-        """Until step(timeout) is true; it runs in the thread."""
-        job = _Job(step, asyncio.get_running_loop())
+    @property
+    def idle(self):
+        """Whether the thread has nothing of the handle in its hands."""
+        return self._last is None or self._last.ended or self._process != os.getpid()
+
+    async def until(self, handle, step, undo=None):
+        """What step(timeout) returns in the thread when it is not None at last."""
+        self._last = job = _Job(step, undo, asyncio.get_running_loop())
         self._queue().put(job)
         try:
-            await job.future
+            await _awaited(handle, job.future, job.cancel)
+            return job.take()
         finally:
-            job.cancelled = True
+            job.cancel()
 
     def stop(self):
         if self._jobs is not None and self._process == os.getpid():
@@ -86,13 +125,42 @@ def _serve(jobs):
         del job
 
 
-async def _polled(add, remove, fd):
-    future = asyncio.get_running_loop().create_future()
-    add(fd, lambda: future.done() or future.set_result(None))
+async def _awaited(handle, future, leave):
+    """Await future, or until somebody closes the handle, in whatever thread."""
+    loop = asyncio.get_running_loop()
+    thread = threading.get_ident()
+    errors = []
+
+    def end(error):
+        errors.append(error)
+        leave()
+        if not future.done():
+            future.set_result(None)
+
+    def told(error):
+        if threading.get_ident() == thread:
+            end(error)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(end, error)
+
+    handle._waits = {*handle._waits, told}
     try:
         await future
     finally:
-        remove(fd)
+        handle._waits = handle._waits - {told}
+    if errors:
+        raise errors[0]
+
+
+async def _polled(handle, add, remove, fd):
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    add(fd, lambda: future.done() or future.set_result(None))
+    try:
+        await _awaited(handle, future, lambda: remove(fd))
+    finally:
+        if not handle.closed and not loop.is_closed():
+            remove(fd)
 
 
 def _descriptor(handle):
@@ -102,8 +170,24 @@ def _descriptor(handle):
         return None
 
 
-class AsyncReader:
-    """A Reader that is awaited; for one task at a time."""
+class _Turns:
+    """One task at a time waits for the handle, in the loop that runs."""
+
+    _lock = _loop = None
+
+    def _turn(self):
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._lock = loop, asyncio.Lock()
+        return self._lock
+
+    @property
+    def _taken(self):
+        return self._lock is not None and self._lock.locked()
+
+
+class AsyncReader(_Turns):
+    """A Reader that is awaited; tasks take turns."""
 
     def __init__(self, reader):
         self.reader = reader
@@ -112,16 +196,19 @@ class AsyncReader:
 
     def _step(self, timeout):
         try:
-            return self.reader.wait(1, timeout)
+            return self.reader.wait(1, timeout) or None
         except WriterFinishedError:
             return True
 
     async def _ready(self):
-        if self._fd is None:
-            await self._sleeper.until(self._step)
-        else:
-            loop = asyncio.get_running_loop()
-            await _polled(loop.add_reader, loop.remove_reader, self._fd)
+        async with self._turn():
+            if self.reader.closed:
+                raise ClosedError("closed")
+            if self._fd is None:
+                await self._sleeper.until(self.reader, self._step)
+            else:
+                loop = asyncio.get_running_loop()
+                await _polled(self.reader, loop.add_reader, loop.remove_reader, self._fd)
 
     async def _call(self, call, *args):
         while True:
@@ -166,8 +253,8 @@ class AsyncReader:
         self.close()
 
 
-class AsyncWriter:
-    """A Writer that is awaited; for one task at a time."""
+class AsyncWriter(_Turns):
+    """A Writer that is awaited; tasks take turns."""
 
     def __init__(self, writer):
         self.writer = writer
@@ -175,36 +262,54 @@ class AsyncWriter:
         self._sleeper = _Sleeper()
 
     async def write(self, data):
-        """Copy one message in and publish it; wait for slow readers."""
-        while True:
-            try:
-                return self.writer.write(data, timeout=0)
-            except WaitingForReaderError:
+        """Copy one message in and publish it; wait for slow readers.
+
+        Cancelled means that nothing was written.
+        """
+        if not self._taken and self._try(data):
+            return
+        async with self._turn():
+            while not self._try(data):
                 if self._fd is None:
-                    return await self._write_in_thread(data)
+                    await self._write_reserved(data)
+                    return
                 loop = asyncio.get_running_loop()
-                await _polled(loop.add_writer, loop.remove_writer, self._fd)
+                await _polled(self.writer, loop.add_writer, loop.remove_writer, self._fd)
 
-    async def _write_in_thread(self, data):
-        def step(timeout):
-            try:
-                self.writer.write(data, timeout=timeout)
-            except WaitingForReaderError:
-                return False
-            return True
+    async def _write_reserved(self, data):
+        with await self._sleeper.until(self.writer, self._reserve, Slot.release) as slot:
+            slot._write(data)
 
-        await self._sleeper.until(step)
+    def _try(self, data):
+        # A write that was cancelled a moment ago may still be at it.
+        if not self._sleeper.idle:
+            return False
+        try:
+            self.writer.write(data, timeout=0)
+        except WaitingForReaderError:
+            return False
+        return True
+
+    def _reserve(self, timeout):
+        """In the thread, which has room and no data: what to write is the loop's."""
+        try:
+            return self.writer.reserve(timeout)
+        except WaitingForReaderError:
+            return None
 
     async def write_many(self, messages):
-        """All of them, in order."""
+        """All of them, in order; cancelled, it may have written the first ones."""
         messages = list(messages)
         done = 0
         while done < len(messages):
             try:
-                done += self.writer.write_many(messages[done:], timeout=0)
+                if self._sleeper.idle and not self._taken:
+                    done += self.writer.write_many(messages[done:], timeout=0)
+                    continue
             except WaitingForReaderError:
-                await self.write(messages[done])
-                done += 1
+                pass
+            await self.write(messages[done])
+            done += 1
 
     def done(self):
         self.writer.done()

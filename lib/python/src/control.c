@@ -55,6 +55,7 @@ static bool control_good(const struct rp_control *c)
 	       c->page->readers <= (c->bytes - sizeof(*c->page)) / sizeof(uint64_t);
 }
 
+/* @fd is ours or closed. */
 static PyObject *control_import(PyObject *type, PyObject *args)
 {
 	struct stat st;
@@ -66,7 +67,9 @@ static PyObject *control_import(PyObject *type, PyObject *args)
 	if (fstat(fd, &st))
 		return PyErr_SetFromErrno(PyExc_OSError);
 	self = control_of((PyTypeObject *)type, fd, (size_t)st.st_size);
-	if (self && !control_good((struct rp_control *)self)) {
+	if (!self) {
+		close(fd);
+	} else if (!control_good((struct rp_control *)self)) {
 		Py_DECREF(self);
 		return rp_error(-EPROTO);
 	}
@@ -134,8 +137,20 @@ static int pointer_init(struct rp_pointer *self, PyObject *args, PyObject *kwarg
 	return 0;
 }
 
+static int pointer_traverse(struct rp_pointer *self, visitproc visit, void *arg)
+{
+	Py_VISIT(self->control);
+	return rp_reader_type.tp_traverse((PyObject *)self, visit, arg);
+}
+
+static int pointer_clear(struct rp_pointer *self)
+{
+	return rp_reader_type.tp_clear((PyObject *)self);
+}
+
 static void pointer_dealloc(struct rp_pointer *self)
 {
+	PyObject_GC_UnTrack(self);
 	Py_CLEAR(self->control);
 	rp_reader_type.tp_dealloc((PyObject *)self);
 }
@@ -155,6 +170,8 @@ static PyObject *pointer_counter(struct rp_pointer *self, void *closure)
 static PyObject *pointer_control(struct rp_pointer *self, void *closure)
 {
 	(void)closure;
+	if (!self->control)
+		return rp_error(-EBADF);
 	Py_INCREF(self->control);
 	return (PyObject *)self->control;
 }
@@ -170,7 +187,9 @@ PyTypeObject rp_pointer_type = {
 	.tp_basicsize = sizeof(struct rp_pointer),
 	.tp_base = &rp_reader_type,
 	.tp_dealloc = (destructor)pointer_dealloc,
-	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+	.tp_traverse = (traverseproc)pointer_traverse,
+	.tp_clear = (inquiry)pointer_clear,
 	.tp_getset = pointer_getset,
 	.tp_init = (initproc)pointer_init,
 	.tp_new = PyType_GenericNew,

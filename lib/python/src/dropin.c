@@ -15,7 +15,7 @@ static bool others_active(struct ringbuf *ring, uint32_t except)
 static int write_once(struct rp_dropin *self, const struct rp_bytes *bytes, int64_t timeout)
 {
 	struct ringbuf_writer *writer;
-	struct rp_use use;
+	struct rp_use use = { 0 };
 	int err;
 
 	if (!others_active(self->ring->ring, 0))
@@ -240,7 +240,8 @@ static PyObject *dropin_add_token(struct rp_dropin *self, PyObject *args)
 	PyObject *arg;
 	int err;
 
-	if (!PyArg_ParseTuple(args, "OII", &arg, &index, &word) || rp_ticket_arg(arg, &ticket))
+	if (!PyArg_ParseTuple(args, "OII", &arg, &index, &word) || rp_ticket_arg(arg, &ticket) ||
+	    !rp_ring_get(self->ring))
 		return NULL;
 	err = rp_token_import(self, &ticket, index, word);
 	if (err)
@@ -275,8 +276,17 @@ static PyObject *dropin_close(struct rp_dropin *self, PyObject *none)
 	Py_RETURN_NONE;
 }
 
+/* A cycle goes through attributes, ours or theirs, which break it: so no tp_clear. */
+static int dropin_traverse(struct rp_dropin *self, visitproc visit, void *arg)
+{
+	Py_VISIT(self->ring);
+	Py_VISIT(self->control);
+	return 0;
+}
+
 static void dropin_dealloc(struct rp_dropin *self)
 {
+	PyObject_GC_UnTrack(self);
 	if (self->control)
 		rp_tokens_free(self);
 	Py_XDECREF(self->ring);
@@ -296,13 +306,13 @@ static PyObject *dropin_get(struct rp_dropin *self, void *which)
 
 static PyMethodDef dropin_methods[] = {
 	{ "try_write", RP_FAST(dropin_try_write), METH_FASTCALL | METH_KEYWORDS,
-	  "try_write(data)\n--\n\nWrite the next slot; WaitingForReaderError if a reader is slow." },
+	  "try_write($self, /, data)\n--\n\nWrite the next slot; WaitingForReaderError if a reader is slow." },
 	{ "blocking_write", RP_FAST(dropin_blocking_write), METH_FASTCALL | METH_KEYWORDS,
-	  "blocking_write(data, timeout=None)\n--\n\nWrite the next slot, wait for slow readers." },
+	  "blocking_write($self, /, data, timeout=None)\n--\n\nWrite the next slot, wait for slow readers." },
 	{ "try_read", RP_FAST(dropin_try_read), METH_FASTCALL | METH_KEYWORDS,
-	  "try_read(reader)\n--\n\nA bytearray of the reader's next slot." },
+	  "try_read($self, /, reader)\n--\n\nA bytearray of the reader's next slot." },
 	{ "blocking_read", RP_FAST(dropin_blocking_read), METH_FASTCALL | METH_KEYWORDS,
-	  "blocking_read(reader, timeout=None)\n--\n\nThe same, and wait for it." },
+	  "blocking_read($self, /, reader, timeout=None)\n--\n\nThe same, and wait for it." },
 	{ "force_reader_sync", (PyCFunction)dropin_sync, METH_NOARGS,
 	  "Move all readers to the writer's position; what they had not read is lost to them." },
 	{ "new_writer", (PyCFunction)dropin_new_writer, METH_NOARGS,
@@ -326,7 +336,8 @@ PyTypeObject rp_dropin_type = {
 	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "ringbuffer._ringbuf.RingBuffer",
 	.tp_basicsize = sizeof(struct rp_dropin),
 	.tp_dealloc = (destructor)dropin_dealloc,
-	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+	.tp_traverse = (traverseproc)dropin_traverse,
 	.tp_methods = dropin_methods,
 	.tp_getset = dropin_getset,
 	.tp_new = PyType_GenericNew,

@@ -2,13 +2,6 @@
 /* The module ringbuffer._ringbuf. */
 #include "package.h"
 
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT,
-	.m_name = "ringbuffer._ringbuf",
-	.m_doc = "libringbuf for Python; use the package ringbuffer.",
-	.m_size = -1,
-};
-
 static const struct {
 	const char *name;
 	PyTypeObject *type;
@@ -40,18 +33,45 @@ static int find_exceptions(void)
 
 	if (!errors)
 		return -1;
+	Py_XDECREF(rp_exc_waiting_writer);
+	Py_XDECREF(rp_exc_waiting_reader);
 	rp_exc_waiting_writer = PyObject_GetAttrString(errors, "WaitingForWriterError");
 	rp_exc_waiting_reader = PyObject_GetAttrString(errors, "WaitingForReaderError");
 	Py_DECREF(errors);
 	return rp_exc_waiting_writer && rp_exc_waiting_reader ? 0 : -1;
 }
 
+/*
+ * Types and exceptions are there once in a process.  In a second interpreter they
+ * would be objects of the first one, and no "except" there would know them.
+ */
+static int module_exec(PyObject *module)
+{
+	if (PyThreadState_Get()->interp != PyInterpreterState_Main()) {
+		PyErr_SetString(PyExc_ImportError,
+				"ringbuffer works in the main interpreter of a process only");
+		return -1;
+	}
+	return find_exceptions() || add_types(module) ? -1 : 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+	{ Py_mod_exec, module_exec },
+#ifdef Py_mod_multiple_interpreters
+	{ Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED },
+#endif
+	{ 0, NULL },
+};
+
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "ringbuffer._ringbuf",
+	.m_doc = "libringbuf for Python; use the package ringbuffer.",
+	.m_slots = slots,
+};
+
 /* Before 3.9 the macro says nothing of visibility. */
 __attribute__((visibility("default"))) PyMODINIT_FUNC PyInit__ringbuf(void)
 {
-	PyObject *module = PyModule_Create(&definition);
-
-	if (module && (find_exceptions() || add_types(module)))
-		Py_CLEAR(module);
-	return module;
+	return PyModuleDef_Init(&definition);
 }

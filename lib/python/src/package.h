@@ -185,7 +185,8 @@ struct rp_writer {
 /**
  * struct rp_slot - Slot: a reserved or peeked one, and who looks at it
  * @slot: of the library
- * @owner: Reader or Writer, NULL when the slot is over
+ * @owner: Reader or Writer, NULL when the slot is over, or not given yet
+ * @fork: value of rp_forks when it was given: in a child it is its parent's
  * @writable: reserved
  * @exports: buffers that are out
  * @capacity: of a reserved one
@@ -193,6 +194,7 @@ struct rp_writer {
 struct rp_slot {
 	PyObject_HEAD struct ringbuf_slot slot;
 	PyObject *owner;
+	unsigned int fork;
 	bool writable;
 	Py_ssize_t exports;
 	size_t capacity;
@@ -204,19 +206,20 @@ extern PyTypeObject rp_control_type, rp_pointer_type, rp_dropin_type;
 struct ringbuf *rp_ring_get(struct rp_ring *ring);
 PyObject *rp_ticket(const struct ringbuf_ticket *ticket);
 int rp_ticket_arg(PyObject *arg, struct ringbuf_ticket *ticket);
+void rp_ticket_drop(const struct ringbuf_ticket *ticket);
 
-struct rp_slot *rp_slot_new(PyObject *owner, const struct ringbuf_slot *slot, bool writable);
+struct rp_slot *rp_slot_new(bool writable);
+void rp_slot_give(struct rp_slot *self, PyObject *owner, const struct ringbuf_slot *slot);
+void rp_slot_retract(struct rp_slot *self);
+bool rp_slot_inherited(const struct rp_slot *self);
 int rp_slot_end(struct rp_slot *slot);
 
 int rp_reader_ready(struct rp_reader *r, bool may_sleep);
-int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
-		   int64_t timeout);
-int rp_reader_left(struct rp_reader *r, struct rp_slot *slot);
+int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours);
 int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject **message);
 
 int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_bytes *bytes,
 	     int64_t timeout);
-int rp_writer_discard(struct rp_writer *w, struct rp_slot *slot);
-int rp_writer_commit(struct rp_writer *w, struct rp_slot *slot);
+int rp_writer_left(struct rp_writer *w, struct rp_slot *slot, bool commit, bool ours);
 
 #endif

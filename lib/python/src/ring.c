@@ -14,17 +14,27 @@ struct ringbuf *rp_ring_get(struct rp_ring *ring)
 	return NULL;
 }
 
-static PyObject *ring_of(PyTypeObject *type, struct ringbuf *ring, PyObject *name, bool opened)
+static struct rp_ring *ring_new(PyObject *type, PyObject *name)
 {
-	struct rp_ring *self = (struct rp_ring *)type->tp_alloc(type, 0);
+	struct rp_ring *self =
+		(struct rp_ring *)((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
+
+	if (self) {
+		Py_INCREF(name);
+		self->name = name;
+	}
+	return self;
+}
+
+static PyObject *ring_of(PyObject *type, struct ringbuf *ring, PyObject *name, bool opened)
+{
+	struct rp_ring *self = ring_new(type, name);
 
 	if (!self) {
 		ringbuf_close(ring);
 		return NULL;
 	}
 	self->ring = ring;
-	Py_INCREF(name);
-	self->name = name;
 	self->opened = opened;
 	return (PyObject *)self;
 }
@@ -52,8 +62,7 @@ static PyObject *ring_create(PyObject *type, PyObject *args)
 	if (!config.name && name != Py_None)
 		return NULL;
 	Py_BEGIN_ALLOW_THREADS err = ringbuf_create(&config, &ring);
-	Py_END_ALLOW_THREADS return err ? rp_error(err)
-					: ring_of((PyTypeObject *)type, ring, name, false);
+	Py_END_ALLOW_THREADS return err ? rp_error(err) : ring_of(type, ring, name, false);
 }
 
 static PyObject *ring_open(PyObject *type, PyObject *args)
@@ -66,7 +75,7 @@ static PyObject *ring_open(PyObject *type, PyObject *args)
 		return NULL;
 	err = ringbuf_open(PyUnicode_AsUTF8(name), (enum ringbuf_host)host, &ring);
 	if (!err)
-		return ring_of((PyTypeObject *)type, ring, name, true);
+		return ring_of(type, ring, name, true);
 	if (err == -ENOENT || err == -EACCES) {
 		errno = -err;
 		return PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name);
@@ -74,16 +83,25 @@ static PyObject *ring_open(PyObject *type, PyObject *args)
 	return rp_error(err);
 }
 
+/* @fd is ours or closed. */
 static PyObject *ring_import(PyObject *type, PyObject *args)
 {
-	struct ringbuf *ring;
+	struct rp_ring *self;
 	PyObject *name;
 	int fd, err;
 
-	if (!PyArg_ParseTuple(args, "iO", &fd, &name))
+	if (!PyArg_ParseTuple(args, "iO", &fd, &name) || (name != Py_None && !name_text(name)))
 		return NULL;
-	err = ringbuf_import(fd, name_text(name), &ring);
-	return err ? rp_error(err) : ring_of((PyTypeObject *)type, ring, name, false);
+	self = ring_new(type, name);
+	if (!self)
+		return NULL;
+	err = ringbuf_import(fd, name_text(name), &self->ring);
+	if (!err)
+		return (PyObject *)self;
+	if (err != -EBADF)
+		close(fd);
+	Py_DECREF(self);
+	return rp_error(err);
 }
 
 static PyObject *ring_unlink(PyObject *module, PyObject *args)
@@ -258,6 +276,13 @@ int rp_ticket_arg(PyObject *arg, struct ringbuf_ticket *ticket)
 		return -1;
 	ticket->start = start;
 	return 0;
+}
+
+/* Of a ticket that nobody took. */
+void rp_ticket_drop(const struct ringbuf_ticket *ticket)
+{
+	if (ticket->fd >= 0)
+		close(ticket->fd);
 }
 
 static PyMethodDef ring_methods[] = {

@@ -8,19 +8,43 @@
  */
 #include "package.h"
 
-struct rp_slot *rp_slot_new(PyObject *owner, const struct ringbuf_slot *slot, bool writable)
+#include <string.h>
+
+/* An object without a slot yet: it is over until it is given one. */
+struct rp_slot *rp_slot_new(bool writable)
 {
-	struct rp_slot *self = PyObject_New(struct rp_slot, &rp_slot_type);
+	struct rp_slot *self = PyObject_GC_New(struct rp_slot, &rp_slot_type);
 
 	if (!self)
 		return NULL;
-	self->slot = *slot;
-	self->capacity = slot->length;
-	Py_INCREF(owner);
-	self->owner = owner;
+	memset(&self->slot, 0, sizeof(self->slot));
+	self->capacity = 0;
+	self->owner = NULL;
+	self->fork = 0;
 	self->writable = writable;
 	self->exports = 0;
+	PyObject_GC_Track(self);
 	return self;
+}
+
+void rp_slot_give(struct rp_slot *self, PyObject *owner, const struct ringbuf_slot *slot)
+{
+	self->slot = *slot;
+	self->capacity = slot->length;
+	self->fork = rp_forks;
+	Py_INCREF(owner);
+	self->owner = owner;
+}
+
+/* Nothing of it was shown to anybody, and its owner has taken it back. */
+void rp_slot_retract(struct rp_slot *self)
+{
+	Py_CLEAR(self->owner);
+}
+
+bool rp_slot_inherited(const struct rp_slot *self)
+{
+	return self->fork != rp_forks;
 }
 
 static int in_use(const struct rp_slot *self)
@@ -34,9 +58,13 @@ static int in_use(const struct rp_slot *self)
 
 static int over(const struct rp_slot *self)
 {
-	if (self->owner)
+	if (!self->owner)
+		PyErr_SetString(PyExc_ValueError,
+				"operation forbidden on a slot that was given back");
+	else if (rp_slot_inherited(self))
+		rp_error(-EBUSY);
+	else
 		return 0;
-	PyErr_SetString(PyExc_ValueError, "operation forbidden on a slot that was given back");
 	return -1;
 }
 
@@ -44,17 +72,16 @@ static int over(const struct rp_slot *self)
 static int slot_leave(struct rp_slot *self, bool commit, bool told)
 {
 	PyObject *owner = self->owner;
+	bool ours = !rp_slot_inherited(self);
 	int err;
 
 	if (!owner)
 		return 0;
-	if (!self->writable)
-		err = rp_reader_left((struct rp_reader *)owner, self);
-	else if (commit)
-		err = rp_writer_commit((struct rp_writer *)owner, self);
+	if (self->writable)
+		err = rp_writer_left((struct rp_writer *)owner, self, commit, ours);
 	else
-		err = rp_writer_discard((struct rp_writer *)owner, self);
-	if (err == -EMSGSIZE || err == -EAGAIN || err == RP_RAISED)
+		err = rp_reader_left((struct rp_reader *)owner, self, ours);
+	if (err == -EMSGSIZE)
 		return err; /* it stands */
 	if (!self->writable && err == -ESTALE && !told)
 		((struct rp_reader *)owner)->overrun = true;
@@ -73,11 +100,18 @@ static void slot_dealloc(struct rp_slot *self)
 {
 	PyObject *type, *value, *traceback;
 
+	PyObject_GC_UnTrack(self);
 	PyErr_Fetch(&type, &value, &traceback);
 	slot_leave(self, false, false);
-	Py_CLEAR(self->owner);
 	PyErr_Restore(type, value, traceback);
-	PyObject_Free(self);
+	PyObject_GC_Del(self);
+}
+
+/* A cycle through us goes on from our owner, who breaks it: so no tp_clear. */
+static int slot_traverse(struct rp_slot *self, visitproc visit, void *arg)
+{
+	Py_VISIT(self->owner);
+	return 0;
 }
 
 static PyObject *slot_result(int err)
@@ -110,7 +144,26 @@ static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssi
 		length = PyLong_AsSize_t(arg);
 	if (length == (size_t)-1 && PyErr_Occurred())
 		return NULL;
+	if (length > self->capacity)
+		return rp_error(-EMSGSIZE);
 	self->slot.length = length;
+	return slot_result(slot_leave(self, true, true));
+}
+
+/* For asyncio: copy a message in and commit it. */
+static PyObject *slot_write(struct rp_slot *self, PyObject *data)
+{
+	struct rp_bytes bytes;
+
+	if (rp_bytes_get(data, &bytes))
+		return NULL;
+	if (over(self) || in_use(self) || bytes.length > self->capacity) {
+		rp_bytes_put(&bytes);
+		return PyErr_Occurred() ? NULL : rp_error(-EMSGSIZE);
+	}
+	memcpy(self->slot.data, bytes.data, bytes.length);
+	self->slot.length = bytes.length;
+	rp_bytes_put(&bytes);
 	return slot_result(slot_leave(self, true, true));
 }
 
@@ -141,28 +194,32 @@ static PyObject *slot_data(PyObject *self, void *closure)
 	return PyMemoryView_FromObject(self);
 }
 
-static PyObject *slot_asarray(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *asarray_find(void)
 {
-	PyObject *module = PyImport_ImportModule("ringbuffer._array"), *f, *all, *array = NULL;
-	Py_ssize_t n = PyTuple_GET_SIZE(args), i;
+	PyObject *module = PyImport_ImportModule("ringbuffer._array"), *f = NULL;
 
-	if (!module)
+	if (module)
+		f = PyObject_GetAttrString(module, "asarray");
+	Py_XDECREF(module);
+	return f;
+}
+
+/* asarray(self, ...) of the package. */
+static PyObject *slot_asarray(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+			      PyObject *kwnames)
+{
+	static const char *const names[] = { "dtype", "shape" };
+	static PyObject *asarray;
+	PyObject *arg[2];
+
+	if (rp_args(names, 2, 0, args, nargs, kwnames, arg))
 		return NULL;
-	f = PyObject_GetAttrString(module, "asarray");
-	all = PyTuple_New(n + 1);
-	if (f && all) {
-		Py_INCREF(self);
-		PyTuple_SET_ITEM(all, 0, self);
-		for (i = 0; i < n; i++) {
-			Py_INCREF(PyTuple_GET_ITEM(args, i));
-			PyTuple_SET_ITEM(all, i + 1, PyTuple_GET_ITEM(args, i));
-		}
-		array = PyObject_Call(f, all, kwargs);
-	}
-	Py_XDECREF(all);
-	Py_XDECREF(f);
-	Py_DECREF(module);
-	return array;
+	if (!asarray && !(asarray = asarray_find()))
+		return NULL;
+	if (arg[1])
+		return PyObject_CallFunctionObjArgs(asarray, self, arg[0] ? arg[0] : Py_None,
+						    arg[1], NULL);
+	return PyObject_CallFunctionObjArgs(asarray, self, arg[0], NULL);
 }
 
 static int slot_getbuffer(struct rp_slot *self, Py_buffer *view, int flags)
@@ -348,9 +405,10 @@ static PyMethodDef slot_methods[] = {
 	  "Give the slot back: the message is read, or the reservation discarded." },
 	{ "discard", (PyCFunction)slot_release, METH_NOARGS, "The same as release()." },
 	{ "commit", RP_FAST(slot_commit), METH_FASTCALL | METH_KEYWORDS,
-	  "commit(length=None)\n--\n\nPublish the slot." },
-	{ "asarray", RP_FAST(slot_asarray), METH_VARARGS | METH_KEYWORDS,
-	  "asarray(dtype='u1', shape=None)\n--\n\nA NumPy array on the bytes of the slot." },
+	  "commit($self, /, length=None)\n--\n\nPublish the slot." },
+	{ "asarray", RP_FAST(slot_asarray), METH_FASTCALL | METH_KEYWORDS,
+	  "asarray($self, /, dtype='u1', shape=None)\n--\n\nA NumPy array on the bytes of the slot." },
+	{ "_write", (PyCFunction)slot_write, METH_O, NULL },
 	{ "__enter__", slot_enter, METH_NOARGS, NULL },
 	{ "__exit__", RP_FAST(slot_exit), METH_FASTCALL, NULL },
 	{ NULL },
@@ -391,7 +449,8 @@ PyTypeObject rp_slot_type = {
 	.tp_iter = slot_iter,
 	.tp_as_buffer = &slot_buffer,
 	.tp_as_mapping = &slot_mapping,
-	.tp_flags = Py_TPFLAGS_DEFAULT,
+	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+	.tp_traverse = (traverseproc)slot_traverse,
 	.tp_doc = "A slot in place: bytes-like, and all that a memoryview can.",
 	.tp_methods = slot_methods,
 	.tp_getset = slot_getset,

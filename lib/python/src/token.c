@@ -86,11 +86,12 @@ int rp_token_import(struct rp_dropin *self, const struct ringbuf_ticket *ticket,
 		    uint32_t word)
 {
 	struct ringbuf_writer *writer;
-	int err;
+	int err = -EINVAL;
 
-	if (index >= RP_TOKENS)
-		return -EINVAL;
-	err = ringbuf_writer_import(self->ring->ring, ticket, &writer);
+	if (index < RP_TOKENS)
+		err = ringbuf_writer_import(self->ring->ring, ticket, &writer);
+	if (err)
+		rp_ticket_drop(ticket);
 	return err ? err : token_add(self, writer, index, word);
 }
 

@@ -23,8 +23,13 @@ __attribute__((constructor)) static void forks_watch(void)
 	pthread_atfork(NULL, NULL, forked);
 }
 
+/* -1 with an exception; also for what was made once and is made again. */
 int rp_use_init(struct rp_use *use)
 {
+	if (use->lock) {
+		PyErr_SetString(PyExc_RuntimeError, "made twice");
+		return -1;
+	}
 	use->busy = use->waiting = use->closing = false;
 	use->fork = rp_forks;
 	use->lock = PyThread_allocate_lock();
@@ -41,12 +46,12 @@ void rp_use_free(struct rp_use *use)
 	use->lock = NULL;
 }
 
-/* Whoever was busy when we were forked is not here; his lock is left to him. */
+/* Whoever was busy when we were forked, or looked, is not here; his lock is left to him. */
 static bool left_behind(struct rp_use *use)
 {
 	PyThread_type_lock lock;
 
-	if (use->fork == rp_forks)
+	if (RP_LIKELY(use->fork == rp_forks))
 		return false;
 	lock = PyThread_allocate_lock();
 	if (!lock)
@@ -90,6 +95,7 @@ int rp_use_close(struct rp_use *use)
 /* Who looked at the lock in rp_use_wait() lets it go at once. */
 void rp_use_give(struct rp_use *use, bool waiting)
 {
+	left_behind(use);
 	use->busy = true;
 	use->waiting = waiting;
 	use->thread = PyThread_get_thread_ident();

@@ -30,12 +30,28 @@ int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_
 	return err;
 }
 
-static int writer_ready(struct rp_writer *w, bool may_sleep)
+static int writer_free(struct rp_writer *w, bool may_sleep)
 {
 	int err = rp_use(&w->use, may_sleep);
 
 	/* Another thread may have closed it while we waited for it. */
 	return !err && RP_UNLIKELY(!w->writer) ? -EBADF : err;
+}
+
+/*
+ * Nothing that gives up the GIL begins while a slot is reserved, so whoever has
+ * the slot may commit it at any time.
+ */
+static int writer_ready(struct rp_writer *w, bool may_sleep)
+{
+	int err = writer_free(w, may_sleep);
+
+	if (RP_LIKELY(err || !w->reserved))
+		return err;
+	if (!rp_slot_inherited(w->reserved))
+		return -EBUSY;
+	w->reserved = NULL;
+	return 0;
 }
 
 static PyObject *write_error(int err)
@@ -199,37 +215,44 @@ static PyObject *writer_reserve(struct rp_writer *w, PyObject *const *args, Py_s
 {
 	static const char *const names[] = { "timeout" };
 	struct ringbuf_slot slot;
+	struct rp_slot *object;
 	PyObject *arg;
 	int64_t timeout;
 	int n;
 
 	if (rp_args(names, 1, 0, args, nargs, kwnames, &arg) || rp_timeout(arg, &timeout))
 		return NULL;
+	/* First, because it may run finalizers: see reader_peek.c. */
+	object = rp_slot_new(true);
+	if (!object)
+		return NULL;
 	n = writer_ready(w, timeout != RINGBUF_TRY);
 	if (!n)
 		n = reserve(w, &slot, 1, timeout);
-	if (n < 0)
+	if (n < 0) {
+		Py_DECREF(object);
 		return write_error(n);
-	w->reserved = rp_slot_new((PyObject *)w, &slot, true);
-	if (!w->reserved)
-		ringbuf_writer_discard(w->writer);
-	return (PyObject *)w->reserved;
+	}
+	rp_slot_give(object, (PyObject *)w, &slot);
+	w->reserved = object;
+	return (PyObject *)object;
 }
 
-/* A child has the object and not the reservation. */
-int rp_writer_discard(struct rp_writer *w, struct rp_slot *slot)
+/*
+ * @slot is over.  The library knows reservations by the handle alone: one that is
+ * our parent's, in a child whose handle may have a reservation of its own, must
+ * not reach it.
+ */
+int rp_writer_left(struct rp_writer *w, struct rp_slot *slot, bool commit, bool ours)
 {
-	int err = w->writer ? ringbuf_writer_discard(w->writer) : 0;
+	int err;
 
-	if (w->reserved == slot)
-		w->reserved = NULL;
-	return err == -EINVAL ? 0 : err;
-}
-
-int rp_writer_commit(struct rp_writer *w, struct rp_slot *slot)
-{
-	int err = w->writer ? ringbuf_writer_commit(w->writer, &slot->slot, 1) : -EBADF;
-
+	if (w->reserved != slot || !ours || !w->writer)
+		err = commit ? -EBUSY : 0;
+	else if (commit)
+		err = ringbuf_writer_commit(w->writer, &slot->slot, 1);
+	else
+		err = ringbuf_writer_discard(w->writer);
 	if (err != -EMSGSIZE && w->reserved == slot)
 		w->reserved = NULL;
 	return err;
@@ -260,14 +283,16 @@ static int writer_init(struct rp_writer *self, PyObject *args, PyObject *kwargs)
 	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|O", names, &rp_ring_type, &arg,
 					 &ticket_arg))
 		return -1;
-	ring = rp_ring_get((struct rp_ring *)arg);
-	if (self->writer || !ring || rp_use_init(&self->use))
-		return -1;
 	if (ticket_arg && rp_ticket_arg(ticket_arg, &ticket))
 		return -1;
-	err = ticket_arg ? ringbuf_writer_import(ring, &ticket, &self->writer)
-			 : ringbuf_writer_attach(ring, &self->writer);
+	ring = rp_ring_get((struct rp_ring *)arg);
+	err = !ring || rp_use_init(&self->use) ? RP_RAISED : 0;
+	if (!err)
+		err = ticket_arg ? ringbuf_writer_import(ring, &ticket, &self->writer)
+				 : ringbuf_writer_attach(ring, &self->writer);
 	if (err) {
+		if (ticket_arg)
+			rp_ticket_drop(&ticket);
 		rp_error(err);
 		return -1;
 	}
@@ -280,7 +305,7 @@ static int writer_init(struct rp_writer *self, PyObject *args, PyObject *kwargs)
 
 static PyObject *writer_done(struct rp_writer *self, PyObject *none)
 {
-	int err = writer_ready(self, true);
+	int err = writer_free(self, true);
 
 	(void)none;
 	if (!err && self->reserved)
@@ -311,8 +336,21 @@ static PyObject *writer_close(struct rp_writer *self, PyObject *none)
 	Py_RETURN_NONE;
 }
 
+static int writer_traverse(struct rp_writer *self, visitproc visit, void *arg)
+{
+	Py_VISIT(self->ring);
+	return 0;
+}
+
+static int writer_clear(struct rp_writer *self)
+{
+	Py_CLEAR(self->ring);
+	return 0;
+}
+
 static void writer_dealloc(struct rp_writer *self)
 {
+	PyObject_GC_UnTrack(self);
 	ringbuf_writer_close(self->writer);
 	rp_use_free(&self->use);
 	Py_XDECREF(self->ring);
@@ -329,7 +367,7 @@ static PyObject *writer_self(PyObject *self, PyObject *none)
 static PyObject *writer_exit(struct rp_writer *self, PyObject *args)
 {
 	(void)args;
-	return writer_close(self, NULL);
+	return PyObject_CallMethod((PyObject *)self, "close", NULL);
 }
 
 static PyObject *writer_fileno(struct rp_writer *self, PyObject *none)
@@ -395,17 +433,17 @@ static PyObject *writer_closed(struct rp_writer *self, void *closure)
 static PyMethodDef writer_methods[] = {
 	{ "_write", RP_FAST(writer_write), METH_FASTCALL | METH_KEYWORDS, NULL },
 	{ "write", RP_FAST(writer_write), METH_FASTCALL | METH_KEYWORDS,
-	  "write(data, timeout=None)\n--\n\nCopy one message in and publish it." },
+	  "write($self, /, data, timeout=None)\n--\n\nCopy one message in and publish it." },
 	{ "write_many", RP_FAST(writer_write_many), METH_FASTCALL | METH_KEYWORDS,
-	  "write_many(messages, timeout=None)\n--\n\nMany messages, published in batches; how many." },
+	  "write_many($self, /, messages, timeout=None)\n--\n\nMany messages, published in batches; how many." },
 	{ "reserve", RP_FAST(writer_reserve), METH_FASTCALL | METH_KEYWORDS,
-	  "reserve(timeout=None)\n--\n\nA Slot to be filled in place; with: commits it." },
+	  "reserve($self, /, timeout=None)\n--\n\nA Slot to be filled in place; with: commits it." },
 	{ "done", (PyCFunction)writer_done, METH_NOARGS, "This writer will write no more." },
 	{ "close", (PyCFunction)writer_close, METH_NOARGS, "Done, and give the handle back." },
 	{ "fileno", (PyCFunction)writer_fileno, METH_NOARGS,
 	  "A descriptor to poll; OSError on the embedded host." },
 	{ "spin", (PyCFunction)writer_spin, METH_O,
-	  "spin(ns)\n--\n\nHow long to spin before sleeping; negative: adapt." },
+	  "spin($self, ns, /)\n--\n\nHow long to spin before sleeping; negative: adapt." },
 	{ "_export", (PyCFunction)writer_export, METH_NOARGS, NULL },
 	{ "__enter__", writer_self, METH_NOARGS, NULL },
 	{ "__exit__", (PyCFunction)writer_exit, METH_VARARGS, NULL },
@@ -424,7 +462,9 @@ PyTypeObject rp_writer_type = {
 	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "ringbuffer._ringbuf.Writer",
 	.tp_basicsize = sizeof(struct rp_writer),
 	.tp_dealloc = (destructor)writer_dealloc,
-	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+	.tp_traverse = (traverseproc)writer_traverse,
+	.tp_clear = (inquiry)writer_clear,
 	.tp_methods = writer_methods,
 	.tp_getset = writer_getset,
 	.tp_init = (initproc)writer_init,

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a writer leaves behind when it goes.
+ *
+ * Its claims become holes, but not while I/O that it began may still write to
+ * their pages: until that has ended, or for a second, it is mourned: its claims
+ * stay open and it counts as a writer.
+ */
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+
+#include "internal.h"
+
+/*
+ * Whether @page has references other than the ring's own and those of maps: I/O
+ * that somebody began may still write to it.
+ */
+bool rb_page_pinned(struct page *page)
+{
+	int maps = atomic_read(&page->_mapcount);
+	int refs;
+
+	smp_rmb(); /* a fault between the two looks must not hide a reference */
+	refs = page_ref_count(page);
+	smp_rmb(); /* likewise */
+	return refs != 1 + maps + 1 || atomic_read(&page->_mapcount) != maps;
+}
+
+/* I/O into slots of a writer that is gone is waited for so long. */
+#define MOURN_MS 1000
+
+static bool slot_pinned(const struct rb_ring *ring, u64 index)
+{
+	const struct rb_layout *l = &ring->layout;
+	u64 at = l->region[RINGBUF_REGION_DATA].offset + index * l->slot_stride;
+	u64 i, last = (at + l->slot_bytes - 1) >> PAGE_SHIFT;
+
+	for (i = at >> PAGE_SHIFT; i <= last; i++) {
+		rb_relax(i);
+		if (rb_page_pinned(ring->pages[i]))
+			return true;
+	}
+	return false;
+}
+
+/* @budget: slots that may still be looked at. */
+static bool claim_pinned(const struct rb_ring *ring, u64 pos, u32 count, u64 *budget)
+{
+	const struct rb_view *v = &ring->view;
+	u32 k;
+
+	for (k = 0; k < count && *budget; k++, --*budget) {
+		u64 i = rb_index(v, pos + k);
+
+		if (k && rb_claim_ahead(READ_ONCE(v->claim[i]), pos + k) >= 0)
+			break;
+		if (!rb_finished(v, pos + k) && slot_pinned(ring, i))
+			return true;
+	}
+	return false;
+}
+
+/* From head on: what it has open is not written down. */
+static bool exclusive_pinned(const struct rb_ring *ring)
+{
+	const struct rb_view *v = &ring->view;
+	u64 head = rb_head(v), i;
+
+	for (i = 0; i < min_t(u64, v->slots, RINGBUF_MAX_BATCH); i++)
+		if (slot_pinned(ring, rb_index(v, head + i)))
+			return true;
+	return false;
+}
+
+/*
+ * Whether I/O may still write to slots that writer @id had open.  Honest claims
+ * do not overlap, so others do not keep us longer than a lap.
+ */
+static bool writer_pinned(const struct rb_ring *ring, u32 id)
+{
+	const struct rb_view *v = &ring->view;
+	u64 budget = v->slots + RINGBUF_MAX_BATCH, i, pos;
+
+	if (rb_exclusive(v))
+		return exclusive_pinned(ring);
+	for (i = 0; i < v->slots && budget; i++) {
+		u64 claim = READ_ONCE(v->claim[i]);
+
+		rb_relax(i);
+		if (rb_claim_writer(claim) == id && rb_claim_position(v, i, claim, &pos) &&
+		    claim_pinned(ring, pos, rb_claim_count(claim), &budget))
+			return true;
+	}
+	return false;
+}
+
+static void writer_end(struct rb_ring *ring, u32 id, bool died)
+{
+	struct rb_seat *seat = &ring->ids[id - 1];
+	u64 end;
+
+	ring->repaired += rb_repair(&ring->view, id, &end);
+	seat->retired = max(seat->retired, end);
+	rb_end_writer(&ring->view, id, died);
+}
+
+static void ring_mourn(struct rb_ring *ring, int more)
+{
+	spin_lock(&ring->wait_lock);
+	ring->mourned += more;
+	if (ring->mourned)
+		rb_timer_add(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
+/*
+ * End those whose I/O has ended, or whose time is over.  Who is at the ring just
+ * now must not keep others waiting; there is a next time.
+ */
+void rb_members_bury(struct rb_ring *ring)
+{
+	u32 id;
+
+	if (!mutex_trylock(&ring->lock))
+		return;
+	for (id = 1; ring->mourned && id <= ring->layout.max_writers; id++) {
+		struct rb_seat *seat = &ring->ids[id - 1];
+
+		if (!seat->mourned)
+			continue;
+		if (time_before(jiffies, seat->until) && writer_pinned(ring, id))
+			continue;
+		seat->mourned = false;
+		ring_mourn(ring, -1);
+		writer_end(ring, id, true);
+		rb_event(ring);
+	}
+	mutex_unlock(&ring->lock);
+}
+
+/* The writer is gone; where I/O may still write to its slots, a little later. */
+void rb_writer_stop(struct rb_ring *ring, u32 id, bool died)
+{
+	struct rb_seat *seat = &ring->ids[id - 1];
+
+	if (died && writer_pinned(ring, id)) {
+		seat->mourned = true;
+		seat->until = jiffies + msecs_to_jiffies(MOURN_MS);
+		ring_mourn(ring, 1);
+	} else {
+		writer_end(ring, id, died);
+	}
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Reader: messages copied out. */
+#include "reader.h"
+
+#include <string.h>
+
+static void copy(struct rp_reader *r, void *to, const struct ringbuf_slot *slot)
+{
+	if (slot->length <= RP_GIL_BYTES)
+		memcpy(to, slot->data, slot->length);
+	else
+		RP_WITHOUT_GIL(&r->use, false, memcpy(to, slot->data, slot->length));
+}
+
+/* The next message, copied once: straight into what is returned. */
+int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject **message)
+{
+	for (;;) {
+		struct ringbuf_slot slot;
+		Py_ssize_t length;
+		int err = rp_reader_peek(r, &slot, 1, timeout);
+
+		if (RP_UNLIKELY(err < 0))
+			return err;
+		length = (Py_ssize_t)slot.length;
+		*message = mutable ? PyByteArray_FromStringAndSize(NULL, length)
+				   : PyBytes_FromStringAndSize(NULL, length);
+		if (!*message)
+			return RP_RAISED;
+		copy(r, mutable ? PyByteArray_AS_STRING(*message) : PyBytes_AS_STRING(*message),
+		     &slot);
+		err = ringbuf_reader_release(r->reader, 1);
+		if (RP_LIKELY(!err))
+			return 0;
+		/* Moved while copying: what was copied may be torn, so the next one. */
+		Py_DECREF(*message);
+		if (err != -ESTALE)
+			return err;
+	}
+}
+
+PyObject *rp_reader_read(struct rp_reader *r, PyObject *const *args, Py_ssize_t nargs,
+			 PyObject *kwnames)
+{
+	PyObject *message;
+	int64_t timeout;
+	int err;
+
+	if (rp_reader_timeout(args, nargs, kwnames, &timeout))
+		return NULL;
+	err = rp_reader_ready(r, timeout != RINGBUF_TRY);
+	if (!err)
+		err = rp_reader_copy(r, false, timeout, &message);
+	return err ? rp_reader_error(err) : message;
+}
+
+PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssize_t nargs,
+			      PyObject *kwnames)
+{
+	static const char *const names[] = { "buffer", "timeout" };
+	struct ringbuf_slot slot;
+	PyObject *arg[2];
+	int64_t timeout;
+	Py_buffer to;
+	int err;
+
+	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout) ||
+	    PyObject_GetBuffer(arg[0], &to, PyBUF_WRITABLE))
+		return NULL;
+	err = rp_reader_ready(r, timeout != RINGBUF_TRY);
+	while (!err) {
+		err = rp_reader_peek(r, &slot, 1, timeout);
+		if (err < 0)
+			break;
+		if (slot.length > (size_t)to.len) {
+			err = -EMSGSIZE;
+			break;
+		}
+		copy(r, to.buf, &slot);
+		err = ringbuf_reader_release(r->reader, 1);
+		if (err != -ESTALE)
+			break;
+		err = 0;
+	}
+	PyBuffer_Release(&to);
+	return err ? rp_reader_error(err) : PyLong_FromSize_t(slot.length);
+}
+
+/* New bytes objects of what was peeked at the end of @list; 0, or -1 with an exception. */
+static int append_copies(struct rp_reader *r, PyObject *list, const struct ringbuf_slot *slots,
+			 int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		PyObject *message = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)slots[i].length);
+		int err;
+
+		if (!message)
+			return -1;
+		copy(r, PyBytes_AS_STRING(message), &slots[i]);
+		err = PyList_Append(list, message);
+		Py_DECREF(message);
+		if (err)
+			return -1;
+	}
+	return 0;
+}
+
+/* One peek's worth.  Slots peeked, 0 at -ESTALE (look again), or negative. */
+static int read_some(struct rp_reader *r, PyObject *list, unsigned int max, int64_t timeout)
+{
+	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
+	Py_ssize_t before = PyList_GET_SIZE(list);
+	int n, err;
+
+	n = rp_reader_peek(r, slots, max < RINGBUF_BATCH_MAX ? max : RINGBUF_BATCH_MAX, timeout);
+	if (n < 0)
+		return n;
+	if (append_copies(r, list, slots, n)) {
+		PyList_SetSlice(list, before, PyList_GET_SIZE(list), NULL);
+		return RP_RAISED;
+	}
+	err = ringbuf_reader_release(r->reader, (unsigned int)n);
+	if (!err)
+		return n;
+	PyList_SetSlice(list, before, PyList_GET_SIZE(list), NULL);
+	return err == -ESTALE ? 0 : err;
+}
+
+PyObject *rp_reader_read_many(struct rp_reader *r, PyObject *const *args, Py_ssize_t nargs,
+			      PyObject *kwnames)
+{
+	static const char *const names[] = { "n", "timeout" };
+	PyObject *arg[2], *list;
+	Py_ssize_t max, got = 0;
+	int64_t timeout;
+	int n;
+
+	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
+		return NULL;
+	max = PyNumber_AsSsize_t(arg[0], PyExc_OverflowError);
+	if (max < 1) {
+		if (!PyErr_Occurred())
+			PyErr_SetString(PyExc_ValueError, "n must be at least 1");
+		return NULL;
+	}
+	n = rp_reader_ready(r, timeout != RINGBUF_TRY);
+	if (n)
+		return rp_reader_error(n);
+	list = PyList_New(0);
+	while (list && got < max) {
+		n = read_some(r, list, max - got > 64 ? 64 : (unsigned int)(max - got),
+			      got ? RINGBUF_TRY : timeout);
+		if (n < 0)
+			break;
+		got += n;
+	}
+	/* What was read is read, whatever comes next says so again. */
+	if (list && n < 0 && (!got || n == RP_RAISED)) {
+		Py_DECREF(list);
+		return rp_reader_error(n);
+	}
+	return list;
+}

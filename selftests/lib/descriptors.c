@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a process does to descriptors that are the library's: closes copies, the
+ * name's file, or all there are.  A living process stays one to its peers.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+#define SLOTS 8
+
+/* Where the embedded host has those that nobody shall close. */
+#define HIGH 512
+
+/* What a child is given, and how far both are. */
+struct given {
+	struct ringbuf *ring;
+	int *step;
+};
+
+static int close_from(unsigned int first)
+{
+	return (int)syscall(SYS_close_range, first, ~0U, 0);
+}
+
+static unsigned int descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* Looks for dead peers, as who attaches does; all that it finds has to live. */
+static int finds_all_alive(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_writer *writer;
+	unsigned int n;
+
+	CHECK_EQ(0, ringbuf_writer_attach(g->ring, &writer));
+	CHECK_EQ(1, status_of(g->ring).readers);
+	CHECK_EQ(2, status_of(g->ring).writers);
+	for (n = 1; n < SLOTS; n++)
+		CHECK_EQ(0, put(writer, n, RINGBUF_TRY));
+	/* The reader gates. */
+	CHECK_EQ(-ETIMEDOUT, put(writer, n, 100 * MS));
+	CHECK_EQ(RINGBUF_STREAM_OPEN, status_of(g->ring).ended);
+	ringbuf_writer_close(writer);
+	return 0;
+}
+
+FIXTURE(descriptors)
+{
+	struct ringbuf *ring;
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	struct given g;
+	char name[64];
+};
+
+FIXTURE_SETUP(descriptors)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
+
+	snprintf(self->name, sizeof(self->name), "%s", name_of("descriptors"));
+	config.name = self->name;
+	ASSERT_EQ(0, ringbuf_create(&config, &self->ring));
+	self->reader = reader_new(self->ring);
+	self->writer = writer_new(self->ring);
+	ASSERT_TRUE(self->reader && self->writer);
+	/* Both are used, and nothing is read yet. */
+	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
+	ASSERT_EQ(0, ringbuf_reader_wait(self->reader, 1, RINGBUF_TRY));
+	self->g = (struct given){ self->ring, shared_memory(sizeof(int)) };
+}
+
+FIXTURE_TEARDOWN(descriptors)
+{
+	ringbuf_writer_close(self->writer);
+	ringbuf_reader_close(self->reader);
+	ringbuf_close(self->ring);
+	/* An idle child may have had it longer. */
+	ringbuf_unlink(self->name, RINGBUF_HOST_AUTO);
+}
+
+static int in_order(struct ringbuf_reader *reader)
+{
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++)
+		CHECK_EQ(n, get(reader, RINGBUF_TRY));
+	return 0;
+}
+
+TEST_F(descriptors, copy_is_closed)
+{
+	int fd = ringbuf_export(self->ring);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, close(dup(fd)));
+	EXPECT_EQ(0, child_run(finds_all_alive, &self->g));
+	EXPECT_EQ(0, in_order(self->reader));
+}
+
+TEST_F(descriptors, file_is_opened_and_closed)
+{
+	char path[128];
+	int fd;
+
+	if (on_module(self->ring))
+		SKIP(return, "there is no file");
+	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", self->name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, close(fd));
+	EXPECT_EQ(0, child_run(finds_all_alive, &self->g));
+	EXPECT_EQ(0, in_order(self->reader));
+}
+
+/* Even that which is handed out is not the one that counts. */
+TEST_F(descriptors, exported_is_closed)
+{
+	if (on_module(self->ring))
+		SKIP(return, "that is the handle itself");
+	ASSERT_EQ(0, close(ringbuf_export(self->ring)));
+	self->g.ring = NULL;
+	ASSERT_EQ(0, ringbuf_open(self->name, RINGBUF_HOST_AUTO, &self->g.ring));
+	EXPECT_EQ(0, child_run(finds_all_alive, &self->g));
+	EXPECT_EQ(0, in_order(self->reader));
+	ringbuf_close(self->g.ring);
+}
+
+/* Those are found out on the slow path, and replaced. */
+TEST_F(descriptors, private_ones_are_closed)
+{
+	if (on_module(self->ring))
+		SKIP(return, "it has none");
+	ASSERT_EQ(0, close_from(HIGH));
+	EXPECT_EQ(1, status_of(self->ring).readers);
+	EXPECT_EQ(0, child_run(finds_all_alive, &self->g));
+	EXPECT_EQ(0, in_order(self->reader));
+}
+
+static int attaches_late(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_writer *writer;
+	unsigned int n;
+
+	UNTIL(FLAG_GET(*g->step) == 1);
+	CHECK_EQ(0, ringbuf_writer_attach(g->ring, &writer));
+	/* Nobody is there, as it seems. */
+	CHECK_EQ(0, status_of(g->ring).readers);
+	for (n = 0; n < 3 * SLOTS; n++)
+		CHECK_EQ(0, put(writer, n, RINGBUF_TRY));
+	ringbuf_writer_close(writer);
+	return 0;
+}
+
+/* Taken for dead before it could notice: it reads nothing more that may be torn. */
+TEST_F(descriptors, taken_for_dead)
+{
+	struct ringbuf_slot s;
+	pid_t pid;
+
+	if (on_module(self->ring))
+		SKIP(return, "the kernel knows");
+	ASSERT_EQ(1, ringbuf_reader_peek(self->reader, &s, 1, RINGBUF_TRY));
+	pid = child_start(attaches_late, &self->g);
+	ASSERT_EQ(0, close_from(HIGH));
+	FLAG_SET(*self->g.step);
+	ASSERT_EQ(0, child_end(pid));
+	EXPECT_EQ(-ESTALE, ringbuf_reader_release(self->reader, 1));
+	EXPECT_EQ(-ESTALE, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(-ESTALE, ringbuf_reader_wait(self->reader, 1, PATIENCE));
+	EXPECT_EQ(0, status_of(self->ring).readers);
+}
+
+/* All of them, as a daemon does; the numbers are other files' then. */
+static int closes_all(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_reader *reader = reader_new(g->ring);
+	struct ringbuf_status s = { .size = sizeof(s) };
+	struct ringbuf_writer *writer;
+	unsigned int n;
+	int fd[64];
+
+	CHECK(reader);
+	CHECK_EQ(0, get(reader, RINGBUF_TRY));
+	CHECK_EQ(0, close_from(3));
+	for (n = 0; n < 64; n++) {
+		fd[n] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		CHECK(fd[n] >= 0);
+	}
+	CHECK_EQ(-EBADF, ringbuf_stats(g->ring, &s, NULL, 0));
+	CHECK_EQ(-EBADF, ringbuf_sync(g->ring, RINGBUF_ALL_READERS, 0));
+	CHECK_EQ(-EBADF, ringbuf_writer_attach(g->ring, &writer));
+	CHECK_EQ(-ETIMEDOUT, get(reader, 50 * MS));
+	ringbuf_reader_close(reader);
+	ringbuf_close(g->ring);
+	for (n = 0; n < 64; n++)
+		CHECK(fcntl(fd[n], F_GETFD) >= 0);
+	return 0;
+}
+
+TEST_F(descriptors, all_are_closed)
+{
+	if (on_module(self->ring))
+		SKIP(return, "the kernel's own answers");
+	EXPECT_EQ(0, child_run(closes_all, &self->g));
+	EXPECT_EQ(0, get(self->reader, RINGBUF_TRY));
+}
+
+TEST_F(descriptors, import_leaks_none)
+{
+	unsigned int before = 0, n;
+	struct ringbuf *again;
+
+	for (n = 0; n < 20; n++) {
+		int fd = fcntl(ringbuf_export(self->ring), F_DUPFD_CLOEXEC, 0);
+
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, ringbuf_import(fd, NULL, &again));
+		ringbuf_close(again);
+		if (!n)
+			before = descriptors();
+	}
+	EXPECT_EQ(before, descriptors());
+}
+
+static int idles(void *arg)
+{
+	(void)arg;
+	pause();
+	return 0;
+}
+
+static int uses_and_leaves_a_child(void *arg)
+{
+	struct given *g = arg;
+	struct ringbuf_writer *writer = writer_new(g->ring);
+	pid_t pid;
+
+	CHECK(writer);
+	CHECK_EQ(0, put(writer, 1, RINGBUF_TRY));
+	pid = fork();
+	if (!pid)
+		_exit(idles(NULL));
+	*g->step = pid;
+	raise(SIGKILL);
+	return 1;
+}
+
+/* What a process had locked ends with it, whatever its children do. */
+TEST_F(descriptors, idle_child_of_a_killed_one)
+{
+	EXPECT_EQ(128 + SIGKILL, child_run(uses_and_leaves_a_child, &self->g));
+	EXPECT_EQ(0, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
+	ringbuf_writer_close(self->writer);
+	self->writer = NULL;
+	EXPECT_EQ(-ENODATA, get(self->reader, PATIENCE));
+	kill(*self->g.step, SIGKILL);
+}
+
+struct opener {
+	char name[64];
+	int stop;
+};
+
+static int opens_and_writes(const char *name)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+	int err;
+
+	config.name = name;
+	err = ringbuf_create(&config, &ring);
+	if (err == -EEXIST)
+		err = ringbuf_open(name, RINGBUF_HOST_AUTO, &ring);
+	if (err)
+		return err == -ENOENT || err == -EEXIST ? 0 : err;
+	err = ringbuf_writer_attach(ring, &writer);
+	if (!err) {
+		err = put(writer, 1, RINGBUF_TRY);
+		ringbuf_writer_close(writer);
+	}
+	ringbuf_close(ring);
+	return err;
+}
+
+static void *opens_over_and_over(void *arg)
+{
+	struct opener *o = arg;
+	intptr_t err = 0;
+
+	while (!err && !FLAG_GET(o->stop))
+		err = opens_and_writes(o->name);
+	return (void *)err;
+}
+
+static int opens_once(void *arg)
+{
+	struct opener *o = arg;
+
+	alarm(30);
+	CHECK_EQ(0, opens_and_writes(NULL));
+	CHECK_EQ(0, opens_and_writes(o->name));
+	return 0;
+}
+
+/* Whatever other threads are at, a child is no worse off, and nothing is left. */
+TEST_F(descriptors, fork_while_others_open)
+{
+	unsigned int before = descriptors(), n;
+	struct opener o = { .stop = 0 };
+	pthread_t thread[3];
+	void *err;
+
+	snprintf(o.name, sizeof(o.name), "%s", name_of("openers"));
+	for (n = 0; n < ARRAY_SIZE(thread); n++)
+		ASSERT_EQ(0, pthread_create(&thread[n], NULL, opens_over_and_over, &o));
+	for (n = 0; n < often(300); n++)
+		EXPECT_EQ(0, child_run(opens_once, &o));
+	FLAG_SET(o.stop);
+	for (n = 0; n < ARRAY_SIZE(thread); n++) {
+		ASSERT_EQ(0, pthread_join(thread[n], &err));
+		EXPECT_EQ(NULL, err);
+	}
+	EXPECT_EQ(before, descriptors());
+	ringbuf_unlink(o.name, RINGBUF_HOST_AUTO);
+}
+
+static int attaches_elsewhere(void *arg)
+{
+	struct given *g = arg;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return CHILD_SKIP;
+	CHECK(reader_new(g->ring));
+	raise(SIGKILL);
+	return 1;
+}
+
+/* Attached and never used, in a network namespace of its own. */
+TEST_F(descriptors, dies_in_another_namespace)
+{
+	int end = child_run(attaches_elsewhere, &self->g);
+	unsigned int n;
+
+	if (end == CHILD_SKIP)
+		SKIP(return, "no namespaces for this user");
+	ASSERT_EQ(128 + SIGKILL, end);
+	for (n = 0; n < 3 * SLOTS; n++) {
+		ASSERT_EQ(n, get(self->reader, RINGBUF_TRY));
+		ASSERT_EQ(0, put(self->writer, n + 1, PATIENCE));
+	}
+}
+
+LIB_HARNESS_MAIN
