@@ -44,6 +44,9 @@ PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
 PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
 PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
 PACKAGES_FOR_install = $(PACKAGES_BUILD)
+PACKAGES_FOR_wake-cost = $(PACKAGES_TEST) $(PACKAGES_VM)
+$(foreach k,kmod kmod-all kmod-debug $(KERNELS:%=kmod-%), \
+	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))
 
 packages:
 	@selftests/vm/deps $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(PACKAGES_FOR_$(goal))) make)
@@ -77,12 +80,12 @@ $(O)/lib/libringbuf.so: $(LIB_OBJ) lib/libringbuf.map
 	ln -sf libringbuf.so.$(VERSION) $(O)/lib/$(SONAME)
 	ln -sf $(SONAME) $@
 
-$(O)/lib/ringbuf.pc: lib/ringbuf.pc.in Makefile
+$(O)/lib/ringbuf.pc: lib/ringbuf.pc.in Makefile | packages
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 # All pages of section 3 come with it; of a function that is gone none stays.
-$(O)/lib/man/ringbuf.7: include/ringbuf.h lib/man-pages lib/ringbuf.7.in Makefile
+$(O)/lib/man/ringbuf.7: include/ringbuf.h lib/man-pages lib/ringbuf.7.in Makefile | packages
 	rm -rf $(@D)
 	mkdir -p $(@D)
 	lib/man-pages include/ringbuf.h $(@D) $(VERSION)

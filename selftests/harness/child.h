@@ -166,7 +166,10 @@ static inline bool is_wait(long call)
 	return false;
 }
 
-/* Until @pid sleeps in @call, or in any that waits if that is -1; false if it ends instead. */
+#define IN_A_WAIT -1L /* see is_wait() */
+#define IN_ANY	  -2L /* of a program that may count its calls otherwise, being 64-bit */
+
+/* Until @pid sleeps in @call; false if it ends instead. */
 static inline bool task_asleep_in(pid_t pid, long call)
 {
 	for (;;) {
@@ -175,7 +178,8 @@ static inline bool task_asleep_in(pid_t pid, long call)
 
 		if (!state || state == 'Z')
 			return false;
-		if (state == 'S' && (in == -2 || (call < 0 ? is_wait(in) : in == call)))
+		if (state == 'S' && in != -1 &&
+		    (in == -2 || call == IN_ANY || (call == IN_A_WAIT ? is_wait(in) : in == call)))
 			return true;
 		sched_yield();
 	}
@@ -183,7 +187,7 @@ static inline bool task_asleep_in(pid_t pid, long call)
 
 static inline bool task_asleep(pid_t pid)
 {
-	return task_asleep_in(pid, -1);
+	return task_asleep_in(pid, IN_A_WAIT);
 }
 
 /* Memory that children share with their parent; zero. */
