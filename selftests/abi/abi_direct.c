@@ -185,29 +185,34 @@ TEST_F(direct, fixed_buffers)
 
 /*
  * Killed with requests in flight, from and to slots that are pinned: they end, then
- * the writer counts as dead, and nothing gets into what the next one writes.
+ * the writer counts as dead, and nothing gets into what the next one writes.  A
+ * slot is left for that, as nobody skips the holes before it comes.
  */
+#define CLAIMS (SLOTS - 1)
+
 static int goes_with_requests(void *arg)
 {
 	int *file = arg, owner = file[1], writer;
 	struct iovec all;
 	struct io_uring u;
 	struct maps m;
-	uint64_t n;
+	uint64_t n, at;
 
 	writer = writer_open(owner);
 	CHECK_EQ(0, maps_open(&m, writer));
 	all = (struct iovec){ m.data, m.info.region[RINGBUF_REGION_DATA].bytes };
 	CHECK_EQ(0, io_uring_queue_init(32, &u, 0));
 	CHECK_EQ(0, io_uring_register_buffers(&u, &all, 1));
-	claim_by_hand(&m, m.head->head, SLOTS);
+	at = m.head->head;
+	claim_by_hand(&m, at, CLAIMS);
 	for (n = 0; n < 32; n++) {
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&u);
+		char *slot = slot_of(&m, at + n % CLAIMS);
 
 		if (n % 2)
-			io_uring_prep_read_fixed(sqe, file[0], slot_of(&m, n), SLOT, n * SLOT, 0);
+			io_uring_prep_read_fixed(sqe, file[0], slot, SLOT, n * SLOT, 0);
 		else
-			io_uring_prep_write_fixed(sqe, file[0], slot_of(&m, n), SLOT, n * SLOT, 0);
+			io_uring_prep_write_fixed(sqe, file[0], slot, SLOT, n * SLOT, 0);
 		if (n % 4 > 1)
 			sqe->flags |= IOSQE_ASYNC;
 	}
@@ -250,7 +255,7 @@ TEST_F(direct, killed_with_requests)
 		ASSERT_EQ(SLOT, write(writer, text, SLOT));
 		ASSERT_EQ(SLOT, read(reader, back, SLOT));
 		EXPECT_EQ(0, memcmp(text, back, SLOT));
-		EXPECT_EQ((uint64_t)SLOTS * (turn + 1), stats_of(fds[1]).repaired);
+		EXPECT_EQ((uint64_t)CLAIMS * (turn + 1), stats_of(fds[1]).repaired);
 		close(writer);
 		close(reader);
 	}

@@ -226,7 +226,6 @@ TEST_F(life, exec_ends_a_writer)
 	c->claims = claims;
 	pid = end_of(c);
 	UNTIL(stats_of(self->owner).writers == 0);
-	ASSERT_TRUE(task_asleep_in(pid, IN_ANY));
 	EXPECT_EQ(RINGBUF_END_DIED, stats_of(self->owner).ended);
 	EXPECT_EQ(claims, stats_of(self->owner).repaired);
 	ASSERT_OK(maps_open(&m, self->observer));

@@ -21,17 +21,22 @@ serves()
 	ok $? "$1 rings, $2 messages each"
 }
 
+messages=200
+[[ $RINGBUF_VM != debug ]] || messages=20
+
 # No thread but the one, no worker of io_uring, each time one looks.
 alone()
 {
 	local pid threads looks=0 others=0
-	$hub 100 100 >"$tap_dir/out" 2>"$tap_dir/err" &
+	$hub 100 "$messages" >"$tap_dir/out" 2>"$tap_dir/err" &
 	pid=$!
 	while kill -0 $pid 2>/dev/null && threads=$(cat /proc/$pid/task/*/comm 2>/dev/null); do
 		looks=$((looks + 1))
 		[[ $threads != *$'\n'* ]] || others=$((others + 1))
 	done
-	wait $pid && ((looks > 2 && !others))
+	wait $pid || return
+	echo "$others of $looks looks saw another thread" >>"$tap_dir/err"
+	((looks > 2 && !others))
 }
 
 alone
