@@ -247,6 +247,9 @@ TEST_F(evict, cursor_page_cannot_be_pinned)
 	iov.iov_base = m.map[RINGBUF_REGION_CURSOR];
 	EXPECT_EQ(-1, vmsplice(ends[1], &iov, 1, 0));
 	EXPECT_EQ(EFAULT, errno);
+	/* Nor does a child get one. */
+	EXPECT_EQ(-1, madvise(m.page, m.info.page_size, MADV_DOFORK));
+	EXPECT_EQ(EINVAL, errno);
 	/* A slot can. */
 	iov.iov_base = m.data;
 	EXPECT_EQ(m.info.page_size, vmsplice(ends[1], &iov, 1, 0));

@@ -416,6 +416,69 @@ TEST_F(splice, full_ring_without_the_pipe)
 	EXPECT_EQ('y', text[0]);
 }
 
+/* Before there is anything in the pipe the ring has room, and then no more. */
+TEST_F(splice, ring_fills_meanwhile)
+{
+	struct blocked b = { self->in, self->writer, 1 };
+	char text[SLOT];
+	unsigned int n;
+	pid_t pid = child_start(splices, &b);
+
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_OK(nonblock(self->writer));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(1, write(self->writer, "x", 1));
+	ASSERT_EQ(0, fcntl(self->writer, F_SETFL, 0));
+	ASSERT_EQ(5, write(self->out, "hello", 5));
+	ASSERT_TRUE(task_asleep(pid));
+	/* The pipe's writer does not wait for the ring. */
+	ASSERT_EQ(1, write(self->out, "y", 1));
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(1, read(self->reader, text,
+				  variant->framing == RINGBUF_FRAMING_STREAM ? 1 : sizeof(text)));
+	EXPECT_EQ(0, child_end(pid));
+	ASSERT_EQ(5, read(self->reader, text, sizeof(text)));
+	EXPECT_EQ(0, memcmp(text, "hello", 5));
+}
+
+/* The end of the pipe is seen though the ring is full; so is an empty one. */
+TEST_F(splice, end_of_pipe_at_a_full_ring)
+{
+	unsigned int n;
+
+	for (n = 0; n < SLOTS; n++)
+		ASSERT_EQ(1, write(self->writer, "x", 1));
+	ASSERT_EQ(0, fcntl(self->writer, F_SETFL, 0));
+	FAILS(EAGAIN, splice(self->in, NULL, self->writer, NULL, 5, SPLICE_F_NONBLOCK));
+	close(self->out);
+	EXPECT_EQ(0, splice(self->in, NULL, self->writer, NULL, 5, 0));
+	self->out = open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+/* For which the rest of the pipe is too small, not the pipe: it comes when that is empty. */
+TEST_F(splice, message_after_another)
+{
+	static unsigned char from[9000], to[9000];
+	int big = ring_make(0, sizeof(from), 2), writer = writer_open(big),
+	    reader = reader_open(big);
+
+	if (variant->framing != RINGBUF_FRAMING_MESSAGE)
+		SKIP(return, "about messages");
+	ASSERT_LE(0, fcntl(self->out, F_SETPIPE_SZ, 4 * 4096));
+	fill(from, 3, sizeof(from));
+	ASSERT_EQ((ssize_t)sizeof(from), write(writer, from, sizeof(from)));
+	ASSERT_EQ((ssize_t)sizeof(from), write(writer, from, sizeof(from)));
+	ASSERT_EQ((ssize_t)sizeof(from), splice(reader, NULL, self->out, NULL, 1 << 20, 0));
+	FAILS(EAGAIN, splice(reader, NULL, self->out, NULL, 1 << 20, SPLICE_F_NONBLOCK));
+	ASSERT_EQ((ssize_t)sizeof(to), read(self->in, to, sizeof(to)));
+	ASSERT_EQ((ssize_t)sizeof(from), splice(reader, NULL, self->out, NULL, 1 << 20, 0));
+	ASSERT_EQ((ssize_t)sizeof(to), read(self->in, to, sizeof(to)));
+	EXPECT_EQ(0, memcmp(from, to, sizeof(to)));
+	close(reader);
+	close(writer);
+	close(big);
+}
+
 static int splices_for_nobody(void *arg)
 {
 	struct blocked *b = arg;
