@@ -15,11 +15,10 @@ if [[ ! -c $dev ]]; then
 fi
 
 data=$tap_dir/data
-small=$tap_dir/small
+some=$tap_dir/some
 copy=$tap_dir/copy
 # Longer than the ring, and neither a multiple of its slots nor of pages.
 head -c 3000001 /dev/urandom >"$data"
-head -c 3001 "$data" >"$small"
 
 # pair NAME FILE WRITER READER: WRITER, a command line, sends $in to $dev, and
 # READER what comes from $dev to $copy.
@@ -52,11 +51,11 @@ has()
 	pair 'cat to cat' "$data" "$write_cat" "$read_cat"
 	pair 'redirections' "$data" 'cat <"$in" >>$dev' 'cat <$dev >"$copy"'
 	for bs in 1 7 512 1000 4096 65536; do
-		file=$data
-		((bs > 500)) || file=$small
-		pair "dd bs=$bs to cat" "$file" "dd if=\"\$in\" of=\$dev bs=$bs status=none" \
+		# More blocks than the ring has slots; of small ones some thousand.
+		head -c $((bs * 300 + 3001)) "$data" >"$some"
+		pair "dd bs=$bs to cat" "$some" "dd if=\"\$in\" of=\$dev bs=$bs status=none" \
 			"$read_cat"
-		pair "cat to dd bs=$bs" "$file" "$write_cat" \
+		pair "cat to dd bs=$bs" "$some" "$write_cat" \
 			"dd if=\$dev of=\"\$copy\" bs=$bs status=none"
 	done
 	for bs in 4097 65535 65537 1M 16M; do
