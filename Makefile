@@ -11,6 +11,11 @@
 # What is needed is installed or fetched on the way (selftests/vm/deps and
 # selftests/vm/fetch); without root the apt-get line is printed instead.
 
+# As many jobs as there are processors, unless -j says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
