@@ -55,7 +55,7 @@ $(EXAMPLES)/go/%: $(EXAMPLE_SRC)/go/%.go $(EXAMPLE_SRC)/go/io.go $(EXAMPLE_SRC)/
 	$(call example_has,go); GOCACHE=$(abspath $(O))/go-cache GO111MODULE=off go build -o $@ $^
 
 $(EXAMPLES)/rust/%: $(EXAMPLE_SRC)/rust/%.rs $(EXAMPLE_SRC)/rust/ring.rs | packages-EXAMPLES
-	$(call example_has,rustc); rustc --edition 2018 -O -D warnings -o $@ $<
+	$(call example_has,rustc); env -u MAKEFLAGS rustc --edition 2018 -O -D warnings -o $@ $<
 
 $(EXAMPLES)/java/%.class: $(EXAMPLE_SRC)/java/%.java | packages-EXAMPLES
 	$(call example_has,javac); javac -Xlint:all -Werror -d $(@D) $<
