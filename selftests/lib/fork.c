@@ -156,7 +156,7 @@ TEST_F(fork, used_exclusive_writer_is_busy_in_a_child)
 	struct given g = { .writer = self->writer };
 
 	if (!(variant->flags & RINGBUF_EXCLUSIVE))
-		return;
+		SKIP(return, "about an exclusive writer");
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(0, child_run(writer_is_busy, &g));
 	EXPECT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
@@ -182,7 +182,7 @@ TEST_F(fork, used_shared_writer_is_another_in_a_child)
 	struct given g = { .writer = self->writer, .number = 2 };
 
 	if (variant->flags & RINGBUF_EXCLUSIVE)
-		return;
+		SKIP(return, "about shared writers");
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(0, child_run(writes_as_itself, &g));
 	EXPECT_EQ(0, put(self->writer, 3, RINGBUF_TRY));
@@ -285,7 +285,7 @@ TEST_F(fork, one_shared_writer_for_many)
 	pid_t pid[3];
 
 	if (variant->flags & RINGBUF_EXCLUSIVE)
-		return;
+		SKIP(return, "about shared writers");
 	for (i = 0; i < 3; i++) {
 		g[i] = (struct given){ .writer = self->writer, .number = 1000 * i };
 		pid[i] = child_start(many_numbers, &g[i]);
