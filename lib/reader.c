@@ -137,15 +137,15 @@ static int reader_fill(struct ringbuf_reader *reader, unsigned int max, int64_t 
 static inline bool slot_show(const struct rb_handle *h, struct ringbuf_slot *slot, u64 index,
 			     u64 pos)
 {
-	const struct ringbuf_desc *d = &h->view.desc[index];
-	size_t length = READ_ONCE(d->length);
+	u64 word = rb_described(&h->view.desc[index]);
+	size_t length = (u32)word;
 
 	slot->data = rb_slot_data(h, index);
 	slot->length = length;
 	slot->position = pos;
 	slot->timestamp = unlikely(h->view.stamp) ? READ_ONCE(h->view.stamp[index]) : 0;
 	slot->lost = 0;
-	slot->flags = READ_ONCE(d->flags);
+	slot->flags = (u32)(word >> 32);
 	return likely(length <= h->slot_bytes);
 }
 

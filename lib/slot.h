@@ -46,4 +46,16 @@ static inline void rb_describe(struct ringbuf_desc *d, u32 length, u32 flags)
 #endif
 }
 
+/* Both by one load: flags << 32 | length. */
+static inline u64 rb_described(const struct ringbuf_desc *d)
+{
+	u64 word = READ_ONCE(*(const rb_word *)&d->length);
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return word;
+#else
+	return word << 32 | word >> 32;
+#endif
+}
+
 #endif

@@ -178,8 +178,6 @@ static inline void slot_offer(const struct rb_handle *h, struct ringbuf_slot *sl
 	slot->data = data;
 	slot->length = h->slot_bytes;
 	slot->position = pos;
-	slot->timestamp = 0;
-	slot->lost = 0;
 	slot->flags = 0;
 }
 
