@@ -69,6 +69,7 @@ struct emb_place {
  * @dirty: the holder of the slow-path lock has not finished
  * @unlinked: the name is gone or going
  * @next_writer: where to look for a writer id first
+ * @ids: writer ids above this one have never been used; who wakes looks no further
  * @repaired: slots made holes
  * @writer_waits: of writers that are gone
  * @reaped: when somebody last looked for dead peers, coarse ns
@@ -83,7 +84,7 @@ struct emb_header {
 	u32 dirty;
 	u32 unlinked;
 	u32 next_writer;
-	u32 pad0;
+	u32 ids;
 	u64 repaired;
 	u64 writer_waits;
 	u64 reaped;

@@ -208,6 +208,8 @@ static int find_writer(struct ringbuf *ring, u32 *id)
 		if (p->state != EMB_FREE || p->retired > min)
 			continue;
 		ring->header->next_writer = try % n;
+		if (ring->header->ids < try)
+			WRITE_ONCE(ring->header->ids, try); /* before he arms: rb_arm() */
 		*id = try;
 		return 0;
 	}

@@ -68,9 +68,12 @@ void emb_wake(struct rb_handle *h)
 	struct emb_places p = { .reader = h->ring->header->place,
 				.writer = &h->ring->header->place[l->max_readers],
 				.rows = rb_rows(&h->view) };
-	const struct rb_places places = {
-		.count = p.rows + l->max_writers, .word = wake_word, .kick = wake_kick, .host = &p
-	};
+	u32 ids = READ_ONCE(h->ring->header->ids);
+	const struct rb_places places = { .count = p.rows +
+						   (ids < l->max_writers ? ids : l->max_writers),
+					  .word = wake_word,
+					  .kick = wake_kick,
+					  .host = &p };
 	struct rb_wake round;
 
 	rb_wake_round(&h->view, &round, &places);
