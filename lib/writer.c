@@ -178,6 +178,8 @@ static inline void slot_offer(const struct rb_handle *h, struct ringbuf_slot *sl
 	slot->data = data;
 	slot->length = h->slot_bytes;
 	slot->position = pos;
+	/* One after the other: two stores. */
+	memset(&slot->timestamp, 0, sizeof(slot->timestamp) + sizeof(slot->lost));
 	slot->flags = 0;
 }
 
