@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Rings and handles on their way to other processes."""
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -204,12 +205,14 @@ class Failed(unittest.TestCase):
     """An arrival that fails leaves no descriptor behind."""
 
     def setUp(self):
+        gc.collect()
         self.ring = Ring.create(16, 4)
         self.before = descriptors()
 
     def fails(self, error, call, *args):
         self.assertRaises(error, call, *args)
-        self.assertEqual(self.before, descriptors())
+        # What earlier tests left to a thread may go meanwhile.
+        self.assertLessEqual(descriptors(), self.before)
 
     def null(self):
         return Traveller(os.open("/dev/null", os.O_RDWR))
