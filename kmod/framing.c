@@ -48,7 +48,7 @@ static u64 bytes_ready(const struct rb_handle *h, const struct rb_ring *ring, u6
 }
 
 /* From head on: those that the readers have left, and their writers finished. */
-u64 rb_slots_ready(const struct rb_ring *ring)
+static u64 slots_ready(const struct rb_ring *ring)
 {
 	const struct rb_view *v = &ring->view;
 	u64 head = rb_head(v), end = head + v->slots, from, first;
@@ -83,7 +83,7 @@ long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
 	else if (rb_member_evicted(h, ring))
 		err = -EIDRM;
 	else if (h->role == RINGBUF_ROLE_WRITER)
-		answer = rb_slots_ready(ring);
+		answer = slots_ready(ring);
 	else if (h->framing == RINGBUF_FRAMING_STREAM)
 		answer = rb_lent_bytes(h) + bytes_ready(h, ring, ~0ULL);
 	else

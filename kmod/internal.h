@@ -474,7 +474,6 @@ size_t rb_lent_bytes(struct rb_handle *h);
 ssize_t rb_lent_read(struct rb_handle *h, struct iov_iter *to);
 void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring);
 void rb_lent_free(struct list_head *lent);
-u64 rb_slots_ready(const struct rb_ring *ring);
 void rb_show_fdinfo(struct seq_file *m, struct file *file);
 
 #endif

@@ -131,18 +131,23 @@ static void event_wake(struct rb_ring *ring, const struct rb_handle *h)
 	}
 }
 
+static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
+{
+	spin_lock(&ring->wait_lock);
+	/* Who reads the new number sees what has changed. */
+	smp_store_release(&ring->events, ring->events + 1);
+	event_wake(ring, h);
+	wake_locked(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
 /* The host has changed something: all look again. */
 void rb_event(struct rb_ring *ring)
 {
 	struct rb_handle *h;
 
 	lockdep_assert_held(&ring->lock);
-	spin_lock(&ring->wait_lock);
-	/* Who reads the new number sees what has changed. */
-	smp_store_release(&ring->events, ring->events + 1);
-	event_wake(ring, NULL);
-	wake_locked(ring);
-	spin_unlock(&ring->wait_lock);
+	event_raise(ring, NULL);
 	list_for_each_entry(h, &ring->handles, node)
 		wake_up_all(&h->wq);
 }
@@ -150,11 +155,7 @@ void rb_event(struct rb_ring *ring)
 /* Something changed for @h alone, but what it does may be what others wait for. */
 void rb_event_of(struct rb_ring *ring, struct rb_handle *h)
 {
-	spin_lock(&ring->wait_lock);
-	smp_store_release(&ring->events, ring->events + 1); /* as above */
-	event_wake(ring, h);
-	wake_locked(ring);
-	spin_unlock(&ring->wait_lock);
+	event_raise(ring, h);
 	wake_up_all(&h->wq);
 }
 

@@ -419,40 +419,28 @@ TEST_F(standard, nowait)
 	close(fd);
 }
 
-/* Bytes that the caller's rings may still take. */
-static uint64_t room(void)
-{
-	struct ringbuf_features f = { .size = sizeof(f) };
-	int fd = device_open();
-
-	if (call(fd, RINGBUF_IOC_FEATURES, &f))
-		f.max_ring_bytes = 0;
-	close(fd);
-	return f.max_ring_bytes;
-}
-
 static int polls_as_nobody(void *arg)
 {
 	int *fd = arg;
 	uint64_t before;
 
 	CHECK(!setgid(NOBODY) && !setuid(NOBODY));
-	before = room();
+	before = bytes_left();
 	CHECK_EQ(0, polled(*fd));
 	CHECK_EQ(RINGBUF_ROLE_READER, role_of(*fd));
-	CHECK_EQ(before, room());
+	CHECK_EQ(before, bytes_left());
 	return 0;
 }
 
 /* The ring is that of who opened the file, and so are its costs. */
 TEST_F(standard, opener_pays)
 {
-	uint64_t before = room();
+	uint64_t before = bytes_left();
 
 	if (getuid())
 		SKIP(return, "needs root");
 	EXPECT_EQ(0, child_run(polls_as_nobody, &self->reader));
-	EXPECT_LT(room(), before);
+	EXPECT_LT(bytes_left(), before);
 }
 
 DEVICE_HARNESS_MAIN

@@ -175,17 +175,6 @@ static int lead_life(struct life *l)
 	return err ? err : life_map(l);
 }
 
-static uint64_t bytes_left(void)
-{
-	struct ringbuf_features f = { .size = sizeof(f) };
-	int fd = device_open();
-
-	if (call(fd, RINGBUF_IOC_FEATURES, &f))
-		f.max_ring_bytes = 0;
-	close(fd);
-	return f.max_ring_bytes;
-}
-
 TEST(each_in_turn)
 {
 	uint64_t before = bytes_left();

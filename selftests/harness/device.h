@@ -251,6 +251,18 @@ static inline bool timer_is_off(void)
 	return !strcmp(text, "0\n");
 }
 
+/* Of rings that the caller may still make. */
+static inline uint64_t bytes_left(void)
+{
+	struct ringbuf_features f = { .size = sizeof(f) };
+	int fd = device_open();
+
+	if (call(fd, RINGBUF_IOC_FEATURES, &f))
+		f.max_ring_bytes = 0;
+	close(fd);
+	return f.max_ring_bytes;
+}
+
 /* ---- messages by read(2) and write(2) ----------------------------------------- */
 
 static inline int put(int fd, uint64_t number)

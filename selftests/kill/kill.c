@@ -289,14 +289,22 @@ static bool run_end(struct run *r)
 	return ok;
 }
 
-static bool run_kills(struct run *r, unsigned int kills)
+/* Everybody is there, and at work. */
+static bool places_start(struct run *r)
 {
 	unsigned int i;
 
 	for (i = 0; i < places(r); i++)
 		if (!place_start(r, i))
 			return false;
-	if (!places_wait(r, is_alive, ~0U))
+	return places_wait(r, is_alive, ~0U);
+}
+
+static bool run_kills(struct run *r, unsigned int kills)
+{
+	unsigned int i;
+
+	if (!places_start(r))
 		return false;
 	for (i = 0; i < kills; i++) {
 		random_pause(2 * MS);
@@ -336,10 +344,7 @@ static bool run_young(struct run *r, unsigned int kills, unsigned int *inside)
 	bool embedded = !on_module(r->a->ring);
 	unsigned int i;
 
-	for (i = 0; i < places(r); i++)
-		if (!place_start(r, i))
-			return false;
-	if (!places_wait(r, is_alive, ~0U))
+	if (!places_start(r))
 		return false;
 	for (i = 0; i < kills; i++) {
 		pid_t pid = young_start(r);
