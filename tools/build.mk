@@ -31,7 +31,7 @@ perf-examples: packages tools
 	@tools/perf_examples
 
 # make wake-cost: in the virtual machine, as a table
-$(O)/tools/wake_cost: tools/wake_cost.c include/ringbuf_uring.h include/uapi/linux/ringbuf.h
+$(O)/tools/wake_cost: tools/wake_cost.c include/ringbuf_uring.h include/uapi/linux/ringbuf.h | packages-TEST
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_FLAGS) $< -o $@ -luring
 
