@@ -322,8 +322,9 @@ void ringbuf_writer_interrupt(struct ringbuf_writer *writer);
 /**
  * ringbuf_writer_spin() - how long to spin before sleeping
  * @writer: the handle
- * @ns: nanoseconds; 0 never spins; a negative number restores the default,
- *	which adapts and never spins while the other side is on this CPU
+ * @ns: nanoseconds; 0 never spins and never yields; a negative number restores the
+ *	default, which adapts, and while the other side is on this CPU does not spin
+ *	but yields it
  */
 void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns);
 

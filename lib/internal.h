@@ -111,11 +111,19 @@ struct ringbuf {
  * @fixed_ns: set by the user, or negative
  * @budget_ns: adapted
  * @skipped: waits since the last probe
+ * @sleeps: how many waits will not yield
+ * @futile: how many they were the last time
+ * @ban_end: before that none yields, coarse ns
+ * @ban_ns: how long that was forbidden
  */
 struct rb_spin {
 	s64 fixed_ns;
 	u32 budget_ns;
 	u32 skipped;
+	u32 sleeps;
+	u32 futile;
+	u64 ban_end;
+	u64 ban_ns;
 };
 
 /**

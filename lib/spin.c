@@ -7,6 +7,15 @@
  * spinning was enough and halves when it was not, and not at all while every
  * peer was last seen on this CPU.  A budget that has shrunk to nothing is
  * probed again now and then.
+ *
+ * What peers on this CPU need is the CPU.  So who waits for them, or spins while
+ * they are there, yields it first: it changes hands then without anybody having
+ * gone to sleep or being awakened, and each gets as far as the slots allow, not
+ * one slot.  Yields that nobody made use of let the next waits sleep at once,
+ * twice as many each time.  And somebody who has nothing to do with the ring may
+ * take the CPU for as long as the scheduler lets him, where a sleeper would have
+ * been awakened: after a yield as long as that there is none for sixteen times as
+ * long, and four times that when it soon happens again.
  */
 #include <sched.h>
 #include <unistd.h>
@@ -17,37 +26,49 @@
 #define SPIN_PROBE_NS	 12500U
 #define SPIN_MIN_NS	 1000U
 #define SPIN_PROBE_EVERY 64
+#define YIELDS		 4
+#define YIELD_LONG_NS	 500000U /* shorter than what the scheduler gives to strangers */
+#define YIELD_BAN	 16U
+#define YIELD_BAN_MAX_NS 8000000000ULL
+#define YIELD_SKIP_MAX	 256U
+#define NOBODY		 (~0U)
 
 void rb_cpu_hint(struct rb_handle *h)
 {
 	WRITE_ONCE(*h->cpu, (u32)sched_getcpu() + 1);
 }
 
-static bool elsewhere(u32 cpu, u32 me)
-{
-	return cpu != me;
-}
-
-static bool writer_elsewhere(const struct rb_view *v, u32 me)
+/* Whether a writer, or a reader that holds writers back, was last seen @here, or not. */
+static bool writer_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 {
 	u32 i;
 
 	for (i = 0; i < v->max_writers; i++)
-		if (READ_ONCE(v->head->writer[i].allowance) &&
-		    elsewhere(READ_ONCE(v->head->writer[i].cpu), me))
+		if (i != but && READ_ONCE(v->head->writer[i].allowance) &&
+		    (READ_ONCE(v->head->writer[i].cpu) == me) == here)
 			return true;
 	return false;
 }
 
-static bool reader_elsewhere(const struct rb_view *v, u32 me)
+static bool reader_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 {
 	u32 rows = rb_rows(v), i;
 
 	for (i = 0; i < rows; i++)
-		if ((READ_ONCE(v->info->row[i].flags) & RINGBUF_ROW_GATING) &&
-		    elsewhere(READ_ONCE(rb_cursor(v, i)->cpu), me))
+		if (i != but && (READ_ONCE(v->info->row[i].flags) & RINGBUF_ROW_GATING) &&
+		    (READ_ONCE(rb_cursor(v, i)->cpu) == me) == here)
 			return true;
 	return false;
+}
+
+/* Whether the CPU is wanted by others of this ring. */
+static bool crowded(const struct rb_handle *h)
+{
+	u32 me = READ_ONCE(*h->cpu);
+	bool reads = h->role == RINGBUF_ROLE_READER;
+
+	return writer_seen(&h->view, me, true, reads ? NOBODY : h->id - 1) ||
+	       reader_seen(&h->view, me, true, reads ? h->id : NOBODY);
 }
 
 /* How long to spin now; 0: not at all. */
@@ -60,9 +81,9 @@ static u32 spin_budget(struct rb_handle *h, u64 waiter)
 	if (spin->fixed_ns >= 0)
 		return spin->fixed_ns > UINT32_MAX ? UINT32_MAX : (u32)spin->fixed_ns;
 	if (h->role == RINGBUF_ROLE_READER || (waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
-		other = writer_elsewhere(&h->view, me);
+		other = writer_seen(&h->view, me, false, NOBODY);
 	else
-		other = reader_elsewhere(&h->view, me);
+		other = reader_seen(&h->view, me, false, NOBODY);
 	if (!other)
 		return 0;
 	if (spin->budget_ns >= SPIN_MIN_NS)
@@ -116,13 +137,68 @@ bool rb_wait_over(const struct rb_handle *h, u64 waiter)
 	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
 }
 
+static void yield_ban(struct rb_spin *spin, u64 spent_ns)
+{
+	u64 now = rb_clock(CLOCK_MONOTONIC_COARSE);
+	u64 ns = now < spin->ban_end + spin->ban_ns ? spin->ban_ns * 4 : spent_ns * YIELD_BAN;
+
+	spin->ban_ns = ns < YIELD_BAN_MAX_NS ? ns : YIELD_BAN_MAX_NS;
+	spin->ban_end = now + spin->ban_ns;
+}
+
+static void yield_learn(struct rb_spin *spin, u64 spent_ns, bool enough)
+{
+	if (spent_ns > YIELD_LONG_NS)
+		yield_ban(spin, spent_ns);
+	if (enough) {
+		spin->futile = 0;
+		return;
+	}
+	spin->futile = spin->futile ? spin->futile * 2 : 1;
+	if (spin->futile > YIELD_SKIP_MAX)
+		spin->futile = YIELD_SKIP_MAX;
+	spin->sleeps = spin->futile;
+}
+
+/* Whether to yield in this wait: the CPU is wanted, and it was worth it before. */
+static bool yield_now(struct rb_handle *h)
+{
+	struct rb_spin *spin = &h->spin;
+
+	if (spin->sleeps) {
+		spin->sleeps--;
+		return false;
+	}
+	if (spin->ban_end && rb_clock(CLOCK_MONOTONIC_COARSE) < spin->ban_end)
+		return false;
+	return crowded(h);
+}
+
+/* True when there is something to look at. */
+static bool yield_until(struct rb_handle *h, u64 waiter)
+{
+	u64 since = rb_clock(CLOCK_MONOTONIC);
+	bool over = false;
+	u32 i;
+
+	for (i = 0; i < YIELDS && !over; i++) {
+		sched_yield();
+		over = rb_wait_over(h, waiter);
+	}
+	yield_learn(&h->spin, rb_clock(CLOCK_MONOTONIC) - since, over);
+	return over;
+}
+
 /* True when there is something to look at.  The sleep that follows else knows the deadline. */
 static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 {
 	u32 budget = spin_budget(h, waiter);
+	bool yields = h->spin.fixed_ns && yield_now(h);
 	u64 now, end;
 	u32 i;
 
+	if (yields && yield_until(h, waiter))
+		return true;
 	if (!budget)
 		return false;
 	now = rb_clock(CLOCK_MONOTONIC);
@@ -135,7 +211,7 @@ static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 			}
 			rb_pause();
 		}
-		if (h->host->peers(h))
+		if (h->host->peers(h) || (yields && yield_until(h, waiter)))
 			return true;
 	} while (rb_clock(CLOCK_MONOTONIC) < end);
 	spin_learn(&h->spin, budget, false);

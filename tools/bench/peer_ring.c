@@ -254,6 +254,9 @@ static const struct bench_case cases[] = {
 	BENCH_CASE("ringbuf_nospin", "L2", echo, nospin_ops, BENCH_BLOCK, NULL),
 	BENCH_CASE("ringbuf_nospin", "L2p", echo, nospin_ops, BENCH_BLOCK, NULL),
 	BENCH_CASE("ringbuf_nospin", "L2s", echo, nospin_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE("ringbuf_waiting", "T3", one, exclusive_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE("ringbuf_waiting", "T5", one, exclusive_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE("ringbuf_waiting", "T5zc", place, exclusive_ops, BENCH_BLOCK, NULL),
 };
 
 extern const struct bench_family bench_ring;
