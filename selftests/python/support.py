@@ -2,6 +2,7 @@
 """What the tests of the Python package share."""
 
 import contextlib
+import importlib.util
 import multiprocessing
 import os
 import signal
@@ -19,12 +20,9 @@ import ringbuffer  # noqa: E402
 METHODS = ("fork", "spawn", "forkserver")
 PATIENCE = 120  # long enough for a machine that is busy, and not for ever
 
-try:
-    import numpy
-except ImportError:
-    numpy = None
-
-needs_numpy = unittest.skipUnless(numpy, "NumPy is not installed for this Python")
+# Only the tests that need it import it: every spawned child imports this module.
+needs_numpy = unittest.skipUnless(importlib.util.find_spec("numpy"),
+                                  "NumPy is not installed for this Python")
 
 # Children find the package and this module too.
 os.environ["PYTHONPATH"] = os.pathsep.join(

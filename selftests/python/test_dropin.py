@@ -10,7 +10,7 @@ import signal
 import time
 import unittest
 
-from support import METHODS, Case, asleep, killed, needs_numpy, numpy, ringbuffer, until
+from support import METHODS, Case, asleep, killed, needs_numpy, ringbuffer, until
 
 RingBuffer = ringbuffer.RingBuffer
 
@@ -165,6 +165,7 @@ class Basics(Case):
 
     @needs_numpy
     def test_numpy(self):
+        import numpy
         reader = self.ring.new_reader()
         self.ring.new_writer()
         a = numpy.arange(24, dtype="f4").reshape(4, 6)

@@ -13,7 +13,7 @@ import time
 import unittest
 import weakref
 
-from support import METHODS, Case, asleep, killed, needs_numpy, numpy, on_module, ringbuffer, until
+from support import METHODS, Case, asleep, killed, needs_numpy, on_module, ringbuffer, until
 
 Ring = ringbuffer.Ring
 
@@ -199,6 +199,7 @@ class Basics(Case):
 
     @needs_numpy
     def test_kept_arrays_stop_the_reader(self):
+        import numpy
         for n in range(10):
             self.writer.write(bytes([n] * 64))
         for make in (lambda view: numpy.frombuffer(view, "u1"), numpy.asarray,
@@ -526,6 +527,7 @@ class Waits(Case):
 class Arrays(Case):
 
     def test_round_trip(self):
+        import numpy
         ring = Ring.create(25 * 100 * 8, 4)
         reader, writer = ring.reader(), ring.writer()
         frame = numpy.random.default_rng(1).random((25, 100))
@@ -540,6 +542,49 @@ class Arrays(Case):
             self.assertEqual([1.5] * 6, slot.asarray("f4").tolist())
             self.assertRaises(ValueError, slot.asarray, "f8", (4,))
             self.assertRaises(ValueError, slot.asarray, shape=(25,))
+
+    def test_shapes(self):
+        ring = Ring.create(60, 1)
+        reader, writer = ring.reader(), ring.writer()
+        writer.write(bytes(range(60)))
+        slot = reader.peek()
+        for dtype, shape, has in (("u1", None, (60,)), (None, 7, (7,)), ("u2", (5,), (5,)),
+                                  ("f4", [3, 5], (3, 5)), ("u2", (), ()), ("u1", (0, 3), (0, 3)),
+                                  ("u1", -1, (60,)), ("u1", (-1, 7), (8, 7)),
+                                  ("u4", (2, -1, 3), (2, 2, 3))):
+            array = slot.asarray(dtype, shape)
+            self.assertEqual(has, array.shape)
+            self.assertEqual(bytes(range(array.nbytes)), array.tobytes())
+            self.assertFalse(array.flags.writeable)
+            view = memoryview(slot)
+            self.assertEqual(has, ringbuffer.asarray(view, dtype, shape).shape)
+            view.release()
+            self.assertRaises(BufferError, slot.release)
+            del array
+        for shape in ((-2,), (-1, -1), (2, -3), (61,), (1 << 62, 1 << 62), 61, "60", 1.5, (1.5,),
+                      1 << 70):
+            with self.assertRaises((ValueError, TypeError)):
+                slot.asarray("u1", shape)
+        for dtype in ("V0", "O", "no such type", 5):
+            with self.assertRaises((ValueError, TypeError)):
+                slot.asarray(dtype)
+        slot.release()
+        self.assertRaises(ValueError, slot.asarray)
+        reserved = writer.reserve()
+        reserved.asarray("u2", (4, 5))
+        self.assertEqual(40, reserved.length)
+        self.assertRaises(ValueError, reserved.asarray, "u1", (61,))
+        self.assertEqual(40, reserved.length)
+        reserved.discard()
+
+    def test_a_dtype_that_changes(self):
+        ring = Ring.create(16, 1)
+        fields = [("a", "u2")]
+        slot = ring.writer().reserve()
+        self.assertEqual(8, len(slot.asarray(fields)))
+        fields[0] = ("a", "u4")
+        self.assertEqual(4, len(slot.asarray(fields)))
+        slot.discard()
 
     def test_kept(self):
         ring = Ring.create(64, 4)

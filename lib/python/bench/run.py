@@ -30,7 +30,7 @@ POOL = 4096
 MIB = 1 << 20
 CPUS = sorted(os.sched_getaffinity(0))
 C_PEER = "ring, the C benchmark"
-PLACE_PEER = "ring, reserve and peek"
+PLACE_PEER = "ring, reserve and peek_many"
 
 
 class Wrong(Exception):
@@ -182,68 +182,67 @@ def batch(seconds):
 
 # ---- in place: written and read where it lies, as the C benchmark's T2zc and T5zc ------
 #
-# A message of 1 MiB has two words in each of its pages, its number in both, which the
-# writer writes and every reader checks.  Nothing else of it is touched.
+# A message of 1 MiB has two words in each of its pages, which the writer writes and
+# every reader checks: the sum of the numbers of message and page, and its complement.
+# Nothing else of it is touched.
 
 PAGES = 256
+PERIOD = 1024   # numbers of messages begin anew
 SLOTS = 4
 
 
 class Stamps:
-    """What the pages of a message begin with; next() is that of the next message."""
+    """words[n:n + PAGES] is what the pages of message n begin with; data is its bytes."""
 
     def __init__(self):
         import numpy
-        first = numpy.arange(PAGES, dtype="u8") * 4096
+        first = numpy.arange(PERIOD + PAGES, dtype="u8")
         self.words = numpy.stack((first, ~first), 1)
-        self.step = numpy.stack((numpy.full_like(first, 1), numpy.full_like(first, -1)), 1)
-        self.pairs = self.words.view("V16")[:, 0]
-        self.dtype = self.pairs.dtype
-        self.shape = PAGES, 4096 // self.dtype.itemsize
-
-    def next(self):
-        self.words += self.step
-
-    def of(self, slot):
-        return slot.asarray(self.dtype, self.shape)[:, 0]
+        self.data = self.words.tobytes()
+        # A page by its two words, and by the 16 bytes that they are.
+        self.words_of = numpy.dtype({"names": ["stamp"], "formats": [("u8", 2)], "itemsize": 4096})
+        self.bytes_of = numpy.dtype({"names": ["stamp"], "formats": ["V16"], "itemsize": 4096})
 
 
 def place_writer(writer, seconds, shared):
     stamps = Stamps()
+    words, pages = stamps.words, stamps.words_of
     reserve, now = writer.reserve, time.perf_counter
-    n = last = 0
+    n = 0
     start = now()
     end = start + seconds
-    while not last:
-        if n % 64 == 0 and now() >= end:
-            last = 1
+    while n % 64 or now() < end:
+        at = n % PERIOD
         with reserve() as slot:
-            stamps.of(slot)[:] = stamps.pairs
-            slot.flags = last
-        stamps.next()
+            slot.asarray(pages)["stamp"] = words[at:at + PAGES]
         n += 1
+    writer.close()
     shared[0], shared[1] = start, n
 
 
 def place_reader(reader, number, shared):
     stamps = Stamps()
-    peek = reader.peek
-    n = last = 0
-    while not last:
-        with peek() as slot:
-            if stamps.of(slot).tobytes() != stamps.words.tobytes():
-                raise Wrong("message %d is not what was written" % n)
-            last = slot.flags
-        stamps.next()
-        n += 1
-    shared[8 + 2 * number], shared[9 + 2 * number] = time.perf_counter(), n
+    data, pages = stamps.data, stamps.bytes_of
+    peek_many = reader.peek_many
+    n = 0
+    try:
+        while True:
+            for slot in peek_many(SLOTS):
+                at = n % PERIOD * 16
+                with slot:
+                    if slot.asarray(pages)["stamp"].tobytes() != data[at:at + PAGES * 16]:
+                        raise Wrong("message %d is not what was written" % n)
+                n += 1
+    except ringbuffer.WriterFinishedError:
+        shared[8 + 2 * number], shared[9 + 2 * number] = time.perf_counter(), n
 
 
 def place(readers, seconds):
     ring = ringbuffer.Ring.create(MIB, SLOTS, exclusive=True)
-    shared = Shared()
+    shared, writer = Shared(), ring.writer()
     pids = [child(1 + n, place_reader, ring.reader(), n, shared) for n in range(readers)]
-    pids.append(child(0, place_writer, ring.writer(), seconds, shared))
+    pids.append(child(0, place_writer, writer, seconds, shared))
+    writer.close()
     return rate(pids, readers, shared) * MIB / 1e6
 
 

@@ -14,14 +14,13 @@ _built = _os.path.join(_os.path.dirname(_os.path.abspath(__file__)),
 if _os.path.isdir(_built):
     __path__.append(_os.path.normpath(_built))
 
-from ._array import asarray
 from ._dropin import Pointer, Position, RingBuffer, SlotArray
 from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeError, Error,
                       EvictedError, InternalLockingError, MustCreatedReadersBeforeWritingError,
                       OverrunError, ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
                       WriterFinishedError, WriteTimeoutError)
 from ._ring import (HEAD, OLDEST, Blocker, Reader, ReaderStats, Ring, Start, Stats, Writer)
-from ._ringbuf import Slot, library_version
+from ._ringbuf import Slot, asarray, library_version
 
 __version__ = library_version
 

@@ -55,6 +55,29 @@ static int module_exec(PyObject *module)
 	return find_exceptions() || add_types(module) ? -1 : 0;
 }
 
+static PyObject *module_asarray(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+				PyObject *kwnames)
+{
+	static const char *const names[] = { "buffer", "dtype", "shape" };
+	PyObject *arg[3];
+
+	(void)module;
+	if (rp_args(names, 3, 1, args, nargs, kwnames, arg))
+		return NULL;
+	return rp_asarray(arg[0], arg[1], arg[2]);
+}
+
+static PyMethodDef methods[] = {
+	{ "asarray", RP_FAST(module_asarray), METH_FASTCALL | METH_KEYWORDS,
+	  "asarray($module, /, buffer, dtype='u1', shape=None)\n--\n\n"
+	  "An array on the memory of a slot or a memoryview, copying nothing.\n\n"
+	  "The array counts as a view of the slot: the slot cannot be given back\n"
+	  "before it is gone.  Without a shape it is one-dimensional and takes all\n"
+	  "there is.  On a reserved slot the length of the message becomes that of\n"
+	  "the array." },
+	{ NULL },
+};
+
 static PyModuleDef_Slot slots[] = {
 	{ Py_mod_exec, module_exec },
 #ifdef Py_mod_multiple_interpreters
@@ -67,6 +90,7 @@ static struct PyModuleDef definition = {
 	PyModuleDef_HEAD_INIT,
 	.m_name = "ringbuffer._ringbuf",
 	.m_doc = "libringbuf for Python; use the package ringbuffer.",
+	.m_methods = methods,
 	.m_slots = slots,
 };
 

@@ -36,6 +36,8 @@
  * @busy: somebody is, without the GIL
  * @waiting: he sleeps, and has nothing in his hands
  * @closing: his wait is to end
+ * @wanted: how many wait for him
+ * @turns: how many have waited
  * @thread: who is
  * @fork: value of rp_forks when @busy was last meant
  * @lock: held while @busy
@@ -44,6 +46,8 @@ struct rp_use {
 	bool busy;
 	bool waiting;
 	bool closing;
+	unsigned int wanted;
+	unsigned int turns;
 	unsigned long thread;
 	unsigned int fork;
 	PyThread_type_lock lock;
@@ -64,7 +68,7 @@ void rp_use_take(struct rp_use *use);
  */
 static inline int rp_use(struct rp_use *use, bool may_sleep)
 {
-	if (RP_LIKELY(!use->busy))
+	if (RP_LIKELY(!use->busy && !use->wanted))
 		return 0;
 	return rp_use_wait(use, may_sleep);
 }
@@ -213,6 +217,10 @@ void rp_slot_give(struct rp_slot *self, PyObject *owner, const struct ringbuf_sl
 void rp_slot_retract(struct rp_slot *self);
 bool rp_slot_inherited(const struct rp_slot *self);
 int rp_slot_end(struct rp_slot *slot);
+
+/* ---- array.c ------------------------------------------------------------------ */
+
+PyObject *rp_asarray(PyObject *buffer, PyObject *dtype, PyObject *shape);
 
 int rp_reader_ready(struct rp_reader *r, bool may_sleep);
 int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours);

@@ -2,21 +2,29 @@
 /* Reader: waiting, life, what it tells. */
 #include "reader.h"
 
-int rp_reader_ready(struct rp_reader *r, bool may_sleep)
+/* The handle is ours: what was given out before comes back. */
+static int reader_begin(struct rp_reader *r)
 {
-	int err = rp_use(&r->use, may_sleep);
+	int err;
 
 	/* Another thread may have closed it while we waited for it. */
-	if (!err && RP_UNLIKELY(!r->reader))
-		err = -EBADF;
-	if (err || RP_LIKELY(!r->held_count && !r->overrun))
-		return err;
+	if (RP_UNLIKELY(!r->reader))
+		return -EBADF;
+	if (RP_LIKELY(!r->held_count && !r->overrun))
+		return 0;
 	err = rp_reader_drop(r);
 	if (!err && r->overrun) {
 		r->overrun = false;
 		err = -ESTALE;
 	}
 	return err;
+}
+
+int rp_reader_ready(struct rp_reader *r, bool may_sleep)
+{
+	int err = rp_use(&r->use, may_sleep);
+
+	return RP_UNLIKELY(err) ? err : reader_begin(r);
 }
 
 int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
@@ -139,7 +147,7 @@ static PyObject *reader_close(struct rp_reader *self, PyObject *none)
 		return rp_error(err);
 	/* A slot that was lost is no reason to keep or to forget those behind it. */
 	do {
-		err = rp_reader_ready(self, true);
+		err = reader_begin(self);
 	} while (err && err != RP_RAISED && err != -EBADF && self->held_count);
 	if (err == RP_RAISED)
 		return NULL;

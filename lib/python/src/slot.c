@@ -194,32 +194,15 @@ static PyObject *slot_data(PyObject *self, void *closure)
 	return PyMemoryView_FromObject(self);
 }
 
-static PyObject *asarray_find(void)
-{
-	PyObject *module = PyImport_ImportModule("ringbuffer._array"), *f = NULL;
-
-	if (module)
-		f = PyObject_GetAttrString(module, "asarray");
-	Py_XDECREF(module);
-	return f;
-}
-
-/* asarray(self, ...) of the package. */
 static PyObject *slot_asarray(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 			      PyObject *kwnames)
 {
 	static const char *const names[] = { "dtype", "shape" };
-	static PyObject *asarray;
 	PyObject *arg[2];
 
 	if (rp_args(names, 2, 0, args, nargs, kwnames, arg))
 		return NULL;
-	if (!asarray && !(asarray = asarray_find()))
-		return NULL;
-	if (arg[1])
-		return PyObject_CallFunctionObjArgs(asarray, self, arg[0] ? arg[0] : Py_None,
-						    arg[1], NULL);
-	return PyObject_CallFunctionObjArgs(asarray, self, arg[0], NULL);
+	return rp_asarray(self, arg[0], arg[1]);
 }
 
 static int slot_getbuffer(struct rp_slot *self, Py_buffer *view, int flags)

@@ -31,6 +31,7 @@ int rp_use_init(struct rp_use *use)
 		return -1;
 	}
 	use->busy = use->waiting = use->closing = false;
+	use->wanted = use->turns = 0;
 	use->fork = rp_forks;
 	use->lock = PyThread_allocate_lock();
 	if (use->lock)
@@ -58,11 +59,35 @@ static bool left_behind(struct rp_use *use)
 		return false;
 	use->lock = lock;
 	use->busy = false;
+	use->wanted = 0;
 	use->fork = rp_forks;
 	return true;
 }
 
-int rp_use_wait(struct rp_use *use, bool may_sleep)
+/* Handles that this thread waits for: a signal handler may come here from there. */
+static __thread unsigned int waits;
+
+/*
+ * A thread that does nothing but copy would have the handle whenever somebody else
+ * has the GIL.  So who comes lets those that wait already go first, or one of them.
+ */
+static int let_others(struct rp_use *use)
+{
+	const struct timespec moment = { .tv_nsec = 20000 };
+	unsigned int turns = use->turns;
+
+	while (use->wanted && use->turns == turns && !waits) {
+		PyThreadState *state = PyEval_SaveThread();
+
+		nanosleep(&moment, NULL);
+		PyEval_RestoreThread(state);
+		if (PyErr_CheckSignals())
+			return RP_RAISED;
+	}
+	return 0;
+}
+
+static int wait_turn(struct rp_use *use, bool may_sleep)
 {
 	while (use->busy && !left_behind(use)) {
 		PyThreadState *state;
@@ -81,12 +106,31 @@ int rp_use_wait(struct rp_use *use, bool may_sleep)
 	return 0;
 }
 
-/* As rp_use(), and ends the wait of another thread: it gets -EBADF. */
+int rp_use_wait(struct rp_use *use, bool may_sleep)
+{
+	unsigned int forks = rp_forks;
+	int err;
+
+	left_behind(use);
+	err = let_others(use);
+	if (err || !use->busy)
+		return err;
+	use->wanted++;
+	waits++;
+	err = wait_turn(use, may_sleep);
+	waits--;
+	use->turns++;
+	if (forks == rp_forks)
+		use->wanted--;
+	return err;
+}
+
+/* As rp_use(), and ends the waits of other threads: they get -EBADF. */
 int rp_use_close(struct rp_use *use)
 {
 	int err;
 
-	use->closing = use->busy;
+	use->closing = true;
 	err = rp_use(use, true);
 	use->closing = false;
 	return err;
