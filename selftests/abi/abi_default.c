@@ -366,10 +366,10 @@ TEST_F(standard, one_for_all)
 {
 	int *gate = shared_memory(sizeof(*gate));
 	struct ringbuf_stats s;
-	unsigned int i, round;
+	unsigned int i, round, count = rounds(10);
 	pid_t pid[8];
 
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < count; round++) {
 		*gate = 0;
 		for (i = 0; i < 8; i++)
 			pid[i] = child_start(joins, gate);

@@ -108,9 +108,9 @@ static struct child *child_of(int fd, enum ending ending)
 TEST_F(life, reader_ends_before_wait_returns)
 {
 	const enum ending endings[] = { EXITS, IS_KILLED };
-	unsigned int i, turn;
+	unsigned int i, turn, count = rounds(20);
 
-	for (turn = 0; turn < 20; turn++) {
+	for (turn = 0; turn < count; turn++) {
 		for (i = 0; i < ARRAY_SIZE(endings); i++) {
 			int reader = reader_open(self->owner);
 			pid_t pid;

@@ -226,4 +226,12 @@ static inline uint64_t often(uint64_t native)
 	return native / (strcmp(vm, "debug") ? 20 : 80) + 1;
 }
 
+/* How many rounds that each start processes: fewer under KASAN, where that takes long. */
+static inline unsigned int rounds(unsigned int elsewhere)
+{
+	const char *vm = getenv("RINGBUF_VM");
+
+	return vm && !strcmp(vm, "debug") ? elsewhere / 5 + 1 : elsewhere;
+}
+
 #endif

@@ -46,11 +46,11 @@ static int dies_reading(void *arg)
 TEST_F(killed, reader_leaves_the_gate)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
-	unsigned int n;
+	unsigned int n, count = rounds(50);
 
 	for (n = 0; n < SLOTS; n++)
 		ASSERT_EQ(0, put(writer, n, RINGBUF_TRY));
-	for (n = 0; n < 50; n++) {
+	for (n = 0; n < count; n++) {
 		ASSERT_EQ(128 + SIGKILL, child_run(dies_reading, self->ring));
 		ASSERT_EQ(0, put(writer, n, PATIENCE));
 	}

@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from support import Case, on_module, ringbuffer, until
+from support import Case, often, on_module, ringbuffer, until
 
 import ringbuffer.aio
 
@@ -38,9 +38,11 @@ def reads_numbers(reader, count):
 class Aio(Case):
 
     def test_one_loop(self):
+        count = often(500)
+
         async def write(writer):
             async with writer:
-                for n in range(500):
+                for n in range(count):
                     await writer.write(b"%d" % n)
 
         async def read(reader):
@@ -55,7 +57,7 @@ class Aio(Case):
             readers = [ring.reader() for _ in range(3)]
             writer = ring.async_writer()
             _, *got = await asyncio.gather(write(writer), *map(read, readers))
-            self.assertEqual([list(range(500))] * 3, got)
+            self.assertEqual([list(range(count))] * 3, got)
 
         run(main())
 
@@ -197,7 +199,7 @@ class Aio(Case):
                 written.append(b"%d" % n)
 
             await write(0)
-            for n in range(1, 300):
+            for n in range(1, often(300)):
                 task = asyncio.ensure_future(write(n))
                 await asyncio.sleep(chance.choice((0, 0.001)))
                 if n % 10 == 0:
@@ -235,10 +237,11 @@ class Aio(Case):
             ring = Ring.create(16, 2)
             reader, writer = ring.async_reader(), ring.async_writer()
             got = []
+            count = often(40)
 
             async def write(n):
-                for k in range(40):
-                    await writer.write(b"%d" % (40 * n + k))
+                for k in range(count):
+                    await writer.write(b"%d" % (count * n + k))
                 await writer.write_many([b"%d" % (1000 + 3 * n + k) for k in range(3)])
 
             async def read():
@@ -252,7 +255,7 @@ class Aio(Case):
             await asyncio.gather(*map(write, range(5)))
             writer.done()
             await asyncio.gather(*reads)
-            self.assertEqual(sorted([*range(200), *range(1000, 1015)]), sorted(got))
+            self.assertEqual(sorted([*range(5 * count), *range(1000, 1015)]), sorted(got))
 
         run(main())
 

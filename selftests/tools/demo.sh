@@ -17,7 +17,7 @@ fi
 # Bytes and CRC-32 of files, by other means than ours.
 expected()
 {
-	python3 - "$@" <<'END'
+	python - "$@" <<'END'
 import sys, zlib
 data = b"".join(open(f, "rb").read() for f in sys.argv[1:])
 print(f"{len(data)} bytes, CRC-32 {zlib.crc32(data):08x}")
@@ -56,7 +56,7 @@ else
 fi
 
 # Half a second of a full-scale square wave: 0 dB, whatever the ring does to it.
-python3 - "$tap_dir/square.wav" <<'END'
+python - "$tap_dir/square.wav" <<'END'
 import struct, sys, wave
 w = wave.open(sys.argv[1], "wb")
 w.setnchannels(1); w.setsampwidth(2); w.setframerate(8000)

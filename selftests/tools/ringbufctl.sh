@@ -7,9 +7,6 @@ cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
 
 ctl=build/tools/ringbufctl
-# Not a shim that finds it anew each time: that is slow where all is emulated.
-python=python3
-[[ ! -x /usr/bin/python3 ]] || python=/usr/bin/python3
 man=tools/ringbufctl.1
 ring=ctl-test.$$
 
@@ -35,7 +32,7 @@ refused()
 # usage: json EXPRESSION: of the document j, or the last one, that was written
 json()
 {
-	$python -c 'import json, sys; j = json.loads(sys.stdin.read()); sys.exit(not ('"$1"'))' \
+	python -c 'import json, sys; j = json.loads(sys.stdin.read()); sys.exit(not ('"$1"'))' \
 		<"$tap_dir/out"
 }
 

@@ -48,13 +48,26 @@ err_has()
 	grep -qE -- "$1" "$tap_dir/err"
 }
 
+# Only the standard library, and no shim that looks for an interpreter: where all is
+# emulated that takes longer than what is to be done.
+python()
+{
+	local python=/usr/bin/python3
+	[[ -x $python ]] || python=python3
+	"$python" -I -S "$@"
+}
+
+# Between two looks, which cost an emulated machine more.
+tap_pause=0.1
+[[ ! ${RINGBUF_VM-} ]] || tap_pause=0.4
+
 # until_ok COMMAND...: waits for what must come, a minute
 until_ok()
 {
 	local end=$((SECONDS + 60))
 	until "$@"; do
 		((SECONDS < end)) || return 1
-		sleep 0.1
+		sleep $tap_pause
 	done
 }
 
