@@ -323,8 +323,9 @@ void ringbuf_writer_interrupt(struct ringbuf_writer *writer);
  * ringbuf_writer_spin() - how long to spin before sleeping
  * @writer: the handle
  * @ns: nanoseconds; 0 never spins and never yields; a negative number restores the
- *	default, which adapts, and while the other side is on this CPU does not spin
- *	but yields it
+ *	default, which adapts, and does not spin while the other side is on this CPU
+ *
+ * Unless @ns is 0, who waits also yields the CPU to peers that are on it.
  */
 void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns);
 

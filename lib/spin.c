@@ -31,6 +31,7 @@
 #define YIELD_BAN	 16U
 #define YIELD_BAN_MAX_NS 8000000000ULL
 #define YIELD_SKIP_MAX	 256U
+#define CROWD_EVERY	 15U
 #define NOBODY		 (~0U)
 
 void rb_cpu_hint(struct rb_handle *h)
@@ -146,10 +147,8 @@ static void yield_ban(struct rb_spin *spin, u64 spent_ns)
 	spin->ban_end = now + spin->ban_ns;
 }
 
-static void yield_learn(struct rb_spin *spin, u64 spent_ns, bool enough)
+static void yield_learn(struct rb_spin *spin, bool enough)
 {
-	if (spent_ns > YIELD_LONG_NS)
-		yield_ban(spin, spent_ns);
 	if (enough) {
 		spin->futile = 0;
 		return;
@@ -165,57 +164,92 @@ static bool yield_now(struct rb_handle *h)
 {
 	struct rb_spin *spin = &h->spin;
 
+	if (!spin->fixed_ns)
+		return false;
 	if (spin->sleeps) {
 		spin->sleeps--;
 		return false;
 	}
 	if (spin->ban_end && rb_clock(CLOCK_MONOTONIC_COARSE) < spin->ban_end)
 		return false;
-	return crowded(h);
+	if (crowded(h))
+		return true;
+	spin->sleeps = CROWD_EVERY; /* whoever is here, it is many that were looked at */
+	return false;
+}
+
+/**
+ * struct rb_turn - a wait that yields
+ * @yields: whether it does
+ * @start: when it began
+ * @now: the last look at the clock
+ * @deadline: of the wait
+ */
+struct rb_turn {
+	bool yields;
+	u64 start;
+	u64 now;
+	u64 deadline;
+};
+
+/* True when there is something to look at. */
+static bool yield_until(struct rb_handle *h, u64 waiter, struct rb_turn *turn)
+{
+	u64 since = turn->now;
+	u32 i;
+
+	for (i = 0; i < YIELDS && turn->yields && turn->now < turn->deadline; i++) {
+		sched_yield();
+		turn->now = rb_clock(CLOCK_MONOTONIC);
+		if (turn->now - since > YIELD_LONG_NS) {
+			yield_ban(&h->spin, turn->now - since);
+			turn->yields = false;
+		}
+		if (rb_wait_over(h, waiter))
+			return true;
+	}
+	return false;
 }
 
 /* True when there is something to look at. */
-static bool yield_until(struct rb_handle *h, u64 waiter)
+static bool spin_for(struct rb_handle *h, u64 waiter, u32 budget, struct rb_turn *turn)
 {
-	u64 since = rb_clock(CLOCK_MONOTONIC);
-	bool over = false;
 	u32 i;
 
-	for (i = 0; i < YIELDS && !over; i++) {
-		sched_yield();
-		over = rb_wait_over(h, waiter);
-	}
-	yield_learn(&h->spin, rb_clock(CLOCK_MONOTONIC) - since, over);
-	return over;
+	do {
+		for (i = 0; i < 32; i++) {
+			if (rb_wait_over(h, waiter))
+				return true;
+			rb_pause();
+		}
+		if (h->host->peers(h))
+			return true;
+		turn->now = rb_clock(CLOCK_MONOTONIC);
+		if (turn->yields && yield_until(h, waiter, turn))
+			return true;
+	} while (turn->now < turn->deadline && turn->now - turn->start < budget);
+	return false;
 }
 
 /* True when there is something to look at.  The sleep that follows else knows the deadline. */
 static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 {
 	u32 budget = spin_budget(h, waiter);
-	bool yields = h->spin.fixed_ns && yield_now(h);
-	u64 now, end;
-	u32 i;
+	struct rb_turn turn = { .yields = yield_now(h), .deadline = deadline };
+	bool yields = turn.yields, over;
 
-	if (yields && yield_until(h, waiter))
-		return true;
-	if (!budget)
+	if (!budget && !yields)
 		return false;
-	now = rb_clock(CLOCK_MONOTONIC);
-	end = now + budget < deadline ? now + budget : deadline;
-	do {
-		for (i = 0; i < 32; i++) {
-			if (rb_wait_over(h, waiter)) {
-				spin_learn(&h->spin, budget, true);
-				return true;
-			}
-			rb_pause();
-		}
-		if (h->host->peers(h) || (yields && yield_until(h, waiter)))
-			return true;
-	} while (rb_clock(CLOCK_MONOTONIC) < end);
-	spin_learn(&h->spin, budget, false);
-	return false;
+	turn.start = rb_clock(CLOCK_MONOTONIC);
+	turn.now = turn.start;
+	over = yields && yield_until(h, waiter, &turn);
+	if (!over && budget) {
+		over = spin_for(h, waiter, budget, &turn);
+		spin_learn(&h->spin, budget, over);
+	}
+	if (yields)
+		yield_learn(&h->spin, over);
+	return over;
 }
 
 /*

@@ -40,6 +40,32 @@ class Review(unittest.TestCase):
         self.assertEqual([ringbuffer.BusyError], self.raised)
         self.reader.close()
 
+    def test_handler_while_another_thread_waits_for_us(self):
+        old = signal.signal(signal.SIGALRM, lambda *_: self.catches(self.reader.close))
+        behind = threading.Timer(0.1, self.catches, (self.reader.read,), {"timeout": 1})
+        behind.start()
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            self.assertRaises(ringbuffer.ReadTimeoutError, self.reader.read, timeout=0.6)
+        finally:
+            signal.signal(signal.SIGALRM, old)
+        behind.join()
+        self.assertEqual([ringbuffer.BusyError, ringbuffer.ReadTimeoutError], self.raised)
+
+    def test_trying_does_not_wait_behind_others(self):
+        threads = [threading.Thread(target=self.catches, args=(self.reader.read,))
+                   for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)     # so that they wait; it holds in any case
+        for _ in range(3):
+            self.assertRaises(ringbuffer.WaitingForWriterError, self.reader.read, timeout=0)
+        for _ in threads:
+            self.writer.write(b"message")
+        for thread in threads:
+            thread.join()
+        self.assertEqual([], self.raised)
+
     def test_close_ends_the_waits_of_others(self):
         threads = [threading.Thread(target=self.catches, args=(self.reader.read,))
                    for _ in range(3)]

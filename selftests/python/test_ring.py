@@ -577,6 +577,25 @@ class Arrays(Case):
         self.assertEqual(40, reserved.length)
         reserved.discard()
 
+    def test_a_shape_that_changes(self):
+        import numpy
+
+        class Changing:
+            def __index__(self):
+                shape.clear()
+                return 2
+
+        ring = Ring.create(24, 1)
+        slot = ring.writer().reserve()
+        shape = [Changing(), 3, 4]
+        try:
+            slot.asarray("u1", shape)
+        except (TypeError, ValueError):
+            pass
+        for given in ([2, 3], [6]):
+            self.assertEqual(tuple(given), slot.asarray("f4", numpy.array(given)).shape)
+        slot.discard()
+
     def test_a_dtype_that_changes(self):
         ring = Ring.create(16, 1)
         fields = [("a", "u2")]

@@ -55,7 +55,7 @@ static int dtype_size(PyObject *dtype, Py_ssize_t *size)
 /* What can change under its name is looked at each time. */
 static bool is_constant(PyObject *given, PyObject *dtype)
 {
-	return given == dtype || PyUnicode_CheckExact(given) || PyType_Check(given);
+	return given == dtype || PyUnicode_CheckExact(given);
 }
 
 /* To be given back with Py_DECREF(of->dtype). */
@@ -122,14 +122,15 @@ static int shape_count(PyObject *shape, Py_ssize_t most, Py_ssize_t *count)
 		*count = most;
 		return 0;
 	}
-	if (PyIndex_Check(shape))
+	/* A tuple of our own: a list may change while we look.  An array may be both. */
+	if (PyIndex_Check(shape) && !PySequence_Check(shape))
 		row = PyTuple_Pack(1, shape);
 	else
-		row = PySequence_Fast(shape, "a shape is a number or a row of numbers");
+		row = PySequence_Tuple(shape);
 	if (!row)
 		return -1;
-	n = PySequence_Fast_GET_SIZE(row);
-	for (i = 0; i < n && !shape_take(PySequence_Fast_GET_ITEM(row, i), count, &open); i++)
+	n = PyTuple_GET_SIZE(row);
+	for (i = 0; i < n && !shape_take(PyTuple_GET_ITEM(row, i), count, &open); i++)
 		;
 	Py_DECREF(row);
 	if (i < n)
@@ -171,8 +172,7 @@ static PyObject *reshaped(PyObject *array, PyObject *shape)
 	static PyObject *reshape;
 	PyObject *got;
 
-	if (!array || !shape || PyLong_CheckExact(shape) ||
-	    (PyTuple_CheckExact(shape) && PyTuple_GET_SIZE(shape) == 1))
+	if (!array || !shape)
 		return array;
 	if (!reshape)
 		reshape = PyUnicode_InternFromString("reshape");

@@ -145,19 +145,21 @@ PyObject *rp_reader_read_many(struct rp_reader *r, PyObject *const *args, Py_ssi
 			PyErr_SetString(PyExc_ValueError, "n must be at least 1");
 		return NULL;
 	}
-	n = rp_reader_ready(r, timeout != RINGBUF_TRY);
-	if (n)
-		return rp_reader_error(n);
+	/* First, because it may run finalizers: see reader_peek.c. */
 	list = PyList_New(0);
-	while (list && got < max) {
+	if (!list)
+		return NULL;
+	n = rp_reader_ready(r, timeout != RINGBUF_TRY);
+	while (!n && got < max) {
 		n = read_some(r, list, max - got > 64 ? 64 : (unsigned int)(max - got),
 			      got ? RINGBUF_TRY : timeout);
 		if (n < 0)
 			break;
 		got += n;
+		n = 0;
 	}
 	/* What was read is read, whatever comes next says so again. */
-	if (list && n < 0 && (!got || n == RP_RAISED)) {
+	if (n < 0 && (!got || n == RP_RAISED)) {
 		Py_DECREF(list);
 		return rp_reader_error(n);
 	}

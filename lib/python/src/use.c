@@ -8,6 +8,7 @@
 
 #define SLICE_NS 100000000LL
 #define SECOND	 1000000000LL
+#define COURTESY 500 /* moments */
 
 unsigned int rp_forks;
 
@@ -58,7 +59,7 @@ static bool left_behind(struct rp_use *use)
 	if (!lock)
 		return false;
 	use->lock = lock;
-	use->busy = false;
+	use->busy = use->closing = false;
 	use->wanted = 0;
 	use->fork = rp_forks;
 	return true;
@@ -69,16 +70,20 @@ static __thread unsigned int waits;
 
 /*
  * A thread that does nothing but copy would have the handle whenever somebody else
- * has the GIL.  So who comes lets those that wait already go first, or one of them.
+ * has the GIL.  So who finds it free, and others waiting, lets one of them go first;
+ * for a while only, since what they do until then may need us.
  */
 static int let_others(struct rp_use *use)
 {
 	const struct timespec moment = { .tv_nsec = 20000 };
-	unsigned int turns = use->turns;
+	unsigned int turns = use->turns, n;
 
-	while (use->wanted && use->turns == turns && !waits) {
-		PyThreadState *state = PyEval_SaveThread();
+	for (n = 0; n < COURTESY && !left_behind(use); n++) {
+		PyThreadState *state;
 
+		if (use->busy || !use->wanted || use->turns != turns || waits)
+			break;
+		state = PyEval_SaveThread();
 		nanosleep(&moment, NULL);
 		PyEval_RestoreThread(state);
 		if (PyErr_CheckSignals())
@@ -108,19 +113,18 @@ static int wait_turn(struct rp_use *use, bool may_sleep)
 
 int rp_use_wait(struct rp_use *use, bool may_sleep)
 {
-	unsigned int forks = rp_forks;
-	int err;
+	unsigned int forks;
+	int err = let_others(use);
 
-	left_behind(use);
-	err = let_others(use);
 	if (err || !use->busy)
 		return err;
+	forks = rp_forks;
 	use->wanted++;
 	waits++;
 	err = wait_turn(use, may_sleep);
 	waits--;
 	use->turns++;
-	if (forks == rp_forks)
+	if (forks == rp_forks && use->wanted)
 		use->wanted--;
 	return err;
 }

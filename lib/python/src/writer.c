@@ -193,6 +193,9 @@ static PyObject *writer_write_many(struct rp_writer *w, PyObject *const *args, P
 	n = writer_ready(w, timeout != RINGBUF_TRY);
 	while (!n && done < (count = PySequence_Fast_GET_SIZE(messages))) {
 		n = batch_get(&batch, w, PySequence_Fast_ITEMS(messages) + done, count - done);
+		/* Again, since a buffer may be one that is made in Python. */
+		if (!n)
+			n = writer_ready(w, timeout != RINGBUF_TRY);
 		if (!n)
 			n = batch_write(w, &batch, timeout);
 		batch_put(&batch);
