@@ -170,34 +170,45 @@ static void slots_describe(const struct ringbuf_writer *writer, const struct rin
 }
 
 /* The readers have these lines; ask for all of them before the first store. */
-static inline void slot_offer(const struct rb_handle *h, struct ringbuf_slot *slot,
-			      struct ringbuf_desc *d, char *data, u64 pos)
+static inline void lines_ask(const void *first, size_t bytes)
 {
-	__builtin_prefetch(data, 1);
-	__builtin_prefetch(d, 1);
-	slot->data = data;
-	slot->length = h->slot_bytes;
-	slot->position = pos;
-	/* One after the other: two stores. */
-	memset(&slot->timestamp, 0, sizeof(slot->timestamp) + sizeof(slot->lost));
-	slot->flags = 0;
+	const char *p = first;
+	size_t at;
+
+	for (at = 0; at < bytes; at += RINGBUF_LINE)
+		__builtin_prefetch(p + at, 1);
+}
+
+/* @count: slots in a row from @index. */
+static inline void slots_offer_run(const struct rb_handle *h, struct ringbuf_slot *slots,
+				   u64 index, u64 pos, u32 count)
+{
+	char *data = rb_slot_data(h, index);
+	u32 k;
+
+	lines_ask(&h->view.desc[index], count * sizeof(h->view.desc[0]));
+	for (k = 0; k < count; k++, data += h->slot_stride) {
+		__builtin_prefetch(data, 1);
+		slots[k].data = data;
+		slots[k].length = h->slot_bytes;
+		slots[k].position = pos + k;
+		/* One after the other: two stores. */
+		memset(&slots[k].timestamp, 0,
+		       sizeof(slots[k].timestamp) + sizeof(slots[k].lost));
+		slots[k].flags = 0;
+	}
 }
 
 static inline void slots_offer(const struct ringbuf_writer *writer, struct ringbuf_slot *slots,
 			       unsigned int count)
 {
 	const struct rb_handle *h = &writer->h;
-	u32 run = rb_run(&h->view, writer->w.index, count), k;
-	struct ringbuf_desc *d = &h->view.desc[writer->w.index];
-	char *data = rb_slot_data(h, writer->w.index);
-	u64 pos = writer->w.pos;
+	u64 index = writer->w.index, pos = writer->w.pos;
+	u32 run = rb_run(&h->view, index, count);
 
-	for (k = 0; k < run; k++, d++, data += h->slot_stride)
-		slot_offer(h, &slots[k], d, data, pos + k);
-	d = h->view.desc;
-	data = h->data;
-	for (; k < count; k++, d++, data += h->slot_stride)
-		slot_offer(h, &slots[k], d, data, pos + k);
+	slots_offer_run(h, slots, index, pos, run);
+	if (unlikely(run < count))
+		slots_offer_run(h, slots + run, 0, pos + run, count - run);
 }
 
 RB_PUBLIC int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *slots,
