@@ -44,7 +44,10 @@ program() {
 	command=() why=''
 	# shellcheck disable=SC2016 # what is quoted is for the shell inside
 	case $language in
-	python) script python3 "python/$name.py" ;;
+	python)
+		script python3 "python/$name.py"
+		command=("${command[0]}" -E -S "${command[1]}") # the standard library will do
+		;;
 	perl) script perl "perl/$name.pl" ;;
 	tcl) script tclsh "tcl/$name.tcl" ;;
 	node) script node "node/$name.js" ;;
