@@ -180,8 +180,8 @@ static inline void lines_ask(const void *first, size_t bytes)
 }
 
 /* @count: slots in a row from @index. */
-static inline void slots_offer_run(const struct rb_handle *h, struct ringbuf_slot *slots,
-				   u64 index, u64 pos, u32 count)
+static inline void slots_offer_run(const struct rb_handle *h, struct ringbuf_slot *slots, u64 index,
+				   u64 pos, u32 count)
 {
 	char *data = rb_slot_data(h, index);
 	u32 k;
@@ -193,8 +193,7 @@ static inline void slots_offer_run(const struct rb_handle *h, struct ringbuf_slo
 		slots[k].length = h->slot_bytes;
 		slots[k].position = pos + k;
 		/* One after the other: two stores. */
-		memset(&slots[k].timestamp, 0,
-		       sizeof(slots[k].timestamp) + sizeof(slots[k].lost));
+		memset(&slots[k].timestamp, 0, sizeof(slots[k].timestamp) + sizeof(slots[k].lost));
 		slots[k].flags = 0;
 	}
 }
