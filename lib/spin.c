@@ -14,7 +14,7 @@
  * one slot.  Yields that nobody made use of let the next waits sleep at once,
  * twice as many each time.  And somebody who has nothing to do with the ring may
  * take the CPU for as long as the scheduler lets him, where a sleeper would have
- * been awakened: after a yield as long as that there is none for sixteen times as
+ * been awakened: after a yield as long as that there is none for four times as
  * long, and four times that when it soon happens again.
  */
 #include <sched.h>
@@ -27,8 +27,9 @@
 #define SPIN_MIN_NS	 1000U
 #define SPIN_PROBE_EVERY 64
 #define YIELDS		 4
-#define YIELD_LONG_NS	 500000U /* shorter than what the scheduler gives to strangers */
-#define YIELD_BAN	 16U
+#define YIELD_LONG_NS	 1000000U /* shorter than what the scheduler gives to strangers */
+#define YIELD_SOON_NS	 5000000U
+#define YIELD_BAN	 4U
 #define YIELD_BAN_MAX_NS 8000000000ULL
 #define YIELD_SKIP_MAX	 256U
 #define CROWD_EVERY	 15U
@@ -138,13 +139,15 @@ bool rb_wait_over(const struct rb_handle *h, u64 waiter)
 	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
 }
 
-static void yield_ban(struct rb_spin *spin, u64 spent_ns)
+/* Who is always there takes his turn again as soon as he is let; chance does not. */
+static void yield_ban(struct rb_spin *spin, u64 began, u64 ended)
 {
-	u64 now = rb_clock(CLOCK_MONOTONIC_COARSE);
-	u64 ns = now < spin->ban_end + spin->ban_ns ? spin->ban_ns * 4 : spent_ns * YIELD_BAN;
+	u64 ns = (ended - began) * YIELD_BAN;
 
+	if (began < spin->ban_end + YIELD_SOON_NS)
+		ns = spin->ban_ns * YIELD_BAN;
 	spin->ban_ns = ns < YIELD_BAN_MAX_NS ? ns : YIELD_BAN_MAX_NS;
-	spin->ban_end = now + spin->ban_ns;
+	spin->ban_end = ended + spin->ban_ns;
 }
 
 static void yield_learn(struct rb_spin *spin, bool enough)
@@ -202,7 +205,7 @@ static bool yield_until(struct rb_handle *h, u64 waiter, struct rb_turn *turn)
 		sched_yield();
 		turn->now = rb_clock(CLOCK_MONOTONIC);
 		if (turn->now - since > YIELD_LONG_NS) {
-			yield_ban(&h->spin, turn->now - since);
+			yield_ban(&h->spin, since, turn->now);
 			turn->yields = false;
 		}
 		if (rb_wait_over(h, waiter))
