@@ -2,6 +2,7 @@
 """Readers and writers of an event loop."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import random
@@ -160,7 +161,7 @@ class Aio(Case):
             writer.write(b"")
             await asyncio.gather(*waiting)
 
-        until(lambda: not sleepers(), "the end of the threads of other tests")
+        until(lambda: gc.collect() + 1 and not sleepers(), "the end of other tests' threads")
         run(main())
         until(lambda: not sleepers(), "the end of the threads")
 
@@ -221,7 +222,7 @@ class Aio(Case):
             writer.done()
             got += [bytes(message) for message in reader]
             self.assertEqual(written, got)
-            self.assertGreater(len(written), count // 5)
+            self.assertGreater(len(written), count // 7)     # each seventh for certain
 
         run(main())
 
