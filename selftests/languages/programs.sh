@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sourced by the tests of tools/examples: which programs there are, and how to
+# Sourced, after tap.sh, by the tests of tools/examples: which programs there are, and how to
 # run them.
 
 examples=build/tools/examples
@@ -16,15 +16,6 @@ message_languages=(c c32 cpp python perl go rust)
 map_languages=(c c32 cpp python go rust)
 
 export PYTHONDONTWRITEBYTECODE=1
-
-# A shim that finds the interpreter anew each time is slow where all is emulated.
-interpreter() {
-	if [[ -x /usr/bin/$1 ]]; then
-		echo "/usr/bin/$1"
-	else
-		type -P "$1"
-	fi
-}
 
 # A 32-bit program without its argument: 2, or 126 from who cannot run it.
 runs_32() {

@@ -30,34 +30,36 @@ class Review(unittest.TestCase):
         except Exception as error:      # what it is, is what the tests look at
             self.raised.append(type(error))
 
-    def test_handler_cannot_close_what_waits(self):
+    def read_while_a_handler_closes(self, after, timeout):
         old = signal.signal(signal.SIGALRM, lambda *_: self.catches(self.reader.close))
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.setitimer(signal.ITIMER_REAL, after)
         try:
-            self.assertRaises(ringbuffer.ReadTimeoutError, self.reader.read, timeout=0.5)
+            self.assertRaises(ringbuffer.ReadTimeoutError, self.reader.read, timeout=timeout)
         finally:
             signal.signal(signal.SIGALRM, old)
-        self.assertEqual([ringbuffer.BusyError], self.raised)
-        self.reader.close()
 
-    def test_handler_while_another_thread_waits_for_us(self):
-        old = signal.signal(signal.SIGALRM, lambda *_: self.catches(self.reader.close))
-        behind = threading.Timer(0.1, self.catches, (self.reader.read,), {"timeout": 1})
-        behind.start()
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
-        try:
-            self.assertRaises(ringbuffer.ReadTimeoutError, self.reader.read, timeout=0.6)
-        finally:
-            signal.signal(signal.SIGALRM, old)
-        behind.join()
-        self.assertEqual([ringbuffer.BusyError, ringbuffer.ReadTimeoutError], self.raised)
-
-    def test_trying_does_not_wait_behind_others(self):
+    def three_wait(self):
         threads = [threading.Thread(target=self.catches, args=(self.reader.read,))
                    for _ in range(3)]
         for thread in threads:
             thread.start()
         time.sleep(0.2)     # so that they wait; it holds in any case
+        return threads
+
+    def test_handler_cannot_close_what_waits(self):
+        self.read_while_a_handler_closes(after=0.05, timeout=0.5)
+        self.assertEqual([ringbuffer.BusyError], self.raised)
+        self.reader.close()
+
+    def test_handler_while_another_thread_waits_for_us(self):
+        behind = threading.Timer(0.1, self.catches, (self.reader.read,), {"timeout": 1})
+        behind.start()
+        self.read_while_a_handler_closes(after=0.3, timeout=0.6)
+        behind.join()
+        self.assertEqual([ringbuffer.BusyError, ringbuffer.ReadTimeoutError], self.raised)
+
+    def test_trying_does_not_wait_behind_others(self):
+        threads = self.three_wait()
         for _ in range(3):
             self.assertRaises(ringbuffer.WaitingForWriterError, self.reader.read, timeout=0)
         for _ in threads:
@@ -67,11 +69,7 @@ class Review(unittest.TestCase):
         self.assertEqual([], self.raised)
 
     def test_close_ends_the_waits_of_others(self):
-        threads = [threading.Thread(target=self.catches, args=(self.reader.read,))
-                   for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.2)     # so that they wait; it holds in any case
+        threads = self.three_wait()
         self.reader.close()
         for thread in threads:
             thread.join()

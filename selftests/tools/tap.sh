@@ -48,13 +48,20 @@ err_has()
 	grep -qE -- "$1" "$tap_dir/err"
 }
 
-# Only the standard library, and no shim that looks for an interpreter: where all is
-# emulated that takes longer than what is to be done.
+# A shim that finds the interpreter anew each time is slow where all is emulated.
+interpreter()
+{
+	if [[ -x /usr/bin/$1 ]]; then
+		echo "/usr/bin/$1"
+	else
+		type -P "$1"
+	fi
+}
+
+# With the standard library only.
 python()
 {
-	local python=/usr/bin/python3
-	[[ -x $python ]] || python=python3
-	"$python" -I -S "$@"
+	"$(interpreter python3)" -I -S "$@"
 }
 
 # Between two looks, which cost an emulated machine more.
