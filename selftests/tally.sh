@@ -49,33 +49,41 @@ step() {
 }
 
 # usage: at_once N JOB...
-# Jobs are commands that call step, as strings; they start in the order given,
-# N at a time, so the longest had better be first.  Adds up what they counted.
+# Jobs are commands that call step or at_once, as strings; they start in the order
+# given, N at a time, so the longest had better be first.  Adds up what they counted.
 at_once() {
 	local most=$1 running=0 n=0 counts job p f s
 	shift
-	mkdir -p build/check
-	rm -f build/check/job-*
+	counts=$(mktemp -d)
 	for job; do
 		((running < most)) || wait -n
 		((running < most)) && ((++running))
-		counts=build/check/job-$((++n))
+		((++n))
 		(
 			passed=0 failed=0 skipped=0
 			eval "$job"
-			echo "$passed $failed $skipped" >"$counts"
+			echo "$passed $failed $skipped" >"$counts/$n"
 		) &
 	done
 	wait
 	n=0
 	for job; do
-		if read -r p f s 2>/dev/null <"build/check/job-$((++n))"; then
+		((++n))
+		if read -r p f s 2>/dev/null <"$counts/$n"; then
 			passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 		else
 			echo "broke off: $job"
 			failed=$((failed + 1))
 		fi
 	done
+	rm -r "$counts"
+}
+
+# usage: aside JOB...
+# A job that takes the processors when nobody else wants them.
+aside() {
+	renice -n 19 "$BASHPID" >/dev/null
+	"$@"
 }
 
 # The plain line that ends a run.

@@ -622,9 +622,9 @@ TEST_F(splice, signals_while_full)
 
 /* ---- several with one handle ---------------------------------------------------------- */
 
-/* What came out: how many of each byte. */
+/* What came out: how many of each byte, in words that a 32-bit program can add to at once. */
 struct heap {
-	uint64_t of[256];
+	uint32_t of[256];
 };
 
 struct team {

@@ -341,22 +341,25 @@ TEST_F(stream, pump_polling)
 /* Two processes read one handle: together they get each slot once. */
 struct pair {
 	int fd;
-	uint64_t sum;
-	uint64_t bytes;
+	uint32_t sum;
+	uint32_t bytes;
 };
 
 static int pair_reader(void *arg)
 {
 	struct pair *p = arg;
+	uint32_t sum = 0, bytes = 0;
 	unsigned char text[97];
 	ssize_t n, i;
 
 	fcntl(p->fd, F_SETFL, 0);
 	while ((n = read(p->fd, text, sizeof(text))) > 0) {
 		for (i = 0; i < n; i++)
-			__atomic_fetch_add(&p->sum, text[i], __ATOMIC_SEQ_CST);
-		__atomic_fetch_add(&p->bytes, (uint64_t)n, __ATOMIC_SEQ_CST);
+			sum += text[i];
+		bytes += (uint32_t)n;
 	}
+	__atomic_fetch_add(&p->sum, sum, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&p->bytes, bytes, __ATOMIC_SEQ_CST);
 	CHECK_EQ(0, n);
 	return 0;
 }
@@ -365,7 +368,7 @@ TEST_F(stream, two_read_one_handle)
 {
 	struct pair *p = shared_memory(sizeof(*p));
 	struct pump w = { self->writer, 0, often(4000000) };
-	uint64_t at, sum = 0;
+	uint32_t at, sum = 0;
 	pid_t a, b;
 
 	p->fd = self->reader;

@@ -70,4 +70,18 @@ script 0 '3 passed, 0 failed, 1 skipped'
 run tallied
 [[ $status -eq 0 && $(tail -n 1 "$tap_dir/out") == "3 passed, 0 failed, 1 skipped" ]]
 ok $? "step: believes who counted himself"
+
+# Two jobs, one of them with two inside, of which the second breaks off.
+# shellcheck disable=SC2016 # for the shell inside
+jobs()
+{
+	bash -uc 'cd "$1" && . "$2/selftests/tally.sh" &&
+		at_once 1 "aside step a ./script" "at_once 2 \"step b ./script\" \"exit 3\"" &&
+		tally' jobs "$tap_dir" "$top"
+}
+script 0 1..2 'ok 1 - one' 'ok 2 - two # SKIP no such thing'
+run jobs
+[[ $status -eq 1 && $(tail -n 1 "$tap_dir/out") == "2 passed, 1 failed, 2 skipped" ]] &&
+	out_has '^broke off: exit 3$'
+ok $? "at_once: adds up, within itself too, and counts who breaks off"
 done_testing

@@ -125,10 +125,10 @@ struct buffered {
  * @op: its next step
  * @result: of its last step
  * @seen: hash of its private state
- * @buffer: stores that are not in memory yet
- * @buffers: how many
  * @status: see there
  * @guard: above 0: in the host, cannot be killed
+ * @buffers: how many in @buffer
+ * @buffer: stores that are not in memory yet
  */
 struct task_state {
 	jmp_buf context;
@@ -136,10 +136,10 @@ struct task_state {
 	struct op op;
 	u64 result;
 	u64 seen[2];
-	struct buffered buffer[MAX_BUFFER];
-	u32 buffers;
 	enum task_status status;
 	int guard;
+	u32 buffers;
+	struct buffered buffer[MAX_BUFFER];
 };
 
 struct task {

@@ -206,41 +206,69 @@ struct task_snapshot {
 	char stack[STACK_KEEP];
 };
 
+/* A move changes one task: what the others are is in the nodes above. */
 struct node {
 	struct arena arena;
 	struct ghost ghost;
 	u64 hash[2]; /* of the arena */
 	u64 state[2]; /* of all */
-	struct task_snapshot task[MAX_TASKS];
+	const struct task_snapshot *task[MAX_TASKS];
+	struct task_snapshot moved;
 	struct move moves[MAX_MOVES];
 	u32 count;
 	u32 next;
 };
 
 static struct node *nodes;
+static struct task_snapshot first[MAX_TASKS]; /* of nodes[0] */
+static u32 stale; /* tasks, a bit each, that are not as in the node that is explored */
+
+/* All but the entries of the buffer that are not in use. */
+static void copy_state(struct task_state *to, const struct task_state *from)
+{
+	memcpy(to, from,
+	       offsetof(struct task_state, buffer) + from->buffers * sizeof(*from->buffer));
+}
+
+static const struct task_snapshot *save_task(struct task_snapshot *to, const struct task *t)
+{
+	copy_state(&to->s, &t->s);
+	to->bytes = 0;
+	if (t->s.status != TASK_RUNS)
+		return to;
+	to->bytes = (u32)(t->stack + STACK_BYTES - t->s.stack);
+	if (to->bytes > STACK_KEEP) {
+		fprintf(stderr, "model: %u bytes of stack\n", to->bytes);
+		abort();
+	}
+	memcpy(to->stack, t->s.stack, to->bytes);
+	return to;
+}
 
 static void save(struct node *n)
 {
-	u32 i;
-
 	n->arena = arena;
 	n->ghost = ghost;
 	memcpy(n->hash, arena_hash, sizeof(arena_hash));
-	for (i = 0; i < task_count; i++) {
-		struct task_snapshot *to = &n->task[i];
-		const struct task *t = &tasks[i];
+	stale = 0;
+}
 
-		to->s = t->s;
-		to->bytes = 0;
-		if (t->s.status != TASK_RUNS)
-			continue;
-		to->bytes = (u32)(t->stack + STACK_BYTES - t->s.stack);
-		if (to->bytes > STACK_KEEP) {
-			fprintf(stderr, "model: %u bytes of stack\n", to->bytes);
-			abort();
-		}
-		memcpy(to->stack, t->s.stack, to->bytes);
-	}
+/* The first node, where every task is a new one. */
+static void save_first(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < task_count; i++)
+		n->task[i] = save_task(&first[i], &tasks[i]);
+	save(n);
+}
+
+/* Task @moved alone is not as in @parent. */
+static void save_next(struct node *n, const struct node *parent, u32 moved)
+{
+	memcpy(n->task, parent->task, sizeof(n->task));
+	n->task[moved] = save_task(&n->moved, &tasks[moved]);
+	save(n);
 }
 
 static void restore(const struct node *n)
@@ -250,9 +278,13 @@ static void restore(const struct node *n)
 	arena = n->arena;
 	ghost = n->ghost;
 	memcpy(arena_hash, n->hash, sizeof(arena_hash));
-	for (i = 0; i < task_count; i++) {
-		tasks[i].s = n->task[i].s;
-		memcpy(n->task[i].s.stack, n->task[i].stack, n->task[i].bytes);
+	for (; stale; stale &= stale - 1) {
+		const struct task_snapshot *from;
+
+		i = (u32)__builtin_ctz(stale);
+		from = n->task[i];
+		copy_state(&tasks[i].s, &from->s);
+		memcpy(from->s.stack, from->stack, from->bytes);
 	}
 }
 
@@ -263,14 +295,30 @@ static u64 (*seen)[2];
 static u64 seen_size, seen_used;
 static u64 state[2]; /* hash of the present one */
 
+/* Looked at all over the place: huge pages save a second miss, that of the page's entry. */
+static u64 (*seen_new(u64 size))[2]
+{
+	u64(*set)[2] = mmap(NULL, size * sizeof(*set), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (set == MAP_FAILED)
+		abort();
+	madvise(set, size * sizeof(*set), MADV_HUGEPAGE);
+	return set;
+}
+
+static void seen_free(void)
+{
+	if (seen)
+		munmap(seen, seen_size * sizeof(*seen));
+}
+
 static void seen_reset(void)
 {
-	free(seen);
+	seen_free();
 	seen_size = 1 << 16;
 	seen_used = 0;
-	seen = calloc(seen_size, sizeof(*seen));
-	if (!seen)
-		abort();
+	seen = seen_new(seen_size);
 }
 
 static bool seen_put(u64 (*set)[2], u64 size, const u64 hash[2])
@@ -287,14 +335,12 @@ static bool seen_put(u64 (*set)[2], u64 size, const u64 hash[2])
 
 static void seen_grow(void)
 {
-	u64(*more)[2] = calloc(seen_size * 2, sizeof(*more)), i;
+	u64(*more)[2] = seen_new(seen_size * 2), i;
 
-	if (!more)
-		abort();
 	for (i = 0; i < seen_size; i++)
 		if (seen[i][0] || seen[i][1])
 			seen_put(more, seen_size * 2, seen[i]);
-	free(seen);
+	seen_free();
 	seen = more;
 	seen_size *= 2;
 }
@@ -365,16 +411,13 @@ static void check_end(void)
 		violation("%s", why);
 }
 
-static void enter(u32 depth, u32 last)
+static void enter(struct node *n, u32 last)
 {
-	struct node *n = &nodes[depth];
-
 	n->count = all_moves(last, n->moves);
 	n->next = 0;
 	memcpy(n->state, state, sizeof(state));
 	if (!n->count)
 		check_end();
-	save(n);
 }
 
 static void print_trace(void (*reset)(void), u32 depth)
@@ -406,13 +449,15 @@ enum explored {
 /* The state is a new one: go down to it. */
 static enum explored descend(u32 *depth, u64 limit, struct result *r)
 {
-	const struct node *n = &nodes[*depth];
+	struct node *n = &nodes[*depth];
+	u32 moved = n->moves[n->next - 1].task;
 
 	if (++r->states > limit || *depth + 2 >= MAX_DEPTH)
 		return TOO_MANY;
-	enter(*depth + 1, n->moves[n->next - 1].task);
+	enter(n + 1, moved);
 	if (failed)
 		return VIOLATED;
+	save_next(n + 1, n, moved);
 	if (++*depth > r->depth)
 		r->depth = *depth;
 	return EXPLORED;
@@ -444,18 +489,21 @@ static enum explored explore(u64 limit, struct result *r, u32 *depth)
 
 	state_is_new();
 	r->states = 1;
-	enter(0, 0);
+	enter(nodes, 0);
+	save_first(nodes);
 	while (how == EXPLORED && !failed) {
 		struct node *n = &nodes[*depth];
 
 		if (n->next == n->count) {
 			if (!*depth)
 				return EXPLORED;
+			stale |= 1U << n[-1].moves[n[-1].next - 1].task;
 			--*depth;
 			continue;
 		}
 		if (n->next)
 			restore(n);
+		stale |= 1U << n->moves[n->next].task;
 		make_move(n->moves[n->next++]);
 		r->transitions++;
 		if (!failed && memory_conflicts_changed())
