@@ -74,7 +74,7 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_ready *r)
 {
 	struct rb_writer w = { .pos = rb_head(v) };
-	u64 end = w.pos + want, gate;
+	u64 end = w.pos + want, gate, i = rb_index(v, w.pos);
 	u32 row, k;
 
 	r->count = want;
@@ -84,9 +84,9 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 		r->count = gate > w.pos ? gate - w.pos : 0;
 		r->waiter = rb_waiter(end - v->slots, RB_WAIT_CURSOR);
 	}
-	for (k = 0; !rb_exclusive(v) && k < r->count; k++) {
+	for (k = 0; !rb_exclusive(v) && k < r->count; k++, i = rb_index_add(v, i, 1)) {
 		rb_relax(k);
-		if (rb_slots_free(v, &w, w.pos + k, 1))
+		if (rb_slot_free(v, &w, w.pos + k, i, 0))
 			continue;
 		r->count = k;
 		if (!r->waiter)

@@ -26,6 +26,7 @@
  * @blocked: what the last failed reserve waits for, see rb_reserve()
  * @id: 1 to max_writers
  * @count: slots reserved now
+ * @alone: nobody else reserves as @id, by a map of his own or by write(2)
  */
 struct rb_writer {
 	u64 pos;
@@ -34,6 +35,7 @@ struct rb_writer {
 	u64 blocked;
 	u32 id;
 	u32 count;
+	bool alone;
 };
 
 /* Claims that others may snatch from us before we let them run. */
@@ -53,9 +55,10 @@ static inline void rb_writer_seek(const struct rb_view *v, struct rb_writer *w, 
 	w->index = rb_index(v, pos);
 }
 
-static inline void rb_writer_init(const struct rb_view *v, struct rb_writer *w, u32 id)
+static inline void rb_writer_init(const struct rb_view *v, struct rb_writer *w, u32 id, bool alone)
 {
 	w->id = id;
+	w->alone = alone;
 	w->count = 0;
 	w->limit = 0;
 	w->blocked = 0;
@@ -76,18 +79,40 @@ static inline bool rb_gate_pass(const struct rb_view *v, struct rb_writer *w, u6
 	return false;
 }
 
-/* Whether @count slots from @pos on were finished in the lap before. */
-static inline bool rb_slots_free(const struct rb_view *v, struct rb_writer *w, u64 pos, u32 count)
+/*
+ * Whether the slot of @pos, which has index @i, was finished in the lap before.
+ * @claim: the one that is on it.  Where that names us, and we are alone, we have
+ * finished it, since a writer reserves only when he has, and the next one of his
+ * id only when what he left was repaired.  Then the state need not be fetched
+ * from the reader who looked at it last.
+ */
+static inline bool rb_slot_free(const struct rb_view *v, struct rb_writer *w, u64 pos, u64 i,
+				u64 claim)
 {
-	u64 i = rb_index(v, pos);
+	u64 before = pos - v->slots;
+
+	if (likely(w->alone && pos >= v->slots && rb_claim_writer(claim) == w->id &&
+		   !rb_claim_ahead(claim, before)))
+		return true;
+	/* Pairs with (A): its writer has stopped writing the slot. */
+	if (rb_state_is_free(v, smp_load_acquire(&v->desc[i].state), pos))
+		return true;
+	w->blocked = pos >= v->slots ? before : 0;
+	return false;
+}
+
+/* The same of @count slots; @claim is the first one's. */
+static inline bool rb_slots_free(const struct rb_view *v, struct rb_writer *w, u64 pos, u64 i,
+				 u64 claim, u32 count)
+{
 	u32 k;
 
-	for (k = 0; k < count; k++, i = rb_index_add(v, i, 1)) {
-		/* Pairs with (A): its writer has stopped writing the slot. */
-		if (!rb_state_is_free(v, smp_load_acquire(&v->desc[i].state), pos + k)) {
-			w->blocked = pos + k >= v->slots ? pos + k - v->slots : 0;
+	if (!rb_slot_free(v, w, pos, i, claim))
+		return false;
+	for (k = 1; k < count; k++) {
+		i = rb_index_add(v, i, 1);
+		if (!rb_slot_free(v, w, pos + k, i, READ_ONCE(v->claim[i])))
 			return false;
-		}
 	}
 	return true;
 }
@@ -107,26 +132,30 @@ static inline void rb_claim_stamp(const struct rb_view *v, const struct rb_write
 static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct rb_writer *w,
 						 u32 count)
 {
-	u64 pos = READ_ONCE(v->head->head);
+	u64 pos = READ_ONCE(v->head->head), i, steps;
 	u32 losses = 0;
-	u64 steps;
 
-	if (pos < w->pos)
+	/* Who writes alone goes on where he is, without a division. */
+	if (likely(pos <= w->pos)) {
 		pos = w->pos;
+		i = w->index;
+	} else {
+		i = rb_index(v, pos);
+	}
 	for (steps = 1; steps <= 2 * v->slots + 1 && losses < RB_MAX_LOSSES; steps++) {
-		u64 i = rb_index(v, pos);
 		u64 claim = READ_ONCE(v->claim[i]);
 		s64 ahead = rb_claim_ahead(claim, pos);
 
 		rb_relax(steps);
 		if (ahead >= 0) {
 			pos += (u64)ahead + rb_claim_count(claim);
+			i = rb_index(v, pos);
 			continue;
 		}
 		losses++;
 		if (!rb_gate_pass(v, w, pos, count))
 			return RB_BLOCKED_BY_READER;
-		if (!rb_slots_free(v, w, pos, count)) {
+		if (!rb_slots_free(v, w, pos, i, claim, count)) {
 			if (READ_ONCE(v->claim[i]) != claim)
 				continue;
 			return RB_BLOCKED_BY_SLOT;

@@ -14,7 +14,7 @@ static void begin(u64 slots, u32 flags)
 static void add_writer(struct rb_writer *w, u32 id)
 {
 	rb_attach_writer(v, id);
-	rb_writer_init(v, w, id);
+	rb_writer_init(v, w, id, true);
 }
 
 static u32 read_all(struct rb_reader *r)
@@ -193,6 +193,23 @@ static void late_commit_fails(void)
 	ring_free(&ring);
 }
 
+/* A map and write(2) reserve as one writer: a claim of that id may not be finished. */
+static void two_of_one_id(void)
+{
+	struct rb_writer map, call;
+	bool wake;
+
+	begin(2, 0);
+	add_writer(&map, 1);
+	rb_writer_init(v, &call, 1, false);
+	CHECK(rb_reserve(v, &map, 1) == RB_RESERVED && map.pos == 0);
+	CHECK(ring_write(&ring, &call, 1, 1) == RB_RESERVED);
+	CHECK(rb_reserve(v, &call, 1) == RB_BLOCKED_BY_SLOT && call.blocked == 0);
+	CHECK(rb_publish(v, &map, 1, &wake));
+	CHECK(ring_write(&ring, &call, 1, 1) == RB_RESERVED && call.pos == 3);
+	ring_free(&ring);
+}
+
 /* Killed in the middle of a batch: the next one goes on behind what was committed. */
 static void exclusive_successor(void)
 {
@@ -321,6 +338,7 @@ static const struct tap_test tests[] = {
 	{ "holes are skipped and counted", holes },
 	{ "repair: every length and progress, twice the same", repairs },
 	{ "repair: the commit that comes too late fails", late_commit_fails },
+	{ "shared: a map and write(2) of one writer", two_of_one_id },
 	{ "exclusive: the successor goes on where the killed one was", exclusive_successor },
 	{ "a reader is moved, and told how far", moved },
 	{ "end of stream", stream_end },

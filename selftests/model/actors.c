@@ -271,7 +271,7 @@ static void writer_attach(struct task *t, struct actor *a)
 	rb_attach_writer(&view, t->id);
 	host_unlock(t);
 	AT(t, a, 0);
-	rb_writer_init(&view, &a->w, t->id);
+	rb_writer_init(&view, &a->w, t->id, true);
 }
 
 static void writer_done(struct task *t)
@@ -290,7 +290,7 @@ static void writer_body(struct task *t)
 	if (t->spec->flags & LATE)
 		writer_attach(t, a);
 	else
-		rb_writer_init(&view, &a->w, t->id);
+		rb_writer_init(&view, &a->w, t->id, true);
 	writer_script(t, a);
 	AT(t, a, 0);
 	if (!(t->spec->flags & STAYS))
@@ -495,8 +495,7 @@ static void reaper_body(struct task *t)
 	reap(t, &tasks[victim]);
 	if (!t->spec->script)
 		return;
-	if (config->exclusive)
-		t->id = tasks[victim].id;
+	t->id = tasks[victim].id; /* a host may give it to the next one at once */
 	AT(t, a, 0);
 	writer_attach(t, a);
 	writer_script(t, a);
