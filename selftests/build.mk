@@ -8,8 +8,9 @@ PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc
 	socat ffmpeg
 
 # kselftest_harness.h comes from Debian's linux-source-6.12; selftests/vm/fetch unpacks it.
-KSFT = $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests
-TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
+# Where that is, is asked for once, by the first that needs it.
+KSFT = $(eval KSFT := $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests)$(KSFT)
+TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
 	-I$(KSFT) -MMD -MP
 
 LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/*.c))

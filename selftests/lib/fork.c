@@ -238,7 +238,7 @@ TEST(no_place_in_a_child)
 static int has_no_reservation(void *arg)
 {
 	struct given *g = arg;
-	struct ringbuf_slot s[2];
+	struct ringbuf_slot s[2] = { 0 };
 
 	CHECK_EQ(-EINVAL, ringbuf_writer_commit(g->writer, s, 1));
 	CHECK_EQ(-EINVAL, ringbuf_writer_discard(g->writer));

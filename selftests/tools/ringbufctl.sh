@@ -53,8 +53,10 @@ man_has_all()
 		sed 's/\\//g' $man | grep -qF -- "$flag" || { echo "# not in $man: $flag"; return 1; }
 	done < <(grep -oE -- '--[a-z][a-z-]+' "$tap_dir/out" | sort -u)
 }
-man_has_all
-ok $? "every option of --help is in the man page"
+if [[ ! ${RINGBUF_VM-} ]]; then
+	man_has_all
+	ok $? "every option of --help is in the man page"
+fi
 run $ctl --version
 out_has '^ringbufctl \(ringbuf\) [0-9.]+$'
 ok $? "--version"
