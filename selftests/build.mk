@@ -12,6 +12,9 @@ PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc
 KSFT = $(eval KSFT := $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests)$(KSFT)
 TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
 	-I$(KSFT) -MMD -MP
+# Each test case is a process of its own, and one without shared libraries is made and
+# ended in three quarters of the time under the debug kernel.
+TEST_LINK = -static -pthread
 
 LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/*.c))
 ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/*.c))
@@ -28,7 +31,7 @@ ksft-source: packages
 
 $(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread
+	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ $(TEST_LINK)
 
 # One test knows how the embedded host is made.
 $(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
@@ -36,13 +39,13 @@ $(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
 # It looks into the embedded host.
 $(KILL_TESTS): $(KILL_SRC) $(wildcard selftests/kill/*.h lib/*.h) $(O)/lib/libringbuf.a | ksft-source
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -Ilib -Ikmod $(KILL_SRC) $(O)/lib/libringbuf.a -o $@ -pthread
+	$(CC) $(TEST_FLAGS) -Ilib -Ikmod $(KILL_SRC) $(O)/lib/libringbuf.a -o $@ $(TEST_LINK)
 
 $(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_wakes $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ -pthread $(TEST_LIBS)
+	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ $(TEST_LINK) $(TEST_LIBS)
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
@@ -50,7 +53,7 @@ ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
 	@mkdir -p $(@D)
-	$(CC) -m32 $(TEST_FLAGS) $< -o $@ -pthread
+	$(CC) -m32 $(TEST_FLAGS) $< -o $@ $(TEST_LINK)
 
 $(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
 	@mkdir -p $(@D)

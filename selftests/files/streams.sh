@@ -17,8 +17,8 @@ fi
 data=$tap_dir/data
 some=$tap_dir/some
 copy=$tap_dir/copy
-# Longer than the ring, and neither a multiple of its slots nor of pages.
-head -c 3000001 /dev/urandom >"$data"
+# Longer than the ring, which is a MiB, and neither a multiple of its slots nor of pages.
+head -c 1300001 /dev/urandom >"$data"
 
 # pair NAME FILE WRITER READER: WRITER, a command line, sends $in to $dev, and
 # READER what comes from $dev to $copy.

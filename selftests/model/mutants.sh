@@ -74,7 +74,7 @@ mutate() { # folder file program
 }
 
 compile() { # arguments...
-	"$CC" -O2 -std=gnu11 -U_FORTIFY_SOURCE -w -Iselftests/model -Iinclude/uapi "$@"
+	"$CC" -O0 -std=gnu11 -U_FORTIFY_SOURCE -w -Iselftests/model -Iinclude/uapi "$@"
 }
 
 # What does not have the engine in it, once for all.

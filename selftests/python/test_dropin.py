@@ -10,7 +10,7 @@ import signal
 import time
 import unittest
 
-from support import METHODS, Case, asleep, killed, needs_numpy, ringbuffer, until
+from support import METHODS, Case, asleep, killed, needs_numpy, often, ringbuffer, until
 
 RingBuffer = ringbuffer.RingBuffer
 
@@ -461,12 +461,13 @@ class Processes(Case):
             ring = RingBuffer(slot_bytes=20, slot_count=7)
             readers = [ring.new_reader() for _ in range(3)]
             ring.new_writer()
+            count = often(2000)
             for reader in readers:
-                self.start(numbers_read, ring, reader, 2000, method=method)
-            self.start(poll_write, ring, 2000, method=method)
+                self.start(numbers_read, ring, reader, count, method=method)
+            self.start(poll_write, ring, count, method=method)
             self.ends_well()
-            self.assertEqual(2000, ring.writer.get().counter)
-            self.assertEqual([2000] * 3, [r.get().counter for r in readers])
+            self.assertEqual(count, ring.writer.get().counter)
+            self.assertEqual([count] * 3, [r.get().counter for r in readers])
         self.each_method(body)
 
     def test_many_writers(self):
@@ -475,10 +476,11 @@ class Processes(Case):
             readers = [ring.new_reader() for _ in range(2)]
             for tag in range(3):
                 ring.new_writer()
+            count = often(300)
             for reader in readers:
-                self.start(tagged_read, ring, reader, 3, 300, method=method)
+                self.start(tagged_read, ring, reader, 3, count, method=method)
             for tag in range(3):
-                self.start(tagged_write, ring, tag, 300, method=method)
+                self.start(tagged_write, ring, tag, count, method=method)
             self.ends_well()
         self.each_method(body)
 
