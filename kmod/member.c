@@ -137,7 +137,7 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 		ring->ids[id - 1].handle = h;
 		member_begin(h, m, id);
 		rb_attach_writer(&ring->view, id);
-		rb_writer_init(&ring->view, &m->writer, id, false); /* there may be a map, too */
+		rb_writer_init(&ring->view, &m->writer, id);
 		rb_event(ring);
 	}
 	mutex_unlock(&ring->lock);

@@ -126,6 +126,8 @@ static int reader_fill(struct ringbuf_reader *reader, unsigned int max, int64_t 
 	err = reader_ready(reader);
 	if (unlikely(err))
 		return err;
+	/* The message is to come beside its state, not after it. */
+	__builtin_prefetch(rb_slot_data(&reader->h, reader->r.index));
 	while (unlikely(!(n = reader_look(reader, max)))) {
 		err = reader_block(reader, &b, reader->r.pos, 1);
 		if (err)

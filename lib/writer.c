@@ -24,7 +24,7 @@ static int writer_enter(struct ringbuf_writer *writer)
 	err = h->host->enter(h);
 	if (err)
 		return err;
-	rb_writer_init(&h->view, &writer->w, h->id, true);
+	rb_writer_init(&h->view, &writer->w, h->id);
 	h->cpu = &h->view.head->writer[h->id - 1].cpu;
 	rb_cpu_hint(h);
 	h->process = rb_process();

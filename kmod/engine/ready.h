@@ -73,10 +73,13 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 /* What a writer could reserve, by the rules of rb_reserve(); @want is at most a lap. */
 static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_ready *r)
 {
-	struct rb_writer w = { .pos = rb_head(v) };
-	u64 end = w.pos + want, gate, i = rb_index(v, w.pos);
+	struct rb_writer w;
+	u64 end, gate, i;
 	u32 row, k;
 
+	rb_writer_seek(v, &w, rb_head(v));
+	end = w.pos + want;
+	i = w.index;
 	r->count = want;
 	r->waiter = 0;
 	gate = rb_gate_end(v, rb_gate_min(v, &row));
@@ -86,7 +89,7 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 	}
 	for (k = 0; !rb_exclusive(v) && k < r->count; k++, i = rb_index_add(v, i, 1)) {
 		rb_relax(k);
-		if (rb_slot_free(v, &w, w.pos + k, i, 0))
+		if (rb_slots_free(v, &w, w.pos + k, i, 1))
 			continue;
 		r->count = k;
 		if (!r->waiter)

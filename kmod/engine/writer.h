@@ -22,20 +22,20 @@
  * struct rb_writer - private to the writer
  * @pos: first reserved position, or the next one to try
  * @index: of @pos
+ * @since: with shared writers: all positions from here to @pos were ours
  * @limit: positions below it have passed the gate
  * @blocked: what the last failed reserve waits for, see rb_reserve()
  * @id: 1 to max_writers
  * @count: slots reserved now
- * @alone: nobody else reserves as @id, by a map of his own or by write(2)
  */
 struct rb_writer {
 	u64 pos;
 	u64 index;
+	u64 since;
 	u64 limit;
 	u64 blocked;
 	u32 id;
 	u32 count;
-	bool alone;
 };
 
 /* Claims that others may snatch from us before we let them run. */
@@ -53,12 +53,12 @@ static inline void rb_writer_seek(const struct rb_view *v, struct rb_writer *w, 
 {
 	w->pos = pos;
 	w->index = rb_index(v, pos);
+	w->since = pos;
 }
 
-static inline void rb_writer_init(const struct rb_view *v, struct rb_writer *w, u32 id, bool alone)
+static inline void rb_writer_init(const struct rb_view *v, struct rb_writer *w, u32 id)
 {
 	w->id = id;
-	w->alone = alone;
 	w->count = 0;
 	w->limit = 0;
 	w->blocked = 0;
@@ -80,39 +80,24 @@ static inline bool rb_gate_pass(const struct rb_view *v, struct rb_writer *w, u6
 }
 
 /*
- * Whether the slot of @pos, which has index @i, was finished in the lap before.
- * @claim: the one that is on it.  Where that names us, and we are alone, we have
- * finished it, since a writer reserves only when he has, and the next one of his
- * id only when what he left was repaired.  Then the state need not be fetched
- * from the reader who looked at it last.
+ * Whether @count slots from @pos on, which has index @i, were finished in the lap
+ * before.  Where that lap was all ours we have finished it, since we reserve only
+ * when we have: then their states need not be fetched from the reader who looked
+ * at them last.
  */
-static inline bool rb_slot_free(const struct rb_view *v, struct rb_writer *w, u64 pos, u64 i,
-				u64 claim)
-{
-	u64 before = pos - v->slots;
-
-	if (likely(w->alone && pos >= v->slots && rb_claim_writer(claim) == w->id &&
-		   !rb_claim_ahead(claim, before)))
-		return true;
-	/* Pairs with (A): its writer has stopped writing the slot. */
-	if (rb_state_is_free(v, smp_load_acquire(&v->desc[i].state), pos))
-		return true;
-	w->blocked = pos >= v->slots ? before : 0;
-	return false;
-}
-
-/* The same of @count slots; @claim is the first one's. */
 static inline bool rb_slots_free(const struct rb_view *v, struct rb_writer *w, u64 pos, u64 i,
-				 u64 claim, u32 count)
+				 u32 count)
 {
 	u32 k;
 
-	if (!rb_slot_free(v, w, pos, i, claim))
-		return false;
-	for (k = 1; k < count; k++) {
-		i = rb_index_add(v, i, 1);
-		if (!rb_slot_free(v, w, pos + k, i, READ_ONCE(v->claim[i])))
+	if (likely(pos == w->pos && pos - w->since >= v->slots))
+		return true;
+	for (k = 0; k < count; k++, i = rb_index_add(v, i, 1)) {
+		/* Pairs with (A): its writer has stopped writing the slot. */
+		if (!rb_state_is_free(v, smp_load_acquire(&v->desc[i].state), pos + k)) {
+			w->blocked = pos + k >= v->slots ? pos + k - v->slots : 0;
 			return false;
+		}
 	}
 	return true;
 }
@@ -155,13 +140,15 @@ static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct
 		losses++;
 		if (!rb_gate_pass(v, w, pos, count))
 			return RB_BLOCKED_BY_READER;
-		if (!rb_slots_free(v, w, pos, i, claim, count)) {
+		if (!rb_slots_free(v, w, pos, i, count)) {
 			if (READ_ONCE(v->claim[i]) != claim)
 				continue;
 			return RB_BLOCKED_BY_SLOT;
 		}
 		if (cmpxchg(&v->claim[i], claim, rb_claim(pos, w->id, count)) != claim)
 			continue;
+		if (pos != w->pos)
+			w->since = pos; /* others have written meanwhile */
 		w->pos = pos;
 		w->index = i;
 		w->count = count;

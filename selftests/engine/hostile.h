@@ -182,7 +182,7 @@ static inline void hostile_host(struct hostile *h, struct bytes *b)
 		break;
 	case 3:
 		rb_attach_writer(v, id);
-		rb_writer_init(v, &h->writer[id - 1], id, true);
+		rb_writer_init(v, &h->writer[id - 1], id);
 		break;
 	case 4:
 		rb_repair(v, id, &end);
@@ -209,7 +209,7 @@ static inline void hostile_run(struct bytes *b)
 	for (i = 0; i < HOSTILE_READERS; i++)
 		rb_reader_init(&h.ring.view, &h.reader[i], i);
 	for (i = 0; i < h.ring.view.max_writers; i++)
-		rb_writer_init(&h.ring.view, &h.writer[i], i + 1, true);
+		rb_writer_init(&h.ring.view, &h.writer[i], i + 1);
 	for (steps = 0; b->left && steps < 200; steps++) {
 		switch (take(b, 1) % 5) {
 		case 0:

@@ -14,7 +14,7 @@ static void begin(u64 slots, u32 flags)
 static void add_writer(struct rb_writer *w, u32 id)
 {
 	rb_attach_writer(v, id);
-	rb_writer_init(v, w, id, true);
+	rb_writer_init(v, w, id);
 }
 
 static u32 read_all(struct rb_reader *r)
@@ -193,7 +193,7 @@ static void late_commit_fails(void)
 	ring_free(&ring);
 }
 
-/* A map and write(2) reserve as one writer: a claim of that id may not be finished. */
+/* A map and write(2) reserve as one writer: what the one has not finished, the other sees. */
 static void two_of_one_id(void)
 {
 	struct rb_writer map, call;
@@ -201,7 +201,7 @@ static void two_of_one_id(void)
 
 	begin(2, 0);
 	add_writer(&map, 1);
-	rb_writer_init(v, &call, 1, false);
+	rb_writer_init(v, &call, 1);
 	CHECK(rb_reserve(v, &map, 1) == RB_RESERVED && map.pos == 0);
 	CHECK(ring_write(&ring, &call, 1, 1) == RB_RESERVED);
 	CHECK(rb_reserve(v, &call, 1) == RB_BLOCKED_BY_SLOT && call.blocked == 0);

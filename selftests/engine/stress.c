@@ -214,7 +214,7 @@ static void *writer(void *arg)
 	u32 count, commit, k;
 	bool wake;
 
-	rb_writer_init(v, &w, t->id, true);
+	rb_writer_init(v, &w, t->id);
 	while (number < s->messages) {
 		count = (u32)(random_of(t) % most) + 1;
 		commit = random_of(t) % 4 ? count : (u32)(random_of(t) % (count + 1));

@@ -271,7 +271,7 @@ static void writer_attach(struct task *t, struct actor *a)
 	rb_attach_writer(&view, t->id);
 	host_unlock(t);
 	AT(t, a, 0);
-	rb_writer_init(&view, &a->w, t->id, true);
+	rb_writer_init(&view, &a->w, t->id);
 }
 
 static void writer_done(struct task *t)
@@ -290,7 +290,7 @@ static void writer_body(struct task *t)
 	if (t->spec->flags & LATE)
 		writer_attach(t, a);
 	else
-		rb_writer_init(&view, &a->w, t->id, true);
+		rb_writer_init(&view, &a->w, t->id);
 	writer_script(t, a);
 	AT(t, a, 0);
 	if (!(t->spec->flags & STAYS))

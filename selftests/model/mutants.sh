@@ -42,8 +42,9 @@ floor-not-in-gate|x2-sync|sc|host.h|s/smp_store_release(&r->floor, pos); .*/smp_
 evict-without-floor|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d}
 evict-floor-late|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d; s/smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_EVICTED); smp_store_release(\&r->floor, RINGBUF_FLOOR_EVICTED); }/}
 claim-by-store|s2-2w1r|sc|writer.h|s/if (cmpxchg(&v->claim\[i\], claim, \(.*\)) != claim)/WRITE_ONCE(v->claim[i], \1); if (0)/
-lap-not-finished|s1-2w|sc|writer.h|s/if (!rb_slots_free(v, w, pos, i, claim, count))/if (0)/
-lap-of-another|s1-2w|sc|writer.h|s/rb_claim_writer(claim) == w->id/claim/
+lap-not-finished|s1-2w|sc|writer.h|s/if (!rb_slots_free(v, w, pos, i, count))/if (0)/
+gap-not-noticed|s2-2w|sc|writer.h|s/w->since = pos; .*/(void)pos;/
+after-a-gap|s1-2w|sc|writer.h|s/pos == w->pos && pos - w->since >= v->slots/pos - w->since >= v->slots/
 hint-leads|s2-2w1r|sc|writer.h|s/rb_head_hint(v, pos + count)/rb_head_hint(v, pos + count + 1)/
 batch-not-stamped|s2-killed-batch|sc|writer.h|s/WRITE_ONCE(v->claim\[i\], rb_claim(w->pos + k.*/;/
 repair-first-slot-only|s2-killed-batch|sc|host.h|s/k < rb_claim_count(claim); k++/k < 1; k++/
