@@ -7,13 +7,19 @@ static PyObject *make_dtype, *frombuffer;
 
 static int numpy_find(void)
 {
+	/* One string for all calls: the cache of attributes keeps each that it sees. */
+	static PyObject *find;
 	PyObject *module, *pair = NULL;
 
 	if (RP_LIKELY(frombuffer))
 		return 0;
+	if (!find)
+		find = PyUnicode_InternFromString("find");
+	if (!find)
+		return -1;
 	module = PyImport_ImportModule("ringbuffer._array");
 	if (module)
-		pair = PyObject_CallMethod(module, "find", NULL);
+		pair = PyObject_CallMethodObjArgs(module, find, NULL);
 	Py_XDECREF(module);
 	if (!pair)
 		return -1;
