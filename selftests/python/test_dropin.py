@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import time
 import unittest
 
@@ -434,17 +435,17 @@ class Threads(Case):
         ring = RingBuffer(slot_bytes=2**20, slot_count=2)
         reader = ring.new_reader()
         ring.new_writer()
-        steps = []
+        steps, enough = [], threading.Event()
 
         def count():
-            while not steps or steps[-1] is not None:
+            while not enough.is_set():
                 steps.append(1)
                 time.sleep(0)
 
         with self.threads((count,)):
             self.assertRaises(ringbuffer.ReadTimeoutError, ring.blocking_read, reader, 0.5)
             counted = len(steps)
-            steps.append(None)
+            enough.set()
         self.assertGreater(counted, 10)
 
 
