@@ -30,6 +30,22 @@ INCLUDES := -Iinclude -Iinclude/uapi
 LIBFLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Ilib -Ikmod $(INCLUDES) \
 	-DRINGBUF_VERSION='"$(VERSION)"' -MMD -MP
 
+# Where the kernels are kept, what was compiled is kept too, if there is ccache; check
+# installs it.
+CACHE := $(shell bash -c '. selftests/vm/lib.sh && echo "$$cache"')
+CCACHE_BIN := /usr/lib/ccache
+export CCACHE_DIR ?= $(CACHE)/ccache
+export CCACHE_MAXSIZE ?= 1G
+export PATH := $(if $(filter $(CCACHE_BIN):%,$(PATH)),,$(CCACHE_BIN):)$(PATH)
+
+# $(call program,COMPILER FLAGS,SOURCE,LIBRARIES): compiled, then linked, since ccache
+# keeps objects only.
+define program
+@mkdir -p $(@D)
+$(1) -c $(2) -o $@.o
+$(1) $@.o $(3) -o $@
+endef
+
 PACKAGES_BUILD := gcc g++ libc6-dev make perl-base libdeflate-dev libjansson-dev
 
 all: lib tools python kmod

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tests: build/selftests/...
 
-PACKAGES_LINT := $(PACKAGES_BUILD) clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
+PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
 	mandoc man-db
-PACKAGES_QUICK := $(PACKAGES_BUILD) alsa-utils pkg-config python3 liburing-dev
+PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config python3 liburing-dev
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc6-dev-i386 pv \
 	socat ffmpeg
 
@@ -11,7 +11,8 @@ PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc
 # Where that is, is asked for once, by the first that needs it.
 KSFT = $(eval KSFT := $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests)$(KSFT)
 TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
-	-I$(KSFT) -MMD -MP
+	-I$(KSFT)
+TEST_DEPS = -MMD -MP -MT $@
 # Each test case is a process of its own, and one without shared libraries is made and
 # ended in three quarters of the time under the debug kernel.
 TEST_LINK = -static -pthread
@@ -19,7 +20,7 @@ TEST_LINK = -static -pthread
 LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/*.c))
 ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/*.c))
 KILL_TESTS := $(O)/selftests/kill/kill
-KILL_SRC := $(wildcard selftests/kill/*.c)
+KILL_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/kill/*.c))
 
 # What selftests/run calls.
 $(O)/selftests/runner: selftests/harness/runner.c | packages
@@ -30,30 +31,30 @@ ksft-source: packages
 	@selftests/vm/fetch source
 
 $(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
-	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ $(TEST_LINK)
+	$(call program,$(CC) $(TEST_FLAGS) $(TEST_DEPS),$<,$(O)/lib/libringbuf.a $(TEST_LINK))
 
 # One test knows how the embedded host is made.
 $(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
 
 # It looks into the embedded host.
-$(KILL_TESTS): $(KILL_SRC) $(wildcard selftests/kill/*.h lib/*.h) $(O)/lib/libringbuf.a | ksft-source
+$(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c | ksft-source
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -Ilib -Ikmod $(KILL_SRC) $(O)/lib/libringbuf.a -o $@ $(TEST_LINK)
+	$(CC) $(TEST_FLAGS) $(TEST_DEPS) -Ilib -Ikmod -c $< -o $@
+
+$(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
+	$(CC) $^ -o $@ $(TEST_LINK)
 
 $(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_wakes $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
-	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $< $(O)/lib/libringbuf.a -o $@ $(TEST_LINK) $(TEST_LIBS)
+	$(call program,$(CC) $(TEST_FLAGS) $(TEST_DEPS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
 	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
-	@mkdir -p $(@D)
-	$(CC) -m32 $(TEST_FLAGS) $< -o $@ $(TEST_LINK)
+	$(call program,$(CC) -m32 $(TEST_FLAGS) $(TEST_DEPS),$<,$(TEST_LINK))
 
 $(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
 	@mkdir -p $(@D)
@@ -66,29 +67,27 @@ ENGINE_DEPS := $(wildcard selftests/engine/*.h kmod/engine/*.h) lib/engine_arch.
 	include/uapi/linux/ringbuf.h
 ENGINE_TESTS := $(addprefix $(O)/selftests/engine/,words rules hostile stress-asan stress-tsan)
 FUZZER := $(O)/selftests/engine/fuzz_engine
-MODEL_SRC := $(wildcard selftests/model/*.c)
+MODEL_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/model/*.c))
 
 $(O)/selftests/engine/%: selftests/engine/%.c $(ENGINE_DEPS) | packages
-	@mkdir -p $(@D)
-	$(CC) $(ENGINE_FLAGS) $(ASAN) $< -o $@ -pthread
+	$(call program,$(CC) $(ENGINE_FLAGS) $(ASAN),$<,-pthread)
 
 $(O)/selftests/engine/stress-asan: selftests/engine/stress.c $(ENGINE_DEPS) | packages
-	@mkdir -p $(@D)
-	$(CC) $(ENGINE_FLAGS) $(ASAN) $< -o $@ -pthread
+	$(call program,$(CC) $(ENGINE_FLAGS) $(ASAN),$<,-pthread)
 
 $(O)/selftests/engine/stress-tsan: selftests/engine/stress.c $(ENGINE_DEPS) | packages
-	@mkdir -p $(@D)
-	$(CC) $(ENGINE_FLAGS) -O1 -fsanitize=thread $< -o $@ -pthread
+	$(call program,$(CC) $(ENGINE_FLAGS) -O1 -fsanitize=thread,$<,-pthread)
 
 $(FUZZER): selftests/engine/fuzz_engine.c $(ENGINE_DEPS) | packages
-	@mkdir -p $(@D)
-	clang-14 $(ENGINE_FLAGS) $(ASAN) -fsanitize=fuzzer $< -o $@
+	$(call program,clang-14 $(ENGINE_FLAGS) $(ASAN) -fsanitize=fuzzer,$<,)
 
-$(O)/selftests/model/model: $(MODEL_SRC) selftests/model/model.h selftests/model/engine_arch.h \
-		$(wildcard kmod/engine/*.h) | packages
+$(MODEL_OBJ): $(O)/selftests/model/%.o: selftests/model/%.c $(wildcard selftests/model/*.h kmod/engine/*.h) \
+		| packages
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) -Iselftests/model -Ikmod $(INCLUDES) \
-		$(MODEL_SRC) -o $@
+	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) -Iselftests/model -Ikmod $(INCLUDES) -c $< -o $@
+
+$(O)/selftests/model/model: $(MODEL_OBJ)
+	$(CC) $^ -o $@
 
 -include $(wildcard $(O)/selftests/*/*.d)
 

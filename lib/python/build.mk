@@ -17,6 +17,8 @@ PY_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Wno-missing-field-initial
 
 # What the interpreter $(1) says of itself.
 py_say = $(shell $(1) -c 'import sysconfig; print($(2))')
+PY_INCLUDE = $(eval PY_INCLUDE := $(call py_say,$(PYTHON),sysconfig.get_paths()["include"]))$(PY_INCLUDE)
+PY_OBJ = $(O)/python/obj/$(subst /,_,$(PYTHON))
 PY_SO = $(O)/python/ringbuffer/_ringbuf$(call py_say,$(PYTHON),sysconfig.get_config_var("EXT_SUFFIX"))
 
 python: packages-PYTHON lib
@@ -25,13 +27,14 @@ python: packages-PYTHON lib
 # Asks the interpreter only when the package is wanted.
 python-built: $(O)/python/.built-$(subst /,_,$(PYTHON))
 
-$(O)/python/.built-%: $(PY_SRC) $(wildcard lib/python/src/*.h) $(O)/lib/libringbuf.a
-	@mkdir -p $(O)/python/ringbuffer
-	$(CC) -shared $(PY_FLAGS) -isystem $(call py_say,$(PYTHON),sysconfig.get_paths()["include"]) \
-		$(PY_SRC) $(O)/lib/libringbuf.a -Wl$(comma)--exclude-libs$(comma)ALL -pthread -o $(PY_SO)
-	@touch $@
+$(PY_OBJ)/%.o: lib/python/src/%.c $(wildcard lib/python/src/*.h) include/ringbuf.h
+	@mkdir -p $(@D)
+	$(CC) $(PY_FLAGS) -isystem $(PY_INCLUDE) -c $< -o $@
 
-comma := ,
+$(O)/python/.built-%: $(PY_SRC:lib/python/src/%.c=$(PY_OBJ)/%.o) $(O)/lib/libringbuf.a
+	@mkdir -p $(O)/python/ringbuffer
+	$(CC) -shared $^ -Wl,--exclude-libs,ALL -pthread -o $(PY_SO)
+	@touch $@
 
 python-all: packages-PYTHON lib
 	@for p in $$(selftests/python/pythons); do \

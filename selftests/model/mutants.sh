@@ -92,7 +92,8 @@ common() {
 
 build() { # folder flag
 	# shellcheck disable=SC2086 # $2 is flags, or nothing
-	compile $2 -I"$1" selftests/model/actors.c "$out"/common/*.o -o "$1/model" >"$1/log" 2>&1
+	compile $2 -I"$1" -c selftests/model/actors.c -o "$1/actors.o" >"$1/log" 2>&1 &&
+		compile "$1/actors.o" "$out"/common/*.o -o "$1/model" >>"$1/log" 2>&1
 }
 
 verdict() { # name config model file program

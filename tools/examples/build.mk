@@ -25,37 +25,33 @@ EXAMPLE_JAVA := $(EXAMPLES)/java/StreamWrite.class $(EXAMPLES)/java/StreamRead.c
 EXAMPLE_FORTRAN := $(EXAMPLE_STREAM:%=$(EXAMPLES)/fortran/%)
 EXAMPLE_ADA := $(EXAMPLE_STREAM:%=$(EXAMPLES)/ada/%)
 
-EXAMPLE_FLAGS = -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -MMD -MP
+EXAMPLE_FLAGS = -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -MMD -MP -MT $@
 
 $(EXAMPLE_C): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(EXAMPLE_FLAGS) $< -o $@
+	$(call program,$(CC) -std=gnu11 $(EXAMPLE_FLAGS),$<,)
 
 # Those that are built on the library.
 $(EXAMPLE_LIB): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c $(O)/lib/libringbuf.a | packages-EXAMPLES
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(EXAMPLE_FLAGS) -Iinclude $< $(O)/lib/libringbuf.a -luring -o $@
+	$(call program,$(CC) -std=gnu11 -D_GNU_SOURCE $(EXAMPLE_FLAGS) -Iinclude,$<,$(O)/lib/libringbuf.a -luring)
 
 $(EXAMPLE_C32): $(EXAMPLES)/c32/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
-	@mkdir -p $(@D)
-	$(CC) -m32 -std=gnu11 $(EXAMPLE_FLAGS) $< -o $@
+	$(call program,$(CC) -m32 -std=gnu11 $(EXAMPLE_FLAGS),$<,)
 
 $(EXAMPLE_CPP): $(EXAMPLES)/cpp/%: $(EXAMPLE_SRC)/cpp/%.cpp | packages-EXAMPLES
-	@mkdir -p $(@D)
-	$(CXX) -std=gnu++20 $(EXAMPLE_FLAGS) $< -o $@
+	$(call program,$(CXX) -std=gnu++20 $(EXAMPLE_FLAGS),$<,)
 
 # What follows needs a compiler that not every machine has: no program, no test of it.
 example_has = @mkdir -p $(@D); command -v $(1) >/dev/null || { echo "no $(1): no $@"; exit 0; }
 
 $(EXAMPLES)/go/stream_%: $(EXAMPLE_SRC)/go/stream_%.go $(EXAMPLE_SRC)/go/io.go | packages-EXAMPLES
-	$(call example_has,go); GOCACHE=$(abspath $(O))/go-cache GO111MODULE=off go build -o $@ $^
+	$(call example_has,go); GOCACHE=$(CACHE)/go GO111MODULE=off go build -o $@ $^
 
 $(EXAMPLES)/go/%: $(EXAMPLE_SRC)/go/%.go $(EXAMPLE_SRC)/go/io.go $(EXAMPLE_SRC)/go/ring.go \
 		| packages-EXAMPLES
-	$(call example_has,go); GOCACHE=$(abspath $(O))/go-cache GO111MODULE=off go build -o $@ $^
+	$(call example_has,go); GOCACHE=$(CACHE)/go GO111MODULE=off go build -o $@ $^
 
 $(EXAMPLES)/rust/%: $(EXAMPLE_SRC)/rust/%.rs $(EXAMPLE_SRC)/rust/ring.rs | packages-EXAMPLES
-	$(call example_has,rustc); env -u MAKEFLAGS rustc --edition 2018 -O -D warnings -o $@ $<
+	$(call example_has,rustc); env -u MAKEFLAGS -u MFLAGS rustc --edition 2018 -O -D warnings -o $@ $<
 
 $(EXAMPLES)/java/%.class: $(EXAMPLE_SRC)/java/%.java | packages-EXAMPLES
 	$(call example_has,javac); javac -Xlint:all -Werror -d $(@D) $<
