@@ -20,6 +20,8 @@
 
 #define RB_HIDDEN __attribute__((visibility("hidden")))
 #define RB_PUBLIC __attribute__((visibility("default")))
+/* What is called for each message: with all that it calls inside, but for what is slow. */
+#define RB_FLAT __attribute__((flatten))
 
 struct rb_handle;
 
@@ -111,6 +113,7 @@ struct ringbuf {
  * @fixed_ns: set by the user, or negative
  * @budget_ns: adapted
  * @skipped: waits since the last probe
+ * @hot: spinning was enough the last time
  * @sleeps: how many waits will not yield
  * @futile: how many they were the last time
  * @ban_end: before that none yields, coarse ns
@@ -122,6 +125,7 @@ struct rb_spin {
 	u32 skipped;
 	u32 sleeps;
 	u32 futile;
+	bool hot;
 	u64 ban_end;
 	u64 ban_ns;
 };

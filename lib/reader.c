@@ -6,6 +6,8 @@
 #include "engine/ready.h"
 #include "slot.h"
 
+#define WATCH 64 /* pauses: 2 or 3 us */
+
 struct ringbuf_reader {
 	struct rb_handle h;
 	struct rb_reader r;
@@ -118,7 +120,8 @@ static int reader_block(struct ringbuf_reader *reader, struct rb_block *b, u64 l
 	return rb_block(&reader->h, b, rb_waiter(last, RB_WAIT_POSITION), count);
 }
 
-static int reader_fill(struct ringbuf_reader *reader, unsigned int max, int64_t timeout_ns)
+static __attribute__((noinline)) int reader_fill_slowly(struct ringbuf_reader *reader,
+							unsigned int max, int64_t timeout_ns)
 {
 	struct rb_block b = { .timeout = timeout_ns };
 	int n, err;
@@ -126,14 +129,44 @@ static int reader_fill(struct ringbuf_reader *reader, unsigned int max, int64_t 
 	err = reader_ready(reader);
 	if (unlikely(err))
 		return err;
-	/* The message is to come beside its state, not after it. */
-	__builtin_prefetch(rb_slot_data(&reader->h, reader->r.index));
-	while (unlikely(!(n = reader_look(reader, max)))) {
+	while (!(n = reader_look(reader, max))) {
 		err = reader_block(reader, &b, reader->r.pos, 1);
 		if (err)
 			return err;
 	}
 	return n;
+}
+
+/*
+ * Where spinning was enough the last time, watch the one word that will tell, with
+ * nothing between its change and the look; the message is to come beside it.
+ */
+static inline void reader_watch(const struct ringbuf_reader *reader)
+{
+	const struct rb_reader *r = &reader->r;
+	const u64 *state = &reader->h.view.desc[r->index].state;
+	u32 n;
+
+	for (n = 0; n < WATCH && !rb_state_finished(READ_ONCE(*state), r->pos); n++) {
+		__builtin_prefetch(rb_slot_data(&reader->h, r->index));
+		rb_pause();
+	}
+}
+
+static inline int reader_fill(struct ringbuf_reader *reader, unsigned int max, int64_t timeout_ns)
+{
+	u32 n;
+
+	if (likely(reader->h.process == rb_process())) {
+		/* The message is to come beside its state, not after it. */
+		__builtin_prefetch(rb_slot_data(&reader->h, reader->r.index));
+		if (reader->h.spin.hot && timeout_ns != RINGBUF_TRY)
+			reader_watch(reader);
+		n = rb_peek_now(&reader->h.view, &reader->r, max);
+		if (likely(n))
+			return (int)n;
+	}
+	return reader_fill_slowly(reader, max, timeout_ns);
 }
 
 static inline bool slot_show(const struct rb_handle *h, struct ringbuf_slot *slot, u64 index,
@@ -167,8 +200,8 @@ static inline bool slots_show(const struct ringbuf_reader *reader, struct ringbu
 	return ok;
 }
 
-RB_PUBLIC int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots,
-				  unsigned int max, int64_t timeout_ns)
+RB_PUBLIC RB_FLAT int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots,
+					  unsigned int max, int64_t timeout_ns)
 {
 	int n;
 
@@ -185,7 +218,7 @@ RB_PUBLIC int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_
 	return n;
 }
 
-static int reader_release(struct ringbuf_reader *reader, unsigned int count)
+static inline int reader_release(struct ringbuf_reader *reader, unsigned int count)
 {
 	bool wake, ok;
 
@@ -195,7 +228,7 @@ static int reader_release(struct ringbuf_reader *reader, unsigned int count)
 	return likely(ok) ? 0 : -ESTALE;
 }
 
-RB_PUBLIC int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count)
+RB_PUBLIC RB_FLAT int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count)
 {
 	int err;
 
@@ -206,8 +239,8 @@ RB_PUBLIC int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int
 	return err;
 }
 
-RB_PUBLIC ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data, size_t size,
-				      int64_t timeout_ns)
+RB_PUBLIC RB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data,
+					      size_t size, int64_t timeout_ns)
 {
 	const struct rb_handle *h = &reader->h;
 
@@ -231,7 +264,7 @@ RB_PUBLIC ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data,
 				return -EMSGSIZE;
 			continue;
 		}
-		memcpy(data, rb_slot_data(h, i), length);
+		rb_copy_out(data, rb_slot_data(h, i), length);
 		if (likely(!reader_release(reader, 1)))
 			return (ssize_t)length;
 		/* Moved while copying: what was copied may be torn, so the next one. */

@@ -28,7 +28,18 @@ static inline void rb_copy_in(void *to, const void *from, size_t length)
 		return;
 	}
 #endif
-	memcpy(to, from, length);
+	if (likely(length == RINGBUF_LINE))
+		memcpy(to, from, RINGBUF_LINE); /* without a call */
+	else
+		memcpy(to, from, length);
+}
+
+static inline void rb_copy_out(void *to, const void *from, size_t length)
+{
+	if (likely(length == RINGBUF_LINE))
+		memcpy(to, from, RINGBUF_LINE);
+	else
+		memcpy(to, from, length);
 }
 
 typedef u64 __attribute__((may_alias)) rb_word;

@@ -104,7 +104,8 @@ static int writer_block(struct ringbuf_writer *writer, struct rb_block *b, enum 
 			count);
 }
 
-static int writer_reserve(struct ringbuf_writer *writer, unsigned int count, int64_t timeout_ns)
+static __attribute__((noinline)) int writer_reserve_slowly(struct ringbuf_writer *writer,
+							   unsigned int count, int64_t timeout_ns)
 {
 	struct rb_block b = { .timeout = timeout_ns };
 	unsigned int tries = 0;
@@ -126,7 +127,16 @@ static int writer_reserve(struct ringbuf_writer *writer, unsigned int count, int
 	return 0;
 }
 
-static int writer_publish(struct ringbuf_writer *writer, unsigned int count)
+static inline int writer_reserve(struct ringbuf_writer *writer, unsigned int count,
+				 int64_t timeout_ns)
+{
+	if (likely(writer->h.process == rb_process() && !writer->done && !writer->w.count) &&
+	    likely(rb_reserve(&writer->h.view, &writer->w, count) == RB_RESERVED))
+		return 0;
+	return writer_reserve_slowly(writer, count, timeout_ns);
+}
+
+static inline int writer_publish(struct ringbuf_writer *writer, unsigned int count)
 {
 	bool wake, ok;
 
@@ -210,8 +220,9 @@ static inline void slots_offer(const struct ringbuf_writer *writer, struct ringb
 		slots_offer_run(h, slots + run, 0, pos + run, count - run);
 }
 
-RB_PUBLIC int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *slots,
-				     unsigned int count, int64_t timeout_ns)
+RB_PUBLIC RB_FLAT int ringbuf_writer_reserve(struct ringbuf_writer *writer,
+					     struct ringbuf_slot *slots, unsigned int count,
+					     int64_t timeout_ns)
 {
 	const struct rb_handle *h = &writer->h;
 	int err;
@@ -225,8 +236,8 @@ RB_PUBLIC int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringb
 	return (int)count;
 }
 
-RB_PUBLIC int ringbuf_writer_commit(struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
-				    unsigned int count)
+RB_PUBLIC RB_FLAT int ringbuf_writer_commit(struct ringbuf_writer *writer,
+					    const struct ringbuf_slot *slots, unsigned int count)
 {
 	const struct rb_handle *h = &writer->h;
 	unsigned int k;
@@ -247,8 +258,8 @@ RB_PUBLIC int ringbuf_writer_discard(struct ringbuf_writer *writer)
 	return writer_publish(writer, 0);
 }
 
-RB_PUBLIC int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data, size_t length,
-				   int64_t timeout_ns)
+RB_PUBLIC RB_FLAT int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data,
+					   size_t length, int64_t timeout_ns)
 {
 	int err;
 

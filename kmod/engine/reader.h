@@ -121,6 +121,12 @@ static inline u32 rb_peek_run(const struct rb_view *v, const struct rb_reader *r
 	}
 }
 
+/* What rb_peek() finds at first sight; 0: ask it. */
+static inline u32 rb_peek_now(const struct rb_view *v, const struct rb_reader *r, u32 max)
+{
+	return likely(READ_ONCE(*r->floor) <= r->pos) ? rb_peek_run(v, r, max) : 0;
+}
+
 /*
  * What stands at the cursor when nothing can be read there: 0 nothing yet,
  * -EAGAIN look again, -EPROTO words that make no sense.

@@ -31,9 +31,11 @@ static int ring_make(void *chan, const struct bench_params *p, uint32_t flags, i
 	int err;
 
 	config.flags = flags;
-	r->timeout = p->mode == BENCH_BLOCK ? RINGBUF_FOREVER : RINGBUF_TRY;
+	r->timeout = RINGBUF_TRY;
+	if (p->mode == BENCH_BLOCK || p->mode == BENCH_INSIDE)
+		r->timeout = RINGBUF_FOREVER;
 	r->mode = p->mode;
-	r->spin = spin;
+	r->spin = p->mode == BENCH_INSIDE ? INT64_MAX : spin;
 	err = ringbuf_create(&config, &r->ring);
 	errno = -err;
 	return err ? -1 : 0;
@@ -234,7 +236,7 @@ BENCH_STREAM(place, exclusive_ops, BENCH_SHARED, BENCH_IN_PLACE);
 #define NOT_A_POWER 1000
 
 #define RING_CASES(peer, ops)                                                          \
-	BENCH_CASE(peer, "L1", echo, ops, BENCH_SPIN, NULL),                           \
+	BENCH_CASE(peer, "L1", echo, ops, BENCH_INSIDE, NULL),                           \
 		BENCH_CASE(peer, "L2", echo, ops, BENCH_BLOCK, NULL),                  \
 		BENCH_CASE(peer, "L2p", echo, ops, BENCH_BLOCK, NULL),                 \
 		BENCH_CASE(peer, "L2s", echo, ops, BENCH_BLOCK, NULL),                 \

@@ -33,7 +33,7 @@ double bench_median(double *v, int n)
 
 static const char *mode_name(enum bench_mode mode)
 {
-	static const char *const name[] = { "spin", "spin+yield", "block" };
+	static const char *const name[] = { "spin", "spin inside", "spin+yield", "block" };
 
 	return name[mode];
 }
