@@ -236,7 +236,7 @@ BENCH_STREAM(place, exclusive_ops, BENCH_SHARED, BENCH_IN_PLACE);
 #define NOT_A_POWER 1000
 
 #define RING_CASES(peer, ops)                                                          \
-	BENCH_CASE(peer, "L1", echo, ops, BENCH_INSIDE, NULL),                           \
+	BENCH_CASE(peer, "L1", echo, ops, BENCH_INSIDE, NULL),                         \
 		BENCH_CASE(peer, "L2", echo, ops, BENCH_BLOCK, NULL),                  \
 		BENCH_CASE(peer, "L2p", echo, ops, BENCH_BLOCK, NULL),                 \
 		BENCH_CASE(peer, "L2s", echo, ops, BENCH_BLOCK, NULL),                 \
