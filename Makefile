@@ -30,12 +30,16 @@ INCLUDES := -Iinclude -Iinclude/uapi
 LIBFLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Ilib -Ikmod $(INCLUDES) \
 	-DRINGBUF_VERSION='"$(VERSION)"' -MMD -MP
 
-# Where the kernels are kept, what was compiled is kept too, if there is ccache; check
-# installs it.
-CACHE := $(shell bash -c '. selftests/vm/lib.sh && echo "$$cache"')
+# What was compiled is kept where the kernels are, or in the build folder where that
+# may not be written; if there is ccache, which check installs.
+CACHE := $(shell bash -c '. selftests/vm/lib.sh && mkdir -p "$$cache"/{ccache,go} && \
+	cd "$$cache" && [[ -w ccache && -w go ]] && pwd' 2>/dev/null)
+KEEP := $(or $(CACHE),$(abspath $(O)))
+ifndef CCACHE_DIR
+export CCACHE_DIR := $(KEEP)/ccache
+export CCACHE_MAXSIZE := 1G
+endif
 CCACHE_BIN := /usr/lib/ccache
-export CCACHE_DIR ?= $(CACHE)/ccache
-export CCACHE_MAXSIZE ?= 1G
 export PATH := $(if $(filter $(CCACHE_BIN):%,$(PATH)),,$(CCACHE_BIN):)$(PATH)
 
 # $(call program,COMPILER FLAGS,SOURCE,LIBRARIES): compiled, then linked, since ccache

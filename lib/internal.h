@@ -108,14 +108,16 @@ struct ringbuf {
 	char *data;
 };
 
+#define RB_WATCH_NS 10000 /* longer than a look of reader_watch() takes */
+
 /**
  * struct rb_spin - how long to spin before sleeping, see spin.c
  * @fixed_ns: set by the user, or negative
  * @budget_ns: adapted
  * @skipped: waits since the last probe
- * @hot: spinning was enough the last time
  * @sleeps: how many waits will not yield
  * @futile: how many they were the last time
+ * @hot: spinning was enough the last time
  * @ban_end: before that none yields, coarse ns
  * @ban_ns: how long that was forbidden
  */

@@ -126,6 +126,7 @@ static __attribute__((noinline)) int reader_fill_slowly(struct ringbuf_reader *r
 	struct rb_block b = { .timeout = timeout_ns };
 	int n, err;
 
+	reader->h.spin.hot = false;
 	err = reader_ready(reader);
 	if (unlikely(err))
 		return err;
@@ -160,7 +161,8 @@ static inline int reader_fill(struct ringbuf_reader *reader, unsigned int max, i
 	if (likely(reader->h.process == rb_process())) {
 		/* The message is to come beside its state, not after it. */
 		__builtin_prefetch(rb_slot_data(&reader->h, reader->r.index));
-		if (reader->h.spin.hot && timeout_ns != RINGBUF_TRY)
+		if (reader->h.spin.hot && (timeout_ns < 0 || timeout_ns > RB_WATCH_NS) &&
+		    !READ_ONCE(reader->h.interrupted))
 			reader_watch(reader);
 		n = rb_peek_now(&reader->h.view, &reader->r, max);
 		if (likely(n))
@@ -340,4 +342,5 @@ RB_PUBLIC void ringbuf_reader_interrupt(struct ringbuf_reader *reader)
 RB_PUBLIC void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns)
 {
 	reader->h.spin.fixed_ns = ns;
+	reader->h.spin.hot = false;
 }

@@ -25,7 +25,6 @@
 #define SPIN_MAX_NS	 50000U
 #define SPIN_PROBE_NS	 12500U
 #define SPIN_MIN_NS	 1000U
-#define SPIN_HOT_NS	 4000U /* longer than reader_watch() */
 #define SPIN_PROBE_EVERY 64
 #define YIELDS		 4
 #define YIELD_LONG_NS	 1000000U /* shorter than what the scheduler gives to strangers */
@@ -242,7 +241,6 @@ static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 	struct rb_turn turn = { .yields = yield_now(h), .deadline = deadline };
 	bool yields = turn.yields, over;
 
-	h->spin.hot = false;
 	if (!budget && !yields)
 		return false;
 	turn.start = rb_clock(CLOCK_MONOTONIC);
@@ -251,7 +249,7 @@ static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
 	if (!over && budget) {
 		over = spin_for(h, waiter, budget, &turn);
 		spin_learn(&h->spin, budget, over);
-		h->spin.hot = over && !yields && budget >= SPIN_HOT_NS;
+		h->spin.hot = over && !yields && budget >= RB_WATCH_NS;
 	}
 	if (yields)
 		yield_learn(&h->spin, over);

@@ -105,35 +105,49 @@ static int writer_block(struct ringbuf_writer *writer, struct rb_block *b, enum 
 }
 
 static __attribute__((noinline)) int writer_reserve_slowly(struct ringbuf_writer *writer,
-							   unsigned int count, int64_t timeout_ns)
+							   unsigned int count, int64_t timeout_ns,
+							   enum rb_reserved got)
 {
 	struct rb_block b = { .timeout = timeout_ns };
 	unsigned int tries = 0;
-	enum rb_reserved got;
 	int err;
 
-	err = writer_ready(writer);
-	if (unlikely(err))
-		return err;
-	if (unlikely(writer->done))
-		return -EPIPE;
-	if (unlikely(writer->w.count))
-		return -EBUSY;
-	while (unlikely((got = rb_reserve(&writer->h.view, &writer->w, count)) != RB_RESERVED)) {
+	do {
 		err = writer_block(writer, &b, got, count, &tries);
 		if (err)
 			return err;
-	}
+		got = rb_reserve(&writer->h.view, &writer->w, count);
+	} while (got != RB_RESERVED);
 	return 0;
+}
+
+/* Who may not reserve, or not yet. */
+static __attribute__((noinline)) int writer_begin(struct ringbuf_writer *writer)
+{
+	int err = writer_ready(writer);
+
+	if (err)
+		return err;
+	if (writer->done)
+		return -EPIPE;
+	return writer->w.count ? -EBUSY : 0;
 }
 
 static inline int writer_reserve(struct ringbuf_writer *writer, unsigned int count,
 				 int64_t timeout_ns)
 {
-	if (likely(writer->h.process == rb_process() && !writer->done && !writer->w.count) &&
-	    likely(rb_reserve(&writer->h.view, &writer->w, count) == RB_RESERVED))
+	enum rb_reserved got;
+	int err;
+
+	if (unlikely(writer->h.process != rb_process() || writer->done || writer->w.count)) {
+		err = writer_begin(writer);
+		if (err)
+			return err;
+	}
+	got = rb_reserve(&writer->h.view, &writer->w, count);
+	if (likely(got == RB_RESERVED))
 		return 0;
-	return writer_reserve_slowly(writer, count, timeout_ns);
+	return writer_reserve_slowly(writer, count, timeout_ns, got);
 }
 
 static inline int writer_publish(struct ringbuf_writer *writer, unsigned int count)

@@ -82,7 +82,7 @@ $(FUZZER): selftests/engine/fuzz_engine.c $(ENGINE_DEPS) | packages
 	$(call program,clang-14 $(ENGINE_FLAGS) $(ASAN) -fsanitize=fuzzer,$<,)
 
 $(MODEL_OBJ): $(O)/selftests/model/%.o: selftests/model/%.c $(wildcard selftests/model/*.h kmod/engine/*.h) \
-		| packages
+		include/uapi/linux/ringbuf.h | packages
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) -Iselftests/model -Ikmod $(INCLUDES) -c $< -o $@
 

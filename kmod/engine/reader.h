@@ -121,7 +121,7 @@ static inline u32 rb_peek_run(const struct rb_view *v, const struct rb_reader *r
 	}
 }
 
-/* What rb_peek() finds at first sight; 0: ask it. */
+/* What can be read at first sight. */
 static inline u32 rb_peek_now(const struct rb_view *v, const struct rb_reader *r, u32 max)
 {
 	return likely(READ_ONCE(*r->floor) <= r->pos) ? rb_peek_run(v, r, max) : 0;
@@ -129,14 +129,19 @@ static inline u32 rb_peek_now(const struct rb_view *v, const struct rb_reader *r
 
 /*
  * What stands at the cursor when nothing can be read there: 0 nothing yet,
- * -EAGAIN look again, -EPROTO words that make no sense.
+ * -EAGAIN look again, -EIDRM we were evicted, -EPROTO words that make no sense.
  */
 static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool *wake)
 {
 	u64 state = smp_load_acquire(&v->desc[r->index].state); /* (A) */
+	u64 floor = READ_ONCE(*r->floor);
 
-	if (READ_ONCE(*r->floor) > r->pos)
+	if (unlikely(floor > r->pos)) {
+		if (floor == RINGBUF_FLOOR_EVICTED)
+			return -EIDRM;
+		*wake |= rb_reader_moved(v, r, floor);
 		return -EAGAIN;
+	}
 	if (state == rb_state(r->pos, RINGBUF_COMMITTED))
 		return -EAGAIN;
 	if (rb_is_hole(state, r->pos)) {
@@ -161,16 +166,9 @@ static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max,
 
 	*wake = false;
 	for (tries = 0; tries < 64; tries++) {
-		u64 floor = READ_ONCE(*r->floor);
-		u32 n;
+		u32 n = rb_peek_now(v, r, max);
 		int why;
 
-		if (unlikely(floor > r->pos)) {
-			if (floor == RINGBUF_FLOOR_EVICTED)
-				return -EIDRM;
-			*wake |= rb_reader_moved(v, r, floor);
-		}
-		n = rb_peek_run(v, r, max);
 		if (likely(n))
 			return n;
 		why = rb_peek_why(v, r, wake);

@@ -36,7 +36,8 @@ $(O)/python/.built-%: $(PY_SRC:lib/python/src/%.c=$(PY_OBJ)/%.o) $(O)/lib/librin
 	$(CC) -shared $^ -Wl,--exclude-libs,ALL -pthread -o $(PY_SO)
 	@touch $@
 
-python-all: packages-PYTHON lib
+# After that for Debian's, which is one of them.
+python-all: packages-PYTHON lib python-debian
 	@for p in $$(selftests/python/pythons); do \
 		$(MAKE) --no-print-directory python-built PYTHON=$$p || exit; done
 

@@ -44,7 +44,7 @@ extern "C" {
 /* What a side does that cannot go on. */
 enum bench_mode {
 	BENCH_SPIN, /* a CPU each: pause */
-	BENCH_INSIDE, /* a CPU each: the peer polls by itself, and never sleeps */
+	BENCH_INSIDE, /* a CPU each: the peer polls by itself, for seconds before it would sleep */
 	BENCH_YIELD, /* more processes than CPUs: pause 32 times, then sched_yield() */
 	BENCH_BLOCK, /* sleep in the peer's own way */
 };

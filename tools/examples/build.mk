@@ -44,11 +44,11 @@ $(EXAMPLE_CPP): $(EXAMPLES)/cpp/%: $(EXAMPLE_SRC)/cpp/%.cpp | packages-EXAMPLES
 example_has = @mkdir -p $(@D); command -v $(1) >/dev/null || { echo "no $(1): no $@"; exit 0; }
 
 $(EXAMPLES)/go/stream_%: $(EXAMPLE_SRC)/go/stream_%.go $(EXAMPLE_SRC)/go/io.go | packages-EXAMPLES
-	$(call example_has,go); GOCACHE=$(CACHE)/go GO111MODULE=off go build -o $@ $^
+	$(call example_has,go); GOCACHE='$(KEEP)/go' GO111MODULE=off go build -o $@ $^
 
 $(EXAMPLES)/go/%: $(EXAMPLE_SRC)/go/%.go $(EXAMPLE_SRC)/go/io.go $(EXAMPLE_SRC)/go/ring.go \
 		| packages-EXAMPLES
-	$(call example_has,go); GOCACHE=$(CACHE)/go GO111MODULE=off go build -o $@ $^
+	$(call example_has,go); GOCACHE='$(KEEP)/go' GO111MODULE=off go build -o $@ $^
 
 $(EXAMPLES)/rust/%: $(EXAMPLE_SRC)/rust/%.rs $(EXAMPLE_SRC)/rust/ring.rs | packages-EXAMPLES
 	$(call example_has,rustc); env -u MAKEFLAGS -u MFLAGS rustc --edition 2018 -O -D warnings -o $@ $<
