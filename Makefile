@@ -46,7 +46,7 @@ export PATH := $(if $(filter $(CCACHE_BIN):%,$(PATH)),,$(CCACHE_BIN):)$(PATH)
 # keeps objects only.
 define program
 @mkdir -p $(@D)
-$(1) -c $(2) -o $@.o
+$(1) -MMD -MP -MT $@ -c $(2) -o $@.o
 $(1) $@.o $(3) -o $@
 endef
 

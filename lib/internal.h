@@ -22,6 +22,7 @@
 #define RB_PUBLIC __attribute__((visibility("default")))
 /* What is called for each message: with all that it calls inside, but for what is slow. */
 #define RB_FLAT __attribute__((flatten))
+#define RB_SLOW __attribute__((noinline))
 
 struct rb_handle;
 
@@ -108,7 +109,8 @@ struct ringbuf {
 	char *data;
 };
 
-#define RB_WATCH_NS 10000 /* longer than a look of reader_watch() takes */
+#define RB_WATCH_PAUSES 64 /* of reader_watch(): 2 or 3 us */
+#define RB_WATCH_NS	10000 /* longer than that */
 
 /**
  * struct rb_spin - how long to spin before sleeping, see spin.c

@@ -6,8 +6,6 @@
 #include "engine/ready.h"
 #include "slot.h"
 
-#define WATCH 64 /* pauses: 2 or 3 us */
-
 struct ringbuf_reader {
 	struct rb_handle h;
 	struct rb_reader r;
@@ -120,8 +118,8 @@ static int reader_block(struct ringbuf_reader *reader, struct rb_block *b, u64 l
 	return rb_block(&reader->h, b, rb_waiter(last, RB_WAIT_POSITION), count);
 }
 
-static __attribute__((noinline)) int reader_fill_slowly(struct ringbuf_reader *reader,
-							unsigned int max, int64_t timeout_ns)
+static RB_SLOW int reader_fill_slowly(struct ringbuf_reader *reader, unsigned int max,
+				      int64_t timeout_ns)
 {
 	struct rb_block b = { .timeout = timeout_ns };
 	int n, err;
@@ -148,7 +146,7 @@ static inline void reader_watch(const struct ringbuf_reader *reader)
 	const u64 *state = &reader->h.view.desc[r->index].state;
 	u32 n;
 
-	for (n = 0; n < WATCH && !rb_state_finished(READ_ONCE(*state), r->pos); n++) {
+	for (n = 0; n < RB_WATCH_PAUSES && !rb_state_finished(READ_ONCE(*state), r->pos); n++) {
 		__builtin_prefetch(rb_slot_data(&reader->h, r->index));
 		rb_pause();
 	}
@@ -266,7 +264,7 @@ RB_PUBLIC RB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, voi
 				return -EMSGSIZE;
 			continue;
 		}
-		rb_copy_out(data, rb_slot_data(h, i), length);
+		rb_copy(data, rb_slot_data(h, i), length);
 		if (likely(!reader_release(reader, 1)))
 			return (ssize_t)length;
 		/* Moved while copying: what was copied may be torn, so the next one. */

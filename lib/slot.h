@@ -15,6 +15,15 @@ static inline char *rb_slot_data(const struct rb_handle *h, u64 index)
 	return h->data + index * h->slot_stride;
 }
 
+/* A message of a line without a call. */
+static inline void rb_copy(void *to, const void *from, size_t length)
+{
+	if (likely(length == RINGBUF_LINE))
+		memcpy(to, from, RINGBUF_LINE);
+	else
+		memcpy(to, from, length);
+}
+
 /*
  * Copy a message into a slot.  The lines of a large one are with the readers:
  * REP MOVSB takes them over without having them sent first, which memcpy() of
@@ -28,18 +37,7 @@ static inline void rb_copy_in(void *to, const void *from, size_t length)
 		return;
 	}
 #endif
-	if (likely(length == RINGBUF_LINE))
-		memcpy(to, from, RINGBUF_LINE); /* without a call */
-	else
-		memcpy(to, from, length);
-}
-
-static inline void rb_copy_out(void *to, const void *from, size_t length)
-{
-	if (likely(length == RINGBUF_LINE))
-		memcpy(to, from, RINGBUF_LINE);
-	else
-		memcpy(to, from, length);
+	rb_copy(to, from, length);
 }
 
 typedef u64 __attribute__((may_alias)) rb_word;

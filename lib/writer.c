@@ -104,9 +104,8 @@ static int writer_block(struct ringbuf_writer *writer, struct rb_block *b, enum 
 			count);
 }
 
-static __attribute__((noinline)) int writer_reserve_slowly(struct ringbuf_writer *writer,
-							   unsigned int count, int64_t timeout_ns,
-							   enum rb_reserved got)
+static RB_SLOW int writer_reserve_slowly(struct ringbuf_writer *writer, unsigned int count,
+					 int64_t timeout_ns, enum rb_reserved got)
 {
 	struct rb_block b = { .timeout = timeout_ns };
 	unsigned int tries = 0;
@@ -122,7 +121,7 @@ static __attribute__((noinline)) int writer_reserve_slowly(struct ringbuf_writer
 }
 
 /* Who may not reserve, or not yet. */
-static __attribute__((noinline)) int writer_begin(struct ringbuf_writer *writer)
+static RB_SLOW int writer_begin(struct ringbuf_writer *writer)
 {
 	int err = writer_ready(writer);
 

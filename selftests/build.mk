@@ -12,7 +12,6 @@ PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc
 KSFT = $(eval KSFT := $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests)$(KSFT)
 TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
 	-I$(KSFT)
-TEST_DEPS = -MMD -MP -MT $@
 # Each test case is a process of its own, and one without shared libraries is made and
 # ended in three quarters of the time under the debug kernel.
 TEST_LINK = -static -pthread
@@ -31,7 +30,7 @@ ksft-source: packages
 	@selftests/vm/fetch source
 
 $(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
-	$(call program,$(CC) $(TEST_FLAGS) $(TEST_DEPS),$<,$(O)/lib/libringbuf.a $(TEST_LINK))
+	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK))
 
 # One test knows how the embedded host is made.
 $(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
@@ -39,7 +38,7 @@ $(O)/selftests/lib/inside: TEST_FLAGS += -Ilib -Ikmod
 # It looks into the embedded host.
 $(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c | ksft-source
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $(TEST_DEPS) -Ilib -Ikmod -c $< -o $@
+	$(CC) $(TEST_FLAGS) -MMD -MP -Ilib -Ikmod -c $< -o $@
 
 $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
 	$(CC) $^ -o $@ $(TEST_LINK)
@@ -47,14 +46,14 @@ $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
 $(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_wakes $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a | ksft-source
-	$(call program,$(CC) $(TEST_FLAGS) $(TEST_DEPS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
+	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
 	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | ksft-source
-	$(call program,$(CC) -m32 $(TEST_FLAGS) $(TEST_DEPS),$<,$(TEST_LINK))
+	$(call program,$(CC) -m32 $(TEST_FLAGS),$<,$(TEST_LINK))
 
 $(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
 	@mkdir -p $(@D)

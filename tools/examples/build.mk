@@ -25,7 +25,7 @@ EXAMPLE_JAVA := $(EXAMPLES)/java/StreamWrite.class $(EXAMPLES)/java/StreamRead.c
 EXAMPLE_FORTRAN := $(EXAMPLE_STREAM:%=$(EXAMPLES)/fortran/%)
 EXAMPLE_ADA := $(EXAMPLE_STREAM:%=$(EXAMPLES)/ada/%)
 
-EXAMPLE_FLAGS = -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -MMD -MP -MT $@
+EXAMPLE_FLAGS = -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -Iinclude/uapi
 
 $(EXAMPLE_C): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
 	$(call program,$(CC) -std=gnu11 $(EXAMPLE_FLAGS),$<,)
