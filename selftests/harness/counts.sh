@@ -84,4 +84,35 @@ run jobs
 [[ $status -eq 1 && $(tail -n 1 "$tap_dir/out") == "2 passed, 1 failed, 2 skipped" ]] &&
 	out_has '^broke off: exit 3$'
 ok $? "at_once: adds up, within itself too, and counts who breaks off"
+
+# What the harness of the C programs makes of a case, however that ends: name and outcome.
+outcomes()
+{
+	sed -nE -e 's/^not ok [0-9]+ [a-z_]+\./failed /p' \
+		-e 's/^ok [0-9]+ [a-z_]+\.([a-z_]+) # SKIP.*/skipped \1/p' \
+		-e 's/^ok [0-9]+ [a-z_]+\./passed /p' "$tap_dir/out"
+}
+
+run build/selftests/harness/outcomes
+diff - <(outcomes) <<-'END' >&2
+	passed alone_passes
+	failed alone_asserts_in_vain
+	passed passes
+	failed expects_in_vain
+	failed asserts_in_vain
+	skipped skips
+	failed crashes
+	failed exits
+	passed ends_by_its_signal
+	failed ends_without_its_signal
+	failed child_expects_in_vain
+	failed child_asserts_in_vain
+	failed takes_too_long
+	passed passes_after_all_that
+	failed is_not_run
+	END
+ok $? "harness: each end of a case counts as what it is"
+[[ $(grep -c '^# torn down$' "$tap_dir/out") = 8 && $(tail -n 1 "$tap_dir/out") = *"pass:4 fail:10 "*"skip:1 "* ]] &&
+	! out_has '^# (was run|torn down, never)'
+ok $? "harness: who was set up is torn down, once, unless he crashed"
 done_testing

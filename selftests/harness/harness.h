@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * kselftest_harness.h of linux-source-6.12, as it is: only quiet under our
- * warnings, and patient enough for an emulated machine.
+ * kselftest_harness.h of linux-source-6.12, with kselftest_harness.patch: quiet under
+ * our warnings, and patient enough for an emulated machine.
  */
 #ifndef SELFTESTS_HARNESS_H
 #define SELFTESTS_HARNESS_H
@@ -11,6 +11,29 @@
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
 #endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+/* For the harness: memory that it shares with the processes it makes, never given back. */
+static inline void *harness_shared(size_t size)
+{
+	static const size_t block = 1 << 16;
+	static char *next;
+	static size_t left;
+	void *got;
+
+	size = (size + 63) & ~(size_t)63;
+	if (size > left) {
+		left = size > block ? size : block;
+		next = mmap(NULL, left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	}
+	got = next;
+	next += size;
+	left -= size;
+	return got;
+}
 
 #include <kselftest_harness.h>
 
