@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Signals during a wait: restarted with the same deadline, or EINTR if asked for. */
+#include <pthread.h>
+
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
@@ -314,6 +316,55 @@ TEST_F(signal, before_the_wait)
 	EXPECT_EQ(0, child_end(pid));
 	ringbuf_reader_close(to_interrupt);
 	ringbuf_writer_close(writer_to_interrupt);
+}
+
+#define ROUNDS 300
+
+/* In each round a message, then an interrupt, a little later than the last time. */
+static void *message_and_interrupt(void *arg)
+{
+	struct ringbuf *ring = arg;
+	struct ringbuf_writer *writer = writer_new(ring);
+	volatile int wait;
+	int n;
+
+	for (n = 1; n <= ROUNDS; n++) {
+		UNTIL(FLAG_GET(shared->on) == 2 * n - 1);
+		if (put(writer, (uint64_t)n, RINGBUF_TRY))
+			break;
+		UNTIL(FLAG_GET(shared->on) == 2 * n);
+		for (wait = 0; wait < 20 * n; wait++)
+			;
+		ringbuf_reader_interrupt(to_interrupt);
+	}
+	ringbuf_writer_close(writer);
+	return NULL;
+}
+
+/*
+ * Whose last wait ended while it was spinning watches the next slot first, and nothing
+ * but that: interrupts from before it does so to after that.
+ */
+TEST_F(signal, while_it_watches)
+{
+	pthread_t thread;
+	int n;
+
+	ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &to_interrupt));
+	ASSERT_EQ(0, drain(self->reader));
+	ringbuf_reader_close(self->reader);
+	self->reader = NULL;
+	ringbuf_reader_interruptible(to_interrupt, 1);
+	ringbuf_reader_spin(to_interrupt, 1000 * SECOND);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, message_and_interrupt, self->ring));
+	for (n = 1; n <= ROUNDS; n++) {
+		__atomic_add_fetch(&shared->on, 1, __ATOMIC_SEQ_CST);
+		ASSERT_EQ(n, get(to_interrupt, RINGBUF_FOREVER));
+		__atomic_add_fetch(&shared->on, 1, __ATOMIC_SEQ_CST);
+		ASSERT_EQ(-EINTR, get(to_interrupt, RINGBUF_FOREVER));
+	}
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ringbuf_reader_close(to_interrupt);
 }
 
 LIB_HARNESS_MAIN

@@ -452,7 +452,9 @@ class Threads(Case):
 class Processes(Case):
 
     def each_method(self, body):
-        for method in METHODS:
+        # The third starts as many interpreters as the second, which where all is
+        # emulated takes longest, and passes things as test_passing does.
+        for method in METHODS[:2] if os.environ.get("RINGBUF_VM") else METHODS:
             with self.subTest(method=method):
                 self.children = []
                 body(method)
