@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Cases that end in every way there is, for counts.sh, which knows how each has to. */
+/* Cases that end in many ways, for counts.sh, which knows what has to come of each. */
 #include "harness.h"
 #include <sys/wait.h>
 
@@ -14,7 +14,7 @@ FIXTURE_SETUP(set_up)
 
 FIXTURE_TEARDOWN(set_up)
 {
-	dprintf(STDOUT_FILENO, "# torn down\n");
+	dprintf(STDOUT_FILENO, "# torn down after %s\n", _metadata->name);
 }
 
 TEST_F(set_up, passes)
@@ -45,6 +45,12 @@ TEST_F(set_up, crashes)
 TEST_F(set_up, exits)
 {
 	_exit(1);
+}
+
+TEST_F(set_up, expects_in_vain_and_exits)
+{
+	EXPECT_EQ(1, 2);
+	_exit(0);
 }
 
 TEST_F_SIGNAL(set_up, ends_by_its_signal, SIGTERM)
@@ -95,7 +101,7 @@ FIXTURE_SETUP(not_set_up)
 
 FIXTURE_TEARDOWN(not_set_up)
 {
-	dprintf(STDOUT_FILENO, "# torn down, never set up\n");
+	dprintf(STDOUT_FILENO, "# torn down after %s\n", _metadata->name);
 }
 
 TEST_F(not_set_up, is_not_run)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Signals during a wait: restarted with the same deadline, or EINTR if asked for. */
-#include <pthread.h>
-
 #include "../harness/harness.h"
+#include <pthread.h>
 #include "../harness/rings.h"
 
 #define SLOTS 4
@@ -320,50 +319,75 @@ TEST_F(signal, before_the_wait)
 
 #define ROUNDS 300
 
-/* In each round a message, then an interrupt, a little later than the last time. */
-static void *message_and_interrupt(void *arg)
+/* On the @n-th of the processors that this thread may use. */
+static void stay_on(int n)
 {
-	struct ringbuf *ring = arg;
-	struct ringbuf_writer *writer = writer_new(ring);
+	cpu_set_t all, one;
+	int cpu;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	for (cpu = 0; !CPU_ISSET(cpu, &all) || n--; cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* In each round a message, then an interrupt, a little later than the last time. */
+static void *message_and_interrupt(void *writer)
+{
 	volatile int wait;
 	int n;
 
+	stay_on(1);
 	for (n = 1; n <= ROUNDS; n++) {
 		UNTIL(FLAG_GET(shared->on) == 2 * n - 1);
-		if (put(writer, (uint64_t)n, RINGBUF_TRY))
-			break;
+		for (wait = 0; wait < 1000; wait++)
+			;
+		put(writer, (uint64_t)n, PATIENCE);
 		UNTIL(FLAG_GET(shared->on) == 2 * n);
 		for (wait = 0; wait < 20 * n; wait++)
 			;
 		ringbuf_reader_interrupt(to_interrupt);
 	}
-	ringbuf_writer_close(writer);
 	return NULL;
 }
 
 /*
- * Whose last wait ended while it was spinning watches the next slot first, and nothing
- * but that: interrupts from before it does so to after that.
+ * Whose last wait ended while it was spinning, for somebody on another processor,
+ * watches the next slot first, and nothing but that: interrupts from before it does
+ * so to after that.
  */
 TEST_F(signal, while_it_watches)
 {
+	struct ringbuf_writer *writer;
 	pthread_t thread;
+	cpu_set_t here;
 	int n;
 
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(here), &here));
+	if (CPU_COUNT(&here) < 2)
+		SKIP(return, "only one processor");
+	writer = writer_new(self->ring);
+	ASSERT_NE(NULL, writer);
+	ringbuf_writer_close(self->writer);
+	self->writer = NULL;
 	ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &to_interrupt));
 	ASSERT_EQ(0, drain(self->reader));
 	ringbuf_reader_close(self->reader);
 	self->reader = NULL;
 	ringbuf_reader_interruptible(to_interrupt, 1);
 	ringbuf_reader_spin(to_interrupt, 1000 * SECOND);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, message_and_interrupt, self->ring));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, message_and_interrupt, writer));
+	stay_on(0);
 	for (n = 1; n <= ROUNDS; n++) {
 		__atomic_add_fetch(&shared->on, 1, __ATOMIC_SEQ_CST);
-		ASSERT_EQ(n, get(to_interrupt, RINGBUF_FOREVER));
+		ASSERT_EQ(n, get(to_interrupt, PATIENCE));
 		__atomic_add_fetch(&shared->on, 1, __ATOMIC_SEQ_CST);
-		ASSERT_EQ(-EINTR, get(to_interrupt, RINGBUF_FOREVER));
+		ASSERT_EQ(-EINTR, get(to_interrupt, PATIENCE));
 	}
 	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ringbuf_writer_close(writer);
 	ringbuf_reader_close(to_interrupt);
 }
 

@@ -452,8 +452,8 @@ class Threads(Case):
 class Processes(Case):
 
     def each_method(self, body):
-        # The third starts as many interpreters as the second, which where all is
-        # emulated takes longest, and passes things as test_passing does.
+        # Where all is emulated these take longest; test_passing and test_ring have
+        # children of a fork server there, too.
         for method in METHODS[:2] if os.environ.get("RINGBUF_VM") else METHODS:
             with self.subTest(method=method):
                 self.children = []
