@@ -50,6 +50,7 @@
 static struct {
 	const char *tree; /* the source tree, writable */
 	const char *cwd; /* where the command starts */
+	long cpus; /* that there have to be */
 	const char *module; /* ringbuf.ko, or none */
 	const char *module_args;
 	char *env[MAX_WORDS];
@@ -177,6 +178,8 @@ static void read_config(void)
 			config.tree = value;
 		else if (!strncmp(p, "cwd=", 4))
 			config.cwd = value;
+		else if (!strncmp(p, "cpus=", 5))
+			config.cpus = atol(value);
 		else if (!strncmp(p, "module=", 7))
 			config.module = value;
 		else if (!strncmp(p, "module_args=", 12))
@@ -232,6 +235,16 @@ static int open_port(const char *path)
 	if (fd < 0)
 		fail("open %s", path);
 	return fd;
+}
+
+static void check_processors(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus == config.cpus)
+		return;
+	tell("fail the kernel found %ld processors, not %ld", cpus, config.cpus);
+	power_off();
 }
 
 static void raise_loopback(void)
@@ -370,6 +383,7 @@ static void set_up(void)
 	status_fd = open_port(STATUS);
 	enter_host_root();
 	mount_all();
+	check_processors();
 	raise_loopback();
 	sethostname("ringbuf-vm", 10);
 	if (*config.module)
