@@ -66,10 +66,8 @@ static uint64_t enough(void)
 
 FIXTURE_SETUP(wakes)
 {
-	cpu_set_t here;
-
-	ASSERT_EQ(0, sched_getaffinity(0, sizeof(here), &here));
-	if (CPU_COUNT(&here) < 2)
+	ASSERT_LT(0, processors());
+	if (processors() < 2)
 		SKIP(return, "only one processor");
 	self->talk = shared_memory(sizeof(*self->talk));
 	self->talk->enough = enough();
@@ -97,22 +95,6 @@ struct side {
 	bool armed; /* a multishot poll */
 	uint64_t seed;
 };
-
-/* The @n-th processor that we may run on. */
-static int pin(int n)
-{
-	cpu_set_t here, one;
-	int cpu;
-
-	CHECK_EQ(0, sched_getaffinity(0, sizeof(here), &here));
-	for (cpu = 0; !CPU_ISSET(cpu, &here) || n--; cpu++)
-		;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	CHECK_EQ(0, sched_setaffinity(0, sizeof(one), &one));
-	CHECK_EQ(cpu, sched_getcpu());
-	return 0;
-}
 
 /* Without a spin, so that it sleeps. */
 static int side_open_lib(struct side *s, const char *name)

@@ -208,6 +208,30 @@ static inline void *shared_memory(size_t bytes)
 			sched_yield(); \
 	} while (0)
 
+/* How many we may run on, and -1 for an error. */
+static inline int processors(void)
+{
+	cpu_set_t here;
+
+	return sched_getaffinity(0, sizeof(here), &here) ? -1 : CPU_COUNT(&here);
+}
+
+/* The @n-th processor that we may run on. */
+static inline int pin(int n)
+{
+	cpu_set_t here, one;
+	int cpu;
+
+	CHECK_EQ(0, sched_getaffinity(0, sizeof(here), &here));
+	for (cpu = 0; !CPU_ISSET(cpu, &here) || n--; cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	CHECK_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	CHECK_EQ(cpu, sched_getcpu());
+	return 0;
+}
+
 static inline uint64_t now_ns(void)
 {
 	struct timespec t;

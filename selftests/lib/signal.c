@@ -319,27 +319,14 @@ TEST_F(signal, before_the_wait)
 
 #define ROUNDS 300
 
-/* On the @n-th of the processors that this thread may use. */
-static void stay_on(int n)
-{
-	cpu_set_t all, one;
-	int cpu;
-
-	sched_getaffinity(0, sizeof(all), &all);
-	for (cpu = 0; !CPU_ISSET(cpu, &all) || n--; cpu++)
-		;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-}
-
 /* In each round a message, then an interrupt, a little later than the last time. */
 static void *message_and_interrupt(void *writer)
 {
 	volatile int wait;
 	int n;
 
-	stay_on(1);
+	if (pin(1))
+		return NULL;
 	for (n = 1; n <= ROUNDS; n++) {
 		UNTIL(FLAG_GET(shared->on) == 2 * n - 1);
 		for (wait = 0; wait < 1000; wait++)
@@ -362,11 +349,10 @@ TEST_F(signal, while_it_watches)
 {
 	struct ringbuf_writer *writer;
 	pthread_t thread;
-	cpu_set_t here;
 	int n;
 
-	ASSERT_EQ(0, sched_getaffinity(0, sizeof(here), &here));
-	if (CPU_COUNT(&here) < 2)
+	ASSERT_LT(0, processors());
+	if (processors() < 2)
 		SKIP(return, "only one processor");
 	writer = writer_new(self->ring);
 	ASSERT_NE(NULL, writer);
@@ -379,7 +365,7 @@ TEST_F(signal, while_it_watches)
 	ringbuf_reader_interruptible(to_interrupt, 1);
 	ringbuf_reader_spin(to_interrupt, 1000 * SECOND);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, message_and_interrupt, writer));
-	stay_on(0);
+	ASSERT_EQ(0, pin(0));
 	for (n = 1; n <= ROUNDS; n++) {
 		__atomic_add_fetch(&shared->on, 1, __ATOMIC_SEQ_CST);
 		ASSERT_EQ(n, get(to_interrupt, PATIENCE));
