@@ -177,6 +177,12 @@ static u64 payload_of(const struct task *t, u64 pos)
 	return 64 * (t->index + 1) + pos;
 }
 
+static bool is_dead(u32 i)
+{
+	foot_read(STATUS_BIT(i));
+	return tasks[i].s.status == TASK_DEAD;
+}
+
 /* Nobody else may have the positions that were just reserved. */
 static void check_reserved(const struct task *t, const struct rb_writer *w)
 {
@@ -185,15 +191,15 @@ static void check_reserved(const struct task *t, const struct rb_writer *w)
 	if (w->pos + w->count > MAX_POSITIONS)
 		violation("position %llu was never to be reached", (unsigned long long)w->pos);
 	for (pos = w->pos; pos < w->pos + w->count; pos++) {
-		u32 owner = ghost.owner[pos];
+		u32 owner = GHOST_GET(owner[pos]);
 		bool mine = owner == t->index + 1 && config->exclusive;
-		bool heir = owner && config->exclusive && tasks[owner - 1].s.status == TASK_DEAD;
+		bool heir = owner && config->exclusive && is_dead(owner - 1);
 
-		if (ghost.fate[pos] || (owner && !mine && !heir))
+		if (GHOST_GET(fate[pos]) || (owner && !mine && !heir))
 			violation("%s reserved position %llu, which is %s's", t->name,
 				  (unsigned long long)pos,
 				  owner ? tasks[owner - 1].name : "nobody");
-		ghost.owner[pos] = (u8)(t->index + 1);
+		GHOST_SET(owner[pos], t->index + 1);
 	}
 }
 
@@ -303,24 +309,26 @@ static void writer_body(struct task *t)
 static void check_passed(struct task *t, struct actor *a)
 {
 	u64 passed = a->r.lost + a->r.holes, pos;
+	u32 next = GHOST_GET(next[t->id]), fate;
 
-	if (a->r.pos - ghost.next[t->id] != passed - a->passed)
-		violation("%s went from %u to %llu and accounts for %llu", t->name,
-			  ghost.next[t->id], (unsigned long long)a->r.pos,
-			  (unsigned long long)(passed - a->passed));
-	for (pos = ghost.next[t->id]; pos < a->r.pos && !a->r.lost; pos++)
-		if (ghost.fate[pos] == RINGBUF_COMMITTED || !ghost.fate[pos])
+	if (a->r.pos - next != passed - a->passed)
+		violation("%s went from %u to %llu and accounts for %llu", t->name, next,
+			  (unsigned long long)a->r.pos, (unsigned long long)(passed - a->passed));
+	for (pos = next; pos < a->r.pos && !a->r.lost; pos++) {
+		fate = GHOST_GET(fate[pos]);
+		if (fate == RINGBUF_COMMITTED || !fate)
 			violation("%s skipped position %llu, which is no hole", t->name,
 				  (unsigned long long)pos);
+	}
 	a->passed = passed;
-	ghost.next[t->id] = (u8)a->r.pos;
+	GHOST_SET(next[t->id], a->r.pos);
 }
 
 static void check_message(const struct task *t, u64 pos, u64 got)
 {
-	u32 owner = ghost.owner[pos];
+	u32 owner = GHOST_GET(owner[pos]);
 
-	if (ghost.fate[pos] != RINGBUF_COMMITTED)
+	if (GHOST_GET(fate[pos]) != RINGBUF_COMMITTED)
 		violation("%s read position %llu, which is not committed", t->name,
 			  (unsigned long long)pos);
 	if (!owner || got != payload_of(&tasks[owner - 1], pos))
@@ -341,7 +349,7 @@ static void reader_take(struct task *t, struct actor *a, u32 n)
 	for (k = 0; ok && k < n; k++)
 		check_message(t, pos + k, got[k]);
 	if (ok) {
-		ghost.next[t->id] = (u8)(pos + n);
+		GHOST_SET(next[t->id], pos + n);
 		a->messages += n;
 	}
 	check_passed(t, a);
@@ -356,7 +364,7 @@ static int reader_look(struct task *t, struct actor *a)
 
 	AT(t, a, 0);
 	n = rb_peek(&view, &a->r, t->spec->max ? t->spec->max : 1, &wake);
-	if (n < 0 && (n != -EIDRM || !ghost.evicted))
+	if (n < 0 && (n != -EIDRM || !GHOST_GET(evicted)))
 		violation("%s: words make no sense to it", t->name);
 	check_passed(t, a);
 	a->n = (u32)n;
@@ -368,10 +376,12 @@ static int reader_look(struct task *t, struct actor *a)
 
 static void check_end_of_stream(const struct task *t, const struct actor *a)
 {
-	if (!ghost.finished)
+	u32 next = GHOST_GET(next[t->id]);
+
+	if (!GHOST_GET(finished))
 		violation("%s sees the end, and no writer has ended", t->name);
-	if (ghost.next[t->id] < a->end)
-		violation("%s ends at %u, the stream at %u", t->name, ghost.next[t->id], a->end);
+	if (next < a->end)
+		violation("%s ends at %u, the stream at %u", t->name, next, a->end);
 }
 
 static void reader_loop(struct task *t, struct actor *a)
@@ -386,7 +396,7 @@ static void reader_loop(struct task *t, struct actor *a)
 			AT(t, a, 0);
 			if (rb_ended(&view)) {
 				a->last = 1;
-				a->end = ghost.end;
+				a->end = GHOST_GET(end);
 				n = NO_LAST_LOOK ? 0 : reader_look(t, a);
 				a->last = 0;
 				if (n < 0)
@@ -407,8 +417,9 @@ static void reader_loop(struct task *t, struct actor *a)
 
 static void reader_begins(struct task *t, struct actor *a, u64 start)
 {
-	ghost.next[t->id] = ghost.start[t->id] = (u8)start;
-	ghost.attached[t->id] = 1;
+	GHOST_SET(next[t->id], start);
+	GHOST_SET(start[t->id], start);
+	GHOST_SET(attached[t->id], 1);
 	memset(&a->r, 0, sizeof(a->r));
 }
 
@@ -441,7 +452,7 @@ static void reader_attach(struct task *t, struct actor *a)
 static void reader_detach(struct task *t)
 {
 	host_lock(t);
-	ghost.attached[t->id] = 0;
+	GHOST_SET(attached[t->id], 0);
 	rb_detach_reader(&view, t->id);
 	wake_all();
 	host_unlock(t);
@@ -472,7 +483,7 @@ static void reap(struct task *t, const struct task *victim)
 	if (victim->spec->role == ROLE_WRITER) {
 		writer_end(t, victim->id, true);
 	} else {
-		ghost.attached[victim->id] = 0;
+		GHOST_SET(attached[victim->id], 0);
 		rb_detach_reader(&view, victim->id);
 	}
 	WRITE_ONCE(arena.place[victim->index].waiter, 0);
@@ -514,7 +525,7 @@ static void sync_body(struct task *t)
 static void evict_body(struct task *t)
 {
 	host_lock(t);
-	ghost.evicted = 1;
+	GHOST_SET(evicted, 1);
 	rb_evict_reader(&view, 0);
 	wake_all();
 	host_unlock(t);
@@ -542,11 +553,13 @@ static void check_overwrite(const struct task *t, u64 value)
 		const struct ringbuf_row *r = &view.info->row[row];
 		u64 at = rb_cursor(&view, row)->cursor;
 
+		foot_read(ARENA_BIT(&rb_cursor(&view, row)->cursor));
+		foot_read(ARENA_BIT(&r->floor));
 		if (at < r->floor)
 			at = r->floor;
-		if (at < ghost.start[row]) /* which may still be on its way */
+		if (at < GHOST_GET(start[row])) /* which may still be on its way */
 			at = ghost.start[row];
-		if (ghost.attached[row] && at <= pos - config->slots)
+		if (GHOST_GET(attached[row]) && at <= pos - config->slots)
 			violation("%s writes position %llu while row %u is owed %llu", t->name,
 				  (unsigned long long)pos, row,
 				  (unsigned long long)(pos - config->slots));
@@ -557,22 +570,22 @@ static void check_state(const struct task *t, u32 i, u64 value)
 {
 	u64 pos = rb_state_pos(value);
 
-	if (pos >= MAX_POSITIONS || pos % config->slots != i || ghost.fate[pos])
+	if (pos >= MAX_POSITIONS || pos % config->slots != i || GHOST_GET(fate[pos]))
 		violation("%s finishes position %llu in slot %u again or wrongly", t->name,
 			  (unsigned long long)pos, i);
-	ghost.fate[pos] = (u8)rb_state_phase(value);
+	GHOST_SET(fate[pos], rb_state_phase(value));
 }
 
 static void check_writers(u64 old, u64 value)
 {
 	if (value >= old)
 		return;
-	ghost.finished++;
+	GHOST_SET(finished, GHOST_GET(finished) + 1);
 	if (!value) {
 		struct task *was = current;
 
 		current = NULL;
-		ghost.end = (u8)rb_head(&view);
+		GHOST_SET(end, rb_head(&view));
 		current = was;
 	}
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: model [--full] [--only NAME] [--model sc|tso|pso] [--limit STATES] [--list]
+ * usage: model [--full] [--only NAME] [--model sc|tso|pso] [--limit STATES] [--all-ways]
+ *              [--list]
  *
  * Searches every configuration under each of its memory models and prints TAP.
+ * --all-ways: in each order of moves that commute, too.
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -24,8 +26,8 @@ struct options {
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: model [--full] [--list] [--only NAME] [--model sc|tso|pso] [--limit STATES]\n");
+	fprintf(stderr, "usage: model [--full] [--list] [--only NAME] [--model sc|tso|pso]\n"
+			"             [--limit STATES] [--all-ways]\n");
 	return 2;
 }
 
@@ -48,6 +50,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->full = true;
 		} else if (!strcmp(argv[i], "--list")) {
 			o->list = true;
+		} else if (!strcmp(argv[i], "--all-ways")) {
+			all_ways = true;
 		} else if (i + 1 == argc) {
 			return false;
 		} else if (!strcmp(argv[i], "--only")) {

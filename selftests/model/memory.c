@@ -15,6 +15,7 @@
 
 struct arena arena __attribute__((aligned(64)));
 struct ghost ghost;
+struct footprint footprint;
 const u64 model_nowhere;
 enum memory_model memory_model;
 bool verbose;
@@ -189,6 +190,7 @@ static void write_word(const struct task *t, u32 word, u32 size, u64 value)
 {
 	u64 old = read_word(word, size);
 
+	foot_written(word / 8);
 	if (old != value) {
 		word_hash(word / 8, -1ULL);
 		memcpy((char *)&arena + word, &value, size);
@@ -269,6 +271,12 @@ static void print_step(const struct task *t, const struct op *op, u64 result)
 	printf("   %s\n", op->site->what);
 }
 
+static u64 load(const struct op *op)
+{
+	foot_read(op->word / 8);
+	return read_word(op->word, op->size);
+}
+
 static bool store(struct task *t, const struct op *op)
 {
 	struct buffered *b = &t->s.buffer[t->s.buffers];
@@ -291,7 +299,7 @@ u64 op_execute(struct task *t)
 	switch (op.kind) {
 	case OP_LOAD:
 		if (!forwarded(t, &op, &result))
-			result = read_word(op.word, op.size);
+			result = load(&op);
 		break;
 	case OP_STORE:
 	case OP_RELEASE:
@@ -299,21 +307,28 @@ u64 op_execute(struct task *t)
 		break;
 	case OP_XCHG:
 	case OP_CMPXCHG:
-		result = read_word(op.word, op.size);
+		result = load(&op);
 		if (op.kind == OP_XCHG || result == op.expect)
 			write_word(t, op.word, op.size, op.value);
 		break;
 	case OP_LOCK:
+		load(&op);
+		/* fall through */
 	case OP_SNAP:
 	case OP_KICK:
 		write_word(t, op.word, op.size, op.value);
 		break;
 	case OP_WAIT_DEAD:
+		foot_read(STATUS_BIT(op.value));
 		result = tasks[op.value].s.status;
 		break;
-	case OP_MB:
 	case OP_SLEEP:
+		load(&op);
+		break;
 	case OP_SPIN:
+		actors_spin_over(t); /* again, for what it reads */
+		break;
+	case OP_MB:
 		break;
 	}
 	if (verbose)

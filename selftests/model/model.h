@@ -7,6 +7,8 @@
  * touches that word in a way that matters (see memory.c).  The search
  * (search.c) goes depth first through every choice of who steps next, restores
  * memory and stacks to go back, and remembers the states that it has seen.
+ * Of two moves that do not touch what the other one does it takes only one order
+ * (sleep sets, Godefroid 1996): that leaves out no state, only ways to it.
  *
  * A task's private state is known by what it has read since the last place
  * where it stated its private state in full (model_at()).
@@ -92,6 +94,49 @@ struct ghost {
 
 extern struct ghost ghost;
 
+/* ---- what a move reads and writes ---------------------------------------------- */
+
+/* A bit for each word of the arena, each byte of the ghost, each task's status. */
+#define GHOST_BIT(field) ((u32)(ARENA_WORDS + ((u8 *)&ghost.field - (u8 *)&ghost)))
+#define STATUS_BIT(i)	 ((u32)(ARENA_WORDS + sizeof(struct ghost) + (i)))
+#define FOOTPRINT_WORDS	 ((STATUS_BIT(MAX_TASKS) + 63) / 64)
+#define ARENA_BIT(at)	 ((u32)((const char *)(at) - (const char *)&arena) / 8)
+
+struct footprint {
+	u64 read[FOOTPRINT_WORDS];
+	u64 written[FOOTPRINT_WORDS];
+};
+
+extern struct footprint footprint; /* of the move that is being made */
+
+static inline void foot_read(u32 bit)
+{
+	footprint.read[bit / 64] |= 1ULL << bit % 64;
+}
+
+static inline void foot_written(u32 bit)
+{
+	footprint.written[bit / 64] |= 1ULL << bit % 64;
+}
+
+/* Neither does anything that the other one could tell. */
+static inline bool foot_independent(const struct footprint *a, const struct footprint *b)
+{
+	u64 both = 0;
+	u32 i;
+
+#ifndef MODEL_ALL_COMMUTE /* a mistake that ways.sh makes */
+	for (i = 0; i < FOOTPRINT_WORDS; i++)
+		both |= (a->written[i] & (b->read[i] | b->written[i])) |
+			(a->read[i] & b->written[i]);
+#endif
+	return !both;
+}
+
+/* The ghost's only ways in and out, but for what looks at it as a whole. */
+#define GHOST_GET(field)	(foot_read(GHOST_BIT(field)), ghost.field)
+#define GHOST_SET(field, value) (foot_written(GHOST_BIT(field)), ghost.field = (u8)(value))
+
 /* ---- tasks -------------------------------------------------------------------- */
 
 enum task_status {
@@ -158,6 +203,7 @@ extern u32 task_count;
 extern struct task *current; /* NULL in the search itself: accesses are direct */
 extern enum memory_model memory_model;
 extern bool verbose;
+extern bool all_ways; /* no move is left for later */
 
 /* ---- memory.c ------------------------------------------------------------------ */
 
@@ -172,6 +218,15 @@ u64 op_execute(struct task *t);
 bool flush_enabled(const struct task *t, u32 entry);
 void flush_execute(struct task *t, u32 entry);
 void name_of(u32 word, char *name, size_t size);
+
+/* ---- seen.c -------------------------------------------------------------------- */
+
+/* A move's name as a bit, where that may be left for later. */
+#define MOVES_OF_TASK 8U
+#define MOVE_BITS     (MAX_TASKS * MOVES_OF_TASK)
+
+void seen_reset(void);
+u64 seen_put(const u64 hash[2], u64 *asleep, bool *is_new);
 
 /* ---- search.c ------------------------------------------------------------------ */
 

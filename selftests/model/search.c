@@ -11,10 +11,12 @@
 #define MAX_DEPTH   20000
 #define MAX_MOVES   24
 #define LOCAL_LIMIT 20000
+#define WALKS	    1000
 
 struct task tasks[MAX_TASKS];
 u32 task_count;
 struct task *current;
+bool all_ways;
 
 static char stacks[MAX_TASKS][STACK_BYTES] __attribute__((aligned(4096)));
 static jmp_buf search_context;
@@ -78,6 +80,7 @@ void violation(const char *format, ...)
 void task_end(struct task *t, enum task_status status)
 {
 	t->s.status = status;
+	foot_written(STATUS_BIT(t->index));
 	t->s.seen[0] = t->s.seen[1] = status;
 	if (verbose)
 		printf("#   %-4s %s\n", t->name, status == TASK_HOLDS ? "holds for ever" : "ends");
@@ -107,6 +110,8 @@ u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 si
 	u64 now = 0;
 
 	if (!t) {
+		if (kind != OP_MB)
+			foot_read(ARENA_BIT(at));
 		if (kind == OP_LOAD)
 			memcpy(&now, (const void *)at, size);
 		else if (kind == OP_STORE || kind == OP_RELEASE)
@@ -139,6 +144,14 @@ struct move {
 	u8 task;
 	u8 what;
 };
+
+/* Its bit, if it has one: the last entries of a long buffer have none. */
+static u64 name_of_move(struct move m)
+{
+	u32 what = m.what == MOVE_STEP ? 0 : m.what == MOVE_KILL ? 1 : m.what + 2U;
+
+	return what < MOVES_OF_TASK ? 1ULL << (m.task * MOVES_OF_TASK + what) : 0;
+}
 
 static u32 moves_of(const struct task *t, struct move *moves)
 {
@@ -174,6 +187,7 @@ static void kill_task(struct task *t)
 	memset(t->s.buffer, 0, sizeof(t->s.buffer));
 	t->s.buffers = 0;
 	t->s.status = TASK_DEAD;
+	foot_written(STATUS_BIT(t->index));
 	t->s.seen[0] = t->s.seen[1] = TASK_DEAD;
 }
 
@@ -181,6 +195,7 @@ static void make_move(struct move m)
 {
 	struct task *t = &tasks[m.task];
 
+	memset(&footprint, 0, sizeof(footprint));
 	if (_setjmp(search_context))
 		return; /* a violation while nobody ran */
 	if (m.what == MOVE_KILL) {
@@ -215,8 +230,12 @@ struct node {
 	const struct task_snapshot *task[MAX_TASKS];
 	struct task_snapshot moved;
 	struct move moves[MAX_MOVES];
+	struct footprint foot[MAX_MOVES]; /* of those that are asleep */
 	u32 count;
-	u32 next;
+	u32 made; /* the move that led further */
+	u32 todo; /* moves, a bit each */
+	u32 asleep; /* the same: made by now, or before something that they commute with */
+	bool left; /* memory is no longer as in here */
 };
 
 static struct node *nodes;
@@ -288,65 +307,11 @@ static void restore(const struct node *n)
 	}
 }
 
-/* ---- the set of states --------------------------------------------------------------------------
- */
+/* ---- the present state ---------------------------------------------------------------------- */
 
-static u64 (*seen)[2];
-static u64 seen_size, seen_used;
-static u64 state[2]; /* hash of the present one */
+static u64 state[2]; /* hash of it */
 
-/* Looked at all over the place: huge pages save a second miss, that of the page's entry. */
-static u64 (*seen_new(u64 size))[2]
-{
-	u64(*set)[2] = mmap(NULL, size * sizeof(*set), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (set == MAP_FAILED)
-		abort();
-	madvise(set, size * sizeof(*set), MADV_HUGEPAGE);
-	return set;
-}
-
-static void seen_free(void)
-{
-	if (seen)
-		munmap(seen, seen_size * sizeof(*seen));
-}
-
-static void seen_reset(void)
-{
-	seen_free();
-	seen_size = 1 << 16;
-	seen_used = 0;
-	seen = seen_new(seen_size);
-}
-
-static bool seen_put(u64 (*set)[2], u64 size, const u64 hash[2])
-{
-	u64 i = hash[0] & (size - 1);
-
-	for (; set[i][0] || set[i][1]; i = (i + 1) & (size - 1))
-		if (set[i][0] == hash[0] && set[i][1] == hash[1])
-			return false;
-	set[i][0] = hash[0];
-	set[i][1] = hash[1];
-	return true;
-}
-
-static void seen_grow(void)
-{
-	u64(*more)[2] = seen_new(seen_size * 2), i;
-
-	for (i = 0; i < seen_size; i++)
-		if (seen[i][0] || seen[i][1])
-			seen_put(more, seen_size * 2, seen[i]);
-	seen_free();
-	seen = more;
-	seen_size *= 2;
-}
-
-/* True when the present state is a new one. */
-static bool state_is_new(void)
+static void hash_state(void)
 {
 	u32 i, k;
 
@@ -362,12 +327,6 @@ static bool state_is_new(void)
 			mix(state, s->buffer[k].value);
 		}
 	}
-	if (seen_used * 4 > seen_size * 3)
-		seen_grow();
-	if (!seen_put(seen, seen_size, state))
-		return false;
-	seen_used++;
-	return true;
 }
 
 /* ---- depth first
@@ -411,26 +370,68 @@ static void check_end(void)
 		violation("%s", why);
 }
 
-static void enter(struct node *n, u32 last)
+/* The moves @todo, by name, are to be made here. */
+static void enter(struct node *n, u32 last, u64 todo)
 {
+	u32 i;
+
 	n->count = all_moves(last, n->moves);
-	n->next = 0;
+	n->todo = n->asleep = 0;
+	n->left = false;
+	for (i = 0; i < n->count; i++) {
+		u64 name = name_of_move(n->moves[i]);
+
+		if (!name || name & todo)
+			n->todo |= 1U << i;
+	}
 	memcpy(n->state, state, sizeof(state));
 	if (!n->count)
 		check_end();
 }
 
-static void print_trace(void (*reset)(void), u32 depth)
+/* Of the moves that sleep in @n, by name: those that commute with the one just made. */
+static u64 still_asleep(const struct node *n)
 {
-	struct move path[MAX_DEPTH];
+	u64 names = 0;
+	u32 left, i;
+
+	for (left = n->asleep; left; left &= left - 1) {
+		i = (u32)__builtin_ctz(left);
+		if (n->moves[i].task != n->moves[n->made].task &&
+		    foot_independent(&n->foot[i], &footprint))
+			names |= name_of_move(n->moves[i]);
+	}
+	return names;
+}
+
+/* Moves @names of @parent sleep in @n, too. */
+static void put_to_sleep(struct node *n, const struct node *parent, u64 names)
+{
+	u32 i, k;
+
+	for (i = 0; names && i < n->count; i++) {
+		u64 name = name_of_move(n->moves[i]);
+
+		if (!(name & names))
+			continue;
+		names &= ~name;
+		for (k = 0; name_of_move(parent->moves[k]) != name; k++)
+			;
+		n->foot[i] = parent->foot[k];
+		n->asleep |= 1U << i;
+	}
+}
+
+static struct move path[MAX_DEPTH]; /* from the beginning to a violation */
+
+static void print_trace(void (*reset)(void), u32 length)
+{
 	u32 i;
 
-	for (i = 0; i <= depth; i++)
-		path[i] = nodes[i].moves[nodes[i].next - 1];
 	printf("#   who  where                       step     word             value\n");
 	verbose = true;
 	begin(reset);
-	for (i = 0; i <= depth && !failed; i++)
+	for (i = 0; i < length && !failed; i++)
 		make_move(path[i]);
 	if (!failed)
 		check_end();
@@ -446,17 +447,18 @@ enum explored {
 	VIOLATED,
 };
 
-/* The state is a new one: go down to it. */
-static enum explored descend(u32 *depth, u64 limit, struct result *r)
+/* Go down to the present state, and make the moves @todo there. */
+static enum explored descend(u32 *depth, u64 todo, u64 asleep, struct result *r)
 {
 	struct node *n = &nodes[*depth];
-	u32 moved = n->moves[n->next - 1].task;
+	u32 moved = n->moves[n->made].task;
 
-	if (++r->states > limit || *depth + 2 >= MAX_DEPTH)
+	if (*depth + 2 >= MAX_DEPTH)
 		return TOO_MANY;
-	enter(n + 1, moved);
+	enter(n + 1, moved, todo);
 	if (failed)
 		return VIOLATED;
+	put_to_sleep(n + 1, n, asleep);
 	save_next(n + 1, n, moved);
 	if (++*depth > r->depth)
 		r->depth = *depth;
@@ -483,56 +485,110 @@ static void check_circle(u32 depth)
 		violation("%s turns in a circle", t->name);
 }
 
+/* The next move of @n has been made; where did it lead? */
+static enum explored arrive(u32 *depth, u64 limit, struct result *r)
+{
+	struct node *n = &nodes[*depth];
+	u64 asleep = all_ways ? 0 : still_asleep(n), todo;
+	bool is_new;
+
+	n->foot[n->made] = footprint;
+	n->asleep |= 1U << n->made;
+	hash_state();
+	todo = seen_put(state, &asleep, &is_new);
+	if (is_new && ++r->states > limit)
+		return TOO_MANY;
+	if (!is_new)
+		check_circle(*depth);
+	return todo && !failed ? descend(depth, todo, asleep, r) : EXPLORED;
+}
+
 static enum explored explore(u64 limit, struct result *r, u32 *depth)
 {
 	enum explored how = EXPLORED;
+	u64 asleep = 0;
+	bool is_new;
 
-	state_is_new();
+	hash_state();
 	r->states = 1;
-	enter(nodes, 0);
+	enter(nodes, 0, seen_put(state, &asleep, &is_new));
 	save_first(nodes);
 	while (how == EXPLORED && !failed) {
 		struct node *n = &nodes[*depth];
 
-		if (n->next == n->count) {
+		if (!n->todo) {
 			if (!*depth)
 				return EXPLORED;
-			stale |= 1U << n[-1].moves[n[-1].next - 1].task;
+			stale |= 1U << n[-1].moves[n[-1].made].task;
 			--*depth;
 			continue;
 		}
-		if (n->next)
+		if (n->left)
 			restore(n);
-		stale |= 1U << n->moves[n->next].task;
-		make_move(n->moves[n->next++]);
+		n->left = true;
+		n->made = (u32)__builtin_ctz(n->todo);
+		n->todo &= n->todo - 1;
+		stale |= 1U << n->moves[n->made].task;
+		make_move(n->moves[n->made]);
 		r->transitions++;
 		if (!failed && memory_conflicts_changed())
 			return NEW_CONFLICT;
-		if (failed)
-			break;
-		if (state_is_new())
-			how = descend(depth, limit, r);
-		else
-			check_circle(*depth);
+		if (!failed)
+			how = arrive(depth, limit, r);
 	}
 	return failed ? VIOLATED : how;
+}
+
+/*
+ * Most conflicts turn up on the way of any walk; the search need not start over for
+ * them.  Returns the length of the path on which a violation turned up, too.
+ */
+static u32 walk_at_random(void (*reset)(void))
+{
+	struct move moves[MAX_MOVES];
+	u32 walk, n, m, length = 0, last;
+	u64 random = 1;
+
+	failed = false;
+	for (walk = 0; walk < WALKS && !failed; walk++) {
+		begin(reset);
+		last = 0;
+		for (length = 0; !failed && length < MAX_DEPTH; last = path[length++].task) {
+			n = all_moves(last, moves);
+			if (!n)
+				break;
+			random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+			m = random >> 60 < walk % 16 ? 0 : (u32)(random >> 32) % n;
+			path[length] = moves[m];
+			make_move(moves[m]);
+		}
+		if (!failed && length < MAX_DEPTH)
+			check_end();
+	}
+	return failed ? length : 0;
+}
+
+static void report(void (*reset)(void), u32 length, struct result *r)
+{
+	snprintf(r->error, sizeof(r->error), "%s", failure);
+	print_trace(reset, length);
 }
 
 static enum explored attempt(void (*reset)(void), u64 limit, struct result *r)
 {
 	enum explored how = VIOLATED;
-	u32 depth = 0;
+	u32 depth = 0, i;
 
 	seen_reset();
 	r->states = r->transitions = r->depth = 0;
 	begin(reset);
 	if (!failed)
 		how = explore(limit, r, &depth);
-	if (how == VIOLATED) {
-		snprintf(r->error, sizeof(r->error), "%s", failure);
-		if (r->states)
-			print_trace(reset, depth);
-	}
+	if (how != VIOLATED)
+		return how;
+	for (i = 0; r->states && i <= depth; i++)
+		path[i] = nodes[i].moves[nodes[i].made];
+	report(reset, i, r);
 	return how;
 }
 
@@ -548,6 +604,7 @@ void search(void (*reset)(void), u64 limit, struct result *r)
 {
 	double begun = now();
 	enum explored how;
+	u32 length;
 
 	memset(r, 0, sizeof(*r));
 	if (!nodes) {
@@ -557,9 +614,12 @@ void search(void (*reset)(void), u64 limit, struct result *r)
 			abort();
 	}
 	memory_forget_conflicts();
+	length = walk_at_random(reset);
 	memory_conflicts_changed();
+	if (failed)
+		report(reset, length, r);
 	do {
-		how = attempt(reset, limit, r);
+		how = failed ? VIOLATED : attempt(reset, limit, r);
 	} while (how == NEW_CONFLICT);
 	r->complete = how == EXPLORED;
 	r->seconds = now() - begun;
