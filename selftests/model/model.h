@@ -226,6 +226,7 @@ void name_of(u32 word, char *name, size_t size);
 #define MOVE_BITS     (MAX_TASKS * MOVES_OF_TASK)
 
 void seen_reset(void);
+void seen_soon(const u64 hash[2]);
 u64 seen_put(const u64 hash[2], u64 *asleep, bool *is_new);
 
 /* ---- search.c ------------------------------------------------------------------ */

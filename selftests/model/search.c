@@ -269,7 +269,6 @@ static void save(struct node *n)
 	n->arena = arena;
 	n->ghost = ghost;
 	memcpy(n->hash, arena_hash, sizeof(arena_hash));
-	stale = 0;
 }
 
 /* The first node, where every task is a new one. */
@@ -280,6 +279,7 @@ static void save_first(struct node *n)
 	for (i = 0; i < task_count; i++)
 		n->task[i] = save_task(&first[i], &tasks[i]);
 	save(n);
+	stale = 0;
 }
 
 /* Task @moved alone is not as in @parent. */
@@ -453,13 +453,11 @@ static enum explored descend(u32 *depth, u64 todo, u64 asleep, struct result *r)
 	struct node *n = &nodes[*depth];
 	u32 moved = n->moves[n->made].task;
 
-	if (*depth + 2 >= MAX_DEPTH)
-		return TOO_MANY;
 	enter(n + 1, moved, todo);
 	if (failed)
 		return VIOLATED;
 	put_to_sleep(n + 1, n, asleep);
-	save_next(n + 1, n, moved);
+	stale = 0;
 	if (++*depth > r->depth)
 		r->depth = *depth;
 	return EXPLORED;
@@ -492,9 +490,13 @@ static enum explored arrive(u32 *depth, u64 limit, struct result *r)
 	u64 asleep = all_ways ? 0 : still_asleep(n), todo;
 	bool is_new;
 
+	if (*depth + 2 >= MAX_DEPTH)
+		return TOO_MANY;
 	n->foot[n->made] = footprint;
 	n->asleep |= 1U << n->made;
 	hash_state();
+	seen_soon(state);
+	save_next(n + 1, n, n->moves[n->made].task); /* in vain, if it was seen */
 	todo = seen_put(state, &asleep, &is_new);
 	if (is_new && ++r->states > limit)
 		return TOO_MANY;

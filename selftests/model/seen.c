@@ -71,6 +71,12 @@ static void seen_grow(void)
 	seen_size *= 2;
 }
 
+/* It will be asked for: a miss takes as long as the rest of a move. */
+void seen_soon(const u64 hash[2])
+{
+	__builtin_prefetch(&seen[hash[0] & (seen_size - 1)], 1);
+}
+
 /*
  * The state is reached, and moves @asleep need not be made from here.  Returns those
  * that have to be made: all others of a new state; of one that was seen, those that
