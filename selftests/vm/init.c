@@ -237,10 +237,18 @@ static int open_port(const char *path)
 	return fd;
 }
 
-static void check_processors(void)
+/* The first one is all that the kernel has booted on. */
+static void start_processors(void)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	char path[64];
+	long cpus;
 
+	for (int i = 1; i < config.cpus; i++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", i);
+		if (!access(path, F_OK))
+			write_file(path, "1");
+	}
+	cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	if (cpus == config.cpus)
 		return;
 	tell("fail the kernel found %ld processors, not %ld", cpus, config.cpus);
@@ -383,9 +391,9 @@ static void set_up(void)
 	status_fd = open_port(STATUS);
 	enter_host_root();
 	mount_all();
-	check_processors();
 	raise_loopback();
 	sethostname("ringbuf-vm", 10);
+	start_processors();
 	if (*config.module)
 		load_module(config.module, config.module_args);
 }
