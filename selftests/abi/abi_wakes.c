@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No wake-up is lost, over thousands of waits, each for an event on another
+ * No wake-up is lost, over thousands of waits in all, each for an event on another
  * processor, by everything that one can wait with.  One writes, one reads, both
  * sleep whenever they can; who is not awakened sleeps for ever, and the test
  * fails.  That shows something where the module does not look again by itself:
@@ -61,7 +61,7 @@ FIXTURE_VARIANT_ADD(wakes, exclusive){ RINGBUF_CREATE_EXCLUSIVE, 1 };
 /* How often each side has to sleep, in each of many tests. */
 static uint64_t enough(void)
 {
-	return timer_is_off() ? 1000 : 100;
+	return timer_is_off() ? 300 : 100;
 }
 
 FIXTURE_SETUP(wakes)
