@@ -558,7 +558,7 @@ static void check_overwrite(const struct task *t, u64 value)
 		if (at < r->floor)
 			at = r->floor;
 		if (at < GHOST_GET(start[row])) /* which may still be on its way */
-			at = ghost.start[row];
+			at = GHOST_GET(start[row]);
 		if (GHOST_GET(attached[row]) && at <= pos - config->slots)
 			violation("%s writes position %llu while row %u is owed %llu", t->name,
 				  (unsigned long long)pos, row,

@@ -6,8 +6,9 @@
  * the own buffer, a barrier with nothing to wait for, or an access to a word
  * that no other task writes (a load) or touches (a store).  Local steps are
  * taken at once; only the others are interleaved.  Who touches what is found by
- * the search itself: it starts over when a new conflict turns up, until none
- * does, so the last run has treated every word rightly from its first step.
+ * random walks, and by the search itself: it starts over when a new conflict turns
+ * up, until none does, so the last run has treated every word rightly from its first
+ * step.
  */
 #include <stdlib.h>
 

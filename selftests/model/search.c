@@ -110,12 +110,13 @@ u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 si
 	u64 now = 0;
 
 	if (!t) {
-		if (kind != OP_MB)
+		if (kind == OP_LOAD) {
 			foot_read(ARENA_BIT(at));
-		if (kind == OP_LOAD)
 			memcpy(&now, (const void *)at, size);
-		else if (kind == OP_STORE || kind == OP_RELEASE)
+		} else if (kind == OP_STORE || kind == OP_RELEASE) {
+			foot_written(ARENA_BIT(at));
 			memcpy((void *)at, &value, size);
+		}
 		return now;
 	}
 	op = &t->s.op;
@@ -176,6 +177,10 @@ static u32 all_moves(u32 last, struct move *moves)
 
 	for (i = 0; i < task_count; i++)
 		n += moves_of(&tasks[(last + i) % task_count], moves + n);
+	if (n > MAX_MOVES) {
+		fprintf(stderr, "model: %u moves\n", n);
+		abort();
+	}
 	return n;
 }
 
@@ -232,9 +237,9 @@ struct node {
 	struct move moves[MAX_MOVES];
 	struct footprint foot[MAX_MOVES]; /* of those that are asleep */
 	u32 count;
-	u32 made; /* the move that led further */
+	u32 made; /* the move that was made last */
 	u32 todo; /* moves, a bit each */
-	u32 asleep; /* the same: made by now, or before something that they commute with */
+	u32 asleep; /* the same: made here already, or asleep on arrival */
 	bool left; /* memory is no longer as in here */
 };
 
@@ -385,6 +390,9 @@ static void enter(struct node *n, u32 last, u64 todo)
 			n->todo |= 1U << i;
 	}
 	memcpy(n->state, state, sizeof(state));
+	/* For check_circle(), which needs all that lead round. */
+	if (n->count == 1)
+		n->todo = 1;
 	if (!n->count)
 		check_end();
 }
@@ -422,18 +430,19 @@ static void put_to_sleep(struct node *n, const struct node *parent, u64 names)
 	}
 }
 
-static struct move path[MAX_DEPTH]; /* from the beginning to a violation */
-
-static void print_trace(void (*reset)(void), u32 length)
+static void print_trace(void (*reset)(void), u32 depth)
 {
+	struct move path[MAX_DEPTH], moves[MAX_MOVES];
 	u32 i;
 
+	for (i = 0; i <= depth; i++)
+		path[i] = nodes[i].moves[nodes[i].made];
 	printf("#   who  where                       step     word             value\n");
 	verbose = true;
 	begin(reset);
-	for (i = 0; i < length && !failed; i++)
+	for (i = 0; i <= depth && !failed; i++)
 		make_move(path[i]);
-	if (!failed)
+	if (!failed && !all_moves(0, moves))
 		check_end();
 	verbose = false;
 	printf("#   => %s\n", failure);
@@ -542,44 +551,36 @@ static enum explored explore(u64 limit, struct result *r, u32 *depth)
 }
 
 /*
- * Most conflicts turn up on the way of any walk; the search need not start over for
- * them.  Returns the length of the path on which a violation turned up, too.
+ * Most conflicts turn up on the way of some walk; the search need not start over for
+ * them.  Some walks change tasks at each step, some seldom.  What else turns up means
+ * nothing yet: steps may have been local that are not.
  */
-static u32 walk_at_random(void (*reset)(void))
+static void walk_at_random(void (*reset)(void))
 {
 	struct move moves[MAX_MOVES];
-	u32 walk, n, m, length = 0, last;
+	u32 walk, steps, n, m, last;
 	u64 random = 1;
 
-	failed = false;
-	for (walk = 0; walk < WALKS && !failed; walk++) {
+	for (walk = 0; walk < WALKS; walk++) {
 		begin(reset);
 		last = 0;
-		for (length = 0; !failed && length < MAX_DEPTH; last = path[length++].task) {
+		for (steps = 0; !failed && steps < MAX_DEPTH; steps++) {
 			n = all_moves(last, moves);
 			if (!n)
 				break;
 			random = random * 6364136223846793005ULL + 1442695040888963407ULL;
 			m = random >> 60 < walk % 16 ? 0 : (u32)(random >> 32) % n;
-			path[length] = moves[m];
+			last = moves[m].task;
 			make_move(moves[m]);
 		}
-		if (!failed && length < MAX_DEPTH)
-			check_end();
 	}
-	return failed ? length : 0;
-}
-
-static void report(void (*reset)(void), u32 length, struct result *r)
-{
-	snprintf(r->error, sizeof(r->error), "%s", failure);
-	print_trace(reset, length);
+	memory_conflicts_changed();
 }
 
 static enum explored attempt(void (*reset)(void), u64 limit, struct result *r)
 {
 	enum explored how = VIOLATED;
-	u32 depth = 0, i;
+	u32 depth = 0;
 
 	seen_reset();
 	r->states = r->transitions = r->depth = 0;
@@ -588,9 +589,9 @@ static enum explored attempt(void (*reset)(void), u64 limit, struct result *r)
 		how = explore(limit, r, &depth);
 	if (how != VIOLATED)
 		return how;
-	for (i = 0; r->states && i <= depth; i++)
-		path[i] = nodes[i].moves[nodes[i].made];
-	report(reset, i, r);
+	snprintf(r->error, sizeof(r->error), "%s", failure);
+	if (r->states)
+		print_trace(reset, depth);
 	return how;
 }
 
@@ -606,7 +607,6 @@ void search(void (*reset)(void), u64 limit, struct result *r)
 {
 	double begun = now();
 	enum explored how;
-	u32 length;
 
 	memset(r, 0, sizeof(*r));
 	if (!nodes) {
@@ -616,12 +616,9 @@ void search(void (*reset)(void), u64 limit, struct result *r)
 			abort();
 	}
 	memory_forget_conflicts();
-	length = walk_at_random(reset);
-	memory_conflicts_changed();
-	if (failed)
-		report(reset, length, r);
+	walk_at_random(reset);
 	do {
-		how = failed ? VIOLATED : attempt(reset, limit, r);
+		how = attempt(reset, limit, r);
 	} while (how == NEW_CONFLICT);
 	r->complete = how == EXPLORED;
 	r->seconds = now() - begun;
