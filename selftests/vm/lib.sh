@@ -26,10 +26,10 @@ usage()
 	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
 }
 
-# Goes by their names, as apt-cache takes a second to read them.
+# Debian's own. Goes by their names, as apt-cache takes a second to read them.
 apt_has_lists()
 {
-	compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+	compgen -G '/var/lib/apt/lists/*_dists_bookworm_main_binary-*_Packages*' >/dev/null
 }
 
 is_kernel()
