@@ -11,7 +11,7 @@
 #define MAX_DEPTH   20000
 #define MAX_MOVES   24
 #define LOCAL_LIMIT 20000
-#define WALKS	    1000
+#define WALKS	    300
 
 struct task tasks[MAX_TASKS];
 u32 task_count;
