@@ -240,7 +240,6 @@ struct node {
 	u32 made; /* the move that was made last */
 	u32 todo; /* moves, a bit each */
 	u32 asleep; /* the same: made here already, or asleep on arrival */
-	bool left; /* memory is no longer as in here */
 };
 
 static struct node *nodes;
@@ -382,7 +381,6 @@ static void enter(struct node *n, u32 last, u64 todo)
 
 	n->count = all_moves(last, n->moves);
 	n->todo = n->asleep = 0;
-	n->left = false;
 	for (i = 0; i < n->count; i++) {
 		u64 name = name_of_move(n->moves[i]);
 
@@ -534,9 +532,8 @@ static enum explored explore(u64 limit, struct result *r, u32 *depth)
 			--*depth;
 			continue;
 		}
-		if (n->left)
+		if (stale)
 			restore(n);
-		n->left = true;
 		n->made = (u32)__builtin_ctz(n->todo);
 		n->todo &= n->todo - 1;
 		stale |= 1U << n->moves[n->made].task;
@@ -587,11 +584,11 @@ static enum explored attempt(void (*reset)(void), u64 limit, struct result *r)
 	begin(reset);
 	if (!failed)
 		how = explore(limit, r, &depth);
-	if (how != VIOLATED)
-		return how;
-	snprintf(r->error, sizeof(r->error), "%s", failure);
-	if (r->states)
-		print_trace(reset, depth);
+	if (how == VIOLATED) {
+		snprintf(r->error, sizeof(r->error), "%s", failure);
+		if (r->states)
+			print_trace(reset, depth);
+	}
 	return how;
 }
 

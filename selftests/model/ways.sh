@@ -13,21 +13,12 @@ O=${O:-build}
 CC=${CC:-gcc}
 model=$O/selftests/model/model
 out=$O/selftests/model/ways
-n=0 bad=0
+# shellcheck source=selftests/tools/tap.sh
+. selftests/tools/tap.sh
 
 # Small ones of all kinds.
 configs=(x2-1w1r s2-1w1r s1-2w x2-1w2r x2-detach x2-alone-head s2-first x2-sync-batch
 	s1-evict x2-evict x2-killed-reader s2-held "x2-killed --model sc")
-
-ok() { # status name
-	n=$((n + 1))
-	if (($1)); then
-		bad=1
-		echo "not ok $n - $2"
-	else
-		echo "ok $n - $2"
-	fi
-}
 
 # Runs it, and prints how many states there are under each memory model.
 states() { # model argument...
@@ -55,5 +46,4 @@ for config in "${configs[@]}"; do
 done
 count "$out/model" --only s1-1w1r && ((one && one < all))
 ok $? "a model in which all commutes has not"
-echo "1..$n"
-exit $bad
+done_testing
