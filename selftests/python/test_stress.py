@@ -15,6 +15,8 @@ from support import Case, ringbuffer, until
 Ring = ringbuffer.Ring
 HEAD = struct.Struct("<IIQ")  # sum of the rest, writer, number
 KILLS = int(os.environ.get("RINGBUFFER_KILLS", "60"))
+if os.environ.get("RINGBUFFER_SMALL"):
+    KILLS = min(KILLS, 20)
 WRITERS = 3
 
 
