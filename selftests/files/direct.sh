@@ -34,11 +34,6 @@ on()
 	return "$status"
 }
 
-has_a_reader()
-{
-	$ctl info --json recorder | grep -q '"readers": 1,'
-}
-
 # recorder FILE: what goes into a ring stands in the file, to the last byte
 recorder()
 {
@@ -47,7 +42,7 @@ recorder()
 	$ctl create recorder --slot-bytes=65536 --slots=5
 	build/tools/examples/c/record recorder "$1" &
 	pid=$!
-	until_ok has_a_reader
+	until_ok ring_has recorder '"readers": 1,'
 	$ctl write recorder <"$tap_dir/data" && wait "$pid" && cmp "$tap_dir/data" "$1" || status=1
 	$ctl unlink recorder
 	return "$status"

@@ -67,11 +67,6 @@ export RINGBUF_HOST=module
 ctl=build/tools/ringbufctl
 c=build/tools/examples/c
 
-has_readers()
-{
-	$ctl info --json "$1" | grep -q '"readers": 1,'
-}
-
 polls()
 {
 	local i letters=(a b c) pid writers=()
@@ -82,7 +77,7 @@ polls()
 	timeout 100 $c/poll_read hub.{a,b,c} >"$tap_dir/got" 2>"$tap_dir/err" &
 	pid=$!
 	for i in "${letters[@]}"; do
-		until_ok has_readers "hub.$i"
+		until_ok ring_has "hub.$i" '"readers": 1,'
 		$c/message_write "hub.$i" <"$tap_dir/$i" &
 		writers+=($!)
 	done

@@ -36,11 +36,6 @@ json()
 		<"$tap_dir/out"
 }
 
-readers_are()
-{
-	$ctl info --json "$ring" | grep -q "\"readers\": $1,"
-}
-
 # ---- command line ---------------------------------------------------------------
 
 run $ctl --help
@@ -120,7 +115,7 @@ cat_into()
 	shift
 	timeout 60 $ctl cat "$@" $ring >"$file" 2>"$file.err" &
 	reader=$!
-	until_ok readers_are $((++readers))
+	until_ok ring_has "$ring" "\"readers\": $((++readers)),"
 }
 
 readers=0

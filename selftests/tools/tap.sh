@@ -68,6 +68,13 @@ python()
 tap_pause=0.1
 [[ ! ${RINGBUF_VM-} ]] || tap_pause=0.4
 
+# ring_has NAME REGEX: whether that is in what ringbufctl, which is $ctl, says of the ring
+ring_has()
+{
+	# shellcheck disable=SC2154 # of the tests that ask
+	[[ $($ctl info --json "$1") =~ $2 ]]
+}
+
 # until_ok COMMAND...: waits for what must come, a minute
 until_ok()
 {
