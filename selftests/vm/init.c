@@ -4,10 +4,13 @@
  * command in them, and reports how that went.  Started on the host it prints the
  * frequency of the time stamp counter, in kHz.
  *
- * What to do is in /config, a list of NUL-terminated KEY=VALUE, written by
- * "run". Two virtio ports lead to the host: OUT carries what the command
- * prints and nothing else; STATUS carries lines, of which "run" knows:
+ * What to do is a list of NUL-terminated KEY=VALUE, written by "run": in /boot.config
+ * what the machine is made of, from the port TASK all else, ended by "end=".  Between
+ * the two the machine may be saved, and go on later, more than once.  Two more virtio
+ * ports lead to the host: OUT carries what the command prints and nothing else;
+ * STATUS carries lines, of which "run" knows:
  *
+ *	booted			the machine waits for its task
  *	ready			the command starts now
  *	exit N			how it ended: its status, or 128 + signal
  *	fail TEXT		the machine or the module failed
@@ -18,6 +21,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <signal.h>
@@ -38,8 +42,10 @@
 
 #define OUT	  "/dev/vport0p1"
 #define STATUS	  "/dev/vport0p2"
+#define TASK	  "/dev/vport0p3"
 #define KMEMLEAK  "/sys/kernel/debug/kmemleak"
 #define MAX_WORDS 4096
+#define MAX_LOADS 64
 
 /*
  * What a kernel that found a fault about itself leaves in its taint mask:
@@ -51,8 +57,11 @@ static struct {
 	const char *tree; /* the source tree, writable */
 	const char *cwd; /* where the command starts */
 	long cpus; /* that there have to be */
+	long long now; /* µs since 1970 */
 	const char *module; /* ringbuf.ko, or none */
 	const char *module_args;
+	const char *load[MAX_LOADS]; /* other modules, in order */
+	size_t loads;
 	char *env[MAX_WORDS];
 	char *argv[MAX_WORDS];
 } config = { .module_args = "" };
@@ -159,27 +168,38 @@ static void mount_share(const char *tag, const char *dir, unsigned long flags, c
 
 /* ---- the steps ---- */
 
-static void read_config(void)
+/* The driver makes the ports some time after its device has been found. */
+static int open_port(const char *path, int how)
 {
-	static char text[1 << 20];
-	size_t envs = 0, args = 0;
-	int fd = open("/config", O_RDONLY);
-	ssize_t len = read(fd, text, sizeof(text) - 1);
+	int fd = -1;
 
-	if (len < 0)
-		fail("read /config");
-	close(fd);
+	for (int tries = 0; fd < 0 && tries < 2000; tries++) {
+		fd = open(path, how | O_CLOEXEC);
+		if (fd < 0)
+			usleep(5000);
+	}
+	if (fd < 0)
+		fail("open %s", path);
+	return fd;
+}
+
+static void parse_config(char *text, size_t len)
+{
+	size_t envs = 0, args = 0;
+
 	for (char *p = text; p < text + len; p += strlen(p) + 1) {
 		char *value = strchr(p, '=') + 1;
 
-		if (!strncmp(p, "load=", 5))
-			load_module(value, "");
+		if (!strncmp(p, "load=", 5) && config.loads < MAX_LOADS)
+			config.load[config.loads++] = value;
 		else if (!strncmp(p, "tree=", 5))
 			config.tree = value;
 		else if (!strncmp(p, "cwd=", 4))
 			config.cwd = value;
 		else if (!strncmp(p, "cpus=", 5))
 			config.cpus = atol(value);
+		else if (!strncmp(p, "now=", 4))
+			config.now = atoll(value);
 		else if (!strncmp(p, "module=", 7))
 			config.module = value;
 		else if (!strncmp(p, "module_args=", 12))
@@ -189,6 +209,67 @@ static void read_config(void)
 		else if (!strncmp(p, "arg=", 4) && args < MAX_WORDS - 1)
 			config.argv[args++] = value;
 	}
+}
+
+/* Loads what the list says, which is empty then. */
+static void load_all(void)
+{
+	for (size_t i = 0; i < config.loads; i++)
+		load_module(config.load[i], "");
+	config.loads = 0;
+}
+
+static void read_boot_config(void)
+{
+	static char text[1 << 12];
+	int fd = open("/boot.config", O_RDONLY);
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+
+	if (len < 0)
+		fail("read /boot.config");
+	close(fd);
+	parse_config(text, len);
+}
+
+/* Here the machine waits, and is saved.  Without a host at its other end a port has an end. */
+static void read_task(void)
+{
+	static char text[1 << 20];
+	static const char end[] = "\0end="; /* no text has a NUL */
+	size_t len = 0;
+	int fd = open_port(TASK, O_RDONLY);
+
+	tell("booted");
+	while (len < sizeof(end) || memcmp(text + len - sizeof(end), end, sizeof(end))) {
+		ssize_t n = read(fd, text + len, sizeof(text) - len);
+
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			fail("read the task");
+		if (len == sizeof(text)) {
+			errno = E2BIG;
+			fail("read the task");
+		}
+		if (n > 0)
+			len += n;
+		else
+			usleep(2000);
+	}
+	close(fd);
+	parse_config(text, len);
+}
+
+/* A machine that was saved has slept, and others that were it have the same state. */
+static void catch_up(void)
+{
+	const struct timespec now = { .tv_sec = config.now / 1000000,
+				      .tv_nsec = config.now % 1000000 * 1000 };
+	int fd = open("/dev/urandom", O_WRONLY);
+
+	if (clock_settime(CLOCK_REALTIME, &now))
+		fail("set the clock");
+	if (ioctl(fd, RNDRESEEDCRNG))
+		fail("renew the random numbers");
+	close(fd);
 }
 
 /* As switch_root does, so that the command may make namespaces of its own. */
@@ -219,22 +300,7 @@ static void mount_all(void)
 	symlink("/proc/self/fd/1", "/dev/stdout");
 	symlink("/proc/self/fd/2", "/dev/stderr");
 	/* After /tmp, where the tree may be. */
-	mount_share("tree", config.tree, 0, "mmap");
-}
-
-/* The driver makes the ports some time after its device has been found. */
-static int open_port(const char *path)
-{
-	int fd = -1;
-
-	for (int tries = 0; fd < 0 && tries < 2000; tries++) {
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			usleep(5000);
-	}
-	if (fd < 0)
-		fail("open %s", path);
-	return fd;
+	mount_share("tree", config.tree, 0, "loose");
 }
 
 /* The first one is all that the kernel has booted on. */
@@ -297,7 +363,7 @@ static _Noreturn void run_command(int out)
 static void *relay(void *from)
 {
 	static char data[1 << 15];
-	int port = open_port(OUT);
+	int port = open_port(OUT, O_WRONLY);
 	ssize_t n;
 
 	while ((n = read(*(int *)from, data, sizeof(data))) > 0)
@@ -383,17 +449,26 @@ static void check_leaks(void)
 		tell("fail kmemleak: memory is left that nothing points to");
 }
 
-static void set_up(void)
+/* What is the same for every command. */
+static void boot(void)
 {
 	mkdir("/dev", 0755);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-	read_config();
-	status_fd = open_port(STATUS);
-	enter_host_root();
-	mount_all();
+	mount_at("/sys", "sysfs", 0, NULL);
+	read_boot_config();
+	load_all();
+	status_fd = open_port(STATUS, O_WRONLY);
 	raise_loopback();
 	sethostname("ringbuf-vm", 10);
 	start_processors();
+}
+
+static void set_up(void)
+{
+	catch_up();
+	enter_host_root();
+	load_all(); /* from anywhere, as long as nothing of our own is in the way */
+	mount_all();
 	if (*config.module)
 		load_module(config.module, config.module_args);
 }
@@ -455,6 +530,8 @@ int main(void)
 
 	if (getpid() != 1)
 		return print_tsc_khz();
+	boot();
+	read_task();
 	set_up();
 	if (pipe2(out, O_CLOEXEC) || pthread_create(&relayer, NULL, relay, &out[0]))
 		fail("open a way for the output");
