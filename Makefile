@@ -38,11 +38,11 @@ KEEP := $(or $(CACHE),$(abspath $(O)))
 ifndef CCACHE_DIR
 export CCACHE_DIR := $(KEEP)/ccache
 export CCACHE_MAXSIZE := 1G
-endif
 # What one checkout has compiled, another one need not, though it has another path: debug
 # information may then name the first one's.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
+endif
 CCACHE_BIN := /usr/lib/ccache
 export PATH := $(if $(filter $(CCACHE_BIN):%,$(PATH)),,$(CCACHE_BIN):)$(PATH)
 

@@ -11,6 +11,7 @@
  * STATUS carries lines, of which "run" knows:
  *
  *	booted			the machine waits for its task
+ *	task			and has it
  *	ready			the command starts now
  *	exit N			how it ended: its status, or 128 + signal
  *	fail TEXT		the machine or the module failed
@@ -57,7 +58,7 @@ static struct {
 	const char *tree; /* the source tree, writable */
 	const char *cwd; /* where the command starts */
 	long cpus; /* that there have to be */
-	long long now; /* µs since 1970 */
+	long long now; /* µs since 1970, 0 for who has just booted */
 	const char *module; /* ringbuf.ko, or none */
 	const char *module_args;
 	const char *load[MAX_LOADS]; /* other modules, in order */
@@ -187,10 +188,13 @@ static void parse_config(char *text, size_t len)
 {
 	size_t envs = 0, args = 0;
 
+	errno = E2BIG;
 	for (char *p = text; p < text + len; p += strlen(p) + 1) {
 		char *value = strchr(p, '=') + 1;
 
-		if (!strncmp(p, "load=", 5) && config.loads < MAX_LOADS)
+		if (envs == MAX_WORDS - 1 || args == MAX_WORDS - 1 || config.loads == MAX_LOADS)
+			fail("read so many words");
+		if (!strncmp(p, "load=", 5))
 			config.load[config.loads++] = value;
 		else if (!strncmp(p, "tree=", 5))
 			config.tree = value;
@@ -204,9 +208,9 @@ static void parse_config(char *text, size_t len)
 			config.module = value;
 		else if (!strncmp(p, "module_args=", 12))
 			config.module_args = value;
-		else if (!strncmp(p, "env=", 4) && envs < MAX_WORDS - 1)
+		else if (!strncmp(p, "env=", 4))
 			config.env[envs++] = value;
-		else if (!strncmp(p, "arg=", 4) && args < MAX_WORDS - 1)
+		else if (!strncmp(p, "arg=", 4))
 			config.argv[args++] = value;
 	}
 }
@@ -255,17 +259,21 @@ static void read_task(void)
 			usleep(2000);
 	}
 	close(fd);
+	tell("task");
 	parse_config(text, len);
 }
 
-/* A machine that was saved has slept, and others that were it have the same state. */
+/*
+ * A machine that was saved has slept, and reads no clock but its own; and others that
+ * were it have the same state.
+ */
 static void catch_up(void)
 {
 	const struct timespec now = { .tv_sec = config.now / 1000000,
 				      .tv_nsec = config.now % 1000000 * 1000 };
 	int fd = open("/dev/urandom", O_WRONLY);
 
-	if (clock_settime(CLOCK_REALTIME, &now))
+	if (config.now && clock_settime(CLOCK_REALTIME, &now))
 		fail("set the clock");
 	if (ioctl(fd, RNDRESEEDCRNG))
 		fail("renew the random numbers");

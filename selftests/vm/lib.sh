@@ -42,13 +42,13 @@ is_kernel()
 	return 1
 }
 
-# One process at a time in this part of the cache, until the script ends.
+# One process at a time in this part of the cache, until the script ends or closes lock_fd.
 lock()
 {
 	mkdir -p "$cache"
 	exec {lock_fd}>"$cache/.lock-$1"
 	if ! flock -n "$lock_fd"; then
-		say "waiting for another fetch of $1"
+		say "waiting for another one with $1"
 		flock "$lock_fd"
 	fi
 }

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # set by run
 #
 # Sourced by run: what the machine is made of, and its start. Goes by run's variables
-# kernel, smp, mem, append, verbose, what "kernel" tells, and its folder tmp.
+# smp, mem, append, verbose, khz, what "kernel" tells, and its folder tmp.
 
 # The path of process 1, compiled once.
 find_init()
@@ -115,5 +115,6 @@ assemble()
 start()
 {
 	RINGBUF_STATE=$2/state exec timeout -k 5 "$1" qemu-system-x86_64 "${parts[@]}" "${ends[@]}" \
-		-kernel "$image" -initrd "$2/initrd.cpio" -append "$(cmdline) $(clock)" "${@:3}" >"$tmp/qemu" 2>&1
+		-kernel "$image" -initrd "$2/initrd.cpio" -append "$(cmdline) $(clock)" "${@:3}" \
+		>"$tmp/qemu" 2>&1
 }

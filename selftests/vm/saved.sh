@@ -6,21 +6,26 @@
 # not every run has to boot. A folder there has initrd.cpio, state (what QEMU would send
 # to another host) and khz (of the clock that the kernel was told of).
 
-# A new kernel, QEMU or init makes new machines.
+# Whatever makes another machine of it makes another name.
 saved_folder()
 {
-	{
+	local key
+
+	key=$({
 		printf '%s\0' "${parts[@]}" "$(cmdline)" "${init##*/}"
 		stat -Lc '%s %Y' "$image" "$(type -P qemu-system-x86_64)"
-	} | sha256sum | sed "s|\(.\{12\}\).*|$cache/machines/$kernel-\1|"
+		cat "$vm"/{machine,saved}.sh
+	} | sha256sum)
+	echo "$cache/machines/$kernel-${key:0:12}"
 }
 
 # Whether it is there, and its clock is this host's: to a tenth of a percent, as
-# measuring has an error, too.
+# measuring has an error, too. Who asks wants it, so it is not an old one.
 is_saved()
 {
 	local was
 
+	touch -c "$1"
 	was=$(cat "$1/khz" 2>/dev/null) && ((khz * 1000 >= was * 999 && khz * 1000 <= was * 1001))
 }
 
@@ -30,12 +35,13 @@ is_saved()
 when_booted_save()
 {
 	until grep -qs '^booted' "$tmp/status"; do
-		[[ -d $tmp ]] || return 0
+		[[ -d $saving ]] || return 0
 		sleep 0.05
 	done
 	echo stop
 	echo 'migrate_set_parameter max-bandwidth 100G'
-	echo 'migrate "exec:cat >\"$RINGBUF_STATE\""'
+	echo 'migrate "exec:cat >\"$RINGBUF_STATE.part\" && mv \"$RINGBUF_STATE.part\" \"$RINGBUF_STATE\""'
+	echo 'info migrate'
 	echo quit
 }
 
@@ -43,41 +49,38 @@ when_booted_save()
 # usage: save FOLDER
 save()
 {
-	local new=$tmp/saved ended=0
+	local ended=0
 
-	mkdir "$new"
-	initrd >"$new/initrd.cpio"
-	echo "$khz" >"$new/khz"
-	start 300 "$new" -chardev null,id=task -monitor stdio \
-		-global migration.store-global-state=off < <(when_booted_save) &
+	# Those that nobody asks for any more.
+	find "$cache/machines" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+	saving=$(mktemp -d "$cache/machines/.new-XXXXXX")
+	initrd >"$saving/initrd.cpio"
+	start 600 "$saving" -chardev null,id=task -monitor stdio \
+		-global migration.store-global-state=off \
+		{lock_fd}>&- < <(exec {lock_fd}>&- && when_booted_save) &
 	qemu=$!
 	wait "$qemu" || ended=$?
 	qemu=''
-	if ((ended)) || [[ ! -s $new/state ]] || has_fault; then
-		rm -r "$new"
+	if ((ended)) || [[ ! -s $saving/state ]] || has_fault ||
+		! grep -qa 'Migration status: completed' "$tmp/qemu"; then
+		rm -rf "$saving"
 		return 1
 	fi
-	: >"$tmp/status"
-	# Those that nobody asks for any more.
-	find "$cache/machines" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+	echo "$khz" >"$saving/khz"
 	rm -rf "$1"
-	mv -T "$new" "$1"
+	mv -T "$saving" "$1"
 }
 
 # Sets machine to the folder of one that has booted; fails if there is none, and none can be made.
 saved_machine()
 {
-	local lock_fd
+	local lock_fd failed=0
 
 	mkdir -p "$cache/machines" && [[ -w $cache/machines ]] || return 1
 	machine=$(saved_folder)
-	if ! is_saved "$machine"; then
-		lock "machine-$kernel"
-		is_saved "$machine" || save "$machine" || {
-			exec {lock_fd}>&-
-			return 1
-		}
-		exec {lock_fd}>&-
-	fi
-	touch "$machine"
+	is_saved "$machine" && return
+	lock "machine-$kernel"
+	is_saved "$machine" || save "$machine" || failed=1
+	exec {lock_fd}>&-
+	return "$failed"
 }
