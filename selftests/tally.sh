@@ -80,9 +80,10 @@ at_once() {
 }
 
 # usage: aside JOB...
-# A job that takes the processors when nobody else wants them.
+# A job that takes the processors when nobody else wants them.  An emulated machine
+# beside one that is only nice takes a quarter more of a processor.
 aside() {
-	renice -n 19 "$BASHPID" >/dev/null
+	chrt --idle --pid 0 "$BASHPID"
 	"$@"
 }
 
