@@ -16,6 +16,8 @@ from support import PATIENCE, TOP, needs_numpy, on_module, ringbuffer
 
 PYTHON = os.path.join(TOP, "lib", "python")
 SOUNDS = "/usr/share/sounds/alsa"
+SMALL = bool(os.environ.get("RINGBUFFER_SMALL"))
+one_python = unittest.skipIf(SMALL, "one Python is enough to see it")
 
 
 def run(*args, cwd=None, env=None):
@@ -63,8 +65,8 @@ class PerfTest(unittest.TestCase):
     """The five examples of the original, shorter."""
 
     # Emulated machines copy slowly, and one Python is enough to see it at full size.
-    scale = 100 if on_module() or os.environ.get("RINGBUFFER_SMALL") else 1
-    many = 20 if os.environ.get("RINGBUFFER_SMALL") else 100
+    scale = 100 if on_module() or SMALL else 1
+    many = 20 if SMALL else 100
 
     def perf(self, size, *args):
         ran = run(os.path.join(PYTHON, "perf_test_ringbuffer.py"), "--debug",
@@ -77,6 +79,7 @@ class PerfTest(unittest.TestCase):
         self.assertEqual(1, len(set(slots)), ran.stdout)  # nothing is lost
         return len(slots) - 1
 
+    @one_python
     def test_good_behaviour(self):
         self.assertEqual(5, self.perf(1000000, "--slots=50", "--writes-per-second=24",
                                       "--readers=5"))
@@ -85,10 +88,12 @@ class PerfTest(unittest.TestCase):
         self.assertEqual(self.many, self.perf(1000000, "--slots=10", "--writes-per-second=24",
                                               "--readers=%d" % self.many))
 
+    @one_python
     def test_high_rate(self):
         self.assertEqual(1, self.perf(1000000, "--slots=10", "--writes-per-second=2000",
                                       "--readers=1"))
 
+    @one_python
     def test_large_slots(self):
         self.assertEqual(1, self.perf(100000000, "--slots=3", "--writes-per-second=24",
                                       "--readers=1", "--no-verify_writes"))
