@@ -3,7 +3,7 @@
 
 PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
 	mandoc man-db
-PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils patch pkg-config python3 liburing-dev
+PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils patch pkg-config procps python3 liburing-dev
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc6-dev-i386 pv \
 	socat ffmpeg
 

@@ -55,7 +55,7 @@ TEST_F(two, who_polls_does_not_hide_who_waits_for_a_slot)
 	set = epoll_on(self->reader, EPOLLIN | variant->events);
 	ASSERT_EQ(0, epolled(set, 0));
 	wake = commit_by_hand(&m, 0, 42);
-	EXPECT_TRUE(wake);
+	EXPECT_TRUE(is_to_wake(wake));
 	EXPECT_EQ(POLLIN, polled(self->reader));
 	ASSERT_OK(wake_call(self->writer));
 	EXPECT_EQ(EPOLLIN, epolled(set, PATIENCE / MS) & EPOLLIN);
@@ -73,7 +73,7 @@ TEST_F(two, who_polls_does_not_hide_who_waits_for_room)
 	ASSERT_EQ(0, put(self->writer, 1));
 	set = epoll_on(self->writer, EPOLLOUT | variant->events);
 	ASSERT_EQ(0, epolled(set, 0));
-	EXPECT_TRUE(release_by_hand(&m, 1));
+	EXPECT_TRUE(is_to_wake(release_by_hand(&m, 1)));
 	EXPECT_NE(0, polled(self->writer) & POLLOUT);
 	ASSERT_OK(wake_call(self->reader));
 	EXPECT_EQ(EPOLLOUT, epolled(set, PATIENCE / MS) & EPOLLOUT);

@@ -251,6 +251,15 @@ static inline bool timer_is_off(void)
 	return !strcmp(text, "0\n");
 }
 
+/*
+ * Who stores by hand what somebody waits for is to call WAKE, unless the module looks
+ * right then: that takes the thresholds down, and wakes by itself.
+ */
+static inline bool is_to_wake(bool called_for)
+{
+	return called_for || !timer_is_off();
+}
+
 /* Of rings that the caller may still make. */
 static inline uint64_t bytes_left(void)
 {
