@@ -12,11 +12,10 @@ import sys
 import tempfile
 import unittest
 
-from support import PATIENCE, TOP, needs_numpy, on_module, ringbuffer
+from support import PATIENCE, SMALL, TOP, needs_numpy, on_module, ringbuffer
 
 PYTHON = os.path.join(TOP, "lib", "python")
 SOUNDS = "/usr/share/sounds/alsa"
-SMALL = bool(os.environ.get("RINGBUFFER_SMALL"))
 one_python = unittest.skipIf(SMALL, "one Python is enough to see it")
 
 

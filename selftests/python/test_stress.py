@@ -10,12 +10,12 @@ import time
 import unittest
 import zlib
 
-from support import Case, ringbuffer, until
+from support import SMALL, Case, ringbuffer, until
 
 Ring = ringbuffer.Ring
 HEAD = struct.Struct("<IIQ")  # sum of the rest, writer, number
 KILLS = int(os.environ.get("RINGBUFFER_KILLS", "60"))
-if os.environ.get("RINGBUFFER_SMALL"):
+if SMALL:
     KILLS = min(KILLS, 20)
 WRITERS = 3
 
