@@ -108,7 +108,7 @@ all_read()
 		readers+=($!)
 	done
 	for i in "${readers[@]}"; do
-		until grep -qs 'ringbuf-role:.*reader' "/proc/$i"/fdinfo/* /proc/"$(pgrep -P "$i")"/fdinfo/*; do
+		until grep -qs 'ringbuf-role:.*reader' /proc/"$(under "$i")"/fdinfo/*; do
 			kill -0 "$i" 2>/dev/null || return 1
 		done
 	done

@@ -19,14 +19,18 @@ export PYTHONDONTWRITEBYTECODE=1
 
 # A 32-bit program without its argument: 2, or 126 from who cannot run it.
 runs_32() {
-	"$examples/c32/map_read" 2>/dev/null
-	(($? == 2))
+	if [[ ! ${status_32-} ]]; then
+		"$examples/c32/map_read" 2>/dev/null
+		status_32=$?
+	fi
+	((status_32 == 2))
 }
 
 # usage: script INTERPRETER FILE
 script() {
-	command=("$(interpreter "$1")" "$source/$2")
-	[[ ${command[0]} ]] || why="no $1 here"
+	interpreter "$1"
+	command=("$interpreter" "$source/$2")
+	[[ $interpreter ]] || why="no $1 here"
 }
 
 # usage: program LANGUAGE NAME: sets command, and why if there is none

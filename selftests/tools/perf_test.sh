@@ -215,20 +215,23 @@ mode()
 	ok $? "runs: $*"
 }
 
-# In an emulated machine those that go another way through the module.
+# In an emulated machine those that go another way through the module.  At full speed
+# a fifth of a second is many laps.
+full=(--writes-per-second=0)
+[[ ${RINGBUF_VM-} ]] || full+=(--duration-seconds=0.2)
 mode --readers=0
 mode --slots=1 --writes-per-second=200
-mode --blocking --slots=2 --writes-per-second=0 --readers=2
-mode --batch=10 --zero-copy --writers=2 --readers=2 --writes-per-second=0
+mode --blocking --slots=2 "${full[@]}" --readers=2
+mode --batch=10 --zero-copy --writers=2 --readers=2 "${full[@]}"
 if [[ ! ${RINGBUF_VM-} ]]; then
-	mode --readers=0 --writes-per-second=0
+	mode --readers=0 "${full[@]}"
 	mode --slot-bytes=16
-	mode --slot-bytes=17 --slots=3 --writes-per-second=0 --readers=2
+	mode --slot-bytes=17 --slots=3 "${full[@]}" --readers=2
 	mode --writers=3 --readers=2 --writes-per-second=100
-	mode --no-exclusive --writes-per-second=0
-	mode --exclusive --writes-per-second=0
-	mode --zero-copy --writes-per-second=0
-	mode --batch=7 --writes-per-second=0 --readers=2
+	mode --no-exclusive "${full[@]}"
+	mode --exclusive "${full[@]}"
+	mode --zero-copy "${full[@]}"
+	mode --batch=7 "${full[@]}" --readers=2
 	mode --batch 1 --noverify_writes --nodebug --no-zero_copy
 	mode --duration_seconds 0.2 --writes_per_second 33.3 --verify-writes --blocking=false
 	mode --no_verify_writes --verify_writes
@@ -280,24 +283,28 @@ children()
 	ps -o pid=,comm= --ppid "$pid"
 }
 
-# written WRITER: how far it has come, by what it logs: that it waits, or once a second
+# written WRITER: sets $number, how far it has come, by what it logs: that it waits, or
+# once a second
 written()
 {
-	local number
-	number=$(sed -nE "s/.* Writer $1: (wrote|write) ([0-9]+) (slots so far|is waiting).*/\2/p" \
-		"$tap_dir/err" | tail -n 1)
-	echo "${number:-0}"
+	local numbers
+	numbers=$(sed -nE "s/.* Writer $1: (wrote|write) ([0-9]+) (slots so far|is waiting).*/\2/p" \
+		"$tap_dir/err")
+	number=${numbers##*$'\n'}
+	: "${number:=0}"
 }
 
 has_written()
 {
-	(($(written "$1") > $2))
+	written "$1"
+	((number > $2))
 }
 
 # goes_on WRITER: from now on, for more laps than the dead could have left room for
 goes_on()
 {
-	until_ok has_written "$1" $(($(written "$1") + 8 * 3))
+	written "$1"
+	until_ok has_written "$1" $((number + 8 * 3))
 }
 
 is_reaped()

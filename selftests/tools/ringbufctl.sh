@@ -179,8 +179,8 @@ stats_json()
 anew
 readers=0
 cat_into "$tap_dir/got"
-pkill -STOP -P "$reader"
-stopped=$(pgrep -P "$reader")
+stopped=$(under "$reader")
+kill -STOP "$stopped"
 seq 1000 | timeout 60 $ctl write $ring 2>"$tap_dir/err" &
 writer=$!
 until_ok stats_json 'j["blocker"]["lag"] == 5'
@@ -198,7 +198,7 @@ refused 1 "$ring: No such file" sync $ring 2
 run $ctl sync $ring 0
 ((status == 0))
 ok $? "sync"
-pkill -CONT -P "$reader"
+kill -CONT "$stopped"
 wait "$writer"
 ok $? "the writer goes on"
 wait "$reader"
@@ -210,7 +210,8 @@ ok $? "stats: the writer has slept"
 anew
 readers=0
 cat_into "$tap_dir/got"
-pkill -STOP -P "$reader"
+stopped=$(under "$reader")
+kill -STOP "$stopped"
 seq 1000 | timeout 60 $ctl write $ring 2>"$tap_dir/err" &
 writer=$!
 until_ok stats_json 'j["blocker"]["lag"] == 5'
@@ -219,7 +220,7 @@ refused 2 'READER' evict $ring all
 run $ctl evict $ring 0
 ((status == 0)) && wait "$writer"
 ok $? "evict: the writer goes on without the reader, which stands still"
-pkill -CONT -P "$reader"
+kill -CONT "$stopped"
 wait "$reader"
 (($? == 1)) && grep -q 'we were evicted' "$tap_dir/got.err"
 ok $? "the reader says that it was evicted"

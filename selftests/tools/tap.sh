@@ -48,20 +48,38 @@ err_has()
 	grep -qE -- "$1" "$tap_dir/err"
 }
 
-# A shim that finds the interpreter anew each time is slow where all is emulated.
+# Sets $interpreter. A shim that finds it anew each time is slow where all is emulated.
 interpreter()
 {
-	if [[ -x /usr/bin/$1 ]]; then
-		echo "/usr/bin/$1"
-	else
-		type -P "$1"
-	fi
+	interpreter=/usr/bin/$1
+	[[ -x $interpreter ]] || interpreter=$(type -P "$1")
 }
 
 # With the standard library only.
 python()
 {
-	"$(interpreter python3)" -I -S "$@"
+	interpreter python3
+	"$interpreter" -I -S "$@"
+}
+
+# One more program for each that is started is slow there, too, and selftests/run ends
+# all of what hangs.
+if [[ ${RINGBUF_VM-} ]]; then
+	timeout()
+	{
+		shift
+		if [[ $BASHPID = "$$" ]]; then
+			"$@"
+		else
+			exec "$@" # in the background, or in a pipe
+		fi
+	}
+fi
+
+# usage: under PID: the program that timeout, in the background as PID, has started
+under()
+{
+	pgrep -P "$1" || echo "$1"
 }
 
 # Between two looks, which cost an emulated machine more.

@@ -35,7 +35,8 @@ is_saved()
 when_booted_save()
 {
 	until grep -qs '^booted' "$tmp/status"; do
-		[[ -d $saving ]] || return 0
+		# Until save has ended, or run, which may have been killed.
+		[[ -d $saving ]] && kill -0 $$ 2>/dev/null || return 0
 		sleep 0.05
 	done
 	echo stop
