@@ -109,7 +109,7 @@ all_read()
 	done
 	for i in "${readers[@]}"; do
 		until grep -qs 'ringbuf-role:.*reader' /proc/"$(under "$i")"/fdinfo/*; do
-			kill -0 "$i" 2>/dev/null || return 1
+			kill -0 "$i" 2>/dev/null || { kill "${readers[@]}"; return 1; }
 		done
 	done
 	timeout 100 cat "$data" >"$dev" || status=1

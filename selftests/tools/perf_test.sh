@@ -211,7 +211,7 @@ ok $? "all that was due was written, and read by all"
 mode()
 {
 	run timeout 60 $perf "${small[@]}" "$@"
-	went_well
+	went_well && out_has '^  written    [1-9]'
 	ok $? "runs: $*"
 }
 

@@ -62,24 +62,31 @@ python()
 	"$interpreter" -I -S "$@"
 }
 
-# One more program for each that is started is slow there, too, and selftests/run ends
-# all of what hangs.
+# One more program for each that is started is slow there, too. So selftests/run ends what
+# hangs, and who is ended so says where. In the background and in a pipe it has to be the
+# last command, since nothing after it would run.
 if [[ ${RINGBUF_VM-} ]]; then
+	trap 'ok 1 "all within the time that selftests/run gives"; exit 1' TERM
 	timeout()
 	{
 		shift
 		if [[ $BASHPID = "$$" ]]; then
 			"$@"
 		else
-			exec "$@" # in the background, or in a pipe
+			exec "$@"
 		fi
 	}
 fi
 
-# usage: under PID: the program that timeout, in the background as PID, has started
+# usage: under PID: the program that timeout, in the background as PID, has started; in a
+# machine that is PID
 under()
 {
-	pgrep -P "$1" || echo "$1"
+	if [[ ${RINGBUF_VM-} ]]; then
+		echo "$1"
+	else
+		pgrep -P "$1"
+	fi
 }
 
 # Between two looks, which cost an emulated machine more.

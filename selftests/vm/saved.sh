@@ -36,7 +36,10 @@ when_booted_save()
 {
 	until grep -qs '^booted' "$tmp/status"; do
 		# Until save has ended, or run, which may have been killed.
-		[[ -d $saving ]] && kill -0 $$ 2>/dev/null || return 0
+		if [[ ! -d $saving ]] || ! kill -0 $$ 2>/dev/null; then
+			echo quit
+			return
+		fi
 		sleep 0.05
 	done
 	echo stop
