@@ -43,10 +43,13 @@ is_kernel()
 }
 
 # One process at a time in this part of the cache, until the script ends or closes lock_fd.
+# usage: lock NAME [FOLDER]: of another folder than the cache
 lock()
 {
-	mkdir -p "$cache"
-	exec {lock_fd}>"$cache/.lock-$1"
+	local folder=${2:-$cache}
+
+	mkdir -p "$folder"
+	exec {lock_fd}>"$folder/.lock-$1"
 	if ! flock -n "$lock_fd"; then
 		say "waiting for another one with $1"
 		flock "$lock_fd"
