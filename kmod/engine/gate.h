@@ -66,9 +66,13 @@ static inline u64 rb_gate_end(const struct rb_view *v, u64 min)
 	return min > ~0ULL - v->slots ? ~0ULL : min + v->slots;
 }
 
+/* Readers that may attach while the rows are scanned before the writer gives up. */
+#define RB_GATE_TRIES 8
+
 /*
  * Raise the allowance of writer @id so that it covers @end, the position after
- * the last one that is wanted.  Returns the allowance, which may be lower.
+ * the last one that is wanted.  Returns the allowance, which may be lower; 0 when
+ * readers attach faster than the rows can be scanned: the writer is blocked then.
  *
  * The allowance is stored before it is used: who attaches at an old position
  * reads it and starts where this writer will not write.  With no gating reader
@@ -79,9 +83,9 @@ static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
 {
 	u64 *word = &v->head->writer[id - 1].allowance;
 	u64 generation, allowance;
-	u32 row;
+	u32 row, tries;
 
-	do {
+	for (tries = 0; tries < RB_GATE_TRIES; tries++) {
 		/* (H), matches rb_attach_reader(): a row that is counted is seen. */
 		generation = smp_load_acquire(&v->info->generation);
 		allowance = rb_gate_end(v, rb_gate_min(v, &row));
@@ -90,9 +94,10 @@ static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
 		if (allowance > READ_ONCE(*word))
 			WRITE_ONCE(*word, allowance);
 		smp_mb(); /* (H), matches rb_attach_reader() */
-	} while (READ_ONCE(v->info->generation) != generation);
-
-	return allowance;
+		if (READ_ONCE(v->info->generation) == generation)
+			return allowance;
+	}
+	return 0;
 }
 
 #endif

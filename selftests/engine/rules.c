@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The engine's rules, one thread: gate, attach, repair, move, thresholds. */
+#include <pthread.h>
+
 #include "ring.h"
 #include "tap.h"
 
@@ -330,6 +332,96 @@ static void ready(void)
 	ring_free(&ring);
 }
 
+/* ---- bounds ------------------------------------------------------------------------ */
+
+static bool moving;
+
+static void *moves_generation(void *arg)
+{
+	(void)arg;
+	while (READ_ONCE(moving))
+		smp_store_release(&v->info->generation, v->info->generation + 1);
+	return NULL;
+}
+
+/* Readers that attach faster than the rows are scanned block a writer, and do not hang it. */
+static void gate_ends_while_readers_attach(void)
+{
+	pthread_t thread;
+	u32 row, blocked = 0;
+
+	CHECK(!ring_new(&ring, 4, 0, 1024, 1));
+	for (row = 0; row < 1024; row++)
+		rb_attach_reader(v, row, 0);
+	WRITE_ONCE(moving, true);
+	CHECK(!pthread_create(&thread, NULL, moves_generation, NULL));
+	while (!blocked) {
+		u64 allowance = rb_gate_raise(v, 1, 4);
+
+		CHECK(allowance == 0 || allowance == 4);
+		blocked += !allowance;
+	}
+	WRITE_ONCE(moving, false);
+	pthread_join(thread, NULL);
+	CHECK(rb_gate_raise(v, 1, 4) == 4);
+	ring_free(&ring);
+}
+
+#define CROWD 16
+
+/* Waiters, one of which is reached each time that a round looks at one. */
+struct crowd {
+	u64 word[CROWD];
+	u64 done;
+	u32 looks;
+	u32 kicks;
+};
+
+static u64 *crowd_word(void *host, u32 pass, u32 i)
+{
+	struct crowd *c = host;
+
+	CHECK(pass < 2);
+	c->looks++;
+	if (c->done < CROWD) {
+		v->desc[c->done].state = rb_state(c->done, RINGBUF_COMMITTED);
+		c->done++;
+	}
+	/* The one with the lowest target comes last. */
+	return &c->word[CROWD - 1 - i];
+}
+
+static void crowd_kick(void *host, u32 i)
+{
+	(void)i;
+	((struct crowd *)host)->kicks++;
+}
+
+/* Whatever is committed meanwhile, a round looks at each waiter twice. */
+static void wake_round_looks_twice(void)
+{
+	struct crowd c = { .done = 0 };
+	const struct rb_places places = { CROWD, crowd_word, crowd_kick, &c };
+	struct rb_wake round;
+	u64 i;
+
+	begin(CROWD, RINGBUF_CREATE_EXCLUSIVE);
+	for (i = 0; i < CROWD; i++)
+		rb_arm(v, &c.word[i], rb_waiter(i, RB_WAIT_POSITION));
+	rb_wake_round(v, &round, &places);
+	CHECK(c.looks == 2 * CROWD);
+	CHECK(c.kicks == CROWD);
+	ring_free(&ring);
+}
+
+static void waiter_words(void)
+{
+	CHECK(!rb_waiter_valid(0));
+	CHECK(!rb_waiter_valid(rb_waiter(7, RB_WAIT_KIND)));
+	CHECK(rb_waiter_valid(rb_waiter(0, RB_WAIT_POSITION)));
+	CHECK(rb_waiter_valid(rb_waiter(~0ULL, RB_WAIT_CURSOR)));
+}
+
 static const struct tap_test tests[] = {
 	{ "gate: first forbidden position, to the end of u64", gate_end },
 	{ "gate: lowest cursor", gate_min },
@@ -344,6 +436,9 @@ static const struct tap_test tests[] = {
 	{ "end of stream", stream_end },
 	{ "thresholds and a round of waking", thresholds },
 	{ "what is ready", ready },
+	{ "the gate ends while readers attach", gate_ends_while_readers_attach },
+	{ "a wake round looks at each waiter twice", wake_round_looks_twice },
+	{ "waiter words name a kind", waiter_words },
 };
 
 int main(void)
