@@ -21,7 +21,6 @@
  *	names_lock, users_lock	the tables in names.c and limits.c
  *	ring->wait_lock		(spinlock) who is armed
  *	handle->lent_lock	(spinlock) what sendfile(2) has left
- *	timer_lock		(spinlock) which rings have somebody armed; timer.c
  *
  * ->fault takes none of them.  ->close takes them under mmap_lock, so nobody
  * touches user memory, where that can fault, while holding one of them.
@@ -54,12 +53,14 @@ struct seq_file;
  * struct rb_seat - what the module knows of a reader's row or a writer's id
  * @handle: who has it, NULL: nobody.  Ends when the last map of the identity
  *	goes, which may be after its part in the ring has ended
+ * @live: writer: it counts as one, also while it is mourned
  * @retired: writer: the id may still be named by holes below this position
  * @mourned: writer: it is gone, but I/O may still write to slots that it had open
  * @until: jiffies; then that is waited for no longer
  */
 struct rb_seat {
 	struct rb_handle *handle;
+	bool live;
 	u64 retired;
 	bool mourned;
 	unsigned long until;
@@ -86,12 +87,14 @@ struct rb_seat {
  * @resume: where its last reader stopped; under @lock
  * @resume_skip: bytes of the slot there that it has read; likewise
  * @lent: what sendfile(2) had left when it went; likewise
- * @bury: for rb_members_bury(), with a reference
- * @wait_lock: @armed, @maps, the waiter words of all sleepers, @events, the counters
- * @armed: sleepers whose waiter word is set
+ * @wait_lock: @armed to @timed, the waiter words of all sleepers, the counters
+ * @armed: sleepers whose waiter word is set, and marks of walks; see wait.c
+ * @nr_armed: sleepers there
  * @maps: parts that live in an address space, and could forget a wake-up
  * @events: +1 by each host event; may be read without the lock
- * @timed: in the list of timer.c, under its lock
+ * @timed: @timer will run
+ * @timer: see timer.c
+ * @nr_sleepers: calls and requests that wait, at most RINGBUF_MAX_SLEEPERS
  * @writer_waits: times a writer slept
  * @writer_wakeups: times a writer was awakened
  * @wake_calls: times RINGBUF_IOC_WAKE was called
@@ -116,13 +119,15 @@ struct rb_ring {
 	u64 resume;
 	u32 resume_skip;
 	struct list_head lent;
-	struct work_struct bury;
 
 	spinlock_t wait_lock; /* armed, waiter words, events, counters */
 	struct list_head armed;
+	unsigned int nr_armed;
 	unsigned int maps;
 	unsigned long events;
-	struct list_head timed;
+	bool timed;
+	struct delayed_work timer;
+	atomic_t nr_sleepers;
 
 	u64 writer_waits;
 	u64 writer_wakeups;
@@ -193,8 +198,7 @@ struct rb_sleeper {
  * @deadline: from then on one slot is enough; 0: nobody waits
  * @timer: wakes those who poll at @deadline
  *
- * Without a lock: who reads an old value has been armed before the new one, or
- * finds out when the timer or the event of the change wakes it.
+ * Calls read it without a lock, once: see rb_limit_read().
  */
 struct rb_limit {
 	bool set;
@@ -215,6 +219,8 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @ring: set once, after all that binding sets; see rb_handle_ring()
  * @role: RINGBUF_ROLE_*; constant once bound
  * @framing: RINGBUF_FRAMING_*; may be read without the lock
+ * @opened: the default ring that this handle, open for writing only and not bound,
+ *	keeps from ending; with a reference
  * @skip_pos: reader: the slot in the middle of which it has stopped
  * @skip: bytes of that slot that it has read
  * @lent_lock: (spinlock) the next
@@ -243,6 +249,7 @@ struct rb_handle {
 	struct rb_ring *ring;
 	u32 role;
 	u32 framing;
+	struct rb_ring *opened;
 	u64 skip_pos;
 	u32 skip;
 	spinlock_t lent_lock; /* lent */
@@ -338,6 +345,8 @@ u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings,
 /* ---- default.c ------------------------------------------------------------ */
 
 int rb_default_init(void);
+int rb_default_open(struct file *file, struct rb_handle *h);
+void rb_default_close(struct rb_handle *h);
 int rb_default_bind(struct file *file, struct rb_handle *h, u32 role, bool wait);
 
 /* ---- handle.c ------------------------------------------------------------ */
@@ -368,7 +377,7 @@ bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 
 bool rb_page_pinned(struct page *page);
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died);
-void rb_members_bury(struct work_struct *work);
+void rb_members_bury(struct rb_ring *ring);
 
 /* ---- ioctl.c and the calls ----------------------------------------------- */
 
@@ -398,6 +407,11 @@ int rb_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* ---- wait.c, timer.c, poll.c --------------------------------------------- */
 
+/* Sleepers that are looked at while ring->wait_lock is held without a break. */
+#define RB_WAKE_CHUNK 64
+
+bool rb_sleepers_enter(struct rb_ring *ring);
+void rb_sleepers_leave(struct rb_ring *ring);
 void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter);
 void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
 void rb_ring_wake(struct rb_ring *ring);
@@ -412,36 +426,52 @@ u64 rb_caller_ns(void);
 int rb_timer_init(void);
 void rb_timer_exit(void);
 void rb_timer_maps(struct rb_ring *ring, int more);
-void rb_timer_add(struct rb_ring *ring);
-void rb_timer_remove(struct rb_ring *ring);
+void rb_timer_arm(struct rb_ring *ring);
+void rb_timer_start(struct rb_ring *ring);
+void rb_timer_stop(struct rb_ring *ring);
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait);
 
 /* ---- threshold.c --------------------------------------------------------- */
 
 /**
+ * struct rb_limit_values - a handle's threshold, as one call has read it
+ * @set: it is not just one slot
+ * @slots: see struct ringbuf_threshold
+ * @bytes: see struct ringbuf_threshold
+ * @after: see struct ringbuf_threshold
+ */
+struct rb_limit_values {
+	bool set;
+	u32 slots;
+	u64 bytes;
+	u64 after;
+};
+
+/**
  * struct rb_look - how a handle stands against its threshold
  * @ready: it is worth waking
- * @waiter: what to wait for otherwise
- * @next: where that is polled and limited: what to wait for after all that
+ * @evicted: it is a reader that was evicted; then it is ready
+ * @waiter: what to wait for if it is not ready
+ * @next: where a limited handle is polled and ready: what to wait for after that
  * @deadline: when to look again, or RINGBUF_NO_TIMEOUT
  */
 struct rb_look {
 	bool ready;
+	bool evicted;
 	u64 waiter;
 	u64 next;
 	u64 deadline;
 };
 
-static inline bool rb_limited(const struct rb_handle *h)
-{
-	return smp_load_acquire(&h->limit.set); /* matches limit_set() */
-}
-
 void rb_limit_init(struct rb_handle *h);
-void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look);
-void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *look);
-void rb_look_timer(struct rb_handle *h, const struct rb_look *look);
+void rb_limit_read(const struct rb_handle *h, struct rb_limit_values *l);
+void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
+		    bool poll, struct rb_look *look);
+void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
+		    struct rb_look *look);
+void rb_look_timer(struct rb_handle *h, const struct rb_limit_values *l,
+		   const struct rb_look *look);
 
 /* ---- uring.c -------------------------------------------------------------- */
 

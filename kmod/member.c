@@ -135,6 +135,7 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 	id = id_take(ring);
 	if (id > 0) {
 		ring->ids[id - 1].handle = h;
+		ring->ids[id - 1].live = true;
 		member_begin(h, m, id);
 		rb_attach_writer(&ring->view, id);
 		rb_writer_init(&ring->view, &m->writer, id);

@@ -21,6 +21,7 @@
 /* Then the wake-up is made here. */
 #define ARM_TRIES 4
 
+/* @target: nothing gets to one that a waiter word does not hold. */
 static void poll_arm(struct rb_ring *ring, struct rb_handle *h, int which, u64 target, u64 kind)
 {
 	if (target > RB_MOST_TARGET)
@@ -40,16 +41,20 @@ static void poll_arm_position(struct rb_ring *ring, struct rb_handle *h, u64 fro
 }
 
 /* Done when what is armed was still to come after it had been armed. */
-static void poll_arm_limit(struct rb_ring *ring, struct rb_handle *h, struct rb_look *look)
+static void poll_arm_limit(struct rb_ring *ring, struct rb_handle *h,
+			   const struct rb_limit_values *l)
 {
+	struct rb_look look;
 	int tries;
 
 	for (tries = 0; tries < ARM_TRIES; tries++) {
 		u64 waiter;
 
-		rb_look_reader(h, ring, true, look);
-		waiter = look->ready ? look->next : look->waiter;
-		poll_arm(ring, h, RB_POLL_POSITION, waiter >> 2, waiter & RB_WAIT_KIND);
+		rb_look_reader(h, ring, l, true, &look);
+		if (look.evicted)
+			return;
+		waiter = look.ready ? look.next : look.waiter;
+		rb_arm_sleeper(ring, &h->poll[RB_POLL_POSITION], waiter);
 		if (!rb_reached(&ring->view, waiter))
 			return;
 	}
@@ -59,19 +64,23 @@ static void poll_arm_limit(struct rb_ring *ring, struct rb_handle *h, struct rb_
 static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
-	u64 pos = rb_row_cursor(v, h->last_id);
+	u64 pos = rb_row_cursor(v, READ_ONCE(h->last_id));
+	struct rb_limit_values l;
 	struct rb_look look;
 	__poll_t mask = 0;
 
-	if (rb_limited(h))
-		poll_arm_limit(ring, h, &look);
+	rb_limit_read(h, &l);
+	if (l.set)
+		poll_arm_limit(ring, h, &l);
 	else
 		poll_arm_position(ring, h, pos, pos + v->slots);
 	/* (J): before the last look */
 	if (rb_ended(v))
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
-	rb_look_reader(h, ring, true, &look);
-	rb_look_timer(h, &look);
+	rb_look_reader(h, ring, &l, true, &look);
+	if (look.evicted)
+		return EPOLLERR;
+	rb_look_timer(h, &l, &look);
 	if (look.ready || rb_lent_left(h))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	return mask;
@@ -98,7 +107,7 @@ static void poll_arm_cursor(struct rb_ring *ring, struct rb_handle *h)
 /* Not every step of the slowest reader, but the one that makes room enough. */
 static void poll_arm_room(struct rb_ring *ring, struct rb_handle *h, const struct rb_look *look)
 {
-	if (!rb_limited(h) || (look->waiter & RB_WAIT_KIND) != RB_WAIT_CURSOR)
+	if ((look->waiter & RB_WAIT_KIND) != RB_WAIT_CURSOR)
 		return;
 	rb_arm_sleeper(ring, &h->poll[RB_POLL_CURSOR], look->waiter);
 	if (rb_reached(&ring->view, look->waiter))
@@ -108,19 +117,22 @@ static void poll_arm_room(struct rb_ring *ring, struct rb_handle *h, const struc
 static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
+	struct rb_limit_values l;
 	struct rb_look look;
 	u64 head;
 
+	rb_limit_read(h, &l);
 	poll_arm_cursor(ring, h);
 	if (!rb_exclusive(v)) {
 		head = rb_head(v);
 		poll_arm_position(ring, h, head > v->slots ? head - v->slots : 0, head);
 	}
-	rb_look_writer(h, ring, &look);
-	rb_look_timer(h, &look);
+	rb_look_writer(h, ring, &l, &look);
+	rb_look_timer(h, &l, &look);
 	if (look.ready)
 		return EPOLLOUT | EPOLLWRNORM;
-	poll_arm_room(ring, h, &look);
+	if (l.set)
+		poll_arm_room(ring, h, &look);
 	return 0;
 }
 
@@ -143,7 +155,8 @@ __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 	poll_bind(file, h);
 	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
-	if (!ring || !READ_ONCE(h->parts) || rb_member_evicted(h, ring))
+	/* An eviction is seen by poll_reader(), by the look that tells what is ready. */
+	if (!ring || !READ_ONCE(h->parts))
 		return EPOLLERR;
 	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);
 }

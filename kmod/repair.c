@@ -101,6 +101,8 @@ static void writer_end(struct rb_ring *ring, u32 id, bool died)
 
 	ring->repaired += rb_repair(&ring->view, id, &end);
 	seat->retired = max(seat->retired, end);
+	WARN_ON_ONCE(!seat->live || !ring->view.info->writers);
+	seat->live = false;
 	rb_end_writer(&ring->view, id, died);
 }
 
@@ -108,18 +110,13 @@ static void ring_mourn(struct rb_ring *ring, int more)
 {
 	spin_lock(&ring->wait_lock);
 	ring->mourned += more;
-	if (ring->mourned)
-		rb_timer_add(ring);
+	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }
 
-/*
- * End those whose I/O has ended, or whose time is over.  The work is the ring's
- * own: who keeps its lock, or has much to be looked at, delays no other ring.
- */
-void rb_members_bury(struct work_struct *work)
+/* End those whose I/O has ended, or whose time is over. */
+void rb_members_bury(struct rb_ring *ring)
 {
-	struct rb_ring *ring = container_of(work, struct rb_ring, bury);
 	u32 id;
 
 	mutex_lock(&ring->lock);
@@ -136,7 +133,6 @@ void rb_members_bury(struct work_struct *work)
 		rb_event(ring);
 	}
 	mutex_unlock(&ring->lock);
-	rb_ring_put(ring);
 }
 
 /* The writer is gone; where I/O may still write to its slots, a little later. */

@@ -93,9 +93,8 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 	INIT_LIST_HEAD(&ring->handles);
 	spin_lock_init(&ring->wait_lock);
 	INIT_LIST_HEAD(&ring->armed);
-	INIT_LIST_HEAD(&ring->timed);
 	INIT_LIST_HEAD(&ring->lent);
-	INIT_WORK(&ring->bury, rb_members_bury);
+	rb_timer_start(ring);
 }
 
 static void ring_destroy(struct rb_ring *ring)
@@ -143,7 +142,7 @@ static void ring_release(struct kref *refs)
 	struct rb_ring *ring = container_of(refs, struct rb_ring, refs);
 
 	rb_name_forget(ring);
-	rb_timer_remove(ring);
+	rb_timer_stop(ring);
 	ring_destroy(ring);
 }
 

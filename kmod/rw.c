@@ -18,7 +18,10 @@
 
 #include "internal.h"
 
-/* Words that never make sense are given up after so many looks. */
+/*
+ * Looks that may find nothing to take: words that make no sense, a message that
+ * another thread was faster to take, an empty message of a stream.
+ */
 #define RW_TRIES 1000
 
 /* User memory that is gone again as soon as it was faulted in goes through a buffer. */
@@ -228,23 +231,29 @@ static ssize_t read_piece(const struct kiocb *iocb, struct rb_handle *h, struct 
 	return p.length || !rw_stream(h) ? p.length : -ESTALE;
 }
 
-/* What there is without waiting; @pos: what to wait for. */
+/*
+ * What there is without waiting; @pos: what to wait for.  -EAGAIN too after
+ * RW_TRIES looks that were worth nothing: writers may go on with empty messages
+ * for ever, and a caller that may wait looks for signals then.
+ */
 static ssize_t read_now(const struct kiocb *iocb, struct rb_handle *h, struct iov_iter *to,
 			u64 *pos)
 {
+	unsigned int tries = 0;
 	size_t total = 0;
 	ssize_t got;
 
 	do {
 		got = read_piece(iocb, h, to, pos);
-		if (got == -ESTALE) {
-			if (signal_pending(current))
-				return total ? total : -ERESTARTSYS;
-			cond_resched();
-			continue;
-		}
 		if (got > 0)
 			total += got;
+		if (got != -ESTALE)
+			continue;
+		if (signal_pending(current))
+			return total ? total : -ERESTARTSYS;
+		if (++tries == RW_TRIES)
+			return total ? total : -EAGAIN;
+		cond_resched();
 	} while (got == -ESTALE || (got > 0 && rw_stream(h) && iov_iter_count(to)));
 	return total ? total : got;
 }
@@ -256,18 +265,20 @@ static ssize_t read_now(const struct kiocb *iocb, struct rb_handle *h, struct io
 static bool read_enough(const struct kiocb *iocb, struct rb_handle *h, struct rb_look *look)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_limit_values l;
 	bool end;
 
 	look->deadline = RINGBUF_NO_TIMEOUT;
-	if (!rb_limited(h) || !READ_ONCE(h->parts))
+	rb_limit_read(h, &l);
+	if (!l.set || !READ_ONCE(h->parts))
 		return true;
 	end = rb_ended(&ring->view);
-	rb_look_reader(h, ring, false, look);
+	rb_look_reader(h, ring, &l, false, look);
 	if (look->ready || end)
 		return true;
-	/* Somebody polls instead. */
+	/* Another task may poll for it. */
 	if (rw_nonblock(iocb))
-		rb_look_timer(h, look);
+		rb_look_timer(h, &l, look);
 	return false;
 }
 
@@ -445,10 +456,12 @@ static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long ev
 {
 	struct rb_ring *ring = rb_handle_ring(h);
 	struct rb_look look = { .deadline = RINGBUF_NO_TIMEOUT };
+	struct rb_limit_values l;
 	int err;
 
-	if (rb_limited(h) && wr->waiter != RB_WAITER_NEVER) {
-		rb_look_writer(h, ring, &look);
+	rb_limit_read(h, &l);
+	if (l.set && wr->waiter != RB_WAITER_NEVER) {
+		rb_look_writer(h, ring, &l, &look);
 		if (look.ready) {
 			cond_resched();
 			return signal_pending(current) ? -ERESTARTSYS : 0;
@@ -472,7 +485,7 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 			return err;
 		err = write_message(h, wr);
 		/* What it waited for has come: the next wait begins anew. */
-		if (!err && rb_limited(h))
+		if (!err)
 			WRITE_ONCE(h->limit.deadline, 0);
 		if (err == -EFAULT || err == -ESTALE) {
 			wr->faults += err == -EFAULT;

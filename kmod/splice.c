@@ -57,15 +57,17 @@ static int ring_wait(struct rb_handle *h)
 
 	for (;;) {
 		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
-		struct rb_look look = { .deadline = RINGBUF_NO_TIMEOUT };
+		struct rb_limit_values l;
+		struct rb_look look;
 		int err;
 
 		if (!READ_ONCE(h->parts) || (reader && rb_ended(&ring->view)))
 			return 0;
+		rb_limit_read(h, &l);
 		if (reader)
-			rb_look_reader(h, ring, false, &look);
+			rb_look_reader(h, ring, &l, false, &look);
 		else
-			rb_look_writer(h, ring, &look);
+			rb_look_writer(h, ring, &l, &look);
 		if (look.ready)
 			return 0;
 		err = rb_sleep(h, look.waiter, events, look.deadline);
@@ -78,6 +80,12 @@ static bool pipe_has_room(const struct pipe_inode_info *pipe)
 {
 	return !pipe->readers ||
 	       !pipe_full(READ_ONCE(pipe->head), READ_ONCE(pipe->tail), pipe->max_usage);
+}
+
+/* Nothing is left in the pipe, or nobody takes what is. */
+static bool pipe_drained(const struct pipe_inode_info *pipe)
+{
+	return !pipe->readers || pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
 }
 
 static bool pipe_has_data(const struct pipe_inode_info *pipe)
@@ -424,6 +432,35 @@ static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t
 }
 
 /*
+ * The pipe has room now that the caller's length did not count on.  A call that may
+ * wait is made once more by the kernel itself, as after a signal; a request of
+ * io_uring has no call to repeat.
+ */
+static int splice_again(unsigned int flags)
+{
+	if (flags & SPLICE_F_NONBLOCK || current->flags & PF_IO_WORKER)
+		return -EAGAIN;
+	return restart_syscall();
+}
+
+/* A reader of a pipe wakes its writers only where it was full; it may not have been. */
+#define PIPE_LOOK_MS 10
+
+/* Wait until @pipe is empty or has no reader.  The mutex is held before and after. */
+static int empty_wait_unlocked(struct pipe_inode_info *pipe)
+{
+	const unsigned long look = msecs_to_jiffies(PIPE_LOOK_MS);
+	long left;
+
+	pipe_unlock(pipe);
+	do {
+		left = wait_event_interruptible_timeout(pipe->wr_wait, pipe_drained(pipe), look);
+	} while (!left);
+	pipe_lock(pipe);
+	return left < 0 ? left : 0;
+}
+
+/*
  * A message for which the rest of the pipe is too small, perhaps not the whole;
  * we do not see how much the caller asked for beyond that: it has to come again.
  */
@@ -433,14 +470,9 @@ static int splice_too_long(struct pipe_inode_info *pipe, size_t length, unsigned
 
 	if (length < pipe_room(pipe) || pipe_empty(pipe->head, pipe->tail))
 		return -EMSGSIZE;
-	if (!(flags & SPLICE_F_NONBLOCK)) {
-		pipe_unlock(pipe);
-		err = wait_event_interruptible(pipe->wr_wait,
-					       !pipe->readers || pipe_empty(READ_ONCE(pipe->head),
-									    READ_ONCE(pipe->tail)));
-		pipe_lock(pipe);
-	}
-	return err ? err : -EAGAIN;
+	if (!(flags & SPLICE_F_NONBLOCK))
+		err = empty_wait_unlocked(pipe);
+	return err ? err : splice_again(flags);
 }
 
 ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,

@@ -10,12 +10,10 @@
 #include "internal.h"
 
 /* As the caller sees it; 0: not at all. */
-static s32 row_pid(const struct rb_ring *ring, u32 row)
+static s32 seat_pid(const struct rb_ring *ring, const struct rb_seat *seat)
 {
-	const struct rb_handle *h = ring->rows[row].handle;
-
 	lockdep_assert_held(&ring->lock);
-	return h ? pid_nr_ns(h->pid, task_active_pid_ns(current)) : 0;
+	return seat->handle ? pid_nr_ns(seat->handle->pid, task_active_pid_ns(current)) : 0;
 }
 
 static u64 row_lag(const struct rb_view *v, u64 head, u32 row)
@@ -35,7 +33,7 @@ static void reader_stats(struct rb_ring *ring, u64 head, u32 row, struct ringbuf
 	r->lost = READ_ONCE(c->lost);
 	r->holes = READ_ONCE(c->holes);
 	r->id = row;
-	r->pid = row_pid(ring, row);
+	r->pid = seat_pid(ring, &ring->rows[row]);
 	if (!h)
 		return;
 	spin_lock(&ring->wait_lock);
@@ -61,19 +59,48 @@ static void stats_readers(struct rb_ring *ring, struct ringbuf_stats *s,
 	}
 }
 
+static void writer_stats(struct rb_ring *ring, u32 id, struct ringbuf_writer_stats *w)
+{
+	const struct rb_seat *seat = &ring->ids[id - 1];
+
+	w->id = id;
+	w->pid = seat_pid(ring, seat);
+	if (!seat->handle)
+		return;
+	spin_lock(&ring->wait_lock);
+	w->waits = seat->handle->waits;
+	w->wakeups = seat->handle->wakeups;
+	spin_unlock(&ring->wait_lock);
+}
+
+static void stats_writers(struct rb_ring *ring, struct ringbuf_stats *s,
+			  struct ringbuf_writer_stats *writers, u32 room)
+{
+	u32 id;
+
+	s->writer_count = 0;
+	for (id = 1; id <= ring->layout.max_writers && s->writer_count < room; id++)
+		if (ring->ids[id - 1].live)
+			writer_stats(ring, id, &writers[s->writer_count++]);
+}
+
 static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
 {
-	u32 row;
+	struct rb_blocker b;
 
-	rb_gate_min(&ring->view, &row);
+	rb_find_blocker(&ring->view, s->head, &b);
+	s->blocker_role = b.role;
 	s->blocker_id = RINGBUF_SYNC_ALL;
+	s->blocker_position = 0;
 	s->blocker_lag = 0;
 	s->blocker_pid = 0;
-	if (row == RB_NO_ROW)
+	if (b.role == RINGBUF_ROLE_NONE)
 		return;
-	s->blocker_id = row;
-	s->blocker_lag = row_lag(&ring->view, s->head, row);
-	s->blocker_pid = row_pid(ring, row);
+	s->blocker_id = b.id;
+	s->blocker_position = b.position;
+	s->blocker_lag = s->head > b.position ? s->head - b.position : 0;
+	s->blocker_pid = seat_pid(ring, b.role == RINGBUF_ROLE_WRITER ? &ring->ids[b.id - 1]
+								      : &ring->rows[b.id]);
 }
 
 static void stats_counters(struct rb_ring *ring, struct ringbuf_stats *s)
@@ -85,8 +112,15 @@ static void stats_counters(struct rb_ring *ring, struct ringbuf_stats *s)
 	spin_unlock(&ring->wait_lock);
 }
 
-static void stats_fill(struct rb_ring *ring, struct ringbuf_stats *s,
-		       struct ringbuf_reader_stats *readers, u32 room)
+/* The tables that the caller asked for, in the kernel's memory. */
+struct stats_tables {
+	struct ringbuf_reader_stats *readers;
+	struct ringbuf_writer_stats *writers;
+	u32 reader_room;
+	u32 writer_room;
+};
+
+static void stats_fill(struct rb_ring *ring, struct ringbuf_stats *s, const struct stats_tables *t)
 {
 	const struct ringbuf_info_page *info = ring->view.info;
 
@@ -98,24 +132,38 @@ static void stats_fill(struct rb_ring *ring, struct ringbuf_stats *s,
 	s->writers_ever = info->writers_ever;
 	s->ended = info->writers ? RINGBUF_END_NONE : info->ended;
 	s->__reserved = 0;
-	stats_readers(ring, s, readers, room);
+	stats_readers(ring, s, t->readers, t->reader_room);
+	stats_writers(ring, s, t->writers, t->writer_room);
 	stats_blocker(ring, s);
 	mutex_unlock(&ring->lock);
 }
 
+static int stats_put(const struct ringbuf_stats *s, const struct stats_tables *t)
+{
+	if (copy_to_user(u64_to_user_ptr(s->readers), t->readers, s->count * sizeof(*t->readers)))
+		return -EFAULT;
+	if (copy_to_user(u64_to_user_ptr(s->writer_table), t->writers,
+			 s->writer_count * sizeof(*t->writers)))
+		return -EFAULT;
+	return 0;
+}
+
 static int stats_get(struct rb_ring *ring, struct ringbuf_stats *s)
 {
-	u32 room = s->readers ? min(s->count, ring->layout.max_readers) : 0;
-	struct ringbuf_reader_stats *readers;
-	int err = 0;
+	struct stats_tables t = {
+		.reader_room = s->readers ? min(s->count, ring->layout.max_readers) : 0,
+		.writer_room = s->writer_table ? min(s->writer_count, ring->layout.max_writers) : 0,
+	};
+	int err = -ENOMEM;
 
-	readers = kvcalloc(max(room, 1U), sizeof(*readers), GFP_KERNEL_ACCOUNT);
-	if (!readers)
-		return -ENOMEM;
-	stats_fill(ring, s, readers, room);
-	if (copy_to_user(u64_to_user_ptr(s->readers), readers, s->count * sizeof(*readers)))
-		err = -EFAULT;
-	kvfree(readers);
+	t.readers = kvcalloc(max(t.reader_room, 1U), sizeof(*t.readers), GFP_KERNEL_ACCOUNT);
+	t.writers = kvcalloc(max(t.writer_room, 1U), sizeof(*t.writers), GFP_KERNEL_ACCOUNT);
+	if (t.readers && t.writers) {
+		stats_fill(ring, s, &t);
+		err = stats_put(s, &t);
+	}
+	kvfree(t.writers);
+	kvfree(t.readers);
 	return err;
 }
 

@@ -47,31 +47,30 @@ static u64 limit_missing(const struct rb_ring *ring, u64 bytes, const struct lim
 }
 
 /* How many slots a handle with @sum before it waits for: at least one, at most all. */
-static u32 limit_slots(const struct rb_handle *h, const struct rb_ring *ring,
+static u32 limit_slots(const struct rb_limit_values *l, const struct rb_ring *ring,
 		       const struct limit_sum *sum)
 {
-	u64 slots = READ_ONCE(h->limit.slots), bytes = READ_ONCE(h->limit.bytes), want;
+	u64 want = l->slots ? l->slots : ring->view.slots;
 
-	want = slots ? slots : ring->view.slots;
-	if (bytes)
-		want = min(want, sum->slots + limit_missing(ring, bytes, sum));
+	if (l->bytes)
+		want = min(want, sum->slots + limit_missing(ring, l->bytes, sum));
 	return clamp_t(u64, want, 1, ring->view.slots);
 }
 
 /* Whether one slot is enough now; if that is a question of time, from when on. */
-static bool limit_late(struct rb_handle *h, u64 *deadline)
+static bool limit_late(struct rb_handle *h, const struct rb_limit_values *l, u64 *deadline)
 {
-	u64 after = READ_ONCE(h->limit.after), now, at;
+	u64 now, at;
 
 	*deadline = RINGBUF_NO_TIMEOUT;
-	if (!after)
+	if (!l->after)
 		return false;
 	now = ktime_get_ns();
 	at = READ_ONCE(h->limit.deadline);
 	if (at && at <= now)
 		return true;
 	if (!at) {
-		if (check_add_overflow(now, after, &at))
+		if (check_add_overflow(now, l->after, &at))
 			return false;
 		WRITE_ONCE(h->limit.deadline, at);
 	}
@@ -80,7 +79,8 @@ static bool limit_late(struct rb_handle *h, u64 *deadline)
 }
 
 /* What is there now is announced: all of it, not only what was waited for. */
-static void look_announce(struct rb_handle *h, struct rb_ring *ring, u64 pos, struct rb_look *look)
+static void look_announce(struct rb_handle *h, struct rb_ring *ring,
+			  const struct rb_limit_values *l, u64 pos, struct rb_look *look)
 {
 	struct limit_sum none = { 0 };
 	u64 end = max(pos, READ_ONCE(h->limit.opened));
@@ -88,46 +88,68 @@ static void look_announce(struct rb_handle *h, struct rb_ring *ring, u64 pos, st
 	end = rb_first_unfinished(&ring->view, end, pos + ring->view.slots);
 	WRITE_ONCE(h->limit.opened, end);
 	WRITE_ONCE(h->limit.deadline, 0);
-	look->next = rb_waiter(end + limit_slots(h, ring, &none) - 1, RB_WAIT_POSITION);
+	look->next = rb_waiter(end + limit_slots(l, ring, &none) - 1, RB_WAIT_POSITION);
 }
 
-static void look_limited(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look)
+static void look_ready(struct rb_look *look, const struct rb_ready *ready)
 {
-	u64 pos = rb_row_cursor(&ring->view, h->last_id);
+	look->waiter = ready->waiter;
+	look->ready = !ready->waiter;
+	look->evicted = ready->evicted;
+}
+
+static void look_limited(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
+			 bool poll, struct rb_look *look)
+{
+	u32 row = READ_ONCE(h->last_id);
+	u64 pos = rb_row_cursor(&ring->view, row);
 	bool open = pos < READ_ONCE(h->limit.opened);
 	struct limit_sum sum = { 0 };
 	struct rb_ready ready;
 	u32 want = 1;
 
-	if (!open && !limit_late(h, &look->deadline)) {
-		if (READ_ONCE(h->limit.bytes))
-			sum = limit_sum(ring, pos, READ_ONCE(h->limit.bytes));
-		want = limit_slots(h, ring, &sum);
+	if (!open && !limit_late(h, l, &look->deadline)) {
+		if (l->bytes)
+			sum = limit_sum(ring, pos, l->bytes);
+		want = limit_slots(l, ring, &sum);
 	}
-	rb_reader_ready(&ring->view, h->last_id, want, &ready);
-	look->waiter = ready.waiter;
-	look->ready = !ready.waiter;
-	if (look->ready && (poll || !open))
-		look_announce(h, ring, pos, look);
+	rb_reader_ready(&ring->view, row, want, &ready);
+	look_ready(look, &ready);
+	if (look->ready && !look->evicted && (poll || !open))
+		look_announce(h, ring, l, pos, look);
+}
+
+/*
+ * The values of @h's threshold, for one call: what they decide must not change
+ * between two of its steps.  A call that takes old ones, or some of each, is told
+ * by the event of limit_set(), since whoever polls or sleeps waits for that first.
+ */
+void rb_limit_read(const struct rb_handle *h, struct rb_limit_values *l)
+{
+	l->set = smp_load_acquire(&h->limit.set); /* matches limit_set() */
+	l->slots = READ_ONCE(h->limit.slots);
+	l->bytes = READ_ONCE(h->limit.bytes);
+	l->after = READ_ONCE(h->limit.after);
 }
 
 /* The end of the stream is for the caller to see. */
-void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, bool poll, struct rb_look *look)
+void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
+		    bool poll, struct rb_look *look)
 {
 	struct rb_ready ready;
 
 	look->deadline = RINGBUF_NO_TIMEOUT;
 	look->next = 0;
-	if (rb_limited(h) && !rb_member_evicted(h, ring)) {
-		look_limited(h, ring, poll, look);
+	if (l->set) {
+		look_limited(h, ring, l, poll, look);
 		return;
 	}
-	rb_reader_ready(&ring->view, h->last_id, 1, &ready);
-	look->waiter = ready.waiter;
-	look->ready = !ready.waiter;
+	rb_reader_ready(&ring->view, READ_ONCE(h->last_id), 1, &ready);
+	look_ready(look, &ready);
 }
 
-void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *look)
+void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
+		    struct rb_look *look)
 {
 	struct limit_sum none = { 0 };
 	struct rb_ready ready;
@@ -135,28 +157,28 @@ void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, struct rb_look *l
 
 	look->deadline = RINGBUF_NO_TIMEOUT;
 	look->next = 0;
+	look->evicted = false;
 	if (rb_lacks_readers(ring)) {
 		look->waiter = RB_WAITER_NEVER;
 		look->ready = false;
 		return;
 	}
-	if (rb_limited(h) && !limit_late(h, &look->deadline))
-		want = limit_slots(h, ring, &none);
+	if (l->set && !limit_late(h, l, &look->deadline))
+		want = limit_slots(l, ring, &none);
 	rb_writer_ready(&ring->view, want, &ready);
-	look->waiter = ready.waiter;
-	look->ready = !ready.waiter;
+	look_ready(look, &ready);
 	if (look->ready)
 		WRITE_ONCE(h->limit.deadline, 0);
 }
 
-/* For who polls: it is awakened at the deadline, and looks again. */
-void rb_look_timer(struct rb_handle *h, const struct rb_look *look)
+/* For a task that polls: it is woken at the deadline, and looks again. */
+void rb_look_timer(struct rb_handle *h, const struct rb_limit_values *l, const struct rb_look *look)
 {
 	u64 deadline = look->deadline;
 
 	/* What comes after all that is ready is waited for from now on. */
-	if (look->ready && rb_limited(h))
-		limit_late(h, &deadline);
+	if (look->ready && l->set)
+		limit_late(h, l, &deadline);
 	if (deadline <= KTIME_MAX)
 		hrtimer_start(&h->limit.timer, ns_to_ktime(deadline), HRTIMER_MODE_ABS_SOFT);
 }
@@ -185,7 +207,7 @@ static void limit_set(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	WRITE_ONCE(l->after, t->after);
 	WRITE_ONCE(l->opened, 0);
 	WRITE_ONCE(l->deadline, 0);
-	/* Who sees it sees what it means. */
+	/* Publish @set last: a call that reads it reads the values above. */
 	smp_store_release(&l->set, t->slots > 1 || t->bytes);
 	rb_event_of(ring, h);
 	mutex_unlock(&ring->lock);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The timer: while anybody is armed anywhere, his ring is looked at now and
- * then.  So who is stopped between changing a word and calling for a wake-up
- * delays nobody for longer than this.  Only who has mapped the ring can be.
+ * The timer of a ring: while sleepers are armed in it, it makes a round of waking
+ * now and then.  So a task that is stopped between changing a word and its WAKE,
+ * or in the middle of a round, delays nobody for longer than this.  It also ends
+ * the writers whose end was put off (repair.c).
+ *
+ * Each ring has a work item of its own: one that takes long, or waits for its
+ * ring's lock, delays no other ring.  The work holds no reference: the ring waits
+ * for it before it goes (rb_timer_stop()).
  */
 #include <linux/jiffies.h>
 #include <linux/module.h>
@@ -18,36 +23,28 @@ static unsigned int recheck_ms = TIMER_MS;
 module_param(recheck_ms, uint, 0444);
 MODULE_PARM_DESC(recheck_ms, "ms between looks at rings with sleepers (50; 0: never, for tests)");
 
-static void timer_run(struct work_struct *work);
+static struct workqueue_struct *timer_queue;
 
-static struct workqueue_struct *bury_queue;
-static DEFINE_SPINLOCK(timer_lock);
-static LIST_HEAD(timed_rings); /* under timer_lock */
-static DECLARE_DELAYED_WORK(timer_work, timer_run);
-
-static void timer_start(void)
-{
-	queue_delayed_work(system_unbound_wq, &timer_work,
-			   msecs_to_jiffies(recheck_ms ?: TIMER_MS));
-}
-
-/* Whether anything may happen in @ring that nobody tells of. */
+/*
+ * Whether anything may happen in @ring that nobody tells of.  Only tasks that have
+ * mapped it can be stopped before a WAKE; in a round of more than a chunk, any.
+ */
 static bool timer_needed(const struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->wait_lock);
-	return ring->mourned || (recheck_ms && ring->maps && !list_empty(&ring->armed));
+	if (ring->mourned)
+		return true;
+	return recheck_ms && ring->nr_armed && (ring->maps || ring->nr_armed > RB_WAKE_CHUNK);
 }
 
-/* Somebody was armed in @ring.  It stays in the list until a run finds nobody. */
-void rb_timer_add(struct rb_ring *ring)
+/* Something has changed that may need the timer.  It goes on until a run finds nothing. */
+void rb_timer_arm(struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->wait_lock);
-	if (!list_empty_careful(&ring->timed) || !timer_needed(ring))
+	if (ring->timed || !timer_needed(ring))
 		return;
-	spin_lock(&timer_lock);
-	list_add_tail(&ring->timed, &timed_rings);
-	spin_unlock(&timer_lock);
-	timer_start();
+	ring->timed = true;
+	queue_delayed_work(timer_queue, &ring->timer, msecs_to_jiffies(recheck_ms ?: TIMER_MS));
 }
 
 /* A part has begun to live in an address space, or lives there no more. */
@@ -55,59 +52,32 @@ void rb_timer_maps(struct rb_ring *ring, int more)
 {
 	spin_lock(&ring->wait_lock);
 	ring->maps += more;
-	rb_timer_add(ring);
-	spin_unlock(&ring->wait_lock);
-}
-
-void rb_timer_remove(struct rb_ring *ring)
-{
-	spin_lock(&timer_lock);
-	list_del_init(&ring->timed);
-	spin_unlock(&timer_lock);
-}
-
-/* The work has a reference of its own. */
-static void timer_bury(struct rb_ring *ring)
-{
-	kref_get(&ring->refs);
-	if (!queue_work(bury_queue, &ring->bury))
-		rb_ring_put(ring);
-}
-
-static void timer_check(struct rb_ring *ring)
-{
-	if (READ_ONCE(ring->mourned))
-		timer_bury(ring);
-	rb_ring_wake(ring);
-	spin_lock(&ring->wait_lock);
-	if (!timer_needed(ring))
-		rb_timer_remove(ring);
+	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }
 
 static void timer_run(struct work_struct *work)
 {
-	LIST_HEAD(todo);
-	struct rb_ring *ring;
-	bool again;
+	struct rb_ring *ring = container_of(to_delayed_work(work), struct rb_ring, timer);
 
-	spin_lock(&timer_lock);
-	list_splice_init(&timed_rings, &todo);
-	while ((ring = list_first_entry_or_null(&todo, struct rb_ring, timed))) {
-		list_move_tail(&ring->timed, &timed_rings);
-		/* At zero it is about to take itself out. */
-		if (!kref_get_unless_zero(&ring->refs))
-			continue;
-		spin_unlock(&timer_lock);
-		timer_check(ring);
-		rb_ring_put(ring);
-		cond_resched();
-		spin_lock(&timer_lock);
-	}
-	again = !list_empty(&timed_rings);
-	spin_unlock(&timer_lock);
-	if (again)
-		timer_start();
+	if (READ_ONCE(ring->mourned))
+		rb_members_bury(ring);
+	rb_ring_wake(ring);
+	spin_lock(&ring->wait_lock);
+	ring->timed = false;
+	rb_timer_arm(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
+void rb_timer_start(struct rb_ring *ring)
+{
+	INIT_DELAYED_WORK(&ring->timer, timer_run);
+}
+
+/* Nobody has @ring any more, so nobody arms the timer again. */
+void rb_timer_stop(struct rb_ring *ring)
+{
+	cancel_delayed_work_sync(&ring->timer);
 }
 
 int __init rb_timer_init(void)
@@ -116,12 +86,11 @@ int __init rb_timer_init(void)
 		pr_err("ringbuf: recheck_ms=%u is not between 0 and %u\n", recheck_ms, TIMER_MOST);
 		return -EINVAL;
 	}
-	bury_queue = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
-	return bury_queue ? 0 : -ENOMEM;
+	timer_queue = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
+	return timer_queue ? 0 : -ENOMEM;
 }
 
 void rb_timer_exit(void)
 {
-	cancel_delayed_work_sync(&timer_work);
-	destroy_workqueue(bury_queue);
+	destroy_workqueue(timer_queue);
 }

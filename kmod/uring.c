@@ -94,9 +94,10 @@ static enum hrtimer_restart uring_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static void uring_start_timer(struct uring_wait *w)
+/* Kick it when its time has come, and at @latest. */
+static void uring_start_timer(struct uring_wait *w, u64 latest)
 {
-	u64 at = w->want > 1 ? min(w->after, w->timeout) : w->timeout;
+	u64 at = min(latest, w->want > 1 ? min(w->after, w->timeout) : w->timeout);
 
 	if (at <= KTIME_MAX)
 		hrtimer_start(&w->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_SOFT);
@@ -122,8 +123,34 @@ static int uring_look(struct uring_wait *w, u32 *count, u64 *waiter)
 	return w->timeout <= now ? -ETIMEDOUT : 0;
 }
 
-/* Where the words make no sense the timer of the ring looks again; timer.c. */
+/*
+ * Looks of one step.  Others can make each of them futile, by SYNC or by words that
+ * make no sense; the submitter, or its task work, must end all the same.
+ */
 #define URING_TRIES 16
+
+/* Then the request looks again by itself. */
+#define URING_REST_NS (10 * NSEC_PER_MSEC)
+
+/* Whether what @w has armed is still to come: no event since @events, and not reached. */
+static bool uring_settled(const struct rb_ring *ring, u64 waiter, unsigned long events)
+{
+	return READ_ONCE(ring->events) == events && !rb_reached(&ring->view, waiter);
+}
+
+/*
+ * Leave the request ARMED until its timer kicks it, whatever has kicked it before.
+ * A repetition takes another kick, of which the sleeper, not armed again here, has
+ * one at most.
+ */
+static int uring_rest(struct uring_wait *w)
+{
+	do {
+		WRITE_ONCE(w->state, URING_BUSY);
+		uring_start_timer(w, ktime_get_ns() + URING_REST_NS);
+	} while (cmpxchg(&w->state, URING_BUSY, URING_ARMED) != URING_BUSY);
+	return -EIOCBQUEUED;
+}
 
 /*
  * The request is BUSY, by us.  Its result; or -EIOCBQUEUED: it is ARMED, and no
@@ -133,9 +160,9 @@ static int uring_step(struct uring_wait *w)
 {
 	struct rb_handle *h = w->sleeper.handle;
 	struct rb_ring *ring = rb_handle_ring(h);
-	int tries = 0;
+	int tries;
 
-	for (;;) {
+	for (tries = 0; tries < URING_TRIES; tries++) {
 		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
 		u64 waiter;
 		u32 count;
@@ -147,15 +174,13 @@ static int uring_step(struct uring_wait *w)
 		if (look)
 			return look < 0 ? look : count;
 		rb_arm_sleeper(ring, &w->sleeper, waiter);
-		uring_start_timer(w);
+		uring_start_timer(w, RINGBUF_NO_TIMEOUT);
 		cond_resched();
-		if (READ_ONCE(ring->events) != events)
-			continue;
-		if (tries++ < URING_TRIES && rb_reached(&ring->view, waiter))
-			continue;
-		if (cmpxchg(&w->state, URING_BUSY, URING_ARMED) == URING_BUSY)
+		if (uring_settled(ring, waiter, events) &&
+		    cmpxchg(&w->state, URING_BUSY, URING_ARMED) == URING_BUSY)
 			return -EIOCBQUEUED;
 	}
+	return uring_rest(w);
 }
 
 static void uring_free(struct uring_wait *w)
@@ -174,6 +199,7 @@ static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
 	list_del(&w->node);
 	w->sleeper.handle->nr_requests--;
 	spin_unlock(&ring->wait_lock);
+	rb_sleepers_leave(ring);
 	io_uring_cmd_done(w->cmd, result, 0, flags);
 	uring_free(w);
 }
@@ -225,9 +251,12 @@ static bool uring_begin(struct uring_wait *w, unsigned int flags)
 	struct rb_handle *h = w->sleeper.handle;
 	struct rb_ring *ring = rb_handle_ring(h);
 
+	if (!rb_sleepers_enter(ring))
+		return false;
 	spin_lock(&ring->wait_lock);
 	if (h->nr_requests == URING_MOST) {
 		spin_unlock(&ring->wait_lock);
+		rb_sleepers_leave(ring);
 		return false;
 	}
 	h->nr_requests++;
@@ -262,7 +291,7 @@ static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int f
 	}
 	if (!uring_begin(w, flags)) {
 		uring_free(w);
-		return -ENOBUFS;
+		return -ENOSPC;
 	}
 	err = uring_step(w);
 	if (err != -EIOCBQUEUED)

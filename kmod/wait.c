@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waiting and waking: the engine's rules (engine/wait.h) over the list of who
- * is armed.  All of it happens under ring->wait_lock, so a round of waking
- * never meets somebody half armed, and a sleeper on a stack stays there until
- * its owner has taken it off the list.
+ * Waiting and waking: the engine's rules (engine/wait.h) over the list of the
+ * sleepers that are armed.
+ *
+ * ring->wait_lock guards the list and the waiter words, so a round never meets a
+ * sleeper that is half armed, and a sleeper on a stack stays there until its
+ * owner has taken it off the list.  A sleeper is on the list exactly while its
+ * waiter word is set.
+ *
+ * A round may have RINGBUF_MAX_SLEEPERS sleepers to look at, so it drops the lock
+ * after every RB_WAKE_CHUNK of them.  Rounds of several callers may overlap: each
+ * clears the thresholds, looks at every sleeper that was armed before, puts the
+ * lowest target back and looks once more, which needs no lock (the embedded host
+ * has none).  Sleepers that are armed meanwhile lower the threshold themselves,
+ * so a round looks at no more of them than there were when it began.
  */
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
@@ -13,13 +23,20 @@
 
 #include "internal.h"
 
-/* Its word has been taken down.  Without a poll key: it may be polled for anything. */
+static void sleeper_unlink(struct rb_ring *ring, struct rb_sleeper *s)
+{
+	lockdep_assert_held(&ring->wait_lock);
+	list_del_init(&s->node);
+	WARN_ON_ONCE(!ring->nr_armed);
+	ring->nr_armed--;
+}
+
+/* Wake @s, whose word has been cleared.  Without a poll key: it may be polled for anything. */
 static void sleeper_wake(struct rb_ring *ring, struct rb_sleeper *s)
 {
 	struct rb_handle *h = s->handle;
 
-	lockdep_assert_held(&ring->wait_lock);
-	list_del_init(&s->node);
+	sleeper_unlink(ring, s);
 	h->wakeups++;
 	if (h->role == RINGBUF_ROLE_WRITER)
 		ring->writer_wakeups++;
@@ -31,82 +48,133 @@ static void sleeper_wake(struct rb_ring *ring, struct rb_sleeper *s)
 		wake_up(&h->wq); /* of those with EPOLLEXCLUSIVE one */
 }
 
-/* True when somebody was awakened. */
-static bool wake_pass(struct rb_ring *ring, struct rb_wake *round)
-{
-	struct rb_sleeper *s, *next;
-	bool any = false;
+/* ---- walks over the list ----------------------------------------------------- */
 
-	list_for_each_entry_safe(s, next, &ring->armed, node) {
-		if (rb_wake_one(&ring->view, round, &s->word)) {
-			sleeper_wake(ring, s);
-			any = true;
-		}
+/**
+ * struct armed_walk - a walk over ring->armed that drops the lock now and then
+ * @ring: the ring, whose wait_lock is held but for the pauses
+ * @mark: keeps our place in the list during a pause; has no handle
+ * @prev: the next sleeper to look at comes behind this entry
+ * @now: the sleeper that was looked at last
+ */
+struct armed_walk {
+	struct rb_ring *ring;
+	struct rb_sleeper mark;
+	struct list_head *prev;
+	struct rb_sleeper *now;
+};
+
+/* Let others have the lock. */
+static void walk_pause(struct armed_walk *w)
+{
+	list_add(&w->mark.node, w->prev);
+	spin_unlock(&w->ring->wait_lock);
+	cond_resched();
+	spin_lock(&w->ring->wait_lock);
+	w->prev = w->mark.node.prev;
+	list_del(&w->mark.node);
+}
+
+/* The sleeper behind @w->prev; marks of other walks are none.  NULL: the end. */
+static struct rb_sleeper *walk_next(const struct armed_walk *w)
+{
+	struct list_head *node;
+
+	for (node = w->prev->next; node != &w->ring->armed; node = node->next) {
+		struct rb_sleeper *s = list_entry(node, struct rb_sleeper, node);
+
+		if (s->handle)
+			return s;
 	}
-	return any;
+	return NULL;
 }
 
-/* Wake who has reached his target, and set the thresholds to what is left. */
-static void wake_locked(struct rb_ring *ring)
+/* The waiter word of sleeper @i, one after the other from 0 on; see struct rb_places. */
+static u64 *walk_word(void *walk, u32 pass, u32 i)
 {
-	struct rb_wake round;
+	struct armed_walk *w = walk;
 
-	lockdep_assert_held(&ring->wait_lock);
-	do {
-		rb_wake_begin(&ring->view, &round);
-		wake_pass(ring, &round);
-	} while (rb_wake_end(&ring->view, &round) && wake_pass(ring, &round));
+	if (!i)
+		w->prev = &w->ring->armed;
+	else if (w->now && !list_empty(&w->now->node))
+		w->prev = &w->now->node;
+	if (i && i % RB_WAKE_CHUNK == 0)
+		walk_pause(w);
+	w->now = walk_next(w);
+	return w->now ? &w->now->word : NULL;
 }
 
+static void walk_kick(void *walk, u32 i)
+{
+	struct armed_walk *w = walk;
+
+	sleeper_wake(w->ring, w->now);
+}
+
+/* ---- waking ------------------------------------------------------------------- */
+
+/*
+ * Wake the sleepers that have reached their targets, and set the thresholds to
+ * the lowest of the others.  Sleeps between chunks.
+ */
 void rb_ring_wake(struct rb_ring *ring)
 {
+	struct armed_walk walk = { .ring = ring };
+	struct rb_places places = { .word = walk_word, .kick = walk_kick, .host = &walk };
+	struct rb_wake round;
+
 	spin_lock(&ring->wait_lock);
-	wake_locked(ring);
+	places.count = ring->nr_armed;
+	rb_wake_round(&ring->view, &round, &places);
 	spin_unlock(&ring->wait_lock);
 }
 
 /*
- * Somebody else may wait for the old target of @s (two who poll one handle): if
- * it is reached nobody would find that out once the word is another one.
+ * Another task may wait for the old target of @s (two tasks that poll one
+ * handle): once the word holds another target no round would find the old one
+ * reached.
  */
 static void sleeper_settle(struct rb_ring *ring, struct rb_sleeper *s)
 {
 	lockdep_assert_held(&ring->wait_lock);
-	if (!s->word || !rb_reached(&ring->view, s->word))
+	if (list_empty(&s->node) || !rb_reached(&ring->view, s->word))
 		return;
 	rb_disarm(&s->word);
 	sleeper_wake(ring, s);
 }
 
-/*
- * A target that is given up must not stay in a threshold: a reader that steps
- * over another one above it would not call for a wake-up.
- */
+/* Arm @s for @waiter, which names a kind.  The caller looks again before it sleeps. */
 void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter)
 {
-	u64 old;
-
+	if (WARN_ON_ONCE(!rb_waiter_valid(waiter)))
+		return;
 	spin_lock(&ring->wait_lock);
-	old = s->word;
-	if (old != waiter)
+	if (s->word != waiter)
 		sleeper_settle(ring, s);
-	if (!s->word)
+	if (list_empty(&s->node)) {
 		list_add_tail(&s->node, &ring->armed);
+		ring->nr_armed++;
+	}
 	rb_arm(&ring->view, &s->word, waiter);
-	if (old && old != waiter)
-		wake_locked(ring);
-	rb_timer_add(ring);
+	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }
 
+/*
+ * While others are armed the target may stay in a threshold.  A threshold that is
+ * too low costs the next writer or reader a call of WAKE, and hides no other
+ * target: see rb_cursor_publish() and rb_position_awaited().
+ */
 static void disarm_locked(struct rb_ring *ring, struct rb_sleeper *s)
 {
 	lockdep_assert_held(&ring->wait_lock);
-	if (!s->word)
+	if (list_empty(&s->node))
 		return;
 	rb_disarm(&s->word);
-	list_del_init(&s->node);
-	wake_locked(ring);
+	sleeper_unlink(ring, s);
+	/* An unwatched stream makes no system call. */
+	if (!ring->nr_armed)
+		rb_thresholds_clear(&ring->view);
 }
 
 void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s)
@@ -117,28 +185,28 @@ void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s)
 	spin_unlock(&ring->wait_lock);
 }
 
-/* All of @h, or of the ring, look again. */
-static void event_wake(struct rb_ring *ring, const struct rb_handle *h)
-{
-	struct rb_sleeper *s, *next;
-
-	lockdep_assert_held(&ring->wait_lock);
-	list_for_each_entry_safe(s, next, &ring->armed, node) {
-		if (h && s->handle != h)
-			continue;
-		rb_disarm(&s->word);
-		sleeper_wake(ring, s);
-	}
-}
-
+/* Make all sleepers of @h, or of the ring, look again. */
 static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
 {
+	struct armed_walk walk = { .ring = ring };
+	u32 i, count;
+
 	spin_lock(&ring->wait_lock);
-	/* Who reads the new number sees what has changed. */
+	/* A sleeper that reads the new number, armed or not, sees the change. */
 	smp_store_release(&ring->events, ring->events + 1);
-	event_wake(ring, h);
-	wake_locked(ring);
+	count = ring->nr_armed;
+	for (i = 0; i < count; i++) {
+		u64 *word = walk_word(&walk, 0, i);
+
+		if (!word)
+			break;
+		if (h && walk.now->handle != h)
+			continue;
+		rb_disarm(word);
+		walk_kick(&walk, i);
+	}
 	spin_unlock(&ring->wait_lock);
+	rb_ring_wake(ring);
 }
 
 /* The host has changed something: all look again. */
@@ -157,6 +225,22 @@ void rb_event_of(struct rb_ring *ring, struct rb_handle *h)
 {
 	event_raise(ring, h);
 	wake_up_all(&h->wq);
+}
+
+/* ---- sleeping ------------------------------------------------------------------- */
+
+/* One more call or request waits in @ring.  False: there are too many. */
+bool rb_sleepers_enter(struct rb_ring *ring)
+{
+	if (atomic_inc_return(&ring->nr_sleepers) <= RINGBUF_MAX_SLEEPERS)
+		return true;
+	atomic_dec(&ring->nr_sleepers);
+	return false;
+}
+
+void rb_sleepers_leave(struct rb_ring *ring)
+{
+	WARN_ON_ONCE(atomic_dec_return(&ring->nr_sleepers) < 0);
 }
 
 static int sleep_until(u64 deadline)
@@ -181,21 +265,15 @@ static int sleep_not(u64 deadline)
 	return 0;
 }
 
-/*
- * Sleep until @waiter is reached, or a host event after @events, which was read
- * before the caller looked.  0: look again.  Else -ETIMEDOUT or -ERESTARTSYS,
- * and the caller looks again before it gives up.
- */
-int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline)
+static int sleep_armed(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter, unsigned long events,
+		       u64 deadline)
 {
-	struct rb_ring *ring = rb_handle_ring(h);
-	struct rb_sleeper s = { .handle = h, .task = current };
+	struct rb_handle *h = s->handle;
 	bool slept = false;
 	int err = 0;
 
-	INIT_LIST_HEAD(&s.node);
 	set_current_state(TASK_INTERRUPTIBLE);
-	rb_arm_sleeper(ring, &s, waiter);
+	rb_arm_sleeper(ring, s, waiter);
 	if (signal_pending(current)) {
 		err = -ERESTARTSYS;
 	} else if (!rb_reached(&ring->view, waiter) && READ_ONCE(ring->events) == events) {
@@ -205,12 +283,31 @@ int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline
 	__set_current_state(TASK_RUNNING);
 
 	spin_lock(&ring->wait_lock);
-	disarm_locked(ring, &s);
+	disarm_locked(ring, s);
 	h->waits += slept;
 	if (h->role == RINGBUF_ROLE_WRITER)
 		ring->writer_waits += slept;
 	spin_unlock(&ring->wait_lock);
 	return slept || err ? err : sleep_not(deadline);
+}
+
+/*
+ * Sleep until @waiter is reached, or a host event after @events, which was read
+ * before the caller looked.  0: look again.  -ENOSPC: too many sleep already.
+ * Else -ETIMEDOUT or -ERESTARTSYS, and the caller looks again before it gives up.
+ */
+int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_sleeper s = { .handle = h, .task = current };
+	int err;
+
+	INIT_LIST_HEAD(&s.node);
+	if (!rb_sleepers_enter(ring))
+		return -ENOSPC;
+	err = sleep_armed(ring, &s, waiter, events, deadline);
+	rb_sleepers_leave(ring);
+	return err;
 }
 
 static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_wait *w)
@@ -233,11 +330,11 @@ int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_
 
 	if (!READ_ONCE(h->parts))
 		return -EBADFD;
-	if (rb_member_evicted(h, ring))
-		return -EIDRM;
 	if (h->role == RINGBUF_ROLE_READER) {
 		end = rb_ended(&ring->view); /* (J): before the last look */
-		rb_reader_ready(&ring->view, h->last_id, want, r);
+		rb_reader_ready(&ring->view, READ_ONCE(h->last_id), want, r);
+		if (r->evicted)
+			return -EIDRM;
 	} else if (rb_lacks_readers(ring)) {
 		r->count = 0;
 		r->waiter = RB_WAITER_NEVER;
@@ -361,11 +458,12 @@ long rb_ioctl_wake(struct rb_handle *h, void __user *arg)
 		return err;
 	if (w.flags)
 		return -EINVAL;
-	if (!ring)
+	/* Others change no word for which somebody could wait. */
+	if (!ring || (h->role != RINGBUF_ROLE_READER && h->role != RINGBUF_ROLE_WRITER))
 		return -EBADFD;
 	spin_lock(&ring->wait_lock);
 	ring->wake_calls++;
-	wake_locked(ring);
 	spin_unlock(&ring->wait_lock);
+	rb_ring_wake(ring);
 	return 0;
 }

@@ -58,14 +58,14 @@ $(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c $(HARNESS)
 $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
 	$(CC) $^ -o $@ $(TEST_LINK)
 
-$(O)/selftests/abi/abi_uring $(O)/selftests/abi/abi_wakes $(O)/selftests/abi/abi_direct: TEST_LIBS := -luring
+$(addprefix $(O)/selftests/abi/abi_,uring wakes direct pairs): TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a $(HARNESS)
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct,$(ABI_TESTS)))
+	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c $(HARNESS)
 	$(call program,$(CC) -m32 $(TEST_FLAGS),$<,$(TEST_LINK))

@@ -14,10 +14,12 @@
 /**
  * struct rb_ready - an answer
  * @count: slots that can be read or reserved, at most those wanted
+ * @evicted: the reader was evicted, and nothing else here means anything
  * @waiter: what to arm while that is too few; 0: it is enough
  */
 struct rb_ready {
 	u32 count;
+	bool evicted;
 	u64 waiter;
 };
 
@@ -49,7 +51,8 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 
 	r->count = 0;
 	r->waiter = 0;
-	if (rb_row_evicted(v, row))
+	r->evicted = rb_row_evicted(v, row);
+	if (r->evicted)
 		return;
 	for (n = 0; n < v->slots && r->count < want; n++, i = rb_index_add(v, i, 1)) {
 		u64 state = smp_load_acquire(&v->desc[i].state); /* (A) */
@@ -81,6 +84,7 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 	end = w.pos + want;
 	i = w.index;
 	r->count = want;
+	r->evicted = false;
 	r->waiter = 0;
 	gate = rb_gate_end(v, rb_gate_min(v, &row));
 	if (row != RB_NO_ROW && gate < end) {
@@ -94,6 +98,63 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 		r->count = k;
 		if (!r->waiter)
 			r->waiter = rb_waiter(w.blocked, RB_WAIT_POSITION);
+	}
+}
+
+/* ---- what blocks ------------------------------------------------------------ */
+
+/**
+ * struct rb_blocker - the reader or writer for which all others wait first
+ * @role: RINGBUF_ROLE_READER, RINGBUF_ROLE_WRITER, or RINGBUF_ROLE_NONE
+ * @id: the reader's row or the writer's id
+ * @position: the reader's cursor, or the slot that the writer has not finished
+ */
+struct rb_blocker {
+	u32 role;
+	u32 id;
+	u64 position;
+};
+
+/*
+ * The writer that has claimed @pos and not finished it, 0 if there is none.  It may
+ * not have named itself in the words behind the first of its batch yet.
+ */
+static inline u32 rb_open_writer(const struct rb_view *v, u64 pos)
+{
+	u32 k;
+
+	if (rb_finished(v, pos))
+		return 0;
+	for (k = 0; k < RINGBUF_MAX_BATCH && k <= pos && k < v->slots; k++) {
+		u64 claim = READ_ONCE(v->claim[rb_index(v, pos - k)]);
+		u32 id = rb_claim_writer(claim);
+
+		if (rb_claim_ahead(claim, pos - k))
+			continue;
+		return rb_claim_count(claim) > k && id <= v->max_writers ? id : 0;
+	}
+	return 0;
+}
+
+/*
+ * The lowest reader keeps the writers back, unless it waits itself for a slot that
+ * a writer holds open: then that writer keeps all of them back.  Without a reader
+ * the slot of the lap before may be what the writers wait for.
+ */
+static inline void rb_find_blocker(const struct rb_view *v, u64 head, struct rb_blocker *b)
+{
+	u32 row;
+	u64 min = rb_gate_min(v, &row);
+	u64 pos = row != RB_NO_ROW ? min : head > v->slots ? head - v->slots : 0;
+
+	b->role = RINGBUF_ROLE_NONE;
+	b->id = rb_exclusive(v) || pos >= head ? 0 : rb_open_writer(v, pos);
+	b->position = pos;
+	if (b->id) {
+		b->role = RINGBUF_ROLE_WRITER;
+	} else if (row != RB_NO_ROW) {
+		b->role = RINGBUF_ROLE_READER;
+		b->id = row;
 	}
 }
 

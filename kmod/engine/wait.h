@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Waiting: who sleeps arms a target, who gets there wakes.
+ * Waiting: a waiter arms a target before it sleeps; the writer or reader that
+ * reaches the target wakes it.
  *
  * A handle that wants to sleep stores its target in its own waiter word, lowers
  * the threshold on the info page to it, passes a full barrier and looks again.
- * Who finishes a slot or moves a cursor passes a full barrier and looks at the
- * threshold.  One of the two sees the other, so no wake-up is lost and an
+ * A task that finishes a slot or moves a cursor passes a full barrier and looks at
+ * the threshold.  One of the two sees the other, so no wake-up is lost and an
  * unwatched stream makes no system call.
  *
- * A waker takes both thresholds down, wakes who has reached its target, puts
- * the lowest of the other targets back, passes a full barrier and looks once
- * more.
+ * A waker makes one round: it takes both thresholds down, wakes the waiters that
+ * have reached their targets, puts the lowest of the other targets back, passes a
+ * full barrier and looks once more.  Rounds may overlap.
  *
- * A position threshold left too low costs a spurious look.  A cursor threshold
- * left too low hides higher targets from readers, which call only when they step
- * over the threshold itself.  So a round that leaves one there is followed by
- * another, and who disarms without having been awakened makes a round too; or
- * everybody who waits for a cursor looks again by himself after a while.
+ * A threshold may be left too low, by a waiter that was disarmed without a round
+ * or that the second look of a round woke.  It costs a spurious round.  It hides no
+ * higher target: a writer calls for every position threshold below what it has
+ * finished, and a reader for a cursor threshold that it did not step over itself,
+ * unless a slower gating reader is still to step over it (rb_cursor_publish()).
+ * The model checks this (cursor-threshold-hides, position-threshold-hides).
  */
 #ifndef RB_ENGINE_WAIT_H
 #define RB_ENGINE_WAIT_H
@@ -31,6 +33,14 @@
 static inline u64 rb_waiter(u64 target, u64 kind)
 {
 	return target << 2 | kind;
+}
+
+/* Whether @waiter names a kind: anything else would never be found by a round. */
+static inline bool rb_waiter_valid(u64 waiter)
+{
+	u64 kind = waiter & RB_WAIT_KIND;
+
+	return kind == RB_WAIT_POSITION || kind == RB_WAIT_CURSOR;
 }
 
 static inline u64 *rb_threshold(const struct rb_view *v, u64 waiter)
@@ -59,6 +69,12 @@ static inline void rb_threshold_clear(u64 *threshold)
 		return;
 	xchg(threshold, RINGBUF_WAKE_NONE);
 	smp_mb__after_atomic(); /* matches rb_arm() */
+}
+
+static inline void rb_thresholds_clear(const struct rb_view *v)
+{
+	rb_threshold_clear(&v->info->wake_position);
+	rb_threshold_clear(&v->info->wake_cursor);
 }
 
 /* The caller looks again after this, and only then sleeps. */
@@ -104,8 +120,7 @@ static inline void rb_wake_begin(const struct rb_view *v, struct rb_wake *round)
 	round->lowest[0] = RINGBUF_WAKE_NONE;
 	round->lowest[1] = RINGBUF_WAKE_NONE;
 	round->looked = false;
-	rb_threshold_clear(&v->info->wake_position);
-	rb_threshold_clear(&v->info->wake_cursor);
+	rb_thresholds_clear(v);
 }
 
 static inline bool rb_wake_reached(const struct rb_view *v, struct rb_wake *round, u64 waiter)
@@ -126,7 +141,7 @@ static inline bool rb_wake_one(const struct rb_view *v, struct rb_wake *round, u
 	u64 waiter = READ_ONCE(*word);
 	u64 kind = waiter & RB_WAIT_KIND;
 
-	if (!kind || kind == RB_WAIT_KIND)
+	if (!rb_waiter_valid(waiter))
 		return false;
 	if (rb_wake_reached(v, round, waiter))
 		return cmpxchg(word, waiter, 0) == waiter;
@@ -136,8 +151,7 @@ static inline bool rb_wake_one(const struct rb_view *v, struct rb_wake *round, u
 }
 
 /*
- * Third step: true means that somebody stays armed, so look at all once more.
- * If that wakes anybody, whose target is in a threshold now, begin anew.
+ * Third step: true means that a waiter stays armed, so look at all once more.
  */
 static inline bool rb_wake_end(const struct rb_view *v, struct rb_wake *round)
 {

@@ -48,7 +48,7 @@ CALL(CREATE, create,         0,    NO,    NO,     NO,     NO);
 CALL(ATTACH, attach,         0,    NO,    NO,     NO,     NO);
 CALL(INFO, info,             NO,   0,     0,      0,      0);
 CALL(WAIT, wait,             NO,   NO,    0,      0,      NO);
-CALL(WAKE, wake,             NO,   0,     0,      0,      0);
+CALL(WAKE, wake,             NO,   NO,    0,      0,      NO);
 CALL(DONE, done,             NO,   NO,    NO,     0,      NO);
 CALL(SYNC, sync,             NO,   0,     -EACCES, 0,     NO);
 CALL(DETACH, detach,         NO,   NO,    0,      0,      NO);

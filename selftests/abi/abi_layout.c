@@ -125,7 +125,11 @@ TEST(stats)
 	FIELD(ringbuf_reader_stats, wakeups, 40);
 	FIELD(ringbuf_reader_stats, id, 48);
 	FIELD(ringbuf_reader_stats, pid, 52);
-	SIZE(ringbuf_stats, 96);
+	SIZE(ringbuf_writer_stats, 24);
+	FIELD(ringbuf_writer_stats, wakeups, 8);
+	FIELD(ringbuf_writer_stats, id, 16);
+	FIELD(ringbuf_writer_stats, pid, 20);
+	SIZE(ringbuf_stats, 120);
 	FIELD(ringbuf_stats, readers, 8);
 	FIELD(ringbuf_stats, count, 16);
 	FIELD(ringbuf_stats, total, 20);
@@ -140,6 +144,10 @@ TEST(stats)
 	FIELD(ringbuf_stats, writers, 80);
 	FIELD(ringbuf_stats, writers_ever, 84);
 	FIELD(ringbuf_stats, ended, 88);
+	FIELD(ringbuf_stats, blocker_role, 92);
+	FIELD(ringbuf_stats, blocker_position, 96);
+	FIELD(ringbuf_stats, writer_table, 104);
+	FIELD(ringbuf_stats, writer_count, 112);
 }
 
 /* Words that different processes write lie in different lines. */

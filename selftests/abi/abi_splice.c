@@ -479,6 +479,47 @@ TEST_F(splice, message_after_another)
 	close(big);
 }
 
+struct long_splice {
+	int reader;
+	int out;
+	ssize_t length;
+};
+
+static int splices_long(void *arg)
+{
+	struct long_splice *l = arg;
+
+	CHECK_EQ(l->length, splice(l->reader, NULL, l->out, NULL, 1 << 20, 0));
+	return 0;
+}
+
+/* A call that may wait does so until the pipe is empty, and then takes the message. */
+TEST_F(splice, blocking_message_after_another)
+{
+	static unsigned char from[9000], to[9000];
+	int big = ring_make(0, sizeof(from), 2), writer = writer_open(big),
+	    reader = reader_open(big);
+	struct long_splice l = { reader, self->out, sizeof(from) };
+	pid_t pid;
+
+	if (variant->framing != RINGBUF_FRAMING_MESSAGE)
+		SKIP(return, "about messages");
+	ASSERT_LE(0, fcntl(self->out, F_SETPIPE_SZ, 4 * 4096));
+	fill(from, 3, sizeof(from));
+	ASSERT_EQ(l.length, write(writer, from, sizeof(from)));
+	ASSERT_EQ(l.length, write(writer, from, sizeof(from)));
+	ASSERT_EQ(l.length, splice(reader, NULL, self->out, NULL, 1 << 20, 0));
+	pid = child_start(splices_long, &l);
+	ASSERT_TRUE(task_asleep(pid));
+	ASSERT_EQ(l.length, read(self->in, to, sizeof(to)));
+	EXPECT_EQ(0, child_end(pid));
+	ASSERT_EQ(l.length, read(self->in, to, sizeof(to)));
+	EXPECT_EQ(0, memcmp(from, to, sizeof(to)));
+	close(reader);
+	close(writer);
+	close(big);
+}
+
 static int splices_for_nobody(void *arg)
 {
 	struct blocked *b = arg;

@@ -45,6 +45,9 @@ TEST_F(stats, new_ring)
 	EXPECT_EQ(1, s.writers);
 	EXPECT_EQ(1, s.writers_ever);
 	EXPECT_EQ(RINGBUF_END_NONE, s.ended);
+	EXPECT_EQ(RINGBUF_ROLE_NONE, s.blocker_role);
+	EXPECT_EQ(0, s.blocker_position);
+	EXPECT_EQ(0, s.writer_count);
 	EXPECT_EQ(0, s.__reserved);
 }
 
@@ -172,9 +175,199 @@ TEST_F(stats, waits_and_wakeups)
 	EXPECT_EQ(0, s.waits);
 	/* write(2) wakes by itself; only the ioctl counts as a call. */
 	EXPECT_EQ(0, s.wake_calls);
-	ASSERT_OK(wake_call(self->owner));
+	ASSERT_OK(wake_call(self->writer));
 	EXPECT_EQ(1, stats_of(self->owner).wake_calls);
 	close(p.fd);
+}
+
+/* ---- a writer that blocks --------------------------------------------------------- */
+
+/* A writer that has claimed @count slots at @pos, and stands there. */
+struct claimer {
+	int fd;
+	uint64_t pos;
+	uint32_t count;
+	bool first_only;
+	int ready;
+};
+
+static int claims_and_stays(void *arg)
+{
+	struct claimer *c = arg;
+	struct maps m;
+	uint32_t k;
+
+	CHECK_EQ(0, maps_open(&m, c->fd));
+	claim_by_hand(&m, c->pos, c->count);
+	/* As if it had been stopped before it named itself in the others. */
+	for (k = 1; c->first_only && k < c->count; k++)
+		m.claim[(c->pos + k) % m.info.slot_count] = 0;
+	FLAG_SET(c->ready);
+	pause();
+	return 0;
+}
+
+static pid_t claimer_start(struct claimer *c, int fd, uint64_t pos, uint32_t count)
+{
+	pid_t pid;
+
+	c->fd = fd;
+	c->pos = pos;
+	c->count = count;
+	pid = child_start(claims_and_stays, c);
+	UNTIL(FLAG_GET(c->ready) || task_state(pid) == 'Z');
+	return pid;
+}
+
+static int blocks(int fd, uint32_t role, uint32_t id, pid_t pid, uint64_t position, uint64_t lag)
+{
+	struct ringbuf_stats s = stats_of(fd);
+
+	CHECK_EQ(role, s.blocker_role);
+	CHECK_EQ(id, s.blocker_id);
+	CHECK_EQ(pid, s.blocker_pid);
+	CHECK_EQ(position, s.blocker_position);
+	CHECK_EQ(lag, s.blocker_lag);
+	return 0;
+}
+
+/* The reader that waits for a stopped writer's slot is not to blame. */
+TEST_F(stats, unfinished_slot_blames_its_writer)
+{
+	struct claimer *c = shared_memory(sizeof(*c));
+	int reader = reader_open(self->owner), stopped = writer_open(self->owner);
+	unsigned int n;
+	pid_t pid;
+
+	ASSERT_OK(nonblock(self->writer));
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_READER, 0, getpid(), 0, 0));
+	pid = claimer_start(c, stopped, 0, 1);
+	for (n = 1; n < SLOTS; n++)
+		ASSERT_OK(put(self->writer, n));
+	EXPECT_EQ(-EAGAIN, put(self->writer, n));
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_WRITER, 2, pid, 0, SLOTS));
+	child_kill(pid);
+	/* Its slot is a hole now; the reader can go on, and is what limits the writers. */
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_READER, 0, getpid(), 0, SLOTS));
+	EXPECT_EQ(1, get(reader));
+	close(stopped);
+	close(reader);
+}
+
+/* A reader that lags behind it blocks before the stopped writer does. */
+TEST_F(stats, reader_below_an_unfinished_slot_blocks)
+{
+	struct claimer *c = shared_memory(sizeof(*c));
+	int reader = reader_open(self->owner), stopped = writer_open(self->owner);
+	pid_t pid;
+
+	ASSERT_OK(put(self->writer, 7));
+	pid = claimer_start(c, stopped, 1, 1);
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_READER, 0, getpid(), 0, 2));
+	EXPECT_EQ(7, get(reader));
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_WRITER, 2, pid, 1, 1));
+	child_kill(pid);
+	close(stopped);
+	close(reader);
+}
+
+/* Without a reader the writers come round to the slot a lap later. */
+TEST_F(stats, unfinished_slot_blocks_writers_without_readers)
+{
+	struct claimer *c = shared_memory(sizeof(*c));
+	int stopped = writer_open(self->owner);
+	unsigned int n;
+	pid_t pid;
+
+	ASSERT_OK(nonblock(self->writer));
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_NONE, RINGBUF_SYNC_ALL, 0, 0, 0));
+	pid = claimer_start(c, stopped, 0, 1);
+	for (n = 1; n < SLOTS; n++)
+		ASSERT_OK(put(self->writer, n));
+	EXPECT_EQ(-EAGAIN, put(self->writer, n));
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_WRITER, 2, pid, 0, SLOTS));
+	child_kill(pid);
+	close(stopped);
+}
+
+/* A batch whose claim stands in its first word alone blocks with each of its slots. */
+TEST_F(stats, batch_without_names_blames_its_writer)
+{
+	struct claimer *c = shared_memory(sizeof(*c));
+	int reader = reader_open(self->owner), stopped = writer_open(self->owner);
+	struct maps m;
+	pid_t pid;
+
+	c->first_only = true;
+	pid = claimer_start(c, stopped, 0, 3);
+	ASSERT_OK(maps_open(&m, reader));
+	release_by_hand(&m, 2);
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_WRITER, 2, pid, 2, 1));
+	release_by_hand(&m, 3);
+	EXPECT_EQ(0, blocks(self->owner, RINGBUF_ROLE_READER, 0, getpid(), 3, 0));
+	child_kill(pid);
+	maps_close(&m);
+	close(stopped);
+	close(reader);
+}
+
+/* Claim words are a writer's to write: an id that no ring has names nobody. */
+TEST_F(stats, claim_of_nobody)
+{
+	int reader = reader_open(self->owner);
+	struct maps m;
+	unsigned int id;
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	for (id = 0; id < 1U << RINGBUF_CLAIM_WRITER_BITS; id++) {
+		struct ringbuf_stats s;
+
+		m.claim[0] = (uint64_t)id << RINGBUF_CLAIM_COUNT_BITS | 63;
+		m.head->head = 1;
+		s = stats_of(self->owner);
+		EXPECT_EQ(id && id <= m.info.max_writers ? RINGBUF_ROLE_WRITER
+							 : RINGBUF_ROLE_READER,
+			  s.blocker_role);
+		EXPECT_EQ(id == m.info.id || s.blocker_role == RINGBUF_ROLE_READER ? getpid() : 0,
+			  s.blocker_pid);
+	}
+	m.claim[0] = 0;
+	maps_close(&m);
+	close(reader);
+}
+
+TEST_F(stats, writers)
+{
+	struct ringbuf_stats s = { .size = sizeof(s), .writer_count = 3 };
+	struct ringbuf_writer_stats w[3];
+	int second = writer_open(self->owner);
+
+	memset(w, 0x5a, sizeof(w));
+	s.writer_table = POINTER(w);
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_STATS, &s));
+	EXPECT_EQ(2, s.writer_count);
+	EXPECT_EQ(1, w[0].id);
+	EXPECT_EQ(2, w[1].id);
+	EXPECT_EQ(getpid(), w[0].pid);
+	EXPECT_EQ(0, w[0].waits);
+	EXPECT_EQ(0, w[0].wakeups);
+	EXPECT_EQ(0x5a5a5a5a, w[2].id);
+	s.writer_count = 1;
+	memset(w, 0x5a, sizeof(w));
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_STATS, &s));
+	EXPECT_EQ(1, s.writer_count);
+	EXPECT_EQ(2, s.writers);
+	EXPECT_EQ(0x5a5a5a5a, w[1].id);
+	/* One that is done counts no more, though its id stays taken. */
+	ASSERT_OK(done_call(self->writer));
+	s.writer_count = ~0U;
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_STATS, &s));
+	EXPECT_EQ(1, s.writer_count);
+	EXPECT_EQ(2, w[0].id);
+	s.writer_count = 2;
+	s.writer_table = 16;
+	EXPECT_EQ(-EFAULT, call(self->owner, RINGBUF_IOC_STATS, &s));
+	close(second);
 }
 
 /* ---- pid namespaces --------------------------------------------------------------- */

@@ -435,4 +435,56 @@ TEST_F(stream, nowait)
 	FAILS(ESPIPE, pread(self->reader, text, 1, 0));
 }
 
+/*
+ * One call steps over so many empty messages, and no more: a writer that goes on
+ * with them would keep a call that may not wait for ever.
+ */
+TEST(empty_messages_in_one_call)
+{
+	int owner = ring_make(0, 8, 3000), writer = writer_open(owner), reader = reader_open(owner);
+	unsigned int calls = 0, n;
+	uint64_t before, after = 0;
+	char text[8];
+
+	ASSERT_OK(framing_call(reader, RINGBUF_FRAMING_STREAM));
+	ASSERT_OK(nonblock(reader));
+	for (n = 0; n < 2999; n++)
+		ASSERT_EQ(0, write(writer, text, 0));
+	ASSERT_EQ(5, write(writer, "hello", 5));
+	do {
+		errno = 0;
+		before = after;
+		if (read(reader, text, sizeof(text)) == 5)
+			break;
+		ASSERT_EQ(EAGAIN, errno);
+		after = 3000 - stats_of(owner).blocker_lag;
+		/* Each of them gets ahead, and leaves the rest to the next one. */
+		ASSERT_GT(after, before);
+		ASSERT_LE(after, before + 1000);
+		EXPECT_EQ(POLLIN, polled(reader));
+	} while (++calls < 100);
+	EXPECT_EQ(2, calls);
+	EXPECT_EQ(0, memcmp(text, "hello", 5));
+	close(reader);
+	close(writer);
+	close(owner);
+}
+
+/* One that may wait goes on by itself. */
+TEST(empty_messages_before_a_blocking_read)
+{
+	int owner = ring_make(0, 8, 3000), writer = writer_open(owner), reader = reader_open(owner);
+	unsigned int n;
+	char text[8];
+
+	ASSERT_OK(framing_call(reader, RINGBUF_FRAMING_STREAM));
+	for (n = 0; n < 2999; n++)
+		ASSERT_EQ(0, write(writer, text, 0));
+	ASSERT_EQ(5, write(writer, "hello", 5));
+	EXPECT_EQ(5, read(reader, text, sizeof(text)));
+	close(reader);
+	close(writer);
+	close(owner);
+}
+
 DEVICE_HARNESS_MAIN

@@ -845,6 +845,67 @@ static int writes_on(void *arg)
 		CHECK_EQ(0, put(*fd, 1));
 }
 
+/* ---- bounds ------------------------------------------------------------------------- */
+
+#define CROWD	 16384 /* RINGBUF_MAX_SLEEPERS */
+#define BY_ONE	 1024 /* requests of one handle */
+#define IN_A_ROW 256
+
+/* @count requests of @fd for more and more slots, the largest one first. */
+static int crowd(struct io_uring *u, int fd, uint32_t count)
+{
+	static struct ringbuf_wait w[BY_ONE];
+	uint32_t n;
+
+	for (n = 0; n < count; n++) {
+		w[n] = wait_for(count - n, NEVER);
+		ringbuf_prep_wait(io_uring_get_sqe(u), fd, &w[n], n);
+		if (n % IN_A_ROW == IN_A_ROW - 1)
+			CHECK_EQ(IN_A_ROW, io_uring_submit(u));
+	}
+	return 0;
+}
+
+TEST(sleepers_of_a_ring_are_limited)
+{
+	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 1, CROWD), writer = writer_open(owner), n;
+	struct ringbuf_wait one = wait_for(1, NEVER);
+	int reader[CROWD / BY_ONE + 1];
+	struct io_uring_cqe *cqe;
+	struct io_uring u;
+	char byte;
+
+	if (!has_commands())
+		SKIP(return, "this kernel has no io_uring commands for modules");
+	ASSERT_EQ(CROWD, RINGBUF_MAX_SLEEPERS);
+	ASSERT_EQ(0, io_uring_queue_init(2 * IN_A_ROW, &u, 0));
+	for (n = 0; n <= CROWD / BY_ONE; n++) {
+		reader[n] = reader_open(owner);
+		ASSERT_LE(0, reader[n]);
+	}
+	for (n = 0; n < CROWD / BY_ONE; n++)
+		ASSERT_EQ(0, crowd(&u, reader[n], BY_ONE));
+	EXPECT_TRUE(nothing(&u));
+	/* Whoever would be one more is told so, and may still poll. */
+	ASSERT_EQ(0, submit_wait(&u, reader[n], &one, 7, 0));
+	EXPECT_EQ(-ENOSPC, result(&u, 7));
+	EXPECT_EQ(-ENOSPC, wait_call(reader[n], 1, NEVER));
+	EXPECT_EQ(-1, read(reader[n], &byte, 1));
+	EXPECT_EQ(ENOSPC, errno);
+	EXPECT_EQ(0, polled(reader[n]));
+	/* Each that goes makes room for another. */
+	ASSERT_EQ(0, submit_cancel(&u, reader[0], 5, ~0ULL));
+	ASSERT_EQ(0, io_uring_wait_cqe_nr(&u, &cqe, 2));
+	io_uring_cq_advance(&u, 2);
+	EXPECT_EQ(-ETIMEDOUT, wait_call(reader[n], 1, now_ns() + MS));
+	io_uring_queue_exit(&u);
+	EXPECT_EQ(-ETIMEDOUT, wait_call(reader[n], 1, now_ns() + MS));
+	for (n = 0; n <= CROWD / BY_ONE; n++)
+		close(reader[n]);
+	close(writer);
+	close(owner);
+}
+
 TEST_F(wait, storm)
 {
 	pid_t pid = child_start(writes_on, &self->writer);

@@ -335,12 +335,12 @@ TEST_F(wait, killed_sleeper)
 	pid = child_start(waits, &r);
 	ASSERT_TRUE(task_asleep(pid));
 	EXPECT_EQ(0, FLAG_GET(m.ip->wake_position));
-	ASSERT_OK(wake_call(observer));
+	ASSERT_OK(wake_call(self->writer));
 	ASSERT_TRUE(task_asleep(pid));
 	EXPECT_EQ(0, FLAG_GET(m.ip->wake_position));
 	child_kill(pid);
 	EXPECT_EQ(RINGBUF_WAKE_NONE, FLAG_GET(m.ip->wake_position));
-	ASSERT_OK(wake_call(observer));
+	ASSERT_OK(wake_call(self->writer));
 	EXPECT_EQ(1, stats_of(self->owner).total);
 	maps_close(&m);
 	close(observer);

@@ -35,6 +35,7 @@
 #define RINGBUF_MAX_READERS    4096U
 #define RINGBUF_MAX_WRITERS    255U
 #define RINGBUF_MAX_BATCH      64U /* slots in one reservation */
+#define RINGBUF_MAX_SLEEPERS   16384U /* calls and requests that wait in one ring */
 
 /* ---- ioctls ---------------------------------------------------------- */
 
@@ -247,7 +248,8 @@ struct ringbuf_info {
  * Returns 0 also at the end of the stream (a reader: @ready may be less than
  * @count, then nothing more will come).
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ETIMEDOUT, EINTR (restarted where
- * SA_RESTART asks for it).
+ * SA_RESTART asks for it), ENOSPC (RINGBUF_MAX_SLEEPERS wait in this ring already;
+ * read(2) and write(2) that would wait say so too).
  */
 struct ringbuf_wait {
 	__u32 size;
@@ -264,9 +266,10 @@ struct ringbuf_wait {
  * @size: sizeof(struct ringbuf_wake)
  * @flags: must be 0
  *
- * To be called by who changed a shared word and then, after a full memory
- * barrier, found that the threshold of struct ringbuf_info_page was reached.
- * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
+ * A reader or writer calls it when it has changed a shared word and then, after a
+ * full memory barrier, found that the threshold of struct ringbuf_info_page was
+ * reached.  The call looks at every sleeper of the ring twice, and may sleep.
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (owners and observers change no word).
  */
 struct ringbuf_wake {
 	__u32 size;
@@ -431,7 +434,21 @@ struct ringbuf_reader_stats {
 };
 
 /**
- * struct ringbuf_stats - RINGBUF_IOC_STATS: the ring, its readers, who blocks it
+ * struct ringbuf_writer_stats - one writer, as filled in by RINGBUF_IOC_STATS
+ * @waits: times it slept
+ * @wakeups: times it was woken
+ * @id: its id
+ * @pid: process that uses it, as the caller sees it; 0: not visible to the caller
+ */
+struct ringbuf_writer_stats {
+	__aligned_u64 waits;
+	__aligned_u64 wakeups;
+	__u32 id;
+	__s32 pid;
+};
+
+/**
+ * struct ringbuf_stats - RINGBUF_IOC_STATS: the ring, its readers and writers, who blocks it
  * @size: sizeof(struct ringbuf_stats)
  * @flags: must be 0
  * @readers: pointer to an array of struct ringbuf_reader_stats, or 0
@@ -442,12 +459,19 @@ struct ringbuf_reader_stats {
  * @waits: [out] times a writer slept
  * @wakeups: [out] times a writer was awakened
  * @wake_calls: [out] times RINGBUF_IOC_WAKE was called
- * @blocker_lag: [out] lag of the reader that limits the writers, 0 if none
- * @blocker_id: [out] its row, or RINGBUF_SYNC_ALL if there is no reader
+ * @blocker_lag: [out] slots between @blocker_position and @head; 0 if nobody blocks
+ * @blocker_id: [out] row or writer id of the one that blocks, or RINGBUF_SYNC_ALL if
+ *	nobody does
  * @blocker_pid: [out] its process as in struct ringbuf_reader_stats
  * @writers: [out] attached and not done
  * @writers_ever: [out] ever attached
  * @ended: [out] RINGBUF_END_*
+ * @blocker_role: [out] RINGBUF_ROLE_READER: the reader that lags most limits the
+ *	writers; RINGBUF_ROLE_WRITER: a writer has not finished the slot for which that
+ *	reader waits, or without a reader the writers; RINGBUF_ROLE_NONE: neither
+ * @blocker_position: [out] the reader's cursor, or the writer's unfinished slot
+ * @writer_table: pointer to an array of struct ringbuf_writer_stats, or 0
+ * @writer_count: in: entries that fit; [out] entries written
  * @__reserved: [out] 0
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOMEM.
@@ -469,6 +493,10 @@ struct ringbuf_stats {
 	__u32 writers;
 	__u32 writers_ever;
 	__u32 ended;
+	__u32 blocker_role;
+	__aligned_u64 blocker_position;
+	__aligned_u64 writer_table;
+	__u32 writer_count;
 	__u32 __reserved;
 };
 
