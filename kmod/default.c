@@ -5,6 +5,10 @@
  * Each user has one in each network namespace, while handles are bound to it.
  * The user is who opened the file, not who uses it: whoever is handed a
  * descriptor as its standard output writes where its giver may read.
+ *
+ * A handle that is open for writing only keeps the stream from ending from its
+ * open on, as with a FIFO: a shell that holds one may let writers come and go.
+ * Before its first write it is counted as a writer without an id (h->opened).
  */
 #include <linux/cred.h>
 #include <linux/mm.h>
@@ -55,6 +59,39 @@ static struct rb_ring *default_ring(kuid_t uid)
 		rb_ring_put(ring);
 	} while (err == -EEXIST);
 	return ERR_PTR(err);
+}
+
+/* Count @h, which has just been opened for writing, as a writer to come. */
+int rb_default_open(struct file *file, struct rb_handle *h)
+{
+	struct rb_ring *ring;
+
+	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != FMODE_WRITE)
+		return 0;
+	ring = default_ring(file->f_cred->fsuid);
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	mutex_lock(&ring->lock);
+	rb_count_writer(&ring->view);
+	mutex_unlock(&ring->lock);
+	h->opened = ring;
+	return 0;
+}
+
+/* @h is bound, or goes: it is no longer one that may become a writer. */
+void rb_default_close(struct rb_handle *h)
+{
+	struct rb_ring *ring = h->opened;
+
+	lockdep_assert_held(&h->lock);
+	if (!ring)
+		return;
+	h->opened = NULL;
+	mutex_lock(&ring->lock);
+	rb_discount_writer(&ring->view, false);
+	rb_event(ring);
+	mutex_unlock(&ring->lock);
+	rb_ring_put(ring);
 }
 
 static int default_begin(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)

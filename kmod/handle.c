@@ -37,17 +37,23 @@ static void handle_init(struct rb_handle *h)
 static int handle_open(struct inode *inode, struct file *file)
 {
 	struct rb_handle *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
+	int err;
 
 	if (!h)
 		return -ENOMEM;
 	h->inode = rb_fs_inode();
 	if (IS_ERR(h->inode)) {
-		int err = PTR_ERR(h->inode);
-
+		err = PTR_ERR(h->inode);
 		kfree(h);
 		return err;
 	}
 	handle_init(h);
+	err = rb_default_open(file, h);
+	if (err) {
+		iput(h->inode);
+		kfree(h);
+		return err;
+	}
 	h->pid = get_task_pid(current, PIDTYPE_TGID);
 	file->private_data = h;
 	file->f_mapping = h->inode->i_mapping;
@@ -73,6 +79,7 @@ void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
 	list_add_tail(&h->node, &ring->handles);
 	mutex_unlock(&ring->lock);
 	smp_store_release(&h->ring, ring); /* matches rb_handle_ring() */
+	rb_default_close(h);
 	/* Who polled it before has armed nothing. */
 	wake_up_all(&h->wq);
 }
@@ -146,23 +153,31 @@ static bool handle_killed(void)
 	return current->flags & PF_EXITING && current->exit_code & 0x7f;
 }
 
+/* No VMA is left, so only the file's own part can be. */
+static void handle_leave(struct rb_handle *h, struct rb_ring *ring)
+{
+	mutex_lock(&h->lock);
+	if (h->self.live)
+		rb_member_end(h, &h->self, handle_killed());
+	rb_member_leave(h, &h->self);
+	mutex_unlock(&h->lock);
+	mutex_lock(&ring->lock);
+	list_del(&h->node);
+	rb_lent_leave(h, ring);
+	mutex_unlock(&ring->lock);
+}
+
 static int handle_release(struct inode *inode, struct file *file)
 {
 	struct rb_handle *h = file->private_data;
 	struct rb_ring *ring = h->ring;
 	int i;
 
+	mutex_lock(&h->lock);
+	rb_default_close(h);
+	mutex_unlock(&h->lock);
 	if (ring) {
-		mutex_lock(&h->lock);
-		/* No VMA is left, so only the file's own part can be. */
-		if (h->self.live)
-			rb_member_end(h, &h->self, handle_killed());
-		rb_member_leave(h, &h->self);
-		mutex_unlock(&h->lock);
-		mutex_lock(&ring->lock);
-		list_del(&h->node);
-		rb_lent_leave(h, ring);
-		mutex_unlock(&ring->lock);
+		handle_leave(h, ring);
 		for (i = 0; i < RB_POLLS; i++)
 			rb_disarm_sleeper(ring, &h->poll[i]);
 		rb_ring_put(ring);

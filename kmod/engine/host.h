@@ -118,17 +118,26 @@ static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 	smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);
 }
 
-/* A writer is there: its id is its own, its allowance says nothing yet. */
-static inline void rb_attach_writer(const struct rb_view *v, u32 id)
+/* One more writer, or one that will be: the stream does not end before it does. */
+static inline void rb_count_writer(const struct rb_view *v)
 {
-	WRITE_ONCE(v->head->writer[id - 1].allowance, 0);
 	if (!v->info->writers)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_NONE);
-	/* There is a writer before there has been one: rb_ended() looks the other way. */
+	/*
+	 * Publish writers before writers_ever.  rb_ended() loads them in the reverse
+	 * order, so an attach in progress never looks like the end of the stream.
+	 */
 	smp_store_release(&v->info->writers, v->info->writers + 1);
 	if (v->info->writers_ever != ~0U)
 		/* Matches rb_ended(). */
 		smp_store_release(&v->info->writers_ever, v->info->writers_ever + 1);
+}
+
+/* A writer begins: its id is its own, its allowance says nothing yet. */
+static inline void rb_attach_writer(const struct rb_view *v, u32 id)
+{
+	WRITE_ONCE(v->head->writer[id - 1].allowance, 0);
+	rb_count_writer(v);
 }
 
 /* The position of the claim in slot @i, if it makes sense there. */
@@ -195,15 +204,21 @@ static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
 		WRITE_ONCE(v->info->allowance, allowance);
 }
 
-/* Writer @id, already repaired, is gone. @died: without saying that it was done. */
-static inline void rb_end_writer(const struct rb_view *v, u32 id, bool died)
+/* One writer less. @died: without saying that it was done. */
+static inline void rb_discount_writer(const struct rb_view *v, bool died)
 {
-	rb_fold_allowance(v, id);
 	if (died)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_DIED);
 	else if (v->info->ended == RINGBUF_END_NONE && v->info->writers == 1)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_DONE);
 	smp_store_release(&v->info->writers, v->info->writers - 1); /* (J), matches rb_ended() */
+}
+
+/* Writer @id, already repaired, is gone. */
+static inline void rb_end_writer(const struct rb_view *v, u32 id, bool died)
+{
+	rb_fold_allowance(v, id);
+	rb_discount_writer(v, died);
 }
 
 #endif

@@ -51,6 +51,13 @@ FIXTURE_TEARDOWN(standard)
 	close(self->writer);
 }
 
+/* While it is open no reader sees the end of the stream. */
+static void close_writer(struct _test_data_standard *self)
+{
+	close(self->writer);
+	self->writer = -1;
+}
+
 TEST_F(standard, first_use_binds)
 {
 	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = 4 };
@@ -159,8 +166,10 @@ static int reads_golden(void *arg)
 
 TEST_F(standard, sleeping_writer)
 {
-	pid_t pid = child_start(writes_one, NULL);
+	pid_t pid;
 
+	close_writer(self);
+	pid = child_start(writes_one, NULL);
 	ASSERT_TRUE(task_asleep(pid));
 	EXPECT_EQ(0, reads_golden(NULL));
 	EXPECT_EQ(0, child_end(pid));
@@ -168,8 +177,10 @@ TEST_F(standard, sleeping_writer)
 
 TEST_F(standard, polling_writer)
 {
-	pid_t pid = child_start(polls_then_writes, NULL);
+	pid_t pid;
 
+	close_writer(self);
+	pid = child_start(polls_then_writes, NULL);
 	ASSERT_TRUE(task_asleep(pid));
 	EXPECT_EQ(0, reads_golden(NULL));
 	EXPECT_EQ(0, child_end(pid));
@@ -177,8 +188,10 @@ TEST_F(standard, polling_writer)
 
 TEST_F(standard, sleeping_reader)
 {
-	pid_t pid = child_start(reads_golden, NULL);
+	pid_t pid;
 
+	close_writer(self);
+	pid = child_start(reads_golden, NULL);
 	ASSERT_TRUE(task_asleep(pid));
 	EXPECT_EQ(0, child_run(writes_one, NULL));
 	EXPECT_EQ(0, child_end(pid));
@@ -261,6 +274,84 @@ TEST_F(standard, end)
 	self->writer = open_as(O_WRONLY | O_NONBLOCK);
 	ASSERT_EQ(1, write(self->writer, "e", 1));
 	EXPECT_EQ(1, read(self->reader, text, 16));
+}
+
+static int waits_for_flag(void *arg)
+{
+	int *flag = arg;
+
+	UNTIL(FLAG_GET(*flag));
+	return 0;
+}
+
+static int writes_and_closes(void *arg)
+{
+	int fd = open_as(O_WRONLY);
+
+	CHECK_EQ(1, write(fd, arg, 1));
+	close(fd);
+	return 0;
+}
+
+/* As `exec 3>/dev/ringbuf` in a shell, whose commands write one after the other. */
+TEST_F(standard, open_for_writing_keeps_the_stream_open)
+{
+	char text[16];
+
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	ASSERT_EQ(0, child_run(writes_and_closes, "a"));
+	ASSERT_EQ(1, read(self->reader, text, 16));
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	EXPECT_EQ(0, polled(self->reader));
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(self->writer));
+	ASSERT_EQ(0, child_run(writes_and_closes, "b"));
+	ASSERT_EQ(1, read(self->reader, text, 16));
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	close_writer(self);
+	EXPECT_EQ(POLLIN | POLLHUP | POLLRDHUP, polled(self->reader));
+	EXPECT_EQ(0, read(self->reader, text, 16));
+}
+
+/* The child's copy of the descriptor keeps it open as well. */
+TEST_F(standard, inherited_writer_keeps_the_stream_open)
+{
+	int *fds = shared_memory(2 * sizeof(*fds));
+	char text[16];
+	pid_t pid;
+
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	pid = child_start(waits_for_flag, fds);
+	close_writer(self);
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	FLAG_SET(fds[0]);
+	ASSERT_EQ(0, child_end(pid));
+	EXPECT_EQ(0, read(self->reader, text, 16));
+}
+
+/* A handle that is bound to another ring is no writer of this one any more. */
+TEST_F(standard, bound_elsewhere_ends_the_stream)
+{
+	char text[16];
+
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	EXPECT_EQ(1, stats_of(self->reader).writers);
+	ASSERT_OK(create_named(self->writer, 0, 64, 4, NULL, 0));
+	EXPECT_EQ(0, stats_of(self->reader).writers);
+	EXPECT_EQ(0, read(self->reader, text, 16));
+}
+
+/* Its first write makes it the writer that it was counted as. */
+TEST_F(standard, first_write_counts_the_writer_once)
+{
+	char text[16];
+
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	ASSERT_EQ(1, write(self->writer, "a", 1));
+	EXPECT_EQ(1, stats_of(self->reader).writers);
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(0, stats_of(self->reader).writers);
+	ASSERT_EQ(1, read(self->reader, text, 16));
+	EXPECT_EQ(0, read(self->reader, text, 16));
 }
 
 /* The ring is there while it is used, and a new one after that. */
@@ -435,10 +526,13 @@ static int polls_as_nobody(void *arg)
 /* The ring is that of who opened the file, and so are its costs. */
 TEST_F(standard, opener_pays)
 {
-	uint64_t before = bytes_left();
+	uint64_t before;
 
 	if (getuid())
 		SKIP(return, "needs root");
+	/* It has kept the ring since it was opened. */
+	close_writer(self);
+	before = bytes_left();
 	EXPECT_EQ(0, child_run(polls_as_nobody, &self->reader));
 	EXPECT_LT(bytes_left(), before);
 }
