@@ -28,9 +28,15 @@ static u64 header_bytes(const struct rb_layout *l)
 			l->page_size);
 }
 
+/* Bytes of the whole file. */
+static u64 file_bytes(const struct rb_layout *l)
+{
+	return header_bytes(l) + l->bytes;
+}
+
 static char *region(const struct ringbuf *ring, enum ringbuf_region_id id)
 {
-	return (char *)ring->header + ring->header->ring + ring->layout.region[id].offset;
+	return (char *)ring->header + header_bytes(&ring->layout) + ring->layout.region[id].offset;
 }
 
 /* By a description of its own: a map would keep the locks of @fd, in children too. */
@@ -120,7 +126,7 @@ static u64 recheck(void)
 static int memory_fill(struct ringbuf *ring, int fd)
 {
 	struct rb_layout *l = &ring->layout;
-	u64 bytes = header_bytes(l) + l->bytes;
+	u64 bytes = file_bytes(l);
 	int err = allocate(fd, bytes, l->page_size);
 
 	if (!err)
@@ -147,46 +153,70 @@ static int name_link(int fd, const char *path, mode_t mode)
 	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
-static int header_check(const struct emb_header *h, const struct stat *st)
+/* What lies before the data must be below 2 GiB, or 32-bit programs could not map it. */
+static bool layout_fits(const struct rb_layout *l)
 {
-	struct rb_layout l = h->layout;
-
-	l.flags &= ~RINGBUF_CREATE_PERSISTENT;
-	if (h->magic != EMB_MAGIC || h->bytes != (u64)st->st_size)
-		return -EPROTO;
-	if (rb_layout(&l) || l.bytes != h->layout.bytes || h->ring != header_bytes(&l))
-		return -EPROTO;
-	return h->ring + l.bytes == h->bytes ? 0 : -EPROTO;
+	return l->region[RINGBUF_REGION_DATA].offset < 1ULL << 31;
 }
 
-/* Looks only, so that the caller may close what is not a ring. */
-static int header_read(int fd, struct emb_header *h)
+/*
+ * Lay @to out from the few fields of @from that define a layout, and compare all
+ * the others: a layout that differs anywhere would lead out of the file.
+ */
+static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 {
+	memset(to, 0, sizeof(*to));
+	to->slot_bytes = from->slot_bytes;
+	to->slot_count = from->slot_count;
+	to->flags = from->flags & ~RINGBUF_CREATE_PERSISTENT;
+	to->max_readers = from->max_readers;
+	to->max_writers = from->max_writers;
+	to->page_size = (u32)sysconf(_SC_PAGESIZE);
+	if (rb_layout(to) || !layout_fits(to))
+		return -EPROTO;
+	to->flags = from->flags;
+	return memcmp(to, from, sizeof(*to)) ? -EPROTO : 0;
+}
+
+static int header_check(struct ringbuf *ring, const struct emb_header *h, const struct stat *st)
+{
+	struct rb_layout *l = &ring->layout;
+
+	if (h->magic != EMB_MAGIC || layout_check(&h->layout, l))
+		return -EPROTO;
+	if (h->ring != header_bytes(l) || h->bytes != file_bytes(l) || h->bytes != (u64)st->st_size)
+		return -EPROTO;
+	ring->bytes = h->bytes;
+	ring->persistent = l->flags & RINGBUF_CREATE_PERSISTENT;
+	l->flags &= ~RINGBUF_CREATE_PERSISTENT;
+	return 0;
+}
+
+/*
+ * Fill @ring from the header of @fd, which anybody may have written.  The header
+ * is read once, into memory of our own: what is checked is what is used.  On
+ * failure @fd is as it was, so that the caller may close what is not a ring.
+ */
+static int header_read(struct ringbuf *ring, int fd)
+{
+	struct emb_header h;
 	struct stat st;
 
 	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(st.st_mode) || pread(fd, h, sizeof(*h), 0) != (ssize_t)sizeof(*h))
+	if (!S_ISREG(st.st_mode) || pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
 		return -EPROTO;
-	return header_check(h, &st);
+	return header_check(ring, &h, &st);
 }
 
-static void layout_take(struct ringbuf *ring, const struct rb_layout *layout)
+/* Map @fd, whose header has been read. */
+static int memory_map(struct ringbuf *ring, int fd)
 {
-	ring->layout = *layout;
-	ring->persistent = layout->flags & RINGBUF_CREATE_PERSISTENT;
-	ring->layout.flags &= ~RINGBUF_CREATE_PERSISTENT;
-	view(ring);
-}
-
-/* Map @fd, whose header has been read: what was checked is what is used. */
-static int memory_map(struct ringbuf *ring, int fd, const struct emb_header *h)
-{
-	int err = map(ring, fd, h->bytes);
+	int err = map(ring, fd, ring->bytes);
 
 	if (err)
 		return err;
-	layout_take(ring, &h->layout);
+	view(ring);
 	if (ring->view.info->magic == RINGBUF_MAGIC &&
 	    ring->view.info->abi_version == RINGBUF_ABI_VERSION)
 		return 0;
@@ -200,13 +230,13 @@ static void memory_close(struct ringbuf *ring)
 	emb_file_put(ring->file);
 }
 
-static int file_open(struct ringbuf *ring, const char *path, struct emb_header *h)
+static int file_open(struct ringbuf *ring, const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW), err;
 
 	if (fd < 0)
 		return errno == ELOOP ? -EPROTO : -errno;
-	err = header_read(fd, h);
+	err = header_read(ring, fd);
 	if (!err)
 		err = emb_file_get(fd, &ring->file);
 	if (err)
@@ -215,14 +245,14 @@ static int file_open(struct ringbuf *ring, const char *path, struct emb_header *
 }
 
 /* The file of @path, opened unless this process has it open. */
-static int file_have(struct ringbuf *ring, const char *path, struct emb_header *h)
+static int file_have(struct ringbuf *ring, const char *path)
 {
 	int err;
 
 	ring->file = emb_file_find(path);
 	if (!ring->file)
-		return file_open(ring, path, h);
-	err = header_read(emb_file_fd(ring->file), h);
+		return file_open(ring, path);
+	err = header_read(ring, emb_file_fd(ring->file));
 	if (err)
 		emb_file_put(ring->file);
 	return err;
@@ -230,12 +260,11 @@ static int file_have(struct ringbuf *ring, const char *path, struct emb_header *
 
 static int file_map(struct ringbuf *ring, const char *path)
 {
-	struct emb_header h;
-	int err = file_have(ring, path, &h);
+	int err = file_have(ring, path);
 
 	if (err)
 		return err;
-	err = memory_map(ring, emb_file_fd(ring->file), &h);
+	err = memory_map(ring, emb_file_fd(ring->file));
 	if (err)
 		emb_file_put(ring->file);
 	return err;
@@ -328,7 +357,7 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 {
 	int fd, err;
 
-	if (ring->layout.region[RINGBUF_REGION_DATA].offset >= 1ULL << 31)
+	if (!layout_fits(&ring->layout))
 		return -EINVAL;
 	err = memory_new(config, &fd);
 	if (err)
@@ -376,11 +405,10 @@ int emb_export(struct ringbuf *ring)
 
 int emb_import(struct ringbuf *ring, int fd)
 {
-	struct emb_header h;
-	int err = header_read(fd, &h);
+	int err = header_read(ring, fd);
 
 	if (!err)
-		err = memory_map(ring, fd, &h);
+		err = memory_map(ring, fd);
 	if (err)
 		return err;
 	err = emb_file_get(fd, &ring->file);
