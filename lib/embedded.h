@@ -140,6 +140,7 @@ bool emb_peers(struct rb_handle *h) RB_HIDDEN;
 /* ---- embedded_place.c: attach, detach, repair -------------------------------- */
 
 int emb_lock(struct ringbuf *ring) RB_HIDDEN;
+int emb_lock_reaped(struct ringbuf *ring) RB_HIDDEN;
 void emb_unlock(struct ringbuf *ring) RB_HIDDEN;
 int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position) RB_HIDDEN;
 int emb_enter(struct rb_handle *h) RB_HIDDEN;

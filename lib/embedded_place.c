@@ -163,6 +163,19 @@ static bool reap_locked(struct ringbuf *ring)
 }
 
 /*
+ * Lock, and end what dead processes have left: for calls that tell who is in the
+ * ring, or decide by it.
+ */
+int emb_lock_reaped(struct ringbuf *ring)
+{
+	int err = emb_lock(ring);
+
+	if (!err)
+		reap_locked(ring);
+	return err;
+}
+
+/*
  * End what dead processes have left, unless somebody has just looked for it or
  * is at it: who waits must not miss its timeout because another is stopped with
  * the lock.  True when there was something.
@@ -386,7 +399,7 @@ static int evict_reader(struct ringbuf *ring, u32 row)
 /* The place stays taken until its user goes. */
 int emb_evict(struct ringbuf *ring, u32 row)
 {
-	int err = emb_lock(ring);
+	int err = emb_lock_reaped(ring);
 
 	if (err)
 		return err;

@@ -83,6 +83,41 @@ TEST_F(killed, sleeping_reader)
 	ringbuf_writer_close(writer);
 }
 
+static int dies_as_both(void *arg)
+{
+	struct ringbuf *ring = arg;
+	struct ringbuf_reader *reader = reader_new(ring);
+	struct ringbuf_writer *writer = writer_new(ring);
+
+	CHECK(reader && writer);
+	CHECK_EQ(0, put(writer, 1, RINGBUF_TRY));
+	CHECK_EQ(1, get(reader, RINGBUF_TRY));
+	raise(SIGKILL);
+	return 1;
+}
+
+/* Though nobody has waited for it, attached or closed since. */
+TEST_F(killed, nobody_who_died_is_counted_or_named)
+{
+	struct ringbuf_status s;
+
+	ASSERT_EQ(128 + SIGKILL, child_run(dies_as_both, self->ring));
+	s = status_of(self->ring);
+	EXPECT_EQ(0, s.readers);
+	EXPECT_EQ(0, s.writers);
+	EXPECT_EQ(1, s.writers_ever);
+	EXPECT_EQ(RINGBUF_STREAM_DIED, s.ended);
+	EXPECT_EQ(RINGBUF_ALL_READERS, s.blocker_id);
+}
+
+TEST_F(killed, nobody_who_died_is_moved_or_evicted)
+{
+	ASSERT_EQ(128 + SIGKILL, child_run(dies_as_both, self->ring));
+	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, 0, 1));
+	ASSERT_EQ(128 + SIGKILL, child_run(dies_as_both, self->ring));
+	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, 0));
+}
+
 struct claim {
 	struct ringbuf *ring;
 	unsigned int reserve;
