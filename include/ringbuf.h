@@ -39,17 +39,21 @@
  * the embedded host, a child made by a raw clone() holds what its parent used,
  * beyond the parent's end, until it uses the ring itself or ends.
  *
- * Stopped processes: on the embedded host opening and unlinking a name, attaching,
- * first use, closing, done, ringbuf_stats(), ringbuf_sync() and evicting wait for
- * each other, also for a process that was stopped (SIGSTOP) at it; reading and
- * writing do not.
+ * The lock of the embedded host: opening and unlinking a name, attaching, first
+ * use, closing, done, ringbuf_stats(), ringbuf_sync() and evicting take a lock of
+ * the ring.  A peer that was stopped (SIGSTOP) with it, or holds it on purpose, as
+ * whoever may use the ring can, makes them fail with -EBUSY when it has not moved
+ * for two seconds.  Nothing has changed then, and the call may be made again.
+ * ringbuf_unlink() by the owner goes on without the lock; so does closing, and
+ * the handle counts as one whose user died.  Reading and writing with handles
+ * that are in use take no lock.
  *
  * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
  * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
  * ENODATA (end of the stream), ESTALE (the slot was taken away meanwhile, or the
- * handle itself), EIDRM (evicted), EBUSY, EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT,
- * ENOSPC, EINVAL, EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared
- * words), E2BIG, EBADF (a descriptor of the library was closed).
+ * handle itself), EIDRM (evicted), EBUSY (another has it, or the lock), EEXIST, ENOENT, EACCES,
+ * ENAMETOOLONG, ENOMEM, EDQUOT, ENOSPC, EINVAL, EOPNOTSUPP (this host cannot), EPROTO (a peer broke
+ * the shared words), E2BIG, EBADF (a descriptor of the library was closed).
  *
  * First use of a handle in a process can fail with what attaching it can, and
  * with -EMFILE, -ESTALE (nobody had it any more) and -EBUSY.
@@ -150,7 +154,8 @@ int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring);
  * @ring: [out] as in ringbuf_create()
  *
  * Return: 0, or -ENOENT, -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO (an object
- * of that name that is not a ring of this version), -EMFILE, -ENOMEM.
+ * of that name that is not a ring of this version), -EMFILE, -ENOMEM, -EBUSY
+ * (its lock is stuck, see above).
  */
 int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring);
 
@@ -232,8 +237,8 @@ struct ringbuf_slot {
  * The stream ends for readers when every writer has called
  * ringbuf_writer_done(), closed its handle or ended.
  *
- * Return: 0, or -EBUSY (a second exclusive writer), -ENOSPC (max_writers are
- * attached), -EACCES, -ENOMEM, -EMFILE, -EBADF.
+ * Return: 0, or -EBUSY (a second exclusive writer, or the lock is stuck), -ENOSPC
+ * (max_writers are attached), -EACCES, -ENOMEM, -EMFILE, -EBADF.
  */
 int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer);
 
@@ -288,7 +293,7 @@ int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data, size_t
 int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct iovec *iov, int count,
 			  int64_t timeout_ns);
 
-/** ringbuf_writer_done() - end this writer's part of the stream; 0, or -EPIPE if it was */
+/** ringbuf_writer_done() - end this writer's part of the stream; 0, or -EPIPE if it was, -EBUSY */
 int ringbuf_writer_done(struct ringbuf_writer *writer);
 
 /** ringbuf_writer_position() - the next position that this writer would try */
@@ -347,7 +352,7 @@ enum ringbuf_start {
  * From here on no writer reuses a slot that this reader has not released.
  *
  * Return: 0, or -ENOSPC (max_readers are attached), -EACCES, -EINVAL, -ENOMEM,
- * -EMFILE, -EBADF.
+ * -EMFILE, -EBADF, -EBUSY (the lock is stuck).
  */
 int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start, uint64_t position,
 			  struct ringbuf_reader **reader);
@@ -451,7 +456,7 @@ uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer);
  * On the module the one who has opened the ring by its name needs the
  * permission to read and to write.
  *
- * Return: 0, or -ENOENT (no such reader), -EACCES, -EBADF.
+ * Return: 0, or -ENOENT (no such reader), -EACCES, -EBADF, -EBUSY.
  */
 int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
 
@@ -468,7 +473,7 @@ int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
  * permission to read and to write.
  *
  * Return: 0, also when it was evicted already; or -ENOENT (no such reader),
- * -EACCES, -EBADF.
+ * -EACCES, -EBADF, -EBUSY.
  */
 int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader);
 
@@ -526,7 +531,9 @@ struct ringbuf_reader_status {
  * @readers: [out] up to @count readers, or NULL
  * @count: entries at @readers
  *
- * Return: the number of readers written, or -EINVAL, -ENOMEM, -EBADF.
+ * On the embedded host this first ends what dead processes have left.
+ *
+ * Return: the number of readers written, or -EINVAL, -ENOMEM, -EBADF, -EBUSY.
  */
 int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		  struct ringbuf_reader_status *readers, unsigned int count);

@@ -27,6 +27,8 @@
 
 #define EMB_MAGIC    0x32626d6530676e72ULL
 #define EMB_SLICE_NS 25000000U /* one looks for dead peers this often */
+/* A slow-path lock that nobody unlocks for so long is taken to be stuck. */
+#define EMB_PATIENCE_NS 2000000000ULL
 
 #define EMB_BYTE_LOCK 0
 #define EMB_BYTE_OPEN 1
@@ -74,6 +76,7 @@ struct emb_place {
  * @writer_waits: of writers that are gone
  * @reaped: when somebody last looked for dead peers, coarse ns
  * @recheck: who sleeps looks for himself this often, ns; 0: never
+ * @turns: futex of those that wait for the slow-path lock, +1 per unlock
  * @place: readers by row, then writers by id - 1
  */
 struct emb_header {
@@ -89,7 +92,9 @@ struct emb_header {
 	u64 writer_waits;
 	u64 reaped;
 	u64 recheck;
-	u64 pad1[7];
+	u32 turns;
+	u32 pad0;
+	u64 pad1[6];
 	struct emb_place place[];
 };
 
@@ -102,9 +107,9 @@ void emb_file_put(struct emb_file *file) RB_HIDDEN;
 bool emb_file_last(struct emb_file *file) RB_HIDDEN;
 bool emb_file_is(const struct emb_file *file, const char *path) RB_HIDDEN;
 int emb_file_enter(struct emb_file *file) RB_HIDDEN;
-int emb_file_lock(struct emb_file *file) RB_HIDDEN;
+int emb_file_lock(struct emb_file *file, const u32 *turns) RB_HIDDEN;
 int emb_file_trylock(struct emb_file *file) RB_HIDDEN;
-void emb_file_unlock(struct emb_file *file) RB_HIDDEN;
+void emb_file_unlock(struct emb_file *file, u32 *turns) RB_HIDDEN;
 bool emb_file_renewed(struct emb_file *file) RB_HIDDEN;
 int emb_fd_reopen(int fd) RB_HIDDEN;
 int emb_file_own(const struct emb_file *file) RB_HIDDEN;
@@ -113,6 +118,7 @@ int emb_byte_lock(int fd, short type, u64 byte) RB_HIDDEN;
 bool emb_byte_elsewhere(const struct emb_file *file, u64 byte) RB_HIDDEN;
 bool emb_byte_take(struct emb_file *file, u32 byte) RB_HIDDEN;
 void emb_byte_drop(struct emb_file *file, u32 byte) RB_HIDDEN;
+void emb_byte_abandon(struct emb_file *file, u32 byte) RB_HIDDEN;
 bool emb_byte_mine(const struct emb_file *file, u32 byte) RB_HIDDEN;
 bool emb_byte_held(const struct emb_file *file, u32 byte) RB_HIDDEN;
 
@@ -123,6 +129,7 @@ int emb_open(struct ringbuf *ring, const char *name) RB_HIDDEN;
 int emb_export(struct ringbuf *ring) RB_HIDDEN;
 int emb_import(struct ringbuf *ring, int fd) RB_HIDDEN;
 int emb_unlink(const char *name) RB_HIDDEN;
+int emb_name_reclaim(const char *path) RB_HIDDEN;
 void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
 
 /* ---- embedded_room.c: how much memory there is ----------------------------- */
@@ -131,6 +138,8 @@ u64 emb_room(void) RB_HIDDEN;
 
 /* ---- embedded_wait.c ------------------------------------------------------- */
 
+int emb_futex_wait(const u32 *word, u32 value, u64 ns) RB_HIDDEN;
+void emb_futex_wake(u32 *word, int count) RB_HIDDEN;
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline) RB_HIDDEN;
 void emb_interrupt(struct rb_handle *h) RB_HIDDEN;
 void emb_wake(struct rb_handle *h) RB_HIDDEN;

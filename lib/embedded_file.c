@@ -162,17 +162,6 @@ int emb_byte_lock(int fd, short type, u64 byte)
 	return byte_do(fd, F_OFD_SETLK, type, byte);
 }
 
-/* Sleeps until it has the lock. */
-static int byte_lock_wait(int fd, short type, u64 byte)
-{
-	const struct timespec pause = { .tv_nsec = 50000 };
-	int err;
-
-	while ((err = byte_do(fd, F_OFD_SETLKW, type, byte)) == -ENOLCK)
-		nanosleep(&pause, NULL);
-	return err;
-}
-
 /* Whether another description than our own has @byte. */
 bool emb_byte_elsewhere(const struct emb_file *file, u64 byte)
 {
@@ -271,7 +260,7 @@ struct emb_file *emb_file_find(const char *path)
 	struct emb_file *file = NULL;
 	struct stat st;
 
-	if (stat(path, &st))
+	if (lstat(path, &st))
 		return NULL;
 	process_lock(&files_lock);
 	file = file_find(&st);
@@ -424,22 +413,7 @@ static int own_check(struct emb_file *file)
 	return likely(fd_is(file, file->own)) ? 0 : own_renew(file);
 }
 
-int emb_file_lock(struct emb_file *file)
-{
-	int err = emb_file_enter(file);
-
-	if (err)
-		return err;
-	process_lock(&file->lock);
-	err = own_check(file);
-	if (!err)
-		err = byte_lock_wait(file->own, F_WRLCK, EMB_BYTE_LOCK);
-	if (err)
-		process_unlock(&file->lock);
-	return err;
-}
-
-/* -EAGAIN: somebody has it. */
+/* -EAGAIN: another process, or another thread of this one, has the lock. */
 int emb_file_trylock(struct emb_file *file)
 {
 	int err = emb_file_enter(file);
@@ -453,13 +427,51 @@ int emb_file_trylock(struct emb_file *file)
 		err = emb_byte_lock(file->own, F_WRLCK, EMB_BYTE_LOCK);
 	if (err)
 		process_unlock(&file->lock);
+	return err == -ENOLCK ? -EAGAIN : err;
+}
+
+/* Sleep until @turns is not @seen, one slice at most.  Returns for how long, in ns. */
+static u64 turn_wait(const u32 *turns, u32 seen)
+{
+	u64 begin = rb_clock(CLOCK_MONOTONIC), slept;
+
+	emb_futex_wait(turns, seen, EMB_SLICE_NS);
+	slept = rb_clock(CLOCK_MONOTONIC) - begin;
+	/* A process that was stopped in its sleep has not waited all that time. */
+	return slept < EMB_SLICE_NS ? slept : EMB_SLICE_NS;
+}
+
+/*
+ * Take the slow-path lock.  @turns is the word of the file that each unlock adds
+ * to, so a waiter can tell a lock in use from a stuck one: any user of the file
+ * may hold the lock for ever, by hand or because it was stopped, and must not
+ * hang the others.  -EBUSY: nobody unlocked for EMB_PATIENCE_NS.
+ *
+ * A holder that dies wakes nobody; its waiters find out within one slice.
+ */
+int emb_file_lock(struct emb_file *file, const u32 *turns)
+{
+	u32 last = smp_load_acquire(turns), seen = last;
+	u64 waited = 0;
+	int err;
+
+	while ((err = emb_file_trylock(file)) == -EAGAIN) {
+		if (seen != last)
+			waited = 0;
+		if (waited >= EMB_PATIENCE_NS)
+			return -EBUSY;
+		last = seen;
+		waited += turn_wait(turns, seen);
+		seen = smp_load_acquire(turns);
+	}
 	return err;
 }
 
-void emb_file_unlock(struct emb_file *file)
+void emb_file_unlock(struct emb_file *file, u32 *turns)
 {
 	emb_byte_lock(file->own, F_UNLCK, EMB_BYTE_LOCK);
 	process_unlock(&file->lock);
+	emb_futex_wake(turns, 1);
 }
 
 /* Whether the locks were away for a while; asked once each time. Under the lock. */
@@ -489,6 +501,18 @@ void emb_byte_drop(struct emb_file *file, u32 byte)
 {
 	file->mine[byte] = 0;
 	emb_byte_lock(file->own, F_UNLCK, byte);
+}
+
+/*
+ * Drop @byte without the slow-path lock, which is stuck: peers find the place
+ * unlocked and end it as one whose user died.
+ */
+void emb_byte_abandon(struct emb_file *file, u32 byte)
+{
+	/* Other threads hold this one only while they hold the slow-path lock, too. */
+	process_lock(&file->lock);
+	emb_byte_drop(file, byte);
+	process_unlock(&file->lock);
 }
 
 bool emb_byte_mine(const struct emb_file *file, u32 byte)

@@ -270,6 +270,17 @@ static int file_map(struct ringbuf *ring, const char *path)
 	return err;
 }
 
+/* What is under the slow-path lock here is the name; no place is touched. */
+static int name_lock(struct ringbuf *ring)
+{
+	return emb_file_lock(ring->file, &ring->header->turns);
+}
+
+static void name_unlock(struct ringbuf *ring)
+{
+	emb_file_unlock(ring->file, &ring->header->turns);
+}
+
 /* -ESTALE: the name went away meanwhile, look again. */
 static int name_open_once(struct ringbuf *ring, const char *path)
 {
@@ -277,10 +288,10 @@ static int name_open_once(struct ringbuf *ring, const char *path)
 
 	if (err)
 		return err;
-	err = emb_file_lock(ring->file);
+	err = name_lock(ring);
 	if (!err) {
 		err = ring->header->unlinked ? -ESTALE : 0;
-		emb_file_unlock(ring->file);
+		name_unlock(ring);
 	}
 	if (err)
 		memory_close(ring);
@@ -300,40 +311,61 @@ static int name_open(struct ringbuf *ring, const char *path)
 	return -EPROTO;
 }
 
+static int path_remove(const char *path)
+{
+	if (!unlink(path))
+		return 0;
+	return errno == EPERM ? -EACCES : -errno; /* EPERM: another user's, in a sticky folder */
+}
+
 /* Remove the name; under the lock, so that nobody claims the file meanwhile. */
 static int name_remove(const struct ringbuf *ring, const char *path)
 {
 	struct emb_header *header = ring->header;
 
+	int err;
+
 	/* Somebody else may have removed it, and made it anew for another ring. */
 	if (header->unlinked || !emb_file_is(ring->file, path))
 		return 0;
-	if (unlink(path)) /* EPERM: another user's, in a sticky folder */
-		return errno == EPERM ? -EACCES : -errno;
-	header->unlinked = 1;
-	return 0;
+	err = path_remove(path);
+	if (!err)
+		header->unlinked = 1;
+	return err;
 }
 
 /*
- * Whether the ring of @path is in use.  If the last process that had it open
- * went without closing it, the name goes now, unless it is to stay.
+ * Remove the name of @path if its ring is a leftover: not persistent, and the
+ * last process that had it open went without closing it.  -EEXIST: the name
+ * stays, since the ring is in use, or because this user may open it but not
+ * remove it; the mode of the file decides who uses a leftover then.
  */
-static int name_reclaim(const char *path)
+int emb_name_reclaim(const char *path)
 {
 	struct ringbuf ring = { .fd = -1 };
 	int err = name_open(&ring, path);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	err = emb_file_lock(ring.file);
+	err = name_lock(&ring);
 	if (!err) {
 		err = -EEXIST;
 		if (!ring.persistent && emb_file_last(ring.file))
 			err = name_remove(&ring, path);
-		emb_file_unlock(ring.file);
+		name_unlock(&ring);
 	}
 	memory_close(&ring);
-	return err;
+	return err == -EACCES ? -EEXIST : err;
+}
+
+/* Open @path, which no longer exists when its ring was a leftover. */
+static int name_open_used(struct ringbuf *ring, const char *path)
+{
+	int err = emb_name_reclaim(path);
+
+	if (err == -EEXIST)
+		return name_open(ring, path);
+	return err ? err : -ENOENT;
 }
 
 static int name_create(int fd, const char *name, mode_t mode)
@@ -346,9 +378,10 @@ static int name_create(int fd, const char *name, mode_t mode)
 		err = name_link(fd, path, mode);
 		if (err != -EEXIST)
 			break;
-		err = name_reclaim(path);
+		err = emb_name_reclaim(path);
 	} while (!err && ++tries < 100);
-	if (err == -EPROTO || err == -EACCES)
+	/* A file that is no ring, cannot be opened or is locked has the name all the same. */
+	if (err == -EPROTO || err == -EACCES || err == -EBUSY)
 		err = -EEXIST;
 	return err;
 }
@@ -387,15 +420,9 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 int emb_open(struct ringbuf *ring, const char *name)
 {
 	char path[SHM_PATH];
-	int err;
 
 	shm_path(path, name);
-	err = name_reclaim(path);
-	if (err == -EEXIST)
-		err = name_open(ring, path);
-	else if (!err)
-		err = -ENOENT;
-	return err;
+	return name_open_used(ring, path);
 }
 
 int emb_export(struct ringbuf *ring)
@@ -424,31 +451,28 @@ int emb_unlink(const char *name)
 	int err;
 
 	shm_path(path, name);
-	err = name_reclaim(path);
-	if (err == -EEXIST)
-		err = name_open(&ring, path);
-	else if (!err)
-		err = -ENOENT;
-	if (err)
-		return err;
-	err = emb_file_lock(ring.file);
+	err = name_open_used(&ring, path);
 	if (!err) {
-		err = name_remove(&ring, path);
-		emb_file_unlock(ring.file);
+		err = name_lock(&ring);
+		if (!err) {
+			err = name_remove(&ring, path);
+			name_unlock(&ring);
+		}
+		memory_close(&ring);
 	}
-	memory_close(&ring);
-	return err;
+	/* A peer must not keep the owner from it: without the lock then, as by rm. */
+	return err == -EBUSY ? path_remove(path) : err;
 }
 
 void emb_destroy(struct ringbuf *ring)
 {
 	char path[SHM_PATH];
 
-	if (ring->name && !ring->persistent && !emb_file_lock(ring->file)) {
+	if (ring->name && !ring->persistent && !name_lock(ring)) {
 		shm_path(path, ring->name);
 		if (emb_file_last(ring->file))
 			name_remove(ring, path);
-		emb_file_unlock(ring->file);
+		name_unlock(ring);
 	}
 	memory_close(ring);
 }

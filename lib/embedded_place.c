@@ -59,10 +59,10 @@ static void locked(struct ringbuf *ring)
 		renewed(ring);
 }
 
-/* -EBADF, or why the file cannot be opened again. */
+/* -EBUSY: the lock is stuck; -EBADF, or why the file cannot be opened again. */
 int emb_lock(struct ringbuf *ring)
 {
-	int err = emb_file_lock(ring->file);
+	int err = emb_file_lock(ring->file, &ring->header->turns);
 
 	if (!err)
 		locked(ring);
@@ -72,7 +72,7 @@ int emb_lock(struct ringbuf *ring)
 void emb_unlock(struct ringbuf *ring)
 {
 	smp_store_release(&ring->header->dirty, 0);
-	emb_file_unlock(ring->file);
+	emb_file_unlock(ring->file, &ring->header->turns);
 }
 
 /* The place becomes free last: who finds it half ended ends it again. */
@@ -146,6 +146,8 @@ static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 		if (place_of(ring, role, id)->state == EMB_FREE || place_alive(ring, role, id))
 			continue;
 		place_end(ring, role, id, true);
+		/* A repair takes long in a large ring: whoever waits for the lock sees it move. */
+		__atomic_add_fetch(&ring->header->turns, 1, __ATOMIC_RELAXED);
 		any = true;
 	}
 	return any;
@@ -358,7 +360,7 @@ static void leave_locked(struct rb_handle *h)
 	emb_wake_all(h->ring);
 }
 
-/* Without the lock the others find out by themselves. */
+/* Without the lock the others find out by themselves that nobody has the place. */
 void emb_leave(struct rb_handle *h)
 {
 	int err = emb_lock(h->ring);
@@ -367,6 +369,9 @@ void emb_leave(struct rb_handle *h)
 	if (!err) {
 		leave_locked(h);
 		emb_unlock(h->ring);
+	} else if (err == -EBUSY && h->process == rb_process() && !h->detached &&
+		   emb_place_is_ours(h)) {
+		emb_byte_abandon(h->ring->file, used_byte(h->ring, h->role, h->id));
 	}
 	h->detached = true;
 }

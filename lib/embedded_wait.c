@@ -13,8 +13,8 @@
 
 #include "embedded.h"
 
-/* @ns: ~0 for ever */
-static int futex_wait(u32 *word, u32 value, u64 ns)
+/* Sleep while @word is @value, for @ns at most, ~0 for ever. */
+int emb_futex_wait(const u32 *word, u32 value, u64 ns)
 {
 	const struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
 				    .tv_nsec = (long)(ns % 1000000000) };
@@ -22,10 +22,16 @@ static int futex_wait(u32 *word, u32 value, u64 ns)
 	return syscall(SYS_futex, word, FUTEX_WAIT, value, ~ns ? &t : NULL, NULL, 0) ? -errno : 0;
 }
 
+/* Add 1 to @word and wake @count of those that sleep on it. */
+void emb_futex_wake(u32 *word, int count)
+{
+	__atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+}
+
 static void kick(struct emb_place *p)
 {
-	__atomic_add_fetch(&p->seq, 1, __ATOMIC_SEQ_CST);
-	syscall(SYS_futex, &p->seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	emb_futex_wake(&p->seq, INT_MAX);
 }
 
 /* Who is about to sleep has read @seq, and looks at @h->interrupted after that. */
@@ -137,7 +143,7 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	rb_arm(&h->view, &p->waiter, waiter);
 	if (!rb_wait_over(h, waiter)) {
 		p->waits++;
-		err = futex_wait(&p->seq, seq, ns);
+		err = emb_futex_wait(&p->seq, seq, ns);
 	}
 	rb_disarm(&p->waiter);
 	if (err == -ETIMEDOUT) {

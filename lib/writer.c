@@ -322,8 +322,10 @@ RB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 		return -EPIPE;
 	if (writer->w.count)
 		ringbuf_writer_discard(writer);
-	writer->done = true;
-	return writer->h.host->done(&writer->h);
+	err = writer->h.host->done(&writer->h);
+	/* After -EBUSY nothing has changed, and the call may be made again. */
+	writer->done = err != -EBUSY;
+	return err;
 }
 
 RB_PUBLIC uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer)

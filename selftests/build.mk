@@ -47,8 +47,8 @@ $(O)/selftests/harness/outcomes: selftests/harness/outcomes.c $(HARNESS)
 $(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a $(HARNESS)
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK))
 
-# Two tests know how the embedded host is made.
-$(O)/selftests/lib/inside $(O)/selftests/lib/header: TEST_FLAGS += -Ilib -Ikmod
+# These know how the embedded host is made.
+$(addprefix $(O)/selftests/lib/,inside header locked): TEST_FLAGS += -Ilib -Ikmod
 
 # It looks into the embedded host.
 $(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c $(HARNESS)

@@ -362,6 +362,68 @@ TEST(mode)
 	EXPECT_EQ(0, mode_check(0666, &all, 0));
 }
 
+static int makes_and_dies(void *arg)
+{
+	struct ringbuf *ring;
+
+	CHECK(!setgid(65533) && !setuid(65533));
+	CHECK_EQ(0, named(arg, 0, 0666, &ring));
+	raise(SIGKILL);
+	return 1;
+}
+
+static int takes_over(const char *name)
+{
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, open_named(name, &ring));
+	reader = reader_new(ring);
+	writer = writer_new(ring);
+	CHECK(reader && writer);
+	CHECK_EQ(0, put(writer, 5, RINGBUF_TRY));
+	CHECK_EQ(5, get(reader, RINGBUF_TRY));
+	ringbuf_writer_close(writer);
+	ringbuf_reader_close(reader);
+	ringbuf_close(ring);
+	return 0;
+}
+
+static int uses_what_is_left(void *arg)
+{
+	struct ringbuf *ring = ring_new(0, 10, 10);
+	bool module = on_module(ring);
+
+	ringbuf_close(ring);
+	CHECK(!setgid(65534) && !setuid(65534));
+	if (module) {
+		/* The name went with its owner. */
+		CHECK_EQ(-ENOENT, open_named(arg, &ring));
+		CHECK_EQ(0, named(arg, 0, 0666, &ring));
+		ringbuf_close(ring);
+		return 0;
+	}
+	/* It is another user's to remove; its mode lets this one use it. */
+	CHECK_EQ(0, takes_over(arg));
+	CHECK_EQ(0, takes_over(arg));
+	CHECK_EQ(-EEXIST, named(arg, 0, 0666, &ring));
+	CHECK_EQ(-EACCES, ringbuf_unlink(arg, RINGBUF_HOST_AUTO));
+	return 0;
+}
+
+TEST(leftover_of_another_user_is_open_to_whom_its_mode_lets_in)
+{
+	const char *name = name_of("leftover");
+
+	if (geteuid())
+		SKIP(return, "not root: there is no other user to become");
+	ASSERT_EQ(128 + SIGKILL, child_run(makes_and_dies, (void *)name));
+	EXPECT_EQ(0, child_run(uses_what_is_left, (void *)name));
+	/* The administrator, or the owner, looks. */
+	EXPECT_FALSE(name_there(name));
+}
+
 /* Not a ring: what stands under a name of the embedded host. */
 TEST(not_a_ring)
 {
