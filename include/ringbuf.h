@@ -102,7 +102,8 @@ enum ringbuf_host {
  * @max_writers: writers at a time; 0 means 16 (1 with RINGBUF_EXCLUSIVE)
  * @name: name for ringbuf_open(), at most 255 bytes (247 on the embedded host),
  *	without '/', or NULL for an anonymous ring
- * @mode: permission bits of a named ring; the umask does not count; 0 means 0600
+ * @mode: permission bits of a named ring; the umask does not count; 0 means 0600;
+ *	on the embedded host who may read must be who may write
  * @host: which host; RINGBUF_HOST_AUTO lets the environment and the machine decide
  */
 struct ringbuf_config {
@@ -133,16 +134,25 @@ struct ringbuf_config {
  *
  * The memory goes when the last handle, map and process that holds the ring is
  * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  A child that
- * inherited the ring and has not used it yet has it too.  On the embedded host
- * the name of a ring whose last user ended without ringbuf_close() is removed by
- * the next ringbuf_create(), ringbuf_open() or ringbuf_unlink() of that name.
+ * inherited the ring and has not used it yet has it too.
  *
- * The embedded host needs /proc, and a process that may open the ring's file:
- * any may open that of an anonymous ring it has got, @mode says who that of a
- * named one.
+ * On the embedded host a named ring is the file /dev/shm/ringbuf.NAME.  Nobody is
+ * left to remove it when its last user is killed: the next process of the same
+ * user that creates a named ring does, also the next ringbuf_create(),
+ * ringbuf_open() or ringbuf_unlink() of that name.  Until then the memory is
+ * taken, and another user whom @mode lets in may open the ring and use it.
+ *
+ * The embedded host needs /proc, and for names /dev/shm: without them the answer
+ * is -EOPNOTSUPP.  It needs a process that may open the ring's file: any may open
+ * that of an anonymous ring it has got, @mode says who that of a named one.
+ * Readers write there, too, so a @mode that lets anybody only read, or only write,
+ * is refused with -EOPNOTSUPP.  Whoever may use a named ring may also cut its
+ * file off, which is SIGBUS for all who use it; an anonymous ring is sealed
+ * against that.
  *
  * Return: 0, or -EINVAL, -E2BIG (@config has fields this library does not
- * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -EDQUOT, -ENOENT or
+ * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -ENOSPC (/dev/shm is full),
+ * -EFBIG (more than RLIMIT_FSIZE), -EDQUOT, -EOPNOTSUPP (see above), -ENOENT or
  * -ENODEV (the module was asked for and is not there), -EMFILE.
  */
 int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring);
@@ -155,7 +165,7 @@ int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring);
  *
  * Return: 0, or -ENOENT, -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO (an object
  * of that name that is not a ring of this version), -EMFILE, -ENOMEM, -EBUSY
- * (its lock is stuck, see above).
+ * (its lock is stuck, see above), -EOPNOTSUPP (no /proc).
  */
 int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring);
 
@@ -167,7 +177,8 @@ int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring
  * The owner of the ring may; on the module also who has CAP_FOWNER, on the
  * embedded host who may remove the file from /dev/shm and open it.
  *
- * Return: 0, or -ENOENT, -EACCES, -EINVAL, -ENAMETOOLONG.
+ * Return: 0, or -ENOENT (also when nobody had the ring any more, and its name
+ * has gone by this call), -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO.
  */
 int ringbuf_unlink(const char *name, enum ringbuf_host host);
 
@@ -559,7 +570,8 @@ int ringbuf_export(struct ringbuf *ring);
  * @ring: [out] as in ringbuf_create()
  *
  * Return: 0, or -EBADF, -EINVAL, -ENAMETOOLONG, -EPROTO (not of a ring of this
- * version), -EACCES, -EMFILE, -ENOMEM.
+ * version, or a memfd that its sender can still cut off), -EACCES, -EMFILE,
+ * -ENOMEM, -EOPNOTSUPP (no /proc).
  */
 int ringbuf_import(int fd, const char *name, struct ringbuf **ring);
 

@@ -30,6 +30,12 @@
 /* A slow-path lock that nobody unlocks for so long is taken to be stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL
 
+/* A named ring is a file of this folder, with this before its name. */
+#define EMB_SHM_DIR    "/dev/shm"
+#define EMB_SHM_FILE   "ringbuf."
+#define EMB_SHM_PREFIX EMB_SHM_DIR "/" EMB_SHM_FILE
+#define EMB_SHM_PATH   (sizeof(EMB_SHM_PREFIX) + RINGBUF_NAME_MAX)
+
 #define EMB_BYTE_LOCK 0
 #define EMB_BYTE_OPEN 1
 #define EMB_BYTE_USED 2 /* + place */
@@ -134,7 +140,7 @@ void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
 
 /* ---- embedded_room.c: how much memory there is ----------------------------- */
 
-u64 emb_room(void) RB_HIDDEN;
+int emb_room_check(int fd, u64 bytes) RB_HIDDEN;
 
 /* ---- embedded_wait.c ------------------------------------------------------- */
 

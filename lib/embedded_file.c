@@ -125,7 +125,16 @@ void emb_fd_close(const struct emb_file *file, int fd)
 		close(fd);
 }
 
-/* Another description of what @fd is open on: with locks of its own. */
+/* Why a path in /proc could not be opened.  -EOPNOTSUPP: there is no /proc here. */
+static int proc_error(int err)
+{
+	return err == -ENOENT && access("/proc/thread-self", F_OK) ? -EOPNOTSUPP : err;
+}
+
+/*
+ * Another description of what @fd is open on, with locks of its own.  Only /proc
+ * leads to a file that has no name, so this host needs it.
+ */
 int emb_fd_reopen(int fd)
 {
 	char path[48];
@@ -134,7 +143,7 @@ int emb_fd_reopen(int fd)
 	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 	low = open(path, O_RDWR | O_CLOEXEC);
 	if (low < 0)
-		return -errno;
+		return proc_error(-errno);
 	high = fcntl(low, F_DUPFD_CLOEXEC, FD_HIGH);
 	if (high < 0)
 		return low;

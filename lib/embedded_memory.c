@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Memory of the embedded host: a memfd, or a named file in /dev/shm. */
+#define _FILE_OFFSET_BITS 64
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,9 @@
 
 #define ALLOCATE_MAX (64ULL << 20) /* at a time */
 
-#define SHM_DIR	   "/dev/shm"
-#define SHM_PREFIX SHM_DIR "/ringbuf."
-#define SHM_PATH   (sizeof(SHM_PREFIX) + RINGBUF_NAME_MAX)
-
-static void shm_path(char path[SHM_PATH], const char *name)
+static void shm_path(char path[EMB_SHM_PATH], const char *name)
 {
-	snprintf(path, SHM_PATH, "%s%s", SHM_PREFIX, name);
+	snprintf(path, EMB_SHM_PATH, "%s%s", EMB_SHM_PREFIX, name);
 }
 
 static u64 header_bytes(const struct rb_layout *l)
@@ -45,6 +42,8 @@ static int map(struct ringbuf *ring, int fd, u64 bytes)
 	int err = 0;
 	void *p;
 
+	if (bytes > PTRDIFF_MAX) /* a 64-bit program made it, and this one has 32 */
+		return -ENOMEM;
 	fd = emb_fd_reopen(fd);
 	if (fd < 0)
 		return fd;
@@ -92,21 +91,28 @@ static int allocate_chunks(int fd, u64 bytes, u64 page)
 
 static int allocate(int fd, u64 bytes, u64 page)
 {
-	int err;
+	int err = emb_room_check(fd, bytes);
 
-	if (bytes > emb_room())
-		return -ENOMEM;
+	if (err)
+		return err;
 	err = allocate_chunks(fd, bytes, page);
-	return err == -ENOSPC || err == -EFBIG ? -ENOMEM : err;
+	if (err != -ENOSPC)
+		return err;
+	/* Others took the room meanwhile; or it is not /dev/shm that is full. */
+	err = emb_room_check(fd, bytes);
+	return err ? err : -ENOMEM;
 }
 
+/* -EOPNOTSUPP: there is no folder for names. */
 static int memory_new(const struct ringbuf_config *config, int *fd)
 {
 	if (config->name)
-		*fd = open(SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		*fd = open(EMB_SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	else
 		*fd = memfd_create("ringbuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return *fd < 0 ? -errno : 0;
+	if (*fd >= 0)
+		return 0;
+	return config->name && errno == ENOENT ? -EOPNOTSUPP : -errno;
 }
 
 /* Without it a lost wake-up would be found, not mended: for tests. */
@@ -370,7 +376,7 @@ static int name_open_used(struct ringbuf *ring, const char *path)
 
 static int name_create(int fd, const char *name, mode_t mode)
 {
-	char path[SHM_PATH];
+	char path[EMB_SHM_PATH];
 	int err, tries = 0;
 
 	shm_path(path, name);
@@ -386,22 +392,49 @@ static int name_create(int fd, const char *name, mode_t mode)
 	return err;
 }
 
+/*
+ * Everybody who uses a ring here writes its file, readers too.  Permission to
+ * read alone would let nobody use the ring, but let them lock its bytes.
+ */
+static bool mode_is_possible(mode_t mode)
+{
+	mode_t may_read = mode >> 2 & 0111, may_write = mode >> 1 & 0111;
+
+	return may_read == may_write;
+}
+
+/* Nobody can cut off a sealed memfd, which would be SIGBUS for all its users. */
+static int memory_seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+/* A new file with the ring in it; nobody else can see it yet. */
+static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config, int *fd)
+{
+	int err = memory_new(config, fd);
+
+	if (err)
+		return err;
+	err = memory_fill(ring, *fd);
+	if (err)
+		close(*fd);
+	else if (ring->persistent)
+		ring->header->layout.flags |= RINGBUF_CREATE_PERSISTENT;
+	return err;
+}
+
 int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 {
 	int fd, err;
 
 	if (!layout_fits(&ring->layout))
 		return -EINVAL;
-	err = memory_new(config, &fd);
+	if (config->name && !mode_is_possible(config->mode))
+		return -EOPNOTSUPP;
+	err = memory_make(ring, config, &fd);
 	if (err)
 		return err;
-	err = memory_fill(ring, fd);
-	if (err) {
-		close(fd);
-		return err;
-	}
-	if (ring->persistent)
-		ring->header->layout.flags |= RINGBUF_CREATE_PERSISTENT;
 	err = emb_file_get(fd, &ring->file);
 	if (err) {
 		munmap(ring->header, ring->bytes);
@@ -411,7 +444,7 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 	if (config->name)
 		err = name_create(fd, config->name, config->mode);
 	else
-		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+		memory_seal(fd);
 	if (err)
 		memory_close(ring);
 	return err;
@@ -419,7 +452,7 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 
 int emb_open(struct ringbuf *ring, const char *name)
 {
-	char path[SHM_PATH];
+	char path[EMB_SHM_PATH];
 
 	shm_path(path, name);
 	return name_open_used(ring, path);
@@ -447,7 +480,7 @@ int emb_import(struct ringbuf *ring, int fd)
 int emb_unlink(const char *name)
 {
 	struct ringbuf ring = { .fd = -1 };
-	char path[SHM_PATH];
+	char path[EMB_SHM_PATH];
 	int err;
 
 	shm_path(path, name);
@@ -466,7 +499,7 @@ int emb_unlink(const char *name)
 
 void emb_destroy(struct ringbuf *ring)
 {
-	char path[SHM_PATH];
+	char path[EMB_SHM_PATH];
 
 	if (ring->name && !ring->persistent && !name_lock(ring)) {
 		shm_path(path, ring->name);

@@ -3,9 +3,13 @@
  * How much memory may be taken.  The kernel's memfd has no limit of its own:
  * who allocates more than there is meets the OOM killer, not an error.
  */
+#define _FILE_OFFSET_BITS 64
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 
 #include "embedded.h"
 
@@ -114,10 +118,31 @@ static u64 cgroup_available(void)
 	}
 }
 
-/* Bytes that a ring may take without the risk of a kill. */
-u64 emb_room(void)
+/* False: @bytes are more than the file system of @fd has left. */
+static bool folder_has_room(int fd, u64 bytes)
 {
-	u64 machine = memory_available(), group = cgroup_available();
+	struct statvfs st;
 
-	return machine < group ? machine : group;
+	/* One without a limit, as that of a memfd, says that it has no blocks. */
+	if (fstatvfs(fd, &st) || !st.f_blocks)
+		return true;
+	return bytes <= (u64)st.f_bavail * st.f_frsize;
+}
+
+/*
+ * Whether @fd, an empty file, may get @bytes without the risk of a signal or a
+ * kill.  -ENOMEM: more than the machine, our control group or our addresses have;
+ * -EFBIG: more than RLIMIT_FSIZE, which the kernel answers with SIGXFSZ; -ENOSPC:
+ * more than /dev/shm has left.
+ */
+int emb_room_check(int fd, u64 bytes)
+{
+	struct rlimit limit;
+
+	if (bytes > PTRDIFF_MAX || bytes > memory_available() || bytes > cgroup_available())
+		return -ENOMEM;
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
+	    bytes > limit.rlim_cur)
+		return -EFBIG;
+	return folder_has_room(fd, bytes) ? 0 : -ENOSPC;
 }

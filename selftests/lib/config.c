@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What ringbuf_create() accepts, what it makes of it, and which host it picks. */
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 
 #include "../harness/harness.h"
@@ -93,6 +95,84 @@ TEST(more_than_there_is)
 TEST(more_than_there_is_named)
 {
 	EXPECT_EQ(0, child_run(create_huge, (void *)name_of("huge")));
+}
+
+/* The limit is lower than what the ring takes, and SIGXFSZ is not blocked. */
+static int create_beyond_the_file_limit(void *arg)
+{
+	const struct rlimit limit = { 1 << 20, 1 << 20 };
+	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1 << 20, 2);
+
+	c.name = arg;
+	c.host = RINGBUF_HOST_EMBEDDED;
+	CHECK(!setrlimit(RLIMIT_FSIZE, &limit));
+	CHECK_EQ(-EFBIG, create(&c));
+	c.slot_bytes = 64;
+	CHECK_EQ(0, create(&c));
+	return 0;
+}
+
+TEST(file_size_limit_is_an_error_not_a_signal)
+{
+	EXPECT_EQ(0, child_run(create_beyond_the_file_limit, NULL));
+	EXPECT_EQ(0, child_run(create_beyond_the_file_limit, (void *)name_of("limit")));
+}
+
+/* In a mount namespace of its own, where /dev/shm has 1 MiB. */
+static int create_in_a_small_folder(void *arg)
+{
+	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1 << 20, 2);
+	struct statvfs before, after;
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/dev/shm", "tmpfs", 0, "size=1m"))
+		return CHILD_SKIP;
+	c.host = RINGBUF_HOST_EMBEDDED;
+	c.name = arg;
+	CHECK(!statvfs("/dev/shm", &before));
+	CHECK_EQ(-ENOSPC, create(&c));
+	CHECK(!statvfs("/dev/shm", &after));
+	CHECK_EQ(before.f_bfree, after.f_bfree);
+	/* An anonymous ring is not in that folder. */
+	c.name = NULL;
+	CHECK_EQ(0, create(&c));
+	return 0;
+}
+
+TEST(full_folder_is_told_from_full_memory)
+{
+	int end = child_run(create_in_a_small_folder, (void *)name_of("full"));
+
+	if (end == CHILD_SKIP)
+		SKIP(return, "this user cannot mount");
+	EXPECT_EQ(0, end);
+}
+
+/* Where there is no /proc, and no /dev/shm either. */
+static int create_in_an_empty_root(void *arg)
+{
+	struct ringbuf_config c = good;
+	struct ringbuf *ring;
+
+	(void)arg;
+	if (chroot("/dev"))
+		return CHILD_SKIP;
+	c.host = RINGBUF_HOST_EMBEDDED;
+	CHECK_EQ(-EOPNOTSUPP, create(&c));
+	CHECK_EQ(-ENOENT, ringbuf_open("some", RINGBUF_HOST_EMBEDDED, &ring));
+	CHECK(!chroot("/shm"));
+	c.name = "some";
+	CHECK_EQ(-EOPNOTSUPP, create(&c));
+	return 0;
+}
+
+TEST(missing_proc_is_said)
+{
+	int end = child_run(create_in_an_empty_root, NULL);
+
+	if (end == CHILD_SKIP)
+		SKIP(return, "this user cannot change its root");
+	EXPECT_EQ(0, end);
 }
 
 static void ticks(int sig)
