@@ -463,10 +463,26 @@ int emb_export(struct ringbuf *ring)
 	return emb_file_fd(ring->file);
 }
 
+/* @fd is that of a ring: one that can be sealed has to be. */
+static int import_seal(int fd)
+{
+	int seals;
+
+	memory_seal(fd);
+	seals = fcntl(fd, F_GET_SEALS);
+	/* The file of a name cannot be sealed at all, and says so by F_SEAL_SEAL. */
+	return seals >= 0 && !(seals & (F_SEAL_SHRINK | F_SEAL_SEAL)) ? -EPROTO : 0;
+}
+
 int emb_import(struct ringbuf *ring, int fd)
 {
 	int err = header_read(ring, fd);
 
+	if (!err)
+		err = import_seal(fd);
+	/* Once more, as the size is what it will be now. */
+	if (!err)
+		err = header_read(ring, fd);
 	if (!err)
 		err = memory_map(ring, fd);
 	if (err)

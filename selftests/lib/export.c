@@ -255,4 +255,61 @@ TEST_F(export, bad_arguments)
 	EXPECT_EQ(-EINVAL, ringbuf_writer_import(self->ring, &bad, &self->writer));
 }
 
+/* A memfd with the bytes of a ring, as a peer may send it; not sealed. */
+static int unsealed_copy(void)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 10);
+	int fd = memfd_create("copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct ringbuf *ring;
+	char block[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	config.host = RINGBUF_HOST_EMBEDDED;
+	if (ringbuf_create(&config, &ring))
+		return -1;
+	while ((n = pread(ringbuf_export(ring), block, sizeof(block), at)) > 0)
+		at += pwrite(fd, block, (size_t)n, at);
+	ringbuf_close(ring);
+	return fd;
+}
+
+TEST(memory_that_was_sent_cannot_be_cut_off)
+{
+	int fd = unsealed_copy(), again = dup(fd);
+	struct ringbuf *ring;
+
+	ASSERT_EQ(0, ringbuf_import(fd, NULL, &ring));
+	EXPECT_EQ(-1, ftruncate(again, 0));
+	EXPECT_EQ(EPERM, errno);
+	ringbuf_close(ring);
+	close(again);
+}
+
+TEST(memory_that_the_sender_could_cut_off_is_refused)
+{
+	int fd = unsealed_copy(), again;
+	struct ringbuf *ring;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, again);
+	EXPECT_EQ(-EPROTO, ringbuf_import(again, NULL, &ring));
+	close(again);
+	close(fd);
+}
+
+TEST(file_that_is_no_ring_is_given_back_as_it_was)
+{
+	int fd = memfd_create("other", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct ringbuf *ring;
+
+	ASSERT_EQ(0, ftruncate(fd, 65536));
+	EXPECT_EQ(-EPROTO, ringbuf_import(fd, NULL, &ring));
+	EXPECT_EQ(0, fcntl(fd, F_GET_SEALS));
+	EXPECT_EQ(0, ftruncate(fd, 0));
+	close(fd);
+}
+
 LIB_HARNESS_MAIN
