@@ -138,6 +138,11 @@ int emb_unlink(const char *name) RB_HIDDEN;
 int emb_name_reclaim(const char *path) RB_HIDDEN;
 void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
 
+/* ---- embedded_names.c: names that nobody has any more ---------------------- */
+
+bool emb_names_sweep(void) RB_HIDDEN;
+void emb_names_sweep_once(void) RB_HIDDEN;
+
 /* ---- embedded_room.c: how much memory there is ----------------------------- */
 
 int emb_room_check(int fd, u64 bytes) RB_HIDDEN;

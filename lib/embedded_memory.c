@@ -417,6 +417,8 @@ static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config
 	if (err)
 		return err;
 	err = memory_fill(ring, *fd);
+	if (err == -ENOSPC && emb_names_sweep())
+		err = memory_fill(ring, *fd);
 	if (err)
 		close(*fd);
 	else if (ring->persistent)
@@ -432,6 +434,8 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 		return -EINVAL;
 	if (config->name && !mode_is_possible(config->mode))
 		return -EOPNOTSUPP;
+	if (config->name)
+		emb_names_sweep_once();
 	err = memory_make(ring, config, &fd);
 	if (err)
 		return err;

@@ -118,6 +118,15 @@ TEST(file_size_limit_is_an_error_not_a_signal)
 	EXPECT_EQ(0, child_run(create_beyond_the_file_limit, (void *)name_of("limit")));
 }
 
+static int makes_and_dies(void *arg)
+{
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, ringbuf_create(arg, &ring));
+	raise(SIGKILL);
+	return 1;
+}
+
 /* In a mount namespace of its own, where /dev/shm has 1 MiB. */
 static int create_in_a_small_folder(void *arg)
 {
@@ -135,6 +144,13 @@ static int create_in_a_small_folder(void *arg)
 	CHECK_EQ(before.f_bfree, after.f_bfree);
 	/* An anonymous ring is not in that folder. */
 	c.name = NULL;
+	CHECK_EQ(0, create(&c));
+	/* A leftover of this user gives its room back. */
+	c.name = "leftover";
+	c.slot_bytes = 300 << 10;
+	CHECK_EQ(128 + SIGKILL, child_run(makes_and_dies, &c));
+	CHECK(!access("/dev/shm/ringbuf.leftover", F_OK));
+	c.name = arg;
 	CHECK_EQ(0, create(&c));
 	return 0;
 }

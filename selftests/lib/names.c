@@ -463,6 +463,53 @@ TEST(leftover_of_another_user_is_open_to_whom_its_mode_lets_in)
 	EXPECT_FALSE(name_there(name));
 }
 
+static int makes_a_leftover(void *arg)
+{
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, named(arg, 0, 0, &ring));
+	raise(SIGKILL);
+	return 1;
+}
+
+static int makes_another(void *arg)
+{
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, named(arg, 0, 0, &ring));
+	ringbuf_close(ring);
+	return 0;
+}
+
+static bool file_there(const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
+	return !access(path, F_OK);
+}
+
+/* Whatever their names are; no look at them is needed. */
+TEST(leftovers_go_when_their_user_makes_a_ring)
+{
+	const char *left = name_of("left"), *kept = name_of("kept"), *used = name_of("used");
+	struct ringbuf *ring, *persistent;
+
+	if (module_here())
+		SKIP(return, "the module leaves none");
+	ASSERT_EQ(0, named(used, 0, 0, &ring));
+	ASSERT_EQ(0, named(kept, RINGBUF_PERSISTENT, 0, &persistent));
+	ringbuf_close(persistent);
+	ASSERT_EQ(128 + SIGKILL, child_run(makes_a_leftover, (void *)left));
+	ASSERT_TRUE(file_there(left));
+	EXPECT_EQ(0, child_run(makes_another, (void *)name_of("another")));
+	EXPECT_FALSE(file_there(left));
+	EXPECT_TRUE(file_there(kept));
+	EXPECT_TRUE(file_there(used));
+	ringbuf_close(ring);
+	EXPECT_EQ(0, ringbuf_unlink(kept, RINGBUF_HOST_AUTO));
+}
+
 /* Not a ring: what stands under a name of the embedded host. */
 TEST(not_a_ring)
 {
