@@ -62,35 +62,55 @@ static int list_module(struct names *names)
 
 /* ---- the embedded host ------------------------------------------------------ */
 
-/* False: it is not one, or not ours to look at, or has gone. */
-static bool embedded_entry(const char *file, struct ringbuf_list_entry *e)
+/* The ring that @e names; says so on stderr when it cannot be looked at. */
+static int embedded_look(struct ringbuf_list_entry *e)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	const char *name = file + strlen(SHM_PREFIX);
 	struct ringbuf_geometry geometry;
-	char path[PATH_MAX];
 	struct ringbuf *ring;
+	int err = ringbuf_open(e->name, RINGBUF_HOST_EMBEDDED, &ring);
+
+	if (!err) {
+		ringbuf_geometry(ring, &geometry);
+		err = ringbuf_stats(ring, &status, NULL, 0);
+		ringbuf_close(ring);
+	}
+	if (err < 0) {
+		if (err != -ENOENT)
+			ctl_fail(e->name, err);
+		return err;
+	}
+	e->slot_bytes = geometry.slot_bytes;
+	e->slot_count = geometry.slot_count;
+	e->head = status.head;
+	e->flags = geometry.flags;
+	e->readers = status.readers;
+	e->writers = status.writers;
+	return 0;
+}
+
+/*
+ * Fill @e from the file of a name.  Only what belongs to this user is opened: what
+ * another one put there is listed as its file alone says, with a slot_count of 0.
+ * False: the file is no ring, or has gone.
+ */
+static bool embedded_entry(const char *file, struct ringbuf_list_entry *e)
+{
+	const char *name = file + strlen(SHM_PREFIX);
+	char path[PATH_MAX];
 	struct stat st;
+	int err = 0;
 
 	snprintf(path, sizeof(path), SHM_DIR "/%s", file);
-	if (stat(path, &st) || ringbuf_open(name, RINGBUF_HOST_EMBEDDED, &ring))
+	if (lstat(path, &st) || !S_ISREG(st.st_mode))
 		return false;
-	ringbuf_geometry(ring, &geometry);
-	ringbuf_stats(ring, &status, NULL, 0);
-	*e = (struct ringbuf_list_entry){
-		.slot_bytes = geometry.slot_bytes,
-		.slot_count = geometry.slot_count,
-		.head = status.head,
-		.uid = st.st_uid,
-		.mode = st.st_mode & 0777,
-		.flags = geometry.flags,
-		.readers = status.readers,
-		.writers = status.writers,
-		.name_len = (uint32_t)strlen(name),
-	};
+	*e = (struct ringbuf_list_entry){ .uid = st.st_uid,
+					  .mode = st.st_mode & 0777,
+					  .name_len = (uint32_t)strlen(name) };
 	snprintf(e->name, sizeof(e->name), "%s", name);
-	ringbuf_close(ring);
-	return true;
+	if (st.st_uid == geteuid())
+		err = embedded_look(e);
+	return err != -ENOENT && err != -EPROTO;
 }
 
 static int list_embedded(struct names *names)
@@ -126,6 +146,12 @@ static int by_name(const void *a, const void *b)
 		      ((const struct ringbuf_list_entry *)b)->name);
 }
 
+/* Whether somebody looked into the ring; no ring has 0 slots. */
+static bool is_known(const struct ringbuf_list_entry *e)
+{
+	return e->slot_count;
+}
+
 static void say_table(const struct names *names)
 {
 	char flags[64];
@@ -136,10 +162,14 @@ static void say_table(const struct names *names)
 	for (i = 0; i < names->count; i++) {
 		const struct ringbuf_list_entry *e = &names->entry[i];
 
-		printf("%10llu %8llu %12llu %7u %7u %5u  %04o  %-20s %.*s\n",
-		       (unsigned long long)e->slot_bytes, (unsigned long long)e->slot_count,
-		       (unsigned long long)e->head, e->readers, e->writers, e->uid, e->mode,
-		       ctl_flags(e->flags, flags), (int)e->name_len, e->name);
+		if (is_known(e))
+			printf("%10llu %8llu %12llu %7u %7u", (unsigned long long)e->slot_bytes,
+			       (unsigned long long)e->slot_count, (unsigned long long)e->head,
+			       e->readers, e->writers);
+		else
+			printf("%10s %8s %12s %7s %7s", "-", "-", "-", "-", "-");
+		printf(" %5u  %04o  %-20s %.*s\n", e->uid, e->mode, ctl_flags(e->flags, flags),
+		       (int)e->name_len, e->name);
 	}
 }
 
@@ -148,21 +178,37 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
+/* What only a look into a ring tells: null where there was none. */
+static void inside_json(json_t *j, const struct ringbuf_list_entry *e)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} figures[] = {
+		{ "slot_bytes", e->slot_bytes }, { "slots", e->slot_count }, { "head", e->head },
+		{ "readers", e->readers },	 { "writers", e->writers },
+	};
+	bool known = is_known(e);
+	size_t i;
+
+	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		json_object_set_new(j, figures[i].key,
+				    known ? number(figures[i].value) : json_null());
+	json_object_set_new(j, "exclusive",
+			    known ? json_boolean(e->flags & RINGBUF_EXCLUSIVE) : json_null());
+	json_object_set_new(j, "timestamp",
+			    known ? json_boolean(e->flags & RINGBUF_TIMESTAMP) : json_null());
+}
+
 static json_t *entry_json(const struct ringbuf_list_entry *e)
 {
 	json_t *j = json_object();
 
 	/* A name may be any bytes; JSON has text only. */
 	json_object_set_new(j, "name", json_stringn(e->name, e->name_len) ?: json_null());
-	json_object_set_new(j, "slot_bytes", number(e->slot_bytes));
-	json_object_set_new(j, "slots", number(e->slot_count));
-	json_object_set_new(j, "head", number(e->head));
-	json_object_set_new(j, "readers", number(e->readers));
-	json_object_set_new(j, "writers", number(e->writers));
+	inside_json(j, e);
 	json_object_set_new(j, "uid", number(e->uid));
 	json_object_set_new(j, "mode", json_sprintf("%04o", e->mode));
-	json_object_set_new(j, "exclusive", json_boolean(e->flags & RINGBUF_EXCLUSIVE));
-	json_object_set_new(j, "timestamp", json_boolean(e->flags & RINGBUF_TIMESTAMP));
 	return j;
 }
 

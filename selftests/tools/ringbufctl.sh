@@ -102,6 +102,50 @@ run $ctl info --json $ring
 json "j['host'] == '$RINGBUF_HOST' and j['slots'] == 5 and j['stream'] == 'open'"
 ok $? "info --json"
 
+# ---- files that are not what they should be -------------------------------------------
+
+# usage: hold FILE: in the background, as $holder, keep the lock of the ring in FILE
+hold()
+{
+	interpreter python3
+	timeout 120 "$interpreter" -I -S -c 'import fcntl, os, signal, struct, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0)) # F_OFD_SETLK
+print("held", flush=True)
+signal.pause()' "$1" >"$tap_dir/held" &
+	holder=$!
+	until_ok grep -q held "$tap_dir/held"
+}
+
+unknown='^ +- +- +- +- +- +'
+if [[ $RINGBUF_HOST = embedded ]]; then
+	echo 'not a ring' >"/dev/shm/ringbuf.$ring.text"
+	run $ctl list
+	((status == 0)) && out_has " $ring\$" && ! out_has "$ring.text" && err_has "$ring.text: "
+	ok $? "list: a file that is no ring is passed over, and said"
+
+	if ((UID == 0)) && chown 65534 "/dev/shm/ringbuf.$ring.text"; then
+		run $ctl list
+		((status == 0)) && out_has "${unknown}65534 .* $ring.text\$" && [[ ! -s $tap_dir/err ]]
+		ok $? "list: the file of another user is not opened"
+		run $ctl list --json
+		json "[r for r in j if r['name'] == '$ring.text' and r['uid'] == 65534 and
+			r['slots'] is None and r['exclusive'] is None]"
+		ok $? "list --json: what is not known is null"
+	fi
+	rm -f "/dev/shm/ringbuf.$ring.text"
+
+	hold "/dev/shm/ringbuf.$ring"
+	run timeout 60 $ctl list
+	((status == 0)) && out_has "${unknown}$UID .* $ring\$" && err_has "^ringbufctl: $ring: "
+	ok $? "list: a ring whose lock is kept is listed by its file"
+	kill "$holder"
+	wait "$holder" 2>/dev/null
+	run $ctl list
+	out_has "^ +100 .* $ring\$" && [[ ! -s $tap_dir/err ]]
+	ok $? "list: once the lock is free, all of it"
+fi
+
 # ---- through it ---------------------------------------------------------------------
 
 # The stream of a ring ends once, so each has one of its own.
