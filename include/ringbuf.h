@@ -136,11 +136,13 @@ struct ringbuf_config {
  * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  A child that
  * inherited the ring and has not used it yet has it too.
  *
- * On the embedded host a named ring is the file /dev/shm/ringbuf.NAME.  Nobody is
- * left to remove it when its last user is killed: the next process of the same
- * user that creates a named ring does, also the next ringbuf_create(),
- * ringbuf_open() or ringbuf_unlink() of that name.  Until then the memory is
- * taken, and another user whom @mode lets in may open the ring and use it.
+ * On the embedded host a named ring is the file /dev/shm/ringbuf.NAME.  It goes
+ * also with a program that returns from main() or calls exit() without closing
+ * the ring.  Nobody is left to remove it when its last user is killed, or ends by
+ * _exit(): the next process of the same user that creates a named ring does, also
+ * the next ringbuf_create(), ringbuf_open() or ringbuf_unlink() of that name.
+ * Until then the memory is taken, and another user whom @mode lets in may open
+ * the ring and use it.
  *
  * The embedded host needs /proc, and for names /dev/shm: without them the answer
  * is -EOPNOTSUPP.  It needs a process that may open the ring's file: any may open

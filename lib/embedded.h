@@ -110,6 +110,7 @@ int emb_file_get(int fd, struct emb_file **file) RB_HIDDEN;
 struct emb_file *emb_file_find(const char *path) RB_HIDDEN;
 int emb_file_fd(const struct emb_file *file) RB_HIDDEN;
 void emb_file_put(struct emb_file *file) RB_HIDDEN;
+void emb_file_name(struct emb_file *file, const char *path) RB_HIDDEN;
 bool emb_file_last(struct emb_file *file) RB_HIDDEN;
 bool emb_file_is(const struct emb_file *file, const char *path) RB_HIDDEN;
 int emb_file_enter(struct emb_file *file) RB_HIDDEN;

@@ -53,6 +53,7 @@
  * @lock: the slow-path lock among our threads
  * @mine: bytes that this process has locked; under @lock
  * @renewed: @own was lost, and so were the locks for a while; under @lock
+ * @path: of the name that goes with the last user, or NULL; under files_lock
  */
 struct emb_file {
 	struct emb_file *next;
@@ -65,6 +66,7 @@ struct emb_file {
 	u64 lock;
 	u8 mine[EMB_BYTES];
 	bool renewed;
+	char *path;
 };
 
 static u64 files_lock;
@@ -365,8 +367,21 @@ void emb_file_put(struct emb_file *file)
 		WRITE_ONCE(*at, file->next);
 		emb_fd_close(file, file->fd);
 		emb_fd_close(file, file->own);
+		free(file->path);
 		free(file);
 	}
+	process_unlock(&files_lock);
+}
+
+/*
+ * Let the name at @path go when this process ends and is the last user of @file.
+ * Where there is no memory for that the name becomes a leftover.
+ */
+void emb_file_name(struct emb_file *file, const char *path)
+{
+	process_lock(&files_lock);
+	if (!file->path)
+		file->path = strdup(path);
 	process_unlock(&files_lock);
 }
 
@@ -490,6 +505,53 @@ bool emb_file_renewed(struct emb_file *file)
 
 	file->renewed = false;
 	return renewed;
+}
+
+/* ---- the end of this process ---------------------------------------------------- */
+
+/*
+ * Remove the name, and say so in the header, which may be unmapped by now.  Where
+ * that fails an open in progress gets a ring without a name, as after rm.
+ */
+static void name_end(struct emb_file *file)
+{
+	const u32 unlinked = 1;
+	ssize_t n = 0;
+
+	if (emb_file_is(file, file->path) && !unlink(file->path))
+		n = pwrite(file->own, &unlinked, sizeof(unlinked),
+			   offsetof(struct emb_header, unlinked));
+	(void)n;
+}
+
+/* Other threads may still use the file: nothing but its descriptor goes here. */
+static void file_end(struct emb_file *file)
+{
+	/* A descriptor that somebody closed would be renewed under files_lock, which we hold. */
+	if (file->process != rb_process() || !fd_is(file, file->own) || emb_file_trylock(file))
+		return;
+	emb_fd_close(file, file->fd);
+	file->fd = -1;
+	if (!emb_byte_elsewhere(file, EMB_BYTE_OPEN))
+		name_end(file);
+	emb_byte_lock(file->own, F_UNLCK, EMB_BYTE_LOCK);
+	process_unlock(&file->lock);
+}
+
+/*
+ * A program that ends without closing its rings leaves no names behind, unless it
+ * is killed.  A lock that another thread has is not waited for.
+ */
+__attribute__((destructor)) static void files_end(void)
+{
+	struct emb_file *file;
+
+	if (!process_lock_for(&files_lock, 1000))
+		return;
+	for (file = files; file; file = file->next)
+		if (file->path)
+			file_end(file);
+	process_unlock(&files_lock);
 }
 
 /* ---- bytes of places, under the lock ----------------------------------------- */

@@ -426,6 +426,17 @@ static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config
 	return err;
 }
 
+/* The name of @ring goes with its last user, also with one that ends without closing it. */
+static void name_tie(struct ringbuf *ring, const char *name)
+{
+	char path[EMB_SHM_PATH];
+
+	if (!name || ring->persistent)
+		return;
+	shm_path(path, name);
+	emb_file_name(ring->file, path);
+}
+
 int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 {
 	int fd, err;
@@ -451,15 +462,21 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 		memory_seal(fd);
 	if (err)
 		memory_close(ring);
+	else
+		name_tie(ring, config->name);
 	return err;
 }
 
 int emb_open(struct ringbuf *ring, const char *name)
 {
 	char path[EMB_SHM_PATH];
+	int err;
 
 	shm_path(path, name);
-	return name_open_used(ring, path);
+	err = name_open_used(ring, path);
+	if (!err)
+		name_tie(ring, name);
+	return err;
 }
 
 int emb_export(struct ringbuf *ring)
@@ -494,6 +511,8 @@ int emb_import(struct ringbuf *ring, int fd)
 	err = emb_file_get(fd, &ring->file);
 	if (err)
 		munmap(ring->header, ring->bytes);
+	else
+		name_tie(ring, ring->name);
 	return err;
 }
 

@@ -463,6 +463,71 @@ TEST(leftover_of_another_user_is_open_to_whom_its_mode_lets_in)
 	EXPECT_FALSE(name_there(name));
 }
 
+static bool file_there(const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
+	return !access(path, F_OK);
+}
+
+/* By exit(), as a return from main() does. */
+static int ends_without_closing(void *arg)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct ringbuf *ring;
+	int err;
+
+	err = named(arg, 0, 0, &ring);
+	if (err == -EEXIST)
+		err = open_named(arg, &ring);
+	CHECK_EQ(0, err);
+	CHECK(reader_new(ring) && writer_new(ring));
+	/* What the test has printed is not printed again. */
+	CHECK(dup2(null, STDOUT_FILENO) >= 0);
+	exit(0);
+}
+
+TEST(name_goes_with_a_program_that_ends_without_closing)
+{
+	const char *name = name_of("exit");
+
+	ASSERT_EQ(0, child_run(ends_without_closing, (void *)name));
+	/* No look by the library may have removed it. */
+	EXPECT_FALSE(file_there(name));
+	EXPECT_FALSE(name_there(name));
+}
+
+static int ends_without_a_use(void *arg)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)arg;
+	CHECK(dup2(null, STDOUT_FILENO) >= 0);
+	exit(0);
+}
+
+TEST(name_stays_when_one_of_its_users_ends_without_closing)
+{
+	const char *name = name_of("stays");
+	struct ringbuf *ring;
+
+	ASSERT_EQ(0, named(name, 0, 0, &ring));
+	/* One that inherits it, and one that opens it, too. */
+	EXPECT_EQ(0, child_run(ends_without_a_use, NULL));
+	EXPECT_TRUE(name_there(name));
+	EXPECT_EQ(0, child_run(ends_without_closing, (void *)name));
+	EXPECT_TRUE(name_there(name));
+	ringbuf_close(ring);
+	EXPECT_FALSE(name_there(name));
+	/* Persistent is persistent. */
+	ASSERT_EQ(0, named(name, RINGBUF_PERSISTENT, 0, &ring));
+	ringbuf_close(ring);
+	EXPECT_EQ(0, child_run(ends_without_closing, (void *)name));
+	EXPECT_TRUE(name_there(name));
+	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+}
+
 static int makes_a_leftover(void *arg)
 {
 	struct ringbuf *ring;
@@ -479,14 +544,6 @@ static int makes_another(void *arg)
 	CHECK_EQ(0, named(arg, 0, 0, &ring));
 	ringbuf_close(ring);
 	return 0;
-}
-
-static bool file_there(const char *name)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
-	return !access(path, F_OK);
 }
 
 /* Whatever their names are; no look at them is needed. */
