@@ -16,9 +16,10 @@
  *				another process, and lives as long as one has it
  *
  * What this host cannot promise: peers that may write the memory can break the
- * ring (a reader maps all of it writable); there is no descriptor to poll; a
- * dead peer is found by who is kept waiting by it, within EMB_SLICE_NS, or by
- * the next one who takes the slow-path lock; memory is charged to its creator.
+ * ring (a reader maps all of it writable), lock any of these bytes, and cut off
+ * the file of a named ring; there is no descriptor to poll; a dead peer is found
+ * by who is kept waiting by it, within EMB_SLICE_NS, or by the next call that
+ * attaches or asks who is there; memory is charged to its creator.
  */
 #ifndef RB_EMBEDDED_H
 #define RB_EMBEDDED_H
