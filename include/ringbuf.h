@@ -51,9 +51,10 @@
  * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
  * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
  * ENODATA (end of the stream), ESTALE (the slot was taken away meanwhile, or the
- * handle itself), EIDRM (evicted), EBUSY (another has it, or the lock), EEXIST, ENOENT, EACCES,
- * ENAMETOOLONG, ENOMEM, EDQUOT, ENOSPC, EINVAL, EOPNOTSUPP (this host cannot), EPROTO (a peer broke
- * the shared words), E2BIG, EBADF (a descriptor of the library was closed).
+ * handle itself), EIDRM (evicted), EBUSY (another has it, or keeps the lock),
+ * EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT, ENOSPC, EFBIG, EINVAL,
+ * EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared words), E2BIG,
+ * EBADF (a descriptor of the library was closed).
  *
  * First use of a handle in a process can fail with what attaching it can, and
  * with -EMFILE, -ESTALE (nobody had it any more) and -EBUSY.
@@ -570,6 +571,9 @@ int ringbuf_export(struct ringbuf *ring);
  * @fd: the descriptor; belongs to the ring on success
  * @name: its name if it was created with one on the embedded host, or NULL
  * @ring: [out] as in ringbuf_create()
+ *
+ * On the embedded host a memfd is sealed, so that its sender cannot cut it off.
+ * The file of a named ring cannot be sealed: take it from those you trust.
  *
  * Return: 0, or -EBADF, -EINVAL, -ENAMETOOLONG, -EPROTO (not of a ring of this
  * version, or a memfd that its sender can still cut off), -EACCES, -EMFILE,

@@ -328,7 +328,6 @@ static int path_remove(const char *path)
 static int name_remove(const struct ringbuf *ring, const char *path)
 {
 	struct emb_header *header = ring->header;
-
 	int err;
 
 	/* Somebody else may have removed it, and made it anew for another ring. */
