@@ -41,17 +41,17 @@
  *
  * The lock of the embedded host: opening and unlinking a name, attaching, first
  * use, closing, done, ringbuf_stats(), ringbuf_sync() and evicting take a lock of
- * the ring.  A peer that was stopped (SIGSTOP) with it, or holds it on purpose, as
- * whoever may use the ring can, makes them fail with -EBUSY when it has not moved
- * for two seconds.  Nothing has changed then, and the call may be made again.
- * ringbuf_unlink() by the owner goes on without the lock; so does closing, and
- * the handle counts as one whose user died.  Reading and writing with handles
- * that are in use take no lock.
+ * the ring.  They fail with -EBUSY if the lock has not changed hands for two
+ * seconds, because its holder was stopped (SIGSTOP) or keeps it on purpose, which
+ * every process that may use the ring can do.  After -EBUSY nothing has changed,
+ * and the call may be repeated.  ringbuf_unlink() then removes the name without
+ * the lock.  Closing then leaves the handle to its peers, who treat it as one
+ * whose process died.  Reading and writing with a handle in use take no lock.
  *
  * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
  * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
  * ENODATA (end of the stream), ESTALE (the slot was taken away meanwhile, or the
- * handle itself), EIDRM (evicted), EBUSY (another has it, or keeps the lock),
+ * handle itself), EIDRM (evicted), EBUSY (in use, or a peer keeps the lock),
  * EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT, ENOSPC, EFBIG, EINVAL,
  * EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared words), E2BIG,
  * EBADF (a descriptor of the library was closed).
@@ -104,7 +104,8 @@ enum ringbuf_host {
  * @name: name for ringbuf_open(), at most 255 bytes (247 on the embedded host),
  *	without '/', or NULL for an anonymous ring
  * @mode: permission bits of a named ring; the umask does not count; 0 means 0600;
- *	on the embedded host who may read must be who may write
+ *	on the embedded host owner, group and others may each read and write, or
+ *	neither
  * @host: which host; RINGBUF_HOST_AUTO lets the environment and the machine decide
  */
 struct ringbuf_config {
@@ -137,21 +138,20 @@ struct ringbuf_config {
  * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  A child that
  * inherited the ring and has not used it yet has it too.
  *
- * On the embedded host a named ring is the file /dev/shm/ringbuf.NAME.  It goes
- * also with a program that returns from main() or calls exit() without closing
- * the ring.  Nobody is left to remove it when its last user is killed, or ends by
- * _exit(): the next process of the same user that creates a named ring does, also
- * the next ringbuf_create(), ringbuf_open() or ringbuf_unlink() of that name.
- * Until then the memory is taken, and another user whom @mode lets in may open
- * the ring and use it.
+ * On the embedded host a named ring is the file /dev/shm/ringbuf.NAME.  A program
+ * that returns from main() or calls exit() without closing the ring removes it,
+ * too, if it is the last user.  When the last user is killed or calls _exit(), the
+ * file stays until a process of the same user creates a named ring for the first
+ * time, or until ringbuf_create(), ringbuf_open() or ringbuf_unlink() is called
+ * for that name.  Until then its memory is in use, and a user who may not remove
+ * the file but has the permission of @mode can open the ring.
  *
- * The embedded host needs /proc, and for names /dev/shm: without them the answer
- * is -EOPNOTSUPP.  It needs a process that may open the ring's file: any may open
- * that of an anonymous ring it has got, @mode says who that of a named one.
- * Readers write there, too, so a @mode that lets anybody only read, or only write,
- * is refused with -EOPNOTSUPP.  Whoever may use a named ring may also cut its
- * file off, which is SIGBUS for all who use it; an anonymous ring is sealed
- * against that.
+ * The embedded host needs /proc, and /dev/shm for names; it fails with -EOPNOTSUPP
+ * without them.  Every process that has an anonymous ring may open its file; @mode
+ * decides about the file of a named ring.  Readers write to it as well, so a @mode
+ * that grants only one of reading and writing is refused with -EOPNOTSUPP.  A
+ * process that may use a named ring can also truncate its file, which ends all
+ * its users by SIGBUS.  An anonymous ring is sealed against that.
  *
  * Return: 0, or -EINVAL, -E2BIG (@config has fields this library does not
  * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -ENOSPC (/dev/shm is full),
@@ -180,8 +180,8 @@ int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring
  * The owner of the ring may; on the module also who has CAP_FOWNER, on the
  * embedded host who may remove the file from /dev/shm and open it.
  *
- * Return: 0, or -ENOENT (also when nobody had the ring any more, and its name
- * has gone by this call), -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO.
+ * Return: 0, or -ENOENT (also if the ring had no user left, so that this call
+ * removed its name), -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO.
  */
 int ringbuf_unlink(const char *name, enum ringbuf_host host);
 
@@ -572,11 +572,12 @@ int ringbuf_export(struct ringbuf *ring);
  * @name: its name if it was created with one on the embedded host, or NULL
  * @ring: [out] as in ringbuf_create()
  *
- * On the embedded host a memfd is sealed, so that its sender cannot cut it off.
- * The file of a named ring cannot be sealed: take it from those you trust.
+ * On the embedded host a memfd is sealed, so that its sender cannot truncate it.
+ * The file of a named ring cannot be sealed: accept one only from a sender that
+ * you trust.
  *
  * Return: 0, or -EBADF, -EINVAL, -ENAMETOOLONG, -EPROTO (not of a ring of this
- * version, or a memfd that its sender can still cut off), -EACCES, -EMFILE,
+ * version, or a memfd that its sender can still truncate), -EACCES, -EMFILE,
  * -ENOMEM, -EOPNOTSUPP (no /proc).
  */
 int ringbuf_import(int fd, const char *name, struct ringbuf **ring);

@@ -16,10 +16,11 @@
  *				another process, and lives as long as one has it
  *
  * What this host cannot promise: peers that may write the memory can break the
- * ring (a reader maps all of it writable), lock any of these bytes, and cut off
- * the file of a named ring; there is no descriptor to poll; a dead peer is found
- * by who is kept waiting by it, within EMB_SLICE_NS, or by the next call that
- * attaches or asks who is there; memory is charged to its creator.
+ * ring (a reader maps all of it writable), lock any of these bytes, and truncate
+ * the file of a named ring, since only a memfd can be sealed, and a memfd has no
+ * name that outlives its owner; there is no descriptor to poll; a dead peer is
+ * found by a waiter within EMB_SLICE_NS, or by the next call that attaches or
+ * reports readers and writers; memory is charged to its creator.
  */
 #ifndef RB_EMBEDDED_H
 #define RB_EMBEDDED_H
@@ -28,7 +29,7 @@
 
 #define EMB_MAGIC    0x32626d6530676e72ULL
 #define EMB_SLICE_NS 25000000U /* one looks for dead peers this often */
-/* A slow-path lock that nobody unlocks for so long is taken to be stuck. */
+/* A slow-path lock that is not unlocked for this long is taken to be stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL
 
 /* A named ring is a file of this folder, with this before its name. */
@@ -140,7 +141,7 @@ int emb_unlink(const char *name) RB_HIDDEN;
 int emb_name_reclaim(const char *path) RB_HIDDEN;
 void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
 
-/* ---- embedded_names.c: names that nobody has any more ---------------------- */
+/* ---- embedded_names.c: names of rings without users -------------------------- */
 
 bool emb_names_sweep(void) RB_HIDDEN;
 void emb_names_sweep_once(void) RB_HIDDEN;

@@ -127,7 +127,7 @@ void emb_fd_close(const struct emb_file *file, int fd)
 		close(fd);
 }
 
-/* Why a path in /proc could not be opened.  -EOPNOTSUPP: there is no /proc here. */
+/* Turn a failure to open a path in /proc into its reason; -EOPNOTSUPP: /proc is missing. */
 static int proc_error(int err)
 {
 	return err == -ENOENT && access("/proc/thread-self", F_OK) ? -EOPNOTSUPP : err;
@@ -374,8 +374,8 @@ void emb_file_put(struct emb_file *file)
 }
 
 /*
- * Let the name at @path go when this process ends and is the last user of @file.
- * Where there is no memory for that the name becomes a leftover.
+ * Remember @path, to be removed when this process ends as the last user of @file.
+ * If memory for the copy is short, the name becomes a leftover.
  */
 void emb_file_name(struct emb_file *file, const char *path)
 {
@@ -469,9 +469,9 @@ static u64 turn_wait(const u32 *turns, u32 seen)
  * Take the slow-path lock.  @turns is the word of the file that each unlock adds
  * to, so a waiter can tell a lock in use from a stuck one: any user of the file
  * may hold the lock for ever, by hand or because it was stopped, and must not
- * hang the others.  -EBUSY: nobody unlocked for EMB_PATIENCE_NS.
+ * hang the others.  -EBUSY: @turns did not move for EMB_PATIENCE_NS.
  *
- * A holder that dies wakes nobody; its waiters find out within one slice.
+ * A holder that dies wakes no waiter; the waiters notice within one slice.
  */
 int emb_file_lock(struct emb_file *file, const u32 *turns)
 {
@@ -527,7 +527,7 @@ static void name_end(struct emb_file *file)
 /* Other threads may still use the file: nothing but its descriptor goes here. */
 static void file_end(struct emb_file *file)
 {
-	/* A descriptor that somebody closed would be renewed under files_lock, which we hold. */
+	/* emb_file_trylock() would renew a closed descriptor under files_lock, which is held. */
 	if (file->process != rb_process() || !fd_is(file, file->own) || emb_file_trylock(file))
 		return;
 	emb_fd_close(file, file->fd);
@@ -539,8 +539,8 @@ static void file_end(struct emb_file *file)
 }
 
 /*
- * A program that ends without closing its rings leaves no names behind, unless it
- * is killed.  A lock that another thread has is not waited for.
+ * Remove the names that a program leaves behind which ends without closing its
+ * rings.  Locks that other threads hold are not waited for.
  */
 __attribute__((destructor)) static void files_end(void)
 {

@@ -98,12 +98,12 @@ static int allocate(int fd, u64 bytes, u64 page)
 	err = allocate_chunks(fd, bytes, page);
 	if (err != -ENOSPC)
 		return err;
-	/* Others took the room meanwhile; or it is not /dev/shm that is full. */
+	/* Another process took the room meanwhile, or the kernel has no memory for it. */
 	err = emb_room_check(fd, bytes);
 	return err ? err : -ENOMEM;
 }
 
-/* -EOPNOTSUPP: there is no folder for names. */
+/* -EOPNOTSUPP: /dev/shm is missing. */
 static int memory_new(const struct ringbuf_config *config, int *fd)
 {
 	if (config->name)
@@ -199,7 +199,7 @@ static int header_check(struct ringbuf *ring, const struct emb_header *h, const 
 }
 
 /*
- * Fill @ring from the header of @fd, which anybody may have written.  The header
+ * Fill @ring from the header of @fd, which any program may have written.  The header
  * is read once, into memory of our own: what is checked is what is used.  On
  * failure @fd is as it was, so that the caller may close what is not a ring.
  */
@@ -276,7 +276,7 @@ static int file_map(struct ringbuf *ring, const char *path)
 	return err;
 }
 
-/* What is under the slow-path lock here is the name; no place is touched. */
+/* Take the slow-path lock to change the name only: places are not looked at. */
 static int name_lock(struct ringbuf *ring)
 {
 	return emb_file_lock(ring->file, &ring->header->turns);
@@ -341,9 +341,9 @@ static int name_remove(const struct ringbuf *ring, const char *path)
 
 /*
  * Remove the name of @path if its ring is a leftover: not persistent, and the
- * last process that had it open went without closing it.  -EEXIST: the name
- * stays, since the ring is in use, or because this user may open it but not
- * remove it; the mode of the file decides who uses a leftover then.
+ * last process that had it open ended without closing it.  -EEXIST: the name
+ * stays, because the ring is in use, or because this user may open the file but
+ * not remove it.  Such a leftover can be opened like a ring in use.
  */
 int emb_name_reclaim(const char *path)
 {
@@ -363,7 +363,7 @@ int emb_name_reclaim(const char *path)
 	return err == -EACCES ? -EEXIST : err;
 }
 
-/* Open @path, which no longer exists when its ring was a leftover. */
+/* Open @path, unless its ring is a leftover, which is removed: -ENOENT. */
 static int name_open_used(struct ringbuf *ring, const char *path)
 {
 	int err = emb_name_reclaim(path);
@@ -392,8 +392,8 @@ static int name_create(int fd, const char *name, mode_t mode)
 }
 
 /*
- * Everybody who uses a ring here writes its file, readers too.  Permission to
- * read alone would let nobody use the ring, but let them lock its bytes.
+ * Readers write to the file of a ring as well.  Permission to read alone would
+ * not be enough to use the ring, but enough to lock its bytes.
  */
 static bool mode_is_possible(mode_t mode)
 {
@@ -402,13 +402,13 @@ static bool mode_is_possible(mode_t mode)
 	return may_read == may_write;
 }
 
-/* Nobody can cut off a sealed memfd, which would be SIGBUS for all its users. */
+/* Seal a memfd, so that no process can truncate it, which would be SIGBUS for its users. */
 static int memory_seal(int fd)
 {
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
-/* A new file with the ring in it; nobody else can see it yet. */
+/* Make a file with the ring in it, which no other process can see yet. */
 static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config, int *fd)
 {
 	int err = memory_new(config, fd);
@@ -425,7 +425,7 @@ static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config
 	return err;
 }
 
-/* The name of @ring goes with its last user, also with one that ends without closing it. */
+/* Tie the name of @ring to its last user, even to one that ends without closing the ring. */
 static void name_tie(struct ringbuf *ring, const char *name)
 {
 	char path[EMB_SHM_PATH];
@@ -483,7 +483,7 @@ int emb_export(struct ringbuf *ring)
 	return emb_file_fd(ring->file);
 }
 
-/* @fd is that of a ring: one that can be sealed has to be. */
+/* Seal the file of a ring that another process sent.  -EPROTO: its sender can truncate it. */
 static int import_seal(int fd)
 {
 	int seals;
@@ -500,7 +500,7 @@ int emb_import(struct ringbuf *ring, int fd)
 
 	if (!err)
 		err = import_seal(fd);
-	/* Once more, as the size is what it will be now. */
+	/* Read the header again: only now the size is final. */
 	if (!err)
 		err = header_read(ring, fd);
 	if (!err)
@@ -531,7 +531,7 @@ int emb_unlink(const char *name)
 		}
 		memory_close(&ring);
 	}
-	/* A peer must not keep the owner from it: without the lock then, as by rm. */
+	/* A peer that keeps the lock must not keep the owner from removing the name, as rm does. */
 	return err == -EBUSY ? path_remove(path) : err;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Leftovers of the embedded host: names whose rings nobody has open any more.
+ * Leftovers of the embedded host: names of rings that no process has open.
  *
  * No process outlives the users of a ring to remove its name when the last of
  * them is killed.  Each process that creates named rings removes the leftovers of
@@ -17,8 +17,8 @@
 #include "embedded.h"
 
 /*
- * Whether nobody has @path open, which belongs to this user.  A lock on either
- * byte means that somebody does, so a stuck slow-path lock is never waited for.
+ * Whether @path belongs to this user and no process has it open.  A lock on either
+ * byte counts as a user, so a stuck slow-path lock is never waited for.
  */
 static bool is_leftover(const char *path)
 {
@@ -59,7 +59,7 @@ bool emb_names_sweep(void)
 	return any;
 }
 
-/* The same, unless this process has done it. */
+/* Remove the leftovers of this user, unless this process has done so before. */
 void emb_names_sweep_once(void)
 {
 	static u64 swept;

@@ -146,7 +146,7 @@ static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 		if (place_of(ring, role, id)->state == EMB_FREE || place_alive(ring, role, id))
 			continue;
 		place_end(ring, role, id, true);
-		/* A repair takes long in a large ring: whoever waits for the lock sees it move. */
+		/* A repair takes long in a large ring: let waiters see that the lock is in use. */
 		__atomic_add_fetch(&ring->header->turns, 1, __ATOMIC_RELAXED);
 		any = true;
 	}
@@ -165,8 +165,8 @@ static bool reap_locked(struct ringbuf *ring)
 }
 
 /*
- * Lock, and end what dead processes have left: for calls that tell who is in the
- * ring, or decide by it.
+ * Lock, and end what dead processes have left.  For calls that report readers and
+ * writers, or that act on one of them.
  */
 int emb_lock_reaped(struct ringbuf *ring)
 {
@@ -360,7 +360,7 @@ static void leave_locked(struct rb_handle *h)
 	emb_wake_all(h->ring);
 }
 
-/* Without the lock the others find out by themselves that nobody has the place. */
+/* Without the lock the peers find out that the place has no user. */
 void emb_leave(struct rb_handle *h)
 {
 	int err = emb_lock(h->ring);

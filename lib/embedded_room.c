@@ -118,12 +118,12 @@ static u64 cgroup_available(void)
 	}
 }
 
-/* False: @bytes are more than the file system of @fd has left. */
+/* Whether the file system of @fd has @bytes left. */
 static bool folder_has_room(int fd, u64 bytes)
 {
 	struct statvfs st;
 
-	/* One without a limit, as that of a memfd, says that it has no blocks. */
+	/* A file system without a limit, like that of a memfd, reports no blocks. */
 	if (fstatvfs(fd, &st) || !st.f_blocks)
 		return true;
 	return bytes <= (u64)st.f_bavail * st.f_frsize;

@@ -323,7 +323,7 @@ RB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 	if (writer->w.count)
 		ringbuf_writer_discard(writer);
 	err = writer->h.host->done(&writer->h);
-	/* After -EBUSY nothing has changed, and the call may be made again. */
+	/* After -EBUSY nothing has changed, and the caller may repeat the call. */
 	writer->done = err != -EBUSY;
 	return err;
 }

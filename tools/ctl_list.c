@@ -62,7 +62,7 @@ static int list_module(struct names *names)
 
 /* ---- the embedded host ------------------------------------------------------ */
 
-/* The ring that @e names; says so on stderr when it cannot be looked at. */
+/* Fill @e from the ring that it names; print to stderr why that cannot be opened. */
 static int embedded_look(struct ringbuf_list_entry *e)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
@@ -146,7 +146,7 @@ static int by_name(const void *a, const void *b)
 		      ((const struct ringbuf_list_entry *)b)->name);
 }
 
-/* Whether somebody looked into the ring; no ring has 0 slots. */
+/* Whether the ring was opened; no ring has 0 slots. */
 static bool is_known(const struct ringbuf_list_entry *e)
 {
 	return e->slot_count;
@@ -178,7 +178,7 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-/* What only a look into a ring tells: null where there was none. */
+/* Add what only an open ring tells; null if it was not opened. */
 static void inside_json(json_t *j, const struct ringbuf_list_entry *e)
 {
 	const struct {

@@ -103,6 +103,7 @@ static int create_beyond_the_file_limit(void *arg)
 	const struct rlimit limit = { 1 << 20, 1 << 20 };
 	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1 << 20, 2);
 
+	c.max_readers = 1; /* each takes a page */
 	c.name = arg;
 	c.host = RINGBUF_HOST_EMBEDDED;
 	CHECK(!setrlimit(RLIMIT_FSIZE, &limit));
@@ -137,6 +138,7 @@ static int create_in_a_small_folder(void *arg)
 	    mount("none", "/dev/shm", "tmpfs", 0, "size=1m"))
 		return CHILD_SKIP;
 	c.host = RINGBUF_HOST_EMBEDDED;
+	c.max_readers = 1; /* each takes a page */
 	c.name = arg;
 	CHECK(!statvfs("/dev/shm", &before));
 	CHECK_EQ(-ENOSPC, create(&c));
@@ -164,7 +166,7 @@ TEST(full_folder_is_told_from_full_memory)
 	EXPECT_EQ(0, end);
 }
 
-/* Where there is no /proc, and no /dev/shm either. */
+/* In a root without /proc, then in one without /dev/shm as well. */
 static int create_in_an_empty_root(void *arg)
 {
 	struct ringbuf_config c = good;
@@ -182,7 +184,7 @@ static int create_in_an_empty_root(void *arg)
 	return 0;
 }
 
-TEST(missing_proc_is_said)
+TEST(missing_proc_or_shm_is_not_supported)
 {
 	int end = child_run(create_in_an_empty_root, NULL);
 

@@ -88,7 +88,7 @@ static uint64_t next_random(uint64_t *state)
 	return *state >> 33;
 }
 
-/* Numbers that lie at the edges of what a field can hold; or any other. */
+/* Return a number at the edge of what a field can hold, or any other. */
 static uint64_t odd_number(uint64_t *state)
 {
 	static const uint64_t odd[] = { 0,	    1,		2,	    3,		~0ULL,
@@ -99,7 +99,7 @@ static uint64_t odd_number(uint64_t *state)
 	return pick < ARRAY_SIZE(odd) ? odd[pick] : next_random(state) << 32 ^ next_random(state);
 }
 
-/* Everything that a program does with a ring, and does not wait for. */
+/* Do all that a program does with a ring, without waiting. */
 static void use(struct ringbuf *ring)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
@@ -125,7 +125,7 @@ static void use(struct ringbuf *ring)
 	ringbuf_writer_close(writer);
 }
 
-/* The file as it was made; a ring that is not persistent loses its name when nobody has it. */
+/* Restore the file; its name is lost when a mutant was not persistent. */
 static void restore(const struct victim *v)
 {
 	link(v->spare, v->path);
@@ -183,7 +183,7 @@ static int patches_the_description(void *arg)
 	return 0;
 }
 
-TEST_F(header, whatever_describes_the_file_is_compared)
+TEST_F(header, every_word_that_describes_the_file_is_compared)
 {
 	EXPECT_EQ(0, child_run(patches_the_description, self->v))
 	TH_LOG("byte %lu", self->v->round);
@@ -237,12 +237,12 @@ static int opens_mutants(void *arg)
 		CHECK(err == 0 || err == -EPROTO || err == -ENOENT);
 		opened += !err;
 	}
-	/* Most leave the header as it is, so that it is the engine that meets the words. */
+	/* Many mutants have a good header, so that the engine meets their words. */
 	CHECK(opened > round / 10);
 	return 0;
 }
 
-TEST_F(header, no_bytes_crash_or_hang_who_opens_the_file)
+TEST_F(header, no_bytes_of_a_file_crash_or_hang_a_program_that_opens_it)
 {
 	EXPECT_EQ(0, child_run(opens_mutants, self->v))
 	TH_LOG("round %lu", self->v->round);

@@ -96,8 +96,8 @@ static int dies_as_both(void *arg)
 	return 1;
 }
 
-/* Though nobody has waited for it, attached or closed since. */
-TEST_F(killed, nobody_who_died_is_counted_or_named)
+/* Although no process has waited, attached or closed since. */
+TEST_F(killed, dead_processes_are_not_counted_as_readers_or_writers)
 {
 	struct ringbuf_status s;
 
@@ -110,7 +110,7 @@ TEST_F(killed, nobody_who_died_is_counted_or_named)
 	EXPECT_EQ(RINGBUF_ALL_READERS, s.blocker_id);
 }
 
-TEST_F(killed, nobody_who_died_is_moved_or_evicted)
+TEST_F(killed, dead_readers_cannot_be_moved_or_evicted)
 {
 	ASSERT_EQ(128 + SIGKILL, child_run(dies_as_both, self->ring));
 	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, 0, 1));

@@ -185,7 +185,7 @@ TEST_F(locked, name_can_be_removed_though_a_peer_keeps_the_lock)
 	EXPECT_EQ(-ENOENT, ringbuf_open(self->h->name, RINGBUF_HOST_EMBEDDED, &ring));
 }
 
-TEST_F(locked, closed_reader_holds_nobody_up_though_a_peer_kept_the_lock)
+TEST_F(locked, reader_closed_while_a_peer_keeps_the_lock_blocks_no_writer)
 {
 	pid_t peer = child_start(holds, self->h);
 	unsigned int n;

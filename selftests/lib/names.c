@@ -374,7 +374,7 @@ TEST(mode)
 }
 
 /* On the embedded host a reader writes, too: half a permission would be none. */
-TEST(embedded_ring_is_for_those_who_may_read_and_write)
+TEST(embedded_mode_grants_reading_and_writing_or_neither)
 {
 	const uint32_t half[] = { 0644, 0622, 0640, 0604, 0620, 0602, 0400, 0200, 0466, 0266 };
 	const uint32_t whole[] = { 0600, 0660, 0606, 0666, 0700, 0777 };
@@ -443,7 +443,7 @@ static int uses_what_is_left(void *arg)
 		ringbuf_close(ring);
 		return 0;
 	}
-	/* It is another user's to remove; its mode lets this one use it. */
+	/* Only the owner may remove the file; its mode lets this user open it. */
 	CHECK_EQ(0, takes_over(arg));
 	CHECK_EQ(0, takes_over(arg));
 	CHECK_EQ(-EEXIST, named(arg, 0, 0666, &ring));
@@ -451,7 +451,7 @@ static int uses_what_is_left(void *arg)
 	return 0;
 }
 
-TEST(leftover_of_another_user_is_open_to_whom_its_mode_lets_in)
+TEST(leftover_of_another_user_can_be_opened_if_its_mode_permits)
 {
 	const char *name = name_of("leftover");
 
@@ -459,7 +459,7 @@ TEST(leftover_of_another_user_is_open_to_whom_its_mode_lets_in)
 		SKIP(return, "not root: there is no other user to become");
 	ASSERT_EQ(128 + SIGKILL, child_run(makes_and_dies, (void *)name));
 	EXPECT_EQ(0, child_run(uses_what_is_left, (void *)name));
-	/* The administrator, or the owner, looks. */
+	/* A look by the administrator removes it. */
 	EXPECT_FALSE(name_there(name));
 }
 
@@ -546,7 +546,7 @@ static int makes_another(void *arg)
 	return 0;
 }
 
-/* Whatever their names are; no look at them is needed. */
+/* Whatever their names are, and without a look at them. */
 TEST(leftovers_go_when_their_user_makes_a_ring)
 {
 	const char *left = name_of("left"), *kept = name_of("kept"), *used = name_of("used");
