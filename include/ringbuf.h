@@ -178,10 +178,11 @@ int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring
  * @host: as in ringbuf_open()
  *
  * The owner of the ring may; on the module also who has CAP_FOWNER, on the
- * embedded host who may remove the file from /dev/shm and open it.
+ * embedded host who may remove the file from /dev/shm and open it.  There it also
+ * removes a file that is in the place of a ring, but is none, or is truncated.
  *
  * Return: 0, or -ENOENT (also if the ring had no user left, so that this call
- * removed its name), -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO.
+ * removed its name), -EACCES, -EINVAL, -ENAMETOOLONG.
  */
 int ringbuf_unlink(const char *name, enum ringbuf_host host);
 

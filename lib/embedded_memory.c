@@ -531,8 +531,11 @@ int emb_unlink(const char *name)
 		}
 		memory_close(&ring);
 	}
-	/* A peer that keeps the lock must not keep the owner from removing the name, as rm does. */
-	return err == -EBUSY ? path_remove(path) : err;
+	/*
+	 * Neither a peer that keeps the lock nor a truncated file may keep the owner
+	 * from removing the name: go on without the lock, as rm does.
+	 */
+	return err == -EBUSY || err == -EPROTO ? path_remove(path) : err;
 }
 
 void emb_destroy(struct ringbuf *ring)

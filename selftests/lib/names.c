@@ -591,6 +591,28 @@ TEST(not_a_ring)
 	unlink(path);
 }
 
+TEST(truncated_ring_can_be_unlinked_and_made_again)
+{
+	const char *name = name_of("truncated");
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(100, 10);
+	struct ringbuf *ring;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
+	config.name = name;
+	config.host = RINGBUF_HOST_EMBEDDED;
+	config.flags = RINGBUF_PERSISTENT;
+	ASSERT_EQ(0, ringbuf_create(&config, &ring));
+	ringbuf_close(ring);
+	ASSERT_EQ(0, truncate(path, 100));
+	EXPECT_EQ(-EPROTO, ringbuf_open(name, RINGBUF_HOST_EMBEDDED, &ring));
+	EXPECT_EQ(-EEXIST, ringbuf_create(&config, &ring));
+	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_EMBEDDED));
+	ASSERT_EQ(0, ringbuf_create(&config, &ring));
+	ringbuf_close(ring);
+	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_EMBEDDED));
+}
+
 /* A file of one's own in the place of a ring, or the copy of one, and a lock on it. */
 struct squatter {
 	char path[128];
