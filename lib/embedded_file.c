@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -510,18 +511,20 @@ bool emb_file_renewed(struct emb_file *file)
 /* ---- the end of this process ---------------------------------------------------- */
 
 /*
- * Remove the name, and say so in the header, which may be unmapped by now.  Where
- * that fails an open in progress gets a ring without a name, as after rm.
+ * Remove the name, and say so in the header.  That is mapped for it, since write()
+ * would end a process whose RLIMIT_FSIZE is lower by SIGXFSZ.
  */
 static void name_end(struct emb_file *file)
 {
-	const u32 unlinked = 1;
-	ssize_t n = 0;
+	struct emb_header *header;
 
-	if (emb_file_is(file, file->path) && !unlink(file->path))
-		n = pwrite(file->own, &unlinked, sizeof(unlinked),
-			   offsetof(struct emb_header, unlinked));
-	(void)n;
+	if (!emb_file_is(file, file->path) || unlink(file->path))
+		return;
+	header = mmap(NULL, sizeof(*header), PROT_READ | PROT_WRITE, MAP_SHARED, file->own, 0);
+	if (header == MAP_FAILED)
+		return; /* an open in progress gets a ring without a name, as after rm */
+	WRITE_ONCE(header->unlinked, 1);
+	munmap(header, sizeof(*header));
 }
 
 /* Other threads may still use the file: nothing but its descriptor goes here. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Names of rings: create, open, unlink, who may, and when a name goes. */
+#include <sys/resource.h>
+
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
@@ -483,6 +485,8 @@ static int ends_without_closing(void *arg)
 		err = open_named(arg, &ring);
 	CHECK_EQ(0, err);
 	CHECK(reader_new(ring) && writer_new(ring));
+	/* A write to the file would be SIGXFSZ from here on. */
+	CHECK(!setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, 0 }));
 	/* What the test has printed is not printed again. */
 	CHECK(dup2(null, STDOUT_FILENO) >= 0);
 	exit(0);
