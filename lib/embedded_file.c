@@ -579,12 +579,13 @@ void emb_byte_drop(struct emb_file *file, u32 byte)
 
 /*
  * Drop @byte without the slow-path lock, which is stuck: peers find the place
- * unlocked and end it as one whose user died.
+ * unlocked and end it as one whose user died.  If it is a thread of this process
+ * that keeps the lock, the place stays until the process ends.
  */
 void emb_byte_abandon(struct emb_file *file, u32 byte)
 {
-	/* Other threads hold this one only while they hold the slow-path lock, too. */
-	process_lock(&file->lock);
+	if (!process_lock_for(&file->lock, 1000))
+		return;
 	emb_byte_drop(file, byte);
 	process_unlock(&file->lock);
 }
