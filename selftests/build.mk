@@ -108,7 +108,7 @@ $(O)/selftests/model/model: $(MODEL_OBJ)
 # What check-quick runs, and what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
 	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
-	$(O)/selftests/tools/perf_message $(O)/tools/wake_cost
+	$(O)/selftests/tools/perf_message $(O)/tools/wake_cost $(O)/tools/bench_vm
 
 tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selftests/model/model
 

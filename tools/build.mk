@@ -7,9 +7,11 @@ PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-d
 
 TOOL_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) $(INCLUDES) -MMD -MP
 
-PERF_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/perf_*.c))
-CTL_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,tools/ringbufctl.c $(wildcard tools/ctl_*.c))
-DEMO_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/demo_*.c))
+# $(call tool_objects,SOURCES): of one tool, with what all of them share.
+tool_objects = $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(1) $(wildcard tools/common/*.c))
+PERF_OBJ := $(call tool_objects,$(wildcard tools/perf_*.c))
+CTL_OBJ := $(call tool_objects,tools/ringbufctl.c $(wildcard tools/ctl_*.c))
+DEMO_OBJ := $(call tool_objects,$(wildcard tools/demo_*.c))
 
 tools: $(O)/tools/perf_test_ringbuffer $(O)/tools/demo_stream $(O)/tools/ringbufctl
 
@@ -31,9 +33,10 @@ perf-examples: packages tools
 	@tools/perf_examples
 
 # make wake-cost: in the virtual machine, as a table
-$(O)/tools/wake_cost: tools/wake_cost.c include/ringbuf_uring.h include/uapi/linux/ringbuf.h | packages-TEST
+$(O)/tools/wake_cost: tools/wake_cost.c $(O)/tools/obj/common/output.o include/ringbuf_uring.h \
+		include/uapi/linux/ringbuf.h | packages-TEST
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_FLAGS) $< -o $@ -luring
+	$(CC) $(TOOL_FLAGS) $(filter %.c %.o,$^) -o $@ -luring
 
 wake-cost: packages-TEST $(O)/tools/wake_cost kmod-6.12
 	selftests/vm/run --kernel 6.12 -- $(O)/tools/wake_cost

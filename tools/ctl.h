@@ -53,9 +53,6 @@ int ctl_write(const struct ctl *c);
 /* Says on stderr what went wrong with @what; @err is a negative errno. */
 int ctl_fail(const char *what, int err);
 
-/* What has been said on stdout has arrived there. */
-int ctl_flush(void);
-
 /* "exclusive,timestamp", or "-". */
 const char *ctl_flags(uint32_t flags, char text[64]);
 

@@ -239,5 +239,5 @@ int ctl_list(const struct ctl *c)
 			say_table(&names);
 	}
 	free(names.entry);
-	return err ? ctl_fail(module ? "/dev/ringbuf" : SHM_DIR, err) : ctl_flush();
+	return err ? ctl_fail(module ? "/dev/ringbuf" : SHM_DIR, err) : 0;
 }

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "common/output.h"
 #include "ctl.h"
 
 /* A ring as one look saw it. */
@@ -120,7 +121,7 @@ int ctl_info(const struct ctl *c)
 		info_json(c, &geometry, &l);
 	else
 		info_text(c, &geometry, &l);
-	return ctl_flush();
+	return 0;
 }
 
 /* ---- stats ------------------------------------------------------------------ */
@@ -208,7 +209,7 @@ static int stats(const struct ctl *c, struct ringbuf *ring, struct look *l)
 			stats_json(l);
 		else
 			stats_text(l);
-		if (ctl_flush())
+		if (!output_flush())
 			return CTL_EXIT_FAILED;
 	}
 	return 0;

@@ -6,16 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/output.h"
 #include "ctl.h"
 
 /* ---- cat ------------------------------------------------------------------ */
 
-static int show(const struct ctl *c, const struct ringbuf_slot *slot)
+static bool show(const struct ctl *c, const struct ringbuf_slot *slot)
 {
 	fwrite(slot->data, 1, slot->length, stdout);
 	if (c->lines)
 		putchar('\n');
-	return ctl_flush();
+	return output_flush();
 }
 
 /* What the reader has lost, and how the stream has ended. */
@@ -49,7 +50,7 @@ static int cat(const struct ctl *c, struct ringbuf *ring, struct ringbuf_reader 
 			return cat_ended(c, ring, reader);
 		if (err < 0)
 			return ctl_fail(c->name, err);
-		if (show(c, &slot))
+		if (!show(c, &slot))
 			return CTL_EXIT_FAILED;
 		err = ringbuf_reader_release(reader, 1);
 		if (err)

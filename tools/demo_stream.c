@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/output.h"
 #include "demo.h"
 
 #define RECORDINGS "/usr/share/sounds/alsa/*.wav"
@@ -286,6 +287,7 @@ int main(int argc, char **argv)
 	struct demo_shared *s;
 	pid_t pid[DEMO_READERS + 1];
 
+	output_begin("demo_stream");
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (!find_recordings(&o) || !read_files(&o, &want) || make_ring(&o, &r))
@@ -294,7 +296,7 @@ int main(int argc, char **argv)
 	printf("Streaming %u recordings through a ring of %llu slots of %llu bytes, %s host\n",
 	       o.files, (unsigned long long)o.slots, (unsigned long long)o.slot_bytes,
 	       r.geometry.host == RINGBUF_HOST_MODULE ? "module" : "embedded");
-	if (!start(&o, &r, s, pid) || !wait_for_all(s, pid))
+	if (!output_flush() || !start(&o, &r, s, pid) || !wait_for_all(s, pid))
 		return 1;
 	return report(&o, &r, s, &want) ? 0 : 1;
 }

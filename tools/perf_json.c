@@ -124,7 +124,7 @@ static json_t *summary(const struct perf_run *run)
 static int dump(json_t *j, FILE *out)
 {
 	if (json_dumpf(j, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
-	    fputc('\n', out) == EOF || fflush(out))
+	    fputc('\n', out) == EOF)
 		return errno ? -errno : -EIO;
 	return 0;
 }
@@ -146,7 +146,9 @@ int perf_json(const struct perf_run *run, const char *path)
 	errno = 0;
 	err = dump(j, out);
 	json_decref(j);
-	if (out != stdout && fclose(out) && !err)
+	if (out == stdout) /* which is checked at exit */
+		return 0;
+	if (fclose(out) && !err)
 		err = -errno;
 	return err;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/output.h"
 #include "perf_figures.h"
 #include "perf_options.h"
 #include "perf_run.h"
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
 	FILE *out;
 	int err;
 
+	output_begin("perf_test_ringbuffer");
 	perf_options_parse(&o, argc, argv);
 	perf_limits_check(&o);
 	if (o.json)
@@ -70,6 +72,8 @@ int main(int argc, char **argv)
 	block_signals();
 	fputs("Starting performance test with flags: ", out);
 	perf_options_print(&o, out);
+	if (!output_flush()) /* before a run whose result would be lost */
+		return PERF_EXIT_FAILED;
 	if (perf_run_make(&run, &o) || perf_run_fork(&run))
 		return PERF_EXIT_FAILED;
 	perf_run_watch(&run);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/output.h"
 #include "ctl.h"
 
 enum {
@@ -322,11 +323,6 @@ int ctl_fail(const char *what, int err)
 	return CTL_EXIT_FAILED;
 }
 
-int ctl_flush(void)
-{
-	return fflush(stdout) || ferror(stdout) ? ctl_fail("stdout", -errno) : 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct argp argp = { options, parse_one, usage, doc, NULL, NULL, NULL };
@@ -338,6 +334,7 @@ int main(int argc, char **argv)
 	};
 	static char version[64];
 
+	output_begin("ringbufctl");
 	snprintf(version, sizeof(version), "ringbufctl (ringbuf) %s", ringbuf_version());
 	argp_program_version = version;
 	argp_err_exit_status = CTL_EXIT_USAGE;

@@ -33,6 +33,8 @@
 
 #include <ringbuf_uring.h>
 
+#include "common/output.h"
+
 #define MOST_READERS 100
 #define ROUNDS	     60 /* fewer with many readers */
 
@@ -506,6 +508,7 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "all";
 	bool all = !strcmp(what, "all");
 
+	output_begin("wake_cost");
 	if (argc > 2 || !strstr("all costs thresholds counts idle", what)) {
 		fprintf(stderr, "usage: %s [all|costs|thresholds|counts|idle]\n", argv[0]);
 		return 1;

@@ -9,6 +9,8 @@
 
 #include <getopt.h>
 
+#include "../common/output.h"
+
 #define MAX_RUNS 64
 #define MIB	 ((size_t)1 << 20)
 
@@ -283,7 +285,9 @@ static void name_absent(void)
 int main(int argc, char **argv)
 {
 	size_t i;
+	int err;
 
+	output_begin("bench");
 	if (!parse(argc, argv))
 		return 2;
 	bench_proc_init();
@@ -300,5 +304,10 @@ int main(int argc, char **argv)
 	name_absent();
 	if (failures)
 		printf("%d cases FAILED: see above\n", failures);
+	err = bench_report_close();
+	if (err) {
+		fprintf(stderr, "bench: %s: %s\n", bench_options.json, strerror(-err));
+		return 1;
+	}
 	return failures ? 1 : 0;
 }

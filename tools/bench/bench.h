@@ -265,6 +265,8 @@ extern const struct bench_result *bench_results;
 extern size_t bench_result_count;
 
 int bench_report_open(const char *path);
+/* 0, or a negative errno: not all of it is in the file. */
+int bench_report_close(void);
 void bench_report(const struct bench_run *run);
 void bench_report_table(const struct bench_scenario *sc);
 double bench_median(double *v, int n);

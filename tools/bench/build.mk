@@ -28,6 +28,7 @@ endif
 
 BENCH_OBJ := $(BENCH_C:%=$(O)/tools/obj/bench/%.o) $(BENCH_CXX:%=$(O)/tools/obj/bench/%.o)
 BENCH_VM_OBJ := $(BENCH_CORE:%=$(O)/tools/obj/bench_vm/%.o)
+BENCH_COMMON := $(O)/tools/obj/common/output.o
 BENCH_FLAGS = -O2 -g $(WARN) $(INCLUDES) -MMD -MP
 
 $(BENCH_OBJ): BENCH_FLAGS += -march=native
@@ -50,10 +51,10 @@ $(O)/tools/obj/bench/%.o: tools/bench/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
 
-$(O)/tools/bench: $(BENCH_OBJ) $(O)/lib/libringbuf.a
+$(O)/tools/bench: $(BENCH_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
 	$(CXX) -o $@ $^ $(BENCH_LIBS)
 
-$(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(O)/lib/libringbuf.a
+$(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -pthread -lrt
 
 -include $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)

@@ -17,6 +17,18 @@ int bench_report_open(const char *path)
 	return json ? 0 : -errno;
 }
 
+int bench_report_close(void)
+{
+	bool failed;
+
+	if (!json)
+		return 0;
+	failed = ferror(json);
+	if (fclose(json))
+		return -errno;
+	return failed ? -EIO : 0;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;

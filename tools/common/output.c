@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* See output.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output.h"
+
+static const char *program;
+static bool told;
+
+/* @err is 0 where an earlier write has failed and only stdio's flag is left of it. */
+static void tell(int err)
+{
+	if (told)
+		return;
+	told = true;
+	fprintf(stderr, "%s: stdout: %s\n", program,
+		err == EBADF ? "it is closed"
+		: err	     ? strerror(err)
+			     : "a part could not be written");
+}
+
+bool output_flush(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return true;
+	tell(errno);
+	return false;
+}
+
+/* Some file systems report a full disk only to close(2). */
+static void check(void)
+{
+	bool arrived = output_flush();
+
+	if (fclose(stdout) && arrived) {
+		tell(errno);
+		arrived = false;
+	}
+	if (!arrived || ferror(stderr))
+		_exit(EXIT_FAILURE);
+}
+
+/* O_PATH on the root directory: it is always there, and cannot be read or written. */
+static void occupy(void)
+{
+	int fd;
+
+	do {
+		fd = open("/", O_PATH);
+	} while (fd >= 0 && fd < STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+void output_begin(const char *name)
+{
+	program = name;
+	occupy();
+	atexit(check);
+}
