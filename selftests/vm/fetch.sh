@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# selftests/vm/fetch chooses the newest kernel of which every package can be had.  An
+# apt-cache of our own answers as Debian's does, from a list of packages for each case.
+set -u
+cd "$(dirname -- "$0")/../.." || exit 1
+. selftests/tools/tap.sh
+
+# Each line of the list: NAME VERSION [DEPENDS].  The version of a name that other
+# packages mention and that no archive has is "-": pkgnames tells such a name as well,
+# show says nothing about it and exits 0, and it has no candidate.
+mkdir "$tap_dir/bin"
+cat >"$tap_dir/bin/apt-cache" <<'APT'
+#!/bin/bash
+list=${0%/*}/list
+candidate=Installationskandidat:
+[[ ${LC_ALL-} != C ]] || candidate=Candidate:
+command=$1
+shift
+
+pkgnames()
+{
+	awk -v prefix="$1" 'index($1, prefix) == 1 { print $1 }' "$list"
+}
+
+show()
+{
+	[[ $1 = --no-all-versions ]] || exit 1
+	awk -v name="$2" '
+		$1 == name { known = 1 }
+		$1 == name && $2 != "-" {
+			printf "Package: %s\nVersion: %s\nDepends: ", $1, $2
+			$1 = $2 = ""
+			printf "%s\nPriority: optional\n\n", substr($0, 3)
+		}
+		END { exit !known }' "$list" && return
+	echo "E: No packages found" >&2
+	exit 100
+}
+
+policy()
+{
+	local name
+	for name; do
+		awk -v name="$name" -v candidate="$candidate" '
+			$1 == name {
+				printf "%s:\n  Installed: (none)\n  %s %s\n  Version table:\n",
+					$1, candidate, $2 == "-" ? "(none)" : $2
+			}' "$list"
+	done
+}
+
+"$command" "$@"
+APT
+chmod +x "$tap_dir/bin/apt-cache"
+
+# usage: chooses LINE NAME RELEASE IMAGE HEADERS...: with the list that stands on stdin
+chooses()
+{
+	local line=$1 name=$2 release=$3
+	shift 3
+	cat >"$tap_dir/bin/list"
+	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch --show "$line"
+	((status == 0)) && cmp <(printf '%s\n' "$release" "$@") "$tap_dir/out" >>"$tap_dir/err"
+	ok $? "$name"
+}
+
+old=(6.1.0-9-amd64 linux-image-6.1.0-9-amd64 linux-headers-6.1.0-9-amd64
+	linux-headers-6.1.0-9-common linux-kbuild-6.1)
+old_list='linux-image-6.1.0-9-amd64 6.1.27-1
+linux-headers-6.1.0-9-amd64 6.1.27-1 linux-headers-6.1.0-9-common (= 6.1.27-1), linux-kbuild-6.1 (>= 6.1.27-1), linux-compiler-gcc-12-x86
+linux-headers-6.1.0-9-common 6.1.27-1'
+new=(linux-headers-6.1.0-57-amd64 linux-headers-6.1.0-57-common linux-kbuild-6.1)
+new_headers='linux-headers-6.1.0-57-amd64 6.1.192-3 linux-headers-6.1.0-57-common (= 6.1.192-3), linux-kbuild-6.1 (>= 6.1.192-3), linux-compiler-gcc-12-x86
+linux-headers-6.1.0-57-common 6.1.192-3'
+kbuild='linux-kbuild-6.1 6.1.192-3'
+
+chooses 6.1 "the newest release of which all is there, with its signed image" \
+	6.1.0-57-amd64 linux-image-6.1.0-57-amd64 "${new[@]}" <<END
+$old_list
+linux-headers-6.1.0-60-cloud-amd64 6.1.200-1
+linux-headers-6.1.0-60-rt-amd64 6.1.200-1
+linux-headers-6.1.0-60-common 6.1.200-1
+linux-headers-6.12.117+deb12-amd64 6.12.117-1
+linux-image-6.1.0-57-amd64 6.1.192-3
+linux-image-6.1.0-57-amd64-unsigned 6.1.192-3
+$new_headers
+$kbuild
+END
+
+chooses 6.1 "the unsigned image as long as the signed one is not there" \
+	6.1.0-57-amd64 linux-image-6.1.0-57-amd64-unsigned "${new[@]}" <<END
+$old_list
+linux-image-6.1.0-57-amd64 -
+linux-image-6.1.0-57-amd64-unsigned 6.1.192-3
+$new_headers
+$kbuild
+END
+
+chooses 6.1 "an older release as long as the newest has no image" "${old[@]}" <<END
+linux-image-6.1.0-57-amd64 -
+linux-image-6.1.0-57-amd64-unsigned -
+$new_headers
+$old_list
+$kbuild
+END
+
+chooses 6.1 "an older release as long as nobody has heard of the newest one's image" "${old[@]}" <<END
+$new_headers
+$old_list
+$kbuild
+END
+
+chooses 6.1 "an older release as long as a part of the newest one's headers is missing" \
+	"${old[@]}" <<END
+linux-image-6.1.0-57-amd64 6.1.192-3
+linux-headers-6.1.0-57-amd64 6.1.192-3 linux-headers-6.1.0-57-common (= 6.1.192-3), linux-kbuild-6.1.192 (>= 6.1.192-3)
+linux-headers-6.1.0-57-common 6.1.192-3
+linux-kbuild-6.1.192 -
+$old_list
+$kbuild
+END
+
+chooses 6.1 "an older release as long as the newest headers are a mere name" "${old[@]}" <<END
+linux-image-6.1.0-57-amd64 6.1.192-3
+linux-headers-6.1.0-57-amd64 -
+$old_list
+$kbuild
+END
+
+chooses 6.12-rt "of 6.12-rt only what is PREEMPT_RT" 6.12.115+deb12-rt-amd64 \
+	linux-image-6.12.115+deb12-rt-amd64 linux-headers-6.12.115+deb12-rt-amd64 \
+	linux-headers-6.12.115+deb12-common-rt linux-kbuild-6.12.115+deb12 <<END
+linux-image-6.12.117+deb12-amd64 6.12.117-1
+linux-headers-6.12.117+deb12-amd64 6.12.117-1 linux-kbuild-6.12.117+deb12 (>= 6.12.117-1)
+linux-kbuild-6.12.117+deb12 6.12.117-1
+linux-image-6.12.115+deb12-rt-amd64 6.12.115-1
+linux-headers-6.12.115+deb12-rt-amd64 6.12.115-1 linux-headers-6.12.115+deb12-common-rt (= 6.12.115-1), linux-kbuild-6.12.115+deb12 (>= 6.12.115-1)
+linux-headers-6.12.115+deb12-common-rt 6.12.115-1
+linux-kbuild-6.12.115+deb12 6.12.115-1
+END
+
+# usage: finds_nothing NAME: with the list that stands on stdin
+finds_nothing()
+{
+	cat >"$tap_dir/bin/list"
+	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch --show 6.1
+	((status == 1)) && [[ ! -s $tap_dir/out ]] && err_has 'no complete Linux 6\.1 .*apt-get update'
+	ok $? "$1: says so and exits 1"
+}
+
+finds_nothing "no release is complete" <<END
+linux-image-6.1.0-57-amd64 -
+$new_headers
+$kbuild
+END
+finds_nothing "no release is known" </dev/null
+
+run selftests/vm/fetch --show 5.10
+((status == 1)) && err_has 'usage: fetch --show'
+ok $? "--show of a line that is not supported is refused"
+
+done_testing
