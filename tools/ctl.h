@@ -4,8 +4,10 @@
 #define CTL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
 #include <ringbuf.h>
 
 #define CTL_EXIT_FAILED 1
@@ -50,8 +52,20 @@ int ctl_evict(const struct ctl *c);
 int ctl_cat(const struct ctl *c);
 int ctl_write(const struct ctl *c);
 
-/* Says on stderr what went wrong with @what; @err is a negative errno. */
+/* Print one line on stderr about @what, which is shown as ctl_print_name() would. */
+__attribute__((format(printf, 2, 3))) void ctl_say(const char *what, const char *format, ...);
+
+/* Say what went wrong with @what; @err is a negative errno.  Return CTL_EXIT_FAILED. */
 int ctl_fail(const char *what, int err);
+
+/* Print a name in the form that --escaped takes, so that it is one word of one line. */
+void ctl_print_name(const char *name, size_t length);
+
+/*
+ * Set "escaped", the name in the form that --escaped takes, in ASCII; and "name", which
+ * is null for a name that is not UTF-8, as JSON has no other text.
+ */
+void ctl_json_name(json_t *j, const char *name, size_t length);
 
 /* "exclusive,timestamp", or "-". */
 const char *ctl_flags(uint32_t flags, char text[64]);

@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "ctl.h"
 
 /* Where the embedded host has its names; also what stands before each. */
@@ -168,8 +166,9 @@ static void say_table(const struct names *names)
 			       e->readers, e->writers);
 		else
 			printf("%10s %8s %12s %7s %7s", "-", "-", "-", "-", "-");
-		printf(" %5u  %04o  %-20s %.*s\n", e->uid, e->mode, ctl_flags(e->flags, flags),
-		       (int)e->name_len, e->name);
+		printf(" %5u  %04o  %-20s ", e->uid, e->mode, ctl_flags(e->flags, flags));
+		ctl_print_name(e->name, e->name_len);
+		putchar('\n');
 	}
 }
 
@@ -204,8 +203,7 @@ static json_t *entry_json(const struct ringbuf_list_entry *e)
 {
 	json_t *j = json_object();
 
-	/* A name may be any bytes; JSON has text only. */
-	json_object_set_new(j, "name", json_stringn(e->name, e->name_len) ?: json_null());
+	ctl_json_name(j, e->name, e->name_len);
 	inside_json(j, e);
 	json_object_set_new(j, "uid", number(e->uid));
 	json_object_set_new(j, "mode", json_sprintf("%04o", e->mode));

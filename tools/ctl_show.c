@@ -6,8 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <jansson.h>
-
 #include "common/output.h"
 #include "ctl.h"
 
@@ -69,7 +67,7 @@ static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, con
 {
 	json_t *j = json_object();
 
-	json_object_set_new(j, "name", json_string(c->name) ?: json_null());
+	ctl_json_name(j, c->name, strlen(c->name));
 	json_object_set_new(j, "host",
 			    json_string(g->host == RINGBUF_HOST_MODULE ? "module" : "embedded"));
 	json_object_set_new(j, "slot_bytes", number(g->slot_bytes));
@@ -90,8 +88,9 @@ static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, con
 {
 	char flags[64];
 
-	printf("name         %s\n", c->name);
-	printf("host         %s\n", g->host == RINGBUF_HOST_MODULE ? "module" : "embedded");
+	printf("name         ");
+	ctl_print_name(c->name, strlen(c->name));
+	printf("\nhost         %s\n", g->host == RINGBUF_HOST_MODULE ? "module" : "embedded");
 	printf("slot bytes   %llu (every %llu)\n", (unsigned long long)g->slot_bytes,
 	       (unsigned long long)g->slot_stride);
 	printf("slots        %llu\n", (unsigned long long)g->slot_count);

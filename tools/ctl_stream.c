@@ -27,12 +27,11 @@ static int cat_ended(const struct ctl *c, struct ringbuf *ring, const struct rin
 	int ret = 0;
 
 	if (lost) {
-		fprintf(stderr, "ringbufctl: %s: %llu messages were lost\n", c->name,
-			(unsigned long long)lost);
+		ctl_say(c->name, "%llu messages were lost", (unsigned long long)lost);
 		ret = CTL_EXIT_FAILED;
 	}
 	if (ringbuf_stats(ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DIED) {
-		fprintf(stderr, "ringbufctl: %s: a writer died\n", c->name);
+		ctl_say(c->name, "a writer died");
 		ret = CTL_EXIT_FAILED;
 	}
 	return ret;

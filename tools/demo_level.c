@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/escape.h"
 #include "demo.h"
 
 #define FULL_SCALE  32768.0
@@ -76,19 +77,21 @@ static char column(const struct demo_level *level)
 
 void demo_meter_print(const struct demo_meter *m, const char *path)
 {
-	const char *name = strrchr(path, '/');
-	char bar[DEMO_BINS + 1] = "";
+	const char *slash = strrchr(path, '/');
+	char bar[DEMO_BINS + 1] = "", *name;
 	unsigned int i;
 
-	name = name ? name + 1 : path;
+	path = slash ? slash + 1 : path;
+	name = escape(path, strlen(path), ESCAPE_ASCII);
+	printf("  %-18.18s ", name);
+	free(name);
 	if (!m->all.samples) {
-		printf("  %-18.18s %9llu bytes, no 16-bit samples\n", name,
-		       (unsigned long long)m->bytes);
+		printf("%9llu bytes, no 16-bit samples\n", (unsigned long long)m->bytes);
 		return;
 	}
 	for (i = 0; i < DEMO_BINS; i++)
 		bar[i] = column(&m->bin[i]);
-	printf("  %-18.18s %5.2f s %4llu slots  |%s|  %5.1f dB  %5.1f dB  %5.1f dB\n", name,
+	printf("%5.2f s %4llu slots  |%s|  %5.1f dB  %5.1f dB  %5.1f dB\n",
 	       (double)m->wav.bytes / m->wav.byte_rate, (unsigned long long)m->slots, bar,
 	       decibels(rms(&m->all)), decibels(rms(&m->loudest)), decibels(m->all.peak));
 }

@@ -123,8 +123,7 @@ static json_t *summary(const struct perf_run *run)
 
 static int dump(json_t *j, FILE *out)
 {
-	if (json_dumpf(j, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
-	    fputc('\n', out) == EOF)
+	if (json_dumpf(j, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) || fputc('\n', out) == EOF)
 		return errno ? -errno : -EIO;
 	return 0;
 }

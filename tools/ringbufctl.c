@@ -3,11 +3,13 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/escape.h"
 #include "common/output.h"
 #include "ctl.h"
 
@@ -25,6 +27,8 @@ enum {
 	KEY_FROM = 1 << 18,
 	KEY_LINES = 1 << 19,
 	KEY_HOST = 1 << 20,
+	KEY_ESCAPED = 1 << 21,
+	KEYS_END = 1 << 22,
 };
 
 #define KEYS_CREATE                                                                               \
@@ -39,19 +43,21 @@ static const struct command {
 	unsigned int keys;
 } commands[] = {
 	{ "list", ctl_list, 0, 0, KEY_JSON },
-	{ "info", ctl_info, 1, 1, KEY_JSON },
-	{ "stats", ctl_stats, 1, 1, KEY_JSON | KEY_WATCH | KEY_COUNT },
-	{ "create", ctl_create, 1, 1, KEYS_CREATE },
-	{ "unlink", ctl_unlink, 1, 1, 0 },
-	{ "sync", ctl_sync, 2, 3, 0 },
-	{ "evict", ctl_evict, 2, 2, 0 },
-	{ "cat", ctl_cat, 1, 1, KEY_FROM | KEY_COUNT | KEY_LINES },
-	{ "write", ctl_write, 1, 1, KEY_LINES },
+	{ "info", ctl_info, 1, 1, KEY_ESCAPED | KEY_JSON },
+	{ "stats", ctl_stats, 1, 1, KEY_ESCAPED | KEY_JSON | KEY_WATCH | KEY_COUNT },
+	{ "create", ctl_create, 1, 1, KEY_ESCAPED | KEYS_CREATE },
+	{ "unlink", ctl_unlink, 1, 1, KEY_ESCAPED },
+	{ "sync", ctl_sync, 2, 3, KEY_ESCAPED },
+	{ "evict", ctl_evict, 2, 2, KEY_ESCAPED },
+	{ "cat", ctl_cat, 1, 1, KEY_ESCAPED | KEY_FROM | KEY_COUNT | KEY_LINES },
+	{ "write", ctl_write, 1, 1, KEY_ESCAPED | KEY_LINES },
 };
 
 static const struct argp_option options[] = {
 	{ "host", KEY_HOST, "auto|module|embedded", 0,
 	  "Where the ring is (default auto: $RINGBUF_HOST, else the module if it is there)", 1 },
+	{ "escaped", KEY_ESCAPED, NULL, 0,
+	  "NAME is written as list shows it: \\n, \\\\, \\377 each stand for one byte", 1 },
 	{ "json", KEY_JSON, NULL, 0, "list, info, stats: one JSON document a look", 1 },
 	{ NULL, 0, NULL, 0, "create:", 2 },
 	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "Capacity of a slot", 2 },
@@ -92,13 +98,17 @@ const char *argp_program_version;
  * @ctl: the result
  * @command: as soon as it is known
  * @keys: the options that were given
+ * @name: of the ring, or NULL
  * @args: what stands behind the command
+ * @escaped: the name has to be unescaped
  */
 struct parse {
 	struct ctl ctl;
 	const struct command *command;
 	unsigned int keys;
+	char *name;
 	int args;
+	bool escaped;
 };
 
 static uint64_t number(struct argp_state *state, const char *what, const char *arg, uint64_t max)
@@ -185,9 +195,13 @@ static void from(struct argp_state *state, struct ctl *c, const char *arg)
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	struct ctl *c = &((struct parse *)state->input)->ctl;
+	struct parse *p = state->input;
+	struct ctl *c = &p->ctl;
 
 	switch (key) {
+	case KEY_ESCAPED:
+		p->escaped = true;
+		return 0;
 	case KEY_JSON:
 		c->json = true;
 		return 0;
@@ -265,7 +279,7 @@ static void parse_argument(struct argp_state *state, struct parse *p, char *arg)
 	if (++p->args > p->command->max)
 		argp_error(state, "%s: one argument too many", arg);
 	if (p->args == 1)
-		c->name = arg;
+		p->name = arg;
 	else if (p->args == 2)
 		c->reader = strcmp(arg, "all") || p->command->run != ctl_sync
 				    ? (uint32_t)number(state, "READER", arg, CTL_READERS_MAX - 1)
@@ -292,6 +306,9 @@ static void parse_end(struct argp_state *state, struct parse *p)
 		argp_error(state, "create needs --slot-bytes and --slots");
 	if (p->keys & KEY_COUNT && p->command->run == ctl_stats && p->ctl.watch == 0)
 		argp_error(state, "stats takes --count with --watch only");
+	if (p->escaped && !unescape(p->name))
+		argp_error(state, "--escaped: not a name as list shows it");
+	p->ctl.name = p->name;
 	if (p->ctl.host == RINGBUF_HOST_AUTO)
 		p->ctl.host = host_here(state);
 }
@@ -308,19 +325,12 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		parse_end(state, p);
 		return 0;
 	}
-	if (key >= KEY_JSON && key <= KEY_HOST) {
+	if (key >= KEY_JSON && key < KEYS_END) {
 		p->keys |= (unsigned int)key;
 		return (unsigned int)key & KEYS_CREATE ? parse_create(key, arg, state)
 						       : parse_option(key, arg, state);
 	}
 	return ARGP_ERR_UNKNOWN;
-}
-
-int ctl_fail(const char *what, int err)
-{
-	fprintf(stderr, "ringbufctl: %s: %s\n", what,
-		err == -EIDRM ? "we were evicted" : strerror(-err));
-	return CTL_EXIT_FAILED;
 }
 
 int main(int argc, char **argv)
@@ -335,6 +345,7 @@ int main(int argc, char **argv)
 	static char version[64];
 
 	output_begin("ringbufctl");
+	setlocale(LC_CTYPE, ""); /* what of a name can be shown */
 	snprintf(version, sizeof(version), "ringbufctl (ringbuf) %s", ringbuf_version());
 	argp_program_version = version;
 	argp_err_exit_status = CTL_EXIT_USAGE;

@@ -92,7 +92,7 @@ run $ctl list
 out_has "^ +100 +5 +0 +0 +0 +$UID +0660  exclusive,timestamp[a-z,]* +$ring\$"
 ok $? "list"
 run $ctl list --json
-json "[r for r in j if r == dict(name='$ring', slot_bytes=100, slots=5, head=0, readers=0,
+json "[r for r in j if r == dict(name='$ring', escaped='$ring', slot_bytes=100, slots=5, head=0, readers=0,
 	writers=0, uid=$UID, mode='0660', exclusive=True, timestamp=True)]"
 ok $? "list --json"
 run $ctl info $ring
@@ -144,6 +144,54 @@ if [[ $RINGBUF_HOST = embedded ]]; then
 	run $ctl list
 	out_has "^ +100 .* $ring\$" && [[ ! -s $tap_dir/err ]]
 	ok $? "list: once the lock is free, all of it"
+fi
+
+# ---- names of any bytes -------------------------------------------------------------
+
+# A newline that forges a line of list, a terminal's escape, spaces, a backslash, and
+# bytes that are not UTF-8.
+strange=$ring$'\nforged line \e[31m\\x\xff\xfe '
+shown="$ring\\nforged\\ line\\ \\033[31m\\\\x\\377\\376\\ "
+run $ctl create "$strange" --slot-bytes=7 --slots=3
+((status == 0))
+ok $? "create a ring whose name has control characters"
+$ctl list >"$tap_dir/out" 2>"$tap_dir/err"
+line=$(grep -F "$ring" "$tap_dir/out" | grep -E '^ +7 +3 ')
+[[ $line = *"  $shown" && $line != *$'\n'* ]] &&
+	! LC_ALL=C grep -q $'[^ -~]' "$tap_dir/out" && ! out_has '^forged'
+ok $? "list shows it on one line of printable characters"
+run $ctl info "$strange"
+out_has '^name ' && grep -qxF "name         $shown" "$tap_dir/out"
+ok $? "info shows it in the same form"
+run $ctl info --json --escaped "$shown"
+((status == 0)) && json "j['name'] is None and j['escaped'] == r'$shown'"
+ok $? "info --json tells it reversibly, and --escaped takes that form"
+run $ctl list --json
+json "[r for r in j if r['name'] is None and r['escaped'] == r'$shown'] and
+	[r for r in j if r['name'] == r['escaped'] == '$ring']"
+ok $? "list --json tells it from other names"
+run $ctl unlink "$ring"$'\e]0;title\a'
+((status == 1)) && err_has "$ring"'\\033\]0;title\\a: ' && ! LC_ALL=C grep -q $'[^ -~]' "$tap_dir/err"
+ok $? "an error shows the name in that form"
+run $ctl unlink --escaped "$shown"
+((status == 0)) && run $ctl info "$strange" && ((status == 1))
+ok $? "unlink --escaped"
+for name in $'\\' 'a\x41' '\8' '\000' '\400' '\37'; do
+	refused 2 'not a name as list shows it' info --escaped "$name"
+done
+if locale -a 2>/dev/null | grep -qix 'c\.utf-\?8'; then
+	name=$ring-ü$'\u202e'
+	$ctl create "$name" --slot-bytes=7 --slots=3
+	LC_ALL=C.UTF-8 run $ctl info "$name"
+	out_has "^name +$ring-ü\\\\342\\\\200\\\\256\$"
+	ok $? "a character of the locale stays, one that turns the text around does not"
+	LC_ALL=C run $ctl info "$name"
+	out_has "^name +$ring-\\\\303\\\\274\\\\342\\\\200\\\\256\$"
+	ok $? "in the C locale all is ASCII"
+	run $ctl info --json "$name"
+	json "j['name'] == '$name' and j['escaped'] == r'$ring-\303\274\342\200\256'"
+	ok $? "JSON has the text as well"
+	$ctl unlink "$name"
 fi
 
 # ---- through it ---------------------------------------------------------------------

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Names as text that cannot harm a terminal, forge a line or hide what they are. */
+#ifndef COMMON_ESCAPE_H
+#define COMMON_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum escape_form {
+	ESCAPE_FOR_PEOPLE, /* keeps the printable characters of LC_CTYPE */
+	ESCAPE_ASCII, /* keeps printable ASCII only */
+};
+
+/**
+ * escape() - write a name as ls -b does
+ * @name: any bytes
+ * @length: number of bytes at @name
+ * @form: which characters stay as they are
+ *
+ * A backslash becomes \\, a space "\ ", the control characters that C has letters
+ * for \a \b \t \n \v \f \r, and each other byte that does not belong to a character
+ * to be kept \ and three octal digits.  So different names give different texts, and
+ * the text of each is one word.  Characters that are invisible or change the order of
+ * the ones beside them count as not printable.
+ *
+ * Return: the text, for free(); ends the program if there is no memory.
+ */
+char *escape(const char *name, size_t length, enum escape_form form);
+
+/**
+ * unescape() - turn what escape() has written back into the name
+ * @text: the text; becomes the name, terminated by a 0
+ *
+ * Return: true, or false and @text in part converted: it ends in a backslash, has
+ * an escape that escape() does not write, or \000, which no name contains.
+ */
+bool unescape(char *text);
+
+#endif /* COMMON_ESCAPE_H */

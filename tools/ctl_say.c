@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How ringbufctl shows names, which may be any bytes but 0 and '/', and what it complains of. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/escape.h"
+#include "ctl.h"
+
+void ctl_print_name(const char *name, size_t length)
+{
+	char *text = escape(name, length, ESCAPE_FOR_PEOPLE);
+
+	fputs(text, stdout);
+	free(text);
+}
+
+void ctl_json_name(json_t *j, const char *name, size_t length)
+{
+	char *text = escape(name, length, ESCAPE_ASCII);
+
+	json_object_set_new(j, "name", json_stringn(name, length) ?: json_null());
+	json_object_set_new(j, "escaped", json_string(text));
+	free(text);
+}
+
+/* One call, since stdio then makes one write(2) of it. */
+void ctl_say(const char *what, const char *format, ...)
+{
+	char *shown = escape(what, strlen(what), ESCAPE_FOR_PEOPLE);
+	char words[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	fprintf(stderr, "ringbufctl: %s: %s\n", shown, words);
+	free(shown);
+}
+
+int ctl_fail(const char *what, int err)
+{
+	ctl_say(what, "%s", err == -EIDRM ? "we were evicted" : strerror(-err));
+	return CTL_EXIT_FAILED;
+}
