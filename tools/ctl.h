@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 #include <jansson.h>
+#include <linux/ringbuf.h>
 #include <ringbuf.h>
+
+#include "common/error.h"
 
 #define CTL_EXIT_FAILED 1
 #define CTL_EXIT_USAGE	2
-
-#define CTL_READERS_MAX 4096
 
 /**
  * struct ctl - the command line
@@ -57,6 +58,9 @@ __attribute__((format(printf, 2, 3))) void ctl_say(const char *what, const char 
 
 /* Say what went wrong with @what; @err is a negative errno.  Return CTL_EXIT_FAILED. */
 int ctl_fail(const char *what, int err);
+
+/* Say why @step failed for the ring of the command line; @ring is NULL before it is open. */
+int ctl_fail_at(const struct ctl *c, enum error_step step, int err, struct ringbuf *ring);
 
 /* Print a name in the form that --escaped takes, so that it is one word of one line. */
 void ctl_print_name(const char *name, size_t length);

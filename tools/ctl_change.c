@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ringbufctl create, unlink, sync, evict. */
+#include <errno.h>
+
 #include "ctl.h"
 
 int ctl_create(const struct ctl *c)
@@ -13,7 +15,7 @@ int ctl_create(const struct ctl *c)
 	config.host = c->host;
 	err = ringbuf_create(&config, &ring);
 	if (err)
-		return ctl_fail(c->name, err);
+		return ctl_fail_at(c, ERROR_CREATE, err, NULL);
 	ringbuf_close(ring);
 	return 0;
 }
@@ -22,7 +24,7 @@ int ctl_unlink(const struct ctl *c)
 {
 	int err = ringbuf_unlink(c->name, c->host);
 
-	return err ? ctl_fail(c->name, err) : 0;
+	return err ? ctl_fail_at(c, ERROR_UNLINK, err, NULL) : 0;
 }
 
 static int with_ring(const struct ctl *c, int (*act)(const struct ctl *c, struct ringbuf *ring))
@@ -31,10 +33,15 @@ static int with_ring(const struct ctl *c, int (*act)(const struct ctl *c, struct
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
-		return ctl_fail(c->name, err);
+		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
 	err = act(c, ring);
+	if (err == -ENOENT)
+		ctl_say(c->name, "there is no reader %u (ringbufctl stats shows which there are)",
+			c->reader);
+	else if (err)
+		ctl_fail_at(c, ERROR_CONTROL, err, ring);
 	ringbuf_close(ring);
-	return err ? ctl_fail(c->name, err) : 0;
+	return err ? CTL_EXIT_FAILED : 0;
 }
 
 static int sync_ring(const struct ctl *c, struct ringbuf *ring)

@@ -17,9 +17,11 @@
 #define SHM_DIR	   "/dev/shm"
 #define SHM_PREFIX "ringbuf."
 
+/* @incomplete: there are rings that could not be looked at for want of a resource */
 struct names {
 	struct ringbuf_list_entry *entry;
 	uint32_t count;
+	bool incomplete;
 };
 
 /* ---- the module ------------------------------------------------------------- */
@@ -60,7 +62,7 @@ static int list_module(struct names *names)
 
 /* ---- the embedded host ------------------------------------------------------ */
 
-/* Fill @e from the ring that it names; print to stderr why that cannot be opened. */
+/* Fill @e from the ring that it names.  Return 0 or a negative errno. */
 static int embedded_look(struct ringbuf_list_entry *e)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
@@ -68,16 +70,13 @@ static int embedded_look(struct ringbuf_list_entry *e)
 	struct ringbuf *ring;
 	int err = ringbuf_open(e->name, RINGBUF_HOST_EMBEDDED, &ring);
 
-	if (!err) {
-		ringbuf_geometry(ring, &geometry);
-		err = ringbuf_stats(ring, &status, NULL, 0);
-		ringbuf_close(ring);
-	}
-	if (err < 0) {
-		if (err != -ENOENT)
-			ctl_fail(e->name, err);
+	if (err)
 		return err;
-	}
+	ringbuf_geometry(ring, &geometry);
+	err = ringbuf_stats(ring, &status, NULL, 0);
+	ringbuf_close(ring);
+	if (err < 0)
+		return err;
 	e->slot_bytes = geometry.slot_bytes;
 	e->slot_count = geometry.slot_count;
 	e->head = status.head;
@@ -88,27 +87,64 @@ static int embedded_look(struct ringbuf_list_entry *e)
 }
 
 /*
- * Fill @e from the file of a name.  Only what belongs to this user is opened: what
- * another one put there is listed as its file alone says, with a slot_count of 0.
- * False: the file is no ring, or has gone.
+ * Fill @e from the file of a name, and from the ring in it if the file belongs to this
+ * user: what another one put there is not opened, and listed with a slot_count of 0.
+ * Return 0; -ENOENT or -EPROTO: the file has gone, or is no ring; or another negative
+ * errno: what the file says is known alone.
  */
-static bool embedded_entry(const char *file, struct ringbuf_list_entry *e)
+static int embedded_entry(const char *file, struct ringbuf_list_entry *e)
 {
 	const char *name = file + strlen(SHM_PREFIX);
 	char path[PATH_MAX];
 	struct stat st;
-	int err = 0;
+	int err;
 
 	snprintf(path, sizeof(path), SHM_DIR "/%s", file);
 	if (lstat(path, &st) || !S_ISREG(st.st_mode))
-		return false;
+		return -ENOENT;
 	*e = (struct ringbuf_list_entry){ .uid = st.st_uid,
 					  .mode = st.st_mode & 0777,
 					  .name_len = (uint32_t)strlen(name) };
 	snprintf(e->name, sizeof(e->name), "%s", name);
-	if (st.st_uid == geteuid())
-		err = embedded_look(e);
-	return err != -ENOENT && err != -EPROTO;
+	err = st.st_uid == geteuid() ? embedded_look(e) : 0;
+	/* The library says ENOENT too where it is not the file that is missing. */
+	return err == -ENOENT && !lstat(path, &st) ? -EOPNOTSUPP : err;
+}
+
+/* Room for one more name, or NULL. */
+static struct ringbuf_list_entry *next_entry(struct names *names)
+{
+	struct ringbuf_list_entry *more;
+
+	more = realloc(names->entry, (names->count + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	names->entry = more;
+	return &more[names->count];
+}
+
+/* Whether the caller lacks something, so that less is told of a ring that is sound. */
+static bool is_shortage(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EOPNOTSUPP;
+}
+
+/* Add the ring of @file, and say on stderr what kept us from looking into it. */
+static void list_file(struct names *names, const char *file)
+{
+	struct ringbuf_config config = { .host = RINGBUF_HOST_EMBEDDED };
+	struct ringbuf_list_entry *e = next_entry(names);
+	int err = e ? embedded_entry(file, e) : -ENOMEM;
+	bool listed = e && err != -ENOENT && err != -EPROTO;
+	char words[ERROR_WORDS_BYTES];
+
+	names->count += listed;
+	if (!err || err == -ENOENT)
+		return;
+	ctl_say(file + strlen(SHM_PREFIX), "%s: %s",
+		listed ? "only its file is listed" : "not listed",
+		error_words(words, ERROR_OPEN, err, &config));
+	names->incomplete |= is_shortage(err);
 }
 
 static int list_embedded(struct names *names)
@@ -118,20 +154,9 @@ static int list_embedded(struct names *names)
 
 	if (!dir)
 		return -errno;
-	while ((d = readdir(dir))) {
-		struct ringbuf_list_entry *more;
-
-		if (strncmp(d->d_name, SHM_PREFIX, strlen(SHM_PREFIX)))
-			continue;
-		more = realloc(names->entry, (names->count + 1) * sizeof(*more));
-		if (!more) {
-			closedir(dir);
-			return -ENOMEM;
-		}
-		names->entry = more;
-		if (embedded_entry(d->d_name, &more[names->count]))
-			names->count++;
-	}
+	while ((d = readdir(dir)))
+		if (!strncmp(d->d_name, SHM_PREFIX, strlen(SHM_PREFIX)))
+			list_file(names, d->d_name);
 	closedir(dir);
 	return 0;
 }
@@ -225,7 +250,7 @@ static void say_json(const struct names *names)
 int ctl_list(const struct ctl *c)
 {
 	bool module = c->host == RINGBUF_HOST_MODULE;
-	struct names names = { NULL, 0 };
+	struct names names = { .entry = NULL };
 	int err = module ? list_module(&names) : list_embedded(&names);
 
 	if (!err) {
@@ -237,5 +262,9 @@ int ctl_list(const struct ctl *c)
 			say_table(&names);
 	}
 	free(names.entry);
-	return err ? ctl_fail(module ? "/dev/ringbuf" : SHM_DIR, err) : 0;
+	if (err && module)
+		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
+	if (err)
+		return ctl_fail(SHM_DIR, err);
+	return names.incomplete ? CTL_EXIT_FAILED : 0;
 }

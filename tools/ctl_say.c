@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How ringbufctl shows names, which may be any bytes but 0 and '/', and what it complains of. */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +40,19 @@ void ctl_say(const char *what, const char *format, ...)
 
 int ctl_fail(const char *what, int err)
 {
-	ctl_say(what, "%s", err == -EIDRM ? "we were evicted" : strerror(-err));
+	ctl_say(what, "%s", strerror(-err));
+	return CTL_EXIT_FAILED;
+}
+
+int ctl_fail_at(const struct ctl *c, enum error_step step, int err, struct ringbuf *ring)
+{
+	struct ringbuf_config config = c->config;
+	char words[ERROR_WORDS_BYTES];
+
+	config.host = c->host;
+	config.name = c->name;
+	if (ring)
+		error_describe(&config, ring);
+	ctl_say(c->name ?: "list", "%s", error_words(words, step, err, &config));
 	return CTL_EXIT_FAILED;
 }

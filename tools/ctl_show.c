@@ -39,7 +39,7 @@ static const char *end_name(uint32_t ended)
 static int look(struct ringbuf *ring, struct look *l)
 {
 	l->status.size = sizeof(l->status);
-	l->readers = ringbuf_stats(ring, &l->status, l->reader, CTL_READERS_MAX);
+	l->readers = ringbuf_stats(ring, &l->status, l->reader, RINGBUF_MAX_READERS);
 	return l->readers < 0 ? l->readers : 0;
 }
 
@@ -109,13 +109,13 @@ int ctl_info(const struct ctl *c)
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
-		return ctl_fail(c->name, err);
+		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
 	ringbuf_geometry(ring, &geometry);
 	l.status.size = sizeof(l.status);
 	err = ringbuf_stats(ring, &l.status, NULL, 0);
 	ringbuf_close(ring);
 	if (err < 0)
-		return ctl_fail(c->name, err);
+		return ctl_fail_at(c, ERROR_USE, err, NULL);
 	if (c->json)
 		info_json(c, &geometry, &l);
 	else
@@ -203,7 +203,7 @@ static int stats(const struct ctl *c, struct ringbuf *ring, struct look *l)
 			pause_for(c->watch);
 		err = look(ring, l);
 		if (err)
-			return ctl_fail(c->name, err);
+			return ctl_fail_at(c, ERROR_USE, err, ring);
 		if (c->json)
 			stats_json(l);
 		else
@@ -216,12 +216,12 @@ static int stats(const struct ctl *c, struct ringbuf *ring, struct look *l)
 
 int ctl_stats(const struct ctl *c)
 {
-	struct look l = { .reader = calloc(CTL_READERS_MAX, sizeof(*l.reader)) };
+	struct look l = { .reader = calloc(RINGBUF_MAX_READERS, sizeof(*l.reader)) };
 	struct ringbuf *ring;
 	int err = l.reader ? ringbuf_open(c->name, c->host, &ring) : -ENOMEM;
 
 	if (err) {
-		err = ctl_fail(c->name, err);
+		err = ctl_fail_at(c, ERROR_OPEN, err, NULL);
 	} else {
 		err = stats(c, ring, &l);
 		ringbuf_close(ring);

@@ -48,12 +48,12 @@ static int cat(const struct ctl *c, struct ringbuf *ring, struct ringbuf_reader 
 		if (err == -ENODATA)
 			return cat_ended(c, ring, reader);
 		if (err < 0)
-			return ctl_fail(c->name, err);
+			return ctl_fail_at(c, ERROR_USE, err, ring);
 		if (!show(c, &slot))
 			return CTL_EXIT_FAILED;
 		err = ringbuf_reader_release(reader, 1);
 		if (err)
-			return ctl_fail(c->name, err);
+			return ctl_fail_at(c, ERROR_USE, err, ring);
 	}
 	return 0;
 }
@@ -65,15 +65,15 @@ int ctl_cat(const struct ctl *c)
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
-		return ctl_fail(c->name, err);
+		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
 	err = ringbuf_reader_attach(ring, c->start,
 				    c->start == RINGBUF_FROM_POSITION ? c->position : 0, &reader);
 	if (err) {
-		ringbuf_close(ring);
-		return ctl_fail(c->name, err);
+		err = ctl_fail_at(c, ERROR_READER, err, ring);
+	} else {
+		err = cat(c, ring, reader);
+		ringbuf_reader_close(reader);
 	}
-	err = cat(c, ring, reader);
-	ringbuf_reader_close(reader);
 	ringbuf_close(ring);
 	return err;
 }
@@ -100,26 +100,29 @@ static ssize_t fill(char *to, size_t size)
 }
 
 /* Not into the slot itself: a message that takes its time must not hold up other writers'. */
-static int write_slots(const struct ctl *c, struct ringbuf_writer *writer, size_t slot_bytes)
+static int write_slots(const struct ctl *c, struct ringbuf *ring, struct ringbuf_writer *writer,
+		       size_t slot_bytes)
 {
 	char *message = malloc(slot_bytes);
 	ssize_t n;
-	int err = message ? 0 : -ENOMEM;
+	int err;
 
-	while (!err) {
+	if (!message)
+		return ctl_fail("memory for one slot", -ENOMEM);
+	do {
 		n = fill(message, slot_bytes);
-		if (n <= 0) {
-			free(message);
-			return n ? ctl_fail("stdin", (int)n) : 0;
-		}
-		err = ringbuf_writer_write(writer, message, (size_t)n, RINGBUF_FOREVER);
-	}
+		err = n > 0 ? ringbuf_writer_write(writer, message, (size_t)n, RINGBUF_FOREVER) : 0;
+	} while (n > 0 && !err);
 	free(message);
-	return ctl_fail(c->name, err);
+	if (n < 0)
+		return ctl_fail("stdin", (int)n);
+	return err ? ctl_fail_at(c, ERROR_USE, err, ring) : 0;
 }
 
-static int write_lines(const struct ctl *c, struct ringbuf_writer *writer)
+static int write_lines(const struct ctl *c, struct ringbuf *ring, struct ringbuf_writer *writer,
+		       size_t slot_bytes)
 {
+	unsigned long long number = 0;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t n;
@@ -129,29 +132,44 @@ static int write_lines(const struct ctl *c, struct ringbuf_writer *writer)
 		if (n && line[n - 1] == '\n')
 			n--;
 		err = ringbuf_writer_write(writer, line, (size_t)n, RINGBUF_FOREVER);
+		number++;
 	}
+	if (!err && ferror(stdin))
+		err = ctl_fail("stdin", -errno);
+	else if (err == -EMSGSIZE)
+		ctl_say(c->name, "Message too long: line %llu has %zd bytes, a slot holds %zu",
+			number, n, slot_bytes);
+	else if (err)
+		ctl_fail_at(c, ERROR_USE, err, ring);
 	free(line);
-	if (err)
-		return ctl_fail(c->name, err);
-	return ferror(stdin) ? ctl_fail("stdin", -errno) : 0;
+	return err ? CTL_EXIT_FAILED : 0;
+}
+
+static int write_ring(const struct ctl *c, struct ringbuf *ring, struct ringbuf_writer *writer)
+{
+	struct ringbuf_geometry geometry;
+
+	ringbuf_geometry(ring, &geometry);
+	return c->lines ? write_lines(c, ring, writer, geometry.slot_bytes)
+			: write_slots(c, ring, writer, geometry.slot_bytes);
 }
 
 int ctl_write(const struct ctl *c)
 {
-	struct ringbuf_geometry geometry;
 	struct ringbuf_writer *writer;
 	struct ringbuf *ring;
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
-		return ctl_fail(c->name, err);
-	ringbuf_geometry(ring, &geometry);
+		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
 	err = ringbuf_writer_attach(ring, &writer);
+	if (err) {
+		err = ctl_fail_at(c, ERROR_WRITER, err, ring);
+	} else {
+		err = write_ring(c, ring, writer);
+		ringbuf_writer_done(writer);
+		ringbuf_writer_close(writer);
+	}
 	ringbuf_close(ring);
-	if (err)
-		return ctl_fail(c->name, err);
-	err = c->lines ? write_lines(c, writer) : write_slots(c, writer, geometry.slot_bytes);
-	ringbuf_writer_done(writer);
-	ringbuf_writer_close(writer);
 	return err;
 }

@@ -21,6 +21,7 @@
  * @slots: of the ring
  * @speed: times real time; 0: as fast as it goes
  * @damage: flip one bit on the way, to see the check fail
+ * @host: never RINGBUF_HOST_AUTO
  * @files: number of @path
  * @path: the recordings
  */
@@ -29,6 +30,7 @@ struct demo_options {
 	uint64_t slots;
 	double speed;
 	bool damage;
+	enum ringbuf_host host;
 	unsigned int files;
 	char *const *path;
 };

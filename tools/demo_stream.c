@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/error.h"
+#include "common/host.h"
 #include "common/output.h"
 #include "demo.h"
 
@@ -85,6 +87,9 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	case 'd':
 		o->damage = true;
 		return 0;
+	case ARGP_KEY_END:
+		o->host = host_choose(state, o->host);
+		return 0;
 	case ARGP_KEY_ARGS:
 		o->path = state->argv + state->next;
 		o->files = (unsigned int)(state->argc - state->next);
@@ -142,21 +147,32 @@ struct demo_ring {
 	bool descriptor; /* the third reader has one */
 };
 
+static int fail(const struct ringbuf_config *config, enum error_step step, const char *what,
+		int err)
+{
+	char words[ERROR_WORDS_BYTES];
+
+	fprintf(stderr, "demo_stream: %s: %s\n", what, error_words(words, step, err, config));
+	return err;
+}
+
 static int make_ring(const struct demo_options *o, struct demo_ring *r)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(o->slot_bytes, o->slots);
 	int err, i;
 
 	config.flags = RINGBUF_EXCLUSIVE;
+	config.host = o->host;
 	err = ringbuf_create(&config, &r->ring);
+	if (err)
+		return fail(&config, ERROR_CREATE, "the ring cannot be made", err);
 	for (i = 0; !err && i < DEMO_READERS; i++)
 		err = ringbuf_reader_attach(r->ring, RINGBUF_FROM_HEAD, 0, &r->reader[i]);
-	if (!err)
-		err = ringbuf_writer_attach(r->ring, &r->writer);
-	if (err) {
-		fprintf(stderr, "demo_stream: the ring cannot be made: %s\n", strerror(-err));
-		return err;
-	}
+	if (err)
+		return fail(&config, ERROR_READER, "a reader cannot be attached", err);
+	err = ringbuf_writer_attach(r->ring, &r->writer);
+	if (err)
+		return fail(&config, ERROR_WRITER, "the writer cannot be attached", err);
 	ringbuf_geometry(r->ring, &r->geometry);
 	r->descriptor = ringbuf_reader_fd(r->reader[2]) >= 0;
 	return 0;

@@ -7,15 +7,33 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/error.h"
 #include "perf_run.h"
 
 static int fail(const char *what, int err)
 {
-	const char *hint = "";
+	fprintf(stderr, "perf_test_ringbuffer: %s: %s\n", what, strerror(-err));
+	return err;
+}
 
-	if (err == -ENOENT || err == -ENODEV)
-		hint = " (is the module ringbuf loaded? --host=embedded needs none)";
-	fprintf(stderr, "perf_test_ringbuffer: %s: %s%s\n", what, strerror(-err), hint);
+static struct ringbuf_config ring_config(const struct perf_options *o)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(o->slot_bytes, o->slots);
+
+	config.flags = o->exclusive ? RINGBUF_EXCLUSIVE : 0;
+	config.max_readers = o->readers ? o->readers : 1;
+	config.max_writers = o->writers;
+	config.host = o->host;
+	return config;
+}
+
+static int fail_at(const struct perf_options *o, enum error_step step, const char *what, int err)
+{
+	struct ringbuf_config config = ring_config(o);
+	char words[ERROR_WORDS_BYTES];
+
+	fprintf(stderr, "perf_test_ringbuffer: %s: %s\n", what,
+		error_words(words, step, err, &config));
 	return err;
 }
 
@@ -45,16 +63,11 @@ static int make_shared(struct perf_run *run, const struct perf_options *o)
 
 static int make_ring(struct perf_run *run, const struct perf_options *o)
 {
-	struct ringbuf_config config = RINGBUF_CONFIG_INIT(o->slot_bytes, o->slots);
-	int err;
+	struct ringbuf_config config = ring_config(o);
+	int err = ringbuf_create(&config, &run->ring);
 
-	config.flags = o->exclusive ? RINGBUF_EXCLUSIVE : 0;
-	config.max_readers = o->readers ? o->readers : 1;
-	config.max_writers = o->writers;
-	config.host = o->host;
-	err = ringbuf_create(&config, &run->ring);
 	if (err)
-		return fail("the ring cannot be made", err);
+		return fail_at(o, ERROR_CREATE, "the ring cannot be made", err);
 	ringbuf_geometry(run->ring, &run->geometry);
 	return 0;
 }
@@ -72,13 +85,13 @@ static int attach(struct perf_run *run, const struct perf_options *o)
 	for (i = 0; i < o->readers; i++) {
 		err = ringbuf_reader_attach(run->ring, RINGBUF_FROM_HEAD, 0, &run->reader[i]);
 		if (err)
-			return fail("a reader cannot be attached", err);
+			return fail_at(o, ERROR_READER, "a reader cannot be attached", err);
 		run->shared->process[o->writers + i].reader_id = ringbuf_reader_id(run->reader[i]);
 	}
 	for (i = 0; i < o->writers; i++) {
 		err = ringbuf_writer_attach(run->ring, &run->writer[i]);
 		if (err)
-			return fail("a writer cannot be attached", err);
+			return fail_at(o, ERROR_WRITER, "a writer cannot be attached", err);
 	}
 	return 0;
 }

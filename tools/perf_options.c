@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/ringbuf.h>
+
+#include "common/host.h"
 #include "perf_options.h"
 
 /* Keys of argp; the "no" form of a switch is its key + KEY_OFF. */
@@ -159,17 +162,6 @@ static bool parse_bool(struct argp_state *state, int key, const char *arg)
 	return false;
 }
 
-static enum ringbuf_host parse_host(struct argp_state *state, const char *what, const char *arg)
-{
-	if (!strcmp(arg, "module"))
-		return RINGBUF_HOST_MODULE;
-	if (!strcmp(arg, "embedded"))
-		return RINGBUF_HOST_EMBEDDED;
-	if (strcmp(arg, "auto"))
-		argp_error(state, "%s=%s: not one of auto, module, embedded", what, arg);
-	return RINGBUF_HOST_AUTO;
-}
-
 /* What argp hands on from flag to flag. */
 struct parse {
 	struct perf_options *options;
@@ -211,10 +203,10 @@ static bool parse_number(struct argp_state *state, int key, const char *arg)
 
 	switch (key) {
 	case KEY_SLOT_BYTES:
-		o->slot_bytes = parse_count(state, key, arg, 0, PERF_SLOT_BYTES_MAX);
+		o->slot_bytes = parse_count(state, key, arg, 0, RINGBUF_MAX_SLOT_BYTES);
 		return true;
 	case KEY_SLOTS:
-		o->slots = parse_count(state, key, arg, 1, PERF_SLOTS_MAX);
+		o->slots = parse_count(state, key, arg, 1, RINGBUF_MAX_SLOTS);
 		return true;
 	case KEY_DURATION:
 		o->duration = parse_real(state, key, arg, PERF_SECONDS_MAX);
@@ -223,10 +215,10 @@ static bool parse_number(struct argp_state *state, int key, const char *arg)
 		o->rate = parse_real(state, key, arg, PERF_RATE_MAX);
 		return true;
 	case KEY_READERS:
-		o->readers = (uint32_t)parse_count(state, key, arg, 0, PERF_READERS_MAX);
+		o->readers = (uint32_t)parse_count(state, key, arg, 0, RINGBUF_MAX_READERS);
 		return true;
 	case KEY_WRITERS:
-		o->writers = (uint32_t)parse_count(state, key, arg, 1, PERF_WRITERS_MAX);
+		o->writers = (uint32_t)parse_count(state, key, arg, 1, RINGBUF_MAX_WRITERS);
 		return true;
 	case KEY_BURN:
 		o->burn_ms = parse_real(state, key, arg, PERF_SECONDS_MAX * 1e3);
@@ -244,7 +236,6 @@ static void parse_end(struct argp_state *state)
 {
 	struct parse *p = state->input;
 	struct perf_options *o = p->options;
-	const char *env = getenv("RINGBUF_HOST");
 
 	if (p->exclusive == 1 && o->writers > 1)
 		argp_error(state, "--exclusive: a ring for one writer, but --writers=%u",
@@ -255,8 +246,7 @@ static void parse_end(struct argp_state *state)
 			   (unsigned long long)o->slots);
 	if (o->duration == 0)
 		argp_error(state, "--duration-seconds=0: must be more than 0");
-	if (o->host == RINGBUF_HOST_AUTO && env && *env)
-		o->host = parse_host(state, "environment variable RINGBUF_HOST", env);
+	o->host = host_choose(state, o->host);
 }
 
 static error_t parse_flag(int key, char *arg, struct argp_state *state)
@@ -267,7 +257,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 		return 0;
 	switch (key) {
 	case KEY_HOST:
-		o->host = parse_host(state, "--host", arg);
+		o->host = host_option(state, arg);
 		return 0;
 	case KEY_JSON:
 		if (!*arg)

@@ -57,12 +57,8 @@ void perf_options_print(const struct perf_options *o, FILE *out);
 /* Whether this machine can do it; else says why not on stderr and ends. */
 void perf_limits_check(const struct perf_options *o);
 
-/* Most of what the flags allow, for the limits and the help. */
-#define PERF_SLOT_BYTES_MAX (UINT64_C(1) << 31)
-#define PERF_SLOTS_MAX	    (UINT64_C(1) << 26)
-#define PERF_READERS_MAX    4096
-#define PERF_WRITERS_MAX    255
-#define PERF_SECONDS_MAX    1e7
-#define PERF_RATE_MAX	    1e9
+/* Most of what the flags allow beside the limits of every ring. */
+#define PERF_SECONDS_MAX 1e7
+#define PERF_RATE_MAX	 1e9
 
 #endif /* PERF_OPTIONS_H */

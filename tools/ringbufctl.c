@@ -2,14 +2,13 @@
 /* ringbufctl: looks at rings and changes them; this file reads its command line. */
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/escape.h"
+#include "common/host.h"
 #include "common/output.h"
 #include "ctl.h"
 
@@ -118,9 +117,10 @@ static uint64_t number(struct argp_state *state, const char *what, const char *a
 
 	errno = 0;
 	value = strtoull(arg, &end, 10);
-	if (errno || end == arg || *end || arg[strspn(arg, "0123456789")] || value > max)
-		argp_error(state, "%s: %s: not a whole number up to %llu", what, arg,
-			   (unsigned long long)max);
+	if (end == arg || *end || arg[strspn(arg, "0123456789")])
+		argp_error(state, "%s: %s: not a whole number", what, arg);
+	if (errno || value > max)
+		argp_error(state, "%s: %s: at most %llu", what, arg, (unsigned long long)max);
 	return value;
 }
 
@@ -151,34 +151,6 @@ static double seconds(struct argp_state *state, const char *arg)
 	if (arg && (end == arg || *end || !(value >= 0.001 && value <= 1e6)))
 		argp_error(state, "--watch: %s: not from 0.001 to 1000000 seconds", arg);
 	return value;
-}
-
-static enum ringbuf_host host(struct argp_state *state, const char *what, const char *arg)
-{
-	if (!strcmp(arg, "module"))
-		return RINGBUF_HOST_MODULE;
-	if (!strcmp(arg, "embedded"))
-		return RINGBUF_HOST_EMBEDDED;
-	if (strcmp(arg, "auto"))
-		argp_error(state, "%s=%s: not one of auto, module, embedded", what, arg);
-	return RINGBUF_HOST_AUTO;
-}
-
-/* As ringbuf_create() finds out. */
-static enum ringbuf_host host_here(struct argp_state *state)
-{
-	const char *env = getenv("RINGBUF_HOST");
-	enum ringbuf_host is = RINGBUF_HOST_AUTO;
-	int fd;
-
-	if (env && *env)
-		is = host(state, "environment variable RINGBUF_HOST", env);
-	if (is != RINGBUF_HOST_AUTO)
-		return is;
-	fd = open("/dev/ringbuf", O_RDWR | O_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 ? RINGBUF_HOST_MODULE : RINGBUF_HOST_EMBEDDED;
 }
 
 static void from(struct argp_state *state, struct ctl *c, const char *arg)
@@ -218,7 +190,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		from(state, c, arg);
 		return 0;
 	case KEY_HOST:
-		c->host = host(state, "--host", arg);
+		c->host = host_option(state, arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -231,17 +203,18 @@ static error_t parse_create(int key, const char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_SLOT_BYTES:
-		config->slot_bytes = positive(state, "--slot-bytes", arg, INT64_MAX);
+		config->slot_bytes = positive(state, "--slot-bytes", arg, RINGBUF_MAX_SLOT_BYTES);
 		return 0;
 	case KEY_SLOTS:
-		config->slot_count = positive(state, "--slots", arg, INT64_MAX);
+		config->slot_count = positive(state, "--slots", arg, RINGBUF_MAX_SLOTS);
 		return 0;
 	case KEY_READERS:
 		config->max_readers =
-			(uint32_t)positive(state, "--max-readers", arg, CTL_READERS_MAX);
+			(uint32_t)positive(state, "--max-readers", arg, RINGBUF_MAX_READERS);
 		return 0;
 	case KEY_WRITERS:
-		config->max_writers = (uint32_t)positive(state, "--max-writers", arg, 255);
+		config->max_writers =
+			(uint32_t)positive(state, "--max-writers", arg, RINGBUF_MAX_WRITERS);
 		return 0;
 	case KEY_MODE:
 		config->mode = octal(state, arg);
@@ -281,9 +254,10 @@ static void parse_argument(struct argp_state *state, struct parse *p, char *arg)
 	if (p->args == 1)
 		p->name = arg;
 	else if (p->args == 2)
-		c->reader = strcmp(arg, "all") || p->command->run != ctl_sync
-				    ? (uint32_t)number(state, "READER", arg, CTL_READERS_MAX - 1)
-				    : RINGBUF_ALL_READERS;
+		c->reader =
+			strcmp(arg, "all") || p->command->run != ctl_sync
+				? (uint32_t)number(state, "READER", arg, RINGBUF_MAX_READERS - 1)
+				: RINGBUF_ALL_READERS;
 	else
 		c->position = number(state, "POSITION", arg, INT64_MAX);
 }
@@ -306,11 +280,12 @@ static void parse_end(struct argp_state *state, struct parse *p)
 		argp_error(state, "create needs --slot-bytes and --slots");
 	if (p->keys & KEY_COUNT && p->command->run == ctl_stats && p->ctl.watch == 0)
 		argp_error(state, "stats takes --count with --watch only");
+	if (p->name && !*p->name)
+		argp_error(state, "NAME is empty");
 	if (p->escaped && !unescape(p->name))
 		argp_error(state, "--escaped: not a name as list shows it");
 	p->ctl.name = p->name;
-	if (p->ctl.host == RINGBUF_HOST_AUTO)
-		p->ctl.host = host_here(state);
+	p->ctl.host = host_choose(state, p->ctl.host);
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)

@@ -67,7 +67,9 @@ if [[ ! ${RINGBUF_VM:-} ]]; then
 	refused 'slot-bytes=99999999999999999999' --slot-bytes 99999999999999999999
 	refused 'slots=0' --slots=0
 	refused 'slots= 3' "--slots= 3"
-	refused 'needs .* MB of memory' --slot-bytes=2147483648 --slots=67108864
+	refused 'slot-bytes=1073741825: must be .* to 1073741824' --slot-bytes=1073741825
+	refused 'slots=33554433: must be from 1 to 33554432' --slots=33554433
+	refused 'needs .* MB of memory' --slot-bytes=1073741824 --slots=33554432
 	refused 'needs .* MB of memory' --slot-bytes=1000000000 --readers=4000
 	refused 'duration-seconds=0' --duration-seconds=0
 	refused 'duration-seconds=nan' --duration-seconds=nan
@@ -90,6 +92,9 @@ if [[ ! ${RINGBUF_VM:-} ]]; then
 	refused 'requires an argument' --slots
 	refused 'no arguments but flags' 10
 	RINGBUF_HOST=elsewhere refused 'RINGBUF_HOST=elsewhere'
+	RINGBUF_HOST=auto run $perf "${small[@]}" --duration-seconds=0.1
+	went_well
+	ok $? "RINGBUF_HOST=auto is what no RINGBUF_HOST is"
 fi
 
 # ---- the five examples of the original ---------------------------------------------------

@@ -68,6 +68,13 @@ refused 2 'needs --slot-bytes and --slots' create $ring --slots=3
 refused 2 'must not be 0' create $ring --slot-bytes=0 --slots=3
 refused 2 'not a whole number' create $ring --slot-bytes=-1 --slots=3
 refused 2 'not a whole number' create $ring --slot-bytes=1k --slots=3
+refused 2 'slot-bytes: 1073741825: at most 1073741824' create $ring --slot-bytes=1073741825 --slots=3
+refused 2 'slots: 33554433: at most 33554432' create $ring --slot-bytes=1 --slots=33554433
+refused 2 'max-readers: 4097: at most 4096' create $ring --slot-bytes=1 --slots=1 --max-readers=4097
+refused 2 'max-writers: 256: at most 255' create $ring --slot-bytes=1 --slots=1 --max-writers=256
+refused 2 'NAME is empty' info ''
+refused 1 'a name is not empty and has no /' info a/b
+refused 1 'too long: at most 255' info "$(printf '%0256d' 0)"
 refused 2 'not from 1 to 777' create $ring --slot-bytes=1 --slots=3 --mode=888
 refused 2 'not one of' --host=nowhere list
 refused 2 'not a whole number' cat --from=here $ring
@@ -86,7 +93,7 @@ fi
 run $ctl create $ring --slot-bytes=100 --slots=5 --exclusive --timestamp --max-readers=3 --mode=660
 ((status == 0)) && [[ ! -s $tap_dir/out ]]
 ok $? "create"
-refused 1 'File exists' create $ring --slot-bytes=100 --slots=5
+refused 1 'File exists: a ring of that name' create $ring --slot-bytes=100 --slots=5
 
 run $ctl list
 out_has "^ +100 +5 +0 +0 +0 +$UID +0660  exclusive,timestamp[a-z,]* +$ring\$"
@@ -260,8 +267,63 @@ ok $? "write --lines, cat --lines: a message for each line"
 anew
 head -c 101 /dev/zero | tr '\0' x >"$tap_dir/data"
 timeout 60 $ctl write --lines $ring <"$tap_dir/data" >"$tap_dir/out" 2>"$tap_dir/err"
-(($? == 1)) && err_has 'Message too long'
+(($? == 1)) && err_has 'Message too long: line 1 has 101 bytes, a slot holds 100$'
 ok $? "a line that no slot can hold"
+
+# ---- limits, each named ------------------------------------------------------------------
+
+$ctl unlink $ring
+$ctl create $ring --slot-bytes=100 --slots=5 --max-readers=2 --max-writers=1
+readers=0
+cat_into "$tap_dir/one"
+one=$reader
+cat_into "$tap_dir/two"
+refused 1 'as many readers as it was created for, 2 ' cat $ring
+mkfifo "$tap_dir/input"
+timeout 60 $ctl write $ring <"$tap_dir/input" 2>"$tap_dir/err" &
+writer=$!
+exec 4>"$tap_dir/input"
+until_ok ring_has $ring '"writers": 1,'
+refused 1 'as many writers as it was created for, 1 ' write $ring
+exec 4>&-
+wait "$writer" && wait "$one" && wait "$reader"
+ok $? "who was there before goes on"
+$ctl unlink $ring
+$ctl create $ring --slot-bytes=100 --slots=5 --exclusive
+timeout 60 $ctl write $ring <"$tap_dir/input" 2>"$tap_dir/err" &
+writer=$!
+exec 4>"$tap_dir/input"
+until_ok ring_has $ring '"writers": 1,'
+refused 1 'takes one writer at a time, and has one' write $ring
+exec 4>&-
+wait "$writer"
+
+# What a namespace of our own lacks; the module needs neither.
+if [[ $RINGBUF_HOST = embedded ]] && unshare -m true 2>/dev/null; then
+	run unshare -m bash -c "umount -l /proc && exec $ctl info $ring"
+	((status == 1)) && err_has "$ring: the embedded host needs /proc"
+	ok $? "without /proc: says so"
+	run unshare -m bash -c "umount -l /proc && exec $ctl list"
+	((status == 1)) && err_has "$ring: only its file is listed: the embedded host needs /proc"
+	ok $? "without /proc: list says what it leaves out"
+	run unshare -m bash -c "mount -t tmpfs -o size=1m none /dev/shm &&
+		exec $ctl create $ring --slot-bytes=1000000 --slots=30"
+	((status == 1)) && err_has "$ring: its slots need 30\\.1 MB of memory, and /dev/shm has 1\\.0 MB left"
+	ok $? "/dev/shm is too small: says how small"
+else
+	skip "without /proc, with a small /dev/shm" "needs the embedded host, and root for unshare -m"
+fi
+if [[ $RINGBUF_HOST = embedded ]]; then
+	# One descriptor, for the folder.
+	run bash -c "exec 3>&- 4>&- 5>&-; ulimit -n 4; exec $ctl list"
+	((status == 1)) && err_has "^ringbufctl: $ring: only its file is listed: Too many open files: .* 4 \\(ulimit -n\\)\$"
+	ok $? "list names what it has no descriptors for, and fails"
+	echo 'not a ring' >/dev/shm/ringbuf.$ring-junk
+	run $ctl list
+	((status == 0)) && err_has "^ringbufctl: $ring-junk: not listed: it is damaged" && out_has " $ring\$"
+	ok $? "list names what is no ring, and goes on"
+	rm /dev/shm/ringbuf.$ring-junk
+fi
 
 # ---- who holds the writer up -----------------------------------------------------------
 
@@ -289,7 +351,7 @@ ok $? "stats, in words"
 run $ctl stats --json --watch=0.01 --count=3 $ring
 ((status == 0)) && (($(wc -l <"$tap_dir/out") == 3))
 ok $? "stats --watch --count=3"
-refused 1 "$ring: No such file" sync $ring 2
+refused 1 "$ring: there is no reader 2 " sync $ring 2
 run $ctl sync $ring 0
 ((status == 0))
 ok $? "sync"
@@ -310,7 +372,7 @@ kill -STOP "$stopped"
 seq 1000 | timeout 60 $ctl write $ring 2>"$tap_dir/err" &
 writer=$!
 until_ok stats_json 'j["blocker"]["lag"] == 5'
-refused 1 "$ring: No such file" evict $ring 1
+refused 1 "$ring: there is no reader 1 " evict $ring 1
 refused 2 'READER' evict $ring all
 run $ctl evict $ring 0
 ((status == 0)) && wait "$writer"

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See error.h. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <linux/ringbuf.h>
+
+#include "error.h"
+
+#define SHM_DIR	   "/dev/shm"
+#define PARAMETERS "/sys/module/ringbuf/parameters"
+
+/* What needs no number. */
+static const struct {
+	enum error_step step;
+	int err;
+	const char *words;
+} constant[] = {
+	{ ERROR_CREATE, EEXIST, "File exists: a ring of that name is there already" },
+	{ ERROR_WRITER, EBUSY, "it takes one writer at a time, and has one" },
+	{ ERROR_OPEN, EPROTO, "it is damaged, or was not made by this version of ringbuf" },
+	{ ERROR_UNLINK, EPROTO, "it is damaged, or was not made by this version of ringbuf" },
+	{ ERROR_USE, EPROTO, "its shared memory was damaged by another process" },
+	{ ERROR_USE, EIDRM, "we were evicted" },
+	{ ERROR_USE, ESTALE, "another process has taken this one's place in the ring away" },
+};
+
+static double megabytes(uint64_t bytes)
+{
+	return (double)bytes / 1e6;
+}
+
+/* Of the slots alone, which is nearly all; 0 if not known, the most there is if too large. */
+static uint64_t slots_bytes(const struct ringbuf_config *ring)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), bytes;
+	uint64_t unit = ring->slot_bytes >= page ? page : RINGBUF_LINE;
+
+	if (ring->slot_bytes > RINGBUF_MAX_SLOT_BYTES)
+		return UINT64_MAX;
+	bytes = (ring->slot_bytes + unit - 1) / unit * unit;
+	return __builtin_mul_overflow(bytes, ring->slot_count, &bytes) ? UINT64_MAX : bytes;
+}
+
+/* A ring with a name takes its memory from a file system that is often small. */
+static bool shm_is_full(uint64_t needed, uint64_t *left)
+{
+	struct statvfs fs;
+
+	if (statvfs(SHM_DIR, &fs))
+		return false;
+	*left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return *left < needed;
+}
+
+static const char *no_memory(char *words, int err, const struct ringbuf_config *ring)
+{
+	uint64_t needed = slots_bytes(ring), left;
+	int n = snprintf(words, ERROR_WORDS_BYTES, "its slots need %.1f MB of memory, ",
+			 megabytes(needed));
+	char *rest = words + n;
+	size_t room = ERROR_WORDS_BYTES - (size_t)n;
+
+	if (err == EDQUOT)
+		snprintf(rest, room,
+			 "and with the other rings of this user that is more than max_user_bytes "
+			 "in " PARAMETERS);
+	else if (ring->host == RINGBUF_HOST_MODULE)
+		snprintf(
+			rest, room,
+			"which is more than is free, or than max_ring_bytes or max_total_bytes in " PARAMETERS
+			" allow");
+	else if (ring->name && shm_is_full(needed, &left))
+		snprintf(rest, room,
+			 "and " SHM_DIR " has %.1f MB left (mount -o remount,size=...; with Docker "
+			 "--shm-size=...)",
+			 megabytes(left));
+	else
+		snprintf(rest, room,
+			 "which is more than this machine, or this process's cgroup, has left");
+	return words;
+}
+
+static const char *no_descriptor(char *words)
+{
+	struct rlimit limit = { .rlim_cur = 0 };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	snprintf(words, ERROR_WORDS_BYTES,
+		 "Too many open files: this process may have %llu (ulimit -n)",
+		 (unsigned long long)limit.rlim_cur);
+	return words;
+}
+
+static const char *no_place(char *words, enum error_step step, const struct ringbuf_config *ring)
+{
+	bool reader = step == ERROR_READER;
+
+	snprintf(words, ERROR_WORDS_BYTES,
+		 "it has as many %ss as it was created for, %u (--max-%ss; ringbufctl stats shows "
+		 "which)",
+		 reader ? "reader" : "writer", reader ? ring->max_readers : ring->max_writers,
+		 reader ? "reader" : "writer");
+	return words;
+}
+
+static const char *no_such(char *words, enum error_step step, const struct ringbuf_config *ring)
+{
+	bool module = ring->host == RINGBUF_HOST_MODULE;
+
+	if (module && access("/dev/ringbuf", F_OK))
+		return "no /dev/ringbuf: is the module ringbuf loaded? --host=embedded needs none";
+	if (!module && access("/proc/self/fd", F_OK))
+		return "the embedded host needs /proc, which is not mounted here";
+	if (!module && access(SHM_DIR, F_OK))
+		return "a ring with a name needs " SHM_DIR ", which is not there";
+	if (step != ERROR_OPEN && step != ERROR_UNLINK)
+		return strerror(ENOENT);
+	snprintf(words, ERROR_WORDS_BYTES,
+		 "No such file: there is no ring of that name on the %s host (ringbufctl list)",
+		 module ? "module" : "embedded");
+	return words;
+}
+
+static const char *denied(enum error_step step, const struct ringbuf_config *ring)
+{
+	if (ring->host == RINGBUF_HOST_MODULE && access("/dev/ringbuf", R_OK | W_OK))
+		return "Permission denied: this user may not read and write /dev/ringbuf";
+	if (step == ERROR_UNLINK)
+		return "Permission denied: the ring is another user's";
+	if (step == ERROR_CREATE)
+		return strerror(EACCES);
+	return "Permission denied: the ring's mode and owner (ringbufctl list) forbid it";
+}
+
+static const char *not_valid(char *words, enum error_step step)
+{
+	if (step == ERROR_OPEN || step == ERROR_UNLINK)
+		return "a name is not empty and has no /";
+	if (step != ERROR_CREATE)
+		return strerror(EINVAL);
+	snprintf(words, ERROR_WORDS_BYTES,
+		 "Invalid argument: a ring has 1 to %llu slots of 1 to %llu bytes, at most %u "
+		 "readers and %u writers, and a name without /",
+		 RINGBUF_MAX_SLOTS, RINGBUF_MAX_SLOT_BYTES, RINGBUF_MAX_READERS,
+		 RINGBUF_MAX_WRITERS);
+	return words;
+}
+
+const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int err,
+			const struct ringbuf_config *ring)
+{
+	size_t i;
+
+	err = -err;
+	for (i = 0; i < sizeof(constant) / sizeof(constant[0]); i++)
+		if (constant[i].step == step && constant[i].err == err)
+			return constant[i].words;
+	switch (err) {
+	case ENOMEM:
+	case EDQUOT:
+		return step == ERROR_CREATE ? no_memory(words, err, ring) : strerror(err);
+	case EMFILE:
+		return no_descriptor(words);
+	case ENOSPC:
+		return step == ERROR_READER || step == ERROR_WRITER ? no_place(words, step, ring)
+								    : strerror(err);
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return no_such(words, step, ring);
+	case EACCES:
+		return denied(step, ring);
+	case EINVAL:
+		return not_valid(words, step);
+	case EFBIG:
+		return "File too large: this process may not make one of that size (ulimit -f)";
+	case ENAMETOOLONG:
+		return "the name is too long: at most 255 bytes, on the embedded host 247";
+	default:
+		return strerror(err);
+	}
+}
+
+void error_describe(struct ringbuf_config *config, struct ringbuf *ring)
+{
+	struct ringbuf_geometry g;
+
+	ringbuf_geometry(ring, &g);
+	config->host = g.host;
+	config->flags = g.flags;
+	config->slot_bytes = g.slot_bytes;
+	config->slot_count = g.slot_count;
+	config->max_readers = g.max_readers;
+	config->max_writers = g.max_writers;
+}
