@@ -22,6 +22,8 @@
  * @host: never RINGBUF_HOST_AUTO
  * @json: say it in JSON
  * @lines: a message is a line
+ * @follow: cat waits for the next writer at the end of the stream
+ * @wait_readers: that write waits for
  * @config: for create
  * @reader: for sync and evict
  * @position: for sync, and for cat with RINGBUF_FROM_POSITION
@@ -34,6 +36,8 @@ struct ctl {
 	enum ringbuf_host host;
 	bool json;
 	bool lines;
+	bool follow;
+	uint32_t wait_readers;
 	struct ringbuf_config config;
 	uint32_t reader;
 	uint64_t position;
@@ -70,6 +74,9 @@ void ctl_print_name(const char *name, size_t length);
  * is null for a name that is not UTF-8, as JSON has no other text.
  */
 void ctl_json_name(json_t *j, const char *name, size_t length);
+
+/* Sleep, also across signals. */
+void ctl_pause(double seconds);
 
 /* "exclusive,timestamp", or "-". */
 const char *ctl_flags(uint32_t flags, char text[64]);

@@ -184,7 +184,7 @@ static void stats_text(const struct look *l)
 	}
 }
 
-static void pause_for(double seconds)
+void ctl_pause(double seconds)
 {
 	struct timespec t = { .tv_sec = (time_t)seconds };
 
@@ -200,7 +200,7 @@ static int stats(const struct ctl *c, struct ringbuf *ring, struct look *l)
 
 	for (n = 0; n < looks; n++) {
 		if (n)
-			pause_for(c->watch);
+			ctl_pause(c->watch);
 		err = look(ring, l);
 		if (err)
 			return ctl_fail_at(c, ERROR_USE, err, ring);

@@ -11,74 +11,141 @@
 
 /* ---- cat ------------------------------------------------------------------ */
 
-static bool show(const struct ctl *c, const struct ringbuf_slot *slot)
+#define FOLLOW_SECONDS 0.05 /* between two looks for the next writer */
+#define FOLLOW_LOOKS   20 /* of these, until the name is looked for as well */
+
+/**
+ * struct cat - a reader of the ring, and what it has told about it
+ * @lost: messages that were told to be lost
+ * @writers_ever: of the ring, when it was told that a writer died
+ * @looks: for the next writer
+ * @failed: something was lost, or a writer died
+ */
+struct cat {
+	const struct ctl *c;
+	struct ringbuf *ring;
+	struct ringbuf_reader *reader;
+	uint64_t lost;
+	uint32_t writers_ever;
+	unsigned int looks;
+	bool failed;
+};
+
+static bool show(const struct ctl *c, const char *message, size_t bytes)
 {
-	fwrite(slot->data, 1, slot->length, stdout);
+	fwrite(message, 1, bytes, stdout);
 	if (c->lines)
 		putchar('\n');
 	return output_flush();
 }
 
-/* What the reader has lost, and how the stream has ended. */
-static int cat_ended(const struct ctl *c, struct ringbuf *ring, const struct ringbuf_reader *reader)
+static void tell_lost(struct cat *cat)
 {
-	struct ringbuf_status status = { .size = sizeof(status) };
-	uint64_t lost = ringbuf_reader_lost(reader);
-	int ret = 0;
+	uint64_t lost = ringbuf_reader_lost(cat->reader);
 
-	if (lost) {
-		ctl_say(c->name, "%llu messages were lost", (unsigned long long)lost);
-		ret = CTL_EXIT_FAILED;
-	}
-	if (ringbuf_stats(ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DIED) {
-		ctl_say(c->name, "a writer died");
-		ret = CTL_EXIT_FAILED;
-	}
-	return ret;
+	if (lost == cat->lost)
+		return;
+	ctl_say(cat->c->name, "%llu messages were lost", (unsigned long long)(lost - cat->lost));
+	cat->lost = lost;
+	cat->failed = true;
 }
 
-static int cat(const struct ctl *c, struct ringbuf *ring, struct ringbuf_reader *reader)
+/* At the end of the stream; --follow asks again and again. */
+static void tell_dead(struct cat *cat)
 {
-	struct ringbuf_slot slot;
-	uint64_t n;
+	struct ringbuf_status status = { .size = sizeof(status) };
+
+	if (ringbuf_stats(cat->ring, &status, NULL, 0) < 0 || status.ended != RINGBUF_STREAM_DIED ||
+	    status.writers_ever == cat->writers_ever)
+		return;
+	ctl_say(cat->c->name, "a writer died");
+	cat->writers_ever = status.writers_ever;
+	cat->failed = true;
+}
+
+/*
+ * The stream has ended, and nothing wakes its readers when the next writer begins: so let
+ * some time pass.  Return false when the name has gone, and with it any chance of a writer.
+ */
+static bool follow(struct cat *cat)
+{
+	const struct ctl *c = cat->c;
+	struct ringbuf *ring;
 	int err;
 
-	for (n = 0; n < c->count; n++) {
-		err = ringbuf_reader_peek(reader, &slot, 1, RINGBUF_FOREVER);
-		if (err == -ENODATA)
-			return cat_ended(c, ring, reader);
-		if (err < 0)
-			return ctl_fail_at(c, ERROR_USE, err, ring);
-		if (!show(c, &slot))
+	if (!c->follow)
+		return false;
+	ctl_pause(FOLLOW_SECONDS);
+	if (++cat->looks % FOLLOW_LOOKS)
+		return true;
+	err = ringbuf_open(c->name, c->host, &ring);
+	if (!err)
+		ringbuf_close(ring);
+	return err != -ENOENT;
+}
+
+/* A copy of each message: one in place might be overwritten by a writer, after a sync. */
+static int cat(struct cat *cat, char *message, size_t slot_bytes)
+{
+	uint64_t n = 0;
+	ssize_t bytes;
+
+	while (n < cat->c->count) {
+		bytes = ringbuf_reader_read(cat->reader, message, slot_bytes, RINGBUF_FOREVER);
+		tell_lost(cat);
+		if (bytes == -ENODATA) {
+			tell_dead(cat);
+			if (!follow(cat))
+				break;
+			continue;
+		}
+		if (bytes < 0)
+			return ctl_fail_at(cat->c, ERROR_USE, (int)bytes, cat->ring);
+		if (!show(cat->c, message, (size_t)bytes))
 			return CTL_EXIT_FAILED;
-		err = ringbuf_reader_release(reader, 1);
-		if (err)
-			return ctl_fail_at(c, ERROR_USE, err, ring);
+		n++;
 	}
-	return 0;
+	return cat->failed ? CTL_EXIT_FAILED : 0;
+}
+
+static int cat_ring(const struct ctl *c, struct ringbuf *ring)
+{
+	struct cat it = { .c = c, .ring = ring };
+	struct ringbuf_geometry geometry;
+	char *message;
+	int err;
+
+	ringbuf_geometry(ring, &geometry);
+	message = malloc(geometry.slot_bytes);
+	if (!message)
+		return ctl_fail("memory for one slot", -ENOMEM);
+	err = ringbuf_reader_attach(
+		ring, c->start, c->start == RINGBUF_FROM_POSITION ? c->position : 0, &it.reader);
+	if (err) {
+		err = ctl_fail_at(c, ERROR_READER, err, ring);
+	} else {
+		err = cat(&it, message, geometry.slot_bytes);
+		ringbuf_reader_close(it.reader);
+	}
+	free(message);
+	return err;
 }
 
 int ctl_cat(const struct ctl *c)
 {
-	struct ringbuf_reader *reader;
 	struct ringbuf *ring;
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
 		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
-	err = ringbuf_reader_attach(ring, c->start,
-				    c->start == RINGBUF_FROM_POSITION ? c->position : 0, &reader);
-	if (err) {
-		err = ctl_fail_at(c, ERROR_READER, err, ring);
-	} else {
-		err = cat(c, ring, reader);
-		ringbuf_reader_close(reader);
-	}
+	err = cat_ring(c, ring);
 	ringbuf_close(ring);
 	return err;
 }
 
 /* ---- write ---------------------------------------------------------------- */
+
+#define WAIT_SECONDS 0.02 /* between two looks for readers */
 
 /* As much as fits, less only at the end; -errno. */
 static ssize_t fill(char *to, size_t size)
@@ -99,30 +166,49 @@ static ssize_t fill(char *to, size_t size)
 	return (ssize_t)have;
 }
 
-/* Not into the slot itself: a message that takes its time must not hold up other writers'. */
-static int write_slots(const struct ctl *c, struct ringbuf *ring, struct ringbuf_writer *writer,
-		       size_t slot_bytes)
+/**
+ * struct output - a writer of the ring, and what it has done
+ * @slot_bytes: of the ring
+ * @messages: written
+ */
+struct output {
+	const struct ctl *c;
+	struct ringbuf *ring;
+	struct ringbuf_writer *writer;
+	size_t slot_bytes;
+	uint64_t messages;
+};
+
+static int put(struct output *o, const char *message, size_t bytes)
 {
-	char *message = malloc(slot_bytes);
+	int err = ringbuf_writer_write(o->writer, message, bytes, RINGBUF_FOREVER);
+
+	if (!err)
+		o->messages++;
+	return err;
+}
+
+/* Not into the slot itself: a message that takes its time must not hold up other writers'. */
+static int write_slots(struct output *o)
+{
+	char *message = malloc(o->slot_bytes);
 	ssize_t n;
 	int err;
 
 	if (!message)
 		return ctl_fail("memory for one slot", -ENOMEM);
 	do {
-		n = fill(message, slot_bytes);
-		err = n > 0 ? ringbuf_writer_write(writer, message, (size_t)n, RINGBUF_FOREVER) : 0;
+		n = fill(message, o->slot_bytes);
+		err = n > 0 ? put(o, message, (size_t)n) : 0;
 	} while (n > 0 && !err);
 	free(message);
 	if (n < 0)
 		return ctl_fail("stdin", (int)n);
-	return err ? ctl_fail_at(c, ERROR_USE, err, ring) : 0;
+	return err ? ctl_fail_at(o->c, ERROR_USE, err, o->ring) : 0;
 }
 
-static int write_lines(const struct ctl *c, struct ringbuf *ring, struct ringbuf_writer *writer,
-		       size_t slot_bytes)
+static int write_lines(struct output *o)
 {
-	unsigned long long number = 0;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t n;
@@ -131,45 +217,86 @@ static int write_lines(const struct ctl *c, struct ringbuf *ring, struct ringbuf
 	while (!err && (n = getline(&line, &room, stdin)) >= 0) {
 		if (n && line[n - 1] == '\n')
 			n--;
-		err = ringbuf_writer_write(writer, line, (size_t)n, RINGBUF_FOREVER);
-		number++;
+		err = put(o, line, (size_t)n);
 	}
 	if (!err && ferror(stdin))
 		err = ctl_fail("stdin", -errno);
 	else if (err == -EMSGSIZE)
-		ctl_say(c->name, "Message too long: line %llu has %zd bytes, a slot holds %zu",
-			number, n, slot_bytes);
+		ctl_say(o->c->name, "Message too long: line %llu has %zd bytes, a slot holds %zu",
+			(unsigned long long)o->messages + 1, n, o->slot_bytes);
 	else if (err)
-		ctl_fail_at(c, ERROR_USE, err, ring);
+		ctl_fail_at(o->c, ERROR_USE, err, o->ring);
 	free(line);
 	return err ? CTL_EXIT_FAILED : 0;
 }
 
-static int write_ring(const struct ctl *c, struct ringbuf *ring, struct ringbuf_writer *writer)
+/*
+ * Wait until as many readers as --wait-readers says are attached.  The writer is attached
+ * already, so that the stream is open for them.  Set @readers to how many there are.
+ */
+static int wait_for_readers(const struct output *o, uint32_t *readers)
 {
+	struct ringbuf_status status = { .size = sizeof(status) };
+	int err;
+
+	for (;;) {
+		err = ringbuf_stats(o->ring, &status, NULL, 0);
+		if (err < 0)
+			return err;
+		*readers = status.readers;
+		if (status.readers >= o->c->wait_readers)
+			return 0;
+		ctl_pause(WAIT_SECONDS);
+	}
+}
+
+static int write_all(struct output *o, uint64_t slots)
+{
+	uint32_t readers;
+	int err = wait_for_readers(o, &readers);
+
+	if (err)
+		return ctl_fail_at(o->c, ERROR_USE, err, o->ring);
+	err = o->c->lines ? write_lines(o) : write_slots(o);
+	if (!readers && o->messages > slots)
+		ctl_say(o->c->name,
+			"no reader was attached at the start: of %llu messages the ring keeps %llu at "
+			"most for one that comes later (--wait-readers=1 waits for it)",
+			(unsigned long long)o->messages, (unsigned long long)slots);
+	return err;
+}
+
+static int write_ring(const struct ctl *c, struct ringbuf *ring)
+{
+	struct output o = { .c = c, .ring = ring };
 	struct ringbuf_geometry geometry;
+	int err;
 
 	ringbuf_geometry(ring, &geometry);
-	return c->lines ? write_lines(c, ring, writer, geometry.slot_bytes)
-			: write_slots(c, ring, writer, geometry.slot_bytes);
+	o.slot_bytes = geometry.slot_bytes;
+	if (c->wait_readers > geometry.max_readers) {
+		ctl_say(c->name,
+			"--wait-readers=%u: it was created for %u readers at a time (--max-readers)",
+			c->wait_readers, geometry.max_readers);
+		return CTL_EXIT_FAILED;
+	}
+	err = ringbuf_writer_attach(ring, &o.writer);
+	if (err)
+		return ctl_fail_at(c, ERROR_WRITER, err, ring);
+	err = write_all(&o, geometry.slot_count);
+	ringbuf_writer_done(o.writer);
+	ringbuf_writer_close(o.writer);
+	return err;
 }
 
 int ctl_write(const struct ctl *c)
 {
-	struct ringbuf_writer *writer;
 	struct ringbuf *ring;
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
 		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
-	err = ringbuf_writer_attach(ring, &writer);
-	if (err) {
-		err = ctl_fail_at(c, ERROR_WRITER, err, ring);
-	} else {
-		err = write_ring(c, ring, writer);
-		ringbuf_writer_done(writer);
-		ringbuf_writer_close(writer);
-	}
+	err = write_ring(c, ring);
 	ringbuf_close(ring);
 	return err;
 }

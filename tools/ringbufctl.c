@@ -12,44 +12,54 @@
 #include "common/output.h"
 #include "ctl.h"
 
+/* Keys of argp, which has 23 bits for them. */
 enum {
-	KEY_JSON = 1 << 8,
-	KEY_SLOT_BYTES = 1 << 9,
-	KEY_SLOTS = 1 << 10,
-	KEY_EXCLUSIVE = 1 << 11,
-	KEY_TIMESTAMP = 1 << 12,
-	KEY_READERS = 1 << 13,
-	KEY_WRITERS = 1 << 14,
-	KEY_MODE = 1 << 15,
-	KEY_WATCH = 1 << 16,
-	KEY_COUNT = 1 << 17,
-	KEY_FROM = 1 << 18,
-	KEY_LINES = 1 << 19,
-	KEY_HOST = 1 << 20,
-	KEY_ESCAPED = 1 << 21,
-	KEYS_END = 1 << 22,
+	KEY_FIRST = 1 << 8,
+	KEY_JSON = KEY_FIRST,
+	KEY_SLOT_BYTES,
+	KEY_SLOTS,
+	KEY_EXCLUSIVE,
+	KEY_TIMESTAMP,
+	KEY_READERS,
+	KEY_WRITERS,
+	KEY_MODE,
+	KEY_WATCH,
+	KEY_COUNT,
+	KEY_FROM,
+	KEY_LINES,
+	KEY_FOLLOW,
+	KEY_WAIT_READERS,
+	KEY_HOST,
+	KEY_ESCAPED,
+	KEYS_END,
 };
 
-#define KEYS_CREATE                                                                               \
-	(KEY_SLOT_BYTES | KEY_SLOTS | KEY_EXCLUSIVE | KEY_TIMESTAMP | KEY_READERS | KEY_WRITERS | \
-	 KEY_MODE)
+/* A set of them is a mask. */
+#define BIT(key)  (1U << ((key)-KEY_FIRST))
+#define KEYS_RING (BIT(KEY_HOST) | BIT(KEY_ESCAPED))
+#define KEYS_CREATE                                                                       \
+	(BIT(KEY_SLOT_BYTES) | BIT(KEY_SLOTS) | BIT(KEY_EXCLUSIVE) | BIT(KEY_TIMESTAMP) | \
+	 BIT(KEY_READERS) | BIT(KEY_WRITERS) | BIT(KEY_MODE))
+#define KEYS_STATS (BIT(KEY_JSON) | BIT(KEY_WATCH) | BIT(KEY_COUNT))
+#define KEYS_CAT   (BIT(KEY_FROM) | BIT(KEY_COUNT) | BIT(KEY_LINES) | BIT(KEY_FOLLOW))
+#define KEYS_WRITE (BIT(KEY_LINES) | BIT(KEY_WAIT_READERS))
 
-/* @keys: the options that it takes, besides --host */
+/* @keys: the options that it takes */
 static const struct command {
 	const char *name;
 	int (*run)(const struct ctl *c);
 	int min, max;
 	unsigned int keys;
 } commands[] = {
-	{ "list", ctl_list, 0, 0, KEY_JSON },
-	{ "info", ctl_info, 1, 1, KEY_ESCAPED | KEY_JSON },
-	{ "stats", ctl_stats, 1, 1, KEY_ESCAPED | KEY_JSON | KEY_WATCH | KEY_COUNT },
-	{ "create", ctl_create, 1, 1, KEY_ESCAPED | KEYS_CREATE },
-	{ "unlink", ctl_unlink, 1, 1, KEY_ESCAPED },
-	{ "sync", ctl_sync, 2, 3, KEY_ESCAPED },
-	{ "evict", ctl_evict, 2, 2, KEY_ESCAPED },
-	{ "cat", ctl_cat, 1, 1, KEY_ESCAPED | KEY_FROM | KEY_COUNT | KEY_LINES },
-	{ "write", ctl_write, 1, 1, KEY_ESCAPED | KEY_LINES },
+	{ "list", ctl_list, 0, 0, BIT(KEY_HOST) | BIT(KEY_JSON) },
+	{ "info", ctl_info, 1, 1, KEYS_RING | BIT(KEY_JSON) },
+	{ "stats", ctl_stats, 1, 1, KEYS_RING | KEYS_STATS },
+	{ "create", ctl_create, 1, 1, KEYS_RING | KEYS_CREATE },
+	{ "unlink", ctl_unlink, 1, 1, KEYS_RING },
+	{ "sync", ctl_sync, 2, 3, KEYS_RING },
+	{ "evict", ctl_evict, 2, 2, KEYS_RING },
+	{ "cat", ctl_cat, 1, 1, KEYS_RING | KEYS_CAT },
+	{ "write", ctl_write, 1, 1, KEYS_RING | KEYS_WRITE },
 };
 
 static const struct argp_option options[] = {
@@ -71,6 +81,10 @@ static const struct argp_option options[] = {
 	  "stats: look again and again (default: each second)", 3 },
 	{ "count", KEY_COUNT, "N", 0, "stats: as many looks; cat: as many messages", 3 },
 	{ "from", KEY_FROM, "oldest|head|POSITION", 0, "cat: where to start (default oldest)", 3 },
+	{ "follow", KEY_FOLLOW, NULL, 0,
+	  "cat: when the last writer has gone, wait for the next one", 3 },
+	{ "wait-readers", KEY_WAIT_READERS, "N", 0,
+	  "write: begin when N readers are attached (default 0)", 3 },
 	{ "lines", KEY_LINES, NULL, 0, "cat, write: a message is a line", 3 },
 	{ NULL, 0, NULL, 0, "Help:", -1 },
 	{ 0 }
@@ -180,6 +194,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_LINES:
 		c->lines = true;
 		return 0;
+	case KEY_FOLLOW:
+		c->follow = true;
+		return 0;
+	case KEY_WAIT_READERS:
+		c->wait_readers =
+			(uint32_t)number(state, "--wait-readers", arg, RINGBUF_MAX_READERS);
+		return 0;
 	case KEY_WATCH:
 		c->watch = seconds(state, arg);
 		return 0;
@@ -270,15 +291,14 @@ static void parse_end(struct argp_state *state, struct parse *p)
 	if (!p->command)
 		argp_error(state, "which command?");
 	for (o = options; o->name || o->doc; o++)
-		if (o->name && o->key != KEY_HOST && (unsigned int)o->key & p->keys &&
-		    !((unsigned int)o->key & p->command->keys))
+		if (o->name && BIT(o->key) & p->keys & ~p->command->keys)
 			argp_error(state, "%s does not take --%s", p->command->name, o->name);
 	if (p->args < p->command->min)
 		argp_error(state, "%s: an argument is missing", p->command->name);
 	if (p->command->run == ctl_create &&
 	    (!p->ctl.config.slot_bytes || !p->ctl.config.slot_count))
 		argp_error(state, "create needs --slot-bytes and --slots");
-	if (p->keys & KEY_COUNT && p->command->run == ctl_stats && p->ctl.watch == 0)
+	if (p->keys & BIT(KEY_COUNT) && p->command->run == ctl_stats && p->ctl.watch == 0)
 		argp_error(state, "stats takes --count with --watch only");
 	if (p->name && !*p->name)
 		argp_error(state, "NAME is empty");
@@ -300,10 +320,10 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		parse_end(state, p);
 		return 0;
 	}
-	if (key >= KEY_JSON && key < KEYS_END) {
-		p->keys |= (unsigned int)key;
-		return (unsigned int)key & KEYS_CREATE ? parse_create(key, arg, state)
-						       : parse_option(key, arg, state);
+	if (key >= KEY_FIRST && key < KEYS_END) {
+		p->keys |= BIT(key);
+		return BIT(key) & KEYS_CREATE ? parse_create(key, arg, state)
+					      : parse_option(key, arg, state);
 	}
 	return ARGP_ERR_UNKNOWN;
 }

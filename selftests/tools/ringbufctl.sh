@@ -201,6 +201,8 @@ if locale -a 2>/dev/null | grep -qix 'c\.utf-\?8'; then
 	$ctl unlink "$name"
 fi
 
+mkfifo "$tap_dir/input"
+
 # ---- through it ---------------------------------------------------------------------
 
 # The stream of a ring ends once, so each has one of its own.
@@ -241,7 +243,7 @@ ok $? "cat --count=3"
 
 # Without a reader the ring keeps the last messages, but for one or two at the edge.
 anew
-timeout 60 $ctl write "$ring" <"$tap_dir/data"
+timeout 60 $ctl write "$ring" <"$tap_dir/data" 2>"$tap_dir/err"
 run timeout 60 $ctl cat "$ring"
 ((status == 0)) && (($(wc -c <"$tap_dir/out") > 110)) &&
 	cmp <(tail -c "$(wc -c <"$tap_dir/out")" "$tap_dir/data") "$tap_dir/out"
@@ -270,6 +272,78 @@ timeout 60 $ctl write --lines $ring <"$tap_dir/data" >"$tap_dir/out" 2>"$tap_dir
 (($? == 1)) && err_has 'Message too long: line 1 has 101 bytes, a slot holds 100$'
 ok $? "a line that no slot can hold"
 
+# ---- one writer after the other, and readers that come late -------------------------------
+
+anew
+readers=0
+cat_into "$tap_dir/got" --lines --follow
+written=1
+for lines in '1 3' '4 9' '10 10'; do
+	read -r first last <<<"$lines"
+	seq "$first" "$last" | timeout 60 $ctl write --lines $ring || written=0
+	until_ok ring_has $ring '"stream": "done"'
+done
+seq 10 >"$tap_dir/data"
+((written)) && until_ok cmp -s "$tap_dir/data" "$tap_dir/got" && kill -0 "$reader"
+ok $? "cat --follow gets what one writer after the other writes, and waits for more"
+$ctl unlink $ring
+wait "$reader" && [[ ! -s $tap_dir/got.err ]]
+ok $? "cat --follow ends when the name of the ring is removed"
+
+$ctl create $ring --slot-bytes=100 --slots=5
+readers=0
+cat_into "$tap_dir/got" --lines --follow --count=2
+timeout 60 $ctl write $ring <"$tap_dir/input" 2>/dev/null &
+writer=$!
+exec 4>"$tap_dir/input"
+until_ok ring_has $ring '"writers": 1,'
+exec 3>&2 2>/dev/null # bash says "Killed"
+kill -KILL "$(under "$writer")"
+wait "$writer"
+exec 2>&3 4>&-
+until_ok grep -q "$ring: a writer died\$" "$tap_dir/got.err"
+ok $? "cat --follow says that a writer died"
+printf 'one\ntwo\n' | timeout 60 $ctl write --lines $ring
+wait "$reader"
+(($? == 1)) && cmp <(printf 'one\ntwo\n') "$tap_dir/got" && (($(wc -l <"$tap_dir/got.err") == 1))
+ok $? "goes on with the next writer, and fails at the end"
+
+anew
+readers=0
+cat_into "$tap_dir/got" --lines --follow --count=1
+stopped=$(under "$reader")
+kill -STOP "$stopped"
+seq 3 | timeout 60 $ctl write --lines $ring
+$ctl sync $ring all
+echo four | timeout 60 $ctl write --lines $ring
+kill -CONT "$stopped"
+wait "$reader"
+(($? == 1)) && cmp <(echo four) "$tap_dir/got" && grep -q "$ring: 3 messages were lost\$" "$tap_dir/got.err"
+ok $? "cat --count says what was lost, and fails"
+
+anew
+seq 100 | timeout 60 $ctl write --lines --wait-readers=2 $ring 2>"$tap_dir/err" &
+writer=$!
+until_ok ring_has $ring '"writers": 1,'
+readers=0
+cat_into "$tap_dir/one" --lines
+ring_has $ring '"head": 0,'
+ok $? "write --wait-readers=2 does not begin with one reader"
+timeout 60 $ctl cat --lines $ring >"$tap_dir/two"
+wait "$writer" && wait "$reader" && cmp <(seq 100) "$tap_dir/one" &&
+	cmp <(seq 100) "$tap_dir/two" && [[ ! -s $tap_dir/err ]]
+ok $? "and both get all of it when the second one is there"
+refused 1 'wait-readers=65: it was created for 64 readers' write --wait-readers=65 $ring
+refused 2 'at most 4096' write --wait-readers=4097 $ring
+
+anew
+seq 6 | timeout 60 $ctl write --lines $ring 2>"$tap_dir/err" &&
+	err_has "$ring: no reader was attached at the start: of 6 messages the ring keeps 5 "
+ok $? "write says that a later reader will not get all"
+anew
+seq 5 | timeout 60 $ctl write --lines $ring 2>"$tap_dir/err" && [[ ! -s $tap_dir/err ]]
+ok $? "write says nothing when the ring keeps all"
+
 # ---- limits, each named ------------------------------------------------------------------
 
 $ctl unlink $ring
@@ -279,7 +353,6 @@ cat_into "$tap_dir/one"
 one=$reader
 cat_into "$tap_dir/two"
 refused 1 'as many readers as it was created for, 2 ' cat $ring
-mkfifo "$tap_dir/input"
 timeout 60 $ctl write $ring <"$tap_dir/input" 2>"$tap_dir/err" &
 writer=$!
 exec 4>"$tap_dir/input"
