@@ -91,7 +91,7 @@ static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, con
 	printf("name         ");
 	ctl_print_name(c->name, strlen(c->name));
 	printf("\nhost         %s\n", g->host == RINGBUF_HOST_MODULE ? "module" : "embedded");
-	printf("slot bytes   %llu (every %llu)\n", (unsigned long long)g->slot_bytes,
+	printf("slot bytes   %llu, one slot every %llu\n", (unsigned long long)g->slot_bytes,
 	       (unsigned long long)g->slot_stride);
 	printf("slots        %llu\n", (unsigned long long)g->slot_count);
 	printf("flags        %s\n", ctl_flags(g->flags, flags));

@@ -44,7 +44,7 @@ enum {
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "The load:", 1 },
 	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0,
-	  "Size of a slot, and of every message (default 1000000, at least 16)", 1 },
+	  "Size of a slot, and of every message (default 1000000, 16 to 1073741824)", 1 },
 	{ "slots", KEY_SLOTS, "N", 0, "Slots of the ring (default 10)", 1 },
 	{ "duration-seconds", KEY_DURATION, "S", 0, "How long the writers write (default 10)", 1 },
 	{ "writes-per-second", KEY_RATE, "N", 0,

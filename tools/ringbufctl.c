@@ -64,45 +64,61 @@ static const struct command {
 
 static const struct argp_option options[] = {
 	{ "host", KEY_HOST, "auto|module|embedded", 0,
-	  "Where the ring is (default auto: $RINGBUF_HOST, else the module if it is there)", 1 },
+	  "What owns the ring (default auto: $RINGBUF_HOST, else the module if it is there)", 1 },
 	{ "escaped", KEY_ESCAPED, NULL, 0,
 	  "NAME is written as list shows it: \\n, \\\\, \\377 each stand for one byte", 1 },
-	{ "json", KEY_JSON, NULL, 0, "list, info, stats: one JSON document a look", 1 },
+	{ "json", KEY_JSON, NULL, 0, "list, info, stats: print JSON", 1 },
 	{ NULL, 0, NULL, 0, "create:", 2 },
-	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "Capacity of a slot", 2 },
+	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "Capacity of a slot, which a message cannot exceed",
+	  2 },
 	{ "slots", KEY_SLOTS, "N", 0, "Number of slots", 2 },
-	{ "exclusive", KEY_EXCLUSIVE, NULL, 0, "One writer at a time, faster", 2 },
+	{ "exclusive", KEY_EXCLUSIVE, NULL, 0, "One writer at a time, which is faster", 2 },
 	{ "timestamp", KEY_TIMESTAMP, NULL, 0, "Each message has the time of its commit", 2 },
 	{ "max-readers", KEY_READERS, "N", 0, "Readers at a time (default 64)", 2 },
 	{ "max-writers", KEY_WRITERS, "N", 0, "Writers at a time (default 16)", 2 },
 	{ "mode", KEY_MODE, "OCTAL", 0, "Permission bits (default 600)", 2 },
 	{ NULL, 0, NULL, 0, "stats, cat, write:", 3 },
 	{ "watch", KEY_WATCH, "SECONDS", OPTION_ARG_OPTIONAL,
-	  "stats: look again and again (default: each second)", 3 },
-	{ "count", KEY_COUNT, "N", 0, "stats: as many looks; cat: as many messages", 3 },
+	  "stats: print again and again, every second if not told otherwise", 3 },
+	{ "count", KEY_COUNT, "N", 0, "stats --watch: end after N times; cat: after N messages",
+	  3 },
 	{ "from", KEY_FROM, "oldest|head|POSITION", 0, "cat: where to start (default oldest)", 3 },
 	{ "follow", KEY_FOLLOW, NULL, 0,
 	  "cat: when the last writer has gone, wait for the next one", 3 },
 	{ "wait-readers", KEY_WAIT_READERS, "N", 0,
 	  "write: begin when N readers are attached (default 0)", 3 },
-	{ "lines", KEY_LINES, NULL, 0, "cat, write: a message is a line", 3 },
+	{ "lines", KEY_LINES, NULL, 0, "cat, write: each message is a line", 3 },
 	{ NULL, 0, NULL, 0, "Help:", -1 },
 	{ 0 }
 };
 
 static const char usage[] =
-	"list\ninfo NAME\nstats NAME\ncreate NAME\nunlink NAME\n"
+	"list\ninfo NAME\nstats NAME\ncreate --slot-bytes=N --slots=N NAME\nunlink NAME\n"
 	"sync NAME READER|all [POSITION]\nevict NAME READER\ncat NAME\nwrite NAME";
 
 static const char doc[] =
-	"Looks at rings and changes them."
+	"Shows rings and changes them."
 	"\v"
-	"list: the rings that have a name.  info: what NAME is like.  stats: who reads it, how far "
-	"each is behind, and who holds the writers up.  create: make a ring whose name stays until "
-	"unlink.  sync: move a reader, or all, forward to POSITION (default: to the head); they "
-	"lose what they skip, and are told.  evict: end a reader that is stuck.  cat: its messages to stdout, until the stream ends.  "
-	"write: stdin into messages as long as a slot.\n\n"
-	"Exit status: 0 when all went well, 1 when not, 2 for an impossible command line.";
+	"Commands:\n"
+	"  list    the rings that have a name\n"
+	"  info    sizes, limits, users and state of a ring\n"
+	"  stats   its readers: process, position, messages behind, messages lost\n"
+	"  create  make a ring, which stays until unlink\n"
+	"  unlink  remove its name; programs that have it open keep it\n"
+	"  sync    move a reader forward, to POSITION or past all that is written; it\n"
+	"          loses the messages between, and is told how many\n"
+	"  evict   end a reader that is stuck and holds the writers up\n"
+	"  cat     print the messages, until the last writer is done\n"
+	"  write   turn stdin into messages, each as long as a slot\n"
+	"\n"
+	"Exit status: 0 for success, 1 for a failure, which stderr explains, 2 for an "
+	"impossible command line.\n"
+	"\n"
+	"For example:\n"
+	"  ringbufctl create log --slot-bytes=4096 --slots=256\n"
+	"  ringbufctl cat --lines log &\n"
+	"  dmesg | ringbufctl write --lines --wait-readers=1 log\n"
+	"  ringbufctl unlink log";
 
 const char *argp_program_version;
 
