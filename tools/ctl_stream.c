@@ -63,14 +63,30 @@ static void tell_dead(struct cat *cat)
 	cat->failed = true;
 }
 
+/* Whether our reader is one of @ring, which may be a new one of the same name. */
+static bool reads(const struct cat *cat, struct ringbuf *ring)
+{
+	struct ringbuf_reader_status *r = calloc(RINGBUF_MAX_READERS, sizeof(*r));
+	struct ringbuf_status status = { .size = sizeof(status) };
+	int n = r ? ringbuf_stats(ring, &status, r, RINGBUF_MAX_READERS) : -ENOMEM, i;
+	bool found = n < 0; /* not known: no reason to end */
+
+	for (i = 0; i < n && !found; i++)
+		found = r[i].id == ringbuf_reader_id(cat->reader) && r[i].pid == getpid();
+	free(r);
+	return found;
+}
+
 /*
  * The stream has ended, and nothing wakes its readers when the next writer begins: so let
- * some time pass.  Return false when the name has gone, and with it any chance of a writer.
+ * some time pass.  Return false when the name has gone or is that of another ring, since
+ * no writer finds this one any more.
  */
 static bool follow(struct cat *cat)
 {
 	const struct ctl *c = cat->c;
 	struct ringbuf *ring;
+	bool found;
 	int err;
 
 	if (!c->follow)
@@ -79,9 +95,11 @@ static bool follow(struct cat *cat)
 	if (++cat->looks % FOLLOW_LOOKS)
 		return true;
 	err = ringbuf_open(c->name, c->host, &ring);
-	if (!err)
-		ringbuf_close(ring);
-	return err != -ENOENT;
+	if (err)
+		return err != -ENOENT;
+	found = reads(cat, ring);
+	ringbuf_close(ring);
+	return found;
 }
 
 /* A copy of each message: one in place might be overwritten by a writer, after a sync. */

@@ -36,7 +36,7 @@ static double megabytes(uint64_t bytes)
 	return (double)bytes / 1e6;
 }
 
-/* Of the slots alone, which is nearly all; 0 if not known, the most there is if too large. */
+/* What the slots alone take, which is nearly all of a ring; saturates. */
 static uint64_t slots_bytes(const struct ringbuf_config *ring)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), bytes;
@@ -72,10 +72,9 @@ static const char *no_memory(char *words, int err, const struct ringbuf_config *
 			 "and with the other rings of this user that is more than max_user_bytes "
 			 "in " PARAMETERS);
 	else if (ring->host == RINGBUF_HOST_MODULE)
-		snprintf(
-			rest, room,
-			"which is more than is free, or than max_ring_bytes or max_total_bytes in " PARAMETERS
-			" allow");
+		snprintf(rest, room,
+			 "which is more than is free, or than is left of max_ring_bytes or "
+			 "max_total_bytes in " PARAMETERS);
 	else if (ring->name && shm_is_full(needed, &left))
 		snprintf(rest, room,
 			 "and " SHM_DIR " has %.1f MB left (mount -o remount,size=...; with Docker "
@@ -110,7 +109,8 @@ static const char *no_place(char *words, enum error_step step, const struct ring
 	return words;
 }
 
-static const char *no_such(char *words, enum error_step step, const struct ringbuf_config *ring)
+static const char *no_such(char *words, enum error_step step, int err,
+			   const struct ringbuf_config *ring)
 {
 	bool module = ring->host == RINGBUF_HOST_MODULE;
 
@@ -121,7 +121,7 @@ static const char *no_such(char *words, enum error_step step, const struct ringb
 	if (!module && access(SHM_DIR, F_OK))
 		return "a ring with a name needs " SHM_DIR ", which is not there";
 	if (step != ERROR_OPEN && step != ERROR_UNLINK)
-		return strerror(ENOENT);
+		return strerror(err);
 	snprintf(words, ERROR_WORDS_BYTES,
 		 "No such file: there is no ring of that name on the %s host (ringbufctl list)",
 		 module ? "module" : "embedded");
@@ -174,7 +174,7 @@ const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return no_such(words, step, ring);
+		return no_such(words, step, err, ring);
 	case EACCES:
 		return denied(step, ring);
 	case EINVAL:

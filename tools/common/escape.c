@@ -14,11 +14,16 @@
 static const char plain[] = "\\ \a\b\t\n\v\f\r";
 static const char letter[] = "\\ abtnvfr"; /* what stands for each behind a backslash */
 
-/* Unicode's characters that have no width or turn the direction of the text around. */
-static bool is_invisible(wint_t c)
+/*
+ * Whether @c can be seen, and leaves the characters beside it as they are: those that turn
+ * the direction of the text around have no width.
+ */
+static bool is_visible(wchar_t c)
 {
-	return c == 0x00ad || c == 0x061c || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+	/* Spaces that iswspace() does not count, the soft hyphen, the fillers of Hangul. */
+	static const wchar_t blank[] = L"\u00a0\u2007\u202f\u00ad\u115f\u1160\u3164\uffa0";
+
+	return wcwidth(c) > 0 && !iswspace((wint_t)c) && !wcschr(blank, c);
 }
 
 /* The bytes of the character at @s if it is to be kept, else 0. */
@@ -35,7 +40,7 @@ static size_t kept(const char *s, size_t length, enum escape_form form)
 	bytes = mbrtowc(&c, s, length, &state);
 	if (bytes > length || !bytes) /* invalid, or cut off */
 		return 0;
-	return iswprint((wint_t)c) && !is_invisible((wint_t)c) ? bytes : 0;
+	return is_visible(c) ? bytes : 0;
 }
 
 /* Append one byte, and return what comes behind it. */

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 enum escape_form {
-	ESCAPE_FOR_PEOPLE, /* keeps the printable characters of LC_CTYPE */
+	ESCAPE_FOR_PEOPLE, /* keeps the characters of LC_CTYPE that can be seen */
 	ESCAPE_ASCII, /* keeps printable ASCII only */
 };
 
@@ -20,8 +20,7 @@ enum escape_form {
  * A backslash becomes \\, a space "\ ", the control characters that C has letters
  * for \a \b \t \n \v \f \r, and each other byte that does not belong to a character
  * to be kept \ and three octal digits.  So different names give different texts, and
- * the text of each is one word.  Characters that are invisible or change the order of
- * the ones beside them count as not printable.
+ * the text of each is one word.
  *
  * Return: the text, for free(); ends the program if there is no memory.
  */
