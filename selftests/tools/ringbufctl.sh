@@ -183,6 +183,31 @@ ok $? "an error shows the name in that form"
 run $ctl unlink --escaped "$shown"
 ((status == 0)) && run $ctl info "$strange" && ((status == 1))
 ok $? "unlink --escaped"
+python - $ctl "$ring." >"$tap_dir/out" 2>"$tap_dir/err" <<'END'
+import json, os, re, subprocess, sys
+
+def ctl(*arguments):
+    return subprocess.run([sys.argv[1], *arguments], check=True, capture_output=True).stdout
+
+# Told apart by the size of their slots, 1 and so on.
+every = bytes(b for b in range(1, 256) if b != ord("/"))
+names = [os.fsencode(sys.argv[2]) + every[at:at + 64] for at in range(0, len(every), 64)]
+for size, name in enumerate(names, 1):
+    ctl("create", f"--slot-bytes={size}", "--slots=1", "--", name)
+for lang in "C", "C.UTF-8":
+    os.environ["LC_ALL"] = lang
+    prefix = sys.argv[2].encode()
+    rows = [re.split(rb"(?<!\\) ", row)[-1] for row in ctl("list").splitlines()]
+    rows = [row for row in rows if row.startswith(prefix)]
+    told = [e["escaped"].encode() for e in json.loads(ctl("list", "--json"))]
+    told = [e for e in told if e.startswith(prefix)]
+    for forms in rows, told:
+        found = [json.loads(ctl("info", "--json", "--escaped", "--", f)) for f in forms]
+        assert sorted(f["slot_bytes"] for f in found) == [1, 2, 3, 4], (lang, forms)
+for name in names:
+    ctl("unlink", "--", name)
+END
+ok $? "every byte but 0 and / comes back"
 for name in $'\\' 'a\x41' '\8' '\000' '\400' '\37'; do
 	refused 2 'not a name as list shows it' info --escaped "$name"
 done
