@@ -102,7 +102,7 @@ static bool follow(struct cat *cat)
 	return found;
 }
 
-/* A copy of each message: one in place might be overwritten by a writer, after a sync. */
+/* Copy each message before printing it: after a sync a writer may overwrite it in place. */
 static int cat(struct cat *cat, char *message, size_t slot_bytes)
 {
 	uint64_t n = 0;

@@ -124,6 +124,9 @@ static uint64_t parse_count(struct argp_state *state, int key, const char *arg, 
 	if (end == arg || *end || arg[strspn(arg, "0123456789")])
 		argp_error(state, "--%s=%s: not a whole number from %llu to %llu", flag_name(key),
 			   arg, (unsigned long long)min, (unsigned long long)max);
+	if (!min && (errno || value > max))
+		argp_error(state, "--%s=%s: must be at most %llu", flag_name(key), arg,
+			   (unsigned long long)max);
 	if (errno || value < min || value > max)
 		argp_error(state, "--%s=%s: must be from %llu to %llu", flag_name(key), arg,
 			   (unsigned long long)min, (unsigned long long)max);

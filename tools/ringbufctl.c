@@ -34,7 +34,7 @@ enum {
 	KEYS_END,
 };
 
-/* A set of them is a mask. */
+/* A set of keys is a mask. */
 #define BIT(key)  (1U << ((key)-KEY_FIRST))
 #define KEYS_RING (BIT(KEY_HOST) | BIT(KEY_ESCAPED))
 #define KEYS_CREATE                                                                       \

@@ -67,7 +67,7 @@ if [[ ! ${RINGBUF_VM:-} ]]; then
 	refused 'slot-bytes=99999999999999999999' --slot-bytes 99999999999999999999
 	refused 'slots=0' --slots=0
 	refused 'slots= 3' "--slots= 3"
-	refused 'slot-bytes=1073741825: must be .* to 1073741824' --slot-bytes=1073741825
+	refused 'slot-bytes=1073741825: must be at most 1073741824' --slot-bytes=1073741825
 	refused 'slots=33554433: must be from 1 to 33554432' --slots=33554433
 	refused 'needs .* MB of memory' --slot-bytes=1073741824 --slots=33554432
 	refused 'needs .* MB of memory' --slot-bytes=1000000000 --readers=4000

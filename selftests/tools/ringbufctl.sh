@@ -393,7 +393,7 @@ until_ok ring_has $ring '"writers": 1,'
 refused 1 'as many writers as it was created for, 1 ' write $ring
 exec 4>&-
 wait "$writer" && wait "$one" && wait "$reader"
-ok $? "who was there before goes on"
+ok $? "the readers and the writer that were attached before go on"
 $ctl unlink $ring
 $ctl create $ring --slot-bytes=100 --slots=5 --exclusive
 timeout 60 $ctl write $ring <"$tap_dir/input" 2>"$tap_dir/err" &
@@ -404,7 +404,7 @@ refused 1 'takes one writer at a time, and has one' write $ring
 exec 4>&-
 wait "$writer"
 
-# What a namespace of our own lacks; the module needs neither.
+# The embedded host needs /proc and /dev/shm, which a mount namespace can be without.
 if [[ $RINGBUF_HOST = embedded ]] && unshare -m true 2>/dev/null; then
 	run unshare -m bash -c "umount -l /proc && exec $ctl info $ring"
 	((status == 1)) && err_has "$ring: the embedded host needs /proc"
@@ -420,7 +420,7 @@ else
 	skip "without /proc, with a small /dev/shm" "needs the embedded host, and root for unshare -m"
 fi
 if [[ $RINGBUF_HOST = embedded ]]; then
-	# One descriptor, for the folder.
+	# There is one free descriptor, which list needs for the folder.
 	run bash -c "exec 3>&- 4>&- 5>&-; ulimit -n 4; exec $ctl list"
 	((status == 1)) && err_has "^ringbufctl: $ring: only its file is listed: Too many open files: .* 4 \\(ulimit -n\\)\$"
 	ok $? "list names what it has no descriptors for, and fails"

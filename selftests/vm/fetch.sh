@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# selftests/vm/fetch chooses the newest kernel of which every package can be had.  An
-# apt-cache of our own answers as Debian's does, from a list of packages for each case.
+# selftests/vm/fetch chooses the newest kernel of which every package can be had.  A
+# fake apt-cache answers as Debian's does, from a list of packages for each case.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh

@@ -16,7 +16,7 @@
 #define SHM_DIR	   "/dev/shm"
 #define PARAMETERS "/sys/module/ringbuf/parameters"
 
-/* What needs no number. */
+/* Errors whose words need no number. */
 static const struct {
 	enum error_step step;
 	int err;
