@@ -27,6 +27,7 @@ static const struct {
 	{ ERROR_OPEN, EPROTO, "it is damaged, or was not made by this version of ringbuf" },
 	{ ERROR_UNLINK, EPROTO, "it is damaged, or was not made by this version of ringbuf" },
 	{ ERROR_USE, EPROTO, "its shared memory was damaged by another process" },
+	{ ERROR_OPEN, EBUSY, "a process that is stopped keeps the ring's lock" },
 	{ ERROR_USE, EIDRM, "we were evicted" },
 	{ ERROR_USE, ESTALE, "another process has taken this one's place in the ring away" },
 };
@@ -116,16 +117,27 @@ static const char *no_such(char *words, enum error_step step, int err,
 
 	if (module && access("/dev/ringbuf", F_OK))
 		return "no /dev/ringbuf: is the module ringbuf loaded? --host=embedded needs none";
-	if (!module && access("/proc/self/fd", F_OK))
-		return "the embedded host needs /proc, which is not mounted here";
-	if (!module && access(SHM_DIR, F_OK))
-		return "a ring with a name needs " SHM_DIR ", which is not there";
 	if (step != ERROR_OPEN && step != ERROR_UNLINK)
 		return strerror(err);
 	snprintf(words, ERROR_WORDS_BYTES,
 		 "No such file: there is no ring of that name on the %s host (ringbufctl list)",
 		 module ? "module" : "embedded");
 	return words;
+}
+
+/* What the host that was chosen cannot do here. */
+static const char *not_supported(enum error_step step, const struct ringbuf_config *ring)
+{
+	if (ring->host == RINGBUF_HOST_MODULE)
+		return strerror(EOPNOTSUPP);
+	if (access("/proc/self/fd", F_OK))
+		return "the embedded host needs /proc, which is not mounted here";
+	if (access(SHM_DIR, F_OK))
+		return "a ring with a name needs " SHM_DIR ", which is not there";
+	if (step == ERROR_CREATE)
+		return "on the embedded host owner, group and others may each read and write, or "
+		       "neither (--mode)";
+	return strerror(EOPNOTSUPP);
 }
 
 static const char *denied(enum error_step step, const struct ringbuf_config *ring)
@@ -169,8 +181,12 @@ const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int
 	case EMFILE:
 		return no_descriptor(words);
 	case ENOSPC:
+		if (step == ERROR_CREATE)
+			return no_memory(words, err, ring);
 		return step == ERROR_READER || step == ERROR_WRITER ? no_place(words, step, ring)
 								    : strerror(err);
+	case EOPNOTSUPP:
+		return not_supported(step, ring);
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
