@@ -89,18 +89,15 @@ static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
 	struct rb_blocker b;
 
 	rb_find_blocker(&ring->view, s->head, &b);
-	s->blocker_role = b.role;
-	s->blocker_id = RINGBUF_SYNC_ALL;
-	s->blocker_position = 0;
-	s->blocker_lag = 0;
-	s->blocker_pid = 0;
-	if (b.role == RINGBUF_ROLE_NONE)
-		return;
-	s->blocker_id = b.id;
+	s->blocker_id = b.row == RB_NO_ROW ? RINGBUF_SYNC_ALL : b.row;
+	s->blocker_writer = b.writer;
 	s->blocker_position = b.position;
 	s->blocker_lag = s->head > b.position ? s->head - b.position : 0;
-	s->blocker_pid = seat_pid(ring, b.role == RINGBUF_ROLE_WRITER ? &ring->ids[b.id - 1]
-								      : &ring->rows[b.id]);
+	s->blocker_pid = 0;
+	if (b.writer)
+		s->blocker_pid = seat_pid(ring, &ring->ids[b.writer - 1]);
+	else if (b.row != RB_NO_ROW)
+		s->blocker_pid = seat_pid(ring, &ring->rows[b.row]);
 }
 
 static void stats_counters(struct rb_ring *ring, struct ringbuf_stats *s)

@@ -105,13 +105,13 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 
 /**
  * struct rb_blocker - the reader or writer for which all others wait first
- * @role: RINGBUF_ROLE_READER, RINGBUF_ROLE_WRITER, or RINGBUF_ROLE_NONE
- * @id: the reader's row or the writer's id
- * @position: the reader's cursor, or the slot that the writer has not finished
+ * @row: the reader that lags most, RB_NO_ROW if there is none or @writer is set
+ * @writer: id of a writer that holds the others up, 0 if there is none
+ * @position: the slot that it has not finished, or the reader's cursor, or head
  */
 struct rb_blocker {
-	u32 role;
-	u32 id;
+	u32 row;
+	u32 writer;
 	u64 position;
 };
 
@@ -143,19 +143,17 @@ static inline u32 rb_open_writer(const struct rb_view *v, u64 pos)
  */
 static inline void rb_find_blocker(const struct rb_view *v, u64 head, struct rb_blocker *b)
 {
-	u32 row;
-	u64 min = rb_gate_min(v, &row);
-	u64 pos = row != RB_NO_ROW ? min : head > v->slots ? head - v->slots : 0;
+	u64 min = rb_gate_min(v, &b->row);
+	bool none = b->row == RB_NO_ROW;
 
-	b->role = RINGBUF_ROLE_NONE;
-	b->id = rb_exclusive(v) || pos >= head ? 0 : rb_open_writer(v, pos);
-	b->position = pos;
-	if (b->id) {
-		b->role = RINGBUF_ROLE_WRITER;
-	} else if (row != RB_NO_ROW) {
-		b->role = RINGBUF_ROLE_READER;
-		b->id = row;
-	}
+	b->position = !none ? min : head > v->slots ? head - v->slots : 0;
+	b->writer = 0;
+	if (!rb_exclusive(v) && b->position < head)
+		b->writer = rb_open_writer(v, b->position);
+	if (b->writer)
+		b->row = RB_NO_ROW;
+	else if (none)
+		b->position = head;
 }
 
 #endif

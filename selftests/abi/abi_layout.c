@@ -144,7 +144,7 @@ TEST(stats)
 	FIELD(ringbuf_stats, writers, 80);
 	FIELD(ringbuf_stats, writers_ever, 84);
 	FIELD(ringbuf_stats, ended, 88);
-	FIELD(ringbuf_stats, blocker_role, 92);
+	FIELD(ringbuf_stats, blocker_writer, 92);
 	FIELD(ringbuf_stats, blocker_position, 96);
 	FIELD(ringbuf_stats, writer_table, 104);
 	FIELD(ringbuf_stats, writer_count, 112);

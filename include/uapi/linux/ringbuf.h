@@ -460,16 +460,16 @@ struct ringbuf_writer_stats {
  * @wakeups: [out] times a writer was awakened
  * @wake_calls: [out] times RINGBUF_IOC_WAKE was called
  * @blocker_lag: [out] slots between @blocker_position and @head; 0 if nobody blocks
- * @blocker_id: [out] row or writer id of the one that blocks, or RINGBUF_SYNC_ALL if
- *	nobody does
- * @blocker_pid: [out] its process as in struct ringbuf_reader_stats
+ * @blocker_id: [out] row of the reader that lags most and so limits the writers, or
+ *	RINGBUF_SYNC_ALL if there is none, or @blocker_writer is not 0
+ * @blocker_pid: [out] the blocking reader's or writer's process, as in struct
+ *	ringbuf_reader_stats
  * @writers: [out] attached and not done
  * @writers_ever: [out] ever attached
  * @ended: [out] RINGBUF_END_*
- * @blocker_role: [out] RINGBUF_ROLE_READER: the reader that lags most limits the
- *	writers; RINGBUF_ROLE_WRITER: a writer has not finished the slot for which that
- *	reader waits, or without a reader the writers; RINGBUF_ROLE_NONE: neither
- * @blocker_position: [out] the reader's cursor, or the writer's unfinished slot
+ * @blocker_writer: [out] id of a writer that has not finished the slot for which that
+ *	reader waits, or without a reader the writers; 0: there is none
+ * @blocker_position: [out] that slot, or the reader's cursor
  * @writer_table: pointer to an array of struct ringbuf_writer_stats, or 0
  * @writer_count: in: entries that fit; [out] entries written
  * @__reserved: [out] 0
@@ -493,7 +493,7 @@ struct ringbuf_stats {
 	__u32 writers;
 	__u32 writers_ever;
 	__u32 ended;
-	__u32 blocker_role;
+	__u32 blocker_writer;
 	__aligned_u64 blocker_position;
 	__aligned_u64 writer_table;
 	__u32 writer_count;
