@@ -144,9 +144,9 @@ int emb_fd_reopen(int fd)
 	int low, high;
 
 	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
-	low = open(path, O_RDWR | O_CLOEXEC);
+	low = rb_fd_high(open(path, O_RDWR | O_CLOEXEC));
 	if (low < 0)
-		return proc_error(-errno);
+		return proc_error(low);
 	high = fcntl(low, F_DUPFD_CLOEXEC, FD_HIGH);
 	if (high < 0)
 		return low;

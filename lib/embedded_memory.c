@@ -107,12 +107,12 @@ static int allocate(int fd, u64 bytes, u64 page)
 static int memory_new(const struct ringbuf_config *config, int *fd)
 {
 	if (config->name)
-		*fd = open(EMB_SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		*fd = rb_fd_high(open(EMB_SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 	else
-		*fd = memfd_create("ringbuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		*fd = rb_fd_high(memfd_create("ringbuf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	if (*fd >= 0)
 		return 0;
-	return config->name && errno == ENOENT ? -EOPNOTSUPP : -errno;
+	return config->name && *fd == -ENOENT ? -EOPNOTSUPP : *fd;
 }
 
 /* Without it a lost wake-up would be found, not mended: for tests. */
@@ -238,10 +238,10 @@ static void memory_close(struct ringbuf *ring)
 
 static int file_open(struct ringbuf *ring, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW), err;
+	int fd = rb_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)), err;
 
 	if (fd < 0)
-		return errno == ELOOP ? -EPROTO : -errno;
+		return fd == -ELOOP ? -EPROTO : fd;
 	err = header_read(ring, fd);
 	if (!err)
 		err = emb_file_get(fd, &ring->file);

@@ -31,7 +31,7 @@ static bool is_leftover(const char *path)
 
 	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
 		return false;
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	fd = rb_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
 	if (fd < 0)
 		return false;
 	unlocked = !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type == F_UNLCK;

@@ -5,18 +5,30 @@
  */
 #define _FILE_OFFSET_BITS 64
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "embedded.h"
+
+static FILE *text_open(const char *path)
+{
+	int fd = rb_fd_high(open(path, O_RDONLY | O_CLOEXEC));
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd >= 0 && !f)
+		close(fd);
+	return f;
+}
 
 /* False too for "max", which is no limit. */
 static bool read_u64(const char *path, u64 *value)
 {
-	FILE *f = fopen(path, "re");
+	FILE *f = text_open(path);
 	unsigned long long v = 0;
 	bool ok;
 
@@ -30,7 +42,7 @@ static bool read_u64(const char *path, u64 *value)
 
 static u64 memory_available(void)
 {
-	FILE *f = fopen("/proc/meminfo", "re");
+	FILE *f = text_open("/proc/meminfo");
 	unsigned long long kib = 0;
 	char line[128];
 	u64 room = ~0ULL;
@@ -47,7 +59,7 @@ static u64 memory_available(void)
 /* Our path in the cgroup2 tree, with the newline cut off. */
 static bool cgroup_path(char path[256])
 {
-	FILE *f = fopen("/proc/self/cgroup", "re");
+	FILE *f = text_open("/proc/self/cgroup");
 	char line[256];
 	bool found = false;
 
@@ -72,7 +84,7 @@ static u64 group_cache(const char *folder)
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/memory.stat", folder);
-	f = fopen(path, "re");
+	f = text_open(path);
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f))

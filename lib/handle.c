@@ -47,6 +47,7 @@ int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
 {
 	bool reader = role == RINGBUF_ROLE_READER;
 	u32 row = reader ? ticket->id : ticket->id - 1;
+	int fd;
 
 	if (ticket->size < TICKET_SIZE_0_1 || ticket->fd < 0)
 		return -EINVAL;
@@ -54,12 +55,15 @@ int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
 		return -E2BIG;
 	if (row >= (reader ? ring->layout.max_readers : ring->layout.max_writers))
 		return -EINVAL;
+	fd = rb_fd_take(ticket->fd);
+	if (fd < 0)
+		return fd;
 	handle_setup(h, ring, role);
-	h->fd = ticket->fd;
+	h->fd = fd;
 	h->id = ticket->id;
 	h->generation = ticket->generation;
 	h->start = ticket->start;
-	return 0;
+	return rb_fd_took(ticket->fd, fd, 0);
 }
 
 int rb_handle_export(const struct rb_handle *h, struct ringbuf_ticket *ticket)

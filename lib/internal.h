@@ -189,6 +189,12 @@ static inline u64 rb_process(void)
 	return likely(process) ? process : rb_process_renew();
 }
 
+/* ---- descriptor.c --------------------------------------------------------- */
+
+int rb_fd_high(int fd) RB_HIDDEN;
+int rb_fd_take(int fd) RB_HIDDEN;
+int rb_fd_took(int fd, int taken, int err) RB_HIDDEN;
+
 /* ---- handle.c -------------------------------------------------------------- */
 
 void rb_ring_put(struct ringbuf *ring) RB_HIDDEN;

@@ -20,9 +20,7 @@
 
 static int device_open(void)
 {
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
+	return rb_fd_high(open(DEVICE, O_RDWR | O_CLOEXEC));
 }
 
 static int call(int fd, unsigned long request, void *arg)

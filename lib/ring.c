@@ -161,21 +161,29 @@ RB_PUBLIC int ringbuf_export(struct ringbuf *ring)
 	return ring->host->export(ring);
 }
 
+static int fd_import(struct ringbuf *r, int fd)
+{
+	int err = r->host->import(r, fd);
+
+	if (err == -EPROTO) {
+		r->host = &rb_embedded_host;
+		err = r->host->import(r, fd);
+	}
+	return err;
+}
+
 RB_PUBLIC int ringbuf_import(int fd, const char *name, struct ringbuf **ring)
 {
 	struct ringbuf *r;
-	int err = name ? name_check(name) : 0;
+	int err = name ? name_check(name) : 0, taken;
 
 	*ring = NULL;
 	if (!err)
 		err = ring_new(name, &rb_module_host, &r);
 	if (err)
 		return err;
-	err = r->host->import(r, fd);
-	if (err == -EPROTO) {
-		r->host = &rb_embedded_host;
-		err = r->host->import(r, fd);
-	}
+	taken = rb_fd_take(fd);
+	err = taken < 0 ? taken : rb_fd_took(fd, taken, fd_import(r, taken));
 	return ring_finish(r, err, ring);
 }
 

@@ -18,6 +18,7 @@
 /* What a child is given, and how far both are. */
 struct given {
 	struct ringbuf *ring;
+	const char *name;
 	int *step;
 };
 
@@ -79,7 +80,7 @@ FIXTURE_SETUP(descriptors)
 	/* Both are used, and nothing is read yet. */
 	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
 	ASSERT_EQ(0, ringbuf_reader_wait(self->reader, 1, RINGBUF_TRY));
-	self->g = (struct given){ self->ring, shared_memory(sizeof(int)) };
+	self->g = (struct given){ .ring = self->ring, .step = shared_memory(sizeof(int)) };
 }
 
 FIXTURE_TEARDOWN(descriptors)
@@ -365,6 +366,91 @@ TEST_F(descriptors, dies_in_another_namespace)
 		ASSERT_EQ(n, get(self->reader, RINGBUF_TRY));
 		ASSERT_EQ(0, put(self->writer, n + 1, PATIENCE));
 	}
+}
+
+/* 0 when no standard stream is open. */
+static int streams_stay_closed(void)
+{
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		CHECK(fcntl(fd, F_GETFD) < 0);
+	return 0;
+}
+
+/* A copy of @from as it arrives in a process without standard streams. */
+static int arrives_low(int from)
+{
+	int fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 3 ? fd : -1;
+}
+
+static int import_low(struct ringbuf *ring)
+{
+	struct ringbuf_ticket ticket = { .size = sizeof(ticket) };
+	struct ringbuf_reader *reader, *same;
+	struct ringbuf *again;
+	int fd;
+
+	/* What cannot be taken over stays the caller's. */
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	CHECK_EQ(0, fd);
+	CHECK_EQ(-EPROTO, ringbuf_import(fd, NULL, &again));
+	CHECK_EQ(0, close(fd));
+	CHECK_EQ(0, streams_stay_closed());
+	fd = arrives_low(ringbuf_export(ring));
+	CHECK_EQ(0, fd);
+	CHECK_EQ(0, ringbuf_import(fd, NULL, &again));
+	CHECK_EQ(0, streams_stay_closed());
+	CHECK_EQ(0, ringbuf_reader_attach(ring, RINGBUF_FROM_HEAD, 0, &reader));
+	CHECK_EQ(0, ringbuf_reader_export(reader, &ticket));
+	ticket.fd = arrives_low(ticket.fd);
+	CHECK_EQ(0, ticket.fd);
+	CHECK_EQ(0, ringbuf_reader_import(again, &ticket, &same));
+	CHECK_EQ(0, streams_stay_closed());
+	ringbuf_reader_close(reader);
+	CHECK_EQ(-EAGAIN, get(same, RINGBUF_TRY));
+	CHECK_EQ(0, streams_stay_closed());
+	ringbuf_reader_close(same);
+	ringbuf_close(again);
+	return 0;
+}
+
+static int lives_without_streams(void *arg)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
+	const struct given *g = arg;
+	struct ringbuf_writer *writer;
+	struct ringbuf *ring, *again;
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		close(fd);
+	CHECK_EQ(0, ringbuf_create(&config, &ring));
+	CHECK_EQ(0, streams_stay_closed());
+	CHECK(ringbuf_export(ring) > 2);
+	CHECK_EQ(0, ringbuf_writer_attach(ring, &writer));
+	CHECK_EQ(0, put(writer, 1, RINGBUF_TRY));
+	CHECK_EQ(0, streams_stay_closed());
+	CHECK_EQ(0, import_low(ring));
+	ringbuf_writer_close(writer);
+	ringbuf_close(ring);
+	CHECK_EQ(0, ringbuf_open(g->name, RINGBUF_HOST_AUTO, &again));
+	CHECK_EQ(1, status_of(again).readers);
+	CHECK_EQ(0, ringbuf_sync(again, RINGBUF_ALL_READERS, 0));
+	ringbuf_close(again);
+	config.name = name_of("streams");
+	CHECK_EQ(0, ringbuf_create(&config, &ring));
+	ringbuf_close(ring);
+	return streams_stay_closed();
+}
+
+/* What the program prints by mistake must not get into a ring. */
+TEST_F(descriptors, none_becomes_a_standard_stream)
+{
+	self->g.name = self->name;
+	EXPECT_EQ(0, child_run(lives_without_streams, &self->g));
 }
 
 LIB_HARNESS_MAIN
