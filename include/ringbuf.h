@@ -25,6 +25,16 @@
  * ringbuf_writer_interrupt() and ringbuf_reader_interrupt().  A struct ringbuf
  * may be used by any number of threads, except for ringbuf_close().
  *
+ * Cancellation: ringbuf_writer_reserve(), _write() and _writev(), ringbuf_reader_peek(),
+ * _read() and _wait() are cancellation points of pthread_cancel() while they wait.
+ * A thread that is cancelled there has reserved, written, read and released nothing,
+ * holds no lock, and its handle may be used or closed by another thread or by a
+ * cleanup handler.  A call that has no need to wait is no cancellation point, and no
+ * other function of this library ever is.  A thread must not use a ring while its
+ * cancelability type is asynchronous.  A signal handler that interrupts a wait may be
+ * cancelled in the middle, so where threads are cancelled, a handler that calls this
+ * library has to disable cancellation first.
+ *
  * Signal handlers: those two calls may be used anywhere; any other on a handle
  * that the code which was interrupted does not use, unless it is the first in
  * this process, attaches, closes or says done: these take locks.

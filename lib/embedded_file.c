@@ -232,6 +232,8 @@ static _Thread_local bool fork_locked;
 
 static void fork_prepare(void)
 {
+	RB_NO_CANCEL;
+
 	fork_locked = process_lock_for(&files_lock, 1000);
 }
 
@@ -244,6 +246,7 @@ static void fork_parent(void)
 /* While we may still do what our parent may.  What fails is tried again at first use. */
 static void fork_child(void)
 {
+	RB_NO_CANCEL;
 	struct emb_file *file;
 
 	for (file = files; file; file = file->next)

@@ -184,6 +184,7 @@ int emb_lock_reaped(struct ringbuf *ring)
  */
 bool emb_reap(struct ringbuf *ring)
 {
+	RB_NO_CANCEL;
 	bool any;
 
 	if (rb_clock(CLOCK_MONOTONIC_COARSE) - READ_ONCE(ring->header->reaped) < EMB_SLICE_NS / 2)

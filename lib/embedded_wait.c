@@ -127,6 +127,24 @@ static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 	return 0;
 }
 
+static void cancelled(void *place)
+{
+	rb_disarm(&((struct emb_place *)place)->waiter);
+}
+
+/* A cancellation point.  A thread that is ended here leaves @p disarmed. */
+static RB_SLOW int sleep_armed(struct emb_place *p, u32 seq, u64 ns)
+{
+	int err, was;
+
+	pthread_cleanup_push(cancelled, p);
+	was = rb_cancel_now();
+	err = emb_futex_wait(&p->seq, seq, ns);
+	rb_cancel_later(was);
+	pthread_cleanup_pop(0);
+	return err;
+}
+
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
 	struct emb_place *p = emb_place(h);
@@ -143,7 +161,7 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	rb_arm(&h->view, &p->waiter, waiter);
 	if (!rb_wait_over(h, waiter)) {
 		p->waits++;
-		err = emb_futex_wait(&p->seq, seq, ns);
+		err = sleep_armed(p, seq, ns);
 	}
 	rb_disarm(&p->waiter);
 	if (err == -ETIMEDOUT) {

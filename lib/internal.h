@@ -9,6 +9,7 @@
 #ifndef RB_INTERNAL_H
 #define RB_INTERNAL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -175,6 +176,48 @@ struct rb_handle {
 	bool interrupted;
 	bool detached;
 };
+
+/* ---- cancellation ---------------------------------------------------------- */
+
+static inline int rb_cancel_off(void)
+{
+	int was;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was);
+	return was;
+}
+
+static inline void rb_cancel_restore(const int *was)
+{
+	pthread_setcancelstate(*was, NULL);
+}
+
+/*
+ * Keep pthread_cancel() from ending this thread until the block ends.  Stands first
+ * in every call that takes a lock or opens a descriptor, since a thread that ended
+ * there would leave both behind.
+ */
+#define RB_NO_CANCEL            \
+	const int rb_cancel_was \
+		__attribute__((cleanup(rb_cancel_restore), unused)) = rb_cancel_off()
+
+/*
+ * Let pthread_cancel() end this thread at any instruction.  Around the system call that
+ * sleeps only, where nothing is held but what a cleanup handler gives back.  Returns what
+ * rb_cancel_later() takes.
+ */
+static inline int rb_cancel_now(void)
+{
+	int was;
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &was);
+	return was;
+}
+
+static inline void rb_cancel_later(int was)
+{
+	pthread_setcanceltype(was, NULL);
+}
 
 /* ---- fork.c -------------------------------------------------------------- */
 

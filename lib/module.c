@@ -273,14 +273,17 @@ static int module_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
 	struct ringbuf_wait w = { .size = sizeof(w), .timeout = deadline, .count = count };
 	u64 slice = h->interruptible ? rb_clock(CLOCK_MONOTONIC) + SLICE_NS : ~0ULL;
-	int err;
+	int err, was;
 
 	(void)waiter;
 	if (READ_ONCE(h->interrupted))
 		return 0;
 	if (slice < deadline)
 		w.timeout = slice;
+	/* The kernel disarms the handle when a cancelled thread leaves the call. */
+	was = rb_cancel_now();
 	err = call(h->fd, RINGBUF_IOC_WAIT, &w);
+	rb_cancel_later(was);
 	return err == -ETIMEDOUT && slice < deadline ? 0 : err;
 }
 

@@ -15,6 +15,7 @@ struct ringbuf_reader {
 
 static int reader_enter(struct ringbuf_reader *reader)
 {
+	RB_NO_CANCEL;
 	struct rb_handle *h = &reader->h;
 	int err;
 
@@ -41,6 +42,7 @@ static inline int reader_ready(struct ringbuf_reader *reader)
 RB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start,
 				    uint64_t position, struct ringbuf_reader **reader)
 {
+	RB_NO_CANCEL;
 	struct ringbuf_reader *r;
 	int err;
 
@@ -69,6 +71,7 @@ RB_PUBLIC int ringbuf_reader_export(const struct ringbuf_reader *reader,
 RB_PUBLIC int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
 				    struct ringbuf_reader **reader)
 {
+	RB_NO_CANCEL;
 	struct ringbuf_reader *r;
 	int err;
 
@@ -88,6 +91,8 @@ RB_PUBLIC int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_t
 
 RB_PUBLIC void ringbuf_reader_close(struct ringbuf_reader *reader)
 {
+	RB_NO_CANCEL;
+
 	if (!reader)
 		return;
 	rb_handle_close(&reader->h);

@@ -113,6 +113,7 @@ static int ring_finish(struct ringbuf *r, int err, struct ringbuf **ring)
 
 RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring)
 {
+	RB_NO_CANCEL;
 	struct ringbuf_config c;
 	const struct rb_host *host;
 	struct ringbuf *r;
@@ -141,6 +142,7 @@ RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf
 
 RB_PUBLIC int ringbuf_open(const char *name, enum ringbuf_host want, struct ringbuf **ring)
 {
+	RB_NO_CANCEL;
 	const struct rb_host *host;
 	struct ringbuf *r;
 	int err;
@@ -174,6 +176,7 @@ static int fd_import(struct ringbuf *r, int fd)
 
 RB_PUBLIC int ringbuf_import(int fd, const char *name, struct ringbuf **ring)
 {
+	RB_NO_CANCEL;
 	struct ringbuf *r;
 	int err = name ? name_check(name) : 0, taken;
 
@@ -189,6 +192,7 @@ RB_PUBLIC int ringbuf_import(int fd, const char *name, struct ringbuf **ring)
 
 RB_PUBLIC int ringbuf_unlink(const char *name, enum ringbuf_host want)
 {
+	RB_NO_CANCEL;
 	const struct rb_host *host;
 	int err = name_check(name);
 
@@ -199,6 +203,8 @@ RB_PUBLIC int ringbuf_unlink(const char *name, enum ringbuf_host want)
 
 RB_PUBLIC void ringbuf_close(struct ringbuf *ring)
 {
+	RB_NO_CANCEL;
+
 	if (ring)
 		rb_ring_put(ring);
 }
@@ -219,17 +225,22 @@ RB_PUBLIC void ringbuf_geometry(const struct ringbuf *ring, struct ringbuf_geome
 
 RB_PUBLIC int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position)
 {
+	RB_NO_CANCEL;
+
 	return ring->host->sync(ring, reader, position);
 }
 
 RB_PUBLIC int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader)
 {
+	RB_NO_CANCEL;
+
 	return ring->host->evict(ring, reader);
 }
 
 RB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 			    struct ringbuf_reader_status *readers, unsigned int count)
 {
+	RB_NO_CANCEL;
 	struct ringbuf_status ours = { .size = status->size };
 	int n;
 

@@ -227,6 +227,7 @@ static bool spin_for(struct rb_handle *h, u64 waiter, u32 budget, struct rb_turn
 		}
 		if (h->host->peers(h))
 			return true;
+		pthread_testcancel();
 		turn->now = rb_clock(CLOCK_MONOTONIC);
 		if (turn->yields && yield_until(h, waiter, turn))
 			return true;

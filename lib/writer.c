@@ -16,6 +16,7 @@ struct ringbuf_writer {
 /* First use in this process: become a writer here. */
 static int writer_enter(struct ringbuf_writer *writer)
 {
+	RB_NO_CANCEL;
 	struct rb_handle *h = &writer->h;
 	int err;
 
@@ -40,6 +41,7 @@ static inline int writer_ready(struct ringbuf_writer *writer)
 
 RB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer)
 {
+	RB_NO_CANCEL;
 	struct ringbuf_writer *w;
 	int err;
 
@@ -64,6 +66,7 @@ RB_PUBLIC int ringbuf_writer_export(const struct ringbuf_writer *writer,
 RB_PUBLIC int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
 				    struct ringbuf_writer **writer)
 {
+	RB_NO_CANCEL;
 	struct ringbuf_writer *w;
 	int err;
 
@@ -81,6 +84,8 @@ RB_PUBLIC int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_t
 
 RB_PUBLIC void ringbuf_writer_close(struct ringbuf_writer *writer)
 {
+	RB_NO_CANCEL;
+
 	if (!writer)
 		return;
 	if (writer->w.count && writer->h.process == rb_process())
@@ -314,6 +319,7 @@ RB_PUBLIC int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct 
 
 RB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 {
+	RB_NO_CANCEL;
 	int err = writer_ready(writer);
 
 	if (err)

@@ -3,6 +3,7 @@
  * What only the inside of the embedded host shows: words as a process left them
  * that was killed while it held the slow-path lock, or that another version wrote.
  */
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "../harness/harness.h"
@@ -100,6 +101,40 @@ TEST_F(inside, another_version)
 	EXPECT_EQ(-EPROTO, import(self->ring));
 	self->header->magic--;
 	EXPECT_EQ(0, import(self->ring));
+}
+
+struct sleeper {
+	struct ringbuf_reader *reader;
+	pid_t tid;
+};
+
+static void *sleeps(void *arg)
+{
+	struct sleeper *s = arg;
+
+	__atomic_store_n(&s->tid, gettid(), __ATOMIC_SEQ_CST);
+	get(s->reader, RINGBUF_FOREVER);
+	return NULL;
+}
+
+TEST_F(inside, cancelled_waiter_is_disarmed)
+{
+	struct sleeper s = { .reader = reader_new(self->ring) };
+	const struct emb_place *p = self->header->place;
+	pthread_t thread;
+	void *end;
+
+	ASSERT_NE(NULL, s.reader);
+	p += ringbuf_reader_id(s.reader);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sleeps, &s));
+	UNTIL(__atomic_load_n(&s.tid, __ATOMIC_SEQ_CST));
+	ASSERT_TRUE(task_asleep(s.tid));
+	UNTIL(READ_ONCE(p->waiter));
+	ASSERT_EQ(0, pthread_cancel(thread));
+	ASSERT_EQ(0, pthread_join(thread, &end));
+	EXPECT_EQ(PTHREAD_CANCELED, end);
+	EXPECT_EQ(0, READ_ONCE(p->waiter));
+	ringbuf_reader_close(s.reader);
 }
 
 LIB_HARNESS_MAIN
