@@ -34,20 +34,35 @@ static bool ring_lock(struct rb_ring *ring, bool wait)
 	return true;
 }
 
-/* An id that nobody has and no hole that can still be read names. */
-static int id_take(const struct rb_ring *ring)
+/*
+ * Find an id that nobody has.  One that no unread hole names comes first; where there is
+ * none, take the name out of the holes of another, so that a slow reader does not keep
+ * writers out for ever.
+ */
+static int id_take(struct rb_ring *ring)
 {
+	struct rb_seat *seat;
+	u32 i, row, named = 0;
 	u64 min;
-	u32 i, row;
 
 	lockdep_assert_held(&ring->lock);
 	if (rb_exclusive(&ring->view))
 		return ring->view.info->writers ? -EBUSY : 1;
 	min = rb_gate_min(&ring->view, &row);
-	for (i = 0; i < ring->layout.max_writers; i++)
-		if (!ring->ids[i].handle && !ring->ids[i].mourned && ring->ids[i].retired <= min)
+	for (i = 0; i < ring->layout.max_writers; i++) {
+		seat = &ring->ids[i];
+		if (seat->handle || seat->mourned)
+			continue;
+		if (seat->retired <= min)
 			return i + 1;
-	return -ENOSPC;
+		if (rb_can_forget_writer(&ring->view, i + 1))
+			named = i + 1;
+	}
+	if (!named)
+		return -ENOSPC;
+	rb_forget_writer(&ring->view, named);
+	ring->ids[named - 1].retired = 0;
+	return named;
 }
 
 static void member_begin(struct rb_handle *h, struct rb_member *m, u32 id)

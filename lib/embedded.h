@@ -57,7 +57,7 @@
  * @generation: +1 per attach
  * @pid: who uses it, or attached it
  * @waits: times it slept
- * @retired: a writer's: not given away while a reader is below this position
+ * @retired: a writer's: holes below this position may name its id
  */
 struct emb_place {
 	u64 waiter;

@@ -211,25 +211,48 @@ static int find_row(struct ringbuf *ring, u32 *id)
 	return -ENOSPC;
 }
 
-/* An id is not given away while a hole that names it may still be read. */
-static int find_writer(struct ringbuf *ring, u32 *id)
+/*
+ * The next free id: one that no unread hole names, or, with @named, one whose name can be
+ * taken out of them.  0: there is none.
+ */
+static u32 free_writer(const struct ringbuf *ring, bool named)
 {
-	u32 n = ring->layout.max_writers, row, try, i;
+	u32 n = ring->layout.max_writers, row, id, i;
 	u64 min = rb_gate_min(&ring->view, &row);
-	struct emb_place *p;
+	const struct emb_place *p;
 
 	for (i = 0; i < n; i++) {
-		try = 1 + (ring->header->next_writer + i) % n;
-		p = place_of(ring, RINGBUF_ROLE_WRITER, try);
-		if (p->state != EMB_FREE || p->retired > min)
+		id = 1 + (ring->header->next_writer + i) % n;
+		p = place_of(ring, RINGBUF_ROLE_WRITER, id);
+		if (p->state != EMB_FREE)
 			continue;
-		ring->header->next_writer = try % n;
-		if (ring->header->ids < try)
-			WRITE_ONCE(ring->header->ids, try); /* before he arms: rb_arm() */
-		*id = try;
-		return 0;
+		if (named ? rb_can_forget_writer(&ring->view, id) : p->retired <= min)
+			return id;
 	}
-	return rb_exclusive(&ring->view) ? -EBUSY : -ENOSPC;
+	return 0;
+}
+
+/*
+ * Find an id that nobody has, if possible one that no unread hole names.  Where a slow
+ * reader has left only others, take the name out of the holes of one: a slow reader must
+ * not keep writers out for ever.
+ */
+static int find_writer(struct ringbuf *ring, u32 *id)
+{
+	u32 found = free_writer(ring, false);
+
+	if (!found) {
+		found = free_writer(ring, true);
+		if (!found)
+			return rb_exclusive(&ring->view) ? -EBUSY : -ENOSPC;
+		rb_forget_writer(&ring->view, found);
+		place_of(ring, RINGBUF_ROLE_WRITER, found)->retired = 0;
+	}
+	ring->header->next_writer = found % ring->layout.max_writers;
+	if (ring->header->ids < found)
+		WRITE_ONCE(ring->header->ids, found); /* before the writer arms: rb_arm() */
+	*id = found;
+	return 0;
 }
 
 static u64 start_position(enum ringbuf_start start, u64 position)

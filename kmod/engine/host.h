@@ -192,6 +192,34 @@ static inline u64 rb_repair(const struct rb_view *v, u32 id, u64 *end)
 	return holes;
 }
 
+/*
+ * Whether rb_forget_writer() can do its work.  The claim of position 0 alone cannot lose
+ * its name: it would be zero, which says that nobody has ever claimed the slot.
+ */
+static inline bool rb_can_forget_writer(const struct rb_view *v, u32 id)
+{
+	return READ_ONCE(v->claim[0]) != rb_claim(0, id, 1);
+}
+
+/*
+ * Take the name of writer @id, which is gone and repaired, out of the claims of its
+ * holes, so that another writer may have the id before all readers have passed them.
+ * All of these claims are finished, so a writer that is about to replace one of them
+ * fails its compare-and-swap at most once, and looks again.
+ */
+static inline void rb_forget_writer(const struct rb_view *v, u32 id)
+{
+	u64 i;
+
+	for (i = 0; i < v->slots; i++) {
+		u64 claim = READ_ONCE(v->claim[i]);
+
+		rb_relax(i);
+		if (rb_claim_writer(claim) == id)
+			cmpxchg(&v->claim[i], claim, rb_claim_forget(claim));
+	}
+}
+
 /* What the allowance of @id forbade to new readers stays forbidden. */
 static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
 {

@@ -174,6 +174,14 @@ static inline u32 rb_claim_writer(u64 claim)
 	return claim >> RINGBUF_CLAIM_COUNT_BITS & ((1U << RINGBUF_CLAIM_WRITER_BITS) - 1);
 }
 
+/* The same claim of a writer that is not known any more. */
+static inline u64 rb_claim_forget(u64 claim)
+{
+	u64 writer = (1ULL << RINGBUF_CLAIM_WRITER_BITS) - 1;
+
+	return claim & ~(writer << RINGBUF_CLAIM_COUNT_BITS);
+}
+
 /*
  * How far the claim lies ahead of @pos; negative: @pos has not been claimed.
  * 50 bits of position: a claim word repeats after 2^50 slots, which at 20

@@ -180,6 +180,41 @@ static void repairs(void)
 		}
 }
 
+/* Its id may be another's then, before anybody has read the holes. */
+static void forgotten_writer_is_named_nowhere(void)
+{
+	struct rb_writer w, other;
+	struct rb_reader r;
+	u64 end, head;
+	u32 i;
+
+	begin(9, 0);
+	rb_attach_reader(v, 0, 0);
+	rb_reader_init(v, &r, 0);
+	add_writer(&other, 2);
+	add_writer(&w, 1);
+	CHECK(ring_write(&ring, &other, 1, 1) == RB_RESERVED);
+	CHECK(rb_reserve(v, &w, 3) == RB_RESERVED);
+	CHECK(rb_repair(v, 1, &end) == 3 && end == 4);
+	rb_end_writer(v, 1, true);
+	head = rb_head(v);
+	CHECK(rb_can_forget_writer(v, 1));
+	CHECK(!rb_can_forget_writer(v, 2));
+	rb_forget_writer(v, 1);
+	for (i = 0; i < 9; i++)
+		CHECK(rb_claim_writer(v->claim[i]) != 1);
+	CHECK(rb_claim_writer(v->claim[0]) == 2);
+	v->head->head = 0; /* a hint that lags */
+	CHECK(rb_head(v) == head);
+	add_writer(&w, 1);
+	CHECK(ring_write(&ring, &w, 2, 2) == RB_RESERVED);
+	CHECK(read_all(&r) == 3 && r.holes == 3);
+	/* Over the claims that lost their name. */
+	CHECK(ring_write(&ring, &w, 9, 9) == RB_RESERVED);
+	CHECK(read_all(&r) == 9);
+	ring_free(&ring);
+}
+
 static void late_commit_fails(void)
 {
 	struct rb_writer w;
@@ -429,6 +464,8 @@ static const struct tap_test tests[] = {
 	{ "attach: head, oldest, position", attach_positions },
 	{ "holes are skipped and counted", holes },
 	{ "repair: every length and progress, twice the same", repairs },
+	{ "repair: a writer that is forgotten is named nowhere",
+	  forgotten_writer_is_named_nowhere },
 	{ "repair: the commit that comes too late fails", late_commit_fails },
 	{ "shared: a map and write(2) of one writer", two_of_one_id },
 	{ "exclusive: the successor goes on where the killed one was", exclusive_successor },

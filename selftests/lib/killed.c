@@ -170,6 +170,33 @@ TEST_F(killed, writer_in_the_middle)
 	ringbuf_reader_close(reader);
 }
 
+/* More of them than there are ids, while a reader has not passed the first hole. */
+TEST(crashed_writers_do_not_keep_new_ones_out)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 100);
+	struct claim c = { .reserve = 2, .commit = 1 };
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	unsigned int n;
+
+	config.max_writers = 3;
+	ASSERT_EQ(0, ringbuf_create(&config, &c.ring));
+	reader = reader_new(c.ring);
+	ASSERT_NE(NULL, reader);
+	for (n = 0; n < 10; n++)
+		ASSERT_EQ(128 + SIGKILL, child_run(dies_writing, &c));
+	writer = writer_new(c.ring);
+	ASSERT_NE(NULL, writer);
+	ASSERT_EQ(0, put(writer, 1234, RINGBUF_TRY));
+	for (n = 0; n < 10; n++)
+		ASSERT_EQ(0, get(reader, RINGBUF_TRY));
+	EXPECT_EQ(1234, get(reader, RINGBUF_TRY));
+	EXPECT_EQ(20, ringbuf_reader_holes(reader));
+	ringbuf_writer_close(writer);
+	ringbuf_reader_close(reader);
+	ringbuf_close(c.ring);
+}
+
 /* A reader asleep before the dead writer's claim wakes for what is behind it. */
 TEST_F(killed, reader_sleeps_before_a_claim)
 {

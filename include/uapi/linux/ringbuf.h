@@ -734,7 +734,8 @@ struct ringbuf_desc {
 /*
  * A claim word (shared writers only) is
  *	low bits of the position | writer id | slots - 1
- * and names who has reserved the slot and how many from there on.
+ * and names who has reserved the slot and how many from there on.  Writer id 0: the host
+ * has given the id of that writer, which is gone, to another.
  */
 #define RINGBUF_CLAIM_COUNT_BITS  6
 #define RINGBUF_CLAIM_WRITER_BITS 8
