@@ -5,6 +5,7 @@
 # make check        all tests; make check-quick: native ones and one kernel
 # make perf-examples  the five examples that ringbuf began with
 # make bench        the benchmark; make bench-python: from Python
+# make growth       what a reader costs as there are more of them
 # make lint         every static check
 # make install      DESTDIR= PREFIX=/usr/local
 #
@@ -73,6 +74,7 @@ PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
 PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
 PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
 PACKAGES_FOR_install = $(PACKAGES_BUILD)
+PACKAGES_FOR_growth = $(PACKAGES_BUILD)
 PACKAGES_FOR_wake-cost = $(PACKAGES_TEST) $(PACKAGES_VM)
 $(foreach k,kmod kmod-all kmod-debug $(KERNELS:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))

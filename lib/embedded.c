@@ -12,7 +12,7 @@ static bool row_attached(const struct ringbuf *ring, u32 row)
 static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
 {
 	const struct rb_view *v = &ring->view;
-	int err = emb_lock_reaped(ring);
+	int err = emb_lock_look(ring);
 	u32 i;
 
 	if (err)
@@ -64,7 +64,7 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 {
 	const struct rb_view *v = &ring->view;
 	unsigned int n = 0;
-	int err = emb_lock_reaped(ring);
+	int err = emb_lock_look(ring);
 	u64 min;
 	u32 i;
 

@@ -11,6 +11,10 @@
  *	byte 0			the slow-path lock
  *	byte 1			read-locked by the descriptor that is handed out
  *	byte 2 + place		locked by the process that uses the place
+ *	byte EMB_BYTE_HERE	read-locked by each process that has the file open, for
+ *				speed only: the kernel keeps all locks of a file in
+ *				one list, and looks through all of it for an owner
+ *				that has none
  *	byte EMB_BYTE_KEPT(...)	locked by the descriptor of a handle that nobody
  *				has used yet; it may be meant for a child, or
  *				another process, and lives as long as one has it
@@ -19,16 +23,19 @@
  * ring (a reader maps all of it writable), lock any of these bytes, and truncate
  * the file of a named ring, since only a memfd can be sealed, and a memfd has no
  * name that outlives its owner; there is no descriptor to poll; a dead peer is
- * found by a waiter within EMB_SLICE_NS, or by the next call that attaches or
- * reports readers and writers; memory is charged to its creator.
+ * found by a process that it keeps waiting, within about EMB_SLICE_NS, by the next
+ * one that needs its place, or by statistics; memory is charged to its creator.
+ *
+ * Attaching costs the same whatever the number of readers: it looks at no place but
+ * its own, unless none is free.
  */
 #ifndef RB_EMBEDDED_H
 #define RB_EMBEDDED_H
 
 #include "internal.h"
 
-#define EMB_MAGIC    0x32626d6530676e72ULL
-#define EMB_SLICE_NS 25000000U /* one looks for dead peers this often */
+#define EMB_MAGIC    0x33626d6530676e72ULL
+#define EMB_SLICE_NS 25000000U /* all that sleep look for dead peers together this often */
 /* A slow-path lock that is not unlocked for this long is taken to be stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL
 
@@ -41,6 +48,7 @@
 #define EMB_BYTE_LOCK 0
 #define EMB_BYTE_OPEN 1
 #define EMB_BYTE_USED 2 /* + place */
+#define EMB_BYTE_HERE 32768 /* above the last place */
 /* Of each attach another one: copies of the descriptor may outlive the handle. */
 #define EMB_BYTE_KEPT(place, generation) (((u64)(generation) + 1) << 16 | (place))
 
@@ -50,13 +58,14 @@
 
 /**
  * struct emb_place - one reader or writer; fields are under the slow-path lock
- * but @waiter and @seq
+ * but @waiter, @seq and @asleep
  * @waiter: engine's waiter word
  * @seq: futex, +1 per wake-up
  * @state: EMB_*
  * @generation: +1 per attach
  * @pid: who uses it, or attached it
  * @waits: times it slept
+ * @asleep: its user sleeps on @seq, or is about to
  * @retired: a writer's: holes below this position may name its id
  */
 struct emb_place {
@@ -67,8 +76,12 @@ struct emb_place {
 	s32 pid;
 	u64 waits;
 	u64 retired;
-	u64 pad[3];
+	u32 asleep;
+	u32 pad0;
+	u64 pad[2];
 };
+
+static_assert(sizeof(struct emb_place) == RINGBUF_LINE, "a line per place");
 
 /**
  * struct emb_header - start of the memory file
@@ -82,9 +95,12 @@ struct emb_place {
  * @ids: writer ids above this one have never been used; who wakes looks no further
  * @repaired: slots made holes
  * @writer_waits: of writers that are gone
- * @reaped: when somebody last looked for dead peers, coarse ns
- * @recheck: who sleeps looks for himself this often, ns; 0: never
+ * @reaped: when a process last looked for dead readers and for dead writers, coarse ns
+ * @recheck: a sleeper looks for itself this often where it is alone, ns; 0: never
+ * @looked: when a sleeper last looked on behalf of all, coarse ns
+ * @sleepers: how many sleep; too low where one was killed as it fell asleep, never too high
  * @turns: futex of those that wait for the slow-path lock, +1 per unlock
+ * @taken: a bit for each row whose place is not free
  * @place: readers by row, then writers by id - 1
  */
 struct emb_header {
@@ -98,11 +114,13 @@ struct emb_header {
 	u32 ids;
 	u64 repaired;
 	u64 writer_waits;
-	u64 reaped;
+	u64 reaped[2];
 	u64 recheck;
+	u64 looked;
+	s32 sleepers;
 	u32 turns;
-	u32 pad0;
-	u64 pad1[6];
+	u64 taken[RINGBUF_MAX_READERS / 64];
+	u64 pad1[4];
 	struct emb_place place[];
 };
 
@@ -118,6 +136,8 @@ bool emb_file_is(const struct emb_file *file, const char *path) RB_HIDDEN;
 int emb_file_enter(struct emb_file *file) RB_HIDDEN;
 int emb_file_lock(struct emb_file *file, const u32 *turns) RB_HIDDEN;
 int emb_file_trylock(struct emb_file *file) RB_HIDDEN;
+int emb_file_lock_threads(struct emb_file *file) RB_HIDDEN;
+void emb_file_unlock_threads(struct emb_file *file, u32 *turns) RB_HIDDEN;
 void emb_file_unlock(struct emb_file *file, u32 *turns) RB_HIDDEN;
 bool emb_file_renewed(struct emb_file *file) RB_HIDDEN;
 int emb_fd_reopen(int fd) RB_HIDDEN;
@@ -158,12 +178,13 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline) RB_HIDDEN
 void emb_interrupt(struct rb_handle *h) RB_HIDDEN;
 void emb_wake(struct rb_handle *h) RB_HIDDEN;
 void emb_wake_all(struct ringbuf *ring) RB_HIDDEN;
+void emb_wake_writers(struct ringbuf *ring) RB_HIDDEN;
 bool emb_peers(struct rb_handle *h) RB_HIDDEN;
 
 /* ---- embedded_place.c: attach, detach, repair -------------------------------- */
 
 int emb_lock(struct ringbuf *ring) RB_HIDDEN;
-int emb_lock_reaped(struct ringbuf *ring) RB_HIDDEN;
+int emb_lock_look(struct ringbuf *ring) RB_HIDDEN;
 void emb_unlock(struct ringbuf *ring) RB_HIDDEN;
 int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position) RB_HIDDEN;
 int emb_enter(struct rb_handle *h) RB_HIDDEN;
@@ -171,7 +192,7 @@ void emb_leave(struct rb_handle *h) RB_HIDDEN;
 int emb_done(struct rb_handle *h) RB_HIDDEN;
 int emb_evict(struct ringbuf *ring, u32 row) RB_HIDDEN;
 
-bool emb_reap(struct ringbuf *ring) RB_HIDDEN;
+bool emb_reap(struct ringbuf *ring, bool readers) RB_HIDDEN;
 
 static inline u32 emb_place_index(const struct ringbuf *ring, u32 role, u32 id)
 {

@@ -141,13 +141,16 @@ static int proc_error(int err)
 int emb_fd_reopen(int fd)
 {
 	char path[48];
-	int low, high;
 
 	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
-	low = rb_fd_high(open(path, O_RDWR | O_CLOEXEC));
-	if (low < 0)
-		return proc_error(low);
-	high = fcntl(low, F_DUPFD_CLOEXEC, FD_HIGH);
+	return proc_error(rb_fd_high(open(path, O_RDWR | O_CLOEXEC)));
+}
+
+/* Move @low to FD_HIGH or above, if the process may have such numbers. */
+static int fd_out_of_the_way(int low)
+{
+	int high = low < 0 ? low : fcntl(low, F_DUPFD_CLOEXEC, FD_HIGH);
+
 	if (high < 0)
 		return low;
 	close(low);
@@ -193,8 +196,11 @@ static int own_open(struct emb_file *file)
 	file->own = -1;
 	if (!fd_is(file, file->fd))
 		return -EBADF;
-	file->own = emb_fd_reopen(file->fd);
-	return file->own < 0 ? file->own : 0;
+	file->own = fd_out_of_the_way(emb_fd_reopen(file->fd));
+	if (file->own < 0)
+		return file->own;
+	emb_byte_lock(file->own, F_RDLCK, EMB_BYTE_HERE); /* for speed only */
+	return 0;
 }
 
 /* What a new process of the file needs: its own view of locks. */
@@ -439,6 +445,30 @@ static int own_renew(struct emb_file *file)
 static int own_check(struct emb_file *file)
 {
 	return likely(fd_is(file, file->own)) ? 0 : own_renew(file);
+}
+
+/*
+ * Keep the other threads of this process away from the bytes that it has.  Other processes
+ * go on.  -EAGAIN: this process's locks were away for a while, so take the slow-path lock.
+ */
+int emb_file_lock_threads(struct emb_file *file)
+{
+	int err = emb_file_enter(file);
+
+	if (err)
+		return err;
+	process_lock(&file->lock);
+	if (!file->renewed && fd_is(file, file->own))
+		return 0;
+	process_unlock(&file->lock);
+	return -EAGAIN;
+}
+
+/* A thread that waits in emb_file_lock() sleeps on @turns. */
+void emb_file_unlock_threads(struct emb_file *file, u32 *turns)
+{
+	process_unlock(&file->lock);
+	emb_futex_wake(turns, 1);
 }
 
 /* -EAGAIN: another process, or another thread of this one, has the lock. */

@@ -7,6 +7,7 @@
  * what is counted and ends what was half begun.
  */
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "embedded.h"
@@ -19,6 +20,34 @@ static struct emb_place *place_of(const struct ringbuf *ring, u32 role, u32 id)
 static u32 used_byte(const struct ringbuf *ring, u32 role, u32 id)
 {
 	return EMB_BYTE_USED + emb_place_index(ring, role, id);
+}
+
+static void row_take(struct ringbuf *ring, u32 row)
+{
+	ring->header->taken[row / 64] |= 1ULL << row % 64;
+}
+
+static void row_give(struct ringbuf *ring, u32 row)
+{
+	ring->header->taken[row / 64] &= ~(1ULL << row % 64);
+}
+
+/* What is derived from the places: which are free, and how many sleep. */
+static void places_count(struct ringbuf *ring)
+{
+	u32 n = ring->layout.max_readers + ring->layout.max_writers, i;
+	const struct emb_place *p = ring->header->place;
+	s32 sleepers = 0;
+
+	memset(ring->header->taken, 0, sizeof(ring->header->taken));
+	for (i = 0; i < n; i++, p++) {
+		if (p->state == EMB_FREE)
+			continue;
+		sleepers += READ_ONCE(p->asleep) != 0;
+		if (i < ring->layout.max_readers)
+			row_take(ring, i);
+	}
+	WRITE_ONCE(ring->header->sleepers, sleepers);
 }
 
 static void recover(struct ringbuf *ring)
@@ -35,6 +64,7 @@ static void recover(struct ringbuf *ring)
 	for (i = 0; i < v->max_readers; i++)
 		if (place_of(ring, RINGBUF_ROLE_READER, i)->state == EMB_FREE)
 			rb_detach_reader(v, i);
+	places_count(ring);
 	emb_wake_all(ring);
 }
 
@@ -95,8 +125,14 @@ static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 		rb_detach_reader(&ring->view, id);
 	}
 	WRITE_ONCE(p->waiter, 0);
+	if (READ_ONCE(p->asleep)) {
+		__atomic_sub_fetch(&ring->header->sleepers, 1, __ATOMIC_RELAXED);
+		WRITE_ONCE(p->asleep, 0);
+	}
 	p->pid = 0;
 	smp_store_release(&p->state, EMB_FREE);
+	if (role == RINGBUF_ROLE_READER)
+		row_give(ring, id);
 	emb_byte_drop(ring->file, used_byte(ring, role, id));
 }
 
@@ -153,62 +189,84 @@ static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 	return any;
 }
 
-static bool reap_locked(struct ringbuf *ring)
+/* The writers that died, and with @readers the readers too. */
+static bool reap_locked(struct ringbuf *ring, bool readers)
 {
 	bool any = reap_role(ring, RINGBUF_ROLE_WRITER, 1, ring->layout.max_writers + 1);
+	u64 now = rb_clock(CLOCK_MONOTONIC_COARSE);
 
-	any |= reap_role(ring, RINGBUF_ROLE_READER, 0, rb_rows(&ring->view));
+	if (readers) {
+		any |= reap_role(ring, RINGBUF_ROLE_READER, 0, rb_rows(&ring->view));
+		WRITE_ONCE(ring->header->reaped[0], now);
+	}
 	if (any)
 		emb_wake_all(ring);
-	WRITE_ONCE(ring->header->reaped, rb_clock(CLOCK_MONOTONIC_COARSE));
+	WRITE_ONCE(ring->header->reaped[1], now);
 	return any;
 }
 
 /*
- * Lock, and end what dead processes have left.  For calls that report readers and
- * writers, or that act on one of them.
+ * End what dead writers have left, and with @readers what dead readers have, unless
+ * another process has just looked for it or is at it: a waiter must not miss its timeout
+ * because another process is stopped with the lock.  Returns whether there was something.
  */
-int emb_lock_reaped(struct ringbuf *ring)
+bool emb_reap(struct ringbuf *ring, bool readers)
 {
-	int err = emb_lock(ring);
-
-	if (!err)
-		reap_locked(ring);
-	return err;
-}
-
-/*
- * End what dead processes have left, unless somebody has just looked for it or
- * is at it: who waits must not miss its timeout because another is stopped with
- * the lock.  True when there was something.
- */
-bool emb_reap(struct ringbuf *ring)
-{
+	u64 before = READ_ONCE(ring->header->reaped[readers ? 0 : 1]);
 	RB_NO_CANCEL;
 	bool any;
 
-	if (rb_clock(CLOCK_MONOTONIC_COARSE) - READ_ONCE(ring->header->reaped) < EMB_SLICE_NS / 2)
+	if (rb_clock(CLOCK_MONOTONIC_COARSE) - before < EMB_SLICE_NS / 2)
 		return false;
 	if (emb_file_trylock(ring->file))
 		return false;
 	locked(ring);
-	any = reap_locked(ring);
+	any = reap_locked(ring, readers);
 	emb_unlock(ring);
 	return any;
+}
+
+/* Take the lock, and end what dead processes have left: the caller tells who is there. */
+int emb_lock_look(struct ringbuf *ring)
+{
+	int err = emb_lock(ring);
+
+	if (!err)
+		reap_locked(ring, true);
+	return err;
+}
+
+/* The lowest free row, so that writers have few rows to look at; -ENOSPC: none. */
+static int free_row(const struct ringbuf *ring)
+{
+	u32 row, max = ring->layout.max_readers;
+	u64 free;
+
+	for (row = 0; row < max; row += 64) {
+		free = ~READ_ONCE(ring->header->taken[row / 64]);
+		if (!free)
+			continue;
+		row += (u32)__builtin_ctzll(free);
+		return row < max ? (int)row : -ENOSPC;
+	}
+	return -ENOSPC;
 }
 
 /* These two touch @id on success only: a handle that fails keeps the one it had. */
 static int find_row(struct ringbuf *ring, u32 *id)
 {
-	u32 i;
+	int row = free_row(ring);
 
-	for (i = 0; i < ring->layout.max_readers; i++) {
-		if (place_of(ring, RINGBUF_ROLE_READER, i)->state != EMB_FREE)
-			continue;
-		*id = i;
-		return 0;
+	if (row < 0) {
+		reap_locked(ring, true);
+		row = free_row(ring);
 	}
-	return -ENOSPC;
+	if (row < 0)
+		return row;
+	if (place_of(ring, RINGBUF_ROLE_READER, (u32)row)->state != EMB_FREE)
+		return -EPROTO;
+	*id = (u32)row;
+	return 0;
 }
 
 /*
@@ -239,8 +297,11 @@ static u32 free_writer(const struct ringbuf *ring, bool named)
  */
 static int find_writer(struct ringbuf *ring, u32 *id)
 {
-	u32 found = free_writer(ring, false);
+	u32 found;
 
+	/* At most a few hundred, and how the stream ends depends on those that died before. */
+	reap_locked(ring, false);
+	found = free_writer(ring, false);
 	if (!found) {
 		found = free_writer(ring, true);
 		if (!found)
@@ -278,13 +339,17 @@ static void place_begin(struct rb_handle *h, u32 state, u64 start)
 	h->generation = p->generation;
 	p->pid = getpid();
 	p->waits = 0;
-	if (h->role == RINGBUF_ROLE_READER)
+	WRITE_ONCE(p->asleep, 0);
+	if (h->role == RINGBUF_ROLE_READER) {
+		row_take(h->ring, h->id);
 		h->start = rb_attach_reader(v, h->id, start);
-	else
+	} else {
 		rb_attach_writer(v, h->id);
+	}
 	smp_store_release(&p->state, state);
 	/* A writer may have armed a cursor that this row was at for a moment. */
-	emb_wake_all(h->ring);
+	if (h->role == RINGBUF_ROLE_READER)
+		emb_wake_writers(h->ring);
 }
 
 static int attach_locked(struct rb_handle *h, u64 start)
@@ -293,7 +358,6 @@ static int attach_locked(struct rb_handle *h, u64 start)
 	int err, fd;
 	u32 id;
 
-	reap_locked(h->ring);
 	err = find_place(h, &id);
 	if (err)
 		return err;
@@ -342,7 +406,9 @@ static int enter_locked(struct rb_handle *h)
 	bool shared = h->role == RINGBUF_ROLE_WRITER && !rb_exclusive(&ring->view);
 	bool ours;
 
-	reap_locked(ring);
+	/* Who used it before, in this process's parent say, may have died. */
+	if (reap_role(ring, h->role, h->id, h->id + 1))
+		emb_wake_all(ring);
 	ours = emb_place_is_ours(h);
 	if (ours && emb_byte_take(ring->file, used_byte(ring, h->role, h->id))) {
 		emb_place(h)->pid = getpid();
@@ -354,18 +420,59 @@ static int enter_locked(struct rb_handle *h)
 	return ours ? -EBUSY : -ESTALE;
 }
 
-int emb_enter(struct rb_handle *h)
+static bool place_is_kept(const struct rb_handle *h)
+{
+	return emb_place_is_ours(h) && smp_load_acquire(&emb_place(h)->state) == EMB_KEPT;
+}
+
+/*
+ * Become the first user of a place, without the slow-path lock, which costs more the more
+ * places are kept.  The byte decides between processes, and nobody takes the place for
+ * dead meanwhile, since @h->fd keeps it alive.  False: it takes the lock after all.
+ */
+static bool enter_kept(struct rb_handle *h)
+{
+	u32 byte = used_byte(h->ring, h->role, h->id);
+	struct emb_file *file = h->ring->file;
+	bool entered = false;
+
+	if (h->fd < 0 || !place_is_kept(h) || emb_file_lock_threads(file))
+		return false;
+	if (emb_byte_take(file, byte)) {
+		/* Another process may have used the place and left it just now. */
+		entered = place_is_kept(h);
+		if (!entered)
+			emb_byte_drop(file, byte);
+	}
+	if (entered) {
+		emb_place(h)->pid = getpid();
+		smp_store_release(&emb_place(h)->state, EMB_USED);
+	}
+	emb_file_unlock_threads(file, &h->ring->header->turns);
+	return entered;
+}
+
+static int enter_slowly(struct rb_handle *h)
 {
 	int err = emb_lock(h->ring);
 
 	if (err)
 		return err;
+	err = enter_locked(h);
+	emb_unlock(h->ring);
+	return err;
+}
+
+int emb_enter(struct rb_handle *h)
+{
+	int err = 0;
+
 	h->view = h->ring->view;
 	h->data = h->ring->data;
-	err = enter_locked(h);
+	if (!enter_kept(h))
+		err = enter_slowly(h);
 	if (!err)
 		keep_close(h);
-	emb_unlock(h->ring);
 	return err;
 }
 
@@ -381,7 +488,10 @@ static void leave_locked(struct rb_handle *h)
 	if (!last)
 		return;
 	place_end(h->ring, h->role, h->id, false);
-	emb_wake_all(h->ring);
+	if (h->role == RINGBUF_ROLE_READER)
+		emb_wake_writers(h->ring);
+	else
+		emb_wake_all(h->ring);
 }
 
 /* Without the lock the peers find out that the place has no user. */
@@ -428,7 +538,7 @@ static int evict_reader(struct ringbuf *ring, u32 row)
 /* The place stays taken until its user goes. */
 int emb_evict(struct ringbuf *ring, u32 row)
 {
-	int err = emb_lock_reaped(ring);
+	int err = emb_lock_look(ring);
 
 	if (err)
 		return err;

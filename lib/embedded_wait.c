@@ -2,9 +2,10 @@
 /*
  * Waiting on the embedded host: a futex per place.
  *
- * Nobody watches over a waker that is killed between its commit and its wake:
- * so a waiter sleeps for header->recheck at most, then looks for itself, and for dead
- * peers.
+ * No kernel watches over a waker that is killed between its commit and its wake.  So a
+ * lone sleeper wakes up every header->recheck, and looks for itself and for dead peers.
+ * Many sleepers share that work: each sleeps longer the more of them there are, and
+ * looks on behalf of all when it wakes up.
  */
 #include <linux/futex.h>
 #include <limits.h>
@@ -29,9 +30,25 @@ void emb_futex_wake(u32 *word, int count)
 	syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
+#define LOOKERS	    8 /* sleepers that each look every header->recheck */
+#define STRETCH_MAX 40 /* how many times longer one sleeps at most */
+
 static void kick(struct emb_place *p)
 {
 	emb_futex_wake(&p->seq, INT_MAX);
+}
+
+static struct emb_place *writer_places(const struct ringbuf *ring)
+{
+	return &ring->header->place[ring->layout.max_readers];
+}
+
+/* How many of them have ever been used. */
+static u32 writer_count(const struct ringbuf *ring)
+{
+	u32 ids = READ_ONCE(ring->header->ids);
+
+	return ids < ring->layout.max_writers ? ids : ring->layout.max_writers;
 }
 
 /* Who is about to sleep has read @seq, and looks at @h->interrupted after that. */
@@ -70,13 +87,10 @@ static void wake_kick(void *places, u32 i)
 
 void emb_wake(struct rb_handle *h)
 {
-	const struct rb_layout *l = &h->ring->layout;
 	struct emb_places p = { .reader = h->ring->header->place,
-				.writer = &h->ring->header->place[l->max_readers],
+				.writer = writer_places(h->ring),
 				.rows = rb_rows(&h->view) };
-	u32 ids = READ_ONCE(h->ring->header->ids);
-	const struct rb_places places = { .count = p.rows +
-						   (ids < l->max_writers ? ids : l->max_writers),
+	const struct rb_places places = { .count = p.rows + writer_count(h->ring),
 					  .word = wake_word,
 					  .kick = wake_kick,
 					  .host = &p };
@@ -85,20 +99,46 @@ void emb_wake(struct rb_handle *h)
 	rb_wake_round(&h->view, &round, &places);
 }
 
+static void kick_sleepers(struct emb_place *p, u32 count)
+{
+	for (; count; count--, p++)
+		if (READ_ONCE(p->asleep))
+			kick(p);
+}
+
 /*
- * Something changed that no threshold tells of: everybody looks again, also who
- * was disarmed by a waker that did not live to kick him.
+ * Let the writers look again: a reader attached, moved or left, which no threshold
+ * tells of.  Readers do not wait for one another.
+ */
+void emb_wake_writers(struct ringbuf *ring)
+{
+	smp_mb(); /* after the change; matches rb_arm(), which comes after asleep is set */
+	kick_sleepers(writer_places(ring), writer_count(ring));
+}
+
+/*
+ * Let all sleepers look again: something changed that no threshold tells of.  That
+ * includes a sleeper whose waker disarmed it and died before it kicked.
  */
 void emb_wake_all(struct ringbuf *ring)
 {
-	u32 n = ring->layout.max_readers + ring->layout.max_writers, i;
-
-	smp_mb(); /* after the change; matches rb_arm() */
-	for (i = 0; i < n; i++)
-		if (READ_ONCE(ring->header->place[i].state) != EMB_FREE)
-			kick(&ring->header->place[i]);
+	emb_wake_writers(ring);
+	kick_sleepers(ring->header->place, rb_rows(&ring->view));
 }
 
+/* Whether a writer sleeps, which may be waiting for a dead reader. */
+static bool writer_sleeps(const struct ringbuf *ring)
+{
+	const struct emb_place *p = writer_places(ring);
+	u32 i, n = writer_count(ring);
+
+	for (i = 0; i < n; i++)
+		if (READ_ONCE(p[i].asleep))
+			return true;
+	return false;
+}
+
+/* A reader that polls waits for writers only. */
 bool emb_peers(struct rb_handle *h)
 {
 	u64 now = rb_clock(CLOCK_MONOTONIC_COARSE);
@@ -106,7 +146,43 @@ bool emb_peers(struct rb_handle *h)
 	if (now - h->checked < EMB_SLICE_NS)
 		return false;
 	h->checked = now;
-	return emb_reap(h->ring);
+	return emb_reap(h->ring, h->role == RINGBUF_ROLE_WRITER);
+}
+
+/* Kick those that a waker disarmed and has not kicked: it may have been stopped or killed. */
+static void kick_disarmed(struct emb_place *p, u32 count)
+{
+	for (; count; count--, p++)
+		if (READ_ONCE(p->asleep) && !READ_ONCE(p->waiter))
+			kick(p);
+}
+
+/*
+ * Do what each sleeper would do if it woke up now: look at its target, and for the dead
+ * peers that it may be waiting for.
+ */
+static void look_for_all(struct rb_handle *h)
+{
+	struct ringbuf *ring = h->ring;
+	u64 now = rb_clock(CLOCK_MONOTONIC_COARSE);
+
+	if (now - READ_ONCE(ring->header->looked) >= EMB_SLICE_NS / 2) {
+		WRITE_ONCE(ring->header->looked, now);
+		emb_wake(h);
+		kick_disarmed(writer_places(ring), writer_count(ring));
+		kick_disarmed(ring->header->place, rb_rows(&ring->view));
+	}
+	emb_reap(ring, h->role == RINGBUF_ROLE_WRITER || writer_sleeps(ring));
+}
+
+/* How long to sleep before a look, so that all sleepers together look often enough. */
+static u64 slice(const struct emb_header *header)
+{
+	s32 stretch = READ_ONCE(header->sleepers) / LOOKERS;
+
+	if (stretch < 1)
+		stretch = 1;
+	return READ_ONCE(header->recheck) * (u64)(stretch < STRETCH_MAX ? stretch : STRETCH_MAX);
 }
 
 /* -ETIMEDOUT: the deadline has passed.  *ns: how long to sleep, ~0 for ever. */
@@ -114,7 +190,7 @@ static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 {
 	u64 now;
 
-	*ns = READ_ONCE(h->ring->header->recheck);
+	*ns = slice(h->ring->header);
 	if (!*ns)
 		*ns = ~0ULL;
 	if (deadline == ~0ULL)
@@ -127,17 +203,36 @@ static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 	return 0;
 }
 
-static void cancelled(void *place)
+/* Count before the flag is cleared: a kill in between must not leave the count too high. */
+static void wait_end(void *handle)
 {
-	rb_disarm(&((struct emb_place *)place)->waiter);
+	const struct rb_handle *h = handle;
+	struct emb_place *p = emb_place(h);
+
+	rb_disarm(&p->waiter);
+	__atomic_sub_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
+	WRITE_ONCE(p->asleep, 0);
 }
 
-/* A cancellation point.  A thread that is ended here leaves @p disarmed. */
-static RB_SLOW int sleep_armed(struct emb_place *p, u32 seq, u64 ns)
+/* Matches wait_end(). */
+static void wait_begin(struct rb_handle *h, u64 waiter)
 {
+	struct emb_place *p = emb_place(h);
+
+	/* Before rb_arm(), whose barriers emb_wake_writers() matches. */
+	WRITE_ONCE(p->asleep, 1);
+	__atomic_add_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
+	rb_arm(&h->view, &p->waiter, waiter);
+}
+
+/* A cancellation point.  A thread that is cancelled here leaves its place disarmed. */
+static RB_SLOW int sleep_armed(struct rb_handle *h, u32 seq, u64 ns)
+{
+	struct emb_place *p = emb_place(h);
 	int err, was;
 
-	pthread_cleanup_push(cancelled, p);
+	p->waits++;
+	pthread_cleanup_push(wait_end, h);
 	was = rb_cancel_now();
 	err = emb_futex_wait(&p->seq, seq, ns);
 	rb_cancel_later(was);
@@ -147,8 +242,7 @@ static RB_SLOW int sleep_armed(struct emb_place *p, u32 seq, u64 ns)
 
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
-	struct emb_place *p = emb_place(h);
-	u32 seq = smp_load_acquire(&p->seq);
+	u32 seq = smp_load_acquire(&emb_place(h)->seq);
 	int err;
 	u64 ns;
 
@@ -158,14 +252,12 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	err = sleep_time(h, deadline, &ns);
 	if (err)
 		return err;
-	rb_arm(&h->view, &p->waiter, waiter);
-	if (!rb_wait_over(h, waiter)) {
-		p->waits++;
-		err = sleep_armed(p, seq, ns);
-	}
-	rb_disarm(&p->waiter);
+	wait_begin(h, waiter);
+	if (!rb_wait_over(h, waiter))
+		err = sleep_armed(h, seq, ns);
+	wait_end(h);
 	if (err == -ETIMEDOUT) {
-		emb_reap(h->ring);
+		look_for_all(h);
 		return 0;
 	}
 	return err == -EINTR ? err : 0;

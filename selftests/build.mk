@@ -18,6 +18,7 @@ TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Is
 GOLD := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 TEST_LINK = -static -pthread $(GOLD)
 
+comma := ,
 LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/*.c))
 ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/*.c))
 KILL_TESTS := $(O)/selftests/kill/kill
@@ -49,6 +50,9 @@ $(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a $(HARNESS)
 
 # These know how the embedded host is made.
 $(addprefix $(O)/selftests/lib/,inside header locked): TEST_FLAGS += -Ilib -Ikmod
+
+# One counts the system calls of the library.
+$(O)/selftests/lib/growth: TEST_LINK += $(patsubst %,-Wl$(comma)--wrap=%,fcntl fcntl64 syscall ioctl)
 
 # It looks into the embedded host.
 $(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c $(HARNESS)

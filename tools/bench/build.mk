@@ -37,7 +37,7 @@ $(O)/tools/obj/bench/peer_dpdk.o: BENCH_FLAGS += -isystem /usr/include/dpdk \
 	-isystem /usr/include/$(BENCH_MACHINE)/dpdk
 $(O)/tools/obj/bench/peer_iceoryx.o: BENCH_FLAGS += -isystem $(BENCH_ICEORYX)
 
-bench-tools: $(O)/tools/bench $(O)/tools/bench_vm
+bench-tools: $(O)/tools/bench $(O)/tools/bench_vm $(O)/tools/growth
 
 $(O)/tools/obj/bench/%.o: tools/bench/%.c
 	@mkdir -p $(@D)
@@ -57,4 +57,13 @@ $(O)/tools/bench: $(BENCH_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
 $(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
 	$(CC) -o $@ $^ -pthread -lrt
 
--include $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)
+# What a reader costs as there are more of them.
+$(O)/tools/growth: $(O)/tools/obj/bench_vm/growth.o $(O)/lib/libringbuf.a
+	$(CC) -o $@ $^ -pthread
+
+growth: packages-BUILD $(O)/tools/growth
+	$(O)/tools/growth
+
+.PHONY: growth
+
+-include $(O)/tools/obj/bench_vm/growth.d $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)
