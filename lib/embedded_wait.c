@@ -30,7 +30,7 @@ void emb_futex_wake(u32 *word, int count)
 	syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
-#define LOOKERS	    8 /* sleepers that each look every header->recheck */
+#define LOOKERS	    4 /* sleepers that each look every header->recheck */
 #define STRETCH_MAX 40 /* how many times longer one sleeps at most */
 
 static void kick(struct emb_place *p)
@@ -175,14 +175,20 @@ static void look_for_all(struct rb_handle *h)
 	emb_reap(ring, h->role == RINGBUF_ROLE_WRITER || writer_sleeps(ring));
 }
 
-/* How long to sleep before a look, so that all sleepers together look often enough. */
-static u64 slice(const struct emb_header *header)
+/*
+ * How long to sleep before a look, so that all sleepers together look often enough.  One
+ * message may have let all of them fall asleep at the same moment, so their first looks
+ * are spread by place, and each keeps its phase from there on.
+ */
+static u64 slice(const struct rb_handle *h)
 {
-	s32 stretch = READ_ONCE(header->sleepers) / LOOKERS;
+	const struct emb_header *header = h->ring->header;
+	s32 many = READ_ONCE(header->sleepers) / LOOKERS;
+	u32 stretch = many < 1 ? 1 : many < STRETCH_MAX ? (u32)many : STRETCH_MAX;
 
-	if (stretch < 1)
-		stretch = 1;
-	return READ_ONCE(header->recheck) * (u64)(stretch < STRETCH_MAX ? stretch : STRETCH_MAX);
+	if (!h->phased)
+		stretch = 1 + emb_place_index(h->ring, h->role, h->id) % stretch;
+	return READ_ONCE(header->recheck) * stretch;
 }
 
 /* -ETIMEDOUT: the deadline has passed.  *ns: how long to sleep, ~0 for ever. */
@@ -190,7 +196,7 @@ static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 {
 	u64 now;
 
-	*ns = slice(h->ring->header);
+	*ns = slice(h);
 	if (!*ns)
 		*ns = ~0ULL;
 	if (deadline == ~0ULL)
@@ -256,7 +262,8 @@ int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	if (!rb_wait_over(h, waiter))
 		err = sleep_armed(h, seq, ns);
 	wait_end(h);
-	if (err == -ETIMEDOUT) {
+	h->phased = err == -ETIMEDOUT;
+	if (h->phased) {
 		look_for_all(h);
 		return 0;
 	}

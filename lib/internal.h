@@ -151,6 +151,7 @@ struct rb_spin {
  * @start: reader: where it begins
  * @checked: when the peers were last looked at, coarse ns
  * @spin: see there
+ * @phased: embedded: the last wait ended with a look of its own, see emb_wait()
  * @cpu: own hint word, see struct ringbuf_writer_row
  * @interruptible: waits end with -EINTR
  * @interrupted: the wait, or the next one, is to end so
@@ -172,6 +173,7 @@ struct rb_handle {
 	u64 checked;
 	struct rb_spin spin;
 	u32 *cpu;
+	bool phased;
 	bool interruptible;
 	bool interrupted;
 	bool detached;

@@ -3,6 +3,8 @@
  * What a handle costs does not grow with the number of handles: the system calls
  * of the library are counted.  The linker leads its calls of the C library here.
  */
+#include <pthread.h>
+
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
@@ -137,6 +139,91 @@ TEST_F(growth, a_table_that_is_full_of_the_dead_has_room)
 	ASSERT_EQ(128 + SIGKILL, child_run(dies_attached, self->ring));
 	EXPECT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &self->reader[0]));
 	EXPECT_EQ(1, status_of(self->ring).readers);
+}
+
+#define SLEEPERS 40
+
+struct sleeper {
+	pthread_t thread;
+	struct ringbuf_reader *reader;
+	int64_t got;
+};
+
+static void *sleeps(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->got = get(s->reader, RINGBUF_FOREVER);
+	return NULL;
+}
+
+static int sleepers_start(struct ringbuf *ring, struct sleeper *s, unsigned int count)
+{
+	for (; count; count--, s++) {
+		s->reader = reader_new(ring);
+		CHECK(s->reader);
+		CHECK_EQ(0, pthread_create(&s->thread, NULL, sleeps, s));
+	}
+	return 0;
+}
+
+/* How often all readers of @ring have gone to sleep. */
+static uint64_t waits_of(struct ringbuf *ring)
+{
+	struct ringbuf_status s = { .size = sizeof(s) };
+	struct ringbuf_reader_status r[SLEEPERS];
+	int n = ringbuf_stats(ring, &s, r, SLEEPERS);
+	uint64_t all = 0;
+
+	while (n-- > 0)
+		all += r[n].waits;
+	return all;
+}
+
+static int writes_and_pauses(void *arg)
+{
+	struct ringbuf_writer *writer = writer_new(arg);
+
+	CHECK(writer);
+	CHECK_EQ(-EBUSY, ringbuf_writer_attach(arg, &writer));
+	pause();
+	return 1;
+}
+
+/* Beside one that sleeps alone for as long; who looks finds the dead for all. */
+TEST(many_sleepers_share_the_look_for_the_dead)
+{
+	struct ringbuf *many = ring_new(RINGBUF_EXCLUSIVE, 64, 4);
+	struct ringbuf *one = ring_new(0, 64, 4);
+	struct sleeper s[SLEEPERS], alone;
+	uint64_t before, before_one;
+	unsigned int i;
+	pid_t pid;
+
+	ASSERT_TRUE(many && one);
+	if (on_module(many))
+		SKIP(return, "the kernel looks");
+	pid = child_start(writes_and_pauses, many);
+	UNTIL(status_of(many).writers == 1);
+	ASSERT_EQ(0, sleepers_start(many, s, SLEEPERS));
+	ASSERT_EQ(0, sleepers_start(one, &alone, 1));
+	/* All of them know of each other by now. */
+	UNTIL(waits_of(many) >= 2 * SLEEPERS);
+	before = waits_of(many);
+	before_one = waits_of(one);
+	UNTIL(waits_of(one) >= before_one + 30);
+	EXPECT_GT(30 * SLEEPERS / 3, waits_of(many) - before);
+	ASSERT_EQ(128 + SIGKILL, child_kill(pid));
+	for (i = 0; i < SLEEPERS; i++) {
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+		EXPECT_EQ(-ENODATA, s[i].got);
+		ringbuf_reader_close(s[i].reader);
+	}
+	ASSERT_EQ(0, pthread_cancel(alone.thread));
+	ASSERT_EQ(0, pthread_join(alone.thread, NULL));
+	ringbuf_reader_close(alone.reader);
+	ringbuf_close(many);
+	ringbuf_close(one);
 }
 
 LIB_HARNESS_MAIN
