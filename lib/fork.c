@@ -1,43 +1,66 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Who are we: a word that a fork wipes.
+ * Which process is this: a word that a fork wipes.
  *
  * A handle remembers the value under which it was entered; in a child the word
  * reads zero, whichever way the child was made (pthread_atfork() would miss a
  * raw clone()), and the next step enters the handle afresh.
+ *
+ * Where the kernel, or a sandbox, refuses MADV_WIPEONFORK, the word is zero for
+ * ever: then each step asks for the pid, which costs a system call, and a child
+ * of fork() is told apart even where it has its parent's pid in a namespace of
+ * its own.
  */
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
 
-static u64 fallback;
-static u64 *word = &fallback;
-const u64 *rb_process_word = &fallback;
+#define PID_SHIFT 40 /* a pid has at most 22 bits */
+
+static const u64 zero;
+static u64 *word;
+static u64 by_pid; /* the number of this process, where there is no @word */
+const u64 *rb_process_word = &zero;
+
+static void forget(void)
+{
+	WRITE_ONCE(by_pid, 0);
+}
 
 __attribute__((constructor)) static void rb_process_map(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
-		return;
-	if (madvise(p, page, MADV_WIPEONFORK)) {
-		munmap(p, page);
+	if (p != MAP_FAILED && !madvise(p, page, MADV_WIPEONFORK)) {
+		word = p;
+		rb_process_word = p;
 		return;
 	}
-	word = p;
-	rb_process_word = p;
+	if (p != MAP_FAILED)
+		munmap(p, page);
+	pthread_atfork(NULL, NULL, forget);
+}
+
+/* A number that no other process has had. */
+static u64 new_number(u64 pid)
+{
+	u64 now = rb_clock(CLOCK_MONOTONIC) & ((1ULL << PID_SHIFT) - 1);
+
+	return pid << PID_SHIFT | now | 1;
 }
 
 u64 rb_process_renew(void)
 {
-	u64 none = 0;
-	u64 mine = ((u64)getpid() << 40) ^ rb_clock(CLOCK_MONOTONIC);
+	u64 pid = (u64)syscall(SYS_getpid); /* a library may remember what it was */
+	u64 *at = word ? word : &by_pid;
+	u64 was = READ_ONCE(*at);
 
-	/* Several threads of a new process may come here at once: the first one names it. */
-	__atomic_compare_exchange_n(word, &none, mine | 1, false, __ATOMIC_SEQ_CST,
-				    __ATOMIC_SEQ_CST);
-	return READ_ONCE(*word);
+	if (word ? !was : was >> PID_SHIFT != pid)
+		/* Several threads of a new process may be here at once: the first one names it. */
+		cmpxchg(at, was, new_number(pid));
+	return READ_ONCE(*at);
 }

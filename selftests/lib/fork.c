@@ -4,6 +4,9 @@
  * own in a child, a reader and an exclusive writer belong to who used them
  * first; made in the parent, used in one child, closed in both.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "../harness/harness.h"
@@ -437,6 +440,60 @@ TEST_F(fork, idle_child_keeps_nobody_waiting)
 	self->writer = NULL;
 	EXPECT_EQ(-ENODATA, get(self->reader, PATIENCE));
 	child_kill(idle);
+}
+
+#define NO_WIPE "SELFTEST_NO_WIPE"
+
+/* From here on madvise(MADV_WIPEONFORK) is EINVAL, in programs that are executed too. */
+static int refuse_wipe(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
+		/* Little end first: the lower half of the third argument. */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_WIPEONFORK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static int all_without_wipe(void *arg)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)arg;
+	if (refuse_wipe())
+		return CHILD_SKIP;
+	CHECK_EQ(0, setenv(NO_WIPE, "1", 1));
+	CHECK(null >= 0 && dup2(null, STDOUT_FILENO) == STDOUT_FILENO);
+	execl("/proc/self/exe", "fork", NULL);
+	CHECK(!"executed");
+	return 1;
+}
+
+/* Where the kernel, or a sandbox, has no MADV_WIPEONFORK, all of the above holds too. */
+TEST(a_child_is_told_apart_without_wipe_on_fork)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	void *p = mmap(NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int end;
+
+	ASSERT_NE(MAP_FAILED, p);
+	if (getenv(NO_WIPE)) {
+		EXPECT_EQ(-1, madvise(p, page, MADV_WIPEONFORK));
+		EXPECT_EQ(EINVAL, errno);
+	} else {
+		end = child_run(all_without_wipe, NULL);
+		if (end == CHILD_SKIP)
+			SKIP(return, "no seccomp");
+		EXPECT_EQ(0, end);
+	}
+	munmap(p, page);
 }
 
 LIB_HARNESS_MAIN
