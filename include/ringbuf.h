@@ -148,6 +148,9 @@ struct ringbuf_config {
  * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  A child that
  * inherited the ring and has not used it yet has it too.
  *
+ * Core dumps leave the memory of rings on the embedded host out; with the environment
+ * variable RINGBUF_CORE=1, at the time of ringbuf_create() or ringbuf_open(), they have it.
+ *
  * On the embedded host a named ring is the file /dev/shm/ringbuf.NAME.  A program
  * that returns from main() or calls exit() without closing the ring removes it,
  * too, if it is the last user.  When the last user is killed or calls _exit(), the

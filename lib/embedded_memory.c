@@ -36,6 +36,18 @@ static char *region(const struct ringbuf *ring, enum ringbuf_region_id id)
 	return (char *)ring->header + header_bytes(&ring->layout) + ring->layout.region[id].offset;
 }
 
+/*
+ * A core dump would contain the whole ring, with what other processes wrote, and would
+ * take as long as that takes.  RINGBUF_CORE=1 keeps the ring in it.
+ */
+static void leave_out_of_core(void *p, u64 bytes)
+{
+	const char *keep = getenv("RINGBUF_CORE");
+
+	if (!keep || strcmp(keep, "1"))
+		madvise(p, bytes, MADV_DONTDUMP);
+}
+
 /* By a description of its own: a map would keep the locks of @fd, in children too. */
 static int map(struct ringbuf *ring, int fd, u64 bytes)
 {
@@ -54,6 +66,7 @@ static int map(struct ringbuf *ring, int fd, u64 bytes)
 	if (err)
 		return err;
 	madvise(p, bytes, MADV_HUGEPAGE); /* only a wish */
+	leave_out_of_core(p, bytes);
 	ring->header = p;
 	ring->bytes = bytes;
 	return 0;

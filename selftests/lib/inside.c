@@ -103,6 +103,43 @@ TEST_F(inside, another_version)
 	EXPECT_EQ(0, import(self->ring));
 }
 
+/* Whether a core dump leaves out the map of the ring's file that the library has made. */
+static bool left_out_of_core(const struct ringbuf *ring)
+{
+	struct stat st;
+	unsigned long ino, end;
+	bool at = false, out = false;
+	FILE *f = fopen("/proc/self/smaps", "re");
+	char line[512];
+
+	if (!f || fstat(ringbuf_export((struct ringbuf *)ring), &st))
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*x-%lx %*4s %*x %*x:%*x %lu", &end, &ino) == 2)
+			at = ino == (unsigned long)st.st_ino;
+		else if (at && !strncmp(line, "VmFlags:", 8) && strstr(line, " dd"))
+			out = true;
+	}
+	fclose(f);
+	return out;
+}
+
+TEST(core_dumps_leave_a_ring_out_unless_asked_for_it)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 10);
+	struct ringbuf *ring;
+
+	config.host = RINGBUF_HOST_EMBEDDED;
+	ASSERT_EQ(0, unsetenv("RINGBUF_CORE"));
+	ASSERT_EQ(0, ringbuf_create(&config, &ring));
+	EXPECT_TRUE(left_out_of_core(ring));
+	ringbuf_close(ring);
+	ASSERT_EQ(0, setenv("RINGBUF_CORE", "1", 1));
+	ASSERT_EQ(0, ringbuf_create(&config, &ring));
+	EXPECT_FALSE(left_out_of_core(ring));
+	ringbuf_close(ring);
+}
+
 struct sleeper {
 	struct ringbuf_reader *reader;
 	pid_t tid;
