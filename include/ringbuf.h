@@ -18,7 +18,11 @@
  * One rule for structures that may grow: their size comes first.  A shorter one,
  * of an older program, is accepted, and so is a longer one: what this library
  * does not know must be zero (-E2BIG) on the way in, and is zero on the way out.
- * Members named reserved are not to be used.
+ * Structures that come in arrays, struct ringbuf_slot and struct
+ * ringbuf_reader_status, keep their size for ever: new members take the place of
+ * reserved ones.  A program that uses such a member asks ringbuf_version_number()
+ * first whether the library that it has met knows it.  Members named reserved are
+ * not to be used.
  *
  * Threads: different handles may be used at the same time from different
  * threads.  One handle may be used by one thread at a time, except for
@@ -64,7 +68,8 @@
  * handle itself), EIDRM (evicted), EBUSY (in use, or a peer keeps the lock),
  * EEXIST, ENOENT, EACCES, ENAMETOOLONG, ENOMEM, EDQUOT, ENOSPC, EFBIG, EINVAL,
  * EOPNOTSUPP (this host cannot), EPROTO (a peer broke the shared words), E2BIG,
- * EBADF (a descriptor of the library was closed).
+ * EBADF (a descriptor of the library was closed).  ringbuf_strerror() says what each
+ * means here, which limit it is about, and what helps.
  *
  * First use of a handle in a process can fail with what attaching it can, and
  * with -EMFILE, -ESTALE (nobody had it any more) and -EBUSY.
@@ -80,6 +85,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The version that a program is compiled for; ringbuf_version_number() is the one it runs with. */
+#define RINGBUF_VERSION_MAJOR 0
+#define RINGBUF_VERSION_MINOR 1
+#define RINGBUF_VERSION_PATCH 0
+#define RINGBUF_VERSION_NUMBER \
+	(RINGBUF_VERSION_MAJOR << 16 | RINGBUF_VERSION_MINOR << 8 | RINGBUF_VERSION_PATCH)
 
 #define RINGBUF_TRY	((int64_t)0)
 #define RINGBUF_FOREVER ((int64_t)-1)
@@ -207,6 +219,7 @@ void ringbuf_close(struct ringbuf *ring);
 
 /**
  * struct ringbuf_geometry - what does not change in a ring's life
+ * @size: sizeof(struct ringbuf_geometry), set by the caller
  * @slot_bytes: capacity of a slot
  * @slot_count: number of slots
  * @slot_stride: bytes from one slot to the next; slots of a page or more begin
@@ -215,9 +228,9 @@ void ringbuf_close(struct ringbuf *ring);
  * @max_readers: readers at a time
  * @max_writers: writers at a time
  * @host: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
- * @reserved: zero
  */
 struct ringbuf_geometry {
+	size_t size;
 	uint64_t slot_bytes;
 	uint64_t slot_count;
 	uint64_t slot_stride;
@@ -225,11 +238,16 @@ struct ringbuf_geometry {
 	uint32_t max_readers;
 	uint32_t max_writers;
 	enum ringbuf_host host;
-	uint64_t reserved[3];
 };
 
-/** ringbuf_geometry() - the geometry of @ring into @geometry */
-void ringbuf_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry);
+/**
+ * ringbuf_get_geometry() - ask what does not change in a ring's life
+ * @ring: the ring
+ * @geometry: [out] filled; @geometry->size must be set
+ *
+ * Return: 0, or -EINVAL (@geometry->size is too small).
+ */
+int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry);
 
 /**
  * struct ringbuf_slot - one slot, while it is reserved or peeked
@@ -643,6 +661,21 @@ int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_ticket *tic
 
 /** ringbuf_version() - "major.minor.patch" of the library */
 const char *ringbuf_version(void);
+
+/** ringbuf_version_number() - RINGBUF_VERSION_NUMBER of the library that the program runs with */
+unsigned int ringbuf_version_number(void);
+
+/**
+ * ringbuf_strerror() - what an error of this library means, in words
+ * @err: what a function returned; the sign does not matter
+ *
+ * The text names the limit that was met and what helps, where that is known.  It is
+ * one line in English without a full stop at its end, and stays valid and unchanged
+ * for ever.  May be called from any thread and from a signal handler.
+ *
+ * Return: the text; never NULL, also for numbers that no function returns.
+ */
+const char *ringbuf_strerror(int err);
 
 #ifdef __cplusplus
 }

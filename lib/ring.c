@@ -6,16 +6,28 @@
 
 #include "internal.h"
 
-#ifndef RINGBUF_VERSION
-#define RINGBUF_VERSION "0.1.0"
+#define TEXT_OF(number) #number
+#define TEXT(number)	TEXT_OF(number)
+#define VERSION_TEXT                \
+	TEXT(RINGBUF_VERSION_MAJOR) \
+	"." TEXT(RINGBUF_VERSION_MINOR) "." TEXT(RINGBUF_VERSION_PATCH)
+
+#ifdef RINGBUF_VERSION /* the Makefile's, by which files and packages are named */
+static_assert(!__builtin_strcmp(RINGBUF_VERSION, VERSION_TEXT), "VERSION and ringbuf.h disagree");
 #endif
 
-/* What version 0.1 knew of it. */
-#define STATUS_SIZE_0_1 (offsetof(struct ringbuf_status, ended) + sizeof(uint32_t))
+/* What version 0.1 knew of each. */
+#define GEOMETRY_SIZE_0_1 (offsetof(struct ringbuf_geometry, host) + sizeof(enum ringbuf_host))
+#define STATUS_SIZE_0_1	  (offsetof(struct ringbuf_status, ended) + sizeof(uint32_t))
 
 RB_PUBLIC const char *ringbuf_version(void)
 {
-	return RINGBUF_VERSION;
+	return VERSION_TEXT;
+}
+
+RB_PUBLIC unsigned int ringbuf_version_number(void)
+{
+	return RINGBUF_VERSION_NUMBER;
 }
 
 /* -EINVAL: neither a known host nor a known word in the environment. */
@@ -209,18 +221,25 @@ RB_PUBLIC void ringbuf_close(struct ringbuf *ring)
 		rb_ring_put(ring);
 }
 
-RB_PUBLIC void ringbuf_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry)
+RB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry)
 {
 	const struct rb_layout *l = &ring->layout;
+	struct ringbuf_geometry ours = {
+		.size = geometry->size,
+		.slot_bytes = l->slot_bytes,
+		.slot_count = l->slot_count,
+		.slot_stride = l->slot_stride,
+		.flags = l->flags,
+		.max_readers = l->max_readers,
+		.max_writers = l->max_writers,
+		.host = ring->host->kind,
+	};
 
-	memset(geometry, 0, sizeof(*geometry));
-	geometry->slot_bytes = l->slot_bytes;
-	geometry->slot_count = l->slot_count;
-	geometry->slot_stride = l->slot_stride;
-	geometry->flags = l->flags;
-	geometry->max_readers = l->max_readers;
-	geometry->max_writers = l->max_writers;
-	geometry->host = ring->host->kind;
+	if (ours.size < GEOMETRY_SIZE_0_1)
+		return -EINVAL;
+	memset(geometry, 0, ours.size);
+	memcpy(geometry, &ours, ours.size < sizeof(ours) ? ours.size : sizeof(ours));
+	return 0;
 }
 
 RB_PUBLIC int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position)

@@ -66,13 +66,13 @@ static int list_module(struct names *names)
 static int embedded_look(struct ringbuf_list_entry *e)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct ringbuf_geometry geometry;
+	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
 	struct ringbuf *ring;
 	int err = ringbuf_open(e->name, RINGBUF_HOST_EMBEDDED, &ring);
 
 	if (err)
 		return err;
-	ringbuf_geometry(ring, &geometry);
+	ringbuf_get_geometry(ring, &geometry);
 	err = ringbuf_stats(ring, &status, NULL, 0);
 	ringbuf_close(ring);
 	if (err < 0)

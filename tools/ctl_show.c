@@ -104,13 +104,13 @@ static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, con
 int ctl_info(const struct ctl *c)
 {
 	struct look l = { .reader = NULL };
-	struct ringbuf_geometry geometry;
+	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
 	struct ringbuf *ring;
 	int err = ringbuf_open(c->name, c->host, &ring);
 
 	if (err)
 		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
-	ringbuf_geometry(ring, &geometry);
+	ringbuf_get_geometry(ring, &geometry);
 	l.status.size = sizeof(l.status);
 	err = ringbuf_stats(ring, &l.status, NULL, 0);
 	ringbuf_close(ring);

@@ -129,11 +129,11 @@ static int cat(struct cat *cat, char *message, size_t slot_bytes)
 static int cat_ring(const struct ctl *c, struct ringbuf *ring)
 {
 	struct cat it = { .c = c, .ring = ring };
-	struct ringbuf_geometry geometry;
+	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
 	char *message;
 	int err;
 
-	ringbuf_geometry(ring, &geometry);
+	ringbuf_get_geometry(ring, &geometry);
 	message = malloc(geometry.slot_bytes);
 	if (!message)
 		return ctl_fail("memory for one slot", -ENOMEM);
@@ -287,10 +287,10 @@ static int write_all(struct output *o, uint64_t slots)
 static int write_ring(const struct ctl *c, struct ringbuf *ring)
 {
 	struct output o = { .c = c, .ring = ring };
-	struct ringbuf_geometry geometry;
+	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
 	int err;
 
-	ringbuf_geometry(ring, &geometry);
+	ringbuf_get_geometry(ring, &geometry);
 	o.slot_bytes = geometry.slot_bytes;
 	if (c->wait_readers > geometry.max_readers) {
 		ctl_say(c->name,

@@ -173,7 +173,8 @@ static int make_ring(const struct demo_options *o, struct demo_ring *r)
 	err = ringbuf_writer_attach(r->ring, &r->writer);
 	if (err)
 		return fail(&config, ERROR_WRITER, "the writer cannot be attached", err);
-	ringbuf_geometry(r->ring, &r->geometry);
+	r->geometry.size = sizeof(r->geometry);
+	ringbuf_get_geometry(r->ring, &r->geometry);
 	r->descriptor = ringbuf_reader_fd(r->reader[2]) >= 0;
 	return 0;
 }

@@ -68,7 +68,8 @@ static int make_ring(struct perf_run *run, const struct perf_options *o)
 
 	if (err)
 		return fail_at(o, ERROR_CREATE, "the ring cannot be made", err);
-	ringbuf_geometry(run->ring, &run->geometry);
+	run->geometry.size = sizeof(run->geometry);
+	ringbuf_get_geometry(run->ring, &run->geometry);
 	return 0;
 }
 

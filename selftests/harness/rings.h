@@ -56,9 +56,9 @@ static inline struct ringbuf_reader *reader_new(struct ringbuf *ring)
 
 static inline enum ringbuf_host host_of(const struct ringbuf *ring)
 {
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 
-	ringbuf_geometry(ring, &g);
+	ringbuf_get_geometry(ring, &g);
 	return g.host;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What ringbuf_create() accepts, what it makes of it, and which host it picks. */
+#include <limits.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -265,8 +266,9 @@ static struct ringbuf_geometry geometry_of(struct __test_metadata *_metadata,
 	struct ringbuf *ring;
 
 	memset(&g, 0x5a, sizeof(g));
+	g.size = sizeof(g);
 	ASSERT_EQ(0, ringbuf_create(config, &ring));
-	ringbuf_geometry(ring, &g);
+	EXPECT_EQ(0, ringbuf_get_geometry(ring, &g));
 	ringbuf_close(ring);
 	return g;
 }
@@ -293,7 +295,7 @@ TEST(defaults)
 TEST(limits)
 {
 	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1, 1);
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 
 	c.max_readers = 1;
 	c.max_writers = 1;
@@ -477,6 +479,63 @@ TEST(version)
 	unsigned int major, minor, patch;
 
 	EXPECT_EQ(3, sscanf(ringbuf_version(), "%u.%u.%u", &major, &minor, &patch));
+}
+
+/* Of a program that knows less than the library, as much, and more. */
+TEST(geometry_of_any_size_is_filled_as_far_as_both_know)
+{
+	size_t least = offsetof(struct ringbuf_geometry, host) + sizeof(enum ringbuf_host), i;
+	struct {
+		struct ringbuf_geometry g;
+		char more[16];
+	} longer;
+	struct ringbuf *ring = ring_new(0, 64, 10);
+
+	ASSERT_NE(NULL, ring);
+	memset(&longer, 0x5a, sizeof(longer));
+	longer.g.size = least - 1;
+	EXPECT_EQ(-EINVAL, ringbuf_get_geometry(ring, &longer.g));
+	longer.g.size = least;
+	EXPECT_EQ(0, ringbuf_get_geometry(ring, &longer.g));
+	EXPECT_EQ(10, longer.g.slot_count);
+	EXPECT_EQ(0x5a, longer.more[0]);
+	longer.g.size = sizeof(longer);
+	EXPECT_EQ(0, ringbuf_get_geometry(ring, &longer.g));
+	EXPECT_EQ(sizeof(longer), longer.g.size);
+	for (i = 0; i < sizeof(longer.more); i++)
+		EXPECT_EQ(0, longer.more[i]);
+	ringbuf_close(ring);
+}
+
+TEST(each_error_of_ringbuf_h_has_a_text_of_its_own)
+{
+	static const int errors[] = { EAGAIN, ETIMEDOUT, EINTR,	 EMSGSIZE, EPIPE,	 ENODATA,
+				      ESTALE, EIDRM,	 EBUSY,	 EEXIST,   ENOENT,	 EACCES,
+				      ENOMEM, EDQUOT,	 ENOSPC, EINVAL,   ENAMETOOLONG, EOPNOTSUPP,
+				      EPROTO, E2BIG,	 EBADF,	 EMFILE,   ENODEV,	 0 };
+	const char *unknown = ringbuf_strerror(12345), *text;
+	unsigned int i, k;
+
+	ASSERT_NE(NULL, unknown);
+	EXPECT_EQ(unknown, ringbuf_strerror(INT_MIN));
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		text = ringbuf_strerror(-errors[i]);
+		EXPECT_EQ(text, ringbuf_strerror(errors[i]));
+		EXPECT_NE(unknown, text);
+		EXPECT_EQ(NULL, strchr(text, '\n'));
+		for (k = 0; k < i; k++)
+			EXPECT_STRNE(ringbuf_strerror(errors[k]), text);
+	}
+}
+
+TEST(version_is_the_same_as_text_number_and_macros)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d.%d.%d", RINGBUF_VERSION_MAJOR, RINGBUF_VERSION_MINOR,
+		 RINGBUF_VERSION_PATCH);
+	EXPECT_STREQ(text, ringbuf_version());
+	EXPECT_EQ(RINGBUF_VERSION_NUMBER, ringbuf_version_number());
 }
 
 LIB_HARNESS_MAIN

@@ -43,15 +43,15 @@ static bool name_there(const char *name)
 TEST(two_handles_one_ring)
 {
 	const char *name = name_of("two");
-	struct ringbuf_geometry g, h;
+	struct ringbuf_geometry g = { .size = sizeof(g) }, h = { .size = sizeof(h) };
 	struct ringbuf_reader *reader;
 	struct ringbuf_writer *writer;
 	struct ringbuf *a, *b;
 
 	ASSERT_EQ(0, named(name, RINGBUF_TIMESTAMP, 0, &a));
 	ASSERT_EQ(0, open_named(name, &b));
-	ringbuf_geometry(a, &g);
-	ringbuf_geometry(b, &h);
+	ringbuf_get_geometry(a, &g);
+	ringbuf_get_geometry(b, &h);
 	EXPECT_EQ(g.slot_bytes, h.slot_bytes);
 	EXPECT_EQ(g.slot_count, h.slot_count);
 	EXPECT_EQ(g.slot_stride, h.slot_stride);
@@ -221,12 +221,12 @@ TEST(name_of_another_ring)
 TEST(name_removed_by_hand)
 {
 	const char *name = name_of("cleaned");
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 	struct ringbuf *a, *b;
 	char path[300];
 
 	ASSERT_EQ(0, named(name, 0, 0, &a));
-	ringbuf_geometry(a, &g);
+	ringbuf_get_geometry(a, &g);
 	if (g.host != RINGBUF_HOST_EMBEDDED) {
 		ringbuf_close(a);
 		SKIP(return, "the module's names are in no folder");

@@ -66,9 +66,9 @@ static void ring_teardown(void *chan)
 static void ring_describe(void *chan, char *text, size_t size)
 {
 	struct ring *r = chan;
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 
-	ringbuf_geometry(r->ring, &g);
+	ringbuf_get_geometry(r->ring, &g);
 	snprintf(text, size, "%s, %s writer%s, %llu slots",
 		 g.host == RINGBUF_HOST_MODULE ? "module" : "embedded",
 		 g.flags & RINGBUF_EXCLUSIVE ? "exclusive" : "shared", r->spin ? "" : ", no spin",

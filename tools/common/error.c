@@ -206,9 +206,9 @@ const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int
 
 void error_describe(struct ringbuf_config *config, struct ringbuf *ring)
 {
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 
-	ringbuf_geometry(ring, &g);
+	ringbuf_get_geometry(ring, &g);
 	config->host = g.host;
 	config->flags = g.flags;
 	config->slot_bytes = g.slot_bytes;

@@ -201,14 +201,14 @@ static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
 	struct ringbuf_status status = { .size = sizeof(status) };
 	struct ringbuf *ring = rp_ring_get(self);
 	struct ringbuf_reader_status *readers;
-	struct ringbuf_geometry geometry;
+	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
 	PyObject *list = NULL;
 	int n;
 
 	(void)none;
 	if (!ring)
 		return NULL;
-	ringbuf_geometry(ring, &geometry);
+	ringbuf_get_geometry(ring, &geometry);
 	readers = calloc(geometry.max_readers, sizeof(*readers));
 	if (!readers)
 		return PyErr_NoMemory();
@@ -242,12 +242,12 @@ static PyObject *ring_head(struct rp_ring *self, PyObject *none)
 static PyObject *ring_geometry(struct rp_ring *self, PyObject *none)
 {
 	struct ringbuf *ring = rp_ring_get(self);
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 
 	(void)none;
 	if (!ring)
 		return NULL;
-	ringbuf_geometry(ring, &g);
+	ringbuf_get_geometry(ring, &g);
 	return Py_BuildValue("(KKKIIIi)", g.slot_bytes, g.slot_count, g.slot_stride, g.flags,
 			     g.max_readers, g.max_writers, (int)g.host);
 }

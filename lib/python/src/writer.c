@@ -265,9 +265,9 @@ int rp_writer_left(struct rp_writer *w, struct rp_slot *slot, bool commit, bool 
 
 static void set_geometry(struct rp_writer *self, const struct ringbuf *ring)
 {
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 
-	ringbuf_geometry(ring, &g);
+	ringbuf_get_geometry(ring, &g);
 	self->slot_bytes = g.slot_bytes;
 	/* Half a lap at most, so that readers work while the next half is written. */
 	self->batch = RINGBUF_BATCH_MAX;

@@ -50,7 +50,7 @@ static void record(const struct ringbuf_slot *slot)
 int main(int argc, char **argv)
 {
 	struct ringbuf_reader *reader;
-	struct ringbuf_geometry g;
+	struct ringbuf_geometry g = { .size = sizeof(g) };
 	struct ringbuf_slot slot;
 	struct ringbuf *ring;
 	int got;
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: record NAME FILE");
 	must(argv[1], ringbuf_open(argv[1], RINGBUF_HOST_AUTO, &ring));
-	ringbuf_geometry(ring, &g);
+	ringbuf_get_geometry(ring, &g);
 	if (g.slot_bytes % BLOCK)
 		errx(1, "%s: slots are no multiple of %u bytes", argv[1], BLOCK);
 	must(argv[1], ringbuf_reader_attach(ring, RINGBUF_FROM_OLDEST, 0, &reader));
