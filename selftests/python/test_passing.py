@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Rings and handles on their way to other processes."""
 
+import contextlib
+import errno
 import gc
 import multiprocessing
 import os
 import pickle
+import resource
 import unittest
 from multiprocessing.reduction import ForkingPickler
 
@@ -199,6 +202,43 @@ class Twice(Case):
                     self.assertEqual((b"through both", ever + 1, head + 1),
                                      out.get(timeout=PATIENCE))
                     self.ends_well()
+
+
+def leave_descriptors(room):
+    """Let this process have that many descriptors more, and no other."""
+    used = max(int(fd) for fd in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1 + room, used + 1 + room))
+    holes = []
+    with contextlib.suppress(OSError):
+        while True:
+            holes.append(os.dup(0))
+    for fd in holes[len(holes) - room:]:
+        os.close(fd)
+
+
+def loads_with(room, pickled):
+    """What pickle.loads() raises where so many descriptors are left, or None."""
+    leave_descriptors(room)
+    try:
+        pickle.loads(pickled)
+    except Exception as e:
+        return e
+    return None
+
+
+class NoDescriptor(unittest.TestCase):
+    """A process without a descriptor for what arrives."""
+
+    def test_is_told_so_and_not_that_the_sender_has_ended(self):
+        for room in range(8):
+            with self.subTest(room=room), Ring.create(16, 4) as ring:
+                pickled = bytes(ForkingPickler.dumps(ring))
+                pid = os.fork()
+                if not pid:
+                    e = loads_with(room, pickled)
+                    os._exit(0 if not e else e.errno if type(e) is OSError else 255)
+                code = os.WEXITSTATUS(os.waitpid(pid, 0)[1])
+                self.assertIn(code, (0, errno.EMFILE) if room else (errno.EMFILE,))
 
 
 class Failed(unittest.TestCase):

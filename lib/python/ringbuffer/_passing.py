@@ -7,6 +7,7 @@ sharer: until then we keep a descriptor that closing the pickled object does not
 close.
 """
 
+import errno
 import functools
 import os
 import threading
@@ -14,6 +15,11 @@ import weakref
 from multiprocessing import context, reduction, resource_sharer
 
 from ._errors import ClosedError, Error
+
+
+def _no_descriptor(number):
+    return OSError(number, "%s: what arrives needs some; raise ulimit -n, or close files"
+                   % os.strerror(number))
 
 
 class _Shared:
@@ -34,7 +40,12 @@ class _Shared:
         try:
             with resource_sharer._resource_sharer.get_connection(self._id) as conn:
                 return reduction.recv_handle(conn)
-        except (OSError, EOFError, RuntimeError) as e:
+        except RuntimeError as e:
+            # The kernel delivers the message, and leaves out a descriptor that finds no place.
+            raise _no_descriptor(errno.EMFILE) from e
+        except (OSError, EOFError) as e:
+            if getattr(e, "errno", None) in (errno.EMFILE, errno.ENFILE):
+                raise _no_descriptor(e.errno) from e
             raise ClosedError("who sent it has ended, or it was fetched already") from e
 
 
