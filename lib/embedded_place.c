@@ -164,12 +164,16 @@ static void keep_close(struct rb_handle *h)
 	h->fd = -1;
 }
 
+/*
+ * Whether a process uses the place, or keeps it.  A first user that comes meanwhile takes
+ * the byte before it closes the descriptor, so the byte is asked for last.
+ */
 static bool place_alive(struct ringbuf *ring, u32 role, u32 id)
 {
 	struct emb_place *p = place_of(ring, role, id);
 
-	if (p->state == EMB_KEPT)
-		return kept(ring, p);
+	if (READ_ONCE(p->state) == EMB_KEPT && kept(ring, p))
+		return true;
 	return emb_byte_held(ring->file, used_byte(ring, role, id));
 }
 
@@ -479,13 +483,13 @@ int emb_enter(struct rb_handle *h)
 /* The handle goes here; the place too, if this process used it or nobody else may. */
 static void leave_locked(struct rb_handle *h)
 {
-	struct emb_place *p = emb_place(h);
-	bool last;
+	bool ours = h->process && h->process == rb_process();
 
 	if (h->detached || !emb_place_is_ours(h))
 		return;
-	last = p->state == EMB_USED ? h->process == rb_process() : !kept(h->ring, p);
-	if (!last)
+	/* Another process used it and will say how it ended, or may still begin to use it. */
+	if (!ours &&
+	    (READ_ONCE(emb_place(h)->state) == EMB_USED || place_alive(h->ring, h->role, h->id)))
 		return;
 	place_end(h->ring, h->role, h->id, false);
 	if (h->role == RINGBUF_ROLE_READER)

@@ -54,6 +54,9 @@ $(addprefix $(O)/selftests/lib/,inside header locked): TEST_FLAGS += -Ilib -Ikmo
 # One counts the system calls of the library.
 $(O)/selftests/lib/growth: TEST_LINK += $(patsubst %,-Wl$(comma)--wrap=%,fcntl fcntl64 syscall ioctl)
 
+# One stops in the middle of them.
+$(O)/selftests/lib/first_use: TEST_LINK += -Wl,--wrap=fcntl64
+
 # It looks into the embedded host.
 $(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c $(HARNESS)
 	@mkdir -p $(@D)
