@@ -241,6 +241,34 @@ class NoDescriptor(unittest.TestCase):
                 self.assertIn(code, (0, errno.EMFILE) if room else (errno.EMFILE,))
 
 
+def leads_to_a_ring(fd):
+    try:
+        return "ringbuf" in os.readlink("/proc/self/fd/%d" % fd)
+    except FileNotFoundError:
+        return False
+
+
+def streams_of_rings():
+    """How many standard streams are a ring, while one travels in a process without any."""
+    for fd in range(3):
+        os.close(fd)
+    with Ring.create(16, 4) as ring, ring.reader() as reader:
+        kept = ForkingPickler.dumps(ring), ForkingPickler.dumps(reader)
+        count = sum(map(leads_to_a_ring, range(3)))
+        del kept
+    return count
+
+
+class Streams(unittest.TestCase):
+    """A process that has closed stdin, stdout and stderr."""
+
+    def test_none_becomes_a_ring_that_travels(self):
+        pid = os.fork()
+        if not pid:
+            os._exit(streams_of_rings())
+        self.assertEqual(0, os.WEXITSTATUS(os.waitpid(pid, 0)[1]))
+
+
 class Failed(unittest.TestCase):
     """An arrival that fails leaves no descriptor behind."""
 

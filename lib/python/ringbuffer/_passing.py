@@ -8,6 +8,7 @@ close.
 """
 
 import errno
+import fcntl
 import functools
 import os
 import threading
@@ -26,7 +27,8 @@ class _Shared:
     """fd, to be fetched from this process."""
 
     def __init__(self, fd):
-        copy = os.dup(fd)
+        # Never a standard stream: what is printed must not get into the ring.
+        copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
 
         def send(conn, pid):
             reduction.send_handle(conn, copy, pid)
