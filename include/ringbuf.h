@@ -591,7 +591,8 @@ int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
  * @ring: the ring, which owns the descriptor
  *
  * To be sent with SCM_RIGHTS or left open across exec.  Copies of it may be
- * closed; it itself is closed with the ring.
+ * closed; it itself is closed with the ring.  It is never 0, 1 or 2, and no other
+ * descriptor of this library is, also where the standard streams are closed.
  *
  * Return: the descriptor, or -EOPNOTSUPP (opened by name on the module: let the
  * other one open the name).
@@ -600,7 +601,8 @@ int ringbuf_export(struct ringbuf *ring);
 
 /**
  * ringbuf_import() - have the ring of a descriptor that another process exported
- * @fd: the descriptor; belongs to the ring on success
+ * @fd: the descriptor; belongs to the ring on success, which moves it where it is 0,
+ *	1 or 2
  * @name: its name if it was created with one on the embedded host, or NULL
  * @ring: [out] as in ringbuf_create()
  *
@@ -646,8 +648,8 @@ int ringbuf_reader_export(const struct ringbuf_reader *reader, struct ringbuf_ti
  * @ticket: as exported, with @fd as it arrived; belongs to the reader on success
  * @reader: [out] as in ringbuf_reader_attach()
  *
- * Return: 0, -EINVAL or -ENOMEM.  First use says -EBUSY or -ESTALE where
- * somebody else has it or it is gone.
+ * Return: 0, -EINVAL, -ENOMEM, or -EBADF or -EMFILE (@fd is 0, 1 or 2 and cannot be moved).  First
+ * use says -EBUSY or -ESTALE where somebody else has it or it is gone.
  */
 int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
 			  struct ringbuf_reader **reader);

@@ -7,7 +7,6 @@
  * what is counted and ends what was half begun.
  */
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "embedded.h"
@@ -32,24 +31,6 @@ static void row_give(struct ringbuf *ring, u32 row)
 	ring->header->taken[row / 64] &= ~(1ULL << row % 64);
 }
 
-/* What is derived from the places: which are free, and how many sleep. */
-static void places_count(struct ringbuf *ring)
-{
-	u32 n = ring->layout.max_readers + ring->layout.max_writers, i;
-	const struct emb_place *p = ring->header->place;
-	s32 sleepers = 0;
-
-	memset(ring->header->taken, 0, sizeof(ring->header->taken));
-	for (i = 0; i < n; i++, p++) {
-		if (p->state == EMB_FREE)
-			continue;
-		sleepers += READ_ONCE(p->asleep) != 0;
-		if (i < ring->layout.max_readers)
-			row_take(ring, i);
-	}
-	WRITE_ONCE(ring->header->sleepers, sleepers);
-}
-
 static void recover(struct ringbuf *ring)
 {
 	const struct rb_view *v = &ring->view;
@@ -61,10 +42,14 @@ static void recover(struct ringbuf *ring)
 	/* Who was about to be a writer, or to end one, died of it. */
 	if (!writers && v->info->writers_ever && v->info->ended == RINGBUF_END_NONE)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_DIED);
-	for (i = 0; i < v->max_readers; i++)
-		if (place_of(ring, RINGBUF_ROLE_READER, i)->state == EMB_FREE)
+	for (i = 0; i < v->max_readers; i++) {
+		if (place_of(ring, RINGBUF_ROLE_READER, i)->state == EMB_FREE) {
 			rb_detach_reader(v, i);
-	places_count(ring);
+			row_give(ring, i);
+		} else {
+			row_take(ring, i);
+		}
+	}
 	emb_wake_all(ring);
 }
 

@@ -209,12 +209,18 @@ static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 	return 0;
 }
 
-/* Count before the flag is cleared: a kill in between must not leave the count too high. */
+/*
+ * Count before the flag is cleared: a kill in between must not leave the count too high.
+ * A process that was taken for dead has been counted by place_end(), and the place is
+ * another's by now.
+ */
 static void wait_end(void *handle)
 {
 	const struct rb_handle *h = handle;
 	struct emb_place *p = emb_place(h);
 
+	if (unlikely(!emb_place_is_ours(h)))
+		return;
 	rb_disarm(&p->waiter);
 	__atomic_sub_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
 	WRITE_ONCE(p->asleep, 0);

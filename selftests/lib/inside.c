@@ -78,6 +78,27 @@ TEST_F(inside, killed_while_ending)
 	EXPECT_EQ(RINGBUF_STREAM_DONE, status_of(self->ring).ended);
 }
 
+/* Between a place and the bit that says whether its row is taken. */
+TEST_F(inside, killed_before_a_row_was_counted)
+{
+	struct ringbuf_reader *first = reader_new(self->ring), *second;
+
+	ASSERT_NE(NULL, first);
+	self->header->taken[0] = 0;
+	self->header->dirty = 1;
+	second = reader_new(self->ring);
+	ASSERT_NE(NULL, second);
+	EXPECT_NE(ringbuf_reader_id(first), ringbuf_reader_id(second));
+	ringbuf_reader_close(second);
+	self->header->taken[0] = ~0ULL;
+	self->header->dirty = 1;
+	second = reader_new(self->ring);
+	ASSERT_NE(NULL, second);
+	EXPECT_EQ(2, status_of(self->ring).readers);
+	ringbuf_reader_close(second);
+	ringbuf_reader_close(first);
+}
+
 static int import(const struct ringbuf *ring)
 {
 	int fd = fcntl(ringbuf_export((struct ringbuf *)ring), F_DUPFD_CLOEXEC, 0), err;
