@@ -5,7 +5,9 @@
  * No kernel watches over a waker that is killed between its commit and its wake.  So a
  * lone sleeper wakes up every header->recheck, and looks for itself and for dead peers.
  * Many sleepers share that work: each sleeps longer the more of them there are, and
- * looks on behalf of all when it wakes up.
+ * looks on behalf of all when it wakes up.  Where most of them are killed at once, together
+ * with the peer that the others wait for, one of these may sleep STRETCH_MAX times longer
+ * before it finds out.
  */
 #include <linux/futex.h>
 #include <limits.h>
