@@ -476,7 +476,7 @@ static void leave_locked(struct rb_handle *h)
 	if (!ours &&
 	    (READ_ONCE(emb_place(h)->state) == EMB_USED || place_alive(h->ring, h->role, h->id)))
 		return;
-	place_end(h->ring, h->role, h->id, false);
+	place_end(h->ring, h->role, h->id, h->abandoned);
 	if (h->role == RINGBUF_ROLE_READER)
 		emb_wake_writers(h->ring);
 	else

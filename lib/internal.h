@@ -156,6 +156,7 @@ struct rb_spin {
  * @interruptible: waits end with -EINTR
  * @interrupted: the wait, or the next one, is to end so
  * @detached: this handle cannot be used any more
+ * @abandoned: a writer that leaves without having said that it was done
  */
 struct rb_handle {
 	struct ringbuf *ring;
@@ -177,6 +178,7 @@ struct rb_handle {
 	bool interruptible;
 	bool interrupted;
 	bool detached;
+	bool abandoned;
 };
 
 /* ---- cancellation ---------------------------------------------------------- */

@@ -258,7 +258,9 @@ static void module_leave(struct rb_handle *h)
 	void *map[RINGBUF_REGIONS];
 
 	if (h->process && h->process == rb_process()) {
-		call(h->fd, RINGBUF_IOC_DETACH, &d);
+		/* An identity whose maps go without it has died. */
+		if (!h->abandoned)
+			call(h->fd, RINGBUF_IOC_DETACH, &d);
 		view_maps(h, map);
 		unmap(map, &h->ring->layout);
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/ready.h"
+#include "inside.h"
 #include "slot.h"
 
 struct ringbuf_reader {
@@ -190,11 +191,10 @@ static inline bool slot_show(const struct rb_handle *h, struct ringbuf_slot *slo
 }
 
 /* False when a length makes no sense. */
-static inline bool slots_show(const struct ringbuf_reader *reader, struct ringbuf_slot *slots,
-			      u32 count)
+static inline bool slots_show(const struct rb_handle *h, const struct rb_reader *r,
+			      struct ringbuf_slot *slots, u32 count)
 {
-	const struct rb_handle *h = &reader->h;
-	u64 index = reader->r.index, pos = reader->r.pos;
+	u64 index = r->index, pos = r->pos;
 	u32 run = rb_run(&h->view, index, count), k;
 	bool ok = true;
 
@@ -216,7 +216,7 @@ RB_PUBLIC RB_FLAT int ringbuf_reader_peek(struct ringbuf_reader *reader, struct 
 	reader->peeked = n > 0 ? (u32)n : 0;
 	if (unlikely(n <= 0))
 		return n;
-	if (unlikely(!slots_show(reader, slots, (u32)n)))
+	if (unlikely(!slots_show(&reader->h, &reader->r, slots, (u32)n)))
 		return -EPROTO;
 	slots[0].lost = reader->r.lost - reader->told;
 	reader->told = reader->r.lost;
@@ -305,6 +305,120 @@ RB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int co
 		if (err)
 			return err;
 	}
+}
+
+/* ---- ahead of slots that are still in use, see inside.h ------------------ */
+
+/* Seek over the holes from @at on, at most to @end; the shared cursor stays. */
+static void ahead_skip(const struct rb_view *v, struct rb_reader *at, u64 end)
+{
+	u64 n;
+
+	for (n = 0; at->pos < end; n++) {
+		rb_relax(n);
+		if (!rb_is_hole(smp_load_acquire(&v->desc[at->index].state), at->pos)) /* (A) */
+			break;
+		at->pos++;
+		at->index = rb_index_add(v, at->index, 1);
+	}
+}
+
+/* Committed slots of those before @pos that the cursor keeps; a bounded walk. */
+static u32 ahead_committed(const struct rb_view *v, const struct rb_reader *r, u64 pos)
+{
+	u64 i = r->index, at;
+	u32 count = 0;
+
+	for (at = r->pos; at < pos && at - r->pos < v->slots; at++, i = rb_index_add(v, i, 1)) {
+		rb_relax(at - r->pos);
+		if (!rb_is_hole(READ_ONCE(v->desc[i].state), at))
+			count++;
+	}
+	return count;
+}
+
+/* What can be read from @at on.  0: nothing yet. */
+static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
+		      struct ringbuf_slot *slots, unsigned int max)
+{
+	const struct rb_view *v = &reader->h.view;
+	u64 end = reader->r.pos + v->slots, state;
+	u32 n;
+
+	ahead_skip(v, at, end);
+	if (at->pos >= end)
+		return rb_reader_holds(&reader->r) ? -ENOBUFS : -ESTALE;
+	n = rb_peek_run(v, at, end - at->pos < max ? (u32)(end - at->pos) : max);
+	state = READ_ONCE(v->desc[at->index].state);
+	if (!rb_reader_holds(&reader->r))
+		return -ESTALE;
+	if (n)
+		return slots_show(&reader->h, at, slots, n) ? (int)n : -EPROTO;
+	/* Later than it can be while the cursor keeps this position. */
+	return rb_state_phase(state) && rb_state_pos(state) > at->pos ? -EPROTO : 0;
+}
+
+RB_HIDDEN int rb_reader_ahead(struct ringbuf_reader *reader, uint64_t from,
+			      struct ringbuf_slot *slots, unsigned int max, int64_t timeout_ns)
+{
+	const struct rb_view *v = &reader->h.view;
+	struct rb_block b = { .timeout = timeout_ns };
+	struct rb_reader at;
+	bool ended;
+	int n, err = reader_ready(reader);
+
+	if (err)
+		return err;
+	if (!max || max > RINGBUF_BATCH_MAX)
+		return -EINVAL;
+	at = reader->r;
+	rb_reader_seek(v, &at, from);
+	for (;;) {
+		ended = rb_ended(v); /* (J): before the last look */
+		n = ahead_look(reader, &at, slots, max);
+		if (n)
+			return n;
+		if (ended)
+			return -ENODATA;
+		err = rb_block(&reader->h, &b, rb_waiter(at.pos, RB_WAIT_POSITION),
+			       ahead_committed(v, &reader->r, at.pos) + 1);
+		if (err)
+			return err;
+	}
+}
+
+RB_HIDDEN int rb_reader_release_to(struct ringbuf_reader *reader, uint64_t position)
+{
+	struct rb_reader *r = &reader->r;
+	u64 count = position - r->pos;
+
+	if (reader->h.process != rb_process())
+		return -EINVAL;
+	if (position <= r->pos)
+		return 0;
+	if (count > reader->h.view.slots)
+		return -EINVAL;
+	reader->peeked = 0;
+	if (rb_reader_holds(r)) {
+		r->holes += count - ahead_committed(&reader->h.view, r, position);
+		WRITE_ONCE(r->cursor->holes, r->holes);
+	}
+	return reader_release(reader, (unsigned int)count);
+}
+
+RB_HIDDEN int rb_reader_whole(const struct ringbuf_reader *reader)
+{
+	return rb_reader_holds(&reader->r) ? 0 : -ESTALE;
+}
+
+RB_HIDDEN int rb_reader_end(struct ringbuf_reader *reader)
+{
+	const struct rb_view *v = &reader->h.view;
+	int err = reader_ready(reader);
+
+	if (err)
+		return err;
+	return rb_ended(v) ? (int)READ_ONCE(v->info->ended) : RINGBUF_STREAM_OPEN;
 }
 
 RB_PUBLIC uint64_t ringbuf_reader_position(const struct ringbuf_reader *reader)

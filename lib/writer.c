@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "inside.h"
 #include "slot.h"
 
 #define RETRY_LIMIT 1000
@@ -92,6 +93,14 @@ RB_PUBLIC void ringbuf_writer_close(struct ringbuf_writer *writer)
 		ringbuf_writer_discard(writer);
 	rb_handle_close(&writer->h);
 	free(writer);
+}
+
+RB_HIDDEN void rb_writer_abandon(struct ringbuf_writer *writer)
+{
+	if (!writer)
+		return;
+	writer->h.abandoned = true;
+	ringbuf_writer_close(writer);
 }
 
 /* The engine said no: wait for what it names. 0: try again. */
