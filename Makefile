@@ -104,6 +104,11 @@ $(O)/lib/libringbuf.a: $(LIB_OBJ)
 	rm -f $@
 	$(AR) rcs $@ $(O)/lib/obj/libringbuf-all.o
 
+# For lib/python: with the calls of lib/inside.h, which are hidden, too.
+$(O)/lib/libringbuf-inside.a: $(LIB_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $(LIB_OBJ)
+
 $(O)/lib/libringbuf.so: $(LIB_OBJ) lib/libringbuf.map
 	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libringbuf.map \
 		-Wl,--no-undefined-version -Wl,-z,defs -o $@.$(VERSION) $(LIB_OBJ)

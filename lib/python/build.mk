@@ -12,7 +12,7 @@ PACKAGES_PYTEST := $(PACKAGES_PYTHON) python3-pytest python3-numpy python3-matpl
 PACKAGES_BENCHPY := $(PACKAGES_PYTHON) python3-numpy python3-matplotlib python3-zmq
 
 PY_SRC := $(wildcard lib/python/src/*.c)
-PY_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Wno-missing-field-initializers -Iinclude \
+PY_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Wno-missing-field-initializers -Iinclude -Ilib \
 	-fPIC -fvisibility=hidden
 
 # What the interpreter $(1) says of itself.
@@ -27,11 +27,11 @@ python: packages-PYTHON lib
 # Asks the interpreter only when the package is wanted.
 python-built: $(O)/python/.built-$(subst /,_,$(PYTHON))
 
-$(PY_OBJ)/%.o: lib/python/src/%.c $(wildcard lib/python/src/*.h) include/ringbuf.h
+$(PY_OBJ)/%.o: lib/python/src/%.c $(wildcard lib/python/src/*.h) include/ringbuf.h lib/inside.h
 	@mkdir -p $(@D)
 	$(CC) $(PY_FLAGS) -isystem $(PY_INCLUDE) -c $< -o $@
 
-$(O)/python/.built-%: $(PY_SRC:lib/python/src/%.c=$(PY_OBJ)/%.o) $(O)/lib/libringbuf.a
+$(O)/python/.built-%: $(PY_SRC:lib/python/src/%.c=$(PY_OBJ)/%.o) $(O)/lib/libringbuf-inside.a
 	@mkdir -p $(O)/python/ringbuffer
 	$(CC) -shared $^ -Wl,--exclude-libs,ALL -pthread -o $(PY_SO)
 	@touch $@

@@ -20,7 +20,7 @@ def version():
 class Build(build_ext):
 
     def run(self):
-        subprocess.check_call(["make", "-C", TOP, "build/lib/libringbuf.a"])
+        subprocess.check_call(["make", "-C", TOP, "build/lib/libringbuf-inside.a"])
         super().run()
 
 
@@ -33,10 +33,10 @@ setup(
         "ringbuffer._ringbuf",
         sorted(glob.glob("src/*.c")),
         depends=glob.glob("src/*.h"),
-        include_dirs=[os.path.join(TOP, "include")],
+        include_dirs=[os.path.join(TOP, "include"), os.path.join(TOP, "lib")],
         define_macros=[("_GNU_SOURCE", None)],
         extra_compile_args=["-std=gnu11", "-fvisibility=hidden"],
-        extra_objects=[os.path.join(TOP, "build", "lib", "libringbuf.a")],
+        extra_objects=[os.path.join(TOP, "build", "lib", "libringbuf-inside.a")],
         extra_link_args=["-Wl,--exclude-libs,ALL", "-pthread"],
     )],
 )

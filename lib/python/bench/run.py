@@ -214,7 +214,7 @@ def place_writer(writer, seconds, shared):
     while n % 64 or now() < end:
         at = n % PERIOD
         with reserve() as slot:
-            slot.asarray(pages)["stamp"] = words[at:at + PAGES]
+            ringbuffer.asarray(slot, pages)["stamp"] = words[at:at + PAGES]
         n += 1
     writer.close()
     shared[0], shared[1] = start, n

@@ -18,7 +18,7 @@ from ._dropin import Pointer, Position, RingBuffer, SlotArray
 from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeError, Error,
                       EvictedError, InternalLockingError, MustCreatedReadersBeforeWritingError,
                       OverrunError, ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
-                      WriterFinishedError, WriteTimeoutError)
+                      WriterDiedError, WriterFinishedError, WriteTimeoutError)
 from ._ring import (HEAD, OLDEST, Blocker, Reader, ReaderStats, Ring, Start, Stats, Writer)
 from ._ringbuf import Slot, asarray, library_version
 
@@ -29,6 +29,6 @@ __all__ = [
     "EvictedError", "HEAD", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
     "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats", "Ring",
     "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
-    "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterFinishedError", "asarray",
-    "library_version",
+    "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterDiedError",
+    "WriterFinishedError", "asarray", "library_version",
 ]

@@ -22,6 +22,10 @@ class WriterFinishedError(Error):
     """Nothing to read, and no writer is active."""
 
 
+class WriterDiedError(WriterFinishedError):
+    """The end, and a writer was killed, or failed, before it said that it was done."""
+
+
 class AlreadyClosedError(Error):
     """A write, and no writer is active."""
 
@@ -47,7 +51,7 @@ class EvictedError(Error):
 
 
 class ClosedError(Error, ValueError):
-    """The object was closed."""
+    """The object was closed, or its handle was taken by another process that has ended."""
 
 
 class ReadTimeoutError(WaitingForWriterError, TimeoutError):

@@ -81,7 +81,8 @@ class Ring(_ringbuf.Ring):
         persistent: the name outlives its last user
         host: "module", "embedded", or None for what RINGBUF_HOST and the machine say
         """
-        flags = exclusive * _EXCLUSIVE | timestamps * _TIMESTAMP | persistent * _PERSISTENT
+        flags = ((_EXCLUSIVE if exclusive else 0) | (_TIMESTAMP if timestamps else 0) |
+                 (_PERSISTENT if persistent else 0))
         return cls._create(_positive(slot_bytes, "slot_bytes"), _positive(slot_count, "slot_count"),
                            flags, max_readers, max_writers, name, mode, _host(host))
 
@@ -132,21 +133,35 @@ class Ring(_ringbuf.Ring):
         """Become a writer."""
         return Writer(self)
 
-    def reader(self, start=HEAD):
-        """Become a reader, from HEAD, OLDEST or a position on."""
+    def reader(self, start=HEAD, *, died="raise"):
+        """Become a reader, from HEAD, OLDEST or a position on.
+
+        Of a position that the ring holds no more, reader.lost counts the messages in
+        between; one that was not written yet is ValueError.
+
+        died: what follows the last message where a writer was killed or failed:
+            "raise", WriterDiedError, which is a WriterFinishedError, also from a
+            for loop; "end", the end as after writers that were done.  reader.ended
+            tells it in any case
+        """
+        if died not in ("raise", "end"):
+            raise ValueError("died must be 'raise' or 'end', not %r" % (died,))
         if isinstance(start, Start):
-            return Reader(self, int(start))
-        return Reader(self, _POSITION, start)
+            reader = Reader(self, int(start))
+        else:
+            reader = Reader(self, _POSITION, start)
+        reader._died_is_end = died == "end"
+        return reader
 
     def async_writer(self):
         """Become a writer whose write() is awaited."""
         from .aio import AsyncWriter
         return AsyncWriter(self.writer())
 
-    def async_reader(self, start=HEAD):
-        """Become a reader whose read() is awaited."""
+    def async_reader(self, start=HEAD, *, died="raise"):
+        """Become a reader whose read() is awaited; see reader()."""
         from .aio import AsyncReader
-        return AsyncReader(self.reader(start))
+        return AsyncReader(self.reader(start, died=died))
 
     def sync(self, reader=None, position=None):
         """Move a reader, or all, forward to a position, or to head.
@@ -226,14 +241,19 @@ class Reader(_Awaited, _ringbuf.Reader):
     """Sees every message from where it began; used by one process.
 
     for view in reader: gives a read-only memoryview of each message in place,
-    which is released by the next step.  A view that was kept, as a slice or an
-    array, makes the next step raise BufferError, for its memory would change.
+    which is released by the next step.  Slices of it and arrays on it stay: their
+    message goes back to the writers, who wait for it, when the last of them is gone.
+    BufferError when that is the whole ring and no message can come any more.
+
+    Every step, peek() too, takes the next message.  One whose "with reader.peek()"
+    block ended by an exception is read again, and those behind it.
     """
 
     @departure
     def __reduce__(self):
         fd, *rest = self._export()
-        return _handle, (type(self), _ringbuf.Reader, self.ring, departing(fd), rest)
+        state = {"_missed": self._missed, "_died_is_end": self._died_is_end}
+        return _handle, (type(self), _ringbuf.Reader, self.ring, departing(fd), rest, state)
 
     def __aiter__(self):
         from .aio import AsyncReader
@@ -246,12 +266,21 @@ class Reader(_Awaited, _ringbuf.Reader):
 
 
 class Writer(_Awaited, _ringbuf.Writer):
-    """Writes messages; a shared one becomes a writer of its own in a child."""
+    """Writes messages; a shared one becomes a writer of its own in a child.
+
+    A with block that an exception ends is not done: it abandons the writer, and
+    readers see that a writer died.
+    """
 
     def done(self):
         """This writer will write no more."""
         self._end_waits(AlreadyClosedError("done; what waited wrote nothing"))
         super().done()
+
+    def abandon(self):
+        """Give the handle back as one that failed: readers see that a writer died."""
+        self._end_waits(ClosedError("closed"))
+        super().abandon()
 
     @departure
     def __reduce__(self):
@@ -264,8 +293,10 @@ class Writer(_Awaited, _ringbuf.Writer):
         return "<ringbuffer.Writer %d>" % self.id
 
 
-def _handle(cls, base, ring, fd, rest):
+def _handle(cls, base, ring, fd, rest, state=None):
     """What a derived class does in __init__ is not done again, as in any unpickling."""
     self = cls.__new__(cls)
     base.__init__(self, ring, ticket=(arrived(fd), *rest))
+    for name, value in (state or {}).items():
+        setattr(self, name, value)
     return self

@@ -205,6 +205,19 @@ static PyObject *asarray(PyObject *buffer, const struct dtype *of, PyObject *sha
 	return array;
 }
 
+/* Bytes of an array. */
+int rp_array_length(PyObject *array, size_t *length)
+{
+	PyObject *attr = PyObject_GetAttrString(array, "nbytes");
+	size_t bytes = attr ? PyLong_AsSize_t(attr) : (size_t)-1;
+
+	Py_XDECREF(attr);
+	if (bytes == (size_t)-1 && PyErr_Occurred())
+		return -1;
+	*length = bytes;
+	return 0;
+}
+
 /*
  * An array on the memory of a slot, or of any buffer.  @dtype and @shape as NumPy
  * takes them, or NULL.  On a reserved slot the length of the message becomes that of

@@ -26,12 +26,12 @@ static PyObject *control_of(PyTypeObject *type, int fd, size_t bytes)
 
 static PyObject *control_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-	unsigned int readers;
+	uint32_t readers;
 	PyObject *self = NULL;
 	size_t bytes;
 	int fd;
 
-	if (!PyArg_ParseTuple(args, "I", &readers) || kwargs)
+	if (!PyArg_ParseTuple(args, "O&", rp_u32, &readers) || kwargs)
 		return NULL;
 	bytes = sizeof(struct rp_page) + readers * sizeof(uint64_t);
 	fd = memfd_create("ringbuffer", MFD_CLOEXEC);

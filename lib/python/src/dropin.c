@@ -4,11 +4,11 @@
 
 /* ---- writing ------------------------------------------------------------------ */
 
-static bool others_active(struct ringbuf *ring, uint32_t except)
+static bool others_active(struct rp_dropin *self, uint32_t except)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
 
-	return ringbuf_stats(ring, &status, NULL, 0) >= 0 && status.writers > except;
+	return rp_ring_status(self->ring, &status) >= 0 && status.writers > except;
 }
 
 /* A writer for one message.  Attaching also finds out which of the others are dead. */
@@ -16,23 +16,28 @@ static int write_once(struct rp_dropin *self, const struct rp_bytes *bytes, int6
 {
 	struct ringbuf_writer *writer;
 	struct rp_use use = { 0 };
+	struct ringbuf *ring;
 	int err;
 
-	if (!others_active(self->ring->ring, 0))
-		return -EPIPE;
-	err = ringbuf_writer_attach(self->ring->ring, &writer);
+	if (!others_active(self, 0))
+		return PyErr_Occurred() ? RP_RAISED : -EPIPE;
+	ring = rp_ring_use(self->ring);
+	if (!ring)
+		return RP_RAISED;
+	RP_UNLOCKED(err = ringbuf_writer_attach(ring, &writer));
+	rp_ring_unuse(self->ring);
 	if (err)
 		return err;
 	ringbuf_writer_interruptible(writer, 1);
-	if (!others_active(self->ring->ring, 1))
-		err = -EPIPE;
+	if (!others_active(self, 1))
+		err = PyErr_Occurred() ? RP_RAISED : -EPIPE;
 	else if (rp_use_init(&use))
 		err = RP_RAISED;
 	if (!err) {
 		err = rp_write(writer, &use, bytes, timeout);
 		rp_use_free(&use);
 	}
-	ringbuf_writer_close(writer);
+	RP_UNLOCKED(ringbuf_writer_close(writer));
 	return err;
 }
 
@@ -48,7 +53,8 @@ static int dropin_write(struct rp_dropin *self, PyObject *data, int64_t timeout)
 		return RP_RAISED;
 	token = rp_token_mine(self);
 	if (token && RP_UNLIKELY(token->use.busy)) {
-		err = -EBUSY; /* a signal handler inside our own write */
+		/* A signal handler inside our own write; or writer_done() is at it. */
+		err = token->use.thread == PyThread_get_thread_ident() ? -EBUSY : -EPIPE;
 	} else if (RP_LIKELY(token)) {
 		err = rp_write(token->writer, &token->use, &bytes, timeout);
 		if (RP_UNLIKELY(token->done))
@@ -65,7 +71,7 @@ static PyObject *write_result(int err)
 	if (RP_LIKELY(!err))
 		Py_RETURN_NONE;
 	if (err != -EAGAIN)
-		return rp_error(err == -ETIMEDOUT ? RP_WRITE_TIMEOUT : err);
+		return rp_error(err == -ESTALE ? RP_GONE : err);
 	PyErr_SetNone(rp_exc_waiting_reader);
 	return NULL;
 }
@@ -89,10 +95,12 @@ static PyObject *dropin_blocking_write(struct rp_dropin *self, PyObject *const *
 	static const char *const names[] = { "data", "timeout" };
 	PyObject *arg[2];
 	int64_t timeout;
+	int err;
 
 	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
 		return NULL;
-	return write_result(dropin_write(self, arg[0], timeout));
+	err = dropin_write(self, arg[0], timeout);
+	return write_result(err == -EAGAIN || err == -ETIMEDOUT ? RP_WRITE_TIMEOUT : err);
 }
 
 /* ---- reading ------------------------------------------------------------------- */
@@ -161,16 +169,22 @@ static PyObject *dropin_blocking_read(struct rp_dropin *self, PyObject *const *a
 	static const char *const names[] = { "reader", "timeout" };
 	PyObject *arg[2];
 	int64_t timeout;
+	PyObject *message;
 
 	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
 		return NULL;
-	return dropin_read(self, arg[0], timeout);
+	message = dropin_read(self, arg[0], timeout);
+	if (!message && PyErr_ExceptionMatches(rp_exc_waiting_writer)) {
+		PyErr_Clear();
+		rp_error(RP_READ_TIMEOUT);
+	}
+	return message;
 }
 
 static PyObject *dropin_sync(struct rp_dropin *self, PyObject *none)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct ringbuf *ring = rp_ring_get(self->ring);
+	struct ringbuf *ring = rp_ring_use(self->ring);
 	struct rp_page *page;
 	uint32_t i;
 	int err;
@@ -178,9 +192,10 @@ static PyObject *dropin_sync(struct rp_dropin *self, PyObject *none)
 	(void)none;
 	if (!ring)
 		return NULL;
-	err = ringbuf_stats(ring, &status, NULL, 0);
+	err = rp_ring_status(self->ring, &status);
 	if (err >= 0)
-		err = ringbuf_sync(ring, RINGBUF_ALL_READERS, status.head);
+		RP_UNLOCKED(err = ringbuf_sync(ring, RINGBUF_ALL_READERS, status.head));
+	rp_ring_unuse(self->ring);
 	if (err && err != -ENOENT)
 		return rp_error(err);
 	page = self->control->page;
@@ -194,7 +209,7 @@ static PyObject *dropin_sync(struct rp_dropin *self, PyObject *none)
 
 static PyObject *dropin_new_writer(struct rp_dropin *self, PyObject *none)
 {
-	int err = rp_ring_get(self->ring) ? rp_token_new(self) : RP_RAISED;
+	int err = rp_token_new(self);
 
 	(void)none;
 	if (err)
@@ -236,11 +251,12 @@ static PyObject *dropin_tokens(struct rp_dropin *self, PyObject *none)
 static PyObject *dropin_add_token(struct rp_dropin *self, PyObject *args)
 {
 	struct ringbuf_ticket ticket;
-	unsigned int index, word;
+	uint32_t index, word;
 	PyObject *arg;
 	int err;
 
-	if (!PyArg_ParseTuple(args, "OII", &arg, &index, &word) || rp_ticket_arg(arg, &ticket) ||
+	if (!PyArg_ParseTuple(args, "OO&O&", &arg, rp_u32, &index, rp_u32, &word) ||
+	    rp_ticket_arg(arg, &ticket) ||
 	    !rp_ring_get(self->ring))
 		return NULL;
 	err = rp_token_import(self, &ticket, index, word);

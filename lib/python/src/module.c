@@ -26,19 +26,31 @@ static int add_types(PyObject *module)
 	return PyModule_AddStringConstant(module, "library_version", ringbuf_version());
 }
 
-/* The two that a polling program sees all the time. */
+static const struct {
+	PyObject **exception;
+	const char *name;
+} exceptions[] = {
+	{ &rp_exc_waiting_writer, "WaitingForWriterError" },
+	{ &rp_exc_waiting_reader, "WaitingForReaderError" },
+	{ &rp_exc_read_timeout, "ReadTimeoutError" },
+	{ &rp_exc_write_timeout, "WriteTimeoutError" },
+};
+
 static int find_exceptions(void)
 {
 	PyObject *errors = PyImport_ImportModule("ringbuffer._errors");
+	size_t i;
 
 	if (!errors)
 		return -1;
-	Py_XDECREF(rp_exc_waiting_writer);
-	Py_XDECREF(rp_exc_waiting_reader);
-	rp_exc_waiting_writer = PyObject_GetAttrString(errors, "WaitingForWriterError");
-	rp_exc_waiting_reader = PyObject_GetAttrString(errors, "WaitingForReaderError");
+	for (i = 0; i < RP_ARRAY_SIZE(exceptions); i++) {
+		Py_XDECREF(*exceptions[i].exception);
+		*exceptions[i].exception = PyObject_GetAttrString(errors, exceptions[i].name);
+		if (!*exceptions[i].exception)
+			break;
+	}
 	Py_DECREF(errors);
-	return rp_exc_waiting_writer && rp_exc_waiting_reader ? 0 : -1;
+	return i == RP_ARRAY_SIZE(exceptions) ? 0 : -1;
 }
 
 /*
@@ -71,8 +83,8 @@ static PyMethodDef methods[] = {
 	{ "asarray", RP_FAST(module_asarray), METH_FASTCALL | METH_KEYWORDS,
 	  "asarray($module, /, buffer, dtype='u1', shape=None)\n--\n\n"
 	  "An array on the memory of a slot or a memoryview, copying nothing.\n\n"
-	  "The array counts as a view of the slot: the slot cannot be given back\n"
-	  "before it is gone.  Without a shape it is one-dimensional and takes all\n"
+	  "The array counts as a view of the slot: a reserved slot cannot be committed\n"
+	  "before it is gone, and a peeked one goes back then.  Without a shape it is one-dimensional and takes all\n"
 	  "there is.  On a reserved slot the length of the message becomes that of\n"
 	  "the array." },
 	{ NULL },

@@ -18,11 +18,15 @@
 
 #include <ringbuf.h>
 
+#include "inside.h"
+
 #define RP_GIL_BYTES (8 * 1024) /* a copy above this gives up the GIL */
 /* What an int may say beside an errno. */
 #define RP_RAISED	 (-100000) /* an exception is set */
 #define RP_READ_TIMEOUT	 (-100001)
 #define RP_WRITE_TIMEOUT (-100002)
+#define RP_DIED		 (-100003) /* the end, and a writer did not say that it was done */
+#define RP_GONE		 (-100004) /* -ESTALE of the handle itself, not of a slot */
 
 #define RP_FAST(f)	 ((PyCFunction)(void (*)(void))(f))
 #define RP_LIKELY(x)	 __builtin_expect(!!(x), 1)
@@ -40,6 +44,7 @@
  * @turns: how many have waited
  * @thread: who is
  * @fork: value of rp_forks when @busy was last meant
+ * @entered: rp_forks + 1 where the handle was first used: that takes locks
  * @lock: held while @busy
  */
 struct rp_use {
@@ -50,6 +55,7 @@ struct rp_use {
 	unsigned int turns;
 	unsigned long thread;
 	unsigned int fork;
+	unsigned int entered;
 	PyThread_type_lock lock;
 };
 
@@ -81,6 +87,9 @@ static inline int rp_use(struct rp_use *use, bool may_sleep)
 		PyEval_RestoreThread(rp_state_);                \
 	} while (0)
 
+/* Around a call that may block, on a handle that may have been used here or not yet. */
+#define RP_ENTERED(use) ((use)->entered == rp_forks + 1)
+
 /* Around a call without the GIL. */
 #define RP_WITHOUT_GIL(use, waiting, call) \
 	do {                               \
@@ -107,7 +116,9 @@ int rp_timeout(PyObject *arg, int64_t *timeout);
 /* Set the exception of a negative errno (nothing for RP_RAISED); NULL. */
 PyObject *rp_error(int err);
 
+/* What a polling program sees all the time. */
 extern PyObject *rp_exc_waiting_writer, *rp_exc_waiting_reader;
+extern PyObject *rp_exc_read_timeout, *rp_exc_write_timeout;
 
 int rp_args(const char *const *names, unsigned int count, unsigned int needed,
 	    PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
@@ -125,6 +136,11 @@ struct rp_bytes {
 };
 
 int rp_bytes_get(PyObject *object, struct rp_bytes *bytes);
+int rp_buffer(PyObject *object, Py_buffer *view, int flags);
+
+/* For O& of PyArg_Parse: what does not fit is OverflowError, never cut. */
+int rp_u32(PyObject *arg, void *to);
+int rp_u64(PyObject *arg, void *to);
 
 static inline void rp_bytes_put(struct rp_bytes *bytes)
 {
@@ -141,11 +157,17 @@ struct rp_slot;
  * @ring: of the library, NULL when closed
  * @name: str or None
  * @opened: by name, not created
+ * @users: calls that use @ring without the GIL
+ * @fork: value of rp_forks when @users was last meant
+ * @doomed: @ring after close(), while @users still use it
  */
 struct rp_ring {
 	PyObject_HEAD struct ringbuf *ring;
 	PyObject *name;
 	bool opened;
+	unsigned int users;
+	unsigned int fork;
+	struct ringbuf *doomed;
 };
 
 /**
@@ -153,9 +175,16 @@ struct rp_ring {
  * @reader: of the library, NULL when closed
  * @ring: Ring
  * @use: see there
- * @held: slots that are peeked, in position order; borrowed, a slot leaves when it goes
+ * @held: slots that are not over; borrowed, a slot leaves when it goes
  * @held_count: how many
+ * @next: position to be read next, while slots are held
+ * @viewed: slots that have views, also those that were lost
+ * @unsettled: a slot left while another thread used the handle
+ * @leaving: closes when the last view is gone
+ * @died_is_end: the death of a writer ends the stream without an error
  * @overrun: a slot was lost that nobody held any more; the next step says so
+ * @missed: positions between the one that was asked for and the first one held
+ * @untold: of @missed, how many the next slot tells
  * @view: weak reference to the memoryview that iteration gave last, or NULL
  */
 struct rp_reader {
@@ -164,7 +193,14 @@ struct rp_reader {
 	struct rp_use use;
 	struct rp_slot *held[RINGBUF_BATCH_MAX];
 	unsigned int held_count;
+	uint64_t next;
+	unsigned int viewed;
+	bool unsettled;
+	bool leaving;
+	bool died_is_end;
 	bool overrun;
+	uint64_t missed;
+	uint64_t untold;
 	PyObject *view;
 };
 
@@ -176,6 +212,7 @@ struct rp_reader {
  * @reserved: borrowed, as in struct rp_reader
  * @slot_bytes: of the ring
  * @batch: most slots that write_many() reserves at once
+ * @spare: bytearrays for slot.asarray(), to be used again when nobody has them
  */
 struct rp_writer {
 	PyObject_HEAD struct ringbuf_writer *writer;
@@ -184,6 +221,7 @@ struct rp_writer {
 	struct rp_slot *reserved;
 	size_t slot_bytes;
 	unsigned int batch;
+	PyObject *spare[2];
 };
 
 /**
@@ -192,22 +230,31 @@ struct rp_writer {
  * @owner: Reader or Writer, NULL when the slot is over, or not given yet
  * @fork: value of rp_forks when it was given: in a child it is its parent's
  * @writable: reserved
+ * @ending: given back; over when its last view is gone
+ * @touched: reserved, and somebody had its bytes in place
  * @exports: buffers that are out
  * @capacity: of a reserved one
+ * @own: bytearray that slot.asarray() gave, copied into the slot at commit, or NULL
  */
 struct rp_slot {
 	PyObject_HEAD struct ringbuf_slot slot;
 	PyObject *owner;
 	unsigned int fork;
 	bool writable;
+	bool ending;
+	bool touched;
 	Py_ssize_t exports;
 	size_t capacity;
+	PyObject *own;
 };
 
 extern PyTypeObject rp_ring_type, rp_reader_type, rp_writer_type, rp_slot_type;
 extern PyTypeObject rp_control_type, rp_pointer_type, rp_dropin_type;
 
 struct ringbuf *rp_ring_get(struct rp_ring *ring);
+struct ringbuf *rp_ring_use(struct rp_ring *ring);
+void rp_ring_unuse(struct rp_ring *ring);
+int rp_ring_status(struct rp_ring *self, struct ringbuf_status *status);
 PyObject *rp_ticket(const struct ringbuf_ticket *ticket);
 int rp_ticket_arg(PyObject *arg, struct ringbuf_ticket *ticket);
 void rp_ticket_drop(const struct ringbuf_ticket *ticket);
@@ -216,18 +263,24 @@ struct rp_slot *rp_slot_new(bool writable);
 void rp_slot_give(struct rp_slot *self, PyObject *owner, const struct ringbuf_slot *slot);
 void rp_slot_retract(struct rp_slot *self);
 bool rp_slot_inherited(const struct rp_slot *self);
+int rp_slot_in_use(const struct rp_slot *self);
 int rp_slot_end(struct rp_slot *slot);
+int rp_slot_end_soon(struct rp_slot *slot);
+PyObject *rp_slot_own(struct rp_slot *self);
 
 /* ---- array.c ------------------------------------------------------------------ */
 
 PyObject *rp_asarray(PyObject *buffer, PyObject *dtype, PyObject *shape);
+int rp_array_length(PyObject *array, size_t *length);
 
 int rp_reader_ready(struct rp_reader *r, bool may_sleep);
-int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours);
+int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours, bool again);
+void rp_reader_unviewed(struct rp_reader *r);
 int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject **message);
 
 int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_bytes *bytes,
 	     int64_t timeout);
 int rp_writer_left(struct rp_writer *w, struct rp_slot *slot, bool commit, bool ours);
+PyObject *rp_writer_spare(struct rp_writer *w, size_t bytes);
 
 #endif

@@ -2,13 +2,13 @@
 /* Reader: waiting, life, what it tells. */
 #include "reader.h"
 
-/* The handle is ours: what was given out before comes back. */
+/* The handle is ours: what was given out before comes back, or will. */
 static int reader_begin(struct rp_reader *r)
 {
 	int err;
 
 	/* Another thread may have closed it while we waited for it. */
-	if (RP_UNLIKELY(!r->reader))
+	if (RP_UNLIKELY(!r->reader || r->leaving))
 		return -EBADF;
 	if (RP_LIKELY(!r->held_count && !r->overrun))
 		return 0;
@@ -27,10 +27,41 @@ int rp_reader_ready(struct rp_reader *r, bool may_sleep)
 	return RP_UNLIKELY(err) ? err : reader_begin(r);
 }
 
-int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
-		   int64_t timeout)
+/* The next messages without the GIL; before them there may be slots in use. */
+static int look_unlocked(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
+			 int64_t timeout)
 {
-	int n = ringbuf_reader_peek(r->reader, slots, max, RINGBUF_TRY);
+	bool ahead = r->held_count;
+	uint64_t from = r->next;
+	int n;
+
+	RP_UNLOCKED(n = ahead ? rb_reader_ahead(r->reader, from, slots, max, timeout)
+			      : ringbuf_reader_peek(r->reader, slots, max, timeout));
+	/* A view may have gone meanwhile, which made room, or was the last one. */
+	return r->unsettled && rp_reader_settle(r) == -ESTALE ? -ESTALE : n;
+}
+
+/* The first use in this process takes locks that a stopped process may hold. */
+static int look_now(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max)
+{
+	int n;
+
+	if (RP_UNLIKELY(!RP_ENTERED(&r->use))) {
+		rp_use_give(&r->use, false);
+		n = look_unlocked(r, slots, max, RINGBUF_TRY);
+		rp_use_take(&r->use);
+		if (n >= 0 || n == -EAGAIN)
+			r->use.entered = rp_forks + 1;
+		return n;
+	}
+	if (RP_LIKELY(!r->held_count))
+		return ringbuf_reader_peek(r->reader, slots, max, RINGBUF_TRY);
+	return rb_reader_ahead(r->reader, r->next, slots, max, RINGBUF_TRY);
+}
+
+static int look(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max, int64_t timeout)
+{
+	int n = look_now(r, slots, max);
 	struct rp_wait wait;
 	int err;
 
@@ -39,20 +70,68 @@ int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int
 	rp_wait_begin(&wait, timeout);
 	rp_use_give(&r->use, true);
 	do {
-		RP_UNLOCKED(n = ringbuf_reader_peek(r->reader, slots, max, wait.slice));
+		n = look_unlocked(r, slots, max, wait.slice);
 		err = n > 0 ? n : rp_wait_more(&wait, &r->use, n);
 	} while (!err);
 	rp_use_take(&r->use);
 	return err;
 }
 
+/* The end may have been a death, which is an error unless the user said otherwise. */
+static int ended(struct rp_reader *r)
+{
+	bool died = !r->died_is_end && rb_reader_end(r->reader) == RINGBUF_STREAM_DIED;
+
+	return died ? RP_DIED : -ENODATA;
+}
+
+/* Up to @max messages behind what is in use. */
+int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
+		   int64_t timeout)
+{
+	unsigned int room = RINGBUF_BATCH_MAX - r->held_count;
+	int n = room ? look(r, slots, max < room ? max : room, timeout) : -ENOBUFS;
+
+	if (RP_LIKELY(n > 0))
+		return n;
+	if (n == -ENODATA)
+		return ended(r);
+	if (n != -ESTALE)
+		return n;
+	if (!r->held_count)
+		return RP_GONE;
+	rp_reader_lose(r);
+	return n;
+}
+
+/* Messages up to @last were copied.  -ESTALE: the copies may be torn. */
+int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last)
+{
+	int err;
+
+	r->next = last->position + 1;
+	r->untold = 0;
+	if (RP_LIKELY(!r->held_count))
+		return rb_reader_release_to(r->reader, r->next);
+	err = rb_reader_whole(r->reader);
+	if (err) {
+		rp_reader_lose(r);
+		r->overrun = true;
+	}
+	return err;
+}
+
 PyObject *rp_reader_error(int err)
 {
+	static PyObject *text;
+
 	if (err == -ETIMEDOUT)
 		err = RP_READ_TIMEOUT;
 	if (err != -EAGAIN)
 		return rp_error(err);
-	PyErr_SetNone(rp_exc_waiting_writer);
+	if (!text)
+		text = PyUnicode_InternFromString("no message yet");
+	PyErr_SetObject(rp_exc_read_timeout, text);
 	return NULL;
 }
 
@@ -66,63 +145,119 @@ int rp_reader_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
 	return rp_timeout(arg, timeout);
 }
 
+/*
+ * Until @count messages can be read.  The library counts from the first slot that is
+ * in use, so those before @next count too; and at least one has to be behind them.
+ */
+static int wait_for(struct rp_reader *r, uint32_t count, int64_t timeout)
+{
+	struct ringbuf_slot slot;
+	bool ahead = r->held_count;
+	struct rp_wait wait;
+	int err, n;
+
+	if (ahead) {
+		n = rp_reader_peek(r, &slot, 1, timeout);
+		if (n < 0 || count == 1)
+			return n < 0 ? n : 0;
+		count += (uint32_t)(slot.position - ringbuf_reader_position(r->reader));
+	}
+	rp_wait_begin(&wait, timeout);
+	rp_use_give(&r->use, true);
+	do {
+		RP_UNLOCKED(n = ringbuf_reader_wait(r->reader, count, wait.slice));
+		r->use.entered = rp_forks + 1;
+		err = n ? rp_wait_more(&wait, &r->use, n) : 0;
+	} while (n && !err);
+	rp_use_take(&r->use);
+	if (r->unsettled)
+		rp_reader_settle(r);
+	if (err == -EINVAL && ahead)
+		return -ENOBUFS; /* more than the ring has beside what is in use */
+	return err == -ESTALE ? RP_GONE : err == -ENODATA ? ended(r) : err;
+}
+
 static PyObject *reader_wait(struct rp_reader *r, PyObject *const *args, Py_ssize_t nargs,
 			     PyObject *kwnames)
 {
 	static const char *const names[] = { "count", "timeout" };
 	PyObject *arg[2];
-	struct rp_wait wait;
 	int64_t timeout;
-	unsigned long count = 1;
-	int err, n;
+	uint32_t count = 1;
+	int err;
 
-	if (rp_args(names, 2, 0, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
+	if (rp_args(names, 2, 0, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout) ||
+	    (arg[0] && !rp_u32(arg[0], &count)))
 		return NULL;
-	if (arg[0])
-		count = PyLong_AsUnsignedLong(arg[0]);
-	if (PyErr_Occurred())
-		return NULL;
-	if (count > UINT32_MAX)
-		return rp_error(-EINVAL);
 	err = rp_reader_ready(r, timeout != RINGBUF_TRY);
-	if (err)
-		return rp_reader_error(err);
-	rp_wait_begin(&wait, timeout);
-	rp_use_give(&r->use, true);
-	do {
-		RP_UNLOCKED(n = ringbuf_reader_wait(r->reader, (unsigned int)count, wait.slice));
-		err = n ? rp_wait_more(&wait, &r->use, n) : 0;
-	} while (n && !err);
-	rp_use_take(&r->use);
+	if (!err)
+		err = wait_for(r, count, timeout);
 	if (!err)
 		Py_RETURN_TRUE;
 	if (err == -ETIMEDOUT || err == -EAGAIN)
 		Py_RETURN_FALSE;
+	if (err == -EINVAL) {
+		PyErr_SetString(PyExc_ValueError, "count must be 1 to slot_count");
+		return NULL;
+	}
 	return rp_reader_error(err);
 }
 
 /* ---- life -------------------------------------------------------------------- */
 
+static void leave(struct rp_reader *self)
+{
+	struct ringbuf_reader *reader = self->reader;
+
+	self->reader = NULL;
+	RP_UNLOCKED(ringbuf_reader_close(reader));
+}
+
+static int attach(struct rp_reader *self, struct ringbuf *ring,
+		  const struct ringbuf_ticket *ticket, int start, uint64_t position)
+{
+	if (ticket)
+		return ringbuf_reader_import(ring, ticket, &self->reader);
+	return ringbuf_reader_attach(ring, (enum ringbuf_start)start, position, &self->reader);
+}
+
+/* What is held no more counts as lost; what was never written cannot be waited for. */
+static int begins_at(struct rp_reader *self, uint64_t position)
+{
+	uint64_t at = ringbuf_reader_position(self->reader);
+
+	if (position <= at) {
+		self->missed = self->untold = at - position;
+		return 0;
+	}
+	leave(self);
+	PyErr_Format(PyExc_ValueError, "position %llu was not written yet, the next one is %llu",
+		     (unsigned long long)position, (unsigned long long)at);
+	return RP_RAISED;
+}
+
 static int reader_init(struct rp_reader *self, PyObject *args, PyObject *kwargs)
 {
 	static char *names[] = { "ring", "start", "position", "ticket", NULL };
-	unsigned long long position = 0;
+	uint64_t position = 0;
 	PyObject *arg, *ticket_arg = NULL;
 	struct ringbuf_ticket ticket;
 	struct ringbuf *ring;
 	int start = 0, err;
 
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|iKO", names, &rp_ring_type, &arg, &start,
-					 &position, &ticket_arg))
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|iO&O", names, &rp_ring_type, &arg,
+					 &start, rp_u64, &position, &ticket_arg))
 		return -1;
 	if (ticket_arg && rp_ticket_arg(ticket_arg, &ticket))
 		return -1;
-	ring = rp_ring_get((struct rp_ring *)arg);
-	err = !ring || rp_use_init(&self->use) ? RP_RAISED : 0;
-	if (!err)
-		err = ticket_arg ? ringbuf_reader_import(ring, &ticket, &self->reader)
-				 : ringbuf_reader_attach(ring, (enum ringbuf_start)start, position,
-							 &self->reader);
+	ring = rp_use_init(&self->use) ? NULL : rp_ring_use((struct rp_ring *)arg);
+	err = RP_RAISED;
+	if (ring) {
+		RP_UNLOCKED(err = attach(self, ring, ticket_arg ? &ticket : NULL, start, position));
+		rp_ring_unuse((struct rp_ring *)arg);
+	}
+	if (!err && start == RINGBUF_FROM_POSITION && !ticket_arg)
+		err = begins_at(self, position);
 	if (err) {
 		if (ticket_arg)
 			rp_ticket_drop(&ticket);
@@ -135,24 +270,33 @@ static int reader_init(struct rp_reader *self, PyObject *args, PyObject *kwargs)
 	return 0;
 }
 
+/* A slot has lost its last view. */
+void rp_reader_unviewed(struct rp_reader *r)
+{
+	if (!--r->viewed && r->leaving && r->reader)
+		leave(r);
+}
+
 static PyObject *reader_close(struct rp_reader *self, PyObject *none)
 {
 	int err;
 
 	(void)none;
-	if (!self->reader)
+	if (!self->reader || self->leaving)
 		Py_RETURN_NONE;
 	err = rp_use_close(&self->use);
 	if (err)
 		return rp_error(err);
-	/* A slot that was lost is no reason to keep or to forget those behind it. */
-	do {
-		err = reader_begin(self);
-	} while (err && err != RP_RAISED && err != -EBADF && self->held_count);
-	if (err == RP_RAISED)
+	/* A slot that was lost is no reason not to close. */
+	if (reader_begin(self) == RP_RAISED)
 		return NULL;
-	ringbuf_reader_close(self->reader);
-	self->reader = NULL;
+	if (self->viewed) {
+		PyErr_Format(PyExc_BufferError,
+			     "%u message(s) of this reader are still in use by views: del them",
+			     self->viewed);
+		return NULL;
+	}
+	leave(self);
 	Py_RETURN_NONE;
 }
 
@@ -175,7 +319,7 @@ static void reader_dealloc(struct rp_reader *self)
 {
 	PyObject_GC_UnTrack(self);
 	Py_XDECREF(self->view);
-	ringbuf_reader_close(self->reader);
+	leave(self);
 	rp_use_free(&self->use);
 	Py_XDECREF(self->ring);
 	Py_TYPE(self)->tp_free((PyObject *)self);
@@ -188,10 +332,17 @@ static PyObject *reader_self(PyObject *self, PyObject *none)
 	return self;
 }
 
+/* What views still show stays; with the last of them the reader leaves the ring. */
 static PyObject *reader_exit(struct rp_reader *self, PyObject *args)
 {
+	PyObject *done = PyObject_CallMethod((PyObject *)self, "close", NULL);
+
 	(void)args;
-	return PyObject_CallMethod((PyObject *)self, "close", NULL);
+	if (done || !self->viewed || !PyErr_ExceptionMatches(PyExc_BufferError))
+		return done;
+	PyErr_Clear();
+	self->leaving = true;
+	Py_RETURN_NONE;
 }
 
 static PyObject *reader_fileno(struct rp_reader *self, PyObject *none)
@@ -229,14 +380,60 @@ static PyObject *reader_number(struct rp_reader *self, void *which)
 		return rp_error(-EBADF);
 	switch (*(const char *)which) {
 	case 'p':
-		return PyLong_FromUnsignedLongLong(ringbuf_reader_position(self->reader));
+		return PyLong_FromUnsignedLongLong(
+			self->held_count ? self->next : ringbuf_reader_position(self->reader));
+	case 'm':
+		return PyLong_FromUnsignedLongLong(self->missed);
 	case 'l':
-		return PyLong_FromUnsignedLongLong(ringbuf_reader_lost(self->reader));
+		return PyLong_FromUnsignedLongLong(ringbuf_reader_lost(self->reader) +
+						   self->missed);
 	case 'h':
 		return PyLong_FromUnsignedLongLong(ringbuf_reader_holes(self->reader));
 	default:
 		return PyLong_FromUnsignedLong(ringbuf_reader_id(self->reader));
 	}
+}
+
+static int reader_set_missed(struct rp_reader *self, PyObject *value, void *closure)
+{
+	(void)closure;
+	if (!value || !rp_u64(value, &self->missed))
+		return -1;
+	self->untold = self->missed;
+	return 0;
+}
+
+static PyObject *reader_flag(struct rp_reader *self, void *which)
+{
+	return PyBool_FromLong(which ? self->held_count : self->died_is_end);
+}
+
+static int reader_set_died_is_end(struct rp_reader *self, PyObject *value, void *closure)
+{
+	int is_end = value ? PyObject_IsTrue(value) : -1;
+
+	(void)closure;
+	if (is_end >= 0)
+		self->died_is_end = is_end;
+	return is_end < 0 ? -1 : 0;
+}
+
+/* The first use takes locks, so the handle is given meanwhile. */
+static PyObject *reader_ended(struct rp_reader *self, void *closure)
+{
+	static const char *const words[] = { NULL, "done", "died" };
+	int end = self->leaving || !self->reader ? -EBADF : rp_use(&self->use, true);
+
+	(void)closure;
+	if (!end && !self->reader)
+		end = -EBADF;
+	if (!end)
+		RP_WITHOUT_GIL(&self->use, false, end = rb_reader_end(self->reader));
+	if (end < 0)
+		return rp_error(end == -ESTALE ? RP_GONE : end);
+	if (!words[end])
+		Py_RETURN_NONE;
+	return PyUnicode_FromString(words[end]);
 }
 
 static PyObject *reader_ring(struct rp_reader *self, void *closure)
@@ -251,7 +448,7 @@ static PyObject *reader_ring(struct rp_reader *self, void *closure)
 static PyObject *reader_closed(struct rp_reader *self, void *closure)
 {
 	(void)closure;
-	return PyBool_FromLong(!self->reader);
+	return PyBool_FromLong(!self->reader || self->leaving);
 }
 
 static PyMethodDef reader_methods[] = {
@@ -284,6 +481,12 @@ static PyGetSetDef reader_getset[] = {
 	{ "lost", (getter)reader_number, NULL, "Slots it was moved over.", "l" },
 	{ "holes", (getter)reader_number, NULL, "Discarded or repaired slots it skipped.", "h" },
 	{ "id", (getter)reader_number, NULL, "Its row in stats().", "i" },
+	{ "ended", (getter)reader_ended, NULL,
+	  "None while there are writers or none has been; then \"done\", or \"died\":\n"
+	  "one ended without saying that it was done.  Messages may be left to read.", NULL },
+	{ "_missed", (getter)reader_number, (setter)reader_set_missed, NULL, "m" },
+	{ "_died_is_end", (getter)reader_flag, (setter)reader_set_died_is_end, NULL, NULL },
+	{ "_in_use", (getter)reader_flag, NULL, NULL, "v" },
 	{ "ring", (getter)reader_ring, NULL, "The ring.", NULL },
 	{ "closed", (getter)reader_closed, NULL, "Whether close() was called.", NULL },
 	{ NULL },

@@ -12,6 +12,7 @@
 
 int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
 		   int64_t timeout);
+int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last);
 int rp_reader_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, int64_t *timeout);
 PyObject *rp_reader_error(int err);
 
@@ -27,6 +28,8 @@ PyObject *rp_reader_read_many(struct rp_reader *r, PyObject *const *args, Py_ssi
 /* ---- reader_peek.c: what is out, and methods -------------------------------------- */
 
 int rp_reader_drop(struct rp_reader *r);
+void rp_reader_lose(struct rp_reader *r);
+int rp_reader_settle(struct rp_reader *r);
 PyObject *rp_reader_peek_one(struct rp_reader *r, PyObject *const *args, Py_ssize_t nargs,
 			     PyObject *kwnames);
 PyObject *rp_reader_peek_many(struct rp_reader *r, PyObject *const *args, Py_ssize_t nargs,

@@ -2,6 +2,9 @@
 /*
  * Reader: messages in place, and the row of slots that are out.
  *
+ * The next step takes them back, but for those that views still show: these stay
+ * with the reader, which goes on behind them, and the writers wait for the lowest.
+ *
  * Objects are made before the ring is asked for slots.  Making one may fail, and
  * may collect garbage, whose finalizers may use this very reader; between the
  * peek and the row nothing of that can happen, so no slot is ever lost.
@@ -27,6 +30,7 @@ static PyObject *last_view(struct rp_reader *r)
 	return view;
 }
 
+/* One that an array lies on stays as it is, and goes with the array. */
 static int release_view(struct rp_reader *r)
 {
 	static PyObject *release;
@@ -38,49 +42,102 @@ static int release_view(struct rp_reader *r)
 		release = PyUnicode_InternFromString("release");
 	done = release ? PyObject_CallMethodObjArgs(view, release, NULL) : NULL;
 	Py_DECREF(view);
+	if (!done && PyErr_ExceptionMatches(PyExc_BufferError))
+		PyErr_Clear();
 	Py_XDECREF(done);
-	return done ? 0 : RP_RAISED;
+	return PyErr_Occurred() ? RP_RAISED : 0;
 }
 
-/* End what was given out before: a step begins with nothing in hand. */
+/* Take back what was given out before; what has views goes with the last of them. */
 int rp_reader_drop(struct rp_reader *r)
 {
-	if (release_view(r))
+	unsigned int i = 0;
+
+	if (r->view && release_view(r))
 		return RP_RAISED;
 	Py_CLEAR(r->view);
-	while (r->held_count) {
-		int err = rp_slot_end(r->held[0]);
+	while (i < r->held_count) {
+		struct rp_slot *slot = r->held[i];
+		int err = rp_slot_end_soon(slot);
 
 		if (err)
 			return err;
+		if (i < r->held_count && r->held[i] == slot)
+			i++;
 	}
 	return 0;
 }
 
-/*
- * @slot is over, wherever it is in the row; what is over at the head of the
- * row goes back to the ring, if it is @ours and not our parent's.
- */
-int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours)
+/* The lowest position that is in use, or the next one to be read. */
+static uint64_t lowest(const struct rp_reader *r)
 {
-	unsigned int i, n = 0;
+	uint64_t low = r->next;
+	unsigned int i;
 
 	for (i = 0; i < r->held_count; i++)
-		if (r->held[i] == slot)
-			r->held[i] = NULL;
-	while (n < r->held_count && !r->held[n])
-		n++;
-	if (!n)
+		if (r->held[i]->slot.position < low)
+			low = r->held[i]->slot.position;
+	return low;
+}
+
+/* The reader was moved: what is in use is lost, and its memory may change. */
+void rp_reader_lose(struct rp_reader *r)
+{
+	while (r->held_count)
+		r->held[--r->held_count]->ending = true;
+}
+
+/*
+ * Give back to the ring what is in use no more.  The handle is ours, or the thread
+ * that waits with it looks up when it is told, and does it.
+ */
+int rp_reader_settle(struct rp_reader *r)
+{
+	int err = rb_reader_release_to(r->reader, lowest(r));
+
+	r->unsettled = false;
+	if (err == -ESTALE)
+		rp_reader_lose(r);
+	return err;
+}
+
+static bool used_elsewhere(const struct rp_reader *r)
+{
+	return r->use.busy && r->use.fork == rp_forks;
+}
+
+/*
+ * @slot is over: @again, and will be read again; not @ours, but our parent's, and
+ * nothing of it reaches the ring.
+ */
+int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours, bool again)
+{
+	unsigned int i = 0;
+
+	while (i < r->held_count && r->held[i] != slot)
+		i++;
+	if (i == r->held_count)
 		return 0;
-	r->held_count -= n;
-	memmove(r->held, r->held + n, r->held_count * sizeof(r->held[0]));
-	return r->reader && ours ? ringbuf_reader_release(r->reader, n) : 0;
+	r->held_count--;
+	memmove(r->held + i, r->held + i + 1, (r->held_count - i) * sizeof(r->held[0]));
+	if (again)
+		r->next = slot->slot.position;
+	if (!ours || !r->reader)
+		return 0;
+	if (!used_elsewhere(r))
+		return rp_reader_settle(r);
+	r->unsettled = true;
+	ringbuf_reader_interrupt(r->reader);
+	return 0;
 }
 
 static void hold(struct rp_reader *r, struct rp_slot *object, const struct ringbuf_slot *slot)
 {
 	rp_slot_give(object, (PyObject *)r, slot);
+	object->slot.lost += r->untold;
+	r->untold = 0;
 	r->held[r->held_count++] = object;
+	r->next = slot->position + 1;
 }
 
 /* As if it had not been peeked: the next step finds the message again. */
@@ -89,6 +146,7 @@ static void unhold(struct rp_reader *r, struct rp_slot *object)
 	if (!r->held_count || r->held[r->held_count - 1] != object)
 		return;
 	r->held_count--;
+	r->next = object->slot.position;
 	rp_slot_retract(object);
 }
 

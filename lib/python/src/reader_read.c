@@ -4,12 +4,18 @@
 
 #include <string.h>
 
-static void copy(struct rp_reader *r, void *to, const struct ringbuf_slot *slot)
+/* 0, or -ESTALE: what was copied may be torn, and so what is still in use. */
+static int copy(struct rp_reader *r, void *to, const struct ringbuf_slot *slot)
 {
-	if (slot->length <= RP_GIL_BYTES)
+	if (RP_LIKELY(slot->length <= RP_GIL_BYTES)) {
 		memcpy(to, slot->data, slot->length);
-	else
-		RP_WITHOUT_GIL(&r->use, false, memcpy(to, slot->data, slot->length));
+		return 0;
+	}
+	RP_WITHOUT_GIL(&r->use, false, memcpy(to, slot->data, slot->length));
+	if (!r->unsettled || rp_reader_settle(r) != -ESTALE)
+		return 0;
+	r->overrun = true;
+	return -ESTALE;
 }
 
 /* The next message, copied once: straight into what is returned. */
@@ -27,9 +33,11 @@ int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject 
 				   : PyBytes_FromStringAndSize(NULL, length);
 		if (!*message)
 			return RP_RAISED;
-		copy(r, mutable ? PyByteArray_AS_STRING(*message) : PyBytes_AS_STRING(*message),
-		     &slot);
-		err = ringbuf_reader_release(r->reader, 1);
+		err = copy(r,
+			   mutable ? PyByteArray_AS_STRING(*message) : PyBytes_AS_STRING(*message),
+			   &slot);
+		if (RP_LIKELY(!err))
+			err = rp_reader_done(r, &slot);
 		if (RP_LIKELY(!err))
 			return 0;
 		/* Moved while copying: what was copied may be torn, so the next one. */
@@ -65,7 +73,7 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 	int err;
 
 	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout) ||
-	    PyObject_GetBuffer(arg[0], &to, PyBUF_WRITABLE))
+	    rp_buffer(arg[0], &to, PyBUF_WRITABLE))
 		return NULL;
 	err = rp_reader_ready(r, timeout != RINGBUF_TRY);
 	while (!err) {
@@ -76,8 +84,9 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 			err = -EMSGSIZE;
 			break;
 		}
-		copy(r, to.buf, &slot);
-		err = ringbuf_reader_release(r->reader, 1);
+		err = copy(r, to.buf, &slot);
+		if (!err)
+			err = rp_reader_done(r, &slot);
 		if (err != -ESTALE)
 			break;
 		err = 0;
@@ -86,7 +95,7 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 	return err ? rp_reader_error(err) : PyLong_FromSize_t(slot.length);
 }
 
-/* New bytes objects of what was peeked at the end of @list; 0, or -1 with an exception. */
+/* New bytes objects of what was peeked at the end of @list; 0, RP_RAISED or -ESTALE. */
 static int append_copies(struct rp_reader *r, PyObject *list, const struct ringbuf_slot *slots,
 			 int n)
 {
@@ -97,12 +106,13 @@ static int append_copies(struct rp_reader *r, PyObject *list, const struct ringb
 		int err;
 
 		if (!message)
-			return -1;
-		copy(r, PyBytes_AS_STRING(message), &slots[i]);
-		err = PyList_Append(list, message);
+			return RP_RAISED;
+		err = copy(r, PyBytes_AS_STRING(message), &slots[i]);
+		if (!err && PyList_Append(list, message))
+			err = RP_RAISED;
 		Py_DECREF(message);
 		if (err)
-			return -1;
+			return err;
 	}
 	return 0;
 }
@@ -117,11 +127,9 @@ static int read_some(struct rp_reader *r, PyObject *list, unsigned int max, int6
 	n = rp_reader_peek(r, slots, max < RINGBUF_BATCH_MAX ? max : RINGBUF_BATCH_MAX, timeout);
 	if (n < 0)
 		return n;
-	if (append_copies(r, list, slots, n)) {
-		PyList_SetSlice(list, before, PyList_GET_SIZE(list), NULL);
-		return RP_RAISED;
-	}
-	err = ringbuf_reader_release(r->reader, (unsigned int)n);
+	err = append_copies(r, list, slots, n);
+	if (!err)
+		err = rp_reader_done(r, &slots[n - 1]);
 	if (!err)
 		return n;
 	PyList_SetSlice(list, before, PyList_GET_SIZE(list), NULL);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct ringbuf *rp_ring_get(struct rp_ring *ring)
@@ -12,6 +13,35 @@ struct ringbuf *rp_ring_get(struct rp_ring *ring)
 		return ring->ring;
 	rp_error(-EBADF);
 	return NULL;
+}
+
+/*
+ * For a call without the GIL: close() leaves the ring to the last of them.  The
+ * threads that a child does not have use nothing there.
+ */
+struct ringbuf *rp_ring_use(struct rp_ring *ring)
+{
+	struct ringbuf *got = rp_ring_get(ring);
+
+	if (!got)
+		return NULL;
+	if (ring->fork != rp_forks) {
+		ring->fork = rp_forks;
+		ring->users = 0;
+	}
+	ring->users++;
+	return got;
+}
+
+void rp_ring_unuse(struct rp_ring *ring)
+{
+	struct ringbuf *doomed = ring->doomed;
+
+	if (ring->fork != rp_forks || --ring->users)
+		return;
+	ring->doomed = NULL;
+	if (doomed)
+		RP_UNLOCKED(ringbuf_close(doomed));
 }
 
 static struct rp_ring *ring_new(PyObject *type, PyObject *name)
@@ -39,63 +69,89 @@ static PyObject *ring_of(PyObject *type, struct ringbuf *ring, PyObject *name, b
 	return (PyObject *)self;
 }
 
+/* NULL for None, or with an exception: a name ends at its last character. */
 static const char *name_text(PyObject *name)
 {
-	return name == Py_None ? NULL : PyUnicode_AsUTF8(name);
+	const char *text;
+	Py_ssize_t length;
+
+	if (name == Py_None)
+		return NULL;
+	if (!PyUnicode_Check(name)) {
+		PyErr_Format(PyExc_TypeError, "a name is a str, not %.200s", Py_TYPE(name)->tp_name);
+		return NULL;
+	}
+	text = PyUnicode_AsUTF8AndSize(name, &length);
+	if (!text || (size_t)length == strlen(text))
+		return text;
+	PyErr_SetString(PyExc_ValueError, "embedded null character in a name");
+	return NULL;
+}
+
+/* For O& of PyArg_Parse: the text of a name that must be there. */
+static int name_arg(PyObject *name, void *text)
+{
+	*(const char **)text = name_text(name);
+	if (name == Py_None)
+		PyErr_SetString(PyExc_TypeError, "a name is a str, not None");
+	return !PyErr_Occurred();
+}
+
+static PyObject *name_error(int err, const char *name)
+{
+	if (err != -ENOENT && err != -EACCES && err != -EEXIST)
+		return rp_error(err);
+	errno = -err;
+	return PyErr_SetFromErrnoWithFilename(PyExc_OSError, name);
 }
 
 static PyObject *ring_create(PyObject *type, PyObject *args)
 {
 	struct ringbuf_config config = { .size = sizeof(config) };
-	unsigned long long bytes, count;
 	struct ringbuf *ring;
 	PyObject *name;
 	int host, err;
 
-	if (!PyArg_ParseTuple(args, "KKIIIOIi", &bytes, &count, &config.flags, &config.max_readers,
-			      &config.max_writers, &name, &config.mode, &host))
+	if (!PyArg_ParseTuple(args, "O&O&O&O&O&OO&i", rp_u64, &config.slot_bytes, rp_u64,
+			      &config.slot_count, rp_u32, &config.flags, rp_u32,
+			      &config.max_readers, rp_u32, &config.max_writers, &name, rp_u32,
+			      &config.mode, &host))
 		return NULL;
-	config.slot_bytes = bytes;
-	config.slot_count = count;
 	config.host = (enum ringbuf_host)host;
 	config.name = name_text(name);
 	if (!config.name && name != Py_None)
 		return NULL;
-	Py_BEGIN_ALLOW_THREADS err = ringbuf_create(&config, &ring);
-	Py_END_ALLOW_THREADS return err ? rp_error(err) : ring_of(type, ring, name, false);
+	RP_UNLOCKED(err = ringbuf_create(&config, &ring));
+	return err ? name_error(err, config.name) : ring_of(type, ring, name, false);
 }
 
 static PyObject *ring_open(PyObject *type, PyObject *args)
 {
 	struct ringbuf *ring;
-	PyObject *name;
+	const char *name;
 	int host, err;
 
-	if (!PyArg_ParseTuple(args, "Ui", &name, &host) || !PyUnicode_AsUTF8(name))
+	if (!PyArg_ParseTuple(args, "O&i", name_arg, &name, &host))
 		return NULL;
-	err = ringbuf_open(PyUnicode_AsUTF8(name), (enum ringbuf_host)host, &ring);
-	if (!err)
-		return ring_of(type, ring, name, true);
-	if (err == -ENOENT || err == -EACCES) {
-		errno = -err;
-		return PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name);
-	}
-	return rp_error(err);
+	RP_UNLOCKED(err = ringbuf_open(name, (enum ringbuf_host)host, &ring));
+	return err ? name_error(err, name) : ring_of(type, ring, PyTuple_GET_ITEM(args, 0), true);
 }
 
 /* @fd is ours or closed. */
 static PyObject *ring_import(PyObject *type, PyObject *args)
 {
 	struct rp_ring *self;
+	const char *text;
 	PyObject *name;
 	int fd, err;
 
-	if (!PyArg_ParseTuple(args, "iO", &fd, &name) || (name != Py_None && !name_text(name)))
+	if (!PyArg_ParseTuple(args, "iO", &fd, &name))
 		return NULL;
-	self = ring_new(type, name);
+	text = name_text(name);
+	self = PyErr_Occurred() ? NULL : ring_new(type, name);
 	if (!self)
 		return NULL;
-	err = ringbuf_import(fd, name_text(name), &self->ring);
+	RP_UNLOCKED(err = ringbuf_import(fd, text, &self->ring));
 	if (!err)
 		return (PyObject *)self;
 	if (err != -EBADF)
@@ -110,11 +166,11 @@ static PyObject *ring_unlink(PyObject *module, PyObject *args)
 	int host, err;
 
 	(void)module;
-	if (!PyArg_ParseTuple(args, "si", &name, &host))
+	if (!PyArg_ParseTuple(args, "O&i", name_arg, &name, &host))
 		return NULL;
-	err = ringbuf_unlink(name, (enum ringbuf_host)host);
+	RP_UNLOCKED(err = ringbuf_unlink(name, (enum ringbuf_host)host));
 	if (err)
-		return rp_error(err);
+		return name_error(err, name);
 	Py_RETURN_NONE;
 }
 
@@ -132,29 +188,39 @@ static PyObject *ring_export(struct rp_ring *self, PyObject *none)
 
 static PyObject *ring_close(struct rp_ring *self, PyObject *none)
 {
+	struct ringbuf *ring = self->ring;
+
 	(void)none;
-	ringbuf_close(self->ring);
 	self->ring = NULL;
+	if (ring && self->users && self->fork == rp_forks)
+		self->doomed = ring;
+	else
+		RP_UNLOCKED(ringbuf_close(ring));
 	Py_RETURN_NONE;
 }
 
+/* Whoever uses the ring without the GIL has a reference to us. */
 static void ring_dealloc(struct rp_ring *self)
 {
-	ringbuf_close(self->ring);
+	RP_UNLOCKED(ringbuf_close(self->ring));
 	Py_XDECREF(self->name);
 	Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
 static PyObject *ring_sync(struct rp_ring *self, PyObject *args)
 {
-	unsigned long long position = UINT64_MAX;
-	unsigned int reader = RINGBUF_ALL_READERS;
-	struct ringbuf *ring = rp_ring_get(self);
+	uint64_t position = UINT64_MAX;
+	uint32_t reader = RINGBUF_ALL_READERS;
+	struct ringbuf *ring;
 	int err;
 
-	if (!ring || !PyArg_ParseTuple(args, "|IK", &reader, &position))
+	if (!PyArg_ParseTuple(args, "|O&O&", rp_u32, &reader, rp_u64, &position))
 		return NULL;
-	err = ringbuf_sync(ring, reader, position);
+	ring = rp_ring_use(self);
+	if (!ring)
+		return NULL;
+	RP_UNLOCKED(err = ringbuf_sync(ring, reader, position));
+	rp_ring_unuse(self);
 	if (err)
 		return rp_error(err);
 	Py_RETURN_NONE;
@@ -162,13 +228,17 @@ static PyObject *ring_sync(struct rp_ring *self, PyObject *args)
 
 static PyObject *ring_evict(struct rp_ring *self, PyObject *args)
 {
-	struct ringbuf *ring = rp_ring_get(self);
-	unsigned int reader;
+	struct ringbuf *ring;
+	uint32_t reader;
 	int err;
 
-	if (!ring || !PyArg_ParseTuple(args, "I", &reader))
+	if (!PyArg_ParseTuple(args, "O&", rp_u32, &reader))
 		return NULL;
-	err = ringbuf_evict_reader(ring, reader);
+	ring = rp_ring_use(self);
+	if (!ring)
+		return NULL;
+	RP_UNLOCKED(err = ringbuf_evict_reader(ring, reader));
+	rp_ring_unuse(self);
 	if (err)
 		return rp_error(err);
 	Py_RETURN_NONE;
@@ -199,20 +269,20 @@ static PyObject *readers_status(const struct ringbuf_reader_status *readers, int
 static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct ringbuf *ring = rp_ring_get(self);
-	struct ringbuf_reader_status *readers;
+	struct ringbuf_reader_status *readers = NULL;
+	struct ringbuf *ring = rp_ring_use(self);
 	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
 	PyObject *list = NULL;
-	int n;
+	int n = -ENOMEM;
 
 	(void)none;
 	if (!ring)
 		return NULL;
 	ringbuf_get_geometry(ring, &geometry);
 	readers = calloc(geometry.max_readers, sizeof(*readers));
-	if (!readers)
-		return PyErr_NoMemory();
-	n = ringbuf_stats(ring, &status, readers, geometry.max_readers);
+	if (readers)
+		RP_UNLOCKED(n = ringbuf_stats(ring, &status, readers, geometry.max_readers));
+	rp_ring_unuse(self);
 	if (n < 0)
 		rp_error(n);
 	else
@@ -226,16 +296,25 @@ static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
 			     list);
 }
 
+/* Nothing of its readers; a negative errno, or RP_RAISED. */
+int rp_ring_status(struct rp_ring *self, struct ringbuf_status *status)
+{
+	struct ringbuf *ring = rp_ring_use(self);
+	int err;
+
+	if (!ring)
+		return RP_RAISED;
+	RP_UNLOCKED(err = ringbuf_stats(ring, status, NULL, 0));
+	rp_ring_unuse(self);
+	return err;
+}
+
 static PyObject *ring_head(struct rp_ring *self, PyObject *none)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct ringbuf *ring = rp_ring_get(self);
-	int err;
+	int err = rp_ring_status(self, &status);
 
 	(void)none;
-	if (!ring)
-		return NULL;
-	err = ringbuf_stats(ring, &status, NULL, 0);
 	return err < 0 ? rp_error(err) : PyLong_FromUnsignedLongLong(status.head);
 }
 
@@ -279,17 +358,15 @@ PyObject *rp_ticket(const struct ringbuf_ticket *ticket)
 
 int rp_ticket_arg(PyObject *arg, struct ringbuf_ticket *ticket)
 {
-	unsigned long long start;
-
 	ticket->size = sizeof(*ticket);
 	if (!PyTuple_Check(arg)) {
 		PyErr_SetString(PyExc_TypeError, "a ticket is a tuple");
 		return -1;
 	}
-	if (!PyArg_ParseTuple(arg, "iIIK", &ticket->fd, &ticket->id, &ticket->generation, &start))
-		return -1;
-	ticket->start = start;
-	return 0;
+	return PyArg_ParseTuple(arg, "iO&O&O&", &ticket->fd, rp_u32, &ticket->id, rp_u32,
+				&ticket->generation, rp_u64, &ticket->start)
+		       ? 0
+		       : -1;
 }
 
 /* Of a ticket that nobody took. */

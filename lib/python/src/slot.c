@@ -4,7 +4,11 @@
  *
  * Every view of them is an export of this object.  A slot ends only when none
  * is left, so nothing in Python ever points at a slot that somebody else has.
- * A slot that nobody refers to any more ends by itself.
+ * A slot that was given back while views of it live ends with the last of them;
+ * one that nobody refers to any more ends by itself.
+ *
+ * The array that slot.asarray() gives of a reserved slot lies in a bytearray that
+ * is copied into the slot at commit: such an array may outlive the commit.
  */
 #include "package.h"
 
@@ -22,7 +26,9 @@ struct rp_slot *rp_slot_new(bool writable)
 	self->owner = NULL;
 	self->fork = 0;
 	self->writable = writable;
+	self->ending = self->touched = false;
 	self->exports = 0;
+	self->own = NULL;
 	PyObject_GC_Track(self);
 	return self;
 }
@@ -47,18 +53,21 @@ bool rp_slot_inherited(const struct rp_slot *self)
 	return self->fork != rp_forks;
 }
 
-static int in_use(const struct rp_slot *self)
+/* 0, or -1 with an exception: views of it live. */
+int rp_slot_in_use(const struct rp_slot *self)
 {
 	if (!self->exports)
 		return 0;
-	PyErr_Format(PyExc_BufferError, "the slot at position %llu is still in use by %zd view(s)",
-		     (unsigned long long)self->slot.position, self->exports);
+	PyErr_Format(PyExc_BufferError,
+		     "the slot at position %llu is still in use by %zd view(s): del them%s",
+		     (unsigned long long)self->slot.position, self->exports,
+		     self->writable ? ", or fill slot.asarray(), which may outlive the slot" : "");
 	return -1;
 }
 
 static int over(const struct rp_slot *self)
 {
-	if (!self->owner)
+	if (!self->owner || self->ending)
 		PyErr_SetString(PyExc_ValueError,
 				"operation forbidden on a slot that was given back");
 	else if (rp_slot_inherited(self))
@@ -68,8 +77,14 @@ static int over(const struct rp_slot *self)
 	return -1;
 }
 
+/*
+ * How a slot ends: given back or discarded, published, or, where an exception ended
+ * the block, to be read again.
+ */
+enum end { END_BACK, END_COMMIT, END_AGAIN };
+
 /* The slot is no longer anybody's; its owner does with the ring what is due. */
-static int slot_leave(struct rp_slot *self, bool commit, bool told)
+static int slot_leave(struct rp_slot *self, enum end end, bool told)
 {
 	PyObject *owner = self->owner;
 	bool ours = !rp_slot_inherited(self);
@@ -78,22 +93,72 @@ static int slot_leave(struct rp_slot *self, bool commit, bool told)
 	if (!owner)
 		return 0;
 	if (self->writable)
-		err = rp_writer_left((struct rp_writer *)owner, self, commit, ours);
+		err = rp_writer_left((struct rp_writer *)owner, self, end == END_COMMIT, ours);
 	else
-		err = rp_reader_left((struct rp_reader *)owner, self, ours);
+		err = rp_reader_left((struct rp_reader *)owner, self, ours, end == END_AGAIN);
 	if (err == -EMSGSIZE)
 		return err; /* it stands */
 	if (!self->writable && err == -ESTALE && !told)
 		((struct rp_reader *)owner)->overrun = true;
 	self->owner = NULL;
+	Py_CLEAR(self->own);
 	Py_DECREF(owner);
 	return err;
 }
 
-/* What the next step of the owner does with a slot that was not given back. */
+/* What done() and close() do with a slot that was not committed. */
 int rp_slot_end(struct rp_slot *self)
 {
-	return in_use(self) ? RP_RAISED : slot_leave(self, false, true);
+	return rp_slot_in_use(self) ? RP_RAISED : slot_leave(self, END_BACK, true);
+}
+
+/* What the next step of a reader does: now, or when the last view is gone. */
+int rp_slot_end_soon(struct rp_slot *self)
+{
+	self->ending = true;
+	return self->exports ? 0 : slot_leave(self, END_BACK, true);
+}
+
+static char *slot_memory(const struct rp_slot *self)
+{
+	return self->own ? PyByteArray_AS_STRING(self->own) : self->slot.data;
+}
+
+/* The bytearray of slot.asarray(); it shows what was written in place before. */
+PyObject *rp_slot_own(struct rp_slot *self)
+{
+	if (over(self))
+		return NULL;
+	if (!self->own) {
+		self->own = rp_writer_spare((struct rp_writer *)self->owner, self->capacity);
+		if (self->own && self->touched)
+			memcpy(PyByteArray_AS_STRING(self->own), self->slot.data, self->capacity);
+	}
+	Py_XINCREF(self->own);
+	return self->own;
+}
+
+/* Whoever has the array may have made its bytearray shorter, unless it is viewed. */
+static int own_copy(struct rp_slot *self)
+{
+	struct rp_writer *w = (struct rp_writer *)self->owner;
+	size_t length = self->slot.length;
+	const char *from;
+
+	if (!self->own)
+		return 0;
+	if (length > (size_t)PyByteArray_GET_SIZE(self->own))
+		return -EMSGSIZE;
+	from = PyByteArray_AS_STRING(self->own);
+	if (length <= RP_GIL_BYTES) {
+		memcpy(self->slot.data, from, length);
+		return 0;
+	}
+	/* Others find the slot given back meanwhile, and the writer busy. */
+	self->ending = true;
+	RP_WITHOUT_GIL(&w->use, false, memcpy(self->slot.data, from, length));
+	self->ending = false;
+	return 0;
 }
 
 static void slot_dealloc(struct rp_slot *self)
@@ -102,7 +167,8 @@ static void slot_dealloc(struct rp_slot *self)
 
 	PyObject_GC_UnTrack(self);
 	PyErr_Fetch(&type, &value, &traceback);
-	slot_leave(self, false, false);
+	slot_leave(self, END_BACK, false);
+	Py_CLEAR(self->own);
 	PyErr_Restore(type, value, traceback);
 	PyObject_GC_Del(self);
 }
@@ -124,7 +190,14 @@ static PyObject *slot_result(int err)
 static PyObject *slot_release(struct rp_slot *self, PyObject *none)
 {
 	(void)none;
-	return in_use(self) ? NULL : slot_result(slot_leave(self, false, true));
+	return rp_slot_in_use(self) ? NULL : slot_result(slot_leave(self, END_BACK, true));
+}
+
+static int slot_publish(struct rp_slot *self)
+{
+	int err = own_copy(self);
+
+	return err ? err : slot_leave(self, END_COMMIT, true);
 }
 
 static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssize_t nargs,
@@ -134,7 +207,7 @@ static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssi
 	size_t length = self->slot.length;
 	PyObject *arg;
 
-	if (rp_args(names, 1, 0, args, nargs, kwnames, &arg) || over(self) || in_use(self))
+	if (rp_args(names, 1, 0, args, nargs, kwnames, &arg) || over(self) || rp_slot_in_use(self))
 		return NULL;
 	if (!self->writable) {
 		PyErr_SetString(PyExc_TypeError, "only a reserved slot can be committed");
@@ -147,7 +220,7 @@ static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssi
 	if (length > self->capacity)
 		return rp_error(-EMSGSIZE);
 	self->slot.length = length;
-	return slot_result(slot_leave(self, true, true));
+	return slot_result(slot_publish(self));
 }
 
 /* For asyncio: copy a message in and commit it. */
@@ -157,14 +230,14 @@ static PyObject *slot_write(struct rp_slot *self, PyObject *data)
 
 	if (rp_bytes_get(data, &bytes))
 		return NULL;
-	if (over(self) || in_use(self) || bytes.length > self->capacity) {
+	if (over(self) || rp_slot_in_use(self) || bytes.length > self->capacity) {
 		rp_bytes_put(&bytes);
 		return PyErr_Occurred() ? NULL : rp_error(-EMSGSIZE);
 	}
-	memcpy(self->slot.data, bytes.data, bytes.length);
+	memcpy(slot_memory(self), bytes.data, bytes.length);
 	self->slot.length = bytes.length;
 	rp_bytes_put(&bytes);
-	return slot_result(slot_leave(self, true, true));
+	return slot_result(slot_publish(self));
 }
 
 static PyObject *slot_enter(PyObject *self, PyObject *none)
@@ -176,15 +249,25 @@ static PyObject *slot_enter(PyObject *self, PyObject *none)
 	return self;
 }
 
+/*
+ * A block that ended well publishes a reserved slot and gives a peeked one back, at
+ * once or with the last view.  One that an exception ended discards the reserved one,
+ * and the peeked one will be read again: the exception is what the caller hears of.
+ */
 static PyObject *slot_exit(struct rp_slot *self, PyObject *const *args, Py_ssize_t nargs)
 {
 	bool failed = nargs > 0 && args[0] != Py_None;
 
-	if (!self->owner)
+	if (!self->owner || self->ending)
 		Py_RETURN_NONE;
-	if (in_use(self))
-		return NULL;
-	return slot_result(slot_leave(self, !failed, true));
+	if (self->writable && !failed)
+		return rp_slot_in_use(self) ? NULL : slot_result(slot_publish(self));
+	if (!self->exports)
+		return slot_result(slot_leave(self, failed ? END_AGAIN : END_BACK, !failed));
+	self->ending = true;
+	if (failed && !self->writable && !rp_slot_inherited(self))
+		((struct rp_reader *)self->owner)->next = self->slot.position;
+	Py_RETURN_NONE;
 }
 
 /* The bytes: what can be read, or all that can be written. */
@@ -198,11 +281,21 @@ static PyObject *slot_asarray(PyObject *self, PyObject *const *args, Py_ssize_t 
 			      PyObject *kwnames)
 {
 	static const char *const names[] = { "dtype", "shape" };
-	PyObject *arg[2];
+	struct rp_slot *slot = (struct rp_slot *)self;
+	PyObject *arg[2], *own, *array;
 
 	if (rp_args(names, 2, 0, args, nargs, kwnames, arg))
 		return NULL;
-	return rp_asarray(self, arg[0], arg[1]);
+	if (!slot->writable)
+		return rp_asarray(self, arg[0], arg[1]);
+	own = rp_slot_own(slot);
+	if (!own)
+		return NULL;
+	array = rp_asarray(own, arg[0], arg[1]);
+	Py_DECREF(own);
+	if (array && rp_array_length(array, &slot->slot.length))
+		Py_CLEAR(array);
+	return array;
 }
 
 static int slot_getbuffer(struct rp_slot *self, Py_buffer *view, int flags)
@@ -210,17 +303,31 @@ static int slot_getbuffer(struct rp_slot *self, Py_buffer *view, int flags)
 	size_t length = self->writable ? self->capacity : self->slot.length;
 
 	view->obj = NULL;
-	if (over(self) || PyBuffer_FillInfo(view, (PyObject *)self, self->slot.data,
+	if (over(self) || PyBuffer_FillInfo(view, (PyObject *)self, slot_memory(self),
 					    (Py_ssize_t)length, !self->writable, flags))
 		return -1;
-	self->exports++;
+	if (!self->exports++ && !self->writable)
+		((struct rp_reader *)self->owner)->viewed++;
+	self->touched = true;
 	return 0;
 }
 
+/* The view that goes has a reference to us until we return. */
 static void slot_releasebuffer(struct rp_slot *self, Py_buffer *view)
 {
+	PyObject *type, *value, *traceback, *owner = self->owner;
+
 	(void)view;
-	self->exports--;
+	if (--self->exports)
+		return;
+	PyErr_Fetch(&type, &value, &traceback);
+	Py_XINCREF(owner);
+	if (self->ending)
+		slot_leave(self, END_BACK, false);
+	if (owner && !self->writable)
+		rp_reader_unviewed((struct rp_reader *)owner);
+	Py_XDECREF(owner);
+	PyErr_Restore(type, value, traceback);
 }
 
 static Py_ssize_t slot_len(struct rp_slot *self)
@@ -385,12 +492,20 @@ static int slot_set_length(struct rp_slot *self, PyObject *value, void *closure)
 
 static PyMethodDef slot_methods[] = {
 	{ "release", (PyCFunction)slot_release, METH_NOARGS,
-	  "Give the slot back: the message is read, or the reservation discarded." },
+	  "Give the slot back: the message is read, or the reservation discarded.\n\n"
+	  "BufferError while views of it live; the end of a with block, and the next\n"
+	  "step, give a peeked slot back as soon as they are gone." },
 	{ "discard", (PyCFunction)slot_release, METH_NOARGS, "The same as release()." },
 	{ "commit", RP_FAST(slot_commit), METH_FASTCALL | METH_KEYWORDS,
 	  "commit($self, /, length=None)\n--\n\nPublish the slot." },
 	{ "asarray", RP_FAST(slot_asarray), METH_FASTCALL | METH_KEYWORDS,
-	  "asarray($self, /, dtype='u1', shape=None)\n--\n\nA NumPy array on the bytes of the slot." },
+	  "asarray($self, /, dtype='u1', shape=None)\n--\n\n"
+	  "A NumPy array of the bytes of the slot.\n\n"
+	  "Of a peeked slot: on the slot itself, read-only; the slot goes back to the\n"
+	  "writers when its last array is gone.  Of a reserved slot: an array that is\n"
+	  "copied into the slot at commit and stays the caller's; the length of the\n"
+	  "message becomes that of the array.  ringbuffer.asarray(slot) copies nothing,\n"
+	  "and has to be gone at commit." },
 	{ "_write", (PyCFunction)slot_write, METH_O, NULL },
 	{ "__enter__", slot_enter, METH_NOARGS, NULL },
 	{ "__exit__", RP_FAST(slot_exit), METH_FASTCALL, NULL },

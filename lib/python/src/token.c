@@ -66,11 +66,15 @@ static int token_add(struct rp_dropin *self, struct ringbuf_writer *writer, uint
 
 int rp_token_new(struct rp_dropin *self)
 {
+	struct ringbuf *ring = rp_ring_use(self->ring);
 	struct ringbuf_writer *writer;
 	uint32_t index, word;
 	int err;
 
-	err = ringbuf_writer_attach(self->ring->ring, &writer);
+	if (!ring)
+		return RP_RAISED;
+	RP_UNLOCKED(err = ringbuf_writer_attach(ring, &writer));
+	rp_ring_unuse(self->ring);
 	if (err)
 		return err;
 	err = word_take(self->control->page, &index, &word);
@@ -153,14 +157,14 @@ static void token_free(struct rp_dropin *self, struct rp_token *token)
 	*at = token->next;
 	if (self->last == token)
 		self->last = NULL;
-	ringbuf_writer_close(token->writer);
+	RP_UNLOCKED(ringbuf_writer_close(token->writer));
 	rp_use_free(&token->use);
 	PyMem_Free(token);
 }
 
 void rp_token_end(struct rp_dropin *self, struct rp_token *token)
 {
-	ringbuf_writer_done(token->writer);
+	RP_WITHOUT_GIL(&token->use, false, ringbuf_writer_done(token->writer));
 	word_drop(self, token);
 	token_free(self, token);
 }
@@ -198,18 +202,22 @@ void rp_tokens_done(struct rp_dropin *self)
 		end_of_another(self);
 }
 
+/* The first token that no thread is at work with; one that is ends it itself. */
+static struct rp_token *idle(struct rp_dropin *self)
+{
+	struct rp_token *token;
+
+	for (token = self->tokens; token && ours(token) && token->use.busy; token = token->next)
+		token->done = token->use.closing = true;
+	return token;
+}
+
+/* The list may change each time that the GIL is given up. */
 void rp_tokens_free(struct rp_dropin *self)
 {
-	struct rp_token *token, *next;
+	struct rp_token *token;
 
-	for (token = self->tokens; token; token = next) {
-		next = token->next;
-		/* Whoever is at work with it ends it. */
-		if (ours(token) && token->use.busy) {
-			token->done = true;
-			token->use.closing = true;
-			continue;
-		}
+	while ((token = idle(self))) {
 		if (ours(token))
 			word_drop(self, token);
 		token_free(self, token);

@@ -13,6 +13,7 @@
 unsigned int rp_forks;
 
 PyObject *rp_exc_waiting_writer, *rp_exc_waiting_reader;
+PyObject *rp_exc_read_timeout, *rp_exc_write_timeout;
 
 static void forked(void)
 {
@@ -32,7 +33,7 @@ int rp_use_init(struct rp_use *use)
 		return -1;
 	}
 	use->busy = use->waiting = use->closing = false;
-	use->wanted = use->turns = 0;
+	use->wanted = use->turns = use->entered = 0;
 	use->fork = rp_forks;
 	use->lock = PyThread_allocate_lock();
 	if (use->lock)
@@ -234,6 +235,9 @@ static const struct {
 	{ EMSGSIZE, "DataTooLargeError", "the message is larger than a slot, or than the buffer" },
 	{ EPIPE, "AlreadyClosedError", "no writer is active" },
 	{ ENODATA, "WriterFinishedError", "the writers have finished" },
+	{ -RP_DIED, "WriterDiedError", "a writer ended without saying that it was done" },
+	{ -RP_GONE, "ClosedError",
+	  "another process used this handle and has ended, or this one was taken for dead" },
 	{ ESTALE, "OverrunError", "moved forward: what was in hand is lost" },
 	{ EIDRM, "EvictedError", "another process has evicted this reader" },
 	{ EBUSY, "BusyError", "another process uses it, or a slot is reserved" },
@@ -264,6 +268,12 @@ PyObject *rp_error(int err)
 			return raise_named(errors[i].name, errors[i].text);
 	if (err == -ENOMEM)
 		return PyErr_NoMemory();
+	if (err == -ENOBUFS) {
+		PyErr_SetString(PyExc_BufferError,
+				"the whole ring is in use by views of messages that were read: "
+				"del some of them, or keep copies, to read on");
+		return NULL;
+	}
 	errno = -err;
 	return PyErr_SetFromErrno(PyExc_OSError);
 }
@@ -311,6 +321,86 @@ int rp_args(const char *const *names, unsigned int count, unsigned int needed,
 	return 0;
 }
 
+int rp_u64(PyObject *arg, void *to)
+{
+	PyObject *number = PyNumber_Index(arg);
+	unsigned long long value = number ? PyLong_AsUnsignedLongLong(number) : 0;
+
+	Py_XDECREF(number);
+	if (PyErr_Occurred())
+		return 0;
+	*(uint64_t *)to = value;
+	return 1;
+}
+
+int rp_u32(PyObject *arg, void *to)
+{
+	uint64_t value;
+
+	if (!rp_u64(arg, &value))
+		return 0;
+	if (value > UINT32_MAX) {
+		PyErr_Format(PyExc_OverflowError, "%llu does not fit into 32 bits",
+			     (unsigned long long)value);
+		return 0;
+	}
+	*(uint32_t *)to = (uint32_t)value;
+	return 1;
+}
+
+/* Whether a format of the struct module, or NumPy's, has a Python object in it. */
+static bool has_objects(const char *format)
+{
+	bool name = false;
+
+	for (; format && *format; format++) {
+		if (*format == ':')
+			name = !name;
+		else if (*format == 'O' && !name)
+			return true;
+	}
+	return false;
+}
+
+/* For arrays that have no format, as NumPy's of dates: whether they have objects. */
+static int dtype_has_objects(PyObject *object)
+{
+	PyObject *dtype = PyObject_GetAttrString(object, "dtype"), *has = NULL;
+	int objects = 0;
+
+	if (dtype)
+		has = PyObject_GetAttrString(dtype, "hasobject");
+	if (has)
+		objects = PyObject_IsTrue(has);
+	else
+		PyErr_Clear();
+	Py_XDECREF(has);
+	Py_XDECREF(dtype);
+	return objects;
+}
+
+/* Contiguous bytes; not of Python objects, which are pointers of one process. */
+int rp_buffer(PyObject *object, Py_buffer *view, int flags)
+{
+	int objects;
+
+	if (!PyObject_GetBuffer(object, view, flags | PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)) {
+		objects = has_objects(view->format);
+	} else {
+		PyErr_Clear();
+		if (PyObject_GetBuffer(object, view, flags))
+			return -1;
+		objects = dtype_has_objects(object);
+	}
+	if (!objects)
+		return 0;
+	PyBuffer_Release(view);
+	if (objects > 0)
+		PyErr_SetString(PyExc_TypeError,
+				"Python objects are pointers, which mean nothing to others");
+	return -1;
+}
+
 int rp_bytes_get(PyObject *object, struct rp_bytes *bytes)
 {
 	bytes->view.obj = NULL;
@@ -319,7 +409,7 @@ int rp_bytes_get(PyObject *object, struct rp_bytes *bytes)
 		bytes->length = (size_t)PyBytes_GET_SIZE(object);
 		return 0;
 	}
-	if (PyObject_GetBuffer(object, &bytes->view, PyBUF_SIMPLE))
+	if (rp_buffer(object, &bytes->view, PyBUF_SIMPLE))
 		return -1;
 	bytes->data = bytes->view.buf;
 	bytes->length = (size_t)bytes->view.len;

@@ -11,12 +11,14 @@ int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_
 	struct rp_wait wait;
 	int err, got;
 
-	if (RP_LIKELY(bytes->length <= RP_GIL_BYTES))
+	if (RP_LIKELY(bytes->length <= RP_GIL_BYTES && RP_ENTERED(use)))
 		err = ringbuf_writer_write(writer, bytes->data, bytes->length, RINGBUF_TRY);
 	else
 		RP_WITHOUT_GIL(use, false,
 			       err = ringbuf_writer_write(writer, bytes->data, bytes->length,
 							  RINGBUF_TRY));
+	if (RP_LIKELY(!err || err == -EAGAIN))
+		use->entered = rp_forks + 1;
 	if (RP_LIKELY(err != -EAGAIN) || timeout == RINGBUF_TRY)
 		return err;
 	rp_wait_begin(&wait, timeout);
@@ -49,18 +51,22 @@ static int writer_ready(struct rp_writer *w, bool may_sleep)
 	if (RP_LIKELY(err || !w->reserved))
 		return err;
 	if (!rp_slot_inherited(w->reserved))
-		return -EBUSY;
+		return w->reserved->ending && rp_slot_in_use(w->reserved) ? RP_RAISED : -EBUSY;
 	w->reserved = NULL;
 	return 0;
 }
 
 static PyObject *write_error(int err)
 {
+	static PyObject *text;
+
 	if (err == -ETIMEDOUT)
 		err = RP_WRITE_TIMEOUT;
 	if (err != -EAGAIN)
-		return rp_error(err);
-	PyErr_SetNone(rp_exc_waiting_reader);
+		return rp_error(err == -ESTALE ? RP_GONE : err);
+	if (!text)
+		text = PyUnicode_InternFromString("no room yet");
+	PyErr_SetObject(rp_exc_write_timeout, text);
 	return NULL;
 }
 
@@ -141,6 +147,13 @@ static int reserve(struct rp_writer *w, struct ringbuf_slot *slots, unsigned int
 	unsigned int k;
 	int got = -EAGAIN;
 
+	if (RP_UNLIKELY(!RP_ENTERED(&w->use))) {
+		/* The first use in this process takes locks. */
+		RP_WITHOUT_GIL(&w->use, false,
+			       got = ringbuf_writer_reserve(w->writer, slots, n, RINGBUF_TRY));
+		if (got >= 0 || got == -EAGAIN)
+			w->use.entered = rp_forks + 1;
+	}
 	for (k = n; k && got == -EAGAIN; k /= 2)
 		got = ringbuf_writer_reserve(w->writer, slots, k, RINGBUF_TRY);
 	if (got != -EAGAIN || timeout == RINGBUF_TRY)
@@ -258,7 +271,32 @@ int rp_writer_left(struct rp_writer *w, struct rp_slot *slot, bool commit, bool 
 		err = ringbuf_writer_discard(w->writer);
 	if (err != -EMSGSIZE && w->reserved == slot)
 		w->reserved = NULL;
-	return err;
+	return err == -ESTALE ? RP_GONE : err;
+}
+
+/* A bytearray that nobody else has, of the length of a slot: one of those before, or new. */
+PyObject *rp_writer_spare(struct rp_writer *w, size_t bytes)
+{
+	PyObject *spare;
+	size_t i;
+
+	for (i = 0; i < RP_ARRAY_SIZE(w->spare); i++) {
+		spare = w->spare[i];
+		if (spare && Py_REFCNT(spare) == 1 && (size_t)PyByteArray_GET_SIZE(spare) == bytes) {
+			Py_INCREF(spare);
+			return spare;
+		}
+	}
+	spare = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)bytes);
+	if (!spare)
+		return NULL;
+	/* Not what this process had there: what is not filled goes to others too. */
+	memset(PyByteArray_AS_STRING(spare), 0, bytes);
+	Py_XDECREF(w->spare[1]);
+	w->spare[1] = w->spare[0];
+	w->spare[0] = spare;
+	Py_INCREF(spare);
+	return spare;
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -275,6 +313,13 @@ static void set_geometry(struct rp_writer *self, const struct ringbuf *ring)
 		self->batch = g.slot_count < 2 ? 1 : (unsigned int)g.slot_count / 2;
 }
 
+static int attach(struct rp_writer *self, struct ringbuf *ring, const struct ringbuf_ticket *ticket)
+{
+	if (ticket)
+		return ringbuf_writer_import(ring, ticket, &self->writer);
+	return ringbuf_writer_attach(ring, &self->writer);
+}
+
 static int writer_init(struct rp_writer *self, PyObject *args, PyObject *kwargs)
 {
 	static char *names[] = { "ring", "ticket", NULL };
@@ -288,11 +333,14 @@ static int writer_init(struct rp_writer *self, PyObject *args, PyObject *kwargs)
 		return -1;
 	if (ticket_arg && rp_ticket_arg(ticket_arg, &ticket))
 		return -1;
-	ring = rp_ring_get((struct rp_ring *)arg);
-	err = !ring || rp_use_init(&self->use) ? RP_RAISED : 0;
-	if (!err)
-		err = ticket_arg ? ringbuf_writer_import(ring, &ticket, &self->writer)
-				 : ringbuf_writer_attach(ring, &self->writer);
+	ring = rp_use_init(&self->use) ? NULL : rp_ring_use((struct rp_ring *)arg);
+	err = RP_RAISED;
+	if (ring) {
+		RP_UNLOCKED(err = attach(self, ring, ticket_arg ? &ticket : NULL));
+		if (!err)
+			set_geometry(self, ring);
+		rp_ring_unuse((struct rp_ring *)arg);
+	}
 	if (err) {
 		if (ticket_arg)
 			rp_ticket_drop(&ticket);
@@ -300,7 +348,6 @@ static int writer_init(struct rp_writer *self, PyObject *args, PyObject *kwargs)
 		return -1;
 	}
 	ringbuf_writer_interruptible(self->writer, 1);
-	set_geometry(self, ring);
 	Py_INCREF(arg);
 	self->ring = (struct rp_ring *)arg;
 	return 0;
@@ -314,17 +361,28 @@ static PyObject *writer_done(struct rp_writer *self, PyObject *none)
 	if (!err && self->reserved)
 		err = rp_slot_end(self->reserved);
 	if (!err)
-		err = ringbuf_writer_done(self->writer);
+		RP_WITHOUT_GIL(&self->use, false, err = ringbuf_writer_done(self->writer));
 	if (err && err != -EPIPE)
-		return rp_error(err);
+		return write_error(err);
 	Py_RETURN_NONE;
 }
 
-static PyObject *writer_close(struct rp_writer *self, PyObject *none)
+/* @failed: as if this process had died, for the readers. */
+static void leave(struct rp_writer *self, bool failed)
+{
+	struct ringbuf_writer *writer = self->writer;
+
+	self->writer = NULL;
+	if (failed)
+		RP_UNLOCKED(rb_writer_abandon(writer));
+	else
+		RP_UNLOCKED(ringbuf_writer_close(writer));
+}
+
+static PyObject *end(struct rp_writer *self, bool failed)
 {
 	int err;
 
-	(void)none;
 	if (!self->writer)
 		Py_RETURN_NONE;
 	err = rp_use_close(&self->use);
@@ -334,9 +392,20 @@ static PyObject *writer_close(struct rp_writer *self, PyObject *none)
 		err = rp_slot_end(self->reserved);
 	if (err == RP_RAISED)
 		return NULL;
-	ringbuf_writer_close(self->writer);
-	self->writer = NULL;
+	leave(self, failed);
 	Py_RETURN_NONE;
+}
+
+static PyObject *writer_close(struct rp_writer *self, PyObject *none)
+{
+	(void)none;
+	return end(self, false);
+}
+
+static PyObject *writer_abandon(struct rp_writer *self, PyObject *none)
+{
+	(void)none;
+	return end(self, true);
 }
 
 static int writer_traverse(struct rp_writer *self, visitproc visit, void *arg)
@@ -354,8 +423,10 @@ static int writer_clear(struct rp_writer *self)
 static void writer_dealloc(struct rp_writer *self)
 {
 	PyObject_GC_UnTrack(self);
-	ringbuf_writer_close(self->writer);
+	leave(self, false);
 	rp_use_free(&self->use);
+	Py_XDECREF(self->spare[0]);
+	Py_XDECREF(self->spare[1]);
 	Py_XDECREF(self->ring);
 	Py_TYPE(self)->tp_free((PyObject *)self);
 }
@@ -369,8 +440,9 @@ static PyObject *writer_self(PyObject *self, PyObject *none)
 
 static PyObject *writer_exit(struct rp_writer *self, PyObject *args)
 {
-	(void)args;
-	return PyObject_CallMethod((PyObject *)self, "close", NULL);
+	bool failed = PyTuple_GET_SIZE(args) && PyTuple_GET_ITEM(args, 0) != Py_None;
+
+	return PyObject_CallMethod((PyObject *)self, failed ? "abandon" : "close", NULL);
 }
 
 static PyObject *writer_fileno(struct rp_writer *self, PyObject *none)
@@ -443,6 +515,8 @@ static PyMethodDef writer_methods[] = {
 	  "reserve($self, /, timeout=None)\n--\n\nA Slot to be filled in place; with: commits it." },
 	{ "done", (PyCFunction)writer_done, METH_NOARGS, "This writer will write no more." },
 	{ "close", (PyCFunction)writer_close, METH_NOARGS, "Done, and give the handle back." },
+	{ "abandon", (PyCFunction)writer_abandon, METH_NOARGS,
+	  "Give the handle back as one that failed: readers see that a writer died." },
 	{ "fileno", (PyCFunction)writer_fileno, METH_NOARGS,
 	  "A descriptor to poll; OSError on the embedded host." },
 	{ "spin", (PyCFunction)writer_spin, METH_O,
