@@ -99,6 +99,9 @@ RB_HIDDEN void rb_writer_abandon(struct ringbuf_writer *writer)
 {
 	if (!writer)
 		return;
+	/* A handle that was never used would be left to whoever else has it. */
+	if (!writer->done)
+		writer_ready(writer);
 	writer->h.abandoned = true;
 	ringbuf_writer_close(writer);
 }

@@ -6,6 +6,7 @@ import multiprocessing
 
 from . import _ringbuf
 from ._errors import (DataTooLargeError, MustCreatedReadersBeforeWritingError)
+from ._exit import watch
 from ._passing import arrived, departing, departure
 from ._ring import Ring
 
@@ -150,6 +151,7 @@ class RingBuffer(_ringbuf.RingBuffer):
         max_readers, max_writers: most at a time; a reader takes a page of memory
         """
         super().__init__()
+        watch(self)
         self._setup(Ring.create(slot_bytes=slot_bytes, slot_count=slot_count,
                                 max_readers=max_readers, max_writers=max_writers),
                     _Control(max_readers))
@@ -182,6 +184,12 @@ class RingBuffer(_ringbuf.RingBuffer):
         self.readers.append(reader)
         return reader
 
+    def _end_with_process(self, failed, given):
+        """A child that got the ring and no reader, and has not used it, was to write."""
+        meant = any(thing is self for thing in given)
+        meant = meant and not any(isinstance(thing, ReaderPointer) for thing in given)
+        self._leave(failed, meant)
+
     def stats(self):
         """Who is where; see Ring.stats()."""
         return self._ring.stats()
@@ -209,6 +217,7 @@ def _ring_buffer(ring, control, late_readers, tokens):
     self._setup(ring, control)
     self.late_readers = late_readers
     self.readers = []
+    watch(self)
     for fd, rest, index, word in tokens:
         self._add_token((arrived(fd), *rest), index, word)
     return self

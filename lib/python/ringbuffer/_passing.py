@@ -12,6 +12,7 @@ import fcntl
 import functools
 import os
 import threading
+import time
 import weakref
 from multiprocessing import context, reduction, resource_sharer
 
@@ -21,6 +22,42 @@ from ._errors import ClosedError, Error
 def _no_descriptor(number):
     return OSError(number, "%s: what arrives needs some; raise ulimit -n, or close files"
                    % os.strerror(number))
+
+
+PATIENCE = 600  # seconds that a descriptor waits to be fetched
+
+
+class _Offers:
+    """What nobody has fetched yet: what nobody fetches in time is closed at last.
+
+    Otherwise a pickle that is thrown away, or a process that dies with what is in its
+    queue, would keep a descriptor, and the place of a handle, as long as we live.
+    """
+
+    def __init__(self):
+        # Without a lock, which a fork could leave taken: each step is one of the dict's.
+        self._since = {}
+
+    def add(self, key):
+        now = time.monotonic()
+        for k, since in list(self._since.items()):
+            if now - since >= PATIENCE:
+                self._withdraw(k)
+        self._since[key] = now
+
+    def took(self, key):
+        self._since.pop(key, None)
+
+    @staticmethod
+    def _withdraw(key):
+        sharer = resource_sharer._resource_sharer
+        with sharer._lock:
+            offer = sharer._cache.pop(key, None)
+        if offer is not None:
+            offer[1]()
+
+
+_offers = _Offers()
 
 
 class _Shared:
@@ -34,9 +71,11 @@ class _Shared:
             reduction.send_handle(conn, copy, pid)
 
         def close():
+            _offers.took(self._id[1])
             os.close(copy)
 
         self._id = resource_sharer._resource_sharer.register(send, close)
+        _offers.add(self._id[1])
 
     def detach(self):
         try:
@@ -48,7 +87,8 @@ class _Shared:
         except (OSError, EOFError) as e:
             if getattr(e, "errno", None) in (errno.EMFILE, errno.ENFILE):
                 raise _no_descriptor(e.errno) from e
-            raise ClosedError("who sent it has ended, or it was fetched already") from e
+            raise ClosedError("the process that sent it has ended, or it was fetched already, "
+                              "or not within %d minutes" % (PATIENCE // 60)) from e
 
 
 _travelling: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()

@@ -6,7 +6,8 @@ import operator
 from typing import NamedTuple, Tuple
 
 from . import _ringbuf
-from ._errors import AlreadyClosedError, ClosedError
+from ._errors import AlreadyClosedError, ClosedError, Error
+from ._exit import watch
 from ._passing import arrived, departing, departure
 
 _EXCLUSIVE = 1
@@ -168,15 +169,15 @@ class Ring(_ringbuf.Ring):
 
         A reader learns at its next step how many slots it lost.
         """
-        row = _NOBODY if reader is None else getattr(reader, "id", reader)
-        self._sync(row, 2**64 - 1 if position is None else position)
+        self._sync(_NOBODY if reader is None else _row(reader),
+                   2**64 - 1 if position is None else position)
 
     def evict(self, reader):
         """End a reader that is stuck: a Reader, or the id that stats() tells.
 
         It holds nobody up any more, and gets EvictedError from all that it tries.
         """
-        self._evict(operator.index(getattr(reader, "id", reader)))
+        self._evict(_row(reader))
 
     def stats(self):
         """A Stats of now: who is where, and who limits the writers."""
@@ -209,6 +210,13 @@ class Ring(_ringbuf.Ring):
         name = " %r" % self.name if self.name else ""
         return "<ringbuffer.Ring%s of %d slots of %d bytes, %s>" % (
             name, self.slot_count, self.slot_bytes, self.host)
+
+
+def _row(reader):
+    row = operator.index(getattr(reader, "id", reader))
+    if not 0 <= row < _NOBODY:
+        raise OverflowError("%d is no id of a reader" % row)
+    return row
 
 
 def _positive(value, what):
@@ -271,6 +279,21 @@ class Writer(_Awaited, _ringbuf.Writer):
     A with block that an exception ends is not done: it abandons the writer, and
     readers see that a writer died.
     """
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        watch(self)
+        return self
+
+    def _end_with_process(self, failed, given):
+        """What this process does not use is left to others, unless it was given it to
+        write, and failed before it did."""
+        if not self._used and not (failed and any(thing is self for thing in given)):
+            return
+        try:
+            _ringbuf.Writer.abandon(self) if failed else _ringbuf.Writer.close(self)
+        except (Error, BufferError):
+            pass    # a thread is at it, or looks at a slot: it ends with the process
 
     def done(self):
         """This writer will write no more."""

@@ -138,6 +138,7 @@ static PyObject *dropin_read(struct rp_dropin *self, PyObject *reader, int64_t t
 		PyErr_SetString(PyExc_TypeError, "not a reader of new_reader()");
 		return NULL;
 	}
+	self->used = rp_forks + 1;
 	err = rp_reader_ready(&p->reader, timeout != RINGBUF_TRY);
 	if (RP_LIKELY(!err))
 		err = rp_reader_copy(&p->reader, true, RINGBUF_TRY, &message);
@@ -212,8 +213,21 @@ static PyObject *dropin_new_writer(struct rp_dropin *self, PyObject *none)
 	int err = rp_token_new(self);
 
 	(void)none;
+	self->used = rp_forks + 1;
 	if (err)
 		return rp_error(err);
+	Py_RETURN_NONE;
+}
+
+/* At the end of the process: see rp_tokens_leave(). */
+static PyObject *dropin_leave(struct rp_dropin *self, PyObject *args)
+{
+	int failed, meant;
+
+	if (!PyArg_ParseTuple(args, "pp", &failed, &meant))
+		return NULL;
+	if (self->ring && self->ring->ring)
+		rp_tokens_leave(self, failed, meant && self->used != rp_forks + 1);
 	Py_RETURN_NONE;
 }
 
@@ -222,6 +236,7 @@ static PyObject *dropin_writer_done(struct rp_dropin *self, PyObject *none)
 	(void)none;
 	if (!rp_ring_get(self->ring))
 		return NULL;
+	self->used = rp_forks + 1;
 	rp_tokens_done(self);
 	Py_RETURN_NONE;
 }
@@ -337,6 +352,7 @@ static PyMethodDef dropin_methods[] = {
 	  "One writer less; readers see the end after the last." },
 	{ "_tokens", (PyCFunction)dropin_tokens, METH_NOARGS, NULL },
 	{ "_add_token", (PyCFunction)dropin_add_token, METH_VARARGS, NULL },
+	{ "_leave", (PyCFunction)dropin_leave, METH_VARARGS, NULL },
 	{ "_setup", (PyCFunction)dropin_setup, METH_VARARGS, NULL },
 	{ "_close", (PyCFunction)dropin_close, METH_NOARGS, NULL },
 	{ NULL },

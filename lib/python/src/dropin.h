@@ -86,12 +86,14 @@ struct rp_token {
  * @control: Control
  * @tokens: list, oldest first
  * @last: what rp_token_mine() found last
+ * @used: rp_forks + 1 where it was read, or a writer was made or done
  */
 struct rp_dropin {
 	PyObject_HEAD struct rp_ring *ring;
 	struct rp_control *control;
 	struct rp_token *tokens;
 	struct rp_token *last;
+	unsigned int used;
 };
 
 /* ---- token.c ---------------------------------------------------------------- */
@@ -102,6 +104,7 @@ int rp_token_import(struct rp_dropin *self, const struct ringbuf_ticket *ticket,
 struct rp_token *rp_token_mine(struct rp_dropin *self);
 void rp_token_end(struct rp_dropin *self, struct rp_token *token);
 void rp_tokens_done(struct rp_dropin *self);
+void rp_tokens_leave(struct rp_dropin *self, bool failed, bool meant);
 void rp_tokens_free(struct rp_dropin *self);
 
 #endif

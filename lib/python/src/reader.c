@@ -284,6 +284,9 @@ static PyObject *reader_close(struct rp_reader *self, PyObject *none)
 	(void)none;
 	if (!self->reader || self->leaving)
 		Py_RETURN_NONE;
+	/* A thread that waits for a message looks up at once, not at the end of its slice. */
+	if (self->use.busy && self->use.waiting)
+		ringbuf_reader_interrupt(self->reader);
 	err = rp_use_close(&self->use);
 	if (err)
 		return rp_error(err);

@@ -169,6 +169,41 @@ void rp_token_end(struct rp_dropin *self, struct rp_token *token)
 	token_free(self, token);
 }
 
+/* One writer less, which failed; its word is nobody's then. */
+static void token_fail(struct rp_dropin *self, struct rp_token *token)
+{
+	word_drop(self, token);
+	rb_writer_abandon(token->writer);
+	token->writer = NULL;
+	token_free(self, token);
+}
+
+/*
+ * This process ends.  Well: its writers are done.  If it @failed they have died; if it
+ * was @meant to write and did not come to it, one that nobody has claimed dies with it.
+ */
+void rp_tokens_leave(struct rp_dropin *self, bool failed, bool meant)
+{
+	struct rp_token *token = self->tokens;
+	bool any = false;
+
+	while (token) {
+		if (!ours(token) || token->use.busy) {
+			token = token->next;
+			continue;
+		}
+		any = true;
+		if (failed)
+			token_fail(self, token);
+		else
+			rp_token_end(self, token);
+		token = self->tokens;
+	}
+	token = failed && meant && !any ? claim_any(self) : NULL;
+	if (token)
+		token_fail(self, token);
+}
+
 /* Any token of another thread of this process; one that is at work ends later. */
 static void end_of_another(struct rp_dropin *self)
 {

@@ -385,6 +385,9 @@ static PyObject *end(struct rp_writer *self, bool failed)
 
 	if (!self->writer)
 		Py_RETURN_NONE;
+	/* A thread that waits for room looks up at once, not at the end of its slice. */
+	if (self->use.busy && self->use.waiting)
+		ringbuf_writer_interrupt(self->writer);
 	err = rp_use_close(&self->use);
 	if (err)
 		return rp_error(err);
@@ -499,6 +502,12 @@ static PyObject *writer_ring(struct rp_writer *self, void *closure)
 	return ring;
 }
 
+static PyObject *writer_used(struct rp_writer *self, void *closure)
+{
+	(void)closure;
+	return PyBool_FromLong(self->writer && RP_ENTERED(&self->use));
+}
+
 static PyObject *writer_closed(struct rp_writer *self, void *closure)
 {
 	(void)closure;
@@ -531,6 +540,7 @@ static PyGetSetDef writer_getset[] = {
 	{ "position", (getter)writer_position, NULL, "Next position it would try.", NULL },
 	{ "id", (getter)writer_id, NULL, "Its id, 1 or more.", NULL },
 	{ "ring", (getter)writer_ring, NULL, "The ring.", NULL },
+	{ "_used", (getter)writer_used, NULL, NULL, NULL },
 	{ "closed", (getter)writer_closed, NULL, "Whether close() was called.", NULL },
 	{ NULL },
 };
