@@ -19,6 +19,7 @@ from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeEr
                       EvictedError, InternalLockingError, MustCreatedReadersBeforeWritingError,
                       OverrunError, ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
                       WriterDiedError, WriterFinishedError, WriteTimeoutError)
+from ._lock import ReadersWriterLock
 from ._ring import (HEAD, OLDEST, Blocker, Reader, ReaderStats, Ring, Start, Stats, Writer)
 from ._ringbuf import Slot, asarray, library_version
 
@@ -27,8 +28,8 @@ __version__ = library_version
 __all__ = [
     "AlreadyClosedError", "Blocker", "BusyError", "ClosedError", "DataTooLargeError", "Error",
     "EvictedError", "HEAD", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
-    "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats", "Ring",
-    "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
+    "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats",
+    "ReadersWriterLock", "Ring", "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
     "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterDiedError",
     "WriterFinishedError", "asarray", "library_version",
 ]

@@ -9,11 +9,14 @@ from ._errors import InternalLockingError
 
 
 class ReadersWriterLock:
-    """Many readers or one writer at a time, in processes that inherit it.
+    """Many readers or one writer at a time, in threads and in child processes.
 
-    A writer that waits goes before readers that come later.  A process that is killed
-    with the lock keeps it: rings do not use it, and do not have that fault.  Made in
-    the parent and passed to its children, as multiprocessing's own locks are.
+    A reader may become a reader once more, so readers do not wait for a writer that
+    waits.  Passed to children as multiprocessing's own locks are.  A process that is
+    killed with the lock keeps it; rings do not use it and do not have that fault.
+
+    readers.value tells how many have it for reading, writer.value whether one has it
+    for writing.
     """
 
     def __init__(self):
@@ -22,75 +25,60 @@ class ReadersWriterLock:
         self.writer_condition = multiprocessing.Condition(self.lock)
         self.readers = multiprocessing.RawValue(ctypes.c_uint, 0)
         self.writer = multiprocessing.RawValue(ctypes.c_bool, False)
-        self._waiting = multiprocessing.RawValue(ctypes.c_uint, 0)
 
-    def _acquire_reader(self):
-        with self.lock:
-            while self.writer.value or self._waiting.value:
-                self.readers_condition.wait()
-            self.readers.value += 1
+    def _leave_readers(self):
+        if not self.readers.value:
+            raise InternalLockingError("no reader has the lock")
+        self.readers.value -= 1
+        if not self.readers.value:
+            self.writer_condition.notify()
 
-    def _release_reader(self):
-        with self.lock:
-            if not self.readers.value:
-                raise InternalLockingError("no reader has the lock")
-            self.readers.value -= 1
-            # Also for a reader that waits in wait_for_write().
-            self.writer_condition.notify_all()
-
-    def _acquire_writer(self):
-        with self.lock:
-            self._waiting.value += 1
-            try:
-                while self.writer.value or self.readers.value:
-                    self.writer_condition.wait()
-                self.writer.value = True
-            finally:
-                self._waiting.value -= 1
-                if not self.writer.value:
-                    self.readers_condition.notify_all()  # an exception ended the wait
-
-    def _release_writer(self):
-        with self.lock:
-            if not self.writer.value:
-                raise InternalLockingError("no writer has the lock")
-            self.writer.value = False
-            self.readers_condition.notify_all()
-            self.writer_condition.notify_all()
+    def _wait_for_writer(self):
+        while self.writer.value:
+            self.readers_condition.wait()
 
     @contextlib.contextmanager
     def for_read(self):
         """Hold the lock with other readers for a with block."""
-        self._acquire_reader()
+        with self.lock:
+            self._wait_for_writer()
+            self.readers.value += 1
         try:
             yield self
         finally:
-            self._release_reader()
+            with self.lock:
+                self._leave_readers()
 
     @contextlib.contextmanager
     def for_write(self):
         """Hold the lock alone for a with block."""
-        self._acquire_writer()
+        with self.lock:
+            try:
+                while self.writer.value or self.readers.value:
+                    self.writer_condition.wait()
+            except BaseException:
+                self.writer_condition.notify()  # it may have been for us
+                raise
+            self.writer.value = True
         try:
             yield self
         finally:
-            self._release_writer()
+            with self.lock:
+                self.writer.value = False
+                self.writer_condition.notify()
+                self.readers_condition.notify_all()
 
     def wait_for_write(self):
-        """Give a reader's hold up until a writer has had the lock, and take it again.
+        """Inside for_read(): let writers have the lock, until one has had it.
 
-        For use inside of for_read(): what the reader waits for has to be looked at
-        again afterwards.
+        What the reader waits for has to be looked at again afterwards.
+        InternalLockingError where no reader has the lock.
         """
         with self.lock:
-            if not self.readers.value:
-                raise InternalLockingError("no reader has the lock")
-            self.readers.value -= 1
-            self.writer_condition.notify_all()
+            self._leave_readers()
             try:
-                # The end of the next write is what notifies readers.
                 self.readers_condition.wait()
-                while self.writer.value or self._waiting.value:
-                    self.readers_condition.wait()
             finally:
+                # Also with an exception: the with block takes this off again.
+                self._wait_for_writer()
                 self.readers.value += 1
