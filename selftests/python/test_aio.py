@@ -181,11 +181,90 @@ class Aio(Case):
             while not got:
                 await asyncio.sleep(0.001)
             os.kill(child.pid, 9)
-            await task
+            with self.assertRaises(ringbuffer.WriterDiedError):
+                await task
             self.assertEqual([b"1"], got)
 
         run(main())
 
+    def test_killed_writer_may_be_an_end(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            reader = ring.async_reader(died="end")
+            ring.writer().abandon()
+            self.assertEqual([], [message async for message in reader])
+            self.assertEqual("died", reader.reader.ended)
+
+        run(main())
+
+    def test_exception_in_a_with_block_is_a_death(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            reader = ring.async_reader()
+            with self.assertRaises(ZeroDivisionError):
+                async with ring.async_writer() as writer:
+                    await writer.write(b"1")
+                    1 / 0
+            self.assertEqual(b"1", await reader.read())
+            with self.assertRaises(ringbuffer.WriterDiedError):
+                await reader.read()
+
+        run(main())
+
+    def test_arrays_of_earlier_messages_do_not_stop_the_loop(self):
+        async def main():
+            ring = Ring.create(16, 3)
+            writer, kept = ring.async_writer(), []
+
+            async def write():
+                async with writer:
+                    for n in range(50):
+                        await writer.write(b"%d" % n)
+
+            async def read():
+                async with ring.async_reader() as reader:
+                    ready.set_result(None)
+                    async for message in reader:
+                        kept[:] = [message[:]]
+                        got.append(bytes(message))
+                self.assertEqual(b"49", kept[0])
+                self.assertEqual(1, len(ring.stats().readers))
+                kept.clear()
+                self.assertEqual(0, len(ring.stats().readers))
+
+            got, ready = [], asyncio.get_running_loop().create_future()
+            task = asyncio.ensure_future(read())
+            await ready
+            await asyncio.gather(task, write())
+            self.assertEqual([b"%d" % n for n in range(50)], got)
+
+        run(main())
+
+    @unittest.skipIf(on_module(), "the module needs no thread")
+    def test_close_does_not_wait_for_the_slices_of_sleepers(self):
+        """Beside a wait of one slice each, on the same machine at the same time."""
+        async def main():
+            ring = Ring.create(16, 1)
+            readers = [ring.async_reader() for _ in range(15)]
+            tasks = [asyncio.ensure_future(reader.read()) for reader in readers]
+            while not all(r.waits for r in ring.stats().readers):
+                await asyncio.sleep(0.001)
+            start = time.monotonic()
+            for reader in readers:
+                reader.close()
+            closed = time.monotonic() - start
+            for task in tasks:
+                with self.assertRaises(ringbuffer.ClosedError):
+                    await task
+            return closed
+
+        closed = run(main())
+        ring = Ring.create(16, 1)
+        reader = ring.reader()
+        start = time.monotonic()
+        for _ in range(15):
+            reader.wait(timeout=ringbuffer.aio._SLICE)
+        self.assertLess(closed, (time.monotonic() - start) / 4)
 
     def test_cancelled_write_wrote_nothing(self):
         """Whenever it is cancelled: what was written is what returned, and once."""

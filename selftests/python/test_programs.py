@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-from support import PATIENCE, SMALL, TOP, needs_numpy, on_module, ringbuffer
+from support import METHODS, PATIENCE, SMALL, TOP, needs_numpy, on_module, ringbuffer
 
 PYTHON = os.path.join(TOP, "lib", "python")
 SOUNDS = "/usr/share/sounds/alsa"
@@ -120,23 +120,62 @@ class Readme(unittest.TestCase):
         with open(os.path.join(PYTHON, "README.md")) as f:
             programs = re.findall(r"^```python\n(.*?)^```$", f.read(), re.M | re.S)
         self.assertEqual(2, len(programs))
-        for program, says in zip(programs, ("b'hello'\nb'world'\n", "")):
-            ran = run("-X", "dev", "-c", program)
-            self.assertEqual((0, says), (ran.returncode, ran.stdout))
+        for method in METHODS:
+            for program, says in zip(programs, ("b'hello'\nb'world'\n", "")):
+                with self.subTest(method=method), tempfile.TemporaryDirectory() as folder:
+                    path = os.path.join(folder, "program.py")
+                    with open(path, "w") as f:
+                        f.write("import multiprocessing\nif __name__ == '__main__':\n"
+                                "    multiprocessing.set_start_method(%r)\n%s" % (method, program))
+                    ran = run("-X", "dev", path)
+                    self.assertEqual((0, says), (ran.returncode, ran.stdout))
 
 
 class Package(unittest.TestCase):
 
-    def test_pip(self):
-        """As a user installs it, away from the source tree."""
-        if run("-c", "import setuptools, wheel").returncode or run("-m", "pip", "-V").returncode or sys.version_info < (3, 9):
+    def setUp(self):
+        if (run("-c", "import setuptools, wheel").returncode or
+                run("-m", "pip", "-V").returncode or sys.version_info < (3, 9)):
             self.skipTest("pip, setuptools and wheel are not all installed for this Python")
-        if not shutil.which("gcc") or not os.access(os.path.join(TOP, "build"), os.W_OK):
+        if not shutil.which("gcc"):
             self.skipTest("nothing can be built here")
+
+    def pip(self, *args):
+        ran = run("-m", "pip", *args[:1], "--no-build-isolation", "--no-deps", "--no-index",
+                  *args[1:])
+        self.assertEqual(0, ran.returncode, ran.stdout)
+
+    @staticmethod
+    def tree():
+        """What is in the source tree, but for what make builds and what Python caches."""
+        return {os.path.join(folder, name)
+                for part in ("lib", "include", os.path.join("kmod", "engine"))
+                for folder, _, names in os.walk(os.path.join(TOP, part))
+                for name in names if not name.endswith(".pyc")}
+
+    @one_python
+    def test_source_distribution_builds_away_from_the_tree(self):
+        before = self.tree()
         with tempfile.TemporaryDirectory() as folder:
-            ran = run("-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index",
-                      "--target", folder, PYTHON)
+            ran = run("-c", "import sys\nfrom setuptools import build_meta\n"
+                      "build_meta.build_sdist(sys.argv[1])", folder, cwd=PYTHON)
             self.assertEqual(0, ran.returncode, ran.stdout)
+            self.assertEqual(before, self.tree())
+            [archive] = os.listdir(folder)
+            self.pip("wheel", "-w", folder, os.path.join(folder, archive))
+            [wheel] = [name for name in os.listdir(folder) if name.endswith(".whl")]
+            self.assertRegex(wheel, r"-manylinux_2_\d+_\w+\.whl$")     # others PyPI refuses
+            self.pip("install", "--target", os.path.join(folder, "to"), os.path.join(folder, wheel))
+            ran = run("-c", "import ringbuffer; ringbuffer.Ring.create(8, 1); "
+                      "print(ringbuffer.__version__)", cwd=folder,
+                      env=dict(os.environ, PYTHONPATH=os.path.join(folder, "to")))
+            self.assertEqual(ringbuffer.__version__ + "\n", ran.stdout)
+
+    def test_pip_installs_and_leaves_nothing_in_the_tree(self):
+        before = self.tree()
+        with tempfile.TemporaryDirectory() as folder:
+            self.pip("install", "--target", folder, PYTHON)
+            self.assertEqual(before, self.tree())
             env = dict(os.environ, PYTHONPATH=folder)
             ran = run("-c", "import ringbuffer as r; ring = r.Ring.create(8, 2); "
                       "reader = ring.reader(); ring.writer().write(b'1'); "
@@ -146,15 +185,15 @@ class Package(unittest.TestCase):
             self.assertTrue(os.path.exists(os.path.join(folder, "ringbuffer", "py.typed")))
             self.assertTrue(os.path.exists(os.path.join(folder, "ringbuffer", "__init__.pyi")))
 
-    def test_everything_is_exported(self):
-        for name in ringbuffer.__all__:
-            self.assertTrue(hasattr(ringbuffer, name), name)
-
 
 class Stubs(unittest.TestCase):
     """What the stubs say is there, and nothing public is missing in them."""
 
     checked = 0
+
+    def test_everything_is_exported(self):
+        for name in ringbuffer.__all__:
+            self.assertTrue(hasattr(ringbuffer, name), name)
 
     def names(self, module):
         path = os.path.join(PYTHON, "ringbuffer", module)
@@ -172,7 +211,8 @@ class Stubs(unittest.TestCase):
         said = {n.name for n in node.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
         said |= {n.target.id for n in node.body if isinstance(n, ast.AnnAssign)}
         instance = {"counter", "position", "slot_bytes", "slot_count", "late_readers", "readers",
-                    "reader", "writer", "__buffer__", "nbytes", "tobytes"}
+                    "reader", "writer", "__buffer__", "nbytes", "tobytes", "lock",
+                    "readers_condition", "writer_condition"}
         for name in said - instance:
             self.assertTrue(hasattr(cls, name), "%s.%s" % (cls.__name__, name))
         if issubclass(cls, (tuple, int, Exception)):

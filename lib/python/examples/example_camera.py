@@ -31,17 +31,20 @@ def ball(number):
     return number * 13 % (WIDTH - BALL), number * 7 % (HEIGHT - BALL)
 
 
+def paint(frame, background, number):
+    """In the slot itself: the array is gone when this function returns."""
+    x, y = ball(number)
+    frame[:] = background
+    frame[y:y + BALL, x:x + BALL] = (250, 200, 30)
+
+
 def camera(writer, count):
     background = numpy.full((HEIGHT, WIDTH, 3), 40, "u1")
     background[::54] = 60
     for number in range(count):
         with writer.reserve() as slot:
             slot.flags = number
-            x, y = ball(number)
-            frame = slot.asarray("u1", (HEIGHT, WIDTH, 3))
-            frame[:] = background
-            frame[y:y + BALL, x:x + BALL] = (250, 200, 30)
-            del frame
+            paint(ringbuffer.asarray(slot, "u1", (HEIGHT, WIDTH, 3)), background, number)
     writer.close()
 
 

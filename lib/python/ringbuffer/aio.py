@@ -12,7 +12,7 @@ import queue
 import threading
 
 from ._errors import (ClosedError, WaitingForReaderError, WaitingForWriterError,
-                      WriterFinishedError)
+                      WriterDiedError, WriterFinishedError)
 from ._ringbuf import Slot
 
 _SLICE = 0.1  # a wait that was cancelled ends within this time
@@ -204,7 +204,8 @@ class AsyncReader(_Turns):
         async with self._turn():
             if self.reader.closed:
                 raise ClosedError("closed")
-            if self._fd is None:
+            # Behind messages in use the descriptor would always be ready: for those.
+            if self._fd is None or self.reader._in_use:
                 await self._sleeper.until(self.reader, self._step)
             else:
                 loop = asyncio.get_running_loop()
@@ -236,6 +237,8 @@ class AsyncReader(_Turns):
         while True:
             try:
                 view = self.reader._try_next()
+            except WriterDiedError:
+                raise
             except WriterFinishedError:
                 raise StopAsyncIteration from None
             if view is not None:
@@ -250,7 +253,8 @@ class AsyncReader(_Turns):
         return self
 
     async def __aexit__(self, *exc):
-        self.close()
+        self._sleeper.stop()
+        self.reader.__exit__(*exc)
 
 
 class AsyncWriter(_Turns):
@@ -322,4 +326,5 @@ class AsyncWriter(_Turns):
         return self
 
     async def __aexit__(self, *exc):
-        self.close()
+        self._sleeper.stop()
+        self.writer.__exit__(*exc)
