@@ -29,6 +29,8 @@ def _end(failed, given=()):
 
 def _child_ends():
     """Called while the exception, if there is one, is on its way."""
+    if process.parent_process() is None:
+        return
     error = sys.exc_info()[1]
     failed = error is not None
     if isinstance(error, SystemExit):
@@ -39,7 +41,8 @@ def _child_ends():
 
 def _program_ends():
     """An exception that nobody caught was printed; at a prompt they mean nothing."""
-    _end(hasattr(sys, "last_type") and not hasattr(sys, "ps1"))
+    if process.parent_process() is None:
+        _end(hasattr(sys, "last_type") and not hasattr(sys, "ps1"))
 
 
 class _Child:
@@ -50,5 +53,6 @@ class _Child:
 
 
 _child = _Child()
-util.register_after_fork(_child, _Child.begins)
+_child.begins()     # in one that was spawned, and is importing us to begin
+util.register_after_fork(_child, _Child.begins)     # a forked one forgets what was before
 atexit.register(_program_ends)
