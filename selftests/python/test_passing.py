@@ -269,6 +269,28 @@ class Streams(unittest.TestCase):
         self.assertEqual(0, os.WEXITSTATUS(os.waitpid(pid, 0)[1]))
 
 
+class Thrown(unittest.TestCase):
+    """A pickle that nobody loads keeps nothing for ever."""
+
+    def test_places_and_descriptors_are_given_back(self):
+        from ringbuffer import _passing
+
+        ring = Ring.create(16, 4)
+        late = ForkingPickler.dumps(ring.reader())
+        before = descriptors()
+        for _ in range(10):
+            ForkingPickler.dumps(ring.writer())
+        self.assertEqual(1, len(ring.stats().readers))
+        for key in _passing._offers._since:
+            _passing._offers._since[key] -= _passing.PATIENCE   # as if so long ago
+        travelled(ring.reader()).close()
+        with ring.writer():     # who attaches finds the places that nobody keeps
+            self.assertEqual(((), 1), (ring.stats().readers, ring.stats().writers))
+        until(lambda: descriptors() <= before, "the end of the descriptors")
+        with self.assertRaisesRegex(ringbuffer.ClosedError, "not within 10 minutes"):
+            pickle.loads(late)
+
+
 class Failed(unittest.TestCase):
     """An arrival that fails leaves no descriptor behind."""
 
