@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0
+"""No call holds the GIL while it waits for a lock that another process has."""
+
+import fcntl
+import multiprocessing
+import os
+import struct
+import threading
+import unittest
+
+from support import Case, on_module, ringbuffer, until
+
+Ring = ringbuffer.Ring
+F_OFD_SETLK = 37
+PATIENCE = 20   # for the main thread to go on, before the lock is dropped all the same
+
+
+def holds_lock(path, conn):
+    """As a process that is stopped in the middle of attaching; until told, or for so long."""
+    fd = os.open(path, os.O_RDWR)
+    fcntl.fcntl(fd, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
+    conn.send("held")
+    conn.send(conn.poll(PATIENCE))
+
+
+@unittest.skipIf(on_module(), "the kernel's locks are held by nobody who could be stopped")
+class Gil(Case):
+
+    def setUp(self):
+        super().setUp()
+        self.name = "python-gil-%d" % os.getpid()
+        self.ring = Ring.create(16, 4, name=self.name)
+
+    def tearDown(self):
+        self.ring.close()
+        super().tearDown()
+
+    def leaves_the_gil(self, call):
+        """call() waits for the lock, and we run meanwhile; then it ends."""
+        ours, theirs = multiprocessing.Pipe()
+        holder = self.start(holds_lock, "/dev/shm/ringbuf." + self.name, theirs)
+        self.assertEqual("held", ours.recv())
+        done = []
+        thread = threading.Thread(target=lambda: (done.append(0), call(), done.append(1)))
+        thread.start()
+        until(lambda: done, "the beginning")
+        # Long enough for it to come to the lock; whenever it does, the test holds.
+        thread.join(0.05)
+        self.assertEqual([0], done, "it does not wait for the lock: nothing is tested")
+        ours.send(None)
+        self.assertTrue(ours.recv(), "nothing ran until the lock was dropped")
+        thread.join(60)
+        self.assertEqual([0, 1], done)
+        self.ends_well(holder)
+
+    def test_rings(self):
+        ring = self.ring
+        for call in (ring.stats, lambda: ring.head, ring.sync, lambda: ring.reader().close(),
+                     lambda: ring.writer().close(), lambda: Ring.open(self.name).close()):
+            self.leaves_the_gil(call)
+        reader = ring.reader()
+        self.leaves_the_gil(lambda: ring.evict(reader))
+
+    def test_unlink(self):
+        self.leaves_the_gil(lambda: Ring.unlink(self.name))
+
+    def test_first_use(self):
+        def tries(call, *args):
+            def body():
+                try:
+                    call(*args, timeout=0)
+                except ringbuffer.WaitingForWriterError:
+                    pass
+            return body
+
+        for name, *args in (("read",), ("peek",), ("read_many", 2), ("peek_many", 2), ("wait", 1),
+                            ("read_into", bytearray(16))):
+            self.leaves_the_gil(tries(getattr(self.ring.reader(), name), *args))
+        self.leaves_the_gil(lambda: self.ring.reader().ended)
+        for name, *args in (("write", b"1"), ("write_many", [b"1", b"2"]), ("reserve",)):
+            self.leaves_the_gil(tries(getattr(self.ring.writer(), name), *args))
+
+    def test_ends(self):
+        for used in (False, True):
+            for end in ("close", "abandon", "done", "__del__"):
+                writer = [self.ring.writer()]
+                if used:
+                    writer[0].write(b"1")
+                self.leaves_the_gil(writer.clear if end == "__del__" else getattr(writer[0], end))
+        for used in (False, True):
+            for end in ("close", "__del__"):
+                reader = [self.ring.reader(ringbuffer.OLDEST)]
+                if used:
+                    reader[0].read(timeout=0)
+                self.leaves_the_gil(reader.clear if end == "__del__" else getattr(reader[0], end))
+
+    def test_close_of_a_ring_that_another_thread_uses(self):
+        """The call that waits keeps the ring; it is gone after it."""
+        ring = Ring.open(self.name)
+
+        def call():
+            try:
+                ring.stats()
+            except ringbuffer.ClosedError:
+                pass    # it was closed before we came to use it
+            self.assertRaises(ringbuffer.ClosedError, ring.stats)
+
+        def closes():
+            thread = threading.Thread(target=call)
+            thread.start()
+            ring.close()
+            thread.join(60)
+
+        self.leaves_the_gil(closes)
+        self.assertTrue(ring.closed)
+
+
+if __name__ == "__main__":
+    unittest.main()
