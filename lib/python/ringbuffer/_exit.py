@@ -27,16 +27,30 @@ def _end(failed, given=()):
         writer._end_with_process(failed, given)
 
 
+def _given(child):
+    return (*getattr(child, "_args", ()), *getattr(child, "_kwargs", {}).values())
+
+
+_bootstrap = process.BaseProcess._bootstrap
+
+
+def _bootstrap_and_end(self, *args, **kwargs):
+    """The whole life of a child of multiprocessing: what it returns is its status."""
+    status = 1
+    try:
+        status = _bootstrap(self, *args, **kwargs)
+    finally:    # it may fail itself, where the traceback cannot be printed
+        _end(status != 0, _given(self))
+    return status
+
+
 def _child_ends():
-    """Called while the exception, if there is one, is on its way."""
-    if process.parent_process() is None:
-        return
+    """For a child that imports us in the middle of its life."""
     error = sys.exc_info()[1]
     failed = error is not None
     if isinstance(error, SystemExit):
         failed = error.code not in (None, 0)
-    child = process.current_process()
-    _end(failed, (*getattr(child, "_args", ()), *getattr(child, "_kwargs", {}).values()))
+    _end(failed)
 
 
 def _program_ends():
@@ -45,14 +59,7 @@ def _program_ends():
         _end(hasattr(sys, "last_type") and not hasattr(sys, "ps1"))
 
 
-class _Child:
-    """Late in the end of a child: after whatever flushes, and may still write."""
-
-    def begins(self):
-        util.Finalize(None, _child_ends, exitpriority=-1000)
-
-
-_child = _Child()
-_child.begins()     # in one that was spawned, and is importing us to begin
-util.register_after_fork(_child, _Child.begins)     # a forked one forgets what was before
+process.BaseProcess._bootstrap = _bootstrap_and_end
+if process.parent_process() is not None:
+    util.Finalize(None, _child_ends, exitpriority=-1000)
 atexit.register(_program_ends)

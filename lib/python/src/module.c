@@ -84,9 +84,9 @@ static PyMethodDef methods[] = {
 	  "asarray($module, /, buffer, dtype='u1', shape=None)\n--\n\n"
 	  "An array on the memory of a slot or a memoryview, copying nothing.\n\n"
 	  "The array counts as a view of the slot: a reserved slot cannot be committed\n"
-	  "before it is gone, and a peeked one goes back then.  Without a shape it is one-dimensional and takes all\n"
-	  "there is.  On a reserved slot the length of the message becomes that of\n"
-	  "the array." },
+	  "before it is gone, and a peeked one goes back then.  Without a shape it is\n"
+	  "one-dimensional and takes all there is.  On a reserved slot the length of\n"
+	  "the message becomes that of the array." },
 	{ NULL },
 };
 

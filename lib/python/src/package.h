@@ -87,7 +87,7 @@ static inline int rp_use(struct rp_use *use, bool may_sleep)
 		PyEval_RestoreThread(rp_state_);                \
 	} while (0)
 
-/* Around a call that may block, on a handle that may have been used here or not yet. */
+/* Whether this process has used the handle: the first use takes locks. */
 #define RP_ENTERED(use) ((use)->entered == rp_forks + 1)
 
 /* Around a call without the GIL. */

@@ -2,6 +2,12 @@
 /* Reader: waiting, life, what it tells. */
 #include "reader.h"
 
+/* Do what slots that went meanwhile have left to us, who have the handle; 0 or -ESTALE. */
+static int settle(struct rp_reader *r)
+{
+	return RP_UNLIKELY(r->unsettled) && rp_reader_settle(r) == -ESTALE ? -ESTALE : 0;
+}
+
 /* The handle is ours: what was given out before comes back, or will. */
 static int reader_begin(struct rp_reader *r)
 {
@@ -10,8 +16,10 @@ static int reader_begin(struct rp_reader *r)
 	/* Another thread may have closed it while we waited for it. */
 	if (RP_UNLIKELY(!r->reader || r->leaving))
 		return -EBADF;
-	if (RP_LIKELY(!r->held_count && !r->overrun))
+	if (RP_LIKELY(!r->held_count && !r->overrun && !r->unsettled))
 		return 0;
+	if (settle(r))
+		r->overrun = true;
 	err = rp_reader_drop(r);
 	if (!err && r->overrun) {
 		r->overrun = false;
@@ -31,14 +39,20 @@ int rp_reader_ready(struct rp_reader *r, bool may_sleep)
 static int look_unlocked(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
 			 int64_t timeout)
 {
-	bool ahead = r->held_count;
-	uint64_t from = r->next;
+	uint64_t from;
+	bool ahead;
 	int n;
 
+	/* A signal handler may have dropped a view; another thread may while we wait. */
+	if (settle(r))
+		return -ESTALE;
+	ahead = r->held_count;
+	from = r->next;
 	RP_UNLOCKED(n = ahead ? rb_reader_ahead(r->reader, from, slots, max, timeout)
 			      : ringbuf_reader_peek(r->reader, slots, max, timeout));
-	/* A view may have gone meanwhile, which made room, or was the last one. */
-	return r->unsettled && rp_reader_settle(r) == -ESTALE ? -ESTALE : n;
+	if (settle(r))
+		return -ESTALE;
+	return !ahead && n == -ESTALE ? RP_GONE : n;
 }
 
 /* The first use in this process takes locks that a stopped process may hold. */
@@ -54,9 +68,10 @@ static int look_now(struct rp_reader *r, struct ringbuf_slot *slots, unsigned in
 			r->use.entered = rp_forks + 1;
 		return n;
 	}
-	if (RP_LIKELY(!r->held_count))
-		return ringbuf_reader_peek(r->reader, slots, max, RINGBUF_TRY);
-	return rb_reader_ahead(r->reader, r->next, slots, max, RINGBUF_TRY);
+	if (RP_UNLIKELY(r->held_count))
+		return rb_reader_ahead(r->reader, r->next, slots, max, RINGBUF_TRY);
+	n = ringbuf_reader_peek(r->reader, slots, max, RINGBUF_TRY);
+	return RP_UNLIKELY(n == -ESTALE) ? RP_GONE : n;
 }
 
 static int look(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max, int64_t timeout)
@@ -96,11 +111,8 @@ int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int
 		return n;
 	if (n == -ENODATA)
 		return ended(r);
-	if (n != -ESTALE)
-		return n;
-	if (!r->held_count)
-		return RP_GONE;
-	rp_reader_lose(r);
+	if (n == -ESTALE)
+		rp_reader_lose(r);
 	return n;
 }
 
@@ -170,8 +182,8 @@ static int wait_for(struct rp_reader *r, uint32_t count, int64_t timeout)
 		err = n ? rp_wait_more(&wait, &r->use, n) : 0;
 	} while (n && !err);
 	rp_use_take(&r->use);
-	if (r->unsettled)
-		rp_reader_settle(r);
+	if (settle(r))
+		r->overrun = true;
 	if (err == -EINVAL && ahead)
 		return -ENOBUFS; /* more than the ring has beside what is in use */
 	return err == -ESTALE ? RP_GONE : err == -ENODATA ? ended(r) : err;
@@ -432,6 +444,8 @@ static PyObject *reader_ended(struct rp_reader *self, void *closure)
 		end = -EBADF;
 	if (!end)
 		RP_WITHOUT_GIL(&self->use, false, end = rb_reader_end(self->reader));
+	if (settle(self))
+		self->overrun = true;
 	if (end < 0)
 		return rp_error(end == -ESTALE ? RP_GONE : end);
 	if (!words[end])

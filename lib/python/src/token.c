@@ -172,9 +172,11 @@ void rp_token_end(struct rp_dropin *self, struct rp_token *token)
 /* One writer less, which failed; its word is nobody's then. */
 static void token_fail(struct rp_dropin *self, struct rp_token *token)
 {
+	struct ringbuf_writer *writer = token->writer;
+
 	word_drop(self, token);
-	rb_writer_abandon(token->writer);
 	token->writer = NULL;
+	RP_WITHOUT_GIL(&token->use, false, rb_writer_abandon(writer));
 	token_free(self, token);
 }
 
