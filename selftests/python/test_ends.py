@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """How streams end: writers that are done, that fail, that are killed, that never began."""
 
-import multiprocessing
 import os
 import signal
 import sys

@@ -271,8 +271,7 @@ static PyObject *dropin_add_token(struct rp_dropin *self, PyObject *args)
 	int err;
 
 	if (!PyArg_ParseTuple(args, "OO&O&", &arg, rp_u32, &index, rp_u32, &word) ||
-	    rp_ticket_arg(arg, &ticket) ||
-	    !rp_ring_get(self->ring))
+	    rp_ticket_arg(arg, &ticket) || !rp_ring_get(self->ring))
 		return NULL;
 	err = rp_token_import(self, &ticket, index, word);
 	if (err)

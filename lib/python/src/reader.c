@@ -225,8 +225,8 @@ static void leave(struct rp_reader *self)
 	RP_UNLOCKED(ringbuf_reader_close(reader));
 }
 
-static int attach(struct rp_reader *self, struct ringbuf *ring,
-		  const struct ringbuf_ticket *ticket, int start, uint64_t position)
+static int attach(struct rp_reader *self, struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+		  int start, uint64_t position)
 {
 	if (ticket)
 		return ringbuf_reader_import(ring, ticket, &self->reader);
@@ -500,7 +500,8 @@ static PyGetSetDef reader_getset[] = {
 	{ "id", (getter)reader_number, NULL, "Its row in stats().", "i" },
 	{ "ended", (getter)reader_ended, NULL,
 	  "None while there are writers or none has been; then \"done\", or \"died\":\n"
-	  "one ended without saying that it was done.  Messages may be left to read.", NULL },
+	  "one ended without saying that it was done.  Messages may be left to read.",
+	  NULL },
 	{ "_missed", (getter)reader_number, (setter)reader_set_missed, NULL, "m" },
 	{ "_died_is_end", (getter)reader_flag, (setter)reader_set_died_is_end, NULL, NULL },
 	{ "_in_use", (getter)reader_flag, NULL, NULL, "v" },

@@ -78,7 +78,8 @@ static const char *name_text(PyObject *name)
 	if (name == Py_None)
 		return NULL;
 	if (!PyUnicode_Check(name)) {
-		PyErr_Format(PyExc_TypeError, "a name is a str, not %.200s", Py_TYPE(name)->tp_name);
+		PyErr_Format(PyExc_TypeError, "a name is a str, not %.200s",
+			     Py_TYPE(name)->tp_name);
 		return NULL;
 	}
 	text = PyUnicode_AsUTF8AndSize(name, &length);

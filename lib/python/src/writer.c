@@ -282,7 +282,8 @@ PyObject *rp_writer_spare(struct rp_writer *w, size_t bytes)
 
 	for (i = 0; i < RP_ARRAY_SIZE(w->spare); i++) {
 		spare = w->spare[i];
-		if (spare && Py_REFCNT(spare) == 1 && (size_t)PyByteArray_GET_SIZE(spare) == bytes) {
+		if (spare && Py_REFCNT(spare) == 1 &&
+		    (size_t)PyByteArray_GET_SIZE(spare) == bytes) {
 			Py_INCREF(spare);
 			return spare;
 		}
