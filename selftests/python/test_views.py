@@ -285,6 +285,20 @@ class Failing(Case):
         self.assertEqual([b"%d" % n for n in range(5)], [self.reader.read() for _ in range(5)])
 
 
+    def test_writer_that_fails_with_a_view_fails_when_it_goes(self):
+        ring = Ring.create(16, 4)
+        reader, kept = ring.reader(), []
+        with self.assertRaises(ZeroDivisionError):
+            with ring.writer() as writer:
+                kept += [writer.reserve()]
+                kept += [memoryview(kept[0])]
+                1 / 0
+        self.assertIsNone(reader.ended)
+        kept.clear()
+        del writer
+        self.assertEqual("died", reader.ended)
+
+
 @needs_numpy
 class Arrays(Case):
 
@@ -347,6 +361,22 @@ class Arrays(Case):
         slot.asarray()[:] = 5
         slot.commit(3)
         self.assertEqual(b"\5\5\5", self.reader.read())
+
+    def test_memory_of_an_array_stays_while_the_slot_shows_it(self):
+        slot = self.writer.reserve()
+        array = slot.asarray()
+        memory = array.base.obj
+        view = memoryview(slot)
+        del array
+        self.assertRaises(BufferError, memory.clear)
+        view[:3] = b"abc"
+        view.release()
+        slot.commit(3)
+        memory.clear()
+        self.assertEqual(b"abc", self.reader.read())
+        with self.writer.reserve() as slot:
+            slot.asarray()[:] = 1
+        self.assertEqual(bytes([1] * 64), self.reader.read())
 
     def test_array_in_place_copies_nothing_and_has_to_go(self):
         slot = self.writer.reserve()

@@ -212,6 +212,7 @@ struct rp_reader {
  * @reserved: borrowed, as in struct rp_reader
  * @slot_bytes: of the ring
  * @batch: most slots that write_many() reserves at once
+ * @failed: an exception ended its with block while a slot had views
  * @spare: bytearrays for slot.asarray(), to be used again when nobody has them
  */
 struct rp_writer {
@@ -221,6 +222,7 @@ struct rp_writer {
 	struct rp_slot *reserved;
 	size_t slot_bytes;
 	unsigned int batch;
+	bool failed;
 	PyObject *spare[2];
 };
 
@@ -234,7 +236,8 @@ struct rp_writer {
  * @touched: reserved, and somebody had its bytes in place
  * @exports: buffers that are out
  * @capacity: of a reserved one
- * @own: bytearray that slot.asarray() gave, copied into the slot at commit, or NULL
+ * @own: of the bytearray that slot.asarray() gave, copied into the slot at commit; it
+ *	cannot be resized meanwhile.  There is one when @own.obj
  */
 struct rp_slot {
 	PyObject_HEAD struct ringbuf_slot slot;
@@ -245,7 +248,7 @@ struct rp_slot {
 	bool touched;
 	Py_ssize_t exports;
 	size_t capacity;
-	PyObject *own;
+	Py_buffer own;
 };
 
 extern PyTypeObject rp_ring_type, rp_reader_type, rp_writer_type, rp_slot_type;

@@ -222,7 +222,8 @@ static void leave(struct rp_reader *self)
 	struct ringbuf_reader *reader = self->reader;
 
 	self->reader = NULL;
-	RP_UNLOCKED(ringbuf_reader_close(reader));
+	if (reader)
+		RP_UNLOCKED(ringbuf_reader_close(reader));
 }
 
 static int attach(struct rp_reader *self, struct ringbuf *ring, const struct ringbuf_ticket *ticket,

@@ -204,6 +204,9 @@ static PyObject *ring_close(struct rp_ring *self, PyObject *none)
 static void ring_dealloc(struct rp_ring *self)
 {
 	RP_UNLOCKED(ringbuf_close(self->ring));
+	/* A child has what a thread of its parent was at. */
+	if (self->doomed)
+		RP_UNLOCKED(ringbuf_close(self->doomed));
 	Py_XDECREF(self->name);
 	Py_TYPE(self)->tp_free((PyObject *)self);
 }

@@ -28,7 +28,7 @@ struct rp_slot *rp_slot_new(bool writable)
 	self->writable = writable;
 	self->ending = self->touched = false;
 	self->exports = 0;
-	self->own = NULL;
+	self->own.obj = NULL;
 	PyObject_GC_Track(self);
 	return self;
 }
@@ -83,6 +83,12 @@ static int over(const struct rp_slot *self)
  */
 enum end { END_BACK, END_COMMIT, END_AGAIN };
 
+static void own_drop(struct rp_slot *self)
+{
+	if (self->own.obj)
+		PyBuffer_Release(&self->own);
+}
+
 /* The slot is no longer anybody's; its owner does with the ring what is due. */
 static int slot_leave(struct rp_slot *self, enum end end, bool told)
 {
@@ -101,7 +107,7 @@ static int slot_leave(struct rp_slot *self, enum end end, bool told)
 	if (!self->writable && err == -ESTALE && !told)
 		((struct rp_reader *)owner)->overrun = true;
 	self->owner = NULL;
-	Py_CLEAR(self->own);
+	own_drop(self);
 	Py_DECREF(owner);
 	return err;
 }
@@ -121,44 +127,44 @@ int rp_slot_end_soon(struct rp_slot *self)
 
 static char *slot_memory(const struct rp_slot *self)
 {
-	return self->own ? PyByteArray_AS_STRING(self->own) : self->slot.data;
+	return self->own.obj ? self->own.buf : self->slot.data;
 }
 
 /* The bytearray of slot.asarray(); it shows what was written in place before. */
 PyObject *rp_slot_own(struct rp_slot *self)
 {
+	PyObject *spare;
+	int err;
+
 	if (over(self))
 		return NULL;
-	if (!self->own) {
-		self->own = rp_writer_spare((struct rp_writer *)self->owner, self->capacity);
-		if (self->own && self->touched)
-			memcpy(PyByteArray_AS_STRING(self->own), self->slot.data, self->capacity);
+	if (!self->own.obj) {
+		spare = rp_writer_spare((struct rp_writer *)self->owner, self->capacity);
+		err = spare ? PyObject_GetBuffer(spare, &self->own, PyBUF_WRITABLE) : -1;
+		Py_XDECREF(spare);
+		if (err)
+			return NULL;
+		if (self->touched)
+			memcpy(self->own.buf, self->slot.data, self->capacity);
 	}
-	Py_XINCREF(self->own);
-	return self->own;
+	Py_INCREF(self->own.obj);
+	return self->own.obj;
 }
 
-/* Whoever has the array may have made its bytearray shorter, unless it is viewed. */
-static int own_copy(struct rp_slot *self)
+static void own_copy(struct rp_slot *self)
 {
 	struct rp_writer *w = (struct rp_writer *)self->owner;
-	size_t length = self->slot.length;
-	const char *from;
 
-	if (!self->own)
-		return 0;
-	if (length > (size_t)PyByteArray_GET_SIZE(self->own))
-		return -EMSGSIZE;
-	from = PyByteArray_AS_STRING(self->own);
-	if (length <= RP_GIL_BYTES) {
-		memcpy(self->slot.data, from, length);
-		return 0;
+	if (!self->own.obj)
+		return;
+	if (self->slot.length <= RP_GIL_BYTES) {
+		memcpy(self->slot.data, self->own.buf, self->slot.length);
+		return;
 	}
 	/* Others find the slot given back meanwhile, and the writer busy. */
 	self->ending = true;
-	RP_WITHOUT_GIL(&w->use, false, memcpy(self->slot.data, from, length));
+	RP_WITHOUT_GIL(&w->use, false, memcpy(self->slot.data, self->own.buf, self->slot.length));
 	self->ending = false;
-	return 0;
 }
 
 static void slot_dealloc(struct rp_slot *self)
@@ -168,7 +174,7 @@ static void slot_dealloc(struct rp_slot *self)
 	PyObject_GC_UnTrack(self);
 	PyErr_Fetch(&type, &value, &traceback);
 	slot_leave(self, END_BACK, false);
-	Py_CLEAR(self->own);
+	own_drop(self);
 	PyErr_Restore(type, value, traceback);
 	PyObject_GC_Del(self);
 }
@@ -195,9 +201,8 @@ static PyObject *slot_release(struct rp_slot *self, PyObject *none)
 
 static int slot_publish(struct rp_slot *self)
 {
-	int err = own_copy(self);
-
-	return err ? err : slot_leave(self, END_COMMIT, true);
+	own_copy(self);
+	return slot_leave(self, END_COMMIT, true);
 }
 
 static PyObject *slot_commit(struct rp_slot *self, PyObject *const *args, Py_ssize_t nargs,

@@ -374,9 +374,9 @@ static void leave(struct rp_writer *self, bool failed)
 	struct ringbuf_writer *writer = self->writer;
 
 	self->writer = NULL;
-	if (failed)
+	if (writer && failed)
 		RP_UNLOCKED(rb_writer_abandon(writer));
-	else
+	else if (writer)
 		RP_UNLOCKED(ringbuf_writer_close(writer));
 }
 
@@ -427,7 +427,7 @@ static int writer_clear(struct rp_writer *self)
 static void writer_dealloc(struct rp_writer *self)
 {
 	PyObject_GC_UnTrack(self);
-	leave(self, false);
+	leave(self, self->failed);
 	rp_use_free(&self->use);
 	Py_XDECREF(self->spare[0]);
 	Py_XDECREF(self->spare[1]);
@@ -445,8 +445,15 @@ static PyObject *writer_self(PyObject *self, PyObject *none)
 static PyObject *writer_exit(struct rp_writer *self, PyObject *args)
 {
 	bool failed = PyTuple_GET_SIZE(args) && PyTuple_GET_ITEM(args, 0) != Py_None;
+	PyObject *done;
 
-	return PyObject_CallMethod((PyObject *)self, failed ? "abandon" : "close", NULL);
+	done = PyObject_CallMethod((PyObject *)self, failed ? "abandon" : "close", NULL);
+	if (done || !failed || !PyErr_ExceptionMatches(PyExc_BufferError))
+		return done;
+	/* The exception is what the caller is to hear of; we fail when we go. */
+	PyErr_Clear();
+	self->failed = true;
+	Py_RETURN_NONE;
 }
 
 static PyObject *writer_fileno(struct rp_writer *self, PyObject *none)
