@@ -35,11 +35,16 @@ class Numbers(Case):
                           max_writers=2**32 + 1)
 
     def test_flags_are_truths(self):
-        for what in ("exclusive", "timestamps", "persistent"):
+        for what in ("exclusive", "timestamps"):
             for value in (2, 4, "yes", [0]):
                 with Ring.create(16, 4, **{what: value}) as ring:
                     self.assertEqual((what == "exclusive", what == "timestamps"),
                                      (ring.exclusive, ring.timestamps))
+        name = "python-persistent"
+        Ring.create(16, 4, persistent=1, name=name).close()
+        with Ring.open(name) as ring:
+            self.assertEqual((False, False), (ring.exclusive, ring.timestamps))
+        Ring.unlink(name)
 
     def test_evict_and_sync_find_no_other_reader(self):
         self.writer.write(b"1")

@@ -238,6 +238,8 @@ static const struct {
 	{ -RP_DIED, "WriterDiedError", "a writer ended without saying that it was done" },
 	{ -RP_GONE, "ClosedError",
 	  "another process used this handle and has ended, or this one was taken for dead" },
+	/* The module's word for it. */
+	{ EBADFD, "ClosedError", "another process used this handle and has ended" },
 	{ ESTALE, "OverrunError", "moved forward: what was in hand is lost" },
 	{ EIDRM, "EvictedError", "another process has evicted this reader" },
 	{ EBUSY, "BusyError", "another process uses it, or a slot is reserved" },
