@@ -156,7 +156,7 @@ struct rb_spin {
  * @interruptible: waits end with -EINTR
  * @interrupted: the wait, or the next one, is to end so
  * @detached: this handle cannot be used any more
- * @abandoned: a writer that leaves without having said that it was done
+ * @abandoned: the writer leaves without DONE: the stream counts as ended by a death
  */
 struct rb_handle {
 	struct ringbuf *ring;

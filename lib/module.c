@@ -258,7 +258,7 @@ static void module_leave(struct rb_handle *h)
 	void *map[RINGBUF_REGIONS];
 
 	if (h->process && h->process == rb_process()) {
-		/* An identity whose maps go without it has died. */
+		/* Without DETACH the kernel takes the end of the maps for a death. */
 		if (!h->abandoned)
 			call(h->fd, RINGBUF_IOC_DETACH, &d);
 		view_maps(h, map);

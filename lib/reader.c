@@ -309,7 +309,7 @@ RB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int co
 
 /* ---- ahead of slots that are still in use, see inside.h ------------------ */
 
-/* Seek over the holes from @at on, at most to @end; the shared cursor stays. */
+/* Advance @at over holes, at most to @end, and leave the shared cursor where it is. */
 static void ahead_skip(const struct rb_view *v, struct rb_reader *at, u64 end)
 {
 	u64 n;
@@ -323,7 +323,7 @@ static void ahead_skip(const struct rb_view *v, struct rb_reader *at, u64 end)
 	}
 }
 
-/* Committed slots of those before @pos that the cursor keeps; a bounded walk. */
+/* Count the committed slots from the cursor to @pos, at most one lap of them. */
 static u32 ahead_committed(const struct rb_view *v, const struct rb_reader *r, u64 pos)
 {
 	u64 i = r->index, at;
@@ -337,7 +337,7 @@ static u32 ahead_committed(const struct rb_view *v, const struct rb_reader *r, u
 	return count;
 }
 
-/* What can be read from @at on.  0: nothing yet. */
+/* Peek from @at on.  Returns the number of slots, 0 for none yet, or an error. */
 static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 		      struct ringbuf_slot *slots, unsigned int max)
 {
@@ -354,7 +354,7 @@ static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 		return -ESTALE;
 	if (n)
 		return slots_show(&reader->h, at, slots, n) ? (int)n : -EPROTO;
-	/* Later than it can be while the cursor keeps this position. */
+	/* No writer can pass a position that our cursor holds: a later one is a broken word. */
 	return rb_state_phase(state) && rb_state_pos(state) > at->pos ? -EPROTO : 0;
 }
 

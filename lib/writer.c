@@ -99,7 +99,7 @@ RB_HIDDEN void rb_writer_abandon(struct ringbuf_writer *writer)
 {
 	if (!writer)
 		return;
-	/* A handle that was never used would be left to whoever else has it. */
+	/* Bind an unused handle to this process first, or another process could still use it. */
 	if (!writer->done)
 		writer_ready(writer);
 	writer->h.abandoned = true;

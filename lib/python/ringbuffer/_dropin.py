@@ -185,7 +185,8 @@ class RingBuffer(_ringbuf.RingBuffer):
         return reader
 
     def _end_with_process(self, failed, given):
-        """A child that got the ring and no reader, and has not used it, was to write."""
+        """End this process's writers.  A child that was given the ring and no reader, and
+        has not used it, was meant to write."""
         meant = any(thing is self for thing in given)
         meant = meant and not any(isinstance(thing, ReaderPointer) for thing in given)
         self._leave(failed, meant)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How a process ends tells how its streams end.
+"""End the writers of a process according to how the process ends.
 
-A process that returns, or exits with status 0, is done with what it wrote, though it
-did not say so; one that an exception ends has died, as one that is killed.  A child of
-multiprocessing ends without the interpreter's own end, which gives objects back.
+A process that returns, or exits with status 0, is done with its streams even if it did
+not close its writers.  A process that an exception ends has died, like one that is
+killed.  Children of multiprocessing need this most: they skip the interpreter's own
+shutdown, which would free the writers.
 """
 
 import atexit
@@ -15,9 +16,9 @@ _writers: "weakref.WeakSet" = weakref.WeakSet()
 
 
 def watch(writer):
-    """See to it that writer._end_with_process(failed, given) is called at the end.
+    """Call writer._end_with_process(failed, given) when this process ends.
 
-    given: the arguments of this process, if it is a child of multiprocessing.
+    given: the arguments of this process if it is a child of multiprocessing, else ()
     """
     _writers.add(writer)
 
@@ -35,17 +36,17 @@ _bootstrap = process.BaseProcess._bootstrap
 
 
 def _bootstrap_and_end(self, *args, **kwargs):
-    """The whole life of a child of multiprocessing: what it returns is its status."""
+    """Run a child of multiprocessing and end its writers; returns its exit status."""
     status = 1
     try:
         status = _bootstrap(self, *args, **kwargs)
-    finally:    # it may fail itself, where the traceback cannot be printed
+    finally:    # _bootstrap() raises where it cannot print a traceback
         _end(status != 0, _given(self))
     return status
 
 
 def _child_ends():
-    """For a child that imports us in the middle of its life."""
+    """End the writers of a child that imported this module after its bootstrap began."""
     error = sys.exc_info()[1]
     failed = error is not None
     if isinstance(error, SystemExit):
@@ -54,7 +55,10 @@ def _child_ends():
 
 
 def _program_ends():
-    """An exception that nobody caught was printed; at a prompt they mean nothing."""
+    """End the writers of a main process.
+
+    sys.last_type tells of an uncaught exception, but at a prompt it says nothing.
+    """
     if process.parent_process() is None:
         _end(hasattr(sys, "last_type") and not hasattr(sys, "ps1"))
 

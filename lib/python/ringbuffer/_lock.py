@@ -11,12 +11,12 @@ from ._errors import InternalLockingError
 class ReadersWriterLock:
     """Many readers or one writer at a time, in threads and in child processes.
 
-    A reader may become a reader once more, so readers do not wait for a writer that
-    waits.  Passed to children as multiprocessing's own locks are.  A process that is
-    killed with the lock keeps it; rings do not use it and do not have that fault.
+    A reader may take the lock again, so a writer that waits does not stop readers.  Pass
+    the lock to children as multiprocessing's own locks are passed.  A process that is
+    killed while it holds the lock keeps it for ever; rings do not use this lock.
 
-    readers.value tells how many have it for reading, writer.value whether one has it
-    for writing.
+    readers.value is the number of readers that hold the lock, writer.value tells whether
+    a writer holds it.
     """
 
     def __init__(self):
@@ -57,7 +57,8 @@ class ReadersWriterLock:
                 while self.writer.value or self.readers.value:
                     self.writer_condition.wait()
             except BaseException:
-                self.writer_condition.notify()  # it may have been for us
+                # Pass on a notification that this waiter may have consumed.
+                self.writer_condition.notify()
                 raise
             self.writer.value = True
         try:
@@ -69,16 +70,16 @@ class ReadersWriterLock:
                 self.readers_condition.notify_all()
 
     def wait_for_write(self):
-        """Inside for_read(): let writers have the lock, until one has had it.
+        """Release the lock until a writer has held it, then take it again for reading.
 
-        What the reader waits for has to be looked at again afterwards.
-        InternalLockingError where no reader has the lock.
+        For use inside for_read().  Check again afterwards what the reader waits for.
+        Raises InternalLockingError if no reader holds the lock.
         """
         with self.lock:
             self._leave_readers()
             try:
                 self.readers_condition.wait()
             finally:
-                # Also with an exception: the with block takes this off again.
+                # After an exception too: the end of the with block decrements it.
                 self._wait_for_writer()
                 self.readers.value += 1

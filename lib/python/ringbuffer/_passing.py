@@ -28,14 +28,15 @@ PATIENCE = 600  # seconds that a descriptor waits to be fetched
 
 
 class _Offers:
-    """What nobody has fetched yet: what nobody fetches in time is closed at last.
+    """The descriptors that were pickled and not fetched yet.
 
-    Otherwise a pickle that is thrown away, or a process that dies with what is in its
-    queue, would keep a descriptor, and the place of a handle, as long as we live.
+    A descriptor that is not fetched within PATIENCE is closed when the next one is
+    offered.  Otherwise a pickle that is thrown away, or a receiver that dies, would keep
+    the descriptor and the place of its handle as long as this process lives.
     """
 
     def __init__(self):
-        # Without a lock, which a fork could leave taken: each step is one of the dict's.
+        # No lock, since a fork could leave it taken; each operation on a dict is atomic.
         self._since = {}
 
     def add(self, key):

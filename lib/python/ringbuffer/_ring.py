@@ -286,14 +286,13 @@ class Writer(_Awaited, _ringbuf.Writer):
         return self
 
     def _end_with_process(self, failed, given):
-        """What this process does not use is left to others, unless it was given it to
-        write, and failed before it did."""
+        """End the writer if this process has used it, or failed before it came to use it."""
         if not self._used and not (failed and any(thing is self for thing in given)):
             return
         try:
             _ringbuf.Writer.abandon(self) if failed else _ringbuf.Writer.close(self)
         except (Error, BufferError):
-            pass    # a thread is at it, or looks at a slot: it ends with the process
+            pass    # a thread uses it, or a view of a slot lives: it ends with the process
 
     def done(self):
         """This writer will write no more."""

@@ -204,7 +204,7 @@ class AsyncReader(_Turns):
         async with self._turn():
             if self.reader.closed:
                 raise ClosedError("closed")
-            # Behind messages in use the descriptor would always be ready: for those.
+            # With messages in use the descriptor is always ready: they count as unread.
             if self._fd is None or self.reader._in_use:
                 await self._sleeper.until(self.reader, self._step)
             else:

@@ -205,7 +205,7 @@ static PyObject *asarray(PyObject *buffer, const struct dtype *of, PyObject *sha
 	return array;
 }
 
-/* Bytes of an array. */
+/* Store the size of @array in bytes into @length. */
 int rp_array_length(PyObject *array, size_t *length)
 {
 	PyObject *attr = PyObject_GetAttrString(array, "nbytes");

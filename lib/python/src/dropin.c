@@ -53,7 +53,7 @@ static int dropin_write(struct rp_dropin *self, PyObject *data, int64_t timeout)
 		return RP_RAISED;
 	token = rp_token_mine(self);
 	if (token && RP_UNLIKELY(token->use.busy)) {
-		/* A signal handler inside our own write; or writer_done() is at it. */
+		/* We are a signal handler inside our own write, or writer_done() ends the token. */
 		err = token->use.thread == PyThread_get_thread_ident() ? -EBUSY : -EPIPE;
 	} else if (RP_LIKELY(token)) {
 		err = rp_write(token->writer, &token->use, &bytes, timeout);
@@ -219,7 +219,7 @@ static PyObject *dropin_new_writer(struct rp_dropin *self, PyObject *none)
 	Py_RETURN_NONE;
 }
 
-/* At the end of the process: see rp_tokens_leave(). */
+/* End the tokens of this process, which exits; see rp_tokens_leave(). */
 static PyObject *dropin_leave(struct rp_dropin *self, PyObject *args)
 {
 	int failed, meant;

@@ -86,7 +86,7 @@ struct rp_token {
  * @control: Control
  * @tokens: list, oldest first
  * @last: what rp_token_mine() found last
- * @used: rp_forks + 1 where it was read, or a writer was made or done
+ * @used: rp_forks + 1 in a process that has read, or called new_writer() or writer_done()
  */
 struct rp_dropin {
 	PyObject_HEAD struct rp_ring *ring;

@@ -25,8 +25,8 @@
 #define RP_RAISED	 (-100000) /* an exception is set */
 #define RP_READ_TIMEOUT	 (-100001)
 #define RP_WRITE_TIMEOUT (-100002)
-#define RP_DIED		 (-100003) /* the end, and a writer did not say that it was done */
-#define RP_GONE		 (-100004) /* -ESTALE of the handle itself, not of a slot */
+#define RP_DIED		 (-100003) /* the stream ended, and a writer died */
+#define RP_GONE		 (-100004) /* the handle was taken away, not only a slot */
 
 #define RP_FAST(f)	 ((PyCFunction)(void (*)(void))(f))
 #define RP_LIKELY(x)	 __builtin_expect(!!(x), 1)
@@ -44,7 +44,7 @@
  * @turns: how many have waited
  * @thread: who is
  * @fork: value of rp_forks when @busy was last meant
- * @entered: rp_forks + 1 where the handle was first used: that takes locks
+ * @entered: rp_forks + 1 once this process has used the handle; the first use takes locks
  * @lock: held while @busy
  */
 struct rp_use {
@@ -87,7 +87,7 @@ static inline int rp_use(struct rp_use *use, bool may_sleep)
 		PyEval_RestoreThread(rp_state_);                \
 	} while (0)
 
-/* Whether this process has used the handle: the first use takes locks. */
+/* Tell whether this process has used the handle before.  The first use takes locks. */
 #define RP_ENTERED(use) ((use)->entered == rp_forks + 1)
 
 /* Around a call without the GIL. */
@@ -116,7 +116,7 @@ int rp_timeout(PyObject *arg, int64_t *timeout);
 /* Set the exception of a negative errno (nothing for RP_RAISED); NULL. */
 PyObject *rp_error(int err);
 
-/* What a polling program sees all the time. */
+/* The exceptions that a polling program raises all the time. */
 extern PyObject *rp_exc_waiting_writer, *rp_exc_waiting_reader;
 extern PyObject *rp_exc_read_timeout, *rp_exc_write_timeout;
 
@@ -138,7 +138,7 @@ struct rp_bytes {
 int rp_bytes_get(PyObject *object, struct rp_bytes *bytes);
 int rp_buffer(PyObject *object, Py_buffer *view, int flags);
 
-/* For O& of PyArg_Parse: what does not fit is OverflowError, never cut. */
+/* Converters for O& of PyArg_Parse: a number that does not fit raises OverflowError. */
 int rp_u32(PyObject *arg, void *to);
 int rp_u64(PyObject *arg, void *to);
 
@@ -157,9 +157,9 @@ struct rp_slot;
  * @ring: of the library, NULL when closed
  * @name: str or None
  * @opened: by name, not created
- * @users: calls that use @ring without the GIL
- * @fork: value of rp_forks when @users was last meant
- * @doomed: @ring after close(), while @users still use it
+ * @users: number of calls that use @ring without the GIL
+ * @fork: value of rp_forks when @users was last changed
+ * @doomed: @ring after close(), until the last of @users has returned
  */
 struct rp_ring {
 	PyObject_HEAD struct ringbuf *ring;
@@ -175,16 +175,16 @@ struct rp_ring {
  * @reader: of the library, NULL when closed
  * @ring: Ring
  * @use: see there
- * @held: slots that are not over; borrowed, a slot leaves when it goes
+ * @held: slots that are not released; borrowed references, a slot leaves when it is freed
  * @held_count: how many
- * @next: position to be read next, while slots are held
- * @viewed: slots that have views, also those that were lost
- * @unsettled: a slot left while another thread used the handle
- * @leaving: closes when the last view is gone
+ * @next: position to read next while @held is not empty
+ * @viewed: number of slots that have views, lost slots included
+ * @unsettled: a slot left @held while the handle was busy; it is to be released
+ * @leaving: close the handle when the last view is gone
  * @died_is_end: the death of a writer ends the stream without an error
  * @overrun: a slot was lost that nobody held any more; the next step says so
- * @missed: positions between the one that was asked for and the first one held
- * @untold: of @missed, how many the next slot tells
+ * @missed: number of positions between the requested start and the first one available
+ * @untold: how many of @missed the next slot reports in its lost field
  * @view: weak reference to the memoryview that iteration gave last, or NULL
  */
 struct rp_reader {
@@ -212,8 +212,8 @@ struct rp_reader {
  * @reserved: borrowed, as in struct rp_reader
  * @slot_bytes: of the ring
  * @batch: most slots that write_many() reserves at once
- * @failed: an exception ended its with block while a slot had views
- * @spare: bytearrays for slot.asarray(), to be used again when nobody has them
+ * @failed: an exception ended the with block while a slot had views: abandon when freed
+ * @spare: bytearrays for slot.asarray(), reused when their reference count is 1
  */
 struct rp_writer {
 	PyObject_HEAD struct ringbuf_writer *writer;
@@ -232,8 +232,8 @@ struct rp_writer {
  * @owner: Reader or Writer, NULL when the slot is over, or not given yet
  * @fork: value of rp_forks when it was given: in a child it is its parent's
  * @writable: reserved
- * @ending: given back; over when its last view is gone
- * @touched: reserved, and somebody had its bytes in place
+ * @ending: given back by the user; it is released when its last view is gone
+ * @touched: a buffer of the reserved bytes was handed out, so they may be filled
  * @exports: buffers that are out
  * @capacity: of a reserved one
  * @own: of the bytearray that slot.asarray() gave, copied into the slot at commit; it

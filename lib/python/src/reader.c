@@ -2,13 +2,16 @@
 /* Reader: waiting, life, what it tells. */
 #include "reader.h"
 
-/* Do what slots that went meanwhile have left to us, who have the handle; 0 or -ESTALE. */
+/*
+ * Release the slots that ended while the handle was busy.  The caller has the handle.
+ * Returns 0, or -ESTALE if the reader was moved meanwhile.
+ */
 static int settle(struct rp_reader *r)
 {
 	return RP_UNLIKELY(r->unsettled) && rp_reader_settle(r) == -ESTALE ? -ESTALE : 0;
 }
 
-/* The handle is ours: what was given out before comes back, or will. */
+/* Begin a step: take back the slots of the step before.  The caller has the handle. */
 static int reader_begin(struct rp_reader *r)
 {
 	int err;
@@ -35,7 +38,7 @@ int rp_reader_ready(struct rp_reader *r, bool may_sleep)
 	return RP_UNLIKELY(err) ? err : reader_begin(r);
 }
 
-/* The next messages without the GIL; before them there may be slots in use. */
+/* Peek without the GIL, behind the slots in use if there are any. */
 static int look_unlocked(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
 			 int64_t timeout)
 {
@@ -43,7 +46,7 @@ static int look_unlocked(struct rp_reader *r, struct ringbuf_slot *slots, unsign
 	bool ahead;
 	int n;
 
-	/* A signal handler may have dropped a view; another thread may while we wait. */
+	/* A signal handler may have dropped a view; another thread may do so during the wait. */
 	if (settle(r))
 		return -ESTALE;
 	ahead = r->held_count;
@@ -55,7 +58,7 @@ static int look_unlocked(struct rp_reader *r, struct ringbuf_slot *slots, unsign
 	return !ahead && n == -ESTALE ? RP_GONE : n;
 }
 
-/* The first use in this process takes locks that a stopped process may hold. */
+/* Peek without waiting.  The first use in a process gives up the GIL, as it takes locks. */
 static int look_now(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max)
 {
 	int n;
@@ -92,7 +95,7 @@ static int look(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int ma
 	return err;
 }
 
-/* The end may have been a death, which is an error unless the user said otherwise. */
+/* Choose the error for the end of the stream: a death, unless the user wants an end. */
 static int ended(struct rp_reader *r)
 {
 	bool died = !r->died_is_end && rb_reader_end(r->reader) == RINGBUF_STREAM_DIED;
@@ -100,7 +103,7 @@ static int ended(struct rp_reader *r)
 	return died ? RP_DIED : -ENODATA;
 }
 
-/* Up to @max messages behind what is in use. */
+/* Peek at up to @max messages behind the slots in use; a count or a negative error. */
 int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int max,
 		   int64_t timeout)
 {
@@ -116,7 +119,7 @@ int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int
 	return n;
 }
 
-/* Messages up to @last were copied.  -ESTALE: the copies may be torn. */
+/* Release the messages up to @last, which were copied.  -ESTALE: the copies may be torn. */
 int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last)
 {
 	int err;
@@ -158,8 +161,9 @@ int rp_reader_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
 }
 
 /*
- * Until @count messages can be read.  The library counts from the first slot that is
- * in use, so those before @next count too; and at least one has to be behind them.
+ * Wait until @count messages can be read.  The library counts from its cursor, which is
+ * the first slot in use, so the slots before @next are added; and one message has to be
+ * behind them.
  */
 static int wait_for(struct rp_reader *r, uint32_t count, int64_t timeout)
 {
@@ -185,7 +189,7 @@ static int wait_for(struct rp_reader *r, uint32_t count, int64_t timeout)
 	if (settle(r))
 		r->overrun = true;
 	if (err == -EINVAL && ahead)
-		return -ENOBUFS; /* more than the ring has beside what is in use */
+		return -ENOBUFS; /* the ring has no room for @count beside the slots in use */
 	return err == -ESTALE ? RP_GONE : err == -ENODATA ? ended(r) : err;
 }
 
@@ -234,7 +238,7 @@ static int attach(struct rp_reader *self, struct ringbuf *ring, const struct rin
 	return ringbuf_reader_attach(ring, (enum ringbuf_start)start, position, &self->reader);
 }
 
-/* What is held no more counts as lost; what was never written cannot be waited for. */
+/* Count overwritten positions as lost, and refuse a start that was not written yet. */
 static int begins_at(struct rp_reader *self, uint64_t position)
 {
 	uint64_t at = ringbuf_reader_position(self->reader);
@@ -283,7 +287,7 @@ static int reader_init(struct rp_reader *self, PyObject *args, PyObject *kwargs)
 	return 0;
 }
 
-/* A slot has lost its last view. */
+/* Note that a slot has lost its last view, and close the handle if it waits for that. */
 void rp_reader_unviewed(struct rp_reader *r)
 {
 	if (!--r->viewed && r->leaving && r->reader)
@@ -297,13 +301,13 @@ static PyObject *reader_close(struct rp_reader *self, PyObject *none)
 	(void)none;
 	if (!self->reader || self->leaving)
 		Py_RETURN_NONE;
-	/* A thread that waits for a message looks up at once, not at the end of its slice. */
+	/* Wake a thread that waits with this handle, or it would sleep until its slice ends. */
 	if (self->use.busy && self->use.waiting)
 		ringbuf_reader_interrupt(self->reader);
 	err = rp_use_close(&self->use);
 	if (err)
 		return rp_error(err);
-	/* A slot that was lost is no reason not to close. */
+	/* Close even if the step finds that a slot was lost. */
 	if (reader_begin(self) == RP_RAISED)
 		return NULL;
 	if (self->viewed) {
@@ -348,7 +352,7 @@ static PyObject *reader_self(PyObject *self, PyObject *none)
 	return self;
 }
 
-/* What views still show stays; with the last of them the reader leaves the ring. */
+/* Close, or, where views of messages live, let the last of them close. */
 static PyObject *reader_exit(struct rp_reader *self, PyObject *args)
 {
 	PyObject *done = PyObject_CallMethod((PyObject *)self, "close", NULL);
@@ -434,7 +438,7 @@ static int reader_set_died_is_end(struct rp_reader *self, PyObject *value, void 
 	return is_end < 0 ? -1 : 0;
 }
 
-/* The first use takes locks, so the handle is given meanwhile. */
+/* Give up the GIL, since a first use takes locks. */
 static PyObject *reader_ended(struct rp_reader *self, void *closure)
 {
 	static const char *const words[] = { NULL, "done", "died" };

@@ -2,8 +2,8 @@
 /*
  * Reader: messages in place, and the row of slots that are out.
  *
- * The next step takes them back, but for those that views still show: these stay
- * with the reader, which goes on behind them, and the writers wait for the lowest.
+ * The next step releases them, except for slots that views still show.  The reader
+ * reads on behind those, and the writers wait for the lowest of them.
  *
  * Objects are made before the ring is asked for slots.  Making one may fail, and
  * may collect garbage, whose finalizers may use this very reader; between the
@@ -30,7 +30,7 @@ static PyObject *last_view(struct rp_reader *r)
 	return view;
 }
 
-/* One that an array lies on stays as it is, and goes with the array. */
+/* Release the view of the last step, unless an array exports it. */
 static int release_view(struct rp_reader *r)
 {
 	static PyObject *release;
@@ -48,7 +48,7 @@ static int release_view(struct rp_reader *r)
 	return PyErr_Occurred() ? RP_RAISED : 0;
 }
 
-/* Take back what was given out before; what has views goes with the last of them. */
+/* End the slots of the step before; a slot with views ends with the last of them. */
 int rp_reader_drop(struct rp_reader *r)
 {
 	unsigned int i = 0;
@@ -68,7 +68,7 @@ int rp_reader_drop(struct rp_reader *r)
 	return 0;
 }
 
-/* The lowest position that is in use, or the next one to be read. */
+/* Return the lowest position in use, or the next one to be read. */
 static uint64_t lowest(const struct rp_reader *r)
 {
 	uint64_t low = r->next;
@@ -80,7 +80,7 @@ static uint64_t lowest(const struct rp_reader *r)
 	return low;
 }
 
-/* The reader was moved: what is in use is lost, and its memory may change. */
+/* Forget the slots in use: the reader was moved, and writers may overwrite them. */
 void rp_reader_lose(struct rp_reader *r)
 {
 	while (r->held_count)
@@ -88,8 +88,8 @@ void rp_reader_lose(struct rp_reader *r)
 }
 
 /*
- * Give back to the ring what is in use no more.  The handle is ours, or the thread
- * that waits with it looks up when it is told, and does it.
+ * Release every slot below the lowest one in use.  The caller has the handle.  Returns
+ * 0, -EINVAL, or -ESTALE if the reader was moved.
  */
 int rp_reader_settle(struct rp_reader *r)
 {
@@ -107,8 +107,9 @@ static bool used_elsewhere(const struct rp_reader *r)
 }
 
 /*
- * @slot is over: @again, and will be read again; not @ours, but our parent's, and
- * nothing of it reaches the ring.
+ * Remove @slot, which has ended, from the row, and release it.  @again: its message is
+ * to be read again.  Without @ours the slot belongs to the parent process, and the ring
+ * is left alone.  If another thread has the handle, that thread is woken to release.
  */
 int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours, bool again)
 {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* 0, or -ESTALE: what was copied may be torn, and so what is still in use. */
+/* Copy a message.  -ESTALE: the reader was moved, and the copy may be torn. */
 static int copy(struct rp_reader *r, void *to, const struct ringbuf_slot *slot)
 {
 	if (RP_LIKELY(slot->length <= RP_GIL_BYTES)) {
@@ -95,7 +95,7 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 	return err ? rp_reader_error(err) : PyLong_FromSize_t(slot.length);
 }
 
-/* New bytes objects of what was peeked at the end of @list; 0, RP_RAISED or -ESTALE. */
+/* Append copies of the peeked slots to @list.  Returns 0, RP_RAISED or -ESTALE. */
 static int append_copies(struct rp_reader *r, PyObject *list, const struct ringbuf_slot *slots,
 			 int n)
 {

@@ -16,8 +16,9 @@ struct ringbuf *rp_ring_get(struct rp_ring *ring)
 }
 
 /*
- * For a call without the GIL: close() leaves the ring to the last of them.  The
- * threads that a child does not have use nothing there.
+ * Return the ring for a call without the GIL, or NULL with an exception.  A close()
+ * during the call leaves closing to rp_ring_unuse().  A forked child starts counting
+ * anew, since it does not have the other threads of its parent.
  */
 struct ringbuf *rp_ring_use(struct rp_ring *ring)
 {
@@ -69,7 +70,7 @@ static PyObject *ring_of(PyObject *type, struct ringbuf *ring, PyObject *name, b
 	return (PyObject *)self;
 }
 
-/* NULL for None, or with an exception: a name ends at its last character. */
+/* Return the text of a name; NULL for None, or with an exception. */
 static const char *name_text(PyObject *name)
 {
 	const char *text;
@@ -89,7 +90,7 @@ static const char *name_text(PyObject *name)
 	return NULL;
 }
 
-/* For O& of PyArg_Parse: the text of a name that must be there. */
+/* Convert a name for O& of PyArg_Parse; None is refused. */
 static int name_arg(PyObject *name, void *text)
 {
 	*(const char **)text = name_text(name);
@@ -200,11 +201,11 @@ static PyObject *ring_close(struct rp_ring *self, PyObject *none)
 	Py_RETURN_NONE;
 }
 
-/* Whoever uses the ring without the GIL has a reference to us. */
+/* No call uses the ring: each holds a reference to this object. */
 static void ring_dealloc(struct rp_ring *self)
 {
 	RP_UNLOCKED(ringbuf_close(self->ring));
-	/* A child has what a thread of its parent was at. */
+	/* Left over in a child whose parent was in the middle of a call at the fork. */
 	if (self->doomed)
 		RP_UNLOCKED(ringbuf_close(self->doomed));
 	Py_XDECREF(self->name);
@@ -300,7 +301,7 @@ static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
 			     list);
 }
 
-/* Nothing of its readers; a negative errno, or RP_RAISED. */
+/* Fill @status without the GIL.  Returns 0 or more, a negative errno, or RP_RAISED. */
 int rp_ring_status(struct rp_ring *self, struct ringbuf_status *status)
 {
 	struct ringbuf *ring = rp_ring_use(self);

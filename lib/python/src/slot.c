@@ -53,7 +53,7 @@ bool rp_slot_inherited(const struct rp_slot *self)
 	return self->fork != rp_forks;
 }
 
-/* 0, or -1 with an exception: views of it live. */
+/* Raise BufferError if views of the slot live.  Returns 0, or -1 with the exception. */
 int rp_slot_in_use(const struct rp_slot *self)
 {
 	if (!self->exports)
@@ -78,8 +78,8 @@ static int over(const struct rp_slot *self)
 }
 
 /*
- * How a slot ends: given back or discarded, published, or, where an exception ended
- * the block, to be read again.
+ * How a slot ends: it is released or discarded, it is published, or its message is to be
+ * read again because an exception ended the block.
  */
 enum end { END_BACK, END_COMMIT, END_AGAIN };
 
@@ -112,13 +112,13 @@ static int slot_leave(struct rp_slot *self, enum end end, bool told)
 	return err;
 }
 
-/* What done() and close() do with a slot that was not committed. */
+/* Discard a slot for done() or close(); BufferError while it has views. */
 int rp_slot_end(struct rp_slot *self)
 {
 	return rp_slot_in_use(self) ? RP_RAISED : slot_leave(self, END_BACK, true);
 }
 
-/* What the next step of a reader does: now, or when the last view is gone. */
+/* Release a slot for the reader's next step: now, or when its last view is gone. */
 int rp_slot_end_soon(struct rp_slot *self)
 {
 	self->ending = true;
@@ -130,7 +130,10 @@ static char *slot_memory(const struct rp_slot *self)
 	return self->own.obj ? self->own.buf : self->slot.data;
 }
 
-/* The bytearray of slot.asarray(); it shows what was written in place before. */
+/*
+ * Return the bytearray of slot.asarray(), a new reference.  A new one gets what was
+ * written to the slot in place before.
+ */
 PyObject *rp_slot_own(struct rp_slot *self)
 {
 	PyObject *spare;
@@ -161,7 +164,7 @@ static void own_copy(struct rp_slot *self)
 		memcpy(self->slot.data, self->own.buf, self->slot.length);
 		return;
 	}
-	/* Others find the slot given back meanwhile, and the writer busy. */
+	/* During the copy other threads find this slot ended and the writer busy. */
 	self->ending = true;
 	RP_WITHOUT_GIL(&w->use, false, memcpy(self->slot.data, self->own.buf, self->slot.length));
 	self->ending = false;
@@ -255,9 +258,9 @@ static PyObject *slot_enter(PyObject *self, PyObject *none)
 }
 
 /*
- * A block that ended well publishes a reserved slot and gives a peeked one back, at
- * once or with the last view.  One that an exception ended discards the reserved one,
- * and the peeked one will be read again: the exception is what the caller hears of.
+ * End the with block.  After success a reserved slot is published, and a peeked one is
+ * released now or with its last view.  After an exception a reserved slot is discarded,
+ * and the message of a peeked one is read again; no BufferError hides that exception.
  */
 static PyObject *slot_exit(struct rp_slot *self, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -317,7 +320,7 @@ static int slot_getbuffer(struct rp_slot *self, Py_buffer *view, int flags)
 	return 0;
 }
 
-/* The view that goes has a reference to us until we return. */
+/* Drop one view.  It holds a reference to the slot until this function returns. */
 static void slot_releasebuffer(struct rp_slot *self, Py_buffer *view)
 {
 	PyObject *type, *value, *traceback, *owner = self->owner;

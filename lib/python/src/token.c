@@ -169,7 +169,7 @@ void rp_token_end(struct rp_dropin *self, struct rp_token *token)
 	token_free(self, token);
 }
 
-/* One writer less, which failed; its word is nobody's then. */
+/* End a token as a writer that died, and free its word. */
 static void token_fail(struct rp_dropin *self, struct rp_token *token)
 {
 	struct ringbuf_writer *writer = token->writer;
@@ -181,8 +181,9 @@ static void token_fail(struct rp_dropin *self, struct rp_token *token)
 }
 
 /*
- * This process ends.  Well: its writers are done.  If it @failed they have died; if it
- * was @meant to write and did not come to it, one that nobody has claimed dies with it.
+ * End the tokens of this process, which exits: as done, or as died if it @failed.  A
+ * failed process that was @meant to write and has claimed no token ends an unclaimed one
+ * as died, since the readers would wait for that writer for ever.
  */
 void rp_tokens_leave(struct rp_dropin *self, bool failed, bool meant)
 {
@@ -239,7 +240,7 @@ void rp_tokens_done(struct rp_dropin *self)
 		end_of_another(self);
 }
 
-/* The first token that no thread is at work with; one that is ends it itself. */
+/* Return the first idle token; a thread that uses one is told to end it afterwards. */
 static struct rp_token *idle(struct rp_dropin *self)
 {
 	struct rp_token *token;
@@ -249,7 +250,7 @@ static struct rp_token *idle(struct rp_dropin *self)
 	return token;
 }
 
-/* The list may change each time that the GIL is given up. */
+/* Start over after each token: the list may change while the GIL is given up. */
 void rp_tokens_free(struct rp_dropin *self)
 {
 	struct rp_token *token;

@@ -238,7 +238,7 @@ static const struct {
 	{ -RP_DIED, "WriterDiedError", "a writer ended without saying that it was done" },
 	{ -RP_GONE, "ClosedError",
 	  "another process used this handle and has ended, or this one was taken for dead" },
-	/* The module's word for it. */
+	/* The module reports the same with EBADFD. */
 	{ EBADFD, "ClosedError", "another process used this handle and has ended" },
 	{ ESTALE, "OverrunError", "moved forward: what was in hand is lost" },
 	{ EIDRM, "EvictedError", "another process has evicted this reader" },
@@ -350,7 +350,7 @@ int rp_u32(PyObject *arg, void *to)
 	return 1;
 }
 
-/* Whether a format of the struct module, or NumPy's, has a Python object in it. */
+/* Tell whether a buffer format, of the struct module or NumPy, has a Python object in it. */
 static bool has_objects(const char *format)
 {
 	bool name = false;
@@ -364,7 +364,7 @@ static bool has_objects(const char *format)
 	return false;
 }
 
-/* For arrays that have no format, as NumPy's of dates: whether they have objects. */
+/* The same for NumPy arrays that have no buffer format, such as dates. */
 static int dtype_has_objects(PyObject *object)
 {
 	PyObject *dtype = PyObject_GetAttrString(object, "dtype"), *has = NULL;
@@ -381,7 +381,10 @@ static int dtype_has_objects(PyObject *object)
 	return objects;
 }
 
-/* Contiguous bytes; not of Python objects, which are pointers of one process. */
+/*
+ * Get a contiguous buffer.  Arrays of Python objects raise TypeError: their bytes are
+ * pointers, which mean nothing in another process.
+ */
 int rp_buffer(PyObject *object, Py_buffer *view, int flags)
 {
 	int objects;

@@ -148,7 +148,7 @@ static int reserve(struct rp_writer *w, struct ringbuf_slot *slots, unsigned int
 	int got = -EAGAIN;
 
 	if (RP_UNLIKELY(!RP_ENTERED(&w->use))) {
-		/* The first use in this process takes locks. */
+		/* The first use in a process takes locks, so give up the GIL. */
 		RP_WITHOUT_GIL(&w->use, false,
 			       got = ringbuf_writer_reserve(w->writer, slots, n, RINGBUF_TRY));
 		if (got >= 0 || got == -EAGAIN)
@@ -274,7 +274,7 @@ int rp_writer_left(struct rp_writer *w, struct rp_slot *slot, bool commit, bool 
 	return err == -ESTALE ? RP_GONE : err;
 }
 
-/* A bytearray that nobody else has, of the length of a slot: one of those before, or new. */
+/* Return a bytearray of @bytes, a new reference: a spare one that is unused, or a new one. */
 PyObject *rp_writer_spare(struct rp_writer *w, size_t bytes)
 {
 	PyObject *spare;
@@ -291,7 +291,7 @@ PyObject *rp_writer_spare(struct rp_writer *w, size_t bytes)
 	spare = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)bytes);
 	if (!spare)
 		return NULL;
-	/* Not what this process had there: what is not filled goes to others too. */
+	/* Clear it: bytes that the user does not fill are published too. */
 	memset(PyByteArray_AS_STRING(spare), 0, bytes);
 	Py_XDECREF(w->spare[1]);
 	w->spare[1] = w->spare[0];
@@ -368,7 +368,7 @@ static PyObject *writer_done(struct rp_writer *self, PyObject *none)
 	Py_RETURN_NONE;
 }
 
-/* @failed: as if this process had died, for the readers. */
+/* Close the handle; if @failed, readers see that a writer died. */
 static void leave(struct rp_writer *self, bool failed)
 {
 	struct ringbuf_writer *writer = self->writer;
@@ -386,7 +386,7 @@ static PyObject *end(struct rp_writer *self, bool failed)
 
 	if (!self->writer)
 		Py_RETURN_NONE;
-	/* A thread that waits for room looks up at once, not at the end of its slice. */
+	/* Wake a thread that waits with this handle, or it would sleep until its slice ends. */
 	if (self->use.busy && self->use.waiting)
 		ringbuf_writer_interrupt(self->writer);
 	err = rp_use_close(&self->use);
@@ -450,7 +450,7 @@ static PyObject *writer_exit(struct rp_writer *self, PyObject *args)
 	done = PyObject_CallMethod((PyObject *)self, failed ? "abandon" : "close", NULL);
 	if (done || !failed || !PyErr_ExceptionMatches(PyExc_BufferError))
 		return done;
-	/* The exception is what the caller is to hear of; we fail when we go. */
+	/* Let the user's exception through, and abandon the writer when it is freed. */
 	PyErr_Clear();
 	self->failed = true;
 	Py_RETURN_NONE;
