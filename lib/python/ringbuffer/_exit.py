@@ -12,7 +12,7 @@ import sys
 import weakref
 from multiprocessing import process, util
 
-_writers: "weakref.WeakSet" = weakref.WeakSet()
+_writers: "weakref.WeakValueDictionary" = weakref.WeakValueDictionary()
 
 
 def watch(writer):
@@ -20,12 +20,15 @@ def watch(writer):
 
     given: the arguments of this process if it is a child of multiprocessing, else ()
     """
-    _writers.add(writer)
+    _writers[id(writer)] = writer
 
 
 def _end(failed, given=()):
-    for writer in list(_writers):
-        writer._end_with_process(failed, given)
+    # A list that is made at once: threads may still make writers.
+    for reference in _writers.valuerefs():
+        writer = reference()
+        if writer is not None:
+            writer._end_with_process(failed, given)
 
 
 def _given(child):
