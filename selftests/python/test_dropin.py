@@ -332,6 +332,10 @@ class HelperClasses(unittest.TestCase):
         pointer.set(7)
         self.assertEqual(7, pointer.get().index)
         self.assertEqual(0, ringbuffer.Pointer(10).get().counter)
+        for number in (2**63, 2**64 + 5, -2**63 - 1):
+            self.assertRaises(OverflowError, pointer.set, number)
+            self.assertRaises(OverflowError, ringbuffer.Pointer, 10, start=number)
+        self.assertEqual(7, pointer.get().counter)
 
 
 class Threads(Case):

@@ -3,6 +3,7 @@
 
 import ctypes
 import multiprocessing
+import operator
 
 from . import _ringbuf
 from ._errors import (DataTooLargeError, MustCreatedReadersBeforeWritingError)
@@ -33,6 +34,14 @@ class Position:
             self.counter, self.index, self.generation)
 
 
+def _counter(value):
+    """ctypes would cut a number that does not fit into 64 bits."""
+    value = operator.index(value)
+    if not -2**63 <= value < 2**63:
+        raise OverflowError("%d does not fit into 64 bits" % value)
+    return value
+
+
 class Pointer:
     """A position in memory that child processes share.
 
@@ -40,7 +49,7 @@ class Pointer:
     """
 
     def __init__(self, slot_count, *, start=None):
-        self.counter = multiprocessing.RawValue(ctypes.c_longlong, start or 0)
+        self.counter = multiprocessing.RawValue(ctypes.c_longlong, _counter(start or 0))
         self.position = Position(slot_count)
 
     def increment(self):
@@ -51,7 +60,7 @@ class Pointer:
         return self.position
 
     def set(self, counter):
-        self.counter.value = counter
+        self.counter.value = _counter(counter)
 
 
 class SlotArray:
