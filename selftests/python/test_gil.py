@@ -35,8 +35,9 @@ class Gil(Case):
         self.ring.close()
         super().tearDown()
 
-    def leaves_the_gil(self, call):
-        """call() waits for the lock, and we run meanwhile; then it ends."""
+    def beside_the_lock(self, call):
+        """Begin call() in a thread while another process has the lock: what it has done so far,
+        the thread, and how to drop the lock."""
         ours, theirs = multiprocessing.Pipe()
         holder = self.start(holds_lock, "/dev/shm/ringbuf." + self.name, theirs)
         self.assertEqual("held", ours.recv())
@@ -44,14 +45,30 @@ class Gil(Case):
         thread = threading.Thread(target=lambda: (done.append(0), call(), done.append(1)))
         thread.start()
         until(lambda: done, "the beginning")
+
+        def drop():
+            ours.send(None)
+            self.assertTrue(ours.recv(), "nothing ran until the lock was dropped")
+            thread.join(60)
+            self.assertEqual([0, 1], done)
+            self.ends_well(holder)
+
+        return done, thread, drop
+
+    def leaves_the_gil(self, call):
+        """call() waits for the lock, and we run meanwhile; then it ends."""
+        done, thread, drop = self.beside_the_lock(call)
         # Long enough for it to come to the lock; whenever it does, the test holds.
         thread.join(0.05)
         self.assertEqual([0], done, "it does not wait for the lock: nothing is tested")
-        ours.send(None)
-        self.assertTrue(ours.recv(), "nothing ran until the lock was dropped")
+        drop()
+
+    def needs_no_lock(self, call):
+        """call() ends while the lock is held."""
+        done, thread, drop = self.beside_the_lock(call)
         thread.join(60)
-        self.assertEqual([0, 1], done)
-        self.ends_well(holder)
+        self.assertEqual([0, 1], done, "it waits for the lock")
+        drop()
 
     def test_rings(self):
         ring = self.ring
@@ -64,7 +81,7 @@ class Gil(Case):
     def test_unlink(self):
         self.leaves_the_gil(lambda: Ring.unlink(self.name))
 
-    def test_first_use(self):
+    def test_first_use_waits_for_nobody(self):
         def tries(call, *args):
             def body():
                 try:
@@ -75,10 +92,10 @@ class Gil(Case):
 
         for name, *args in (("read",), ("peek",), ("read_many", 2), ("peek_many", 2), ("wait", 1),
                             ("read_into", bytearray(16))):
-            self.leaves_the_gil(tries(getattr(self.ring.reader(), name), *args))
+            self.needs_no_lock(tries(getattr(self.ring.reader(), name), *args))
         self.leaves_the_gil(lambda: self.ring.reader().ended)
         for name, *args in (("write", b"1"), ("write_many", [b"1", b"2"]), ("reserve",)):
-            self.leaves_the_gil(tries(getattr(self.ring.writer(), name), *args))
+            self.needs_no_lock(tries(getattr(self.ring.writer(), name), *args))
 
     def test_ends(self):
         for used in (False, True):
