@@ -296,6 +296,12 @@ struct rb_name {
 	char name[];
 };
 
+/*
+ * For memory whose size the caller of the module chooses: a limit of its memory
+ * cgroup is -ENOMEM, neither an OOM kill nor a warning.
+ */
+#define RB_GFP_LARGE (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* Waiter words hold 62 bits. */
 #define RB_MOST_TARGET (~0ULL >> 2)
 

@@ -55,8 +55,8 @@ static int list_names(struct ringbuf_list *l)
 	/* First how many there are, so that nobody makes us allocate for nothing. */
 	rb_names_collect(NULL, NULL, 0, &total);
 	room = min3(l->count, total, LIST_MOST);
-	entries = kvcalloc(max(room, 1U), sizeof(*entries), GFP_KERNEL_ACCOUNT);
-	rings = kvcalloc(max(room, 1U), sizeof(*rings), GFP_KERNEL_ACCOUNT);
+	entries = kvcalloc(max(room, 1U), sizeof(*entries), RB_GFP_LARGE);
+	rings = kvcalloc(max(room, 1U), sizeof(*rings), RB_GFP_LARGE);
 	if (entries && rings)
 		err = list_fill(l, entries, rings, room);
 	kvfree(rings);

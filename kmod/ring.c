@@ -7,10 +7,6 @@
 
 #include "internal.h"
 
-/* A limit of the memory cgroup is -ENOMEM here, neither an OOM kill nor SIGBUS later. */
-#define RB_GFP_PAGE  (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-#define RB_GFP_TABLE (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
-
 /* Keeps page offsets of all identities of a handle within 52 bits. */
 #define RB_MOST_PAGES (BITS_PER_LONG == 64 ? 1ULL << 40 : 1ULL << 20)
 
@@ -33,11 +29,11 @@ static int ring_alloc_pages(struct rb_ring *ring)
 
 	if (count > RB_MOST_PAGES)
 		return -ENOMEM;
-	ring->pages = kvmalloc_array(count, sizeof(*ring->pages), RB_GFP_TABLE);
+	ring->pages = kvmalloc_array(count, sizeof(*ring->pages), RB_GFP_LARGE);
 	if (!ring->pages)
 		return -ENOMEM;
 	for (; ring->nr_pages < count; ring->nr_pages++) {
-		struct page *page = alloc_page(RB_GFP_PAGE);
+		struct page *page = alloc_page(RB_GFP_LARGE | __GFP_ZERO);
 
 		if (!page)
 			return -ENOMEM;
@@ -80,8 +76,8 @@ static int ring_map_control(struct rb_ring *ring)
 
 static int ring_alloc_seats(struct rb_ring *ring)
 {
-	ring->rows = kvcalloc(ring->layout.max_readers, sizeof(*ring->rows), RB_GFP_TABLE);
-	ring->ids = kvcalloc(ring->layout.max_writers, sizeof(*ring->ids), RB_GFP_TABLE);
+	ring->rows = kvcalloc(ring->layout.max_readers, sizeof(*ring->rows), RB_GFP_LARGE);
+	ring->ids = kvcalloc(ring->layout.max_writers, sizeof(*ring->ids), RB_GFP_LARGE);
 	return ring->rows && ring->ids ? 0 : -ENOMEM;
 }
 

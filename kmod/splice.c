@@ -161,11 +161,11 @@ static struct rb_lent *lent_new(size_t length)
 	unsigned int most = DIV_ROUND_UP(length, PAGE_SIZE);
 	struct rb_lent *lent;
 
-	lent = kvzalloc(struct_size(lent, page, most), GFP_KERNEL_ACCOUNT);
+	lent = kvzalloc(struct_size(lent, page, most), RB_GFP_LARGE);
 	if (!lent)
 		return NULL;
 	while (lent->count < most) {
-		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		struct page *page = alloc_page(RB_GFP_LARGE);
 
 		if (!page)
 			break;

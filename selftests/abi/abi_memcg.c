@@ -125,6 +125,23 @@ TEST_F(group, tables_count)
 	close(fd);
 }
 
+/*
+ * The group has room for what the test itself touches, but not for the table of the
+ * pages of so large a ring: that is refused, and nobody is killed for it.
+ */
+TEST_F(group, table_of_the_pages_counts)
+{
+	char limit[32];
+	int fd = device_open();
+
+	snprintf(limit, sizeof(limit), "%llu",
+		 (unsigned long long)group_charged(self) + 32 * 1024);
+	ASSERT_EQ(0, group_set(self, "memory.max", limit));
+	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, 170, NULL, 0));
+	ASSERT_EQ(0, group_set(self, "memory.max", "33554432"));
+	close(fd);
+}
+
 TEST_F(group, is_charged_and_uncharged)
 {
 	uint64_t before = group_charged(self);
