@@ -6,8 +6,9 @@
  * if all still stands as it did when it looked: so what it returns is whole and
  * is returned once.  write() claims a slot, so it copies with page faults
  * disabled under the handle's lock, and takes the slot back where that fell
- * short.
+ * short; if that happens again and again, it holds the pages before it copies.
  */
+#include <linux/bvec.h>
 #include <linux/highmem.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -24,8 +25,14 @@
  */
 #define RW_TRIES 1000
 
-/* User memory that is gone again as soon as it was faulted in goes through a buffer. */
+/*
+ * After so many faults in the copy of a message, the write holds the pages of the
+ * caller's memory, so that the next copy cannot fault.
+ */
 #define RW_FAULTS 3
+
+/* Pages of the caller's memory that one step of write_hold() asks for. */
+#define HOLD_STEP 16
 
 static bool rw_nonblock(const struct kiocb *iocb)
 {
@@ -322,14 +329,14 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 /**
  * struct rb_write - a message on its way
  * @iocb: the call
- * @from: the caller's memory, or our buffer
+ * @from: the caller's memory
  * @length: of the message
  * @faults: times the copy fell short
  * @tries: times the engine found no way, or the slot was taken from us
  * @waiter: what to wait for, 0: nothing
- * @buffer: a copy, where the caller's memory does not stay
- * @kvec: of @buffer
- * @buffered: over @kvec
+ * @held: the pages of the caller's memory, referenced for one attempt; or NULL
+ * @nr_held: entries of @held that have a reference
+ * @copy: over @held
  */
 struct rb_write {
 	const struct kiocb *iocb;
@@ -338,23 +345,37 @@ struct rb_write {
 	unsigned int faults;
 	unsigned int tries;
 	u64 waiter;
-	void *buffer;
-	struct kvec kvec;
-	struct iov_iter buffered;
+	struct bio_vec *held;
+	unsigned int nr_held;
+	struct iov_iter copy;
 };
+
+/* Copy the message into the slot of @w.  False: a page was not there, nothing is taken. */
+static bool write_copy(struct rb_ring *ring, const struct rb_writer *w, struct rb_write *wr)
+{
+	struct iov_iter *from = wr->held ? &wr->copy : wr->from;
+	size_t copied;
+
+	pagefault_disable();
+	copied = slot_copy(ring, w->index, 0, wr->length, from, true);
+	pagefault_enable();
+	if (copied == wr->length) {
+		if (wr->held)
+			iov_iter_advance(wr->from, wr->length);
+		return true;
+	}
+	WARN_ON_ONCE(wr->held);
+	iov_iter_revert(from, copied);
+	return false;
+}
 
 /* The slot is ours: fill it and commit it, or take it back. */
 static int write_fill(struct rb_ring *ring, struct rb_writer *w, struct rb_write *wr, bool *wake)
 {
 	const struct rb_view *v = &ring->view;
 	struct ringbuf_desc *desc = &v->desc[w->index];
-	size_t copied;
 
-	pagefault_disable();
-	copied = slot_copy(ring, w->index, 0, wr->length, wr->from, true);
-	pagefault_enable();
-	if (copied < wr->length) {
-		iov_iter_revert(wr->from, copied);
+	if (!write_copy(ring, w, wr)) {
 		rb_publish(v, w, 0, wake);
 		return -EFAULT;
 	}
@@ -429,25 +450,79 @@ static int write_message(struct rb_handle *h, struct rb_write *wr)
 	return err;
 }
 
-static int write_buffer(struct rb_write *wr)
+/* Drop what write_hold() holds. */
+static void write_drop(struct rb_write *wr)
 {
-	wr->buffer = kvmalloc(wr->length, GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
-	if (!wr->buffer)
-		return -ENOMEM;
-	if (!copy_from_iter_full(wr->buffer, wr->length, wr->from))
+	while (wr->nr_held) {
+		put_page(wr->held[--wr->nr_held].bv_page);
+		rb_relax(wr->nr_held);
+	}
+	kvfree(wr->held);
+	wr->held = NULL;
+}
+
+/* Take references on the next pages of @rest, and advance it past them. */
+static int write_hold_step(struct rb_write *wr, unsigned int most, struct iov_iter *rest)
+{
+	struct page *pages[HOLD_STEP];
+	unsigned int room = min_t(unsigned int, most - wr->nr_held, HOLD_STEP), i;
+	size_t at;
+	ssize_t got = iov_iter_get_pages2(rest, pages, iov_iter_count(rest), room, &at);
+
+	if (got <= 0)
 		return -EFAULT;
-	wr->kvec.iov_base = wr->buffer;
-	wr->kvec.iov_len = wr->length;
-	iov_iter_kvec(&wr->buffered, WRITE, &wr->kvec, 1, wr->length);
-	wr->from = &wr->buffered;
+	for (i = 0; got; i++, at = 0) {
+		size_t part = min_t(size_t, got, PAGE_SIZE - at);
+
+		wr->held[wr->nr_held++] = (struct bio_vec){
+			.bv_page = pages[i],
+			.bv_len = part,
+			.bv_offset = at,
+		};
+		got -= part;
+	}
+	cond_resched();
 	return 0;
 }
 
-/* Bring the caller's memory in; 0: the copy is worth trying. */
+/*
+ * Hold the pages of the message for one attempt.  What this allocates is a small part
+ * of the message, and the pages are the caller's own, so a large message takes no
+ * memory beyond what its writer and the ring have already.
+ */
+static int write_hold(struct rb_write *wr)
+{
+	struct iov_iter rest = *wr->from;
+	unsigned int most;
+	int err = 0;
+
+	iov_iter_truncate(&rest, wr->length);
+	most = iov_iter_npages(&rest, INT_MAX);
+	wr->held = kvmalloc_array(most, sizeof(*wr->held), RB_GFP_LARGE);
+	if (!wr->held)
+		return -ENOMEM;
+	while (!err && iov_iter_count(&rest))
+		err = write_hold_step(wr, most, &rest);
+	if (err)
+		write_drop(wr);
+	else
+		iov_iter_bvec(&wr->copy, WRITE, wr->held, wr->nr_held, wr->length);
+	return err;
+}
+
+/*
+ * Bring the caller's memory in; 0: the copy is worth trying.  Pages of a device cannot
+ * be held, so such memory is only faulted in again.
+ */
 static int write_prepare(struct rb_write *wr)
 {
-	if (wr->faults == RW_FAULTS && !wr->buffer)
-		return write_buffer(wr);
+	int err;
+
+	if (wr->faults >= RW_FAULTS) {
+		err = write_hold(wr);
+		if (err != -EFAULT)
+			return err;
+	}
 	return fault_in_iov_iter_readable(wr->from, wr->length) ? -EFAULT : 0;
 }
 
@@ -484,6 +559,8 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 		if (err)
 			return err;
 		err = write_message(h, wr);
+		/* Never hold the caller's pages while it sleeps. */
+		write_drop(wr);
 		/* What it waited for has come: the next wait begins anew. */
 		if (!err)
 			WRITE_ONCE(h->limit.deadline, 0);
@@ -492,6 +569,8 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 			wr->tries += err == -ESTALE;
 			if (wr->tries == RW_TRIES)
 				return -EPROTO;
+			if (wr->faults == RW_TRIES)
+				return -EFAULT;
 			if (fatal_signal_pending(current))
 				return -EINTR;
 			cond_resched();
@@ -520,7 +599,6 @@ static ssize_t write_stream(const struct kiocb *iocb, struct rb_handle *h, struc
 		};
 
 		err = write_all(h, &wr);
-		kvfree(wr.buffer);
 		if (!err)
 			total += wr.length;
 		if (fatal_signal_pending(current))
@@ -541,7 +619,6 @@ static ssize_t write_one(const struct kiocb *iocb, struct rb_handle *h, struct i
 	if (wr.length > rb_handle_ring(h)->layout.slot_bytes)
 		return -EMSGSIZE;
 	err = write_all(h, &wr);
-	kvfree(wr.buffer);
 	return err ? err : wr.length;
 }
 

@@ -3,6 +3,7 @@
  * A ring's memory is charged to the memory cgroup of who creates it: too much is
  * ENOMEM at CREATE, and nobody is killed for it.
  */
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "../harness/harness.h"
@@ -140,6 +141,47 @@ TEST_F(group, table_of_the_pages_counts)
 	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, 170, NULL, 0));
 	ASSERT_EQ(0, group_set(self, "memory.max", "33554432"));
 	close(fd);
+}
+
+#define MESSAGE (16 * MIB)
+#define WRITES	4
+
+struct vanishing {
+	char *memory;
+	bool stop;
+};
+
+static void *vanish(void *arg)
+{
+	struct vanishing *v = arg;
+
+	while (!__atomic_load_n(&v->stop, __ATOMIC_RELAXED))
+		madvise(v->memory, MESSAGE, MADV_DONTNEED);
+	return NULL;
+}
+
+/*
+ * The group has room for the ring, but not for a copy of the message beside it.  Its
+ * memory is never written, so it takes none, and is gone again while it is copied.
+ */
+TEST_F(group, message_is_not_copied_twice)
+{
+	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, MESSAGE, 1), writer = writer_open(owner);
+	struct vanishing v = { .stop = false };
+	pthread_t thread;
+	int i;
+
+	ASSERT_LE(0, writer);
+	v.memory = mmap(NULL, MESSAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, v.memory);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, vanish, &v));
+	for (i = 0; i < WRITES; i++)
+		EXPECT_EQ((ssize_t)MESSAGE, write(writer, v.memory, MESSAGE));
+	__atomic_store_n(&v.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	munmap(v.memory, MESSAGE);
+	close(writer);
+	close(owner);
 }
 
 TEST_F(group, is_charged_and_uncharged)

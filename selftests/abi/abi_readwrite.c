@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* read(2) and write(2): one message per call, whole or not at all. */
+#include <pthread.h>
 #include <sys/uio.h>
 
 #include "../harness/harness.h"
@@ -397,6 +398,124 @@ TEST_F(rw, nowait)
 	FAILS(EAGAIN, preadv2(self->reader, &iov, 1, -1, RWF_NOWAIT));
 	ASSERT_EQ(0, put(self->writer, 1));
 	EXPECT_EQ(8, preadv2(self->reader, &iov, 1, -1, RWF_NOWAIT));
+}
+
+/* ---- memory that does not stay ------------------------------------------------- */
+
+#define LARGE	(1U << 20)
+#define FAULTS	3 /* then write(2) holds the pages of its message */
+#define WRITES	1000
+
+struct vanishing {
+	char *memory;
+	bool stop;
+};
+
+/* What the memory holds stays: it is that of a file. */
+static void *vanish(void *arg)
+{
+	struct vanishing *v = arg;
+
+	while (!__atomic_load_n(&v->stop, __ATOMIC_RELAXED))
+		madvise(v->memory, LARGE, MADV_DONTNEED);
+	return NULL;
+}
+
+FIXTURE(vanishing)
+{
+	struct vanishing v;
+	pthread_t thread;
+	int owner;
+	int reader;
+	int writer;
+	char *back;
+};
+
+FIXTURE_SETUP(vanishing)
+{
+	int file = memfd_create("message", MFD_CLOEXEC);
+	unsigned int i;
+
+	ASSERT_EQ(0, ftruncate(file, LARGE));
+	self->v.memory = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	ASSERT_NE(MAP_FAILED, self->v.memory);
+	close(file);
+	for (i = 0; i < LARGE; i++)
+		self->v.memory[i] = (char)(i * 7 + i / 256);
+	self->back = malloc(LARGE);
+	ASSERT_NE(NULL, self->back);
+	self->owner = ring_make(0, LARGE / 4 * 3, 20);
+	self->reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	ASSERT_LE(0, self->writer);
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, vanish, &self->v));
+}
+
+FIXTURE_TEARDOWN(vanishing)
+{
+	__atomic_store_n(&self->v.stop, true, __ATOMIC_RELAXED);
+	pthread_join(self->thread, NULL);
+	close(self->writer);
+	close(self->reader);
+	close(self->owner);
+	free(self->back);
+	munmap(self->v.memory, LARGE);
+}
+
+/* Slots that the writer has taken since: one more for each copy that met a fault. */
+static uint64_t slots_taken(int owner, uint64_t *head)
+{
+	uint64_t before = *head;
+
+	*head = stats_of(owner).head;
+	return *head - before;
+}
+
+/* Pieces that begin and end in the middle of pages, and of pages of the slot. */
+TEST_F(vanishing, message_arrives_whole)
+{
+	char *m = self->v.memory;
+	struct iovec pieces[] = {
+		{ m + 100, 1 }, { m + 4095, 2 }, { m + 10, 0 }, { m + 8000, 300000 }, { m + 1, 250000 },
+	};
+	size_t length = 1 + 2 + 300000 + 250000, turn;
+	uint64_t head = 0;
+	bool held = false;
+
+	for (turn = 0; turn < WRITES && !held; turn++) {
+		char *back = self->back;
+
+		ASSERT_EQ((ssize_t)length, writev(self->writer, pieces, ARRAY_SIZE(pieces)));
+		held = slots_taken(self->owner, &head) > FAULTS;
+		ASSERT_EQ((ssize_t)length, read(self->reader, back, LARGE));
+		ASSERT_EQ(0, memcmp(back, m + 100, 1));
+		ASSERT_EQ(0, memcmp(back + 1, m + 4095, 2));
+		ASSERT_EQ(0, memcmp(back + 3, m + 8000, 300000));
+		ASSERT_EQ(0, memcmp(back + 300003, m + 1, 250000));
+	}
+	EXPECT_TRUE(held);
+}
+
+TEST_F(vanishing, stream_arrives_whole)
+{
+	size_t length = LARGE - 55, turn, at;
+	uint64_t head = 0;
+	bool held = false;
+
+	ASSERT_OK(framing_call(self->writer, RINGBUF_FRAMING_STREAM));
+	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_STREAM));
+	for (turn = 0; turn < WRITES && !held; turn++) {
+		ASSERT_EQ((ssize_t)length, write(self->writer, self->v.memory + 55, length));
+		held = slots_taken(self->owner, &head) > 2 * FAULTS;
+		for (at = 0; at < length;) {
+			ssize_t n = read(self->reader, self->back + at, length - at);
+
+			ASSERT_LT(0, n);
+			at += (size_t)n;
+		}
+		ASSERT_EQ(0, memcmp(self->back, self->v.memory + 55, length));
+	}
+	EXPECT_TRUE(held);
 }
 
 DEVICE_HARNESS_MAIN
