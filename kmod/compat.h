@@ -21,6 +21,18 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #endif
 
 /*
+ * The references that one I/O which may write to a page takes at least.  From 6.5 on
+ * direct I/O pins pages, as registered buffers do, and a plain reference is that of a
+ * pipe (vmsplice), which reads only, or of direct I/O on NFS, Ceph or 9p.  Before, all
+ * direct I/O takes plain references, and nothing tells them from those of a pipe.
+ */
+#if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
+#define RB_PIN_REFS 1
+#else
+#define RB_PIN_REFS ((int)GUP_PIN_COUNTING_BIAS)
+#endif
+
+/*
  * Before 6.7 a request that waits in a driver cannot be canceled when its task
  * exits; what its task work is told when that has gone, and io_uring_cmd_to_pdu(),
  * are of 6.12.

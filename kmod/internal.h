@@ -55,7 +55,8 @@ struct seq_file;
  *	goes, which may be after its part in the ring has ended
  * @live: writer: it counts as one, also while it is mourned
  * @retired: writer: the id may still be named by holes below this position
- * @mourned: writer: it is gone, but I/O may still write to slots that it had open
+ * @mourned: writer: it has ended, but I/O may still write to slots that it had open
+ * @died: mourned writer: it ended without saying so
  * @until: jiffies; then that is waited for no longer
  */
 struct rb_seat {
@@ -63,6 +64,7 @@ struct rb_seat {
 	bool live;
 	u64 retired;
 	bool mourned;
+	bool died;
 	unsigned long until;
 };
 
@@ -381,7 +383,6 @@ bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 
 /* ---- repair.c -------------------------------------------------------------- */
 
-bool rb_page_pinned(struct page *page);
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died);
 void rb_members_bury(struct rb_ring *ring);
 

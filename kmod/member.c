@@ -47,7 +47,7 @@ static int id_take(struct rb_ring *ring)
 
 	lockdep_assert_held(&ring->lock);
 	if (rb_exclusive(&ring->view))
-		return ring->view.info->writers ? -EBUSY : 1;
+		return ring->view.info->writers || ring->ids[0].mourned ? -EBUSY : 1;
 	min = rb_gate_min(&ring->view, &row);
 	for (i = 0; i < ring->layout.max_writers; i++) {
 		seat = &ring->ids[i];

@@ -1,29 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a writer leaves behind when it goes.
+ * What a writer leaves behind when its part ends, by death, DONE or DETACH.
  *
  * Its claims become holes, but not while I/O that it began may still write to
- * their pages: until that has ended, or for a second, it is mourned: its claims
- * stay open and it counts as a writer.
+ * their pages.  Until that I/O has ended, or for a second, the writer is mourned:
+ * a shared writer's claims stay open and it counts as a writer; after an exclusive
+ * writer, which leaves nothing to repair, no other one may begin.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 
+#include "compat.h"
 #include "internal.h"
 
 /*
- * Whether @page has references other than the ring's own and those of maps: I/O
- * that somebody began may still write to it.
+ * Whether I/O may still write to @page: it holds references beyond that of the ring
+ * and those of maps.  A page that is being mapped meanwhile counts too, so that a
+ * fault between the two looks does not hide a reference.
  */
-bool rb_page_pinned(struct page *page)
+static bool page_pinned(struct page *page)
 {
-	int maps = atomic_read(&page->_mapcount);
-	int refs;
+	int maps = atomic_read(&page->_mapcount) + 1;
+	int held;
 
-	smp_rmb(); /* a fault between the two looks must not hide a reference */
-	refs = page_ref_count(page);
-	smp_rmb(); /* likewise */
-	return refs != 1 + maps + 1 || atomic_read(&page->_mapcount) != maps;
+	smp_rmb(); /* the maps before the references */
+	held = page_ref_count(page) - maps - 1;
+	smp_rmb(); /* the references before the maps, again */
+	return held >= RB_PIN_REFS || atomic_read(&page->_mapcount) + 1 != maps;
 }
 
 /* I/O into slots of a writer that is gone is waited for so long. */
@@ -37,7 +40,7 @@ static bool slot_pinned(const struct rb_ring *ring, u64 index)
 
 	for (i = at >> PAGE_SHIFT; i <= last; i++) {
 		rb_relax(i);
-		if (rb_page_pinned(ring->pages[i]))
+		if (page_pinned(ring->pages[i]))
 			return true;
 	}
 	return false;
@@ -99,6 +102,7 @@ static void writer_end(struct rb_ring *ring, u32 id, bool died)
 	struct rb_seat *seat = &ring->ids[id - 1];
 	u64 end;
 
+	lockdep_assert_held(&ring->lock);
 	ring->repaired += rb_repair(&ring->view, id, &end);
 	seat->retired = max(seat->retired, end);
 	WARN_ON_ONCE(!seat->live || !ring->view.info->writers);
@@ -114,6 +118,20 @@ static void ring_mourn(struct rb_ring *ring, int more)
 	spin_unlock(&ring->wait_lock);
 }
 
+/* The I/O of @id has ended, or its time is over. */
+static void seat_bury(struct rb_ring *ring, u32 id)
+{
+	struct rb_seat *seat = &ring->ids[id - 1];
+
+	seat->mourned = false;
+	ring_mourn(ring, -1);
+	/* An exclusive writer ended at once. */
+	if (rb_exclusive(&ring->view))
+		return;
+	writer_end(ring, id, seat->died);
+	rb_event(ring);
+}
+
 /* End those whose I/O has ended, or whose time is over. */
 void rb_members_bury(struct rb_ring *ring)
 {
@@ -127,24 +145,27 @@ void rb_members_bury(struct rb_ring *ring)
 			continue;
 		if (time_before(jiffies, seat->until) && writer_pinned(ring, id))
 			continue;
-		seat->mourned = false;
-		ring_mourn(ring, -1);
-		writer_end(ring, id, true);
-		rb_event(ring);
+		seat_bury(ring, id);
 	}
 	mutex_unlock(&ring->lock);
 }
 
-/* The writer is gone; where I/O may still write to its slots, a little later. */
+/*
+ * End writer @id; where I/O may still write to its slots, the repair of these, or a
+ * successor, waits.
+ */
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died)
 {
 	struct rb_seat *seat = &ring->ids[id - 1];
+	bool pinned = writer_pinned(ring, id);
 
-	if (died && writer_pinned(ring, id)) {
-		seat->mourned = true;
-		seat->until = jiffies + msecs_to_jiffies(MOURN_MS);
-		ring_mourn(ring, 1);
-	} else {
+	WARN_ON_ONCE(seat->mourned);
+	if (!pinned || rb_exclusive(&ring->view))
 		writer_end(ring, id, died);
-	}
+	if (!pinned)
+		return;
+	seat->mourned = true;
+	seat->died = died;
+	seat->until = jiffies + msecs_to_jiffies(MOURN_MS);
+	ring_mourn(ring, 1);
 }

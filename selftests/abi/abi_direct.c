@@ -2,11 +2,14 @@
 /*
  * Direct I/O between a file and slots: nothing is copied by the processor.
  * RINGBUF_DIRECT names a folder whose file system does it; see files/direct.sh.
+ * And slots that are pinned when their writer ends.
  */
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
 #include <ringbuf_uring.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
 
 #define SLOT  65536
 #define SLOTS 3
@@ -183,6 +186,19 @@ TEST_F(direct, fixed_buffers)
 	io_uring_queue_exit(&u);
 }
 
+static bool registers_buffers(const struct maps *m)
+{
+	struct iovec all = { m->data, m->info.region[RINGBUF_REGION_DATA].bytes };
+	struct io_uring u;
+	int err;
+
+	if (io_uring_queue_init(8, &u, 0))
+		return false;
+	err = io_uring_register_buffers(&u, &all, 1);
+	io_uring_queue_exit(&u);
+	return !err;
+}
+
 /*
  * Killed with requests in flight, from and to slots that are pinned: they end, then
  * the writer counts as dead, and nothing gets into what the next one writes.  A
@@ -221,19 +237,6 @@ static int goes_with_requests(void *arg)
 	return 1;
 }
 
-static bool registers_buffers(const struct maps *m)
-{
-	struct iovec all = { m->data, m->info.region[RINGBUF_REGION_DATA].bytes };
-	struct io_uring u;
-	int err;
-
-	if (io_uring_queue_init(8, &u, 0))
-		return false;
-	err = io_uring_register_buffers(&u, &all, 1);
-	io_uring_queue_exit(&u);
-	return !err;
-}
-
 TEST_F(direct, killed_with_requests)
 {
 	int fds[2] = { self->file, -1 }, turn;
@@ -260,6 +263,162 @@ TEST_F(direct, killed_with_requests)
 		close(reader);
 	}
 	close(fds[1]);
+}
+
+/* ---- a writer that ends while its slots are pinned ------------------------------- */
+
+/* The module waits so long for I/O at most; what takes longer here says nothing. */
+#define PIN_WAIT SECOND
+#define TURNS	 20
+
+FIXTURE(pinned)
+{
+	int owner;
+	int writer;
+	struct maps w;
+	struct io_uring u;
+	int pipe[2];
+	bool registered;
+};
+
+FIXTURE_VARIANT(pinned)
+{
+	uint32_t flags;
+	int (*end)(int fd);
+};
+
+FIXTURE_VARIANT_ADD(pinned, shared_done){ .end = done_call };
+FIXTURE_VARIANT_ADD(pinned, shared_detach){ .end = detach_call };
+FIXTURE_VARIANT_ADD(pinned, exclusive_done){ RINGBUF_CREATE_EXCLUSIVE, done_call };
+FIXTURE_VARIANT_ADD(pinned, exclusive_detach){ RINGBUF_CREATE_EXCLUSIVE, detach_call };
+
+/* A pin of all slots by a registered buffer, or where there is none, a pipe's reference. */
+static int pin_slots(struct _test_data_pinned *self)
+{
+	struct iovec all = { self->w.data, self->w.info.region[RINGBUF_REGION_DATA].bytes };
+
+	self->registered = registers_buffers(&self->w);
+	if (self->registered)
+		return io_uring_queue_init(8, &self->u, 0) ?:
+		       io_uring_register_buffers(&self->u, &all, 1);
+	all.iov_len = 4096;
+	if (pipe2(self->pipe, O_CLOEXEC))
+		return -errno;
+	return vmsplice(self->pipe[1], &all, 1, 0) == 4096 ? 0 : -EBADMSG;
+}
+
+static void unpin_slots(struct _test_data_pinned *self)
+{
+	if (self->registered) {
+		io_uring_queue_exit(&self->u);
+		return;
+	}
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+}
+
+FIXTURE_SETUP(pinned)
+{
+	self->owner = ring_make(variant->flags, SLOT, SLOTS);
+	ASSERT_LE(0, self->owner);
+}
+
+FIXTURE_TEARDOWN(pinned)
+{
+	close(self->owner);
+}
+
+/*
+ * A shared writer's claims stay open and it counts as a writer; an exclusive one has
+ * ended for the readers, but has no successor yet.  A turn that took longer than the
+ * module waits says nothing.
+ */
+TEST_F(pinned, end_waits_for_the_io)
+{
+	bool exclusive = variant->flags, seen = false;
+	unsigned int turn, claims = exclusive ? 0 : 2;
+
+	for (turn = 0; turn < TURNS && !seen; turn++) {
+		struct ringbuf_stats s;
+		uint64_t before, repaired;
+		int next = device_open(), err;
+
+		self->writer = writer_open(self->owner);
+		ASSERT_LE(0, self->writer);
+		ASSERT_OK(maps_open(&self->w, self->writer));
+		ASSERT_EQ(0, pin_slots(self));
+		repaired = stats_of(self->owner).repaired;
+		if (claims)
+			claim_by_hand(&self->w, self->w.head->head, claims);
+		before = now_ns();
+		ASSERT_EQ(0, variant->end(self->writer));
+		s = stats_of(self->owner);
+		err = attach_fd(next, RINGBUF_ROLE_WRITER, self->owner);
+		seen = now_ns() - before < PIN_WAIT;
+		close(next);
+		if (seen) {
+			EXPECT_EQ(exclusive ? -EBUSY : 0, err);
+			EXPECT_EQ(exclusive ? 0 : 1, s.writers);
+			EXPECT_EQ(exclusive ? RINGBUF_END_DONE : RINGBUF_END_NONE, s.ended);
+			EXPECT_EQ(repaired, s.repaired);
+		}
+		unpin_slots(self);
+		maps_close(&self->w);
+		close(self->writer);
+		UNTIL(stats_of(self->owner).writers == 0);
+		EXPECT_EQ(RINGBUF_END_DONE, stats_of(self->owner).ended);
+		EXPECT_EQ(repaired + claims, stats_of(self->owner).repaired);
+		next = device_open();
+		UNTIL(attach_fd(next, RINGBUF_ROLE_WRITER, self->owner) == 0);
+		close(next);
+	}
+	EXPECT_TRUE(seen);
+}
+
+/* Direct I/O pins pages from 6.5 on; before, a pipe's reference may be that of direct I/O. */
+static bool direct_io_pins(void)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	return !uname(&u) && sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 5));
+}
+
+static int dies_with_a_claim(void *arg)
+{
+	int writer = writer_open(*(int *)arg);
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, writer));
+	claim_by_hand(&m, m.head->head, 2);
+	raise(SIGKILL);
+	return 1;
+}
+
+/* What a reader has put into a pipe cannot be written to by way of it. */
+TEST(readers_pipe_does_not_delay_the_repair)
+{
+	int owner = ring_make(0, SLOT, SLOTS), reader = reader_open(owner), ends[2];
+	struct iovec slot;
+	struct maps m;
+
+	ASSERT_LE(0, reader);
+	if (!direct_io_pins())
+		SKIP(return, "this kernel cannot tell a pipe's reference from direct I/O");
+	ASSERT_OK(maps_open(&m, reader));
+	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
+	slot = (struct iovec){ m.data, 4096 };
+	ASSERT_EQ(4096, vmsplice(ends[1], &slot, 1, 0));
+	ASSERT_EQ(128 + SIGKILL, child_run(dies_with_a_claim, &owner));
+	/* The repair is over before wait() returned. */
+	EXPECT_EQ(0, stats_of(owner).writers);
+	EXPECT_EQ(2, stats_of(owner).repaired);
+	close(ends[0]);
+	close(ends[1]);
+	maps_close(&m);
+	close(reader);
+	close(owner);
 }
 
 DEVICE_HARNESS_MAIN

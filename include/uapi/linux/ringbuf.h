@@ -281,8 +281,10 @@ struct ringbuf_wake {
  * @size: sizeof(struct ringbuf_done)
  * @flags: must be 0
  *
- * What it had reserved and not committed becomes holes.  Later writes fail
- * with EPIPE.  When the last writer is done readers drain and see the end.
+ * What it had reserved and not committed becomes holes; while I/O may still
+ * write to one of these slots (an O_DIRECT read, a registered buffer), that and
+ * the writer's end come later, after a second at most.  Later writes fail with
+ * EPIPE.  When the last writer is done readers drain and see the end.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EPIPE (done already).
  */
 struct ringbuf_done {
@@ -317,7 +319,7 @@ struct ringbuf_sync {
  * @size: sizeof(struct ringbuf_detach)
  * @flags: must be 0
  *
- * A reader leaves the gate; a writer is done (its claims become holes).  Maps
+ * A reader leaves the gate; a writer is done, as by RINGBUF_IOC_DONE.  Maps
  * stay readable until unmapped.  The handle cannot be bound again.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
  */
