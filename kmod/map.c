@@ -26,6 +26,7 @@
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/personality.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -294,7 +295,18 @@ static void vma_set_rights(struct vm_area_struct *vma, const struct rb_map *map)
 {
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
 				  (map->bare ? VM_PFNMAP | VM_IO : 0));
-	vm_flags_clear(vma, VM_MAYEXEC | (map->write ? 0 : VM_MAYWRITE));
+	vm_flags_clear(vma, VM_EXEC | VM_MAYEXEC | (map->write ? 0 : VM_MAYWRITE));
+}
+
+/*
+ * Whether the caller asked for PROT_EXEC.  A personality with READ_IMPLIES_EXEC adds it
+ * to every map that can be read; vma_set_rights() takes that away again.
+ */
+static bool vma_asks_exec(const struct vm_area_struct *vma)
+{
+	bool implied = current->personality & READ_IMPLIES_EXEC && vma->vm_flags & VM_READ;
+
+	return vma->vm_flags & VM_EXEC && !implied;
 }
 
 int rb_mmap(struct file *file, struct vm_area_struct *vma)
@@ -313,7 +325,7 @@ int rb_mmap(struct file *file, struct vm_area_struct *vma)
 	err = map_find(h, &ring->layout, vma, &map);
 	if (err)
 		return err;
-	if (vma->vm_flags & VM_EXEC || (vma->vm_flags & VM_WRITE && !map.write))
+	if (vma_asks_exec(vma) || (vma->vm_flags & VM_WRITE && !map.write))
 		return -EACCES;
 
 	mutex_lock(&h->lock);

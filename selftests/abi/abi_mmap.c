@@ -3,6 +3,8 @@
  * mmap(2): every region for every role with every protection, what mprotect,
  * munmap, mremap and fork can make of it, and what is in the pages.
  */
+#include <sys/personality.h>
+
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
@@ -345,6 +347,51 @@ TEST(unbound_has_no_maps)
 
 	EXPECT_EQ(-EBADFD, try_map(fd, 0, 4096, PROT_READ, MAP_SHARED));
 	close(fd);
+}
+
+/* ---- a personality that makes every map executable -------------------------------- */
+
+/* Whether the map at @p may be executed, as the kernel shows it; -1: there is none. */
+static int map_executes(const void *p)
+{
+	char line[512], rights[5];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start;
+	int executes = -1;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%*x %4s", &start, rights) == 2 &&
+		    start == (unsigned long)p)
+			executes = rights[2] == 'x';
+	if (maps)
+		fclose(maps);
+	return executes;
+}
+
+static int maps_with_read_implies_exec(void *arg)
+{
+	int owner = *(int *)arg, writer = writer_open(owner), reader = reader_open(owner);
+	struct maps m;
+
+	CHECK_EQ(0, personality(READ_IMPLIES_EXEC) < 0);
+	CHECK_EQ(0, maps_open(&m, writer));
+	CHECK_EQ(0, map_executes(m.data));
+	CHECK_EQ(0, map_executes(m.head));
+	CHECK_EQ(0, mprotect(m.data, m.info.region[RINGBUF_REGION_DATA].bytes, PROT_READ));
+	CHECK_EQ(0, map_executes(m.data));
+	maps_close(&m);
+	CHECK_EQ(0, maps_open(&m, reader));
+	CHECK_EQ(0, map_executes(m.data));
+	maps_close(&m);
+	return 0;
+}
+
+TEST(read_implies_exec_maps_without_exec)
+{
+	int owner = ring_make(0, 5000, SLOTS);
+
+	EXPECT_EQ(0, child_run(maps_with_read_implies_exec, &owner));
+	close(owner);
 }
 
 DEVICE_HARNESS_MAIN
