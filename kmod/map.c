@@ -290,11 +290,15 @@ static const struct vm_operations_struct rb_identity_ops = {
 /*
  * Nobody else holds our file's only maps: what the role may not have now it
  * cannot get later by mprotect().
+ *
+ * VM_DONTDUMP is not set on maps of ordinary pages: VM_DONTEXPAND keeps MADV_DODUMP
+ * from clearing it again.  As shared maps of a file they are left out of a core dump
+ * unless the process asks for such maps in /proc/PID/coredump_filter.
  */
 static void vma_set_rights(struct vm_area_struct *vma, const struct rb_map *map)
 {
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
-				  (map->bare ? VM_PFNMAP | VM_IO : 0));
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND |
+				  (map->bare ? VM_PFNMAP | VM_IO | VM_DONTDUMP : 0));
 	vm_flags_clear(vma, VM_EXEC | VM_MAYEXEC | (map->write ? 0 : VM_MAYWRITE));
 }
 

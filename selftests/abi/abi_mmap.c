@@ -3,7 +3,11 @@
  * mmap(2): every region for every role with every protection, what mprotect,
  * munmap, mremap and fork can make of it, and what is in the pages.
  */
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "../harness/harness.h"
 #include "../harness/device.h"
@@ -392,6 +396,83 @@ TEST(read_implies_exec_maps_without_exec)
 
 	EXPECT_EQ(0, child_run(maps_with_read_implies_exec, &owner));
 	close(owner);
+}
+
+/* ---- core dumps ------------------------------------------------------------------ */
+
+#define DUMPED (8U << 20)
+
+struct dump {
+	const char *folder;
+	const char *filter; /* of /proc/self/coredump_filter; NULL: as it is */
+};
+
+static int dumps_core(void *arg)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct dump *d = arg;
+	int owner = ring_make(0, DUMPED, 1), writer = writer_open(owner), fd;
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, writer));
+	memset(m.data, 'x', DUMPED);
+	CHECK_EQ(0, chdir(d->folder));
+	CHECK_EQ(0, setrlimit(RLIMIT_CORE, &all));
+	if (d->filter) {
+		fd = open("/proc/self/coredump_filter", O_WRONLY);
+		CHECK_EQ((ssize_t)strlen(d->filter), write(fd, d->filter, strlen(d->filter)));
+	}
+	abort();
+}
+
+/* The size of the core that a writer leaves in the current folder; -1: none. */
+static long long core_size(const char *filter)
+{
+	struct dump d = { "/tmp/ringbuf-core-XXXXXX", filter };
+	char folder[64], core[128];
+	struct stat st = { .st_size = -1 };
+	int status;
+
+	strcpy(folder, d.folder);
+	d.folder = mkdtemp(folder);
+	if (!d.folder)
+		return -1;
+	status = child_run(dumps_core, &d);
+	snprintf(core, sizeof(core), "%s/core", folder);
+	if (status != 128 + SIGABRT || stat(core, &st))
+		st.st_size = -1;
+	unlink(core);
+	rmdir(folder);
+	return st.st_size;
+}
+
+static bool cores_are_files(void)
+{
+	char pattern[16] = "", uses_pid = '1';
+	int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY);
+	ssize_t n = read(fd, pattern, sizeof(pattern) - 1);
+
+	close(fd);
+	fd = open("/proc/sys/kernel/core_uses_pid", O_RDONLY);
+	n = read(fd, &uses_pid, 1) == 1 ? n : -1;
+	close(fd);
+	return n == 5 && !strcmp(pattern, "core\n") && uses_pid == '0';
+}
+
+TEST(core_dump_leaves_the_ring_out)
+{
+	if (!cores_are_files())
+		SKIP(return, "core dumps do not become files named core here");
+	EXPECT_LT(0, core_size("0x33"));
+	EXPECT_GT(DUMPED, core_size("0x33"));
+	EXPECT_GT(DUMPED, core_size(NULL));
+}
+
+TEST(core_dump_keeps_the_ring_where_shared_maps_of_files_are_asked_for)
+{
+	if (!cores_are_files())
+		SKIP(return, "core dumps do not become files named core here");
+	EXPECT_LT(DUMPED, core_size("0x3b"));
 }
 
 DEVICE_HARNESS_MAIN
