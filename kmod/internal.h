@@ -82,6 +82,7 @@ struct rb_seat {
  * @handles: bound handles
  * @rows: by reader row
  * @ids: by writer id - 1
+ * @readers: attached and not evicted; may be read without the lock
  * @repaired: slots made holes for writers that went away
  * @mourned: seats of @ids that are; changes under wait_lock too
  * @standard: the default ring of a user: its slots are kept while no reader is
@@ -115,6 +116,7 @@ struct rb_ring {
 	struct list_head handles;
 	struct rb_seat *rows;
 	struct rb_seat *ids;
+	u32 readers;
 	u64 repaired;
 	unsigned int mourned;
 	bool standard;
@@ -277,23 +279,31 @@ struct rb_handle {
 };
 
 /**
+ * struct rb_access - who may use a name
+ * @uid: owner
+ * @gid: group
+ * @mode: permission bits
+ */
+struct rb_access {
+	kuid_t uid;
+	kgid_t gid;
+	u32 mode;
+};
+
+/**
  * struct rb_name - the name of a ring, under names_lock
  * @node: in the table of its namespace
  * @ring: whose; counted if @persistent
  * @net: the namespace, which outlives the name
- * @uid: owner
- * @gid: group
- * @mode: permission bits
- * @persistent: outlives the last handle
+ * @access: who may use it; constant
+ * @persistent: outlives the last handle, and keeps the module; constant
  * @name: NUL-terminated
  */
 struct rb_name {
 	struct hlist_node node;
 	struct rb_ring *ring;
 	struct net *net;
-	kuid_t uid;
-	kgid_t gid;
-	u32 mode;
+	struct rb_access access;
 	bool persistent;
 	char name[];
 };
@@ -347,8 +357,7 @@ struct rb_ring *rb_name_find(const char *name, u32 role);
 int rb_name_unlink(const char *name);
 void rb_name_forget(struct rb_ring *ring);
 int rb_name_show(struct rb_ring *ring, char name[RINGBUF_NAME_MAX + 1]);
-u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings, u32 room,
-		     u32 *total);
+int rb_names_collect(struct ringbuf_list_entry *entries, u32 room, u32 *total);
 
 /* ---- default.c ------------------------------------------------------------ */
 

@@ -9,37 +9,13 @@
 /* More than this are asked for in vain. */
 #define LIST_MOST 65536U
 
-static u32 ring_readers(struct rb_ring *ring)
+static int list_fill(struct ringbuf_list *l, struct ringbuf_list_entry *entries, u32 room)
 {
-	u32 row, readers = 0;
+	int count = rb_names_collect(entries, room, &l->total);
 
-	mutex_lock(&ring->lock);
-	for (row = 0; row < rb_rows(&ring->view); row++)
-		readers += !!(ring->view.info->row[row].flags & RINGBUF_ROW_ATTACHED);
-	mutex_unlock(&ring->lock);
-	return readers;
-}
-
-static void list_describe(struct rb_ring *ring, struct ringbuf_list_entry *e)
-{
-	e->slot_bytes = ring->layout.slot_bytes;
-	e->slot_count = ring->layout.slot_count;
-	e->head = rb_head(&ring->view);
-	e->flags |= ring->layout.flags;
-	e->readers = ring_readers(ring);
-	e->writers = READ_ONCE(ring->view.info->writers);
-}
-
-static int list_fill(struct ringbuf_list *l, struct ringbuf_list_entry *entries,
-		     struct rb_ring **rings, u32 room)
-{
-	u32 i;
-
-	l->count = rb_names_collect(entries, rings, room, &l->total);
-	for (i = 0; i < l->count; i++) {
-		list_describe(rings[i], &entries[i]);
-		rb_ring_put(rings[i]);
-	}
+	if (count < 0)
+		return count;
+	l->count = count;
 	if (copy_to_user(u64_to_user_ptr(l->entries), entries, l->count * sizeof(*entries)))
 		return -EFAULT;
 	return 0;
@@ -48,18 +24,18 @@ static int list_fill(struct ringbuf_list *l, struct ringbuf_list_entry *entries,
 static int list_names(struct ringbuf_list *l)
 {
 	struct ringbuf_list_entry *entries;
-	struct rb_ring **rings;
-	int err = -ENOMEM;
 	u32 room, total;
+	int err;
 
 	/* First how many there are, so that nobody makes us allocate for nothing. */
-	rb_names_collect(NULL, NULL, 0, &total);
+	err = rb_names_collect(NULL, 0, &total);
+	if (err < 0)
+		return err;
 	room = min3(l->count, total, LIST_MOST);
 	entries = kvcalloc(max(room, 1U), sizeof(*entries), RB_GFP_LARGE);
-	rings = kvcalloc(max(room, 1U), sizeof(*rings), RB_GFP_LARGE);
-	if (entries && rings)
-		err = list_fill(l, entries, rings, room);
-	kvfree(rings);
+	if (!entries)
+		return -ENOMEM;
+	err = list_fill(l, entries, room);
 	kvfree(entries);
 	return err;
 }

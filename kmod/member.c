@@ -100,6 +100,14 @@ static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 	return ring->resume;
 }
 
+/* @more: 1, or -1.  LIST reads the number without a lock. */
+static void readers_count(struct rb_ring *ring, int more)
+{
+	lockdep_assert_held(&ring->lock);
+	WARN_ON_ONCE(more < 0 && !ring->readers);
+	WRITE_ONCE(ring->readers, ring->readers + more);
+}
+
 static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, bool resume, bool wait,
 			u64 *start)
 {
@@ -115,6 +123,7 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 		ring->rows[row].handle = h;
 		member_begin(h, &h->self, row);
 		*start = rb_attach_reader(&ring->view, row, want);
+		readers_count(ring, 1);
 		rb_event(ring);
 	}
 	mutex_unlock(&ring->lock);
@@ -172,8 +181,10 @@ static void reader_stop(const struct rb_handle *h, struct rb_ring *ring, u32 row
 
 static void reader_end(const struct rb_handle *h, struct rb_ring *ring, u32 row)
 {
-	if (!rb_row_evicted(&ring->view, row))
+	if (!rb_row_evicted(&ring->view, row)) {
 		reader_stop(h, ring, row);
+		readers_count(ring, -1);
+	}
 	rb_detach_reader(&ring->view, row);
 }
 
@@ -188,6 +199,7 @@ static int reader_evict(struct rb_ring *ring, u32 row)
 		return rb_row_evicted(v, row) ? 0 : -ENOENT;
 	reader_stop(ring->rows[row].handle, ring, row);
 	rb_evict_reader(v, row);
+	readers_count(ring, -1);
 	return 0;
 }
 

@@ -4,13 +4,17 @@
  * do, and carry owner and mode as a file does.
  *
  * A name is found while its ring has references; the last one takes it away
- * (rb_name_forget).  A persistent name is itself such a reference, until it is
- * unlinked or its namespace goes.
+ * (rb_name_forget).  A persistent name is itself such a reference,
+ * until it is unlinked or its namespace goes.
+ *
+ * names_lock is one for all namespaces and all users, so nothing that a user can
+ * lengthen happens under it: no allocation, no other lock, no check that may be
+ * audited.  LIST takes it once for each bucket of the table.
  */
 #include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/nsproxy.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/stringhash.h>
 #include <linux/string.h>
@@ -38,9 +42,10 @@ static struct net *names_net(void)
 	return current->nsproxy->net_ns;
 }
 
-static u32 name_hash(const char *name)
+/* The salt keeps users from choosing names that meet in one bucket. */
+static u32 name_hash(const struct net *net, const char *name)
 {
-	return full_name_hash(NULL, name, strlen(name));
+	return full_name_hash(net_generic(net, names_id), name, strlen(name));
 }
 
 /* A copy of what the caller calls a name, for kfree(). */
@@ -73,13 +78,14 @@ static bool name_is_default(const char *name)
 /* With a reference on its ring, which the caller gives back. */
 static struct rb_name *name_get(const char *name, kuid_t uid)
 {
+	struct net *net = names_net();
 	struct rb_name *n;
 
 	lockdep_assert_held(&names_lock);
-	hash_for_each_possible(names_of(names_net())->table, n, node, name_hash(name)) {
+	hash_for_each_possible(names_of(net)->table, n, node, name_hash(net, name)) {
 		if (strcmp(n->name, name))
 			continue;
-		if (name_is_default(name) && !uid_eq(n->uid, uid))
+		if (name_is_default(name) && !uid_eq(n->access.uid, uid))
 			continue;
 		if (kref_get_unless_zero(&n->ring->refs))
 			return n;
@@ -103,12 +109,21 @@ bool rb_name_taken(const char *name)
 	return true;
 }
 
-/* Out of the table; the caller gives back the reference of a persistent one. */
+/* Take @n out of the table; the caller frees it by name_free(). */
 static void name_remove(struct rb_name *n)
 {
 	lockdep_assert_held(&names_lock);
+	WARN_ON_ONCE(n->ring->name != n);
 	hash_del(&n->node);
 	n->ring->name = NULL;
+}
+
+/* Free @n, which is in no table, and drop what a persistent name holds. */
+static void name_free(struct rb_name *n)
+{
+	if (n->persistent)
+		rb_ring_put(n->ring);
+	kfree(n);
 }
 
 static struct rb_name *name_new(struct rb_ring *ring, const char *name, u32 mode)
@@ -120,9 +135,9 @@ static struct rb_name *name_new(struct rb_ring *ring, const char *name, u32 mode
 		return NULL;
 	n->ring = ring;
 	n->net = names_net();
-	n->uid = current_fsuid();
-	n->gid = current_fsgid();
-	n->mode = mode;
+	n->access.uid = current_fsuid();
+	n->access.gid = current_fsgid();
+	n->access.mode = mode;
 	memcpy(n->name, name, size);
 	return n;
 }
@@ -134,11 +149,11 @@ static int name_add(struct rb_name *n)
 	struct rb_name *old;
 
 	mutex_lock(&names_lock);
-	old = name_get(n->name, n->uid);
+	old = name_get(n->name, n->access.uid);
 	if (old) {
 		taken = old->ring;
 	} else {
-		hash_add(names_of(n->net)->table, &n->node, name_hash(n->name));
+		hash_add(names_of(n->net)->table, &n->node, name_hash(n->net, n->name));
 		ring->name = n;
 		if (n->persistent)
 			kref_get(&ring->refs);
@@ -168,7 +183,7 @@ int rb_name_add_default(struct rb_ring *ring, kuid_t uid)
 
 	if (!n)
 		return -ENOMEM;
-	n->uid = uid;
+	n->access.uid = uid;
 	return name_add(n);
 }
 
@@ -186,24 +201,32 @@ struct rb_ring *rb_name_find_default(kuid_t uid)
 	return ring;
 }
 
-/* As for files: over those only whose owner is one of the caller's world. */
-static bool name_capable(const struct rb_name *n, int cap)
+/*
+ * Whether a capability in the caller's namespace counts for @a: as for files, only where
+ * owner and group are mapped there.
+ */
+static bool access_mapped(const struct rb_access *a)
 {
-	struct user_namespace *ns = n->net->user_ns;
+	struct user_namespace *ns = names_net()->user_ns;
 
-	return kuid_has_mapping(ns, n->uid) && kgid_has_mapping(ns, n->gid) && ns_capable(ns, cap);
+	return kuid_has_mapping(ns, a->uid) && kgid_has_mapping(ns, a->gid);
+}
+
+static bool access_capable(const struct rb_access *a, int cap)
+{
+	return access_mapped(a) && ns_capable(names_net()->user_ns, cap);
 }
 
 /* @want: bits as in the last digit of a mode, all of which must be allowed. */
-static bool name_permits(const struct rb_name *n, u32 want)
+static bool access_mode(const struct rb_access *a, u32 want)
 {
-	u32 mode = n->mode;
+	u32 mode = a->mode;
 
-	if (uid_eq(current_fsuid(), n->uid))
+	if (uid_eq(current_fsuid(), a->uid))
 		mode >>= 6;
-	else if (in_group_p(n->gid))
+	else if (in_group_p(a->gid))
 		mode >>= 3;
-	return (mode & want) == want || name_capable(n, CAP_DAC_OVERRIDE);
+	return (mode & want) == want;
 }
 
 /* What a role needs: an owner may hand on any. */
@@ -219,33 +242,9 @@ static u32 name_wants(u32 role)
 	}
 }
 
-struct rb_ring *rb_name_find(const char *name, u32 role)
+/* The ring of @name, with a reference, and who may use it; NULL: there is none. */
+static struct rb_ring *name_look(const char *name, struct rb_access *access)
 {
-	struct rb_ring *ring = ERR_PTR(-ENOENT);
-	bool permitted = false;
-	struct rb_name *n;
-
-	mutex_lock(&names_lock);
-	n = name_get(name, current_fsuid());
-	if (n) {
-		ring = n->ring;
-		permitted = name_permits(n, name_wants(role));
-	}
-	mutex_unlock(&names_lock);
-	if (IS_ERR(ring) || permitted)
-		return ring;
-	rb_ring_put(ring);
-	return ERR_PTR(-EACCES);
-}
-
-static bool name_owned(const struct rb_name *n)
-{
-	return uid_eq(current_fsuid(), n->uid) || name_capable(n, CAP_FOWNER);
-}
-
-int rb_name_unlink(const char *name)
-{
-	bool owned = false, persistent = false;
 	struct rb_ring *ring = NULL;
 	struct rb_name *n;
 
@@ -253,21 +252,53 @@ int rb_name_unlink(const char *name)
 	n = name_get(name, current_fsuid());
 	if (n) {
 		ring = n->ring;
-		owned = name_owned(n);
-		persistent = n->persistent;
-		if (owned)
-			name_remove(n);
+		*access = n->access;
 	}
 	mutex_unlock(&names_lock);
+	return ring;
+}
+
+struct rb_ring *rb_name_find(const char *name, u32 role)
+{
+	struct rb_access access;
+	struct rb_ring *ring = name_look(name, &access);
+
+	if (!ring)
+		return ERR_PTR(-ENOENT);
+	if (access_mode(&access, name_wants(role)) || access_capable(&access, CAP_DAC_OVERRIDE))
+		return ring;
+	rb_ring_put(ring);
+	return ERR_PTR(-EACCES);
+}
+
+/* A ring has one name in its life, so what it has now is what was found. */
+static int name_drop(struct rb_ring *ring)
+{
+	struct rb_name *n;
+
+	mutex_lock(&names_lock);
+	n = ring->name;
+	if (n)
+		name_remove(n);
+	mutex_unlock(&names_lock);
+	if (!n)
+		return -ENOENT;
+	name_free(n);
+	return 0;
+}
+
+int rb_name_unlink(const char *name)
+{
+	struct rb_access access;
+	struct rb_ring *ring = name_look(name, &access);
+	int err = -EACCES;
+
 	if (!ring)
 		return -ENOENT;
-	if (owned) {
-		kfree(n);
-		if (persistent)
-			rb_ring_put(ring);
-	}
+	if (uid_eq(current_fsuid(), access.uid) || access_capable(&access, CAP_FOWNER))
+		err = name_drop(ring);
 	rb_ring_put(ring);
-	return owned ? 0 : -EACCES;
+	return err;
 }
 
 /* The last reference on @ring is gone. */
@@ -280,6 +311,8 @@ void rb_name_forget(struct rb_ring *ring)
 	if (n)
 		name_remove(n);
 	mutex_unlock(&names_lock);
+	/* A persistent name would have kept the ring. */
+	WARN_ON_ONCE(n && n->persistent);
 	kfree(n);
 }
 
@@ -297,36 +330,62 @@ int rb_name_show(struct rb_ring *ring, char name[RINGBUF_NAME_MAX + 1])
 
 static void name_describe(const struct rb_name *n, struct ringbuf_list_entry *e)
 {
-	e->uid = from_kuid_munged(current_user_ns(), n->uid);
-	e->mode = n->mode;
-	e->flags = n->persistent ? RINGBUF_CREATE_PERSISTENT : 0;
+	const struct rb_ring *ring = n->ring;
+
+	e->slot_bytes = ring->layout.slot_bytes;
+	e->slot_count = ring->layout.slot_count;
+	e->head = rb_head_nearby(&ring->view);
+	e->uid = from_kuid_munged(current_user_ns(), n->access.uid);
+	e->mode = n->access.mode;
+	e->flags = ring->layout.flags | (n->persistent ? RINGBUF_CREATE_PERSISTENT : 0);
+	e->readers = READ_ONCE(ring->readers);
+	e->writers = READ_ONCE(ring->view.info->writers);
 	e->name_len = strlen(n->name);
 	memcpy(e->name, n->name, e->name_len);
 }
 
-/*
- * Names that the caller may attach to: fills at most @room @entries, which are
- * zero, and gives a reference on the ring of each.  *total is how many there are.
- */
-u32 rb_names_collect(struct ringbuf_list_entry *entries, struct rb_ring **rings, u32 room,
-		     u32 *total)
+/* @all: the caller has CAP_DAC_OVERRIDE. */
+static bool name_listed(const struct rb_name *n, bool all)
 {
+	/* The last reference is gone, and the name goes in a moment. */
+	if (!kref_read(&n->ring->refs) || name_is_default(n->name))
+		return false;
+	if (all && access_mapped(&n->access))
+		return true;
+	return access_mode(&n->access, 4) || access_mode(&n->access, 2);
+}
+
+/*
+ * Describe the names that the caller may attach to: fill at most @room @entries, which
+ * are zero, and set *total to how many there are.  Returns the entries filled, or
+ * -EINTR.  A ring that has a name is not freed under names_lock, so no reference is
+ * taken, and nobody's last one dropped here.
+ */
+int rb_names_collect(struct ringbuf_list_entry *entries, u32 room, u32 *total)
+{
+	struct net *net = names_net();
+	struct rb_names *names = names_of(net);
+	/* A name that is not shown is no attempt to use it, so nothing is audited. */
+	bool all = ns_capable_noaudit(net->user_ns, CAP_DAC_OVERRIDE);
 	struct rb_name *n;
 	u32 count = 0;
 	int bucket;
 
 	*total = 0;
-	mutex_lock(&names_lock);
-	hash_for_each(names_of(names_net())->table, bucket, n, node) {
-		if (name_is_default(n->name) || (!name_permits(n, 4) && !name_permits(n, 2)))
-			continue;
-		if (count < room && kref_get_unless_zero(&n->ring->refs)) {
-			name_describe(n, &entries[count]);
-			rings[count++] = n->ring;
+	for (bucket = 0; bucket < HASH_SIZE(names->table); bucket++) {
+		mutex_lock(&names_lock);
+		hlist_for_each_entry(n, &names->table[bucket], node) {
+			if (!name_listed(n, all))
+				continue;
+			if (count < room)
+				name_describe(n, &entries[count++]);
+			++*total;
 		}
-		++*total;
+		mutex_unlock(&names_lock);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
-	mutex_unlock(&names_lock);
 	return count;
 }
 
@@ -351,11 +410,8 @@ static void __net_exit names_net_exit(struct net *net)
 		hlist_add_head(&n->node, &gone);
 	}
 	mutex_unlock(&names_lock);
-	hlist_for_each_entry_safe(n, next, &gone, node) {
-		if (n->persistent)
-			rb_ring_put(n->ring);
-		kfree(n);
-	}
+	hlist_for_each_entry_safe(n, next, &gone, node)
+		name_free(n);
 }
 
 static struct pernet_operations names_ops = {

@@ -201,13 +201,13 @@ static inline s64 rb_claim_ahead(u64 claim, u64 pos)
  * The next position to be reserved: the first one, from the hint on, that
  * nobody has claimed (or, with an exclusive writer, finished).  The hint may
  * lag; it may also have been set back by a writer that was slow to store it.
- * At most one lap is walked, whatever the words say.
+ * At most @most steps are walked, whatever the words say.
  */
-static inline u64 rb_find_head(const struct rb_view *v, u64 pos)
+static inline u64 rb_find_head(const struct rb_view *v, u64 pos, u64 most)
 {
 	u64 steps;
 
-	for (steps = 0; steps <= v->slots; steps++) {
+	for (steps = 0; steps < most; steps++) {
 		u64 i = rb_index(v, pos);
 		s64 ahead;
 
@@ -233,7 +233,16 @@ static inline u64 rb_find_head(const struct rb_view *v, u64 pos)
 
 static inline u64 rb_head(const struct rb_view *v)
 {
-	return rb_find_head(v, READ_ONCE(v->head->head));
+	return rb_find_head(v, READ_ONCE(v->head->head), v->slots + 1);
+}
+
+/*
+ * The head, or a position below it where the hint lags by more than a batch: for a
+ * caller who must not pay for what writers have stored.
+ */
+static inline u64 rb_head_nearby(const struct rb_view *v)
+{
+	return rb_find_head(v, READ_ONCE(v->head->head), RINGBUF_MAX_BATCH + 1);
 }
 
 /* Anyone may help the hint along; a stale store is mended by the next one. */

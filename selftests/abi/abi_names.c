@@ -385,6 +385,64 @@ TEST(list_shows_what_one_may_use)
 	close(fd[1]);
 }
 
+/* The entry of @name, which is there; all zero if it is not. */
+static struct ringbuf_list_entry listed(const char *name)
+{
+	static struct ringbuf_list_entry entries[100], none;
+	const struct ringbuf_list_entry *e = NULL;
+	struct ringbuf_list l;
+
+	if (!list(&l, entries, 100))
+		e = entry_of(entries, l.count, name);
+	return e ? *e : none;
+}
+
+TEST(list_counts_attached_readers)
+{
+	const char *name = name_of("readers");
+	int fd = named(name, 0, 0600), readers[] = { reader_open(fd), reader_open(fd), reader_open(fd) };
+	struct ringbuf_info info;
+
+	ASSERT_LE(0, readers[2]);
+	EXPECT_EQ(3, listed(name).readers);
+	ASSERT_OK(info_get(readers[0], &info));
+	ASSERT_EQ(0, evict_call(fd, info.id));
+	EXPECT_EQ(2, listed(name).readers);
+	EXPECT_EQ(0, evict_call(fd, info.id));
+	EXPECT_EQ(2, listed(name).readers);
+	close(readers[0]);
+	EXPECT_EQ(2, listed(name).readers);
+	ASSERT_EQ(0, detach_call(readers[1]));
+	EXPECT_EQ(1, listed(name).readers);
+	close(readers[1]);
+	EXPECT_EQ(1, listed(name).readers);
+	close(readers[2]);
+	EXPECT_EQ(0, listed(name).readers);
+	close(fd);
+}
+
+/* Whoever lists names does not pay for a hint that a writer has set back. */
+TEST(list_looks_for_the_head_over_one_batch_only)
+{
+	const char *name = name_of("hint");
+	int fd = device_open(), writer;
+	struct maps m;
+	uint64_t n;
+
+	ASSERT_OK(create_named(fd, 0, 8, 4096, name, 0600));
+	writer = writer_open(fd);
+	ASSERT_OK(maps_open(&m, writer));
+	for (n = 0; n < 4096; n++)
+		claim_by_hand(&m, n, 1);
+	EXPECT_EQ(4096, listed(name).head);
+	m.head->head = 0;
+	EXPECT_GE(RINGBUF_MAX_BATCH + 1, listed(name).head);
+	EXPECT_EQ(4096, stats_of(fd).head);
+	maps_close(&m);
+	close(writer);
+	close(fd);
+}
+
 /* ---- network namespaces ------------------------------------------------------------ */
 
 static int in_another_namespace(void *arg)

@@ -373,7 +373,8 @@ struct ringbuf_unlink {
  * struct ringbuf_list_entry - one name
  * @slot_bytes: capacity of a slot
  * @slot_count: number of slots
- * @head: next position to be written
+ * @head: next position to be written, or a lower one: LIST looks for it over a
+ *	batch of slots only
  * @uid: owner, in the caller's user namespace
  * @mode: permission bits
  * @flags: RINGBUF_CREATE_*
