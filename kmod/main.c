@@ -45,7 +45,7 @@ err_timer:
 	return err;
 }
 
-/* No handle is open here; rings whose names are persistent go with the names. */
+/* No handle is open here, and no persistent name is left: both hold the module. */
 static void __exit rb_exit(void)
 {
 	misc_deregister(&rb_device);

@@ -4,8 +4,8 @@
  * do, and carry owner and mode as a file does.
  *
  * A name is found while its ring has references; the last one takes it away
- * (rb_name_forget).  A persistent name is itself such a reference,
- * until it is unlinked or its namespace goes.
+ * (rb_name_forget).  A persistent name is itself such a reference, and one on the
+ * module, until it is unlinked or its namespace goes.
  *
  * names_lock is one for all namespaces and all users, so nothing that a user can
  * lengthen happens under it: no allocation, no other lock, no check that may be
@@ -13,6 +13,7 @@
  */
 #include <linux/cred.h>
 #include <linux/hashtable.h>
+#include <linux/module.h>
 #include <linux/nsproxy.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -121,8 +122,10 @@ static void name_remove(struct rb_name *n)
 /* Free @n, which is in no table, and drop what a persistent name holds. */
 static void name_free(struct rb_name *n)
 {
-	if (n->persistent)
+	if (n->persistent) {
 		rb_ring_put(n->ring);
+		module_put(THIS_MODULE);
+	}
 	kfree(n);
 }
 
@@ -155,8 +158,10 @@ static int name_add(struct rb_name *n)
 	} else {
 		hash_add(names_of(n->net)->table, &n->node, name_hash(n->net, n->name));
 		ring->name = n;
-		if (n->persistent)
+		if (n->persistent) {
 			kref_get(&ring->refs);
+			__module_get(THIS_MODULE);
+		}
 	}
 	mutex_unlock(&names_lock);
 	if (!taken)

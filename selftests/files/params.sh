@@ -99,6 +99,16 @@ made 5000 3 default_slot_bytes=5000 default_slot_count=3
 insmod "$module" max_user_bytes=16777216 max_ring_bytes=8388608
 limits
 rmmod ringbuf
+# A persistent ring would go without a word.
+keeps_the_module()
+{
+	RINGBUF_HOST=module build/tools/ringbufctl create kept --slot-bytes=64 --slots=4
+	run rmmod ringbuf
+	((status)) && err_has 'in use' && unlink kept && rmmod ringbuf
+}
+insmod "$module"
+keeps_the_module
+ok $? 'rmmod says no while there is a persistent ring'
 insmod "$module"
 ok $? 'loads again'
 done_testing
