@@ -58,7 +58,7 @@ static struct rb_ring *create_ring(const struct ringbuf_create *c, const struct 
 	/* Before the memory is gathered; rb_name_add() decides. */
 	if (name && rb_name_taken(name))
 		return ERR_PTR(-EEXIST);
-	ring = rb_ring_create(layout, current_uid());
+	ring = rb_ring_create(layout, current_fsuid());
 	if (IS_ERR(ring) || !name)
 		return ring;
 	err = rb_name_add(ring, name, c->mode, c->flags & RINGBUF_CREATE_PERSISTENT);

@@ -17,7 +17,7 @@ MODULE_PARM_DESC(max_ring_bytes, "largest ring, in bytes with all its pages (0: 
 
 static unsigned long long max_user_bytes;
 module_param(max_user_bytes, ullong, 0444);
-MODULE_PARM_DESC(max_user_bytes, "all rings that one user has created (0: a quarter of memory)");
+MODULE_PARM_DESC(max_user_bytes, "all rings that one user owns (0: a quarter of memory)");
 
 static unsigned long long max_total_bytes;
 module_param(max_total_bytes, ullong, 0444);
@@ -78,7 +78,7 @@ u64 rb_limits_ring_bytes(void)
 	u64 left = max_user_bytes;
 
 	mutex_lock(&users_lock);
-	user = user_find(current_uid());
+	user = user_find(current_fsuid());
 	if (user)
 		left -= user->bytes;
 	left = min_t(u64, left, max_total_bytes - min_t(u64, total_bytes, max_total_bytes));

@@ -106,7 +106,7 @@ static void ring_destroy(struct rb_ring *ring)
 	kfree(ring);
 }
 
-/* A ring for @layout, of which @uid is said to pay, with one reference. */
+/* Make a ring for @layout, which @uid owns and pays for, with one reference. */
 struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t uid)
 {
 	struct rb_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);

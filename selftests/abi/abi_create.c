@@ -213,6 +213,47 @@ TEST(share_of_a_user)
 		close(fd[n]);
 }
 
+/* The largest ring that this process may create now. */
+static uint64_t may_create(void)
+{
+	struct ringbuf_features f = { .size = sizeof(f) };
+	int fd = device_open(), err = call(fd, RINGBUF_IOC_FEATURES, &f);
+
+	close(fd);
+	return err ? 0 : f.max_ring_bytes;
+}
+
+#define NOBODY 65534
+
+static int creates_with_another_fsuid(void *arg)
+{
+	uint64_t root = may_create(), nobody;
+	int fd = device_open();
+
+	(void)arg;
+	CHECK_EQ(0, seteuid(NOBODY));
+	nobody = may_create();
+	CHECK_EQ(0, create_named(fd, 0, 1 << 20, 4, "selftest-owner", 0600));
+	CHECK(may_create() + (4 << 20) <= nobody);
+	CHECK_EQ(0, seteuid(0));
+	CHECK_EQ(root, may_create());
+	/* Whoever goes on using it. */
+	CHECK_EQ(0, setuid(NOBODY));
+	CHECK(may_create() + (4 << 20) <= nobody);
+	CHECK_EQ(0, unlink_call(fd, "selftest-owner"));
+	close(fd);
+	CHECK_EQ(nobody, may_create());
+	return 0;
+}
+
+/* Who owns the name: neither the real user, nor who opened the file. */
+TEST(owner_pays)
+{
+	if (geteuid())
+		SKIP(return, "not root: there is no other user to become");
+	EXPECT_EQ(0, child_run(creates_with_another_fsuid, NULL));
+}
+
 static uint64_t parameter(const char *name)
 {
 	char path[64], text[32];
