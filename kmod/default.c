@@ -16,32 +16,97 @@
 
 #include "internal.h"
 
-static unsigned long long default_slot_bytes = 65536;
-module_param(default_slot_bytes, ullong, 0444);
-MODULE_PARM_DESC(default_slot_bytes, "capacity of a slot of the default ring, in bytes");
+static DEFINE_MUTEX(default_lock);
+static struct rb_layout default_layout = { /* under default_lock; of rings to come */
+	.slot_bytes = 65536,
+	.slot_count = 16,
+};
+static bool default_ready; /* under default_lock: all parameters of insmod are there */
 
-static unsigned long long default_slot_count = 16;
-module_param(default_slot_count, ullong, 0444);
-MODULE_PARM_DESC(default_slot_count, "slots of the default ring");
+/* Whether slots of @bytes, @count of them, make a default ring: then *layout is that. */
+static int default_check(u64 bytes, u64 count, struct rb_layout *layout)
+{
+	*layout = (struct rb_layout){
+		.slot_bytes = bytes,
+		.slot_count = count,
+		.page_size = PAGE_SIZE,
+	};
+	if (!rb_layout(layout) && layout->bytes <= rb_limits_most())
+		return 0;
+	pr_err("ringbuf: default_slot_bytes=%llu, default_slot_count=%llu make no ring (at most %llu bytes in all)\n",
+	       bytes, count, rb_limits_most());
+	return -EINVAL;
+}
 
-static struct rb_layout default_layout __ro_after_init;
+/* Before the module is ready a value is only noted: the others may still come. */
+static int default_change(u64 bytes, u64 count)
+{
+	struct rb_layout layout = { .slot_bytes = bytes, .slot_count = count };
+	int err = default_ready ? default_check(bytes, count, &layout) : 0;
+
+	lockdep_assert_held(&default_lock);
+	if (!err)
+		default_layout = layout;
+	return err;
+}
+
+static int default_set(const char *text, const struct kernel_param *param)
+{
+	u64 value;
+	int err = kstrtou64(text, 0, &value);
+
+	if (err)
+		return err;
+	mutex_lock(&default_lock);
+	if (param->arg == &default_layout.slot_bytes)
+		err = default_change(value, default_layout.slot_count);
+	else
+		err = default_change(default_layout.slot_bytes, value);
+	mutex_unlock(&default_lock);
+	return err;
+}
+
+static int default_show(char *text, const struct kernel_param *param)
+{
+	return sysfs_emit(text, "%llu\n", READ_ONCE(*(u64 *)param->arg));
+}
+
+static const struct kernel_param_ops default_ops = {
+	.set = default_set,
+	.get = default_show,
+};
+
+module_param_cb(default_slot_bytes, &default_ops, &default_layout.slot_bytes, 0644);
+MODULE_PARM_DESC(default_slot_bytes, "capacity of a slot of new default rings, in bytes (65536)");
+module_param_cb(default_slot_count, &default_ops, &default_layout.slot_count, 0644);
+MODULE_PARM_DESC(default_slot_count, "slots of new default rings (16)");
 
 /* After rb_limits_init(). */
 int __init rb_default_init(void)
 {
-	default_layout.slot_bytes = default_slot_bytes;
-	default_layout.slot_count = default_slot_count;
-	default_layout.page_size = PAGE_SIZE;
-	if (!rb_layout(&default_layout) && default_layout.bytes <= rb_limits_ring_bytes())
-		return 0;
-	pr_err("ringbuf: default_slot_bytes=%llu, default_slot_count=%llu make no ring (at most %llu bytes in all)\n",
-	       default_slot_bytes, default_slot_count, rb_limits_ring_bytes());
-	return -EINVAL;
+	int err;
+
+	mutex_lock(&default_lock);
+	default_ready = true;
+	err = default_change(default_layout.slot_bytes, default_layout.slot_count);
+	mutex_unlock(&default_lock);
+	return err;
+}
+
+static struct rb_layout default_now(void)
+{
+	struct rb_layout layout;
+
+	mutex_lock(&default_lock);
+	layout = default_layout;
+	mutex_unlock(&default_lock);
+	return layout;
 }
 
 /* With a reference. */
 static struct rb_ring *default_ring(kuid_t uid)
 {
+	struct rb_layout layout = default_now();
 	struct rb_ring *ring;
 	int err;
 
@@ -49,7 +114,7 @@ static struct rb_ring *default_ring(kuid_t uid)
 		ring = rb_name_find_default(uid);
 		if (ring)
 			return ring;
-		ring = rb_ring_create(&default_layout, uid);
+		ring = rb_ring_create(&layout, uid);
 		if (IS_ERR(ring))
 			return ring;
 		ring->standard = true;

@@ -328,8 +328,9 @@ static inline struct rb_ring *rb_handle_ring(const struct rb_handle *h)
 
 /* ---- limits.c ------------------------------------------------------------ */
 
-int rb_limits_init(void);
+void rb_limits_init(void);
 u64 rb_limits_ring_bytes(void);
+u64 rb_limits_most(void);
 struct rb_user *rb_user_charge(kuid_t uid, u64 bytes);
 void rb_user_uncharge(struct rb_user *user, u64 bytes);
 

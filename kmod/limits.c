@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How much memory rings may take: one of them, all of one user, and all there are. */
+/*
+ * How much memory rings may take: one of them, all of one user, and all there are.
+ *
+ * The user who owns a ring pays for it: the fsuid of who created it, which owns its
+ * name too, and for a default ring the user whose default ring it is.
+ *
+ * No user, and no few of them, can take all of max_total_bytes: of its last quarter each
+ * gets only what keeps it within half of what the others leave.
+ */
+#include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/mm.h>
@@ -11,17 +20,61 @@
 #define LIMIT_LEAST (16ULL * PAGE_SIZE)
 #define LIMIT_MOST  BIT_ULL(52)
 
-static unsigned long long max_ring_bytes;
-module_param(max_ring_bytes, ullong, 0444);
+/**
+ * struct limit - a limit that is a module parameter, and may change at any time
+ * @bytes: the limit; rings that exist already may take more
+ * @part: which part of memory it is where the parameter is 0 or not given
+ */
+struct limit {
+	u64 bytes;
+	unsigned int part;
+};
+
+static struct limit max_ring = { .part = 2 };
+static struct limit max_user = { .part = 4 };
+static struct limit max_total = { .part = 2 };
+
+static int limit_set(const char *text, const struct kernel_param *param)
+{
+	struct limit *limit = param->arg;
+	u64 bytes;
+	int err = kstrtou64(text, 0, &bytes);
+
+	if (err)
+		return err;
+	if (!bytes)
+		bytes = (u64)totalram_pages() * PAGE_SIZE / limit->part;
+	if (bytes < LIMIT_LEAST || bytes > LIMIT_MOST) {
+		pr_err("ringbuf: %s=%llu is not between %llu and %llu\n", param->name, bytes,
+		       LIMIT_LEAST, LIMIT_MOST);
+		return -EINVAL;
+	}
+	WRITE_ONCE(limit->bytes, bytes);
+	return 0;
+}
+
+static u64 limit_get(const struct limit *limit)
+{
+	return READ_ONCE(limit->bytes);
+}
+
+static int limit_show(char *text, const struct kernel_param *param)
+{
+	return sysfs_emit(text, "%llu\n", limit_get(param->arg));
+}
+
+static const struct kernel_param_ops limit_ops = {
+	.set = limit_set,
+	.get = limit_show,
+};
+
+module_param_cb(max_ring_bytes, &limit_ops, &max_ring, 0644);
 MODULE_PARM_DESC(max_ring_bytes, "largest ring, in bytes with all its pages (0: half of memory)");
-
-static unsigned long long max_user_bytes;
-module_param(max_user_bytes, ullong, 0444);
+module_param_cb(max_user_bytes, &limit_ops, &max_user, 0644);
 MODULE_PARM_DESC(max_user_bytes, "all rings that one user owns (0: a quarter of memory)");
-
-static unsigned long long max_total_bytes;
-module_param(max_total_bytes, ullong, 0444);
-MODULE_PARM_DESC(max_total_bytes, "all rings there are (0: half of memory)");
+module_param_cb(max_total_bytes, &limit_ops, &max_total, 0644);
+MODULE_PARM_DESC(max_total_bytes,
+		 "all rings; its last quarter is shared out (0: half of memory)");
 
 /**
  * struct rb_user - what the rings of one user take
@@ -39,24 +92,17 @@ static DEFINE_MUTEX(users_lock);
 static DEFINE_HASHTABLE(users, 6); /* under users_lock */
 static u64 total_bytes; /* under users_lock */
 
-static int __init limit_init(const char *name, unsigned long long *limit, unsigned int part)
+static void __init limit_init(struct limit *limit)
 {
-	if (!*limit)
-		*limit = (u64)totalram_pages() * PAGE_SIZE / part;
-	if (*limit >= LIMIT_LEAST && *limit <= LIMIT_MOST)
-		return 0;
-	pr_err("ringbuf: %s=%llu is not between %llu and %llu\n", name, *limit, LIMIT_LEAST,
-	       LIMIT_MOST);
-	return -EINVAL;
+	if (!limit->bytes)
+		limit->bytes = (u64)totalram_pages() * PAGE_SIZE / limit->part;
 }
 
-int __init rb_limits_init(void)
+void __init rb_limits_init(void)
 {
-	int err = limit_init("max_ring_bytes", &max_ring_bytes, 2);
-
-	if (!err)
-		err = limit_init("max_user_bytes", &max_user_bytes, 4);
-	return err ? err : limit_init("max_total_bytes", &max_total_bytes, 2);
+	limit_init(&max_ring);
+	limit_init(&max_user);
+	limit_init(&max_total);
 }
 
 static struct rb_user *user_find(kuid_t uid)
@@ -71,34 +117,59 @@ static struct rb_user *user_find(kuid_t uid)
 	return NULL;
 }
 
+static u64 without(u64 limit, u64 used)
+{
+	return limit > used ? limit - used : 0;
+}
+
+/* The part of max_total_bytes that is there for who comes first. */
+static u64 free_for_all(u64 total)
+{
+	return total - total / 4;
+}
+
+/*
+ * What a user who has @has bytes may have beside them.  @exempt: it may take from
+ * max_total_bytes what it likes, so that one person with many UIDs cannot lock out the
+ * administrator.
+ */
+static u64 user_left(u64 has, bool exempt)
+{
+	u64 left = without(limit_get(&max_user), has), total, others, share;
+
+	lockdep_assert_held(&users_lock);
+	if (exempt)
+		return left;
+	total = limit_get(&max_total);
+	others = total_bytes - has;
+	share = max(without(free_for_all(total), total_bytes), without(without(total, others) / 2, has));
+	return min(left, share);
+}
+
+/* Asked for without users_lock, and without audit, as every creation asks. */
+static bool user_exempt(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
+}
+
 /* The largest ring that the caller may create now. */
 u64 rb_limits_ring_bytes(void)
 {
+	bool exempt = user_exempt();
 	struct rb_user *user;
-	u64 left = max_user_bytes;
+	u64 left;
 
 	mutex_lock(&users_lock);
 	user = user_find(current_fsuid());
-	if (user)
-		left -= user->bytes;
-	left = min_t(u64, left, max_total_bytes - min_t(u64, total_bytes, max_total_bytes));
+	left = user_left(user ? user->bytes : 0, exempt);
 	mutex_unlock(&users_lock);
-	return min_t(u64, left, max_ring_bytes);
+	return min(left, limit_get(&max_ring));
 }
 
-/* Of @user, who has a part in the table already or anew. */
-static int user_add(struct rb_user *user, u64 bytes)
+/* The largest ring that a user may have who has no other, where no other user has any. */
+u64 rb_limits_most(void)
 {
-	lockdep_assert_held(&users_lock);
-	if (bytes > max_user_bytes - user->bytes)
-		return -EDQUOT;
-	/* One user of many names must not keep those out who mend it. */
-	if (bytes > max_total_bytes - min_t(u64, total_bytes, max_total_bytes) &&
-	    !capable(CAP_SYS_RESOURCE))
-		return -ENOMEM;
-	user->bytes += bytes;
-	total_bytes += bytes;
-	return 0;
+	return min3(limit_get(&max_ring), limit_get(&max_user), free_for_all(limit_get(&max_total)));
 }
 
 static void user_forget(struct rb_user *user)
@@ -111,15 +182,16 @@ static void user_forget(struct rb_user *user)
 }
 
 /*
- * -EINVAL: no ring may be that large.  -EDQUOT: not with what the user has.
- * -ENOMEM: not with what all have.
+ * Charge @bytes to @uid.  -EINVAL: no ring may be that large.  -EDQUOT: not with what
+ * the user has, or with what the others leave.
  */
 struct rb_user *rb_user_charge(kuid_t uid, u64 bytes)
 {
+	bool exempt = user_exempt();
 	struct rb_user *user, *fresh;
-	int err;
+	int err = 0;
 
-	if (bytes > max_ring_bytes)
+	if (bytes > limit_get(&max_ring))
 		return ERR_PTR(-EINVAL);
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
 	if (!fresh)
@@ -133,9 +205,13 @@ struct rb_user *rb_user_charge(kuid_t uid, u64 bytes)
 		fresh = NULL;
 		hash_add(users, &user->node, __kuid_val(uid));
 	}
-	err = user_add(user, bytes);
-	if (err)
+	if (bytes <= user_left(user->bytes, exempt)) {
+		user->bytes += bytes;
+		total_bytes += bytes;
+	} else {
+		err = -EDQUOT;
 		user_forget(user);
+	}
 	mutex_unlock(&users_lock);
 	kfree(fresh);
 	return err ? ERR_PTR(err) : user;
@@ -144,6 +220,7 @@ struct rb_user *rb_user_charge(kuid_t uid, u64 bytes)
 void rb_user_uncharge(struct rb_user *user, u64 bytes)
 {
 	mutex_lock(&users_lock);
+	WARN_ON_ONCE(user->bytes < bytes || total_bytes < user->bytes);
 	user->bytes -= bytes;
 	total_bytes -= bytes;
 	user_forget(user);

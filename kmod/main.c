@@ -16,9 +16,7 @@ static int __init rb_init(void)
 {
 	int err;
 
-	err = rb_limits_init();
-	if (err)
-		return err;
+	rb_limits_init();
 	err = rb_default_init();
 	if (err)
 		return err;

@@ -99,6 +99,76 @@ made 5000 3 default_slot_bytes=5000 default_slot_count=3
 insmod "$module" max_user_bytes=16777216 max_ring_bytes=8388608
 limits
 rmmod ringbuf
+parameters=/sys/module/ringbuf/parameters
+
+# set PARAMETER=VALUE...: of the module that is loaded
+set_parameters()
+{
+	local change
+	for change; do
+		echo "${change#*=}" >"$parameters/${change%%=*}" || return
+	done
+}
+
+# Refused, with a line in the log, and what was set before stays.
+refused_later()
+{
+	local name=${1%%=*} before
+	before=$(<"$parameters/$name")
+	dmesg -C
+	run set_parameters "$1"
+	((status)) && dmesg | grep -q "ringbuf: .*$1" && [[ $before == "$(<"$parameters/$name")" ]]
+	ok $? "refused while loaded: $1"
+}
+
+changed_later()
+{
+	local bytes
+	set_parameters default_slot_count=3 default_slot_bytes=5000 && exec 3</dev/ringbuf &&
+		! dd iflag=nonblock bs=1 count=1 <&3 2>"$tap_dir/err" &&
+		grep -qP '^ringbuf-slot-bytes:\t5000$' /proc/$$/fdinfo/3 &&
+		grep -qP '^ringbuf-slot-count:\t3$' /proc/$$/fdinfo/3
+	ok $? 'a new default ring is as the parameters say now'
+	exec 3<&-
+	bytes=$(<"$parameters/max_user_bytes")
+	creates a 6 '' && set_parameters max_user_bytes=1048576 && creates b 1 'Disk quota exceeded'
+	ok $? 'max_user_bytes below what a user has: no more for him'
+	set_parameters max_user_bytes=0 && [[ $(<"$parameters/max_user_bytes") == "$bytes" ]] &&
+		creates b 6 ''
+	ok $? 'max_user_bytes=0: the default again'
+	unlink a
+	unlink b
+}
+
+# become UID: whoever creates rings from now on
+become()
+{
+	user=(setpriv --reuid "$1" --regid "$1" --clear-groups)
+}
+
+# Three quarters are there for who comes first; of the rest each user gets up to half of
+# what the others leave; the administrator what he likes.
+shares()
+{
+	local user=() ring
+	set_parameters max_total_bytes=33554432
+	become 65534
+	creates a 20 '' && creates b 6 'Disk quota exceeded'
+	ok $? 'max_total_bytes: not all of it for one user'
+	become 65533
+	creates b 8 'Disk quota exceeded' && creates b 5 '' && creates c 4 'Disk quota exceeded'
+	ok $? 'max_total_bytes: half of what the first one leaves for another'
+	become 65532
+	creates c 2 ''
+	ok $? 'max_total_bytes: something is left for a third'
+	user=()
+	creates d 30 ''
+	ok $? 'max_total_bytes: the administrator is exempt'
+	for ring in a b c d; do
+		unlink $ring
+	done
+}
+
 # A persistent ring would go without a word.
 keeps_the_module()
 {
@@ -107,6 +177,13 @@ keeps_the_module()
 	((status)) && err_has 'in use' && unlink kept && rmmod ringbuf
 }
 insmod "$module"
+changed_later
+shares
+set_parameters max_total_bytes=0
+refused_later max_ring_bytes=1
+refused_later max_total_bytes=18446744073709551615
+refused_later default_slot_bytes=0
+refused_later default_slot_count=33554433
 keeps_the_module
 ok $? 'rmmod says no while there is a persistent ring'
 insmod "$module"
