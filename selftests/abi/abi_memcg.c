@@ -132,13 +132,15 @@ TEST_F(group, tables_count)
  */
 TEST_F(group, table_of_the_pages_counts)
 {
+	struct ringbuf_features f = { .size = sizeof(f) };
 	char limit[32];
 	int fd = device_open();
 
+	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
 	snprintf(limit, sizeof(limit), "%llu",
 		 (unsigned long long)group_charged(self) + 32 * 1024);
 	ASSERT_EQ(0, group_set(self, "memory.max", limit));
-	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, 170, NULL, 0));
+	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, f.max_ring_bytes / MIB - 2, NULL, 0));
 	ASSERT_EQ(0, group_set(self, "memory.max", "33554432"));
 	close(fd);
 }
