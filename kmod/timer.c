@@ -19,9 +19,38 @@
 #define TIMER_MS   50
 #define TIMER_MOST 1000
 
+/* 0 is never: then a lost wake-up shows.  It breaks the promise, so only tests have it. */
+#ifdef RB_TEST
+#define TIMER_LEAST 0
+#else
+#define TIMER_LEAST 1
+#endif
+
 static unsigned int recheck_ms = TIMER_MS;
-module_param(recheck_ms, uint, 0444);
-MODULE_PARM_DESC(recheck_ms, "ms between looks at rings with sleepers (50; 0: never, for tests)");
+
+static int recheck_set(const char *text, const struct kernel_param *param)
+{
+	unsigned int ms;
+	int err = kstrtouint(text, 0, &ms);
+
+	if (err)
+		return err;
+	if ((int)ms < TIMER_LEAST || ms > TIMER_MOST) {
+		pr_err("ringbuf: recheck_ms=%u is not between %u and %u\n", ms, TIMER_LEAST,
+		       TIMER_MOST);
+		return -EINVAL;
+	}
+	WRITE_ONCE(recheck_ms, ms);
+	return 0;
+}
+
+static const struct kernel_param_ops recheck_ops = {
+	.set = recheck_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(recheck_ms, &recheck_ops, &recheck_ms, 0644);
+MODULE_PARM_DESC(recheck_ms, "ms between looks at rings with sleepers (50)");
 
 static struct workqueue_struct *timer_queue;
 
@@ -34,7 +63,7 @@ static bool timer_needed(const struct rb_ring *ring)
 	lockdep_assert_held(&ring->wait_lock);
 	if (ring->mourned)
 		return true;
-	return recheck_ms && ring->nr_armed && (ring->maps || ring->nr_armed > RB_WAKE_CHUNK);
+	return READ_ONCE(recheck_ms) && ring->nr_armed && (ring->maps || ring->nr_armed > RB_WAKE_CHUNK);
 }
 
 /* Something has changed that may need the timer.  It goes on until a run finds nothing. */
@@ -44,7 +73,7 @@ void rb_timer_arm(struct rb_ring *ring)
 	if (ring->timed || !timer_needed(ring))
 		return;
 	ring->timed = true;
-	queue_delayed_work(timer_queue, &ring->timer, msecs_to_jiffies(recheck_ms ?: TIMER_MS));
+	queue_delayed_work(timer_queue, &ring->timer, msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS));
 }
 
 /* A part has begun to live in an address space, or lives there no more. */
@@ -82,10 +111,6 @@ void rb_timer_stop(struct rb_ring *ring)
 
 int __init rb_timer_init(void)
 {
-	if (recheck_ms > TIMER_MOST) {
-		pr_err("ringbuf: recheck_ms=%u is not between 0 and %u\n", recheck_ms, TIMER_MOST);
-		return -EINVAL;
-	}
 	timer_queue = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
 	return timer_queue ? 0 : -ENOMEM;
 }

@@ -4,7 +4,7 @@
  * processor, by everything that one can wait with.  One writes, one reads, both
  * sleep whenever they can; who is not awakened sleeps for ever, and the test
  * fails.  That shows something where the module does not look again by itself:
- * load it with recheck_ms=0.
+ * load a test build with recheck_ms=0.
  */
 #include <sys/resource.h>
 #include <sys/select.h>

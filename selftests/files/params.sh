@@ -86,6 +86,8 @@ refused default_slot_bytes=18446744073709551615
 refused default_slot_bytes=2147483648 default_slot_count=33554432
 refused default_slot_bytes=1048576 default_slot_count=100000
 refused default_slot_bytes=65536 max_ring_bytes=65536
+refused recheck_ms=0
+refused recheck_ms=1001
 refused max_ring_bytes=1
 refused max_user_bytes=18446744073709551615
 for bad in -1 x 1x 0x10000000000000000; do
@@ -180,6 +182,9 @@ insmod "$module"
 changed_later
 shares
 set_parameters max_total_bytes=0
+refused_later recheck_ms=0
+set_parameters recheck_ms=1000 recheck_ms=50
+ok $? 'recheck_ms can be set while loaded'
 refused_later max_ring_bytes=1
 refused_later max_total_bytes=18446744073709551615
 refused_later default_slot_bytes=0
