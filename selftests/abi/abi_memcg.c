@@ -137,8 +137,7 @@ TEST_F(group, table_of_the_pages_counts)
 	int fd = device_open();
 
 	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
-	snprintf(limit, sizeof(limit), "%llu",
-		 (unsigned long long)group_charged(self) + 32 * 1024);
+	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)group_charged(self) + 32 * 1024);
 	ASSERT_EQ(0, group_set(self, "memory.max", limit));
 	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, f.max_ring_bytes / MIB - 2, NULL, 0));
 	ASSERT_EQ(0, group_set(self, "memory.max", "33554432"));
@@ -158,7 +157,7 @@ static void *vanish(void *arg)
 	struct vanishing *v = arg;
 
 	while (!__atomic_load_n(&v->stop, __ATOMIC_RELAXED))
-		madvise(v->memory, MESSAGE, MADV_DONTNEED);
+		madvise(v->memory + MESSAGE - 4096, 4096, MADV_DONTNEED);
 	return NULL;
 }
 
