@@ -17,7 +17,9 @@
 #include "internal.h"
 
 static DEFINE_MUTEX(default_lock);
-static struct rb_layout default_layout = { /* under default_lock; of rings to come */
+
+/* The geometry of default rings to come; under default_lock. */
+static struct rb_layout default_layout = {
 	.slot_bytes = 65536,
 	.slot_count = 16,
 };

@@ -73,8 +73,7 @@ MODULE_PARM_DESC(max_ring_bytes, "largest ring, in bytes with all its pages (0: 
 module_param_cb(max_user_bytes, &limit_ops, &max_user, 0644);
 MODULE_PARM_DESC(max_user_bytes, "all rings that one user owns (0: a quarter of memory)");
 module_param_cb(max_total_bytes, &limit_ops, &max_total, 0644);
-MODULE_PARM_DESC(max_total_bytes,
-		 "all rings; its last quarter is shared out (0: half of memory)");
+MODULE_PARM_DESC(max_total_bytes, "all rings; its last quarter is shared out (0: half of memory)");
 
 /**
  * struct rb_user - what the rings of one user take
@@ -142,7 +141,8 @@ static u64 user_left(u64 has, bool exempt)
 		return left;
 	total = limit_get(&max_total);
 	others = total_bytes - has;
-	share = max(without(free_for_all(total), total_bytes), without(without(total, others) / 2, has));
+	share = without(without(total, others) / 2, has);
+	share = max(share, without(free_for_all(total), total_bytes));
 	return min(left, share);
 }
 
@@ -169,7 +169,8 @@ u64 rb_limits_ring_bytes(void)
 /* The largest ring that a user may have who has no other, where no other user has any. */
 u64 rb_limits_most(void)
 {
-	return min3(limit_get(&max_ring), limit_get(&max_user), free_for_all(limit_get(&max_total)));
+	return min3(limit_get(&max_ring), limit_get(&max_user),
+		    free_for_all(limit_get(&max_total)));
 }
 
 static void user_forget(struct rb_user *user)

@@ -299,8 +299,8 @@ static int pin_slots(struct _test_data_pinned *self)
 
 	self->registered = registers_buffers(&self->w);
 	if (self->registered)
-		return io_uring_queue_init(8, &self->u, 0) ?:
-		       io_uring_register_buffers(&self->u, &all, 1);
+		return io_uring_queue_init(8, &self->u, 0)
+			       ?: io_uring_register_buffers(&self->u, &all, 1);
 	all.iov_len = 4096;
 	if (pipe2(self->pipe, O_CLOEXEC))
 		return -errno;

@@ -364,8 +364,7 @@ static int map_executes(const void *p)
 	int executes = -1;
 
 	while (maps && fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%*x %4s", &start, rights) == 2 &&
-		    start == (unsigned long)p)
+		if (sscanf(line, "%lx-%*x %4s", &start, rights) == 2 && start == (unsigned long)p)
 			executes = rights[2] == 'x';
 	if (maps)
 		fclose(maps);

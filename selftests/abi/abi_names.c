@@ -400,7 +400,8 @@ static struct ringbuf_list_entry listed(const char *name)
 TEST(list_counts_attached_readers)
 {
 	const char *name = name_of("readers");
-	int fd = named(name, 0, 0600), readers[] = { reader_open(fd), reader_open(fd), reader_open(fd) };
+	int fd = named(name, 0, 0600),
+	    readers[] = { reader_open(fd), reader_open(fd), reader_open(fd) };
 	struct ringbuf_info info;
 
 	ASSERT_LE(0, readers[2]);

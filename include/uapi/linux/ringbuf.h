@@ -90,7 +90,7 @@ struct ringbuf_features {
 /* struct ringbuf_create.flags; all but PERSISTENT also stand in ringbuf_info_page.flags. */
 #define RINGBUF_CREATE_EXCLUSIVE  (1U << 0) /* one writer at a time, plain stores */
 #define RINGBUF_CREATE_TIMESTAMP  (1U << 1) /* the writer's CLOCK_MONOTONIC ns in every slot */
-#define RINGBUF_CREATE_PERSISTENT (1U << 2) /* the name outlives the last handle, and keeps the module */
+#define RINGBUF_CREATE_PERSISTENT (1U << 2) /* the name outlives the last handle */
 
 /**
  * struct ringbuf_create - RINGBUF_IOC_CREATE: make a ring, bind the handle to it
