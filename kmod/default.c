@@ -23,7 +23,9 @@ static struct rb_layout default_layout = {
 	.slot_bytes = 65536,
 	.slot_count = 16,
 };
-static bool default_ready; /* under default_lock: all parameters of insmod are there */
+
+/* Whether all parameters of insmod are there; under default_lock. */
+static bool default_ready;
 
 /* Whether slots of @bytes, @count of them, make a default ring: then *layout is that. */
 static int default_check(u64 bytes, u64 count, struct rb_layout *layout)
