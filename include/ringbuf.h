@@ -18,8 +18,8 @@
  * One rule for structures that may grow: their size comes first.  A shorter one,
  * of an older program, is accepted, and so is a longer one: what this library
  * does not know must be zero (-E2BIG) on the way in, and is zero on the way out.
- * Structures that come in arrays, struct ringbuf_slot and struct
- * ringbuf_reader_status, keep their size for ever: new members take the place of
+ * Structures that come in arrays, struct ringbuf_slot, struct ringbuf_reader_status
+ * and struct ringbuf_writer_status, keep their size for ever: new members take the place of
  * reserved ones.  A program that uses such a member asks ringbuf_version_number()
  * first whether the library that it has met knows it.  Members named reserved are
  * not to be used.
@@ -536,13 +536,21 @@ enum ringbuf_end {
  * @head: next position to be written
  * @repaired: slots made holes because their writer went away
  * @writer_waits: times a writer slept
- * @blocker_lag: lag of the reader that limits the writers; 0 if none
- * @blocker_id: its id, or RINGBUF_ALL_READERS if there is none
- * @blocker_pid: its process, 0 if unknown
+ * @blocker_lag: slots from @blocker_position to @head
+ * @blocker_id: id of the reader that lags most and so limits the writers; or
+ *	RINGBUF_ALL_READERS if there is none, or if @blocker_writer blocks
+ * @blocker_pid: process of the reader or writer that blocks; 0 if it is unknown, or in a
+ *	pid namespace where the caller has no number for it
  * @readers: attached now
  * @writers: attached now and not done
  * @writers_ever: ever attached
  * @ended: enum ringbuf_end
+ * @blocker_writer: id of a writer that has reserved the slot for which the slowest
+ *	reader waits, and has not committed it: that reader is not to blame, and it does
+ *	not help to evict it.  Without readers: the slot that the writers need next.
+ *	0: there is no such writer
+ * @reserved: zero
+ * @blocker_position: that slot, or the cursor of the reader
  */
 struct ringbuf_status {
 	size_t size;
@@ -556,6 +564,9 @@ struct ringbuf_status {
 	uint32_t writers;
 	uint32_t writers_ever;
 	uint32_t ended;
+	uint32_t blocker_writer;
+	uint32_t reserved;
+	uint64_t blocker_position;
 };
 
 /** struct ringbuf_reader_status - one reader; fields as in struct ringbuf_status, @reserved zero */
@@ -583,6 +594,34 @@ struct ringbuf_reader_status {
  */
 int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		  struct ringbuf_reader_status *readers, unsigned int count);
+
+/**
+ * struct ringbuf_writer_status - one writer
+ * @waits: times it slept
+ * @id: ringbuf_writer_id()
+ * @pid: its process, as in struct ringbuf_status
+ * @reserved: zero
+ */
+struct ringbuf_writer_status {
+	uint64_t waits;
+	uint32_t id;
+	int32_t pid;
+	uint64_t reserved[2];
+};
+
+/**
+ * ringbuf_writers() - look at the writers of a ring
+ * @ring: the ring
+ * @writers: [out] up to @count writers that are attached and not done
+ * @count: entries at @writers
+ *
+ * On the embedded host this first ends what dead processes have left.  May be called
+ * from any thread, and in a child.
+ *
+ * Return: the number of writers written, or -EINVAL, -ENOMEM, -EBADF, -EBUSY.
+ */
+int ringbuf_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
+		    unsigned int count);
 
 /* ---- to a process that is no child -------------------------------------- */
 

@@ -63,7 +63,8 @@ static bool timer_needed(const struct rb_ring *ring)
 	lockdep_assert_held(&ring->wait_lock);
 	if (ring->mourned)
 		return true;
-	return READ_ONCE(recheck_ms) && ring->nr_armed && (ring->maps || ring->nr_armed > RB_WAKE_CHUNK);
+	return READ_ONCE(recheck_ms) && ring->nr_armed &&
+	       (ring->maps || ring->nr_armed > RB_WAKE_CHUNK);
 }
 
 /* Something has changed that may need the timer.  It goes on until a run finds nothing. */
@@ -73,7 +74,8 @@ void rb_timer_arm(struct rb_ring *ring)
 	if (ring->timed || !timer_needed(ring))
 		return;
 	ring->timed = true;
-	queue_delayed_work(timer_queue, &ring->timer, msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS));
+	queue_delayed_work(timer_queue, &ring->timer,
+			   msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS));
 }
 
 /* A part has begun to live in an address space, or lives there no more. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "embedded.h"
+#include "engine/ready.h"
 
 static bool row_attached(const struct ringbuf *ring, u32 row)
 {
@@ -42,7 +43,7 @@ static void reader_stats(const struct ringbuf *ring, u32 row, u64 head,
 	to->holes = READ_ONCE(c->holes);
 	to->waits = p->waits;
 	to->id = row;
-	to->pid = p->pid;
+	to->pid = emb_place_pid(p);
 }
 
 static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *status)
@@ -59,24 +60,38 @@ static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *stat
 	status->repaired = ring->header->repaired;
 }
 
+static void blocker_stats(const struct ringbuf *ring, struct ringbuf_status *status)
+{
+	const struct emb_place *place = ring->header->place;
+	struct rb_blocker b;
+
+	rb_find_blocker(&ring->view, status->head, &b);
+	status->blocker_id = b.row == RB_NO_ROW ? RINGBUF_ALL_READERS : b.row;
+	status->blocker_writer = b.writer;
+	status->blocker_position = b.position;
+	status->blocker_lag = status->head > b.position ? status->head - b.position : 0;
+	if (b.writer)
+		place += emb_place_index(ring, RINGBUF_ROLE_WRITER, b.writer);
+	else if (b.row != RB_NO_ROW)
+		place += b.row;
+	else
+		return;
+	status->blocker_pid = emb_place_pid(place);
+}
+
 static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		     struct ringbuf_reader_status *readers, unsigned int count)
 {
 	const struct rb_view *v = &ring->view;
 	unsigned int n = 0;
 	int err = emb_lock_look(ring);
-	u64 min;
 	u32 i;
 
 	if (err)
 		return err;
 	status->head = rb_head(v);
 	writer_stats(ring, status);
-	min = rb_gate_min(v, &status->blocker_id);
-	if (status->blocker_id != RB_NO_ROW) {
-		status->blocker_lag = status->head > min ? status->head - min : 0;
-		status->blocker_pid = ring->header->place[status->blocker_id].pid;
-	}
+	blocker_stats(ring, status);
 	for (i = 0; i < rb_rows(v); i++) {
 		if (!row_attached(ring, i))
 			continue;
@@ -84,6 +99,27 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		if (n < count)
 			reader_stats(ring, i, status->head, &readers[n++]);
 	}
+	emb_unlock(ring);
+	return (int)n;
+}
+
+static int emb_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
+		       unsigned int count)
+{
+	const struct emb_place *p = &ring->header->place[ring->layout.max_readers];
+	unsigned int n = 0;
+	int err = emb_lock_look(ring);
+	u32 i;
+
+	if (err)
+		return err;
+	for (i = 0; i < ring->layout.max_writers && n < count; i++)
+		if (p[i].state != EMB_FREE)
+			writers[n++] = (struct ringbuf_writer_status){
+				.waits = p[i].waits,
+				.id = i + 1,
+				.pid = emb_place_pid(&p[i]),
+			};
 	emb_unlock(ring);
 	return (int)n;
 }
@@ -112,6 +148,7 @@ const struct rb_host rb_embedded_host = {
 	.sync = emb_sync,
 	.evict = emb_evict,
 	.stats = emb_stats,
+	.writers = emb_writers,
 	.fd = emb_fd,
 	.export = emb_export,
 	.import = emb_import,

@@ -66,6 +66,7 @@
  * @pid: who uses it, or attached it
  * @waits: times it slept
  * @asleep: its user sleeps on @seq, or is about to
+ * @pid_space: pid namespace in which @pid counts
  * @retired: a writer's: holes below this position may name its id
  */
 struct emb_place {
@@ -78,7 +79,8 @@ struct emb_place {
 	u64 retired;
 	u32 asleep;
 	u32 pad0;
-	u64 pad[2];
+	u64 pid_space;
+	u64 pad[1];
 };
 
 static_assert(sizeof(struct emb_place) == RINGBUF_LINE, "a line per place");
@@ -191,6 +193,11 @@ int emb_enter(struct rb_handle *h) RB_HIDDEN;
 void emb_leave(struct rb_handle *h) RB_HIDDEN;
 int emb_done(struct rb_handle *h) RB_HIDDEN;
 int emb_evict(struct ringbuf *ring, u32 row) RB_HIDDEN;
+
+/* ---- embedded_pid.c: processes of other pid namespaces ----------------------- */
+
+void emb_place_own(struct emb_place *p) RB_HIDDEN;
+s32 emb_place_pid(const struct emb_place *p) RB_HIDDEN;
 
 bool emb_reap(struct ringbuf *ring, bool readers) RB_HIDDEN;
 

@@ -326,7 +326,7 @@ static void place_begin(struct rb_handle *h, u32 state, u64 start)
 	struct emb_place *p = emb_place(h);
 
 	h->generation = p->generation;
-	p->pid = getpid();
+	emb_place_own(p);
 	p->waits = 0;
 	WRITE_ONCE(p->asleep, 0);
 	if (h->role == RINGBUF_ROLE_READER) {
@@ -400,7 +400,7 @@ static int enter_locked(struct rb_handle *h)
 		emb_wake_all(ring);
 	ours = emb_place_is_ours(h);
 	if (ours && emb_byte_take(ring->file, used_byte(ring, h->role, h->id))) {
-		emb_place(h)->pid = getpid();
+		emb_place_own(emb_place(h));
 		smp_store_release(&emb_place(h)->state, EMB_USED);
 		return 0;
 	}
@@ -434,7 +434,7 @@ static bool enter_kept(struct rb_handle *h)
 			emb_byte_drop(file, byte);
 	}
 	if (entered) {
-		emb_place(h)->pid = getpid();
+		emb_place_own(emb_place(h));
 		smp_store_release(&emb_place(h)->state, EMB_USED);
 	}
 	emb_file_unlock_threads(file, &h->ring->header->turns);

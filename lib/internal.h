@@ -48,6 +48,7 @@ struct rb_handle;
  * @sync: see ringbuf_sync()
  * @evict: see ringbuf_evict_reader()
  * @stats: see ringbuf_stats()
+ * @writers: see ringbuf_writers()
  * @fd: see ringbuf_reader_fd()
  * @export: see ringbuf_export()
  * @import: fill @ring from a descriptor that is of this host; -EPROTO if it is not
@@ -71,6 +72,8 @@ struct rb_host {
 	int (*evict)(struct ringbuf *ring, u32 reader);
 	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,
 		     struct ringbuf_reader_status *readers, unsigned int count);
+	int (*writers)(struct ringbuf *ring, struct ringbuf_writer_status *writers,
+		       unsigned int count);
 	int (*fd)(struct rb_handle *h);
 	int (*export)(struct ringbuf *ring);
 	int (*import)(struct ringbuf *ring, int fd);

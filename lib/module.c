@@ -387,11 +387,35 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	status->blocker_lag = s.blocker_lag;
 	status->blocker_id = s.blocker_id;
 	status->blocker_pid = s.blocker_pid;
+	status->blocker_writer = s.blocker_writer;
+	status->blocker_position = s.blocker_position;
 	status->readers = s.total;
 	status->writers = s.writers;
 	status->writers_ever = s.writers_ever;
 	status->ended = s.ended;
 	return (int)s.count;
+}
+
+static int module_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
+			  unsigned int count)
+{
+	struct ringbuf_stats s = { .size = sizeof(s), .writer_count = count };
+	struct ringbuf_writer_stats *w = calloc(count + 1, sizeof(*w));
+	unsigned int i;
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	s.writer_table = (uintptr_t)w;
+	err = call(ring->fd, RINGBUF_IOC_STATS, &s);
+	for (i = 0; !err && i < count && i < s.writer_count; i++)
+		writers[i] = (struct ringbuf_writer_status){
+			.waits = w[i].waits,
+			.id = w[i].id,
+			.pid = w[i].pid,
+		};
+	free(w);
+	return err ? err : (int)i;
 }
 
 static int module_fd(struct rb_handle *h)
@@ -417,6 +441,7 @@ const struct rb_host rb_module_host = {
 	.sync = module_sync,
 	.evict = module_evict,
 	.stats = module_stats,
+	.writers = module_writers,
 	.fd = module_fd,
 	.export = module_export,
 	.import = module_import,

@@ -272,3 +272,13 @@ RB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	memcpy(status, &ours, ours.size < sizeof(ours) ? ours.size : sizeof(ours));
 	return n;
 }
+
+RB_PUBLIC int ringbuf_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
+			      unsigned int count)
+{
+	RB_NO_CANCEL;
+
+	if (count && !writers)
+		return -EINVAL;
+	return ring->host->writers(ring, writers, count);
+}

@@ -13,7 +13,9 @@
 struct look {
 	struct ringbuf_status status;
 	struct ringbuf_reader_status *reader;
+	struct ringbuf_writer_status *writer;
 	int readers;
+	int writers;
 };
 
 const char *ctl_flags(uint32_t flags, char text[64])
@@ -40,18 +42,13 @@ static int look(struct ringbuf *ring, struct look *l)
 {
 	l->status.size = sizeof(l->status);
 	l->readers = ringbuf_stats(ring, &l->status, l->reader, RINGBUF_MAX_READERS);
-	return l->readers < 0 ? l->readers : 0;
+	l->writers = ringbuf_writers(ring, l->writer, RINGBUF_MAX_WRITERS);
+	return l->readers < 0 ? l->readers : l->writers < 0 ? l->writers : 0;
 }
 
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
-}
-
-/* The row that holds up the writers; nothing: null. */
-static json_t *row(uint32_t id)
-{
-	return id == RINGBUF_ALL_READERS ? json_null() : number(id);
 }
 
 static void say_json(json_t *j)
@@ -139,10 +136,40 @@ static json_t *reader_json(const struct ringbuf_reader_status *r)
 	return j;
 }
 
+static json_t *writer_json(const struct ringbuf_writer_status *w)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "id", number(w->id));
+	json_object_set_new(j, "pid", json_integer(w->pid));
+	json_object_set_new(j, "waits", number(w->waits));
+	return j;
+}
+
+/* The reader or writer for which the others wait; without one its role is null. */
+static json_t *blocker_json(const struct ringbuf_status *s)
+{
+	bool reader = s->blocker_id != RINGBUF_ALL_READERS;
+	json_t *j = json_object();
+
+	json_object_set_new(j, "role",
+			    s->blocker_writer ? json_string("writer")
+			    : reader	      ? json_string("reader")
+					      : json_null());
+	json_object_set_new(j, "id",
+			    s->blocker_writer ? number(s->blocker_writer)
+			    : reader	      ? number(s->blocker_id)
+					      : json_null());
+	json_object_set_new(j, "pid", json_integer(s->blocker_pid));
+	json_object_set_new(j, "position", number(s->blocker_position));
+	json_object_set_new(j, "lag", number(s->blocker_lag));
+	return j;
+}
+
 static void stats_json(const struct look *l)
 {
 	const struct ringbuf_status *s = &l->status;
-	json_t *j = json_object(), *blocker = json_object(), *readers = json_array();
+	json_t *j = json_object(), *readers = json_array(), *writers = json_array();
 	int i;
 
 	json_object_set_new(j, "head", number(s->head));
@@ -151,37 +178,61 @@ static void stats_json(const struct look *l)
 	json_object_set_new(j, "writers", number(s->writers));
 	json_object_set_new(j, "writers_ever", number(s->writers_ever));
 	json_object_set_new(j, "stream", json_string(end_name(s->ended)));
-	json_object_set_new(blocker, "id", row(s->blocker_id));
-	json_object_set_new(blocker, "pid", json_integer(s->blocker_pid));
-	json_object_set_new(blocker, "lag", number(s->blocker_lag));
-	json_object_set_new(j, "blocker", blocker);
+	json_object_set_new(j, "blocker", blocker_json(s));
 	for (i = 0; i < l->readers; i++)
 		json_array_append_new(readers, reader_json(&l->reader[i]));
 	json_object_set_new(j, "readers", readers);
+	for (i = 0; i < l->writers; i++)
+		json_array_append_new(writers, writer_json(&l->writer[i]));
+	json_object_set_new(j, "writer_list", writers);
 	say_json(j);
+}
+
+/* A process of another pid namespace has no number here. */
+static const char *process(int32_t pid, char text[16])
+{
+	snprintf(text, 16, pid ? "%d" : "-", pid);
+	return text;
+}
+
+static void blocker_text(const struct ringbuf_status *s)
+{
+	char pid[16];
+
+	if (s->blocker_writer)
+		printf("blocker: writer %u, process %s, has not finished slot %llu, %llu behind "
+		       "head\n",
+		       s->blocker_writer, process(s->blocker_pid, pid),
+		       (unsigned long long)s->blocker_position, (unsigned long long)s->blocker_lag);
+	else if (s->blocker_id != RINGBUF_ALL_READERS)
+		printf("slowest: reader %u, process %s, %llu behind head\n", s->blocker_id,
+		       process(s->blocker_pid, pid), (unsigned long long)s->blocker_lag);
 }
 
 static void stats_text(const struct look *l)
 {
 	const struct ringbuf_status *s = &l->status;
+	char pid[16];
 	int i;
 
 	printf("head %llu, %u writers (%u ever), stream %s, %llu repaired, writers slept %llu times\n",
 	       (unsigned long long)s->head, s->writers, s->writers_ever, end_name(s->ended),
 	       (unsigned long long)s->repaired, (unsigned long long)s->writer_waits);
-	if (s->blocker_id != RINGBUF_ALL_READERS)
-		printf("slowest: reader %u, process %d, %llu behind\n", s->blocker_id,
-		       s->blocker_pid, (unsigned long long)s->blocker_lag);
+	blocker_text(s);
 	printf("%7s %8s %12s %10s %10s %8s %10s\n", "reader", "process", "cursor", "lag", "lost",
 	       "holes", "slept");
 	for (i = 0; i < l->readers; i++) {
 		const struct ringbuf_reader_status *r = &l->reader[i];
 
-		printf("%7u %8d %12llu %10llu %10llu %8llu %10llu\n", r->id, r->pid,
+		printf("%7u %8s %12llu %10llu %10llu %8llu %10llu\n", r->id, process(r->pid, pid),
 		       (unsigned long long)r->cursor, (unsigned long long)r->lag,
 		       (unsigned long long)r->lost, (unsigned long long)r->holes,
 		       (unsigned long long)r->waits);
 	}
+	printf("%7s %8s %54s\n", "writer", "process", "slept");
+	for (i = 0; i < l->writers; i++)
+		printf("%7u %8s %54llu\n", l->writer[i].id, process(l->writer[i].pid, pid),
+		       (unsigned long long)l->writer[i].waits);
 }
 
 void ctl_pause(double seconds)
@@ -216,9 +267,10 @@ static int stats(const struct ctl *c, struct ringbuf *ring, struct look *l)
 
 int ctl_stats(const struct ctl *c)
 {
-	struct look l = { .reader = calloc(RINGBUF_MAX_READERS, sizeof(*l.reader)) };
+	struct look l = { .reader = calloc(RINGBUF_MAX_READERS, sizeof(*l.reader)),
+			  .writer = calloc(RINGBUF_MAX_WRITERS, sizeof(*l.writer)) };
 	struct ringbuf *ring;
-	int err = l.reader ? ringbuf_open(c->name, c->host, &ring) : -ENOMEM;
+	int err = l.reader && l.writer ? ringbuf_open(c->name, c->host, &ring) : -ENOMEM;
 
 	if (err) {
 		err = ctl_fail_at(c, ERROR_OPEN, err, NULL);
@@ -226,6 +278,7 @@ int ctl_stats(const struct ctl *c)
 		err = stats(c, ring, &l);
 		ringbuf_close(ring);
 	}
+	free(l.writer);
 	free(l.reader);
 	return err;
 }

@@ -88,29 +88,41 @@ static bool no_room(int err)
 	return err == -EAGAIN || err == -ETIMEDOUT || err == -EINTR;
 }
 
-static void log_wait(struct perf_writer *w)
+/* Name who keeps @w from writing, as far as that is known. */
+static void find_blocker(const struct perf_writer *w, char *text, size_t room)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
 	const struct perf_shared *s = w->s;
-	uint64_t now = clock_now();
-	char more[64] = "", blocker[96] = "readers";
 	uint32_t i;
 
-	w->unlogged++;
-	if (!s->options.debug || now - w->logged < LOG_GAP)
+	snprintf(text, room, "readers");
+	if (ringbuf_stats(w->ring, &status, NULL, 0) < 0)
 		return;
-	if (ringbuf_stats(w->ring, &status, NULL, 0) >= 0)
-		for (i = s->options.writers; i < s->count; i++)
-			if (s->process[i].reader_id == status.blocker_id)
-				snprintf(blocker, sizeof(blocker),
-					 "Reader %u (pid %d), %llu slots behind",
-					 s->process[i].index + 1, (int)s->process[i].pid,
-					 (unsigned long long)status.blocker_lag);
+	if (status.blocker_writer)
+		snprintf(text, room, "writer %u (pid %d), which has not finished slot %llu",
+			 status.blocker_writer, status.blocker_pid,
+			 (unsigned long long)status.blocker_position);
+	for (i = s->options.writers; i < s->count; i++)
+		if (s->process[i].reader_id == status.blocker_id)
+			snprintf(text, room, "Reader %u (pid %d), %llu slots behind",
+				 s->process[i].index + 1, (int)s->process[i].pid,
+				 (unsigned long long)status.blocker_lag);
+}
+
+static void log_wait(struct perf_writer *w)
+{
+	uint64_t now = clock_now();
+	char more[64] = "", blocker[96];
+
+	w->unlogged++;
+	if (!w->s->options.debug || now - w->logged < LOG_GAP)
+		return;
+	find_blocker(w, blocker, sizeof(blocker));
 	if (w->unlogged > 1)
 		snprintf(more, sizeof(more), " (so were %llu before it)",
 			 (unsigned long long)w->unlogged - 1);
-	perf_log(s, w->self, "write %llu is waiting for %s%s", (unsigned long long)w->made, blocker,
-		 more);
+	perf_log(w->s, w->self, "write %llu is waiting for %s%s", (unsigned long long)w->made,
+		 blocker, more);
 	w->logged = now;
 	w->unlogged = 0;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What ringbuf_stats() says of a ring, its readers, and who blocks it. */
+#include <sched.h>
+
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
@@ -40,6 +42,9 @@ TEST_F(stats, new_ring)
 	EXPECT_EQ(0, s.writers);
 	EXPECT_EQ(0, s.writers_ever);
 	EXPECT_EQ(RINGBUF_STREAM_OPEN, s.ended);
+	EXPECT_EQ(0, s.blocker_writer);
+	EXPECT_EQ(0, s.reserved);
+	EXPECT_EQ(0, s.blocker_position);
 }
 
 TEST_F(stats, arguments)
@@ -185,6 +190,127 @@ TEST_F(stats, blocker_in_another_process)
 	EXPECT_EQ(0, s.blocker_pid);
 	EXPECT_EQ(0, s.readers);
 	ringbuf_writer_close(writer);
+}
+
+/* A writer that reserves a slot, tells its id, and stays. */
+struct holder {
+	struct ringbuf *ring;
+	uint32_t id;
+	int ready;
+};
+
+static int holds_a_slot(void *arg)
+{
+	struct holder *h = arg;
+	struct ringbuf_writer *writer = writer_new(h->ring);
+	struct ringbuf_slot s;
+
+	CHECK_EQ(1, ringbuf_writer_reserve(writer, &s, 1, RINGBUF_TRY));
+	h->id = ringbuf_writer_id(writer);
+	FLAG_SET(h->ready);
+	pause();
+	return 0;
+}
+
+/* The reader that waits for the slot of a stopped writer is not to blame. */
+TEST_F(stats, unfinished_slot_blames_its_writer)
+{
+	struct holder *h = shared_memory(sizeof(*h));
+	struct ringbuf_writer *writer = writer_new(self->ring);
+	struct ringbuf_reader *reader = reader_new(self->ring);
+	struct ringbuf_writer_status w[3];
+	struct ringbuf_status s;
+	unsigned int n;
+	pid_t pid;
+
+	h->ring = self->ring;
+	ASSERT_EQ(0, put(writer, 7, RINGBUF_TRY));
+	pid = child_start(holds_a_slot, h);
+	UNTIL(FLAG_GET(h->ready));
+	s = status_of(self->ring);
+	EXPECT_EQ(ringbuf_reader_id(reader), s.blocker_id);
+	EXPECT_EQ(0, s.blocker_writer);
+	EXPECT_EQ(0, s.blocker_position);
+	ASSERT_EQ(7, get(reader, RINGBUF_TRY));
+	for (n = 2; n <= SLOTS; n++)
+		ASSERT_EQ(0, put(writer, n, RINGBUF_TRY));
+	EXPECT_EQ(-EAGAIN, put(writer, n, RINGBUF_TRY));
+	EXPECT_EQ(-EAGAIN, get(reader, RINGBUF_TRY));
+	s = status_of(self->ring);
+	EXPECT_EQ(RINGBUF_ALL_READERS, s.blocker_id);
+	EXPECT_EQ(h->id, s.blocker_writer);
+	EXPECT_EQ(pid, s.blocker_pid);
+	EXPECT_EQ(1, s.blocker_position);
+	EXPECT_EQ(SLOTS, s.blocker_lag);
+	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, s.blocker_id));
+	ASSERT_EQ(2, ringbuf_writers(self->ring, w, 3));
+	EXPECT_EQ(getpid(), w[0].pid);
+	EXPECT_EQ(h->id, w[1].id);
+	EXPECT_EQ(pid, w[1].pid);
+	EXPECT_EQ(1, ringbuf_writers(self->ring, w, 1));
+	EXPECT_EQ(-EINVAL, ringbuf_writers(self->ring, NULL, 1));
+	child_kill(pid);
+	EXPECT_EQ(2, get(reader, PATIENCE));
+	EXPECT_EQ(1, ringbuf_writers(self->ring, w, 3));
+	EXPECT_EQ(0, status_of(self->ring).blocker_writer);
+	ringbuf_reader_close(reader);
+	ringbuf_writer_close(writer);
+}
+
+struct seen {
+	struct ringbuf *ring;
+	pid_t outside;
+	pid_t inside;
+};
+
+/* Process 1 of a namespace of its own: it has no number for those outside. */
+static int looks_as_init(void *arg)
+{
+	struct seen *seen = arg;
+	struct ringbuf_reader *reader;
+
+	seen->outside = status_of(seen->ring).blocker_pid;
+	reader = reader_new(seen->ring);
+	CHECK_EQ(-EAGAIN, get(reader, RINGBUF_TRY));
+	CHECK_EQ(0, ringbuf_sync(seen->ring, 0, UINT64_MAX));
+	seen->inside = 1;
+	pause();
+	return 0;
+}
+
+static int makes_a_namespace(void *arg)
+{
+	if (unshare(CLONE_NEWPID))
+		return CHILD_SKIP;
+	return child_run(looks_as_init, arg);
+}
+
+/* A pid of another namespace is told as 0, or as what it is in the caller's. */
+TEST_F(stats, pid_of_another_namespace_is_not_told)
+{
+	struct seen *seen = shared_memory(sizeof(*seen));
+	struct ringbuf_reader *reader = reader_new(self->ring);
+	struct ringbuf_reader_status r[2];
+	struct ringbuf_status s = { .size = sizeof(s) };
+	pid_t pid;
+
+	seen->ring = self->ring;
+	seen->outside = -1;
+	EXPECT_EQ(getpid(), status_of(self->ring).blocker_pid);
+	pid = child_start(makes_a_namespace, seen);
+	UNTIL(FLAG_GET(seen->inside) || task_state(pid) == 'Z');
+	if (!seen->inside) {
+		ASSERT_EQ(CHILD_SKIP, child_end(pid));
+		SKIP(return, "no pid namespaces, or no right to make one");
+	}
+	EXPECT_EQ(0, seen->outside);
+	ASSERT_EQ(2, ringbuf_stats(self->ring, &s, r, 2));
+	EXPECT_EQ(getpid(), r[0].pid);
+	/* The module can translate it; 1 would be another process. */
+	EXPECT_NE(1, r[1].pid);
+	EXPECT_TRUE(!r[1].pid || !kill(r[1].pid, 0));
+	child_kill(pid);
+	ringbuf_reader_close(reader);
 }
 
 TEST_F(stats, waits)

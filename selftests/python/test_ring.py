@@ -33,6 +33,14 @@ def writes_numbers(writer, first, count):
     writer.close()
 
 
+def holds_a_slot(ring, conn):
+    """Reserve one, tell which, and give it back when told."""
+    with ring.writer() as writer, writer.reserve(timeout=60) as slot:
+        conn.send(slot.position)
+        conn.recv()
+        slot.discard()
+
+
 def opens_and_writes(name, message):
     with Ring.open(name) as ring, ring.writer() as writer:
         writer.write(message)
@@ -330,6 +338,25 @@ class Basics(Case):
         other.close()
         self.reader.close()
         self.assertIsNone(self.ring.stats().blocker)
+
+    def test_unfinished_slot_blames_its_writer(self):
+        """And not the reader that waits for it."""
+        ours, theirs = multiprocessing.Pipe()
+        child = self.start(holds_a_slot, self.ring, theirs)
+        position = ours.recv()
+        for _ in range(3):
+            self.writer.write(b"", timeout=0)
+        stats = self.ring.stats()
+        self.assertIsNone(stats.blocker)
+        self.assertEqual((child.pid, position, 4), stats.blocking_writer[1:])
+        self.assertEqual({os.getpid(), child.pid}, {w.pid for w in stats.writer_list})
+        self.assertIn(stats.blocking_writer.id, [w.id for w in stats.writer_list])
+        ours.send(None)
+        self.ends_well(child)
+        stats = self.ring.stats()
+        self.assertIsNone(stats.blocking_writer)
+        self.assertEqual(self.reader.id, stats.blocker.id)
+        self.assertEqual(1, len(stats.writer_list))
 
     def test_timestamps(self):
         with Ring.create(8, 4, timestamps=True) as ring:

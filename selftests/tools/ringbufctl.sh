@@ -449,11 +449,13 @@ writer=$!
 until_ok stats_json 'j["blocker"]["lag"] == 5'
 ok $? "stats: the writer waits"
 json "j['blocker']['pid'] == $stopped and j['readers'][0]['pid'] == $stopped and
-	j['blocker']['id'] == j['readers'][0]['id'] and j['readers'][0]['lag'] == 5"
+	j['blocker']['id'] == j['readers'][0]['id'] and j['readers'][0]['lag'] == 5 and
+	j['blocker']['role'] == 'reader' and [w['id'] for w in j['writer_list']] == [1]"
 ok $? "stats: for whom"
 run $ctl stats $ring
-out_has "^slowest: reader 0, process $stopped, 5 behind\$"
-ok $? "stats, in words"
+out_has "^slowest: reader 0, process $stopped, 5 behind head\$" &&
+	out_has "^ +1 +$(under "$writer") +[0-9]+\$"
+ok $? "stats, in words, with the writer"
 run $ctl stats --json --watch=0.01 --count=3 $ring
 ((status == 0)) && (($(wc -l <"$tap_dir/out") == 3))
 ok $? "stats --watch --count=3"

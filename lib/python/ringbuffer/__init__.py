@@ -20,16 +20,17 @@ from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeEr
                       OverrunError, ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
                       WriterDiedError, WriterFinishedError, WriteTimeoutError)
 from ._lock import ReadersWriterLock
-from ._ring import (HEAD, OLDEST, Blocker, Reader, ReaderStats, Ring, Start, Stats, Writer)
+from ._ring import (HEAD, OLDEST, Blocker, BlockingWriter, Reader, ReaderStats, Ring, Start, Stats,
+                    Writer, WriterStats)
 from ._ringbuf import Slot, asarray, library_version
 
 __version__ = library_version
 
 __all__ = [
-    "AlreadyClosedError", "Blocker", "BusyError", "ClosedError", "DataTooLargeError", "Error",
+    "AlreadyClosedError", "Blocker", "BlockingWriter", "BusyError", "ClosedError", "DataTooLargeError", "Error",
     "EvictedError", "HEAD", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
     "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats",
     "ReadersWriterLock", "Ring", "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
     "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterDiedError",
-    "WriterFinishedError", "asarray", "library_version",
+    "WriterFinishedError", "WriterStats", "asarray", "library_version",
 ]

@@ -129,6 +129,17 @@ class Blocker(NamedTuple):
     pid: int
     lag: int
 
+class WriterStats(NamedTuple):
+    id: int
+    pid: int
+    waits: int
+
+class BlockingWriter(NamedTuple):
+    id: int
+    pid: int
+    position: int
+    lag: int
+
 class Stats(NamedTuple):
     head: int
     repaired: int
@@ -138,6 +149,8 @@ class Stats(NamedTuple):
     writers_ever: int
     ended: Optional[str]
     readers: Tuple[ReaderStats, ...]
+    blocking_writer: Optional[BlockingWriter]
+    writer_list: Tuple[WriterStats, ...]
 
 @final
 class Slot:

@@ -31,7 +31,7 @@ _POSITION = 2
 
 
 class ReaderStats(NamedTuple):
-    """One reader; lag is how far it is behind, pid is 0 if unknown."""
+    """One reader; lag is how far it is behind, pid is 0 where the caller has no number for it."""
     id: int
     cursor: int
     lag: int
@@ -48,8 +48,27 @@ class Blocker(NamedTuple):
     lag: int
 
 
+class WriterStats(NamedTuple):
+    """One writer that is attached and not done."""
+    id: int
+    pid: int
+    waits: int
+
+
+class BlockingWriter(NamedTuple):
+    """A writer that has not finished the slot at position, lag slots behind head."""
+    id: int
+    pid: int
+    position: int
+    lag: int
+
+
 class Stats(NamedTuple):
-    """A ring at one moment; ended is None, "done" or "died"."""
+    """A ring at one moment; ended is None, "done" or "died".
+
+    blocker is the reader that lags most.  Where that waits itself for a slot that a writer
+    has reserved and not committed, blocker is None, and blocking_writer tells the writer.
+    """
     head: int
     repaired: int
     writer_waits: int
@@ -58,6 +77,8 @@ class Stats(NamedTuple):
     writers_ever: int
     ended: "str | None"
     readers: Tuple[ReaderStats, ...]
+    blocking_writer: "BlockingWriter | None"
+    writer_list: Tuple[WriterStats, ...]
 
 
 def _host(name):
@@ -182,11 +203,13 @@ class Ring(_ringbuf.Ring):
     def stats(self):
         """A Stats of now: who is where, and who limits the writers."""
         (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
-         readers) = self._stats()
+         readers, writer, position, writer_list) = self._stats()
         return Stats(head, repaired, waits,
                      None if blocker == _NOBODY else Blocker(blocker, pid, lag),
                      writers, ever, (None, "done", "died")[ended],
-                     tuple(ReaderStats(*r) for r in readers))
+                     tuple(ReaderStats(*r) for r in readers),
+                     BlockingWriter(writer, pid, position, lag) if writer else None,
+                     tuple(WriterStats(*w) for w in writer_list))
 
     def close(self):
         """Give the ring back; readers and writers made of it stay usable."""

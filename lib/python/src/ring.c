@@ -271,34 +271,85 @@ static PyObject *readers_status(const struct ringbuf_reader_status *readers, int
 	return list;
 }
 
+static PyObject *writers_status(const struct ringbuf_writer_status *writers, int n)
+{
+	PyObject *list = PyTuple_New(n);
+	int i;
+
+	for (i = 0; list && i < n; i++) {
+		PyObject *item =
+			Py_BuildValue("(IiK)", writers[i].id, writers[i].pid, writers[i].waits);
+
+		if (!item)
+			Py_CLEAR(list);
+		else
+			PyTuple_SET_ITEM(list, i, item);
+	}
+	return list;
+}
+
+/* Both tables of a ring at one moment, as far as they found room. */
+struct look {
+	struct ringbuf_status status;
+	struct ringbuf_reader_status *reader;
+	struct ringbuf_writer_status *writer;
+	int readers;
+	int writers;
+};
+
+/* Look at @ring; needs no GIL.  Returns 0 or a negative errno; the caller frees the tables. */
+static int look(struct ringbuf *ring, struct look *l)
+{
+	struct ringbuf_geometry g = { .size = sizeof(g) };
+
+	ringbuf_get_geometry(ring, &g);
+	l->status.size = sizeof(l->status);
+	l->reader = calloc(g.max_readers, sizeof(*l->reader));
+	l->writer = calloc(g.max_writers, sizeof(*l->writer));
+	if (!l->reader || !l->writer)
+		return -ENOMEM;
+	l->readers = ringbuf_stats(ring, &l->status, l->reader, g.max_readers);
+	if (l->readers < 0)
+		return l->readers;
+	l->writers = ringbuf_writers(ring, l->writer, g.max_writers);
+	return l->writers < 0 ? l->writers : 0;
+}
+
+static PyObject *look_tuple(const struct look *l)
+{
+	const struct ringbuf_status *s = &l->status;
+	PyObject *readers = readers_status(l->reader, l->readers);
+	PyObject *writers = readers ? writers_status(l->writer, l->writers) : NULL;
+
+	if (!writers) {
+		Py_XDECREF(readers);
+		return NULL;
+	}
+	return Py_BuildValue("(KKKKIiIIIINIKN)", s->head, s->repaired, s->writer_waits,
+			     s->blocker_lag, s->blocker_id, s->blocker_pid, s->readers, s->writers,
+			     s->writers_ever, s->ended, readers, s->blocker_writer,
+			     s->blocker_position, writers);
+}
+
 static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
 {
-	struct ringbuf_status status = { .size = sizeof(status) };
-	struct ringbuf_reader_status *readers = NULL;
 	struct ringbuf *ring = rp_ring_use(self);
-	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
-	PyObject *list = NULL;
-	int n = -ENOMEM;
+	struct look l = { .reader = NULL };
+	PyObject *tuple = NULL;
+	int err;
 
 	(void)none;
 	if (!ring)
 		return NULL;
-	ringbuf_get_geometry(ring, &geometry);
-	readers = calloc(geometry.max_readers, sizeof(*readers));
-	if (readers)
-		RP_UNLOCKED(n = ringbuf_stats(ring, &status, readers, geometry.max_readers));
+	RP_UNLOCKED(err = look(ring, &l));
 	rp_ring_unuse(self);
-	if (n < 0)
-		rp_error(n);
+	if (err)
+		rp_error(err);
 	else
-		list = readers_status(readers, n);
-	free(readers);
-	if (!list)
-		return NULL;
-	return Py_BuildValue("(KKKKIiIIIIN)", status.head, status.repaired, status.writer_waits,
-			     status.blocker_lag, status.blocker_id, status.blocker_pid,
-			     status.readers, status.writers, status.writers_ever, status.ended,
-			     list);
+		tuple = look_tuple(&l);
+	free(l.reader);
+	free(l.writer);
+	return tuple;
 }
 
 /* Fill @status without the GIL.  Returns 0 or more, a negative errno, or RP_RAISED. */
