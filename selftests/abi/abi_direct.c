@@ -375,6 +375,106 @@ TEST_F(pinned, end_waits_for_the_io)
 	EXPECT_TRUE(seen);
 }
 
+/* A writer that is killed while I/O of its own goes on: descriptors of its parent keep that. */
+struct dying {
+	int writer;
+	bool exclusive;
+	struct io_uring u;
+	int pipe[2];
+};
+
+static int dies_with_pinned_slots(void *arg)
+{
+	struct dying *d = arg;
+	struct iovec all;
+	struct maps m;
+
+	CHECK_EQ(0, maps_open(&m, d->writer));
+	if (!d->exclusive)
+		claim_by_hand(&m, m.head->head, 2);
+	all = (struct iovec){ m.data, m.info.region[RINGBUF_REGION_DATA].bytes };
+	if (io_uring_register_buffers(&d->u, &all, 1)) {
+		all.iov_len = 4096;
+		CHECK_EQ(4096, vmsplice(d->pipe[1], &all, 1, 0));
+	}
+	raise(SIGKILL);
+	return 1;
+}
+
+/*
+ * The I/O may still write to its slots: it counts as a writer, and they are nobody
+ * else's, until that has ended.
+ */
+static void dead_with_pinned_slots(struct __test_metadata *_metadata, uint32_t flags)
+{
+	int owner = ring_make(flags, SLOT, SLOTS);
+	unsigned int turn, claims = flags ? 0 : 2;
+	struct dying d = { .exclusive = flags };
+	bool seen = false;
+
+	for (turn = 0; turn < TURNS && !seen; turn++) {
+		uint64_t before = now_ns(), repaired = stats_of(owner).repaired;
+		int next = device_open(), err;
+		struct ringbuf_stats s;
+
+		ASSERT_EQ(0, io_uring_queue_init(8, &d.u, 0));
+		ASSERT_EQ(0, pipe2(d.pipe, O_CLOEXEC));
+		d.writer = writer_open(owner);
+		ASSERT_LE(0, d.writer);
+		ASSERT_EQ(128 + SIGKILL, child_run(dies_with_pinned_slots, &d));
+		s = stats_of(owner);
+		err = attach_fd(next, RINGBUF_ROLE_WRITER, owner);
+		seen = now_ns() - before < PIN_WAIT;
+		close(next);
+		if (seen) {
+			EXPECT_EQ(flags ? -EBUSY : 0, err);
+			EXPECT_EQ(flags ? 0 : 1, s.writers);
+			EXPECT_EQ(repaired, s.repaired);
+		}
+		close(d.pipe[0]);
+		close(d.pipe[1]);
+		io_uring_queue_exit(&d.u);
+		close(d.writer);
+		UNTIL(stats_of(owner).writers == 0);
+		EXPECT_EQ(RINGBUF_END_DIED, stats_of(owner).ended);
+		EXPECT_EQ(repaired + claims, stats_of(owner).repaired);
+		next = device_open();
+		UNTIL(attach_fd(next, RINGBUF_ROLE_WRITER, owner) == 0);
+		close(next);
+	}
+	EXPECT_TRUE(seen);
+	close(owner);
+}
+
+TEST(pinned_slot_of_a_dead_writer)
+{
+	dead_with_pinned_slots(_metadata, 0);
+}
+
+TEST(pinned_slot_of_a_dead_exclusive_writer)
+{
+	dead_with_pinned_slots(_metadata, RINGBUF_CREATE_EXCLUSIVE);
+}
+
+/* A pin that never goes does not hold the ring for ever. */
+TEST(pinned_for_ever)
+{
+	struct dying d = { .exclusive = false };
+	int owner = ring_make(0, SLOT, SLOTS);
+
+	ASSERT_EQ(0, io_uring_queue_init(8, &d.u, 0));
+	ASSERT_EQ(0, pipe2(d.pipe, O_CLOEXEC));
+	d.writer = writer_open(owner);
+	ASSERT_EQ(128 + SIGKILL, child_run(dies_with_pinned_slots, &d));
+	UNTIL(stats_of(owner).repaired == 2);
+	EXPECT_EQ(0, stats_of(owner).writers);
+	close(d.pipe[0]);
+	close(d.pipe[1]);
+	io_uring_queue_exit(&d.u);
+	close(d.writer);
+	close(owner);
+}
+
 /* Direct I/O pins pages from 6.5 on; before, a pipe's reference may be that of direct I/O. */
 static bool direct_io_pins(void)
 {
