@@ -226,12 +226,18 @@ void rb_lent_free(struct list_head *list)
 	INIT_LIST_HEAD(list);
 }
 
-/* The handle goes: to the next reader of a default ring, which goes on there. */
+/*
+ * The handle goes.  What it leaves is the next reader's of a default ring, which goes on
+ * there (reader_resume()); but where others are attached, that one begins with the oldest
+ * slot, and what was left before belongs to a reader that has gone on since.
+ */
 void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
-	if (ring->standard)
-		list_splice_tail_init(&h->lent, &ring->lent);
+	if (ring->standard && h->role == RINGBUF_ROLE_READER && !rb_has_readers(ring)) {
+		rb_lent_free(&ring->lent);
+		list_splice_init(&h->lent, &ring->lent);
+	}
 	rb_lent_free(&h->lent);
 }
 

@@ -2,6 +2,8 @@
 /* The default ring: which handles it gets, whose it is, who waits for whom. */
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "../harness/harness.h"
@@ -274,6 +276,36 @@ TEST_F(standard, end)
 	self->writer = open_as(O_WRONLY | O_NONBLOCK);
 	ASSERT_EQ(1, write(self->writer, "e", 1));
 	EXPECT_EQ(1, read(self->reader, text, 16));
+}
+
+/*
+ * What sendfile() had taken for a reader that went, while another stayed, is not given to
+ * the reader that comes when that one has read all and gone.
+ */
+TEST_F(standard, leftover_of_a_reader_beside_others_goes_with_it)
+{
+	static char bytes[10 * 60000];
+	int s[2], small = 4096, other;
+	ssize_t n, taken = 0, total = 0;
+
+	ASSERT_EQ(0, polled(self->reader));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s));
+	ASSERT_EQ(0, setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)));
+	other = open_as(O_RDONLY | O_NONBLOCK);
+	EXPECT_EQ(0, polled(other));
+	ASSERT_EQ((ssize_t)sizeof(bytes), write(self->writer, bytes, sizeof(bytes)));
+	while ((n = sendfile(s[0], other, NULL, sizeof(bytes))) > 0)
+		taken += n;
+	ASSERT_GT((ssize_t)sizeof(bytes), taken);
+	close(other);
+	while ((n = read(self->reader, bytes, sizeof(bytes))) > 0)
+		total += n;
+	ASSERT_EQ((ssize_t)sizeof(bytes), total);
+	close(self->reader);
+	self->reader = open_as(O_RDONLY | O_NONBLOCK);
+	FAILS(EAGAIN, read(self->reader, bytes, sizeof(bytes)));
+	close(s[0]);
+	close(s[1]);
 }
 
 static int waits_for_flag(void *arg)
