@@ -61,7 +61,7 @@ unlink()
 limits()
 {
 	local user=() ring
-	creates a 6 '' && creates b 6 '' && creates c 6 'Disk quota exceeded'
+	creates a 6 '' && creates b 6 '' && creates c 6 'more than max_user_bytes'
 	ok $? "max_user_bytes: two of three rings, then EDQUOT"
 	creates c 9 'Invalid argument'
 	ok $? "max_ring_bytes: EINVAL"
@@ -133,7 +133,7 @@ changed_later()
 	ok $? 'a new default ring is as the parameters say now'
 	exec 3<&-
 	bytes=$(<"$parameters/max_user_bytes")
-	creates a 6 '' && set_parameters max_user_bytes=1048576 && creates b 1 'Disk quota exceeded'
+	creates a 6 '' && set_parameters max_user_bytes=1048576 && creates b 1 'more than max_user_bytes'
 	ok $? 'max_user_bytes below what a user has: no more for him'
 	set_parameters max_user_bytes=0 && [[ $(<"$parameters/max_user_bytes") == "$bytes" ]] &&
 		creates b 6 ''
@@ -155,10 +155,10 @@ shares()
 	local user=() ring
 	set_parameters max_total_bytes=33554432
 	become 65534
-	creates a 20 '' && creates b 6 'Disk quota exceeded'
+	creates a 20 '' && creates b 6 'max_total_bytes'
 	ok $? 'max_total_bytes: not all of it for one user'
 	become 65533
-	creates b 8 'Disk quota exceeded' && creates b 5 '' && creates c 4 'Disk quota exceeded'
+	creates b 8 'max_total_bytes' && creates b 5 '' && creates c 4 'max_total_bytes'
 	ok $? 'max_total_bytes: half of what the first one leaves for another'
 	become 65532
 	creates c 2 ''

@@ -70,8 +70,8 @@ static const char *no_memory(char *words, int err, const struct ringbuf_config *
 
 	if (err == EDQUOT)
 		snprintf(rest, room,
-			 "and with the other rings of this user that is more than max_user_bytes "
-			 "in " PARAMETERS);
+			 "and with the other rings of this user that is more than max_user_bytes, "
+			 "or its part of max_total_bytes, in " PARAMETERS);
 	else if (ring->host == RINGBUF_HOST_MODULE)
 		snprintf(rest, room,
 			 "which is more than is free, or than is left of max_ring_bytes or "
