@@ -93,6 +93,7 @@ struct rb_seat {
  * @wait_lock: @armed to @timed, the waiter words of all sleepers, the counters
  * @armed: sleepers whose waiter word is set, and marks of walks; see wait.c
  * @nr_armed: sleepers there
+ * @walks: walks over more than RB_WAKE_CHUNK of them that are under way
  * @maps: parts that live in an address space, and could forget a wake-up
  * @events: +1 by each host event; may be read without the lock
  * @timed: @timer will run
@@ -127,6 +128,7 @@ struct rb_ring {
 	spinlock_t wait_lock; /* armed, waiter words, events, counters */
 	struct list_head armed;
 	unsigned int nr_armed;
+	unsigned int walks;
 	unsigned int maps;
 	unsigned long events;
 	bool timed;

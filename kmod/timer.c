@@ -56,15 +56,15 @@ static struct workqueue_struct *timer_queue;
 
 /*
  * Whether anything may happen in @ring that nobody tells of.  Only tasks that have
- * mapped it can be stopped before a WAKE; in a round of more than a chunk, any.
+ * mapped it can be stopped before a WAKE, and only those that walk over its sleepers
+ * in chunks in the middle of that.
  */
 static bool timer_needed(const struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->wait_lock);
 	if (ring->mourned)
 		return true;
-	return READ_ONCE(recheck_ms) && ring->nr_armed &&
-	       (ring->maps || ring->nr_armed > RB_WAKE_CHUNK);
+	return READ_ONCE(recheck_ms) && ring->nr_armed && (ring->maps || ring->walks);
 }
 
 /* Something has changed that may need the timer.  It goes on until a run finds nothing. */

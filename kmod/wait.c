@@ -64,6 +64,21 @@ struct armed_walk {
 	struct rb_sleeper *now;
 };
 
+/* A walk over @count sleepers that pauses may be stopped there: the timer looks meanwhile. */
+static void walk_begin(struct rb_ring *ring, u32 count)
+{
+	if (count <= RB_WAKE_CHUNK)
+		return;
+	ring->walks++;
+	rb_timer_arm(ring);
+}
+
+static void walk_end(struct rb_ring *ring, u32 count)
+{
+	if (count > RB_WAKE_CHUNK)
+		ring->walks--;
+}
+
 /* Let others have the lock. */
 static void walk_pause(struct armed_walk *w)
 {
@@ -125,7 +140,9 @@ void rb_ring_wake(struct rb_ring *ring)
 
 	spin_lock(&ring->wait_lock);
 	places.count = ring->nr_armed;
+	walk_begin(ring, places.count);
 	rb_wake_round(&ring->view, &round, &places);
+	walk_end(ring, places.count);
 	spin_unlock(&ring->wait_lock);
 }
 
@@ -195,6 +212,7 @@ static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
 	/* A sleeper that reads the new number, armed or not, sees the change. */
 	smp_store_release(&ring->events, ring->events + 1);
 	count = ring->nr_armed;
+	walk_begin(ring, count);
 	for (i = 0; i < count; i++) {
 		u64 *word = walk_word(&walk, 0, i);
 
@@ -205,6 +223,7 @@ static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
 		rb_disarm(word);
 		walk_kick(&walk, i);
 	}
+	walk_end(ring, count);
 	spin_unlock(&ring->wait_lock);
 	rb_ring_wake(ring);
 }

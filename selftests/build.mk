@@ -10,7 +10,8 @@ PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc
 # kselftest_harness.h comes from Debian's linux-source-6.12; selftests/vm/fetch unpacks it.
 # Where that is, is asked for once, by the first that needs it.
 KSFT = $(eval KSFT := $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests)$(KSFT)
-TEST_FLAGS = -D_GNU_SOURCE -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
+# Offsets of 64 bits in 32-bit programs too, whatever is included first.
+TEST_FLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
 	-I$(O)/selftests/harness -I$(KSFT)
 # Each test case is a process of its own, and one without shared libraries is made and
 # ended in three quarters of the time under the debug kernel.

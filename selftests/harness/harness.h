@@ -7,11 +7,6 @@
 #define SELFTESTS_HARNESS_H
 #pragma GCC system_header
 
-/* Offsets of 64 bits in 32-bit programs too. */
-#ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64
-#endif
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>

