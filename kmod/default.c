@@ -130,25 +130,31 @@ static struct rb_ring *default_ring(kuid_t uid)
 	return ERR_PTR(err);
 }
 
-/* Count @h, which has just been opened for writing, as a writer to come. */
-int rb_default_open(struct file *file, struct rb_handle *h)
+/*
+ * Count @h, which has just been opened for writing, as a writer to come.  Without memory for
+ * the ring it is not counted: its first write says why, and a handle that is bound to
+ * another ring needs none.
+ */
+void rb_default_open(struct file *file, struct rb_handle *h)
 {
 	struct rb_ring *ring;
 
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != FMODE_WRITE)
-		return 0;
+		return;
 	ring = default_ring(file->f_cred->fsuid);
 	if (IS_ERR(ring))
-		return PTR_ERR(ring);
+		return;
 	mutex_lock(&ring->lock);
 	rb_count_writer(&ring->view);
 	mutex_unlock(&ring->lock);
 	h->opened = ring;
-	return 0;
 }
 
-/* @h is bound, or goes: it is no longer one that may become a writer. */
-void rb_default_close(struct rb_handle *h)
+/*
+ * @h is no longer one that may become a writer: it is @bound to a ring, or goes (NULL).
+ * Bound to another ring it never was one, so its end is not that of a stream.
+ */
+void rb_default_close(struct rb_handle *h, const struct rb_ring *bound)
 {
 	struct rb_ring *ring = h->opened;
 
@@ -157,7 +163,10 @@ void rb_default_close(struct rb_handle *h)
 		return;
 	h->opened = NULL;
 	mutex_lock(&ring->lock);
-	rb_discount_writer(&ring->view, false);
+	if (bound && bound != ring)
+		rb_forget_count(&ring->view);
+	else
+		rb_discount_writer(&ring->view, false);
 	rb_event(ring);
 	mutex_unlock(&ring->lock);
 	rb_ring_put(ring);

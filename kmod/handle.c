@@ -48,12 +48,7 @@ static int handle_open(struct inode *inode, struct file *file)
 		return err;
 	}
 	handle_init(h);
-	err = rb_default_open(file, h);
-	if (err) {
-		iput(h->inode);
-		kfree(h);
-		return err;
-	}
+	rb_default_open(file, h);
 	h->pid = get_task_pid(current, PIDTYPE_TGID);
 	file->private_data = h;
 	file->f_mapping = h->inode->i_mapping;
@@ -79,7 +74,7 @@ void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
 	list_add_tail(&h->node, &ring->handles);
 	mutex_unlock(&ring->lock);
 	smp_store_release(&h->ring, ring); /* matches rb_handle_ring() */
-	rb_default_close(h);
+	rb_default_close(h, ring);
 	/* Who polled it before has armed nothing. */
 	wake_up_all(&h->wq);
 }
@@ -163,8 +158,8 @@ static void handle_leave(struct rb_handle *h, struct rb_ring *ring)
 	mutex_unlock(&h->lock);
 	mutex_lock(&ring->lock);
 	list_del(&h->node);
-	rb_lent_leave(h, ring);
 	mutex_unlock(&ring->lock);
+	rb_lent_free(&h->lent);
 }
 
 static int handle_release(struct inode *inode, struct file *file)
@@ -174,7 +169,7 @@ static int handle_release(struct inode *inode, struct file *file)
 	int i;
 
 	mutex_lock(&h->lock);
-	rb_default_close(h);
+	rb_default_close(h, NULL);
 	mutex_unlock(&h->lock);
 	if (ring) {
 		handle_leave(h, ring);

@@ -94,6 +94,7 @@ struct rb_seat {
  * @armed: sleepers whose waiter word is set, and marks of walks; see wait.c
  * @nr_armed: sleepers there
  * @walks: walks over more than RB_WAKE_CHUNK of them that are under way
+ * @event_walks: walks of a host event that are under way
  * @maps: parts that live in an address space, and could forget a wake-up
  * @events: +1 by each host event; may be read without the lock
  * @timed: @timer will run
@@ -129,6 +130,7 @@ struct rb_ring {
 	struct list_head armed;
 	unsigned int nr_armed;
 	unsigned int walks;
+	unsigned int event_walks;
 	unsigned int maps;
 	unsigned long events;
 	bool timed;
@@ -365,8 +367,8 @@ int rb_names_collect(struct ringbuf_list_entry *entries, u32 room, u32 *total);
 /* ---- default.c ------------------------------------------------------------ */
 
 int rb_default_init(void);
-int rb_default_open(struct file *file, struct rb_handle *h);
-void rb_default_close(struct rb_handle *h);
+void rb_default_open(struct file *file, struct rb_handle *h);
+void rb_default_close(struct rb_handle *h, const struct rb_ring *bound);
 int rb_default_bind(struct file *file, struct rb_handle *h, u32 role, bool wait);
 
 /* ---- handle.c ------------------------------------------------------------ */
@@ -434,6 +436,7 @@ void rb_sleepers_leave(struct rb_ring *ring);
 void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter);
 void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
 void rb_ring_wake(struct rb_ring *ring);
+void rb_ring_look(struct rb_ring *ring);
 void rb_event(struct rb_ring *ring);
 void rb_event_of(struct rb_ring *ring, struct rb_handle *h);
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline);

@@ -169,8 +169,9 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 	return min(id, 0);
 }
 
-static void reader_stop(const struct rb_handle *h, struct rb_ring *ring, u32 row)
+static void reader_stop(struct rb_handle *h, struct rb_ring *ring, u32 row)
 {
+	rb_lent_leave(h, ring);
 	ring->resume = rb_row_cursor(&ring->view, row);
 	/* Who evicts has not locked the handle: its reader may be at it just now (read_move()). */
 	if (smp_load_acquire(&h->skip_pos) == ring->resume)
@@ -179,7 +180,7 @@ static void reader_stop(const struct rb_handle *h, struct rb_ring *ring, u32 row
 		ring->resume_skip = 0;
 }
 
-static void reader_end(const struct rb_handle *h, struct rb_ring *ring, u32 row)
+static void reader_end(struct rb_handle *h, struct rb_ring *ring, u32 row)
 {
 	if (!rb_row_evicted(&ring->view, row)) {
 		reader_stop(h, ring, row);

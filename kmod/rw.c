@@ -258,8 +258,11 @@ static ssize_t read_now(const struct kiocb *iocb, struct rb_handle *h, struct io
 			continue;
 		if (signal_pending(current))
 			return total ? total : -ERESTARTSYS;
-		if (++tries == RW_TRIES)
+		if (++tries == RW_TRIES) {
+			/* There may be more, which an edge-triggered poller was told of before. */
+			wake_up_all(&h->wq);
 			return total ? total : -EAGAIN;
+		}
 		cond_resched();
 	} while (got == -ESTALE || (got > 0 && rw_stream(h) && iov_iter_count(to)));
 	return total ? total : got;
@@ -383,7 +386,11 @@ static int write_fill(struct rb_ring *ring, struct rb_writer *w, struct rb_write
 	WRITE_ONCE(desc->flags, 0);
 	if (v->stamp)
 		WRITE_ONCE(v->stamp[w->index], rb_caller_ns());
-	return rb_publish(v, w, 1, wake) ? 0 : -ESTALE;
+	if (rb_publish(v, w, 1, wake))
+		return 0;
+	/* The slot was repaired under us: the message is to be copied once more. */
+	iov_iter_revert(wr->from, wr->length);
+	return -ESTALE;
 }
 
 /*

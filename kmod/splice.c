@@ -227,18 +227,19 @@ void rb_lent_free(struct list_head *list)
 }
 
 /*
- * The handle goes.  What it leaves is the next reader's of a default ring, which goes on
- * there (reader_resume()); but where others are attached, that one begins with the oldest
- * slot, and what was left before belongs to a reader that has gone on since.
+ * The part of the reader @h ends.  What is left to it in a default ring is kept with the
+ * position at which it stops, for the reader that goes on there (reader_resume()), and
+ * takes the place of what a reader before it left: that one's position is gone too.
  */
 void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
-	if (ring->standard && h->role == RINGBUF_ROLE_READER && !rb_has_readers(ring)) {
-		rb_lent_free(&ring->lent);
-		list_splice_init(&h->lent, &ring->lent);
-	}
-	rb_lent_free(&h->lent);
+	if (!ring->standard)
+		return;
+	rb_lent_free(&ring->lent);
+	spin_lock(&h->lent_lock);
+	list_splice_init(&h->lent, &ring->lent);
+	spin_unlock(&h->lent_lock);
 }
 
 /* read(2) takes what sendfile(2) has left before anything else; 0: nothing. */
@@ -467,14 +468,15 @@ static int empty_wait_unlocked(struct pipe_inode_info *pipe)
 }
 
 /*
- * A message for which the rest of the pipe is too small, perhaps not the whole;
- * we do not see how much the caller asked for beyond that: it has to come again.
+ * A message is longer than what the caller asked for.  @cut: the kernel made that what the
+ * pipe had room for, and we do not see how much more the caller wanted, so the call has
+ * to come again with an empty pipe.
  */
-static int splice_too_long(struct pipe_inode_info *pipe, size_t length, unsigned int flags)
+static int splice_too_long(struct pipe_inode_info *pipe, bool cut, unsigned int flags)
 {
 	int err = 0;
 
-	if (length < pipe_room(pipe) || pipe_empty(pipe->head, pipe->tail))
+	if (!cut)
 		return -EMSGSIZE;
 	if (!(flags & SPLICE_F_NONBLOCK))
 		err = empty_wait_unlocked(pipe);
@@ -486,6 +488,7 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 {
 	struct rb_handle *h = in->private_data;
 	bool nonblock = in->f_flags & O_NONBLOCK, again = false;
+	bool cut = length >= pipe_room(pipe) && !pipe_empty(pipe->head, pipe->tail);
 	ssize_t got;
 	int err;
 
@@ -499,7 +502,7 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 
 		got = most ? splice_once(in, pipe, most) : -EAGAIN;
 		if (got == -EMSGSIZE)
-			return splice_too_long(pipe, length, flags);
+			return splice_too_long(pipe, cut, flags);
 		if (got != -EAGAIN)
 			return got;
 		err = ring_wait_unlocked(h, pipe, nonblock, &again);

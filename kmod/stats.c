@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_STATS: the ring, its readers, who blocks it. */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
@@ -95,7 +96,9 @@ static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
 	s->blocker_lag = s->head > b.position ? s->head - b.position : 0;
 	s->blocker_pid = 0;
 	if (b.writer)
-		s->blocker_pid = seat_pid(ring, &ring->ids[b.writer - 1]);
+		s->blocker_pid = seat_pid(
+			ring,
+			&ring->ids[array_index_nospec(b.writer - 1, ring->layout.max_writers)]);
 	else if (b.row != RB_NO_ROW)
 		s->blocker_pid = seat_pid(ring, &ring->rows[b.row]);
 }
@@ -153,8 +156,8 @@ static int stats_get(struct rb_ring *ring, struct ringbuf_stats *s)
 	};
 	int err = -ENOMEM;
 
-	t.readers = kvcalloc(max(t.reader_room, 1U), sizeof(*t.readers), GFP_KERNEL_ACCOUNT);
-	t.writers = kvcalloc(max(t.writer_room, 1U), sizeof(*t.writers), GFP_KERNEL_ACCOUNT);
+	t.readers = kvcalloc(max(t.reader_room, 1U), sizeof(*t.readers), RB_GFP_LARGE);
+	t.writers = kvcalloc(max(t.writer_room, 1U), sizeof(*t.writers), RB_GFP_LARGE);
 	if (t.readers && t.writers) {
 		stats_fill(ring, s, &t);
 		err = stats_put(s, &t);

@@ -93,7 +93,11 @@ static void timer_run(struct work_struct *work)
 
 	if (READ_ONCE(ring->mourned))
 		rb_members_bury(ring);
-	rb_ring_wake(ring);
+	/* A round finds those whose targets are reached, and not those whom an event is for. */
+	if (READ_ONCE(ring->event_walks))
+		rb_ring_look(ring);
+	else
+		rb_ring_wake(ring);
 	spin_lock(&ring->wait_lock);
 	ring->timed = false;
 	rb_timer_arm(ring);

@@ -213,6 +213,7 @@ static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
 	smp_store_release(&ring->events, ring->events + 1);
 	count = ring->nr_armed;
 	walk_begin(ring, count);
+	ring->event_walks++;
 	for (i = 0; i < count; i++) {
 		u64 *word = walk_word(&walk, 0, i);
 
@@ -223,9 +224,16 @@ static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
 		rb_disarm(word);
 		walk_kick(&walk, i);
 	}
+	ring->event_walks--;
 	walk_end(ring, count);
 	spin_unlock(&ring->wait_lock);
 	rb_ring_wake(ring);
+}
+
+/* Make all sleepers look again, for a task that may be stopped while it does so. */
+void rb_ring_look(struct rb_ring *ring)
+{
+	event_raise(ring, NULL);
 }
 
 /* The host has changed something: all look again. */

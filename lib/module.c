@@ -356,11 +356,14 @@ static int module_evict(struct ringbuf *ring, u32 reader)
 static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 			struct ringbuf_reader_status *readers, unsigned int count)
 {
-	struct ringbuf_stats s = { .size = sizeof(s), .count = count };
 	struct ringbuf_reader_stats *r = NULL;
+	struct ringbuf_stats s = { .size = sizeof(s) };
 	unsigned int i;
 	int err;
 
+	if (count > RINGBUF_MAX_READERS)
+		count = RINGBUF_MAX_READERS;
+	s.count = count;
 	if (count) {
 		r = calloc(count, sizeof(*r));
 		if (!r)
@@ -399,11 +402,12 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 static int module_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
 			  unsigned int count)
 {
-	struct ringbuf_stats s = { .size = sizeof(s), .writer_count = count };
-	struct ringbuf_writer_stats *w = calloc(count + 1, sizeof(*w));
+	struct ringbuf_stats s = { .size = sizeof(s) };
+	struct ringbuf_writer_stats *w = calloc(RINGBUF_MAX_WRITERS, sizeof(*w));
 	unsigned int i;
 	int err;
 
+	s.writer_count = count < RINGBUF_MAX_WRITERS ? count : RINGBUF_MAX_WRITERS;
 	if (!w)
 		return -ENOMEM;
 	s.writer_table = (uintptr_t)w;

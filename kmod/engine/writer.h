@@ -75,7 +75,8 @@ static inline bool rb_gate_pass(const struct rb_view *v, struct rb_writer *w, u6
 	w->limit = rb_gate_raise(v, w->id, end);
 	if (end <= w->limit)
 		return true;
-	w->blocked = end - v->slots;
+	/* Where the gate gave up, any position may be next: 0 is reached at once. */
+	w->blocked = end > v->slots ? end - v->slots : 0;
 	return false;
 }
 

@@ -278,6 +278,64 @@ TEST_F(standard, end)
 	EXPECT_EQ(1, read(self->reader, text, 16));
 }
 
+/* A socket that takes little, full of what sendfile() from @reader gave it; how much. */
+static ssize_t sendfile_until_full(int reader, int s[2])
+{
+	ssize_t n, taken = 0;
+	int small = 4096;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s) ||
+	    setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)))
+		return -1;
+	while ((n = sendfile(s[0], reader, NULL, 1 << 20)) > 0)
+		taken += n;
+	return taken;
+}
+
+/* Bytes until there are no more at the moment. */
+static ssize_t read_all(int reader)
+{
+	static char bytes[65536];
+	ssize_t n, total = 0;
+
+	while ((n = read(reader, bytes, sizeof(bytes))) > 0)
+		total += n;
+	return errno == EAGAIN ? total : -1;
+}
+
+/* Whether the reader closes its file or only leaves: the next one gets each byte once. */
+TEST_F(standard, leftover_of_sendfile_is_the_next_readers)
+{
+	static char bytes[10 * 60000];
+	ssize_t taken;
+	int s[2], n;
+
+	for (n = 0; n < 2; n++) {
+		int before = self->reader;
+
+		ASSERT_EQ(0, polled(before));
+		ASSERT_EQ((ssize_t)sizeof(bytes), write(self->writer, bytes, sizeof(bytes)));
+		taken = sendfile_until_full(before, s);
+		ASSERT_LT(0, taken);
+		ASSERT_GT((ssize_t)sizeof(bytes), taken);
+		if (n) {
+			ASSERT_OK(detach_call(before));
+		} else {
+			close(before);
+		}
+		self->reader = open_as(O_RDONLY | O_NONBLOCK);
+		EXPECT_EQ((ssize_t)sizeof(bytes) - taken, read_all(self->reader));
+		if (n)
+			close(before);
+		EXPECT_EQ(0, read_all(self->reader));
+		close(self->reader);
+		self->reader = open_as(O_RDONLY | O_NONBLOCK);
+		EXPECT_EQ(0, read_all(self->reader));
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
 /*
  * What sendfile() had taken for a reader that went, while another stayed, is not given to
  * the reader that comes when that one has read all and gone.
@@ -285,25 +343,18 @@ TEST_F(standard, end)
 TEST_F(standard, leftover_of_a_reader_beside_others_goes_with_it)
 {
 	static char bytes[10 * 60000];
-	int s[2], small = 4096, other;
-	ssize_t n, taken = 0, total = 0;
+	int s[2], other;
 
 	ASSERT_EQ(0, polled(self->reader));
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s));
-	ASSERT_EQ(0, setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)));
 	other = open_as(O_RDONLY | O_NONBLOCK);
 	EXPECT_EQ(0, polled(other));
 	ASSERT_EQ((ssize_t)sizeof(bytes), write(self->writer, bytes, sizeof(bytes)));
-	while ((n = sendfile(s[0], other, NULL, sizeof(bytes))) > 0)
-		taken += n;
-	ASSERT_GT((ssize_t)sizeof(bytes), taken);
+	ASSERT_GT((ssize_t)sizeof(bytes), sendfile_until_full(other, s));
 	close(other);
-	while ((n = read(self->reader, bytes, sizeof(bytes))) > 0)
-		total += n;
-	ASSERT_EQ((ssize_t)sizeof(bytes), total);
+	ASSERT_EQ((ssize_t)sizeof(bytes), read_all(self->reader));
 	close(self->reader);
 	self->reader = open_as(O_RDONLY | O_NONBLOCK);
-	FAILS(EAGAIN, read(self->reader, bytes, sizeof(bytes)));
+	EXPECT_EQ(0, read_all(self->reader));
 	close(s[0]);
 	close(s[1]);
 }
@@ -360,16 +411,39 @@ TEST_F(standard, inherited_writer_keeps_the_stream_open)
 	EXPECT_EQ(0, read(self->reader, text, 16));
 }
 
-/* A handle that is bound to another ring is no writer of this one any more. */
-TEST_F(standard, bound_elsewhere_ends_the_stream)
+/* A handle that is bound to another ring is taken back as a writer of this one. */
+TEST_F(standard, bound_elsewhere_was_no_writer)
 {
 	char text[16];
 
 	FAILS(EAGAIN, read(self->reader, text, 16));
 	EXPECT_EQ(1, stats_of(self->reader).writers);
 	ASSERT_OK(create_named(self->writer, 0, 64, 4, NULL, 0));
+	/* It never was a writer of the default ring, whose stream has not begun yet. */
 	EXPECT_EQ(0, stats_of(self->reader).writers);
-	EXPECT_EQ(0, read(self->reader, text, 16));
+	EXPECT_EQ(0, stats_of(self->reader).writers_ever);
+	FAILS(EAGAIN, read(self->reader, text, 16));
+	EXPECT_EQ(0, polled(self->reader));
+}
+
+/* Where there is no memory for a default ring, other rings can be had all the same. */
+TEST_F(standard, open_for_writing_needs_no_memory)
+{
+	static const char limit[] = "/sys/module/ringbuf/parameters/max_user_bytes";
+	int owner = ring_make(0, 8, 4), late, fd = open(limit, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		SKIP(return, "needs root, to change a limit of the module");
+	close_writer(self);
+	ASSERT_EQ(6, write(fd, "100000", 6));
+	late = open_as(O_WRONLY | O_NONBLOCK);
+	EXPECT_LE(0, late);
+	EXPECT_OK(attach_fd(late, RINGBUF_ROLE_WRITER, owner));
+	EXPECT_EQ(8, write(late, "message", 8));
+	ASSERT_EQ(1, write(fd, "0", 1));
+	close(fd);
+	close(late);
+	close(owner);
 }
 
 /* Its first write makes it the writer that it was counted as. */

@@ -4,6 +4,7 @@
 
 #include "../harness/harness.h"
 #include "../harness/device.h"
+#include "../harness/epoll.h"
 
 #define SLOT  5000 /* more than a page */
 #define SLOTS 3
@@ -465,6 +466,33 @@ TEST(empty_messages_in_one_call)
 	} while (++calls < 100);
 	EXPECT_EQ(2, calls);
 	EXPECT_EQ(0, memcmp(text, "hello", 5));
+	close(reader);
+	close(writer);
+	close(owner);
+}
+
+/* An edge-triggered poller, told once of all that there was, is told again of the rest. */
+TEST(empty_messages_and_an_edge_triggered_poller)
+{
+	int owner = ring_make(0, 8, 3000), writer = writer_open(owner), reader = reader_open(owner);
+	int set = epoll_on(reader, EPOLLIN | EPOLLET);
+	unsigned int n;
+	char text[8];
+
+	ASSERT_OK(framing_call(reader, RINGBUF_FRAMING_STREAM));
+	ASSERT_OK(nonblock(reader));
+	for (n = 0; n < 2000; n++)
+		ASSERT_EQ(0, write(writer, text, 0));
+	ASSERT_EQ(1, write(writer, "x", 1));
+	for (n = 0; n < 10; n++) {
+		ASSERT_EQ(EPOLLIN, epolled(set, PATIENCE / MS));
+		if (read(reader, text, sizeof(text)) == 1)
+			break;
+		ASSERT_EQ(EAGAIN, errno);
+	}
+	EXPECT_EQ('x', text[0]);
+	EXPECT_GT(10, n);
+	close(set);
 	close(reader);
 	close(writer);
 	close(owner);
