@@ -29,7 +29,15 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
 #define RB_PIN_REFS 1
 #else
-#define RB_PIN_REFS ((int)GUP_PIN_COUNTING_BIAS)
+/* Half of a pin, so that maps that come and go between two looks do not hide one. */
+#define RB_PIN_REFS ((int)GUP_PIN_COUNTING_BIAS / 2)
+#endif
+
+/* Before 6.2 the callback of a class may change the device. */
+#if KERNEL_VERSION(6, 2, 0) > LINUX_VERSION_CODE
+#define RB_DEVNODE_CONST
+#else
+#define RB_DEVNODE_CONST const
 #endif
 
 /*

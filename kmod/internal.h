@@ -338,6 +338,11 @@ u64 rb_limits_most(void);
 struct rb_user *rb_user_charge(kuid_t uid, u64 bytes);
 void rb_user_uncharge(struct rb_user *user, u64 bytes);
 
+/* ---- device.c ------------------------------------------------------------- */
+
+int rb_device_init(void);
+void rb_device_exit(void);
+
 /* ---- fs.c ---------------------------------------------------------------- */
 
 int rb_fs_init(void);

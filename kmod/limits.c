@@ -6,7 +6,8 @@
  * name too, and for a default ring the user whose default ring it is.
  *
  * No user, and no few of them, can take all of max_total_bytes: of its last quarter each
- * gets only what keeps it within half of what the others leave.
+ * gets only what keeps it within half of what the others leave.  (One person with a range
+ * of subordinate UIDs counts as many users, and halves the rest again and again.)
  */
 #include <linux/capability.h>
 #include <linux/cred.h>

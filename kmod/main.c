@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ringbuf.ko: comes and goes. */
-#include <linux/miscdevice.h>
 #include <linux/module.h>
 
 #include "internal.h"
-
-static struct miscdevice rb_device = {
-	.minor = MISC_DYNAMIC_MINOR,
-	.name = "ringbuf",
-	.fops = &rb_fops,
-	.mode = 0666,
-};
 
 static int __init rb_init(void)
 {
@@ -29,7 +21,7 @@ static int __init rb_init(void)
 	err = rb_names_init();
 	if (err)
 		goto err_fs;
-	err = misc_register(&rb_device);
+	err = rb_device_init();
 	if (err)
 		goto err_names;
 	return 0;
@@ -46,7 +38,7 @@ err_timer:
 /* No handle is open here, and no persistent name is left: both hold the module. */
 static void __exit rb_exit(void)
 {
-	misc_deregister(&rb_device);
+	rb_device_exit();
 	rb_names_exit();
 	rb_timer_exit();
 	rb_fs_exit();

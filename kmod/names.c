@@ -15,6 +15,7 @@
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
+#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/stringhash.h>
@@ -30,10 +31,11 @@ static unsigned int names_id;
 
 /* Per namespace, under names_lock. */
 struct rb_names {
+	unsigned long salt;
 	DECLARE_HASHTABLE(table, 6);
 };
 
-static struct rb_names *names_of(struct net *net)
+static struct rb_names *names_of(const struct net *net)
 {
 	return net_generic(net, names_id);
 }
@@ -46,7 +48,7 @@ static struct net *names_net(void)
 /* The salt keeps users from choosing names that meet in one bucket. */
 static u32 name_hash(const struct net *net, const char *name)
 {
-	return full_name_hash(net_generic(net, names_id), name, strlen(name));
+	return full_name_hash((void *)names_of(net)->salt, name, strlen(name));
 }
 
 /* A copy of what the caller calls a name, for kfree(). */
@@ -396,6 +398,7 @@ int rb_names_collect(struct ringbuf_list_entry *entries, u32 room, u32 *total)
 
 static int __net_init names_net_init(struct net *net)
 {
+	names_of(net)->salt = get_random_long();
 	hash_init(names_of(net)->table);
 	return 0;
 }

@@ -504,6 +504,8 @@ static int write_hold(struct rb_write *wr)
 	int err = 0;
 
 	iov_iter_truncate(&rest, wr->length);
+	if (WARN_ON_ONCE(iov_iter_count(&rest) < wr->length))
+		return -EFAULT;
 	most = iov_iter_npages(&rest, INT_MAX);
 	wr->held = kvmalloc_array(most, sizeof(*wr->held), RB_GFP_LARGE);
 	if (!wr->held)

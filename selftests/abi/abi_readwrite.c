@@ -527,4 +527,76 @@ TEST_F(vanishing, stream_arrives_whole)
 	EXPECT_TRUE(held);
 }
 
+/* ---- slots that are taken away meanwhile ---------------------------------------------- */
+
+#define TAKEN 262144
+
+/* A writer that breaks the rules: it finishes each slot that another one has claimed. */
+struct thief {
+	struct maps m;
+	uint64_t taken;
+	bool stop;
+};
+
+static void *takes_slots(void *arg)
+{
+	struct thief *t = arg;
+	uint64_t i, pos, old;
+
+	while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED)) {
+		for (i = 0; i < t->m.info.slot_count; i++) {
+			pos = __atomic_load_n(&t->m.claim[i], __ATOMIC_RELAXED) >>
+			      RINGBUF_CLAIM_SHIFT;
+			old = __atomic_load_n(&t->m.desc[i].state, __ATOMIC_RELAXED);
+			if (pos < t->m.info.slot_count || old >> RINGBUF_STATE_SHIFT == pos)
+				continue;
+			if (__atomic_compare_exchange_n(&t->m.desc[i].state, &old,
+							pos << RINGBUF_STATE_SHIFT |
+								RINGBUF_DISCARDED,
+							false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+				__atomic_add_fetch(&t->taken, 1, __ATOMIC_RELAXED);
+		}
+	}
+	return NULL;
+}
+
+/* The message begins anew in another slot; one that never finds one is EPROTO. */
+TEST(message_whose_slot_is_taken_is_written_again)
+{
+	int owner = ring_make(0, TAKEN, 4), reader = reader_open(owner),
+	    writer = writer_open(owner);
+	char *from = malloc(TAKEN), *to = malloc(TAKEN);
+	struct thief t = { .taken = 0 };
+	unsigned int i, n, whole = 0;
+	pthread_t thread;
+
+	if (processors() < 2)
+		SKIP(return, "a slot that is taken in the middle of a copy needs two processors");
+	for (i = 0; i < TAKEN; i++)
+		from[i] = (char)(i * 7 + i / 256);
+	ASSERT_OK(maps_open(&t.m, writer_open(owner)));
+	ASSERT_OK(nonblock(reader));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, takes_slots, &t));
+	for (n = 0; n < 300 && (!whole || !__atomic_load_n(&t.taken, __ATOMIC_RELAXED)); n++) {
+		ssize_t written = write(writer, from, TAKEN);
+
+		if (written < 0)
+			ASSERT_EQ(EPROTO, errno);
+		if (written < 0)
+			continue;
+		ASSERT_EQ(TAKEN, written);
+		memset(to, 0, TAKEN);
+		ASSERT_EQ(TAKEN, read(reader, to, TAKEN));
+		ASSERT_EQ(0, memcmp(from, to, TAKEN));
+		whole++;
+	}
+	__atomic_store_n(&t.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EXPECT_LT(0, t.taken);
+	maps_close(&t.m);
+	close(writer);
+	close(reader);
+	close(owner);
+}
+
 DEVICE_HARNESS_MAIN
