@@ -95,12 +95,14 @@ static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
 	s->blocker_position = b.position;
 	s->blocker_lag = s->head > b.position ? s->head - b.position : 0;
 	s->blocker_pid = 0;
-	if (b.writer)
-		s->blocker_pid = seat_pid(
-			ring,
-			&ring->ids[array_index_nospec(b.writer - 1, ring->layout.max_writers)]);
-	else if (b.row != RB_NO_ROW)
+	/* Its id stood in a word that user space writes. */
+	if (b.writer) {
+		u32 i = array_index_nospec(b.writer - 1, ring->layout.max_writers);
+
+		s->blocker_pid = seat_pid(ring, &ring->ids[i]);
+	} else if (b.row != RB_NO_ROW) {
 		s->blocker_pid = seat_pid(ring, &ring->rows[b.row]);
+	}
 }
 
 static void stats_counters(struct rb_ring *ring, struct ringbuf_stats *s)
