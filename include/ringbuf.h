@@ -650,8 +650,8 @@ int ringbuf_export(struct ringbuf *ring);
  * you trust.
  *
  * Return: 0, or -EBADF, -EINVAL, -ENAMETOOLONG, -EPROTO (not of a ring of this
- * version, or a memfd that its sender can still truncate), -EACCES, -EMFILE,
- * -ENOMEM, -EOPNOTSUPP (no /proc).
+ * version, or a file outside this process's /dev/shm that its sender can still
+ * truncate), -EACCES, -EMFILE, -ENOMEM, -EOPNOTSUPP (no /proc).
  */
 int ringbuf_import(int fd, const char *name, struct ringbuf **ring);
 

@@ -496,15 +496,28 @@ int emb_export(struct ringbuf *ring)
 	return emb_file_fd(ring->file);
 }
 
-/* Seal the file of a ring that another process sent.  -EPROTO: its sender can truncate it. */
+/* Whether @fd is open on a file of EMB_SHM_DIR, where the files of named rings are. */
+static bool in_shm(int fd)
+{
+	struct stat dir, st;
+
+	return !stat(EMB_SHM_DIR, &dir) && !fstat(fd, &st) && st.st_dev == dir.st_dev;
+}
+
+/*
+ * Seal the file of a ring that another process sent.  -EPROTO: its sender can truncate
+ * it.  The file of a named ring cannot be sealed, and is accepted all the same; a memfd
+ * without F_SEAL_SHRINK is not, even where F_SEAL_SEAL keeps seals from being added.
+ */
 static int import_seal(int fd)
 {
 	int seals;
 
 	memory_seal(fd);
 	seals = fcntl(fd, F_GET_SEALS);
-	/* The file of a name cannot be sealed at all, and says so by F_SEAL_SEAL. */
-	return seals >= 0 && !(seals & (F_SEAL_SHRINK | F_SEAL_SEAL)) ? -EPROTO : 0;
+	if (seals >= 0 && seals & F_SEAL_SHRINK)
+		return 0;
+	return in_shm(fd) ? 0 : -EPROTO;
 }
 
 int emb_import(struct ringbuf *ring, int fd)

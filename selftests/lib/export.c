@@ -256,10 +256,10 @@ TEST_F(export, bad_arguments)
 }
 
 /* A memfd with the bytes of a ring, as a peer may send it; not sealed. */
-static int unsealed_copy(void)
+static int unsealed_copy(unsigned int flags)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 10);
-	int fd = memfd_create("copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create("copy", MFD_CLOEXEC | flags);
 	struct ringbuf *ring;
 	char block[4096];
 	off_t at = 0;
@@ -276,7 +276,7 @@ static int unsealed_copy(void)
 
 TEST(memory_that_was_sent_cannot_be_cut_off)
 {
-	int fd = unsealed_copy(), again = dup(fd);
+	int fd = unsealed_copy(MFD_ALLOW_SEALING), again = dup(fd);
 	struct ringbuf *ring;
 
 	ASSERT_EQ(0, ringbuf_import(fd, NULL, &ring));
@@ -288,7 +288,7 @@ TEST(memory_that_was_sent_cannot_be_cut_off)
 
 TEST(memory_that_the_sender_could_cut_off_is_refused)
 {
-	int fd = unsealed_copy(), again;
+	int fd = unsealed_copy(MFD_ALLOW_SEALING), again;
 	struct ringbuf *ring;
 	char path[64];
 
@@ -298,6 +298,32 @@ TEST(memory_that_the_sender_could_cut_off_is_refused)
 	EXPECT_EQ(-EPROTO, ringbuf_import(again, NULL, &ring));
 	close(again);
 	close(fd);
+}
+
+/* F_SEAL_SEAL, which a memfd may have from birth, says nothing about its size. */
+TEST(memory_that_cannot_be_sealed_is_refused)
+{
+	int born = unsealed_copy(0), closed = unsealed_copy(MFD_ALLOW_SEALING);
+	struct ringbuf *ring;
+
+	EXPECT_EQ(-EPROTO, ringbuf_import(born, NULL, &ring));
+	ASSERT_EQ(0, fcntl(closed, F_ADD_SEALS, F_SEAL_SEAL));
+	EXPECT_EQ(-EPROTO, ringbuf_import(closed, NULL, &ring));
+	close(born);
+	close(closed);
+}
+
+TEST(file_of_a_name_is_accepted)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 10);
+	struct ringbuf *ring, *again;
+
+	config.host = RINGBUF_HOST_EMBEDDED;
+	config.name = name_of("sent");
+	ASSERT_EQ(0, ringbuf_create(&config, &ring));
+	ASSERT_EQ(0, ringbuf_import(dup(ringbuf_export(ring)), config.name, &again));
+	ringbuf_close(again);
+	ringbuf_close(ring);
 }
 
 TEST(file_that_is_no_ring_is_given_back_as_it_was)
