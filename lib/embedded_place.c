@@ -162,13 +162,23 @@ static bool place_alive(struct ringbuf *ring, u32 role, u32 id)
 	return emb_byte_held(ring->file, used_byte(ring, role, id));
 }
 
+/*
+ * Take the byte of a place that has no user, so that no process becomes its first user
+ * before place_end() drops the byte.  False: the place is in use, or about to be.
+ */
+static bool place_claim(struct ringbuf *ring, u32 role, u32 id)
+{
+	return !place_alive(ring, role, id) && emb_byte_take(ring->file, used_byte(ring, role, id));
+}
+
 static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 {
 	bool any = false;
 	u32 id;
 
 	for (id = first; id < end; id++) {
-		if (place_of(ring, role, id)->state == EMB_FREE || place_alive(ring, role, id))
+		if (READ_ONCE(place_of(ring, role, id)->state) == EMB_FREE ||
+		    !place_claim(ring, role, id))
 			continue;
 		place_end(ring, role, id, true);
 		/* A repair takes long in a large ring: let waiters see that the lock is in use. */
@@ -411,13 +421,17 @@ static int enter_locked(struct rb_handle *h)
 
 static bool place_is_kept(const struct rb_handle *h)
 {
-	return emb_place_is_ours(h) && smp_load_acquire(&emb_place(h)->state) == EMB_KEPT;
+	const struct emb_place *p = emb_place(h);
+
+	/* Pairs with the release in place_begin(): a later attach has its own generation. */
+	return smp_load_acquire(&p->state) == EMB_KEPT && READ_ONCE(p->generation) == h->generation;
 }
 
 /*
  * Become the first user of a place, without the slow-path lock, which costs more the more
- * places are kept.  The byte decides between processes, and nobody takes the place for
- * dead meanwhile, since @h->fd keeps it alive.  False: it takes the lock after all.
+ * places are kept.  The byte decides between processes: a process that takes the place for
+ * dead, because @h->fd was closed behind the library's back, takes the byte before it ends
+ * the place.  False: the caller has to take the lock.
  */
 static bool enter_kept(struct rb_handle *h)
 {
@@ -474,7 +488,7 @@ static void leave_locked(struct rb_handle *h)
 		return;
 	/* Another process used it and will say how it ended, or may still begin to use it. */
 	if (!ours &&
-	    (READ_ONCE(emb_place(h)->state) == EMB_USED || place_alive(h->ring, h->role, h->id)))
+	    (READ_ONCE(emb_place(h)->state) == EMB_USED || !place_claim(h->ring, h->role, h->id)))
 		return;
 	place_end(h->ring, h->role, h->id, h->abandoned);
 	if (h->role == RINGBUF_ROLE_READER)

@@ -14,13 +14,15 @@
 struct middle {
 	struct ringbuf *ring;
 	struct ringbuf_reader *reader;
+	int closed; /* the child has no descriptor that keeps the handle */
 	int begin; /* the child is to use the handle */
 	int used; /* it has */
 	int end; /* the parent is through */
 };
 
 static struct middle *middle;
-static bool stops;
+static bool stops; /* before the caller asks who keeps the place */
+static bool stops_late; /* after the caller has been told that nobody has the place */
 
 int __real_fcntl64(int fd, int command, struct flock *lock);
 int __wrap_fcntl64(int fd, int command, struct flock *lock);
@@ -32,6 +34,15 @@ int __wrap_fcntl64(int fd, int command, struct flock *lock)
 		stops = false;
 		FLAG_SET(middle->begin);
 		UNTIL(FLAG_GET(middle->used));
+	}
+	if (stops_late && command == F_OFD_GETLK && lock->l_start < KEPT_BYTES) {
+		int ret;
+
+		stops_late = false;
+		ret = __real_fcntl64(fd, command, lock);
+		FLAG_SET(middle->begin);
+		UNTIL(FLAG_GET(middle->used));
+		return ret;
 	}
 	return __real_fcntl64(fd, command, lock);
 }
@@ -92,6 +103,47 @@ TEST_F(first_use, is_not_taken_for_dead_meanwhile)
 	ASSERT_FALSE(stops);
 	FLAG_SET(middle->end);
 	EXPECT_EQ(0, child_end(self->child));
+}
+
+/* The descriptor that keeps the handle, which no program should close. */
+static int kept_close(const struct ringbuf_reader *reader)
+{
+	struct ringbuf_ticket ticket = { .size = sizeof(ticket) };
+
+	CHECK_EQ(0, ringbuf_reader_export(reader, &ticket));
+	return close(ticket.fd);
+}
+
+static int uses_what_seems_dead(void *arg)
+{
+	struct middle *m = arg;
+
+	CHECK_EQ(0, kept_close(m->reader));
+	FLAG_SET(m->closed);
+	return uses_in_the_middle(m);
+}
+
+TEST(first_use_is_not_ended_by_a_process_that_found_the_place_dead)
+{
+	pid_t child;
+
+	middle = shared_memory(sizeof(*middle));
+	middle->ring = ring_new(0, 64, 4);
+	ASSERT_NE(NULL, middle->ring);
+	if (on_module(middle->ring))
+		SKIP(return, "the kernel knows who has it");
+	middle->reader = reader_new(middle->ring);
+	ASSERT_NE(NULL, middle->reader);
+	child = child_start(uses_what_seems_dead, middle);
+	ASSERT_EQ(0, kept_close(middle->reader));
+	UNTIL(FLAG_GET(middle->closed));
+	stops_late = true;
+	EXPECT_EQ(1, status_of(middle->ring).readers);
+	ASSERT_FALSE(stops_late);
+	FLAG_SET(middle->end);
+	EXPECT_EQ(0, child_end(child));
+	EXPECT_EQ(0, status_of(middle->ring).readers);
+	ringbuf_close(middle->ring);
 }
 
 LIB_HARNESS_MAIN
