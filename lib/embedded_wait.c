@@ -33,6 +33,7 @@ void emb_futex_wake(u32 *word, int count)
 }
 
 #define LOOKERS	    4 /* sleepers that each look every header->recheck */
+#define WAKE_ROUNDS 100 /* of one waker at most */
 #define STRETCH_MAX 40 /* how many times longer one sleeps at most */
 
 static void kick(struct emb_place *p)
@@ -87,18 +88,41 @@ static void wake_kick(void *places, u32 i)
 	kick(armed_place(places, i));
 }
 
-void emb_wake(struct rb_handle *h)
+/* Wake those of the first @rows readers and @ids writers that have reached their targets. */
+static void wake_round(struct rb_handle *h, u32 rows, u32 ids)
 {
 	struct emb_places p = { .reader = h->ring->header->place,
 				.writer = writer_places(h->ring),
-				.rows = rb_rows(&h->view) };
-	const struct rb_places places = { .count = p.rows + writer_count(h->ring),
-					  .word = wake_word,
-					  .kick = wake_kick,
-					  .host = &p };
+				.rows = rows };
+	const struct rb_places places = {
+		.count = rows + ids, .word = wake_word, .kick = wake_kick, .host = &p
+	};
 	struct rb_wake round;
 
 	rb_wake_round(&h->view, &round, &places);
+}
+
+/*
+ * The counts are read before the round clears the thresholds.  A place that attached and
+ * armed in between is not visited, and its threshold is gone, so make another round where
+ * a count has grown.  A place that the last reading of the counts does not show has armed
+ * after the thresholds were cleared.
+ */
+void emb_wake(struct rb_handle *h)
+{
+	u32 rows = rb_rows(&h->view), ids = writer_count(h->ring), n;
+	u32 rows_seen, ids_seen;
+
+	/* Bounded, since a peer may write anything into the counts. */
+	for (n = 0; n < WAKE_ROUNDS; n++) {
+		rows_seen = rows;
+		ids_seen = ids;
+		wake_round(h, rows_seen, ids_seen);
+		rows = rb_rows(&h->view);
+		ids = writer_count(h->ring);
+		if (likely(rows <= rows_seen && ids <= ids_seen))
+			return;
+	}
 }
 
 static void kick_sleepers(struct emb_place *p, u32 count)
