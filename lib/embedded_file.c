@@ -449,7 +449,8 @@ static int own_check(struct emb_file *file)
 
 /*
  * Keep the other threads of this process away from the bytes that it has.  Other processes
- * go on.  -EAGAIN: this process's locks were away for a while, so take the slow-path lock.
+ * go on.  -EAGAIN: another thread keeps the slow-path lock, or this process's locks were
+ * away for a while.  The caller then takes the slow-path lock, which has a time limit.
  */
 int emb_file_lock_threads(struct emb_file *file)
 {
@@ -457,7 +458,8 @@ int emb_file_lock_threads(struct emb_file *file)
 
 	if (err)
 		return err;
-	process_lock(&file->lock);
+	if (!process_lock_for(&file->lock, 1000))
+		return -EAGAIN;
 	if (!file->renewed && fd_is(file, file->own))
 		return 0;
 	process_unlock(&file->lock);

@@ -4,6 +4,8 @@
  * processes wait for, in the middle of what another process does.  The linker leads
  * the library's fcntl() here, which says where the middle is.
  */
+#include <pthread.h>
+
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
@@ -143,6 +145,35 @@ TEST(first_use_is_not_ended_by_a_process_that_found_the_place_dead)
 	FLAG_SET(middle->end);
 	EXPECT_EQ(0, child_end(child));
 	EXPECT_EQ(0, status_of(middle->ring).readers);
+	ringbuf_close(middle->ring);
+}
+
+/* Holds the slow-path lock until the other thread has tried. */
+static void *stops_with_the_lock(void *arg)
+{
+	stops = true;
+	status_of(arg);
+	return NULL;
+}
+
+TEST(first_use_ends_while_another_thread_keeps_the_lock)
+{
+	pthread_t thread;
+
+	middle = shared_memory(sizeof(*middle));
+	middle->ring = ring_new(0, 64, 4);
+	ASSERT_NE(NULL, middle->ring);
+	if (on_module(middle->ring))
+		SKIP(return, "the kernel takes no such lock");
+	middle->reader = reader_new(middle->ring);
+	ASSERT_NE(NULL, middle->reader);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, stops_with_the_lock, middle->ring));
+	UNTIL(FLAG_GET(middle->begin));
+	EXPECT_EQ(-EBUSY, get(middle->reader, RINGBUF_TRY));
+	FLAG_SET(middle->used);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(-EAGAIN, get(middle->reader, RINGBUF_TRY));
+	ringbuf_reader_close(middle->reader);
 	ringbuf_close(middle->ring);
 }
 
