@@ -139,7 +139,7 @@ int emb_file_enter(struct emb_file *file) RB_HIDDEN;
 int emb_file_lock(struct emb_file *file, const u32 *turns) RB_HIDDEN;
 int emb_file_trylock(struct emb_file *file) RB_HIDDEN;
 int emb_file_lock_threads(struct emb_file *file) RB_HIDDEN;
-void emb_file_unlock_threads(struct emb_file *file, u32 *turns) RB_HIDDEN;
+void emb_file_unlock_threads(struct emb_file *file, const u32 *turns) RB_HIDDEN;
 void emb_file_unlock(struct emb_file *file, u32 *turns) RB_HIDDEN;
 bool emb_file_renewed(struct emb_file *file) RB_HIDDEN;
 int emb_fd_reopen(int fd) RB_HIDDEN;
@@ -175,6 +175,7 @@ int emb_room_check(int fd, u64 bytes) RB_HIDDEN;
 /* ---- embedded_wait.c ------------------------------------------------------- */
 
 int emb_futex_wait(const u32 *word, u32 value, u64 ns) RB_HIDDEN;
+void emb_futex_kick(const u32 *word, int count) RB_HIDDEN;
 void emb_futex_wake(u32 *word, int count) RB_HIDDEN;
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline) RB_HIDDEN;
 void emb_interrupt(struct rb_handle *h) RB_HIDDEN;

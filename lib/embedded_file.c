@@ -466,11 +466,15 @@ int emb_file_lock_threads(struct emb_file *file)
 	return -EAGAIN;
 }
 
-/* A thread that waits in emb_file_lock() sleeps on @turns. */
-void emb_file_unlock_threads(struct emb_file *file, u32 *turns)
+/*
+ * A thread that waits in emb_file_lock() sleeps on @turns.  Do not add to it: other
+ * processes would think that the slow-path lock changes hands.  A thread that is just
+ * about to sleep misses the wake-up, and looks again after a slice.
+ */
+void emb_file_unlock_threads(struct emb_file *file, const u32 *turns)
 {
 	process_unlock(&file->lock);
-	emb_futex_wake(turns, 1);
+	emb_futex_kick(turns, 1);
 }
 
 /* -EAGAIN: another process, or another thread of this one, has the lock. */

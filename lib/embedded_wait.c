@@ -25,11 +25,17 @@ int emb_futex_wait(const u32 *word, u32 value, u64 ns)
 	return syscall(SYS_futex, word, FUTEX_WAIT, value, ~ns ? &t : NULL, NULL, 0) ? -errno : 0;
 }
 
+/* Wake @count of those that sleep on @word, which stays as it is. */
+void emb_futex_kick(const u32 *word, int count)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+}
+
 /* Add 1 to @word and wake @count of those that sleep on it. */
 void emb_futex_wake(u32 *word, int count)
 {
 	__atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
-	syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+	emb_futex_kick(word, count);
 }
 
 #define LOOKERS	    4 /* sleepers that each look every header->recheck */

@@ -237,6 +237,18 @@ TEST_F(locked, lock_that_changes_hands_is_waited_for)
 	EXPECT_EQ(0, child_end(peer));
 }
 
+/* A process that waits for the lock takes a change of the word for a lock in use. */
+TEST_F(locked, first_use_without_the_lock_does_not_look_like_a_lock_in_use)
+{
+	struct ringbuf_reader *reader = reader_new(self->h->ring);
+	uint32_t turns = READ_ONCE(self->h->header->turns);
+
+	ASSERT_NE(NULL, reader);
+	EXPECT_EQ(1, get(reader, RINGBUF_TRY));
+	EXPECT_EQ(turns, READ_ONCE(self->h->header->turns));
+	ringbuf_reader_close(reader);
+}
+
 static int asks_and_is_told(void *arg)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
