@@ -617,15 +617,19 @@ void emb_byte_drop(struct emb_file *file, u32 byte)
 }
 
 /*
- * Drop @byte without the slow-path lock, which is stuck: peers find the place
- * unlocked and end it as one whose user died.  If it is a thread of this process
- * that keeps the lock, the place stays until the process ends.
+ * Drop @byte without the slow-path lock, which is stuck or cannot be had: peers find
+ * the place unlocked and end it as one whose user died.  If it is a thread of this
+ * process that keeps the lock, the place stays until the process ends.
  */
 void emb_byte_abandon(struct emb_file *file, u32 byte)
 {
 	if (!process_lock_for(&file->lock, 1000))
 		return;
-	emb_byte_drop(file, byte);
+	/* Where the descriptor was closed, the lock is gone with it: own_renew() must not renew it.
+	 */
+	file->mine[byte] = 0;
+	if (fd_is(file, file->own))
+		emb_byte_lock(file->own, F_UNLCK, byte);
 	process_unlock(&file->lock);
 }
 

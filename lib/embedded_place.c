@@ -497,7 +497,10 @@ static void leave_locked(struct rb_handle *h)
 		emb_wake_all(h->ring);
 }
 
-/* Without the lock the peers find out that the place has no user. */
+/*
+ * Without the lock, whatever the reason, give up the byte: the peers find out that the
+ * place has no user.
+ */
 void emb_leave(struct rb_handle *h)
 {
 	int err = emb_lock(h->ring);
@@ -506,8 +509,7 @@ void emb_leave(struct rb_handle *h)
 	if (!err) {
 		leave_locked(h);
 		emb_unlock(h->ring);
-	} else if (err == -EBUSY && h->process == rb_process() && !h->detached &&
-		   emb_place_is_ours(h)) {
+	} else if (h->process == rb_process() && !h->detached && emb_place_is_ours(h)) {
 		emb_byte_abandon(h->ring->file, used_byte(h->ring, h->role, h->id));
 	}
 	h->detached = true;

@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "../harness/harness.h"
@@ -148,6 +149,34 @@ TEST_F(descriptors, private_ones_are_closed)
 	EXPECT_EQ(1, status_of(self->ring).readers);
 	EXPECT_EQ(0, child_run(finds_all_alive, &self->g));
 	EXPECT_EQ(0, in_order(self->reader));
+}
+
+/* Close @reader where the library has no descriptor for the lock, and cannot open one. */
+static int closes_without_descriptors(struct ringbuf_reader *reader)
+{
+	struct rlimit was, none;
+
+	CHECK_EQ(0, close_from(HIGH));
+	CHECK_EQ(0, getrlimit(RLIMIT_NOFILE, &was));
+	none = was;
+	none.rlim_cur = 3;
+	CHECK_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	ringbuf_reader_close(reader);
+	CHECK_EQ(0, setrlimit(RLIMIT_NOFILE, &was));
+	return 0;
+}
+
+TEST_F(descriptors, reader_that_was_closed_without_the_lock_blocks_no_writer)
+{
+	unsigned int n;
+
+	if (on_module(self->ring))
+		SKIP(return, "the kernel knows");
+	ASSERT_EQ(0, closes_without_descriptors(self->reader));
+	self->reader = NULL;
+	EXPECT_EQ(0, status_of(self->ring).readers);
+	for (n = 0; n < 3 * SLOTS; n++)
+		ASSERT_EQ(0, put(self->writer, n, PATIENCE));
 }
 
 static int attaches_late(void *arg)
