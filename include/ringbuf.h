@@ -58,9 +58,10 @@
  * the ring.  They fail with -EBUSY if the lock has not changed hands for two
  * seconds, because its holder was stopped (SIGSTOP) or keeps it on purpose, which
  * every process that may use the ring can do.  After -EBUSY nothing has changed,
- * and the call may be repeated.  ringbuf_unlink() then removes the name without
- * the lock.  Closing then leaves the handle to its peers, who treat it as one
- * whose process died.  Reading and writing with a handle in use take no lock.
+ * except that ringbuf_writer_done() has discarded an open reservation, and the call
+ * may be repeated.  ringbuf_unlink() then removes the name without the lock.
+ * Closing then leaves the handle to its peers, who treat it as one whose process
+ * died.  Reading and writing with a handle in use take no lock.
  *
  * errno values: EAGAIN (RINGBUF_TRY and it would wait), ETIMEDOUT, EINTR,
  * EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
@@ -339,7 +340,15 @@ int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data, size_t
 int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct iovec *iov, int count,
 			  int64_t timeout_ns);
 
-/** ringbuf_writer_done() - end this writer's part of the stream; 0, or -EPIPE if it was, -EBUSY */
+/**
+ * ringbuf_writer_done() - end this writer's part of the stream
+ * @writer: the handle
+ *
+ * Discards an open reservation first, also where the call then fails.
+ *
+ * Return: 0, or -EPIPE if this writer was done.  After -EBUSY, -EMFILE or -EBADF it is
+ * not done: it can write on, or the call can be repeated.  First use as above.
+ */
 int ringbuf_writer_done(struct ringbuf_writer *writer);
 
 /** ringbuf_writer_position() - the next position that this writer would try */

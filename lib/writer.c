@@ -341,8 +341,8 @@ RB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 	if (writer->w.count)
 		ringbuf_writer_discard(writer);
 	err = writer->h.host->done(&writer->h);
-	/* After -EBUSY nothing has changed, and the caller may repeat the call. */
-	writer->done = err != -EBUSY;
+	/* After another error the host has ended nothing, and the caller may repeat the call. */
+	writer->done = !err || err == -EPIPE || err == -EBADFD;
 	return err;
 }
 

@@ -151,32 +151,58 @@ TEST_F(descriptors, private_ones_are_closed)
 	EXPECT_EQ(0, in_order(self->reader));
 }
 
-/* Close @reader where the library has no descriptor for the lock, and cannot open one. */
-static int closes_without_descriptors(struct ringbuf_reader *reader)
+/* Take the descriptor of the lock away, so that it cannot be opened again: the old limit. */
+static rlim_t lock_lose(void)
 {
-	struct rlimit was, none;
+	struct rlimit limit;
+	rlim_t was;
 
-	CHECK_EQ(0, close_from(HIGH));
-	CHECK_EQ(0, getrlimit(RLIMIT_NOFILE, &was));
-	none = was;
-	none.rlim_cur = 3;
-	CHECK_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
-	ringbuf_reader_close(reader);
-	CHECK_EQ(0, setrlimit(RLIMIT_NOFILE, &was));
-	return 0;
+	close_from(HIGH);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	was = limit.rlim_cur;
+	limit.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return was;
+}
+
+static void descriptors_allow(rlim_t count)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = count;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 TEST_F(descriptors, reader_that_was_closed_without_the_lock_blocks_no_writer)
 {
 	unsigned int n;
+	rlim_t was;
 
 	if (on_module(self->ring))
 		SKIP(return, "the kernel knows");
-	ASSERT_EQ(0, closes_without_descriptors(self->reader));
+	was = lock_lose();
+	ringbuf_reader_close(self->reader);
 	self->reader = NULL;
+	descriptors_allow(was);
 	EXPECT_EQ(0, status_of(self->ring).readers);
 	for (n = 0; n < 3 * SLOTS; n++)
 		ASSERT_EQ(0, put(self->writer, n, PATIENCE));
+}
+
+TEST_F(descriptors, writer_that_could_not_be_done_can_say_so_again)
+{
+	rlim_t was;
+
+	if (on_module(self->ring))
+		SKIP(return, "it needs no lock");
+	was = lock_lose();
+	EXPECT_EQ(-EMFILE, ringbuf_writer_done(self->writer));
+	EXPECT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	descriptors_allow(was);
+	EXPECT_EQ(0, ringbuf_writer_done(self->writer));
+	EXPECT_EQ(-EPIPE, ringbuf_writer_done(self->writer));
+	EXPECT_EQ(RINGBUF_STREAM_DONE, status_of(self->ring).ended);
 }
 
 static int attaches_late(void *arg)

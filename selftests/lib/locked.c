@@ -214,6 +214,22 @@ TEST_F(locked, writer_can_say_again_that_it_is_done)
 	EXPECT_EQ(RINGBUF_STREAM_DONE, status_of(self->h->ring).ended);
 }
 
+/* The reservation is discarded all the same. */
+TEST_F(locked, writer_that_could_not_be_done_can_reserve_again)
+{
+	pid_t peer = child_start(holds, self->h);
+	struct ringbuf_slot slot;
+
+	UNTIL(FLAG_GET(self->h->held));
+	ASSERT_EQ(1, ringbuf_writer_reserve(self->writer, &slot, 1, RINGBUF_TRY));
+	EXPECT_EQ(-EBUSY, ringbuf_writer_done(self->writer));
+	EXPECT_EQ(-EINVAL, ringbuf_writer_commit(self->writer, &slot, 1));
+	EXPECT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
+	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
+	child_kill(peer);
+	EXPECT_EQ(0, ringbuf_writer_done(self->writer));
+}
+
 /* One holder, which does what many short ones do together: the lock moves. */
 static int holds_long_and_moves(void *arg)
 {
