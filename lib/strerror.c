@@ -20,7 +20,8 @@ static const struct {
 	  "more; in the second case attach again" },
 	{ EIDRM, "this reader was evicted since it held the writers up; attach again" },
 	{ EBUSY, "in use: the ring is exclusive and has a writer, or another process uses the "
-		 "handle, or the reservation before is still open" },
+		 "handle, or the reservation before is still open, or a stopped process keeps the "
+		 "lock of the ring; in the last case try again later" },
 	{ EEXIST, "a ring of this name exists; open it, unlink it, or choose another name" },
 	{ ENOENT, "there is no such ring or reader, or no /dev/ringbuf, or no /proc" },
 	{ ENODEV, "the module is not loaded: insmod ringbuf.ko, or use the embedded host" },
@@ -30,14 +31,17 @@ static const struct {
 	{ ENOMEM, "not enough memory for the ring in this machine, memory cgroup or /dev/shm; "
 		  "make the slots fewer or smaller" },
 	{ EDQUOT, "the rings of this user take more than the module's max_user_bytes" },
-	{ ENOSPC, "all places are taken: max_readers or max_writers of this ring are attached; "
-		  "close some, or create it with more" },
+	{ ENOSPC, "ringbuf_create(): /dev/shm is full; remove files there, or make the slots fewer "
+		  "or smaller; otherwise all places are taken: max_readers or max_writers of this "
+		  "ring are attached; close some, or create it with more" },
 	{ EMFILE, "this process has no descriptor left; raise ulimit -n, or close some" },
 	{ ENFILE, "this machine has no descriptor left; see fs.file-max" },
 	{ EINVAL, "an argument is out of range: see the limits in ringbuf.h (1 to 2^30 bytes in a "
 		  "slot, 1 to 2^25 slots, up to 4096 readers and 255 writers)" },
 	{ E2BIG, "the program was built for a newer library and uses what this one does not have" },
-	{ EOPNOTSUPP, "this host cannot do that; the other one (module, embedded) may" },
+	{ EOPNOTSUPP, "this host cannot do that; the other one (module, embedded) may; the "
+		      "embedded one needs /proc, and for names /dev/shm and a mode that grants "
+		      "reading and writing together" },
 	{ EPROTO, "not a ring of this version, or one whose words a process has overwritten" },
 	{ EBADF, "a descriptor of this ring was closed behind the library's back, or is none" },
 	{ EBADFD, "this handle is not attached, or has another role" },
