@@ -39,6 +39,9 @@
 
 #define EMB_BYTES (EMB_BYTE_USED + RINGBUF_MAX_READERS + RINGBUF_MAX_WRITERS)
 
+/* How long a process that ends waits for slow-path locks, all of its files together. */
+#define EMB_END_NS 100000000U
+
 /* Out of the way of those who count on low numbers, or close them. */
 #define FD_HIGH 512
 
@@ -566,14 +569,37 @@ static void name_end(struct emb_file *file)
 	munmap(header, sizeof(*header));
 }
 
-/* Other threads may still use the file: nothing but its descriptor goes here. */
-static void file_end(struct emb_file *file)
+/* Take the slow-path lock, or give up at @deadline, CLOCK_MONOTONIC ns. */
+static bool end_lock(struct emb_file *file, u64 deadline)
 {
+	const struct timespec pause = { .tv_nsec = 50000 };
+
 	/* emb_file_trylock() would renew a closed descriptor under files_lock, which is held. */
-	if (file->process != rb_process() || !fd_is(file, file->own) || emb_file_trylock(file))
+	while (fd_is(file, file->own)) {
+		int err = emb_file_trylock(file);
+
+		if (!err)
+			return true;
+		if (err != -EAGAIN || rb_clock(CLOCK_MONOTONIC) >= deadline)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+/*
+ * Other threads may still use the file: nothing but its descriptor goes here.  It is
+ * closed before the lock is taken, so that of several users that end together the last
+ * one to have the lock finds nobody else.
+ */
+static void file_end(struct emb_file *file, u64 deadline)
+{
+	if (file->process != rb_process())
 		return;
 	emb_fd_close(file, file->fd);
 	file->fd = -1;
+	if (!end_lock(file, deadline))
+		return;
 	if (!emb_byte_elsewhere(file, EMB_BYTE_OPEN))
 		name_end(file);
 	emb_byte_lock(file->own, F_UNLCK, EMB_BYTE_LOCK);
@@ -582,17 +608,20 @@ static void file_end(struct emb_file *file)
 
 /*
  * Remove the names that a program leaves behind which ends without closing its
- * rings.  Locks that other threads hold are not waited for.
+ * rings.  Locks that other threads or processes hold are waited for only briefly, all
+ * together.
  */
 __attribute__((destructor)) static void files_end(void)
 {
 	struct emb_file *file;
+	u64 deadline;
 
 	if (!process_lock_for(&files_lock, 1000))
 		return;
+	deadline = rb_clock(CLOCK_MONOTONIC) + EMB_END_NS;
 	for (file = files; file; file = file->next)
 		if (file->path)
-			file_end(file);
+			file_end(file, deadline);
 	process_unlock(&files_lock);
 }
 

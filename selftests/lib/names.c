@@ -502,6 +502,50 @@ TEST(name_goes_with_a_program_that_ends_without_closing)
 	EXPECT_FALSE(name_there(name));
 }
 
+struct leaver {
+	char name[64];
+	int here;
+	int go;
+};
+
+static int ends_when_told(void *arg)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct leaver *l = arg;
+	struct ringbuf *ring;
+
+	CHECK_EQ(0, named(l->name, 0, 0, &ring));
+	CHECK(dup2(null, STDOUT_FILENO) >= 0);
+	FLAG_SET(l->here);
+	UNTIL(FLAG_GET(l->go));
+	exit(0);
+}
+
+/* As another user does that ends at the same moment. */
+TEST(name_goes_though_another_process_has_the_lock_for_a_moment)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	struct leaver *l = shared_memory(sizeof(*l));
+	char path[300];
+	pid_t pid;
+	int fd;
+
+	if (module_here())
+		SKIP(return, "the kernel counts the users");
+	snprintf(l->name, sizeof(l->name), "%s", name_of("moment"));
+	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", l->name);
+	pid = child_start(ends_when_told, l);
+	UNTIL(FLAG_GET(l->here));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fcntl(fd, F_OFD_SETLK, &fl));
+	FLAG_SET(l->go);
+	usleep(3000);
+	close(fd);
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_FALSE(file_there(l->name));
+}
+
 static int ends_without_a_use(void *arg)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
