@@ -39,10 +39,21 @@ static bool is_leftover(const char *path)
 	return unlocked;
 }
 
+/* Open the folder of named rings, above the standard streams.  NULL: it cannot be read. */
+static DIR *folder_open(void)
+{
+	int fd = rb_fd_high(open(EMB_SHM_DIR, O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && !dir)
+		close(fd);
+	return dir;
+}
+
 /* Remove the leftovers of this user.  True when there was one. */
 bool emb_names_sweep(void)
 {
-	DIR *dir = opendir(EMB_SHM_DIR);
+	DIR *dir = folder_open();
 	char path[EMB_SHM_PATH];
 	struct dirent *d;
 	bool any = false;
