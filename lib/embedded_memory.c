@@ -111,6 +111,9 @@ static int allocate(int fd, u64 bytes, u64 page)
 	err = allocate_chunks(fd, bytes, page);
 	if (err != -ENOSPC)
 		return err;
+	/* Give back what the file has got: a check, and another try, ask for all of it. */
+	if (ftruncate(fd, 0))
+		return -errno;
 	/* Another process took the room meanwhile, or the kernel has no memory for it. */
 	err = emb_room_check(fd, bytes);
 	return err ? err : -ENOMEM;
