@@ -160,7 +160,7 @@ int emb_open(struct ringbuf *ring, const char *name) RB_HIDDEN;
 int emb_export(struct ringbuf *ring) RB_HIDDEN;
 int emb_import(struct ringbuf *ring, int fd) RB_HIDDEN;
 int emb_unlink(const char *name) RB_HIDDEN;
-int emb_name_reclaim(const char *path) RB_HIDDEN;
+int emb_header_read(struct ringbuf *ring, int fd) RB_HIDDEN;
 void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
 
 /* ---- embedded_names.c: names of rings without users -------------------------- */

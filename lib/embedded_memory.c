@@ -219,7 +219,7 @@ static int header_check(struct ringbuf *ring, const struct emb_header *h, const 
  * is read once, into memory of our own: what is checked is what is used.  On
  * failure @fd is as it was, so that the caller may close what is not a ring.
  */
-static int header_read(struct ringbuf *ring, int fd)
+int emb_header_read(struct ringbuf *ring, int fd)
 {
 	struct emb_header h;
 	struct stat st;
@@ -258,7 +258,7 @@ static int file_open(struct ringbuf *ring, const char *path)
 
 	if (fd < 0)
 		return fd == -ELOOP ? -EPROTO : fd;
-	err = header_read(ring, fd);
+	err = emb_header_read(ring, fd);
 	if (!err)
 		err = emb_file_get(fd, &ring->file);
 	if (err)
@@ -274,7 +274,7 @@ static int file_have(struct ringbuf *ring, const char *path)
 	ring->file = emb_file_find(path);
 	if (!ring->file)
 		return file_open(ring, path);
-	err = header_read(ring, emb_file_fd(ring->file));
+	err = emb_header_read(ring, emb_file_fd(ring->file));
 	if (err)
 		emb_file_put(ring->file);
 	return err;
@@ -361,7 +361,7 @@ static int name_remove(const struct ringbuf *ring, const char *path)
  * stays, because the ring is in use, or because this user may open the file but
  * not remove it.  Such a leftover can be opened like a ring in use.
  */
-int emb_name_reclaim(const char *path)
+static int name_reclaim(const char *path)
 {
 	struct ringbuf ring = { .fd = -1 };
 	int err = name_open(&ring, path);
@@ -382,7 +382,7 @@ int emb_name_reclaim(const char *path)
 /* Open @path, unless its ring is a leftover, which is removed: -ENOENT. */
 static int name_open_used(struct ringbuf *ring, const char *path)
 {
-	int err = emb_name_reclaim(path);
+	int err = name_reclaim(path);
 
 	if (err == -EEXIST)
 		return name_open(ring, path);
@@ -399,7 +399,7 @@ static int name_create(int fd, const char *name, mode_t mode)
 		err = name_link(fd, path, mode);
 		if (err != -EEXIST)
 			break;
-		err = emb_name_reclaim(path);
+		err = name_reclaim(path);
 	} while (!err && ++tries < 100);
 	/* A file that is no ring, cannot be opened or is locked has the name all the same. */
 	if (err == -EPROTO || err == -EACCES || err == -EBUSY)
@@ -525,13 +525,13 @@ static int import_seal(int fd)
 
 int emb_import(struct ringbuf *ring, int fd)
 {
-	int err = header_read(ring, fd);
+	int err = emb_header_read(ring, fd);
 
 	if (!err)
 		err = import_seal(fd);
 	/* Read the header again: only now the size is final. */
 	if (!err)
-		err = header_read(ring, fd);
+		err = emb_header_read(ring, fd);
 	if (!err)
 		err = memory_map(ring, fd);
 	if (err)

@@ -11,22 +11,71 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "embedded.h"
 
 /*
- * Whether @path belongs to this user and no process has it open.  A lock on either
- * byte counts as a user, so a stuck slow-path lock is never waited for.
+ * Whether no process has the ring open, but for @fd itself.  A lock on either byte counts as a
+ * user, so a stuck slow-path lock is never waited for.
  */
-static bool is_leftover(const char *path)
+static bool unused(int fd)
 {
 	struct flock fl = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = EMB_BYTE_LOCK, .l_len = 2
 	};
+
+	return !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type == F_UNLCK;
+}
+
+static bool path_is(const char *path, int fd)
+{
+	struct stat here, there;
+
+	return !fstat(fd, &here) && !lstat(path, &there) && here.st_dev == there.st_dev &&
+	       here.st_ino == there.st_ino;
+}
+
+/* Remove @path, the name of @fd, under the slow-path lock, and say so in the header. */
+static bool remove_locked(const char *path, int fd, struct emb_header *header)
+{
+	if (header->unlinked || !unused(fd) || !path_is(path, fd) || unlink(path))
+		return false;
+	WRITE_ONCE(header->unlinked, 1);
+	return true;
+}
+
+/*
+ * Remove @path, open as @fd, if its ring is a leftover.  The ring is not opened for that:
+ * byte OPEN would look like a user to a process that creates a ring of this name now.
+ */
+static bool leftover_remove(const char *path, int fd)
+{
+	struct ringbuf ring = { .fd = -1 };
+	struct emb_header *header;
+	bool removed = false;
+
+	if (!unused(fd) || emb_header_read(&ring, fd) || ring.persistent)
+		return false;
+	header = mmap(NULL, sizeof(*header), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (header == MAP_FAILED)
+		return false;
+	if (!emb_byte_lock(fd, F_WRLCK, EMB_BYTE_LOCK)) {
+		removed = remove_locked(path, fd, header);
+		emb_byte_lock(fd, F_UNLCK, EMB_BYTE_LOCK);
+		emb_futex_wake(&header->turns, 1);
+	}
+	munmap(header, sizeof(*header));
+	return removed;
+}
+
+/* Remove @path if it belongs to this user and is the name of a leftover. */
+static bool name_sweep(const char *path)
+{
 	struct stat st;
-	bool unlocked;
+	bool removed;
 	int fd;
 
 	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
@@ -34,9 +83,9 @@ static bool is_leftover(const char *path)
 	fd = rb_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
 	if (fd < 0)
 		return false;
-	unlocked = !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type == F_UNLCK;
+	removed = leftover_remove(path, fd);
 	close(fd);
-	return unlocked;
+	return removed;
 }
 
 /* Open the folder of named rings, above the standard streams.  NULL: it cannot be read. */
@@ -62,8 +111,7 @@ bool emb_names_sweep(void)
 		if (strncmp(d->d_name, EMB_SHM_FILE, strlen(EMB_SHM_FILE)))
 			continue;
 		snprintf(path, sizeof(path), EMB_SHM_DIR "/%s", d->d_name);
-		if (is_leftover(path) && !emb_name_reclaim(path))
-			any = true;
+		any |= name_sweep(path);
 	}
 	if (dir)
 		closedir(dir);

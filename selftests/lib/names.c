@@ -506,6 +506,7 @@ struct leaver {
 	char name[64];
 	int here;
 	int go;
+	bool swept; /* a child makes another named ring first */
 };
 
 static int ends_when_told(void *arg)
@@ -613,6 +614,49 @@ TEST(leftovers_go_when_their_user_makes_a_ring)
 	EXPECT_TRUE(file_there(used));
 	ringbuf_close(ring);
 	EXPECT_EQ(0, ringbuf_unlink(kept, RINGBUF_HOST_AUTO));
+}
+
+static int makes_when_told(void *arg)
+{
+	struct leaver *l = arg;
+	struct ringbuf *ring;
+
+	if (l->swept) {
+		CHECK_EQ(0, named(name_of("first"), 0, 0, &ring));
+		ringbuf_close(ring);
+	}
+	FLAG_SET(l->here);
+	while (!FLAG_GET(l->go))
+		;
+	CHECK_EQ(0, named(l->name, 0, 0, &ring));
+	ringbuf_close(ring);
+	return 0;
+}
+
+/* The first of them has removed leftovers before, the second one does so now. */
+TEST(leftover_that_another_process_removes_is_not_in_use)
+{
+	struct leaver *l = shared_memory(sizeof(*l) * 2);
+	unsigned int round;
+	pid_t pid[2];
+
+	if (module_here())
+		SKIP(return, "the module leaves none");
+	snprintf(l[0].name, sizeof(l[0].name), "%s", name_of("swept"));
+	snprintf(l[1].name, sizeof(l[1].name), "%s", name_of("sweeps"));
+	l[0].swept = true;
+	for (round = 0; round < often(200); round++) {
+		l[0].here = l[0].go = l[1].here = l[1].go = 0;
+		pid[0] = child_start(makes_when_told, &l[0]);
+		UNTIL(FLAG_GET(l[0].here));
+		ASSERT_EQ(128 + SIGKILL, child_run(makes_a_leftover, l[0].name));
+		pid[1] = child_start(makes_when_told, &l[1]);
+		UNTIL(FLAG_GET(l[1].here));
+		FLAG_SET(l[0].go);
+		FLAG_SET(l[1].go);
+		EXPECT_EQ(0, child_end(pid[0]));
+		ASSERT_EQ(0, child_end(pid[1]));
+	}
 }
 
 /* Not a ring: what stands under a name of the embedded host. */
