@@ -71,7 +71,11 @@ void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
 	h->role = role;
 	i_size_write(h->inode, ring->layout.bytes);
 	mutex_lock(&ring->lock);
-	list_add_tail(&h->node, &ring->handles);
+	/* Writers first: rb_event_writers() */
+	if (role == RINGBUF_ROLE_WRITER)
+		list_add(&h->node, &ring->handles);
+	else
+		list_add_tail(&h->node, &ring->handles);
 	mutex_unlock(&ring->lock);
 	smp_store_release(&h->ring, ring); /* matches rb_handle_ring() */
 	rb_default_close(h, ring);

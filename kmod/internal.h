@@ -79,8 +79,9 @@ struct rb_seat {
  * @user: whose account pays
  * @name: under names_lock; NULL: has none, or no more
  * @lock: rows, ids, handles, and whatever the engine wants the host's lock for
- * @handles: bound handles
+ * @handles: bound handles, those of writers first
  * @rows: by reader row
+ * @free_row: all rows below it are taken
  * @ids: by writer id - 1
  * @readers: attached and not evicted; may be read without the lock
  * @repaired: slots made holes for writers that went away
@@ -117,6 +118,7 @@ struct rb_ring {
 	struct mutex lock; /* rows, ids, handles, repaired */
 	struct list_head handles;
 	struct rb_seat *rows;
+	u32 free_row;
 	struct rb_seat *ids;
 	u32 readers;
 	u64 repaired;
@@ -443,6 +445,7 @@ void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
 void rb_ring_wake(struct rb_ring *ring);
 void rb_ring_look(struct rb_ring *ring);
 void rb_event(struct rb_ring *ring);
+void rb_event_writers(struct rb_ring *ring);
 void rb_event_of(struct rb_ring *ring, struct rb_handle *h);
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline);
 int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
@@ -454,6 +457,7 @@ int rb_timer_init(void);
 void rb_timer_exit(void);
 void rb_timer_maps(struct rb_ring *ring, int more);
 void rb_timer_arm(struct rb_ring *ring);
+void rb_timer_settle(struct rb_ring *ring);
 void rb_timer_start(struct rb_ring *ring);
 void rb_timer_stop(struct rb_ring *ring);
 

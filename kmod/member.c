@@ -14,14 +14,12 @@
 #include "internal.h"
 
 /* A row that nobody has, and so nobody can write to: its page cannot be pinned. */
-static int row_take(const struct rb_ring *ring)
+static int row_take(struct rb_ring *ring)
 {
-	u32 row;
-
 	lockdep_assert_held(&ring->lock);
-	for (row = 0; row < ring->layout.max_readers; row++)
-		if (!ring->rows[row].handle)
-			return row;
+	for (; ring->free_row < ring->layout.max_readers; ring->free_row++)
+		if (!ring->rows[ring->free_row].handle)
+			return ring->free_row++;
 	return -ENOSPC;
 }
 
@@ -124,7 +122,7 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 		member_begin(h, &h->self, row);
 		*start = rb_attach_reader(&ring->view, row, want);
 		readers_count(ring, 1);
-		rb_event(ring);
+		rb_event_writers(ring);
 	}
 	mutex_unlock(&ring->lock);
 	return min(row, 0);
@@ -216,15 +214,27 @@ static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 	}
 }
 
+/* Reader @h has ended: it looks again, and the writers that it may have kept. */
+static void reader_event(struct rb_ring *ring, struct rb_handle *h)
+{
+	rb_event_of(ring, h);
+	rb_event_writers(ring);
+}
+
 /* End the reader that has @row, whoever it is. */
 int rb_member_evict(struct rb_ring *ring, u32 row)
 {
+	struct rb_handle *h;
 	int err;
 
 	mutex_lock(&ring->lock);
 	err = reader_evict(ring, row);
-	if (!err)
-		rb_event(ring);
+	if (!err) {
+		h = ring->rows[array_index_nospec(row, ring->layout.max_readers)].handle;
+		/* An evicted row is its handle's until that part ends, which clears it. */
+		if (!WARN_ON_ONCE(!h))
+			reader_event(ring, h);
+	}
 	mutex_unlock(&ring->lock);
 	return err;
 }
@@ -244,11 +254,13 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 	mutex_lock(&ring->lock);
 	m->live = false;
 	WRITE_ONCE(h->parts, h->parts - 1);
-	if (h->role == RINGBUF_ROLE_READER)
+	if (h->role == RINGBUF_ROLE_READER) {
 		reader_end(h, ring, m->id);
-	else
+		reader_event(ring, h);
+	} else {
 		writer_leave(ring, m, died);
-	rb_event(ring);
+		rb_event(ring);
+	}
 	mutex_unlock(&ring->lock);
 }
 
@@ -262,9 +274,11 @@ void rb_member_leave(struct rb_handle *h, struct rb_member *m)
 		return;
 	mutex_lock(&ring->lock);
 	m->seated = false;
-	if (h->role == RINGBUF_ROLE_READER)
+	if (h->role == RINGBUF_ROLE_READER) {
 		ring->rows[m->id].handle = NULL;
-	else
+		ring->free_row = min(ring->free_row, m->id);
+	} else {
 		ring->ids[m->id - 1].handle = NULL;
+	}
 	mutex_unlock(&ring->lock);
 }

@@ -78,6 +78,15 @@ void rb_timer_arm(struct rb_ring *ring)
 			   msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS));
 }
 
+/* What may have needed the timer is over: do without a run that would find nothing. */
+void rb_timer_settle(struct rb_ring *ring)
+{
+	lockdep_assert_held(&ring->wait_lock);
+	/* One that runs already looks by itself whether it is needed once more. */
+	if (ring->timed && !timer_needed(ring) && cancel_delayed_work(&ring->timer))
+		ring->timed = false;
+}
+
 /* A part has begun to live in an address space, or lives there no more. */
 void rb_timer_maps(struct rb_ring *ring, int more)
 {

@@ -75,8 +75,10 @@ static void walk_begin(struct rb_ring *ring, u32 count)
 
 static void walk_end(struct rb_ring *ring, u32 count)
 {
-	if (count > RB_WAKE_CHUNK)
-		ring->walks--;
+	if (count <= RB_WAKE_CHUNK)
+		return;
+	ring->walks--;
+	rb_timer_settle(ring);
 }
 
 /* Let others have the lock. */
@@ -202,8 +204,21 @@ void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s)
 	spin_unlock(&ring->wait_lock);
 }
 
-/* Make all sleepers of @h, or of the ring, look again. */
-static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
+/* For whom a host event is: one handle, all writers, or all. */
+struct event_for {
+	const struct rb_handle *handle;
+	bool writers;
+};
+
+static bool event_concerns(const struct event_for *whom, const struct rb_handle *h)
+{
+	if (whom->handle)
+		return h == whom->handle;
+	return !whom->writers || h->role == RINGBUF_ROLE_WRITER;
+}
+
+/* Make the sleepers that the event is for look again. */
+static void event_raise(struct rb_ring *ring, struct event_for whom)
 {
 	struct armed_walk walk = { .ring = ring };
 	u32 i, count;
@@ -219,7 +234,7 @@ static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
 
 		if (!word)
 			break;
-		if (h && walk.now->handle != h)
+		if (!event_concerns(&whom, walk.now->handle))
 			continue;
 		rb_disarm(word);
 		walk_kick(&walk, i);
@@ -233,7 +248,7 @@ static void event_raise(struct rb_ring *ring, const struct rb_handle *h)
 /* Make all sleepers look again, for a task that may be stopped while it does so. */
 void rb_ring_look(struct rb_ring *ring)
 {
-	event_raise(ring, NULL);
+	event_raise(ring, (struct event_for){ 0 });
 }
 
 /* The host has changed something: all look again. */
@@ -242,15 +257,33 @@ void rb_event(struct rb_ring *ring)
 	struct rb_handle *h;
 
 	lockdep_assert_held(&ring->lock);
-	event_raise(ring, NULL);
+	event_raise(ring, (struct event_for){ 0 });
 	list_for_each_entry(h, &ring->handles, node)
 		wake_up_all(&h->wq);
+}
+
+/*
+ * A reader has come, gone or moved: only writers may have waited for that, so it costs
+ * nothing per reader that neither sleeps nor polls.
+ */
+void rb_event_writers(struct rb_ring *ring)
+{
+	struct rb_handle *h;
+
+	lockdep_assert_held(&ring->lock);
+	event_raise(ring, (struct event_for){ .writers = true });
+	list_for_each_entry(h, &ring->handles, node) {
+		/* They stand first, see rb_handle_bind(). */
+		if (h->role != RINGBUF_ROLE_WRITER)
+			break;
+		wake_up_all(&h->wq);
+	}
 }
 
 /* Something changed for @h alone, but what it does may be what others wait for. */
 void rb_event_of(struct rb_ring *ring, struct rb_handle *h)
 {
-	event_raise(ring, h);
+	event_raise(ring, (struct event_for){ .handle = h });
 	wake_up_all(&h->wq);
 }
 
