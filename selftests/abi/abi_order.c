@@ -101,6 +101,8 @@ static int order_writer(void *arg)
 	CHECK_EQ(0, end_open(&e, st->name, RINGBUF_ROLE_WRITER, me % 2 ? BY_MAP : BY_CALL));
 	if (e.ring)
 		CHECK_EQ(0, ringbuf_writer_attach(e.ring, &e.writer));
+	/* A writer that came when the others have gone would find the stream ended. */
+	__atomic_add_fetch(&st->attached, 1, __ATOMIC_SEQ_CST);
 	UNTIL(FLAG_GET(st->gate));
 	for (n = 0; n < st->count; n++) {
 		size_t length = length_of(n);
@@ -164,7 +166,7 @@ TEST_F(order, all_get_all_in_order)
 
 	for (i = 0; i < all; i++)
 		pid[i] = child_start(i < st->readers ? order_reader : order_writer, st);
-	UNTIL(FLAG_GET(st->attached) == st->readers);
+	UNTIL(FLAG_GET(st->attached) == all);
 	FLAG_SET(st->gate);
 	for (i = 0; i < all; i++)
 		EXPECT_EQ(0, child_end(pid[i]));
