@@ -278,8 +278,8 @@ struct rb_ring *rb_name_find(const char *name, u32 role)
 	return ERR_PTR(-EACCES);
 }
 
-/* A ring has one name in its life, so what it has now is what was found. */
-static int name_drop(struct rb_ring *ring)
+/* Take the name of @ring out of its table; NULL: it has none any more. */
+static struct rb_name *name_detach(struct rb_ring *ring)
 {
 	struct rb_name *n;
 
@@ -288,6 +288,14 @@ static int name_drop(struct rb_ring *ring)
 	if (n)
 		name_remove(n);
 	mutex_unlock(&names_lock);
+	return n;
+}
+
+/* A ring has one name in its life, so what it has now is what was found. */
+static int name_drop(struct rb_ring *ring)
+{
+	struct rb_name *n = name_detach(ring);
+
 	if (!n)
 		return -ENOENT;
 	name_free(n);
@@ -311,13 +319,8 @@ int rb_name_unlink(const char *name)
 /* The last reference on @ring is gone. */
 void rb_name_forget(struct rb_ring *ring)
 {
-	struct rb_name *n;
+	struct rb_name *n = name_detach(ring);
 
-	mutex_lock(&names_lock);
-	n = ring->name;
-	if (n)
-		name_remove(n);
-	mutex_unlock(&names_lock);
 	/* A persistent name would have kept the ring. */
 	WARN_ON_ONCE(n && n->persistent);
 	kfree(n);
