@@ -39,9 +39,10 @@ static int create_layout(const struct ringbuf_create *c, struct rb_layout *layou
 		.max_readers = c->max_readers,
 		.max_writers = c->max_writers,
 		.page_size = PAGE_SIZE,
+		.wait_readers = c->wait_readers,
 	};
 
-	if (c->flags & ~CREATE_FLAGS || c->mode & ~0777)
+	if (c->flags & ~CREATE_FLAGS || c->mode & ~0777 || c->__reserved)
 		return -EINVAL;
 	if (c->flags & RINGBUF_CREATE_PERSISTENT && !c->name_len)
 		return -EINVAL;

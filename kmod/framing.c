@@ -55,7 +55,7 @@ static u64 slots_ready(const struct rb_ring *ring)
 	u32 row;
 	u64 min = rb_gate_min(v, &row);
 
-	if (rb_lacks_readers(ring))
+	if (rb_lacks_readers(ring) || rb_gate_closed(v))
 		return 0;
 	if (row != RB_NO_ROW)
 		end = min_t(u64, end, rb_gate_end(v, min));

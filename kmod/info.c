@@ -30,6 +30,7 @@ static void info_fill(struct ringbuf_info *info, struct rb_handle *h, const stru
 	info->role = h->role;
 	info->id = info_id(h);
 	info->page_size = l->page_size;
+	info->wait_readers = l->wait_readers;
 }
 
 long rb_ioctl_info(struct rb_handle *h, void __user *arg)

@@ -71,6 +71,7 @@ static int ring_map_control(struct rb_ring *ring)
 		     base + region[RINGBUF_REGION_SLOTS].offset,
 		     base + region[RINGBUF_REGION_CURSOR].offset);
 	rb_host_init(&ring->view, ring->layout.slot_bytes, ring->layout.slot_stride);
+	rb_gate_close(&ring->view, ring->layout.wait_readers);
 	return 0;
 }
 

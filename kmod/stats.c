@@ -133,7 +133,7 @@ static void stats_fill(struct rb_ring *ring, struct ringbuf_stats *s, const stru
 	s->writers = info->writers;
 	s->writers_ever = info->writers_ever;
 	s->ended = info->writers ? RINGBUF_END_NONE : info->ended;
-	s->__reserved = 0;
+	s->readers_lacking = rb_readers_lacking(&ring->view);
 	stats_readers(ring, s, t->readers, t->reader_room);
 	stats_writers(ring, s, t->writers, t->writer_room);
 	stats_blocker(ring, s);

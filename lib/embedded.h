@@ -27,14 +27,14 @@
  * one that needs its place, or by statistics; memory is charged to its creator.
  *
  * Attaching costs the same whatever the number of readers: it looks at no place but
- * its own, unless none is free.
+ * its own, unless none is free, or the writers still wait for their first readers.
  */
 #ifndef RB_EMBEDDED_H
 #define RB_EMBEDDED_H
 
 #include "internal.h"
 
-#define EMB_MAGIC    0x33626d6530676e72ULL
+#define EMB_MAGIC    0x34626d6530676e72ULL
 #define EMB_SLICE_NS 25000000U /* all that sleep look for dead peers together this often */
 /* A slow-path lock that is not unlocked for this long is taken to be stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL

@@ -162,6 +162,7 @@ static int memory_fill(struct ringbuf *ring, int fd)
 	ring->header->recheck = recheck();
 	view(ring);
 	rb_host_init(&ring->view, l->slot_bytes, l->slot_stride);
+	rb_gate_close(&ring->view, l->wait_readers);
 	return 0;
 }
 
@@ -194,6 +195,7 @@ static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 	to->max_readers = from->max_readers;
 	to->max_writers = from->max_writers;
 	to->page_size = (u32)sysconf(_SC_PAGESIZE);
+	to->wait_readers = from->wait_readers;
 	if (rb_layout(to) || !layout_fits(to))
 		return -EPROTO;
 	to->flags = from->flags;

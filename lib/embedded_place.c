@@ -357,6 +357,9 @@ static int attach_locked(struct rb_handle *h, u64 start)
 	int err, fd;
 	u32 id;
 
+	/* A dead reader must not help to open the gate. */
+	if (h->role == RINGBUF_ROLE_READER && rb_gate_closed(&h->ring->view))
+		reap_locked(h->ring, true);
 	err = find_place(h, &id);
 	if (err)
 		return err;

@@ -60,6 +60,23 @@ static inline u64 rb_gate_min(const struct rb_view *v, u32 *row)
 	return min;
 }
 
+/*
+ * Whether the ring still waits for its first readers.  Then the gate is closed: no writer
+ * has an allowance or reaches a cursor that it waits for.  So head is 0 as well, and each
+ * reader that attaches starts at position 0.  An open gate never closes again.
+ */
+static inline bool rb_gate_closed(const struct rb_view *v)
+{
+	/* (L), matches rb_gate_open(): the rows of the readers that opened it are seen. */
+	return smp_load_acquire(&v->info->readers_wanted);
+}
+
+/* Whether all gating readers, of which @min is the lowest cursor, have reached @target. */
+static inline bool rb_cursor_reached(const struct rb_view *v, u64 min, u64 target)
+{
+	return min >= target && !rb_gate_closed(v);
+}
+
 /* The first position that a gate at @min forbids; ~0 if there is no such position. */
 static inline u64 rb_gate_end(const struct rb_view *v, u64 min)
 {
@@ -71,8 +88,9 @@ static inline u64 rb_gate_end(const struct rb_view *v, u64 min)
 
 /*
  * Raise the allowance of writer @id so that it covers @end, the position after
- * the last one that is wanted.  Returns the allowance, which may be lower; 0 when
- * readers attach faster than the rows can be scanned: the writer is blocked then.
+ * the last one that is wanted.  Returns the allowance, which may be lower; 0 while
+ * the gate is closed, and when readers attach faster than the rows can be scanned:
+ * the writer is blocked then.
  *
  * The allowance is stored before it is used: who attaches at an old position
  * reads it and starts where this writer will not write.  With no gating reader
@@ -85,6 +103,8 @@ static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
 	u64 generation, allowance;
 	u32 row, tries;
 
+	if (rb_gate_closed(v))
+		return 0;
 	for (tries = 0; tries < RB_GATE_TRIES; tries++) {
 		/* (H), matches rb_attach_reader(): a row that is counted is seen. */
 		generation = smp_load_acquire(&v->info->generation);

@@ -27,6 +27,34 @@ static inline void rb_host_init(const struct rb_view *v, u64 slot_bytes, u64 slo
 	info->wake_cursor = RINGBUF_WAKE_NONE;
 }
 
+/* Close the gate of a ring that nobody knows yet, until @readers are attached at one time. */
+static inline void rb_gate_close(const struct rb_view *v, u32 readers)
+{
+	v->info->readers_wanted = readers;
+}
+
+/* Readers that must still attach before the gate opens; those evicted do not count. */
+static inline u32 rb_readers_lacking(const struct rb_view *v)
+{
+	u32 lacking = READ_ONCE(v->info->readers_wanted), rows, i;
+
+	if (!lacking)
+		return 0;
+	rows = rb_rows(v);
+	for (i = 0; i < rows && lacking; i++)
+		if (READ_ONCE(v->info->row[i].flags) & RINGBUF_ROW_ATTACHED)
+			lacking--;
+	return lacking;
+}
+
+/* Open the gate for good if no reader is lacking any more. */
+static inline void rb_gate_open(const struct rb_view *v)
+{
+	if (v->info->readers_wanted && !rb_readers_lacking(v))
+		/* (L), matches rb_gate_closed(). */
+		smp_store_release(&v->info->readers_wanted, 0);
+}
+
 /* The largest allowance of any writer, gone or not, as far as it makes sense. */
 static inline u64 rb_max_allowance(const struct rb_view *v)
 {
@@ -84,6 +112,7 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 		/* (K), matches rb_row_cursor(). */
 		smp_store_release(&r->floor, start);
 	}
+	rb_gate_open(v);
 	return start;
 }
 

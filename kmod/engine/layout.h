@@ -21,6 +21,8 @@ struct rb_layout {
 	u32 max_readers;
 	u32 max_writers;
 	u32 page_size;
+	u32 wait_readers; /* see struct ringbuf_create */
+	u32 pad; /* 0 */
 	u64 claim_offset; /* in the slots region */
 	u64 stamp_offset; /* in the slots region; 0: none */
 	u64 bytes; /* of all regions */
@@ -43,7 +45,7 @@ static inline void rb_layout_region(struct rb_layout *l, enum ringbuf_region_id 
 	l->bytes += l->region[id].bytes;
 }
 
-/* The fields up to @page_size are set; zeros become defaults.  -EINVAL: out of range. */
+/* The fields up to @wait_readers are set; zeros become defaults.  -EINVAL: out of range. */
 static inline int rb_layout_check(struct rb_layout *l)
 {
 	bool exclusive = l->flags & RINGBUF_CREATE_EXCLUSIVE;
@@ -62,7 +64,7 @@ static inline int rb_layout_check(struct rb_layout *l)
 		return -EINVAL;
 	if (exclusive && l->max_writers != 1)
 		return -EINVAL;
-	return 0;
+	return l->wait_readers > l->max_readers ? -EINVAL : 0;
 }
 
 /*

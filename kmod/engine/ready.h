@@ -86,6 +86,11 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 	r->count = want;
 	r->evicted = false;
 	r->waiter = 0;
+	if (rb_gate_closed(v)) {
+		r->count = 0;
+		r->waiter = rb_waiter(0, RB_WAIT_CURSOR);
+		return;
+	}
 	gate = rb_gate_end(v, rb_gate_min(v, &row));
 	if (row != RB_NO_ROW && gate < end) {
 		r->count = gate > w.pos ? gate - w.pos : 0;

@@ -27,7 +27,7 @@
 
 /* A waiter word: target << 2 | kind; 0: not armed. */
 #define RB_WAIT_POSITION 1ULL /* until the position is finished */
-#define RB_WAIT_CURSOR	 2ULL /* until all gating cursors are there */
+#define RB_WAIT_CURSOR	 2ULL /* until all gating cursors are there, and the gate is open */
 #define RB_WAIT_KIND	 3ULL
 
 static inline u64 rb_waiter(u64 target, u64 kind)
@@ -98,7 +98,7 @@ static inline bool rb_reached(const struct rb_view *v, u64 waiter)
 
 	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
 		return rb_finished(v, target);
-	return rb_gate_min(v, &row) >= target;
+	return rb_cursor_reached(v, rb_gate_min(v, &row), target);
 }
 
 /**
@@ -132,7 +132,7 @@ static inline bool rb_wake_reached(const struct rb_view *v, struct rb_wake *roun
 	if (!round->looked)
 		round->min = rb_gate_min(v, &row);
 	round->looked = true;
-	return round->min >= waiter >> 2;
+	return rb_cursor_reached(v, round->min, waiter >> 2);
 }
 
 /* Second step, and after rb_wake_end() the fourth: true means wake this one. */

@@ -31,6 +31,10 @@
  *	full barrier		(H)		load allowances
  *	load generation, again if it moved	store cursor
  *
+ *	WRITER at a closed gate			HOST that attaches the last reader wanted
+ *	load readers_wanted	(L acquire)	store row
+ *	load rows, cursors			store readers_wanted	(L release)
+ *
  *	HOST that ends a writer			READER at the end
  *	store states of its holes		load writers		(J acquire)
  *	store writers		(J release)	load state once more
@@ -45,7 +49,8 @@
  * Without (F) a writer overwrites bytes that are being read.  Without (H) a
  * writer that passed its gate overwrites what a new reader is owed.  Without
  * (J) a reader ends before the last message.  Without (K) a reader that was
- * moved returns torn bytes as if they were whole.
+ * moved returns torn bytes as if they were whole.  Without (L) a writer finds the
+ * gate open and misses a reader for which it was closed.
  */
 #ifndef RB_ENGINE_WORDS_H
 #define RB_ENGINE_WORDS_H

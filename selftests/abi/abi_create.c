@@ -120,7 +120,7 @@ TEST(info)
 	EXPECT_EQ(16, info.max_writers);
 	EXPECT_EQ(RINGBUF_ROLE_OWNER, info.role);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), info.page_size);
-	EXPECT_EQ(0, info.__reserved);
+	EXPECT_EQ(0, info.wait_readers);
 	for (i = 0; i < RINGBUF_REGIONS; i++) {
 		EXPECT_EQ(next, info.region[i].offset);
 		EXPECT_LT(0, info.region[i].bytes);

@@ -22,7 +22,7 @@ TEST(features)
 
 TEST(create)
 {
-	SIZE(ringbuf_create, 48);
+	SIZE(ringbuf_create, 56);
 	FIELD(ringbuf_create, size, 0);
 	FIELD(ringbuf_create, flags, 4);
 	FIELD(ringbuf_create, slot_bytes, 8);
@@ -32,6 +32,8 @@ TEST(create)
 	FIELD(ringbuf_create, mode, 32);
 	FIELD(ringbuf_create, name_len, 36);
 	FIELD(ringbuf_create, name, 40);
+	FIELD(ringbuf_create, wait_readers, 48);
+	FIELD(ringbuf_create, __reserved, 52);
 }
 
 TEST(attach)
@@ -64,7 +66,7 @@ TEST(info)
 	FIELD(ringbuf_info, role, 136);
 	FIELD(ringbuf_info, id, 140);
 	FIELD(ringbuf_info, page_size, 144);
-	FIELD(ringbuf_info, __reserved, 148);
+	FIELD(ringbuf_info, wait_readers, 148);
 }
 
 TEST(small_calls)
@@ -148,6 +150,7 @@ TEST(stats)
 	FIELD(ringbuf_stats, blocker_position, 96);
 	FIELD(ringbuf_stats, writer_table, 104);
 	FIELD(ringbuf_stats, writer_count, 112);
+	FIELD(ringbuf_stats, readers_lacking, 116);
 }
 
 /* Words that different processes write lie in different lines. */
@@ -172,6 +175,7 @@ TEST(info_page)
 	FIELD(ringbuf_info_page, writers, 212);
 	FIELD(ringbuf_info_page, writers_ever, 216);
 	FIELD(ringbuf_info_page, ended, 220);
+	FIELD(ringbuf_info_page, readers_wanted, 224);
 	FIELD(ringbuf_info_page, row, 256);
 }
 

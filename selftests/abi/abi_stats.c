@@ -48,7 +48,7 @@ TEST_F(stats, new_ring)
 	EXPECT_EQ(0, s.blocker_writer);
 	EXPECT_EQ(0, s.blocker_position);
 	EXPECT_EQ(0, s.writer_count);
-	EXPECT_EQ(0, s.__reserved);
+	EXPECT_EQ(0, s.readers_lacking);
 }
 
 TEST_F(stats, by_every_role)

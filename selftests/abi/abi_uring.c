@@ -675,6 +675,43 @@ TEST_F(wait, writer)
 	ASSERT_EQ(2, result(&self->u, 1));
 }
 
+/* At a closed gate a wait, a poll and a write wait for the last reader. */
+TEST_F(wait, writer_of_a_closed_gate)
+{
+	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = SLOTS };
+	struct ringbuf_wait w = wait_for(2, NEVER);
+	int owner = device_open(), writer[3], reader[2], i;
+	struct io_uring_cqe *cqe;
+	uint64_t number = 5;
+	bool done[4] = { false };
+
+	c.wait_readers = 2;
+	ASSERT_OK(call(owner, RINGBUF_IOC_CREATE, &c));
+	for (i = 0; i < 3; i++)
+		writer[i] = writer_open(owner);
+	ASSERT_EQ(0, submit_wait(&self->u, writer[0], &w, 1, variant->flags));
+	ASSERT_EQ(0, submit_poll(&self->u, writer[1], POLLOUT, false, 2));
+	ASSERT_EQ(0, submit_write(&self->u, writer[2], &number, sizeof(number), 3));
+	reader[0] = reader_open(owner);
+	EXPECT_TRUE(nothing(&self->u));
+	reader[1] = reader_open(owner);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
+		ASSERT_LT(cqe->user_data, 4);
+		EXPECT_LT(0, cqe->res);
+		done[cqe->user_data] = true;
+		io_uring_cqe_seen(&self->u, cqe);
+	}
+	EXPECT_TRUE(done[1] && done[2] && done[3]);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(5, get(reader[i]));
+		close(reader[i]);
+	}
+	for (i = 0; i < 3; i++)
+		close(writer[i]);
+	close(owner);
+}
+
 TEST_F(wait, timeout)
 {
 	struct ringbuf_wait w = wait_for(1, now_ns() + 20 * MS);

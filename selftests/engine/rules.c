@@ -94,6 +94,67 @@ static void blocked_and_let_go(void)
 	}
 }
 
+/* No writer gets a slot before three readers are attached at one time; then all get it. */
+static void gate_waits_for_readers(void)
+{
+	u32 flags, i;
+
+	for (flags = 0; flags <= RINGBUF_CREATE_EXCLUSIVE; flags++) {
+		struct rb_writer w;
+		struct rb_ready ready;
+		u64 waiter = rb_waiter(0, RB_WAIT_CURSOR);
+
+		begin(3, flags);
+		rb_gate_close(v, 3);
+		add_writer(&w, 1);
+		rb_attach_reader(v, 0, 0);
+		rb_attach_reader(v, 1, 0);
+		CHECK(rb_readers_lacking(v) == 1);
+		rb_detach_reader(v, 0);
+		rb_evict_reader(v, 1);
+		for (i = 0; i < 3; i++) {
+			CHECK(rb_readers_lacking(v) == 3 - i);
+			CHECK(ring_write(&ring, &w, 1, 1) == RB_BLOCKED_BY_READER);
+			CHECK(rb_waiter(w.blocked, RB_WAIT_CURSOR) == waiter);
+			CHECK(!rb_reached(v, waiter));
+			rb_writer_ready(v, 2, &ready);
+			CHECK(ready.count == 0 && ready.waiter == waiter);
+			CHECK(v->head->writer[0].allowance == 0);
+			CHECK(rb_attach_reader(v, i, i) == 0);
+		}
+		CHECK(rb_readers_lacking(v) == 0);
+		CHECK(rb_reached(v, waiter));
+		rb_writer_ready(v, 3, &ready);
+		CHECK(ready.count == 3 && !ready.waiter);
+		for (i = 0; i < 3; i++)
+			CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+		CHECK(ring_write(&ring, &w, 1, 1) == RB_BLOCKED_BY_READER);
+		for (i = 0; i < 3; i++)
+			rb_detach_reader(v, i);
+		CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
+		ring_free(&ring);
+	}
+}
+
+/* A round wakes nobody who waits for a cursor while the gate is closed. */
+static void round_leaves_waiters_at_a_closed_gate(void)
+{
+	u64 word = 0;
+	struct rb_wake round;
+
+	begin(3, 0);
+	rb_gate_close(v, 1);
+	rb_arm(v, &word, rb_waiter(0, RB_WAIT_CURSOR));
+	rb_wake_begin(v, &round);
+	CHECK(!rb_wake_one(v, &round, &word));
+	CHECK(rb_wake_end(v, &round));
+	rb_attach_reader(v, 0, 0);
+	rb_wake_begin(v, &round);
+	CHECK(rb_wake_one(v, &round, &word));
+	CHECK(word == 0);
+	ring_free(&ring);
+}
+
 /* @want against head 5 of a ring of 3, where 2, 3 and 4 are still held. */
 static void attach_positions(void)
 {
@@ -461,6 +522,9 @@ static const struct tap_test tests[] = {
 	{ "gate: first forbidden position, to the end of u64", gate_end },
 	{ "gate: lowest cursor", gate_min },
 	{ "gate: a full ring blocks, a release lets go", blocked_and_let_go },
+	{ "gate: closed until enough readers are attached at one time", gate_waits_for_readers },
+	{ "gate: a round leaves its waiters while it is closed",
+	  round_leaves_waiters_at_a_closed_gate },
 	{ "attach: head, oldest, position", attach_positions },
 	{ "holes are skipped and counted", holes },
 	{ "repair: every length and progress, twice the same", repairs },

@@ -3,6 +3,8 @@
  * Threads over one ring: N writers, M readers, and one more reader that comes
  * and goes.  Every message carries writer, number and checksum; every reader has
  * to see those of each writer in order and without a gap, from where it attached.
+ * Where the writers wait for the readers, these attach while the writers sleep, and
+ * have to see everything.
  * Nothing but a wake-up ends a sleep: a lost one hangs, and the alarm tells.
  */
 #include <linux/futex.h>
@@ -34,6 +36,7 @@ struct stress {
 	u64 messages; /* of each writer */
 	u64 slots;
 	u32 flags;
+	bool wait; /* writers wait until all readers are attached */
 	pthread_mutex_t lock;
 	struct place place[2 * MAX_THREADS + 1]; /* writers, then readers */
 	u32 over;
@@ -269,7 +272,10 @@ static void *reader(void *arg)
 	struct thread *t = arg;
 	struct rb_reader r;
 
-	rb_reader_init(&t->s->ring.view, &r, t->row);
+	if (t->s->wait)
+		reader_begin(t, &r, ~0ULL);
+	else
+		rb_reader_init(&t->s->ring.view, &r, t->row);
 	while (read_some(t, &r))
 		;
 	reader_end(t);
@@ -318,21 +324,26 @@ static void run(struct stress *s)
 	CHECK(!ring_new(&s->ring, s->slots, s->flags, MAX_THREADS + 1,
 			s->flags & RINGBUF_CREATE_EXCLUSIVE ? 1 : MAX_THREADS));
 	pthread_mutex_init(&s->lock, NULL);
-	for (i = 0; i < s->readers; i++)
+	if (s->wait)
+		rb_gate_close(&s->ring.view, s->readers);
+	for (i = 0; i < s->readers && !s->wait; i++)
 		rb_attach_reader(&s->ring.view, i, 0);
 	for (i = 1; i <= s->writers; i++)
 		rb_attach_writer(&s->ring.view, i);
-	for (i = 0; i < s->readers; i++)
-		start(s, &r[i], reader, i);
-	start(s, &guest, visitor, s->readers);
 	for (i = 0; i < s->writers; i++)
 		start(s, &w[i], writer, i + 1);
+	for (i = 0; i < s->readers; i++)
+		start(s, &r[i], reader, i);
+	/* One more reader would open the gate too early. */
+	if (!s->wait)
+		start(s, &guest, visitor, s->readers);
 	for (i = 0; i < s->writers; i++)
 		pthread_join(w[i].pthread, NULL);
 	for (i = 0; i < s->readers; i++)
 		pthread_join(r[i].pthread, NULL);
 	WRITE_ONCE(s->over, 1);
-	pthread_join(guest.pthread, NULL);
+	if (!s->wait)
+		pthread_join(guest.pthread, NULL);
 	CHECK(!s->errors);
 	ring_free(&s->ring);
 }
@@ -362,6 +373,28 @@ static void stress(u64 slots)
 		s->writers = shape[i][1];
 		s->readers = shape[i][2];
 		s->messages = total / s->writers / (slots < 7 ? 10 / slots : 1);
+		run(s);
+		free(s);
+	}
+}
+
+/* Short runs, since it is their beginning that counts. */
+static void stress_wait(void)
+{
+	u32 i;
+
+	for (i = 0; i < total / 100; i++) {
+		struct stress *s = aligned_alloc(64, sizeof(*s));
+
+		if (!s)
+			abort();
+		memset(s, 0, sizeof(*s));
+		s->slots = i % 3 + 1;
+		s->flags = i % 2 ? RINGBUF_CREATE_EXCLUSIVE : 0;
+		s->writers = i % 2 ? 1 : 2;
+		s->readers = 3;
+		s->messages = 20;
+		s->wait = true;
 		run(s);
 		free(s);
 	}
@@ -398,6 +431,7 @@ static const struct tap_test tests[] = {
 	{ "writers and readers, 3 slots", stress_3 },
 	{ "writers and readers, 7 slots", stress_7 },
 	{ "writers and readers, 64 slots", stress_64 },
+	{ "writers wait for three readers that attach at once", stress_wait },
 };
 
 int main(int argc, char **argv)

@@ -148,7 +148,8 @@ static int open_and_use(const struct victim *v)
 static bool defines_layout(size_t at)
 {
 	return at >= offsetof(struct emb_header, layout) &&
-	       at < offsetof(struct emb_header, layout.page_size) &&
+	       at < offsetof(struct emb_header, layout.pad) &&
+	       at != offsetof(struct emb_header, layout.page_size) &&
 	       (at < offsetof(struct emb_header, layout.slot_stride) ||
 		at >= offsetof(struct emb_header, layout.flags));
 }

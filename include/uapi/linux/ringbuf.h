@@ -106,6 +106,12 @@ struct ringbuf_features {
  * @name_len: bytes at @name, 0 (anonymous) to RINGBUF_NAME_MAX
  * @name: pointer to the name: any bytes but NUL and '/', unique in the network
  *	namespace of the caller
+ * @wait_readers: writers get no slot before this many readers have been attached at one
+ *	time; from then on they do, also when readers leave; 0 to @max_readers
+ * @__reserved: must be 0
+ *
+ * Until then reserving fails or waits, write(2) too, and poll does not say POLLOUT; each of
+ * these readers gets the stream from position 0 on.
  *
  * The handle gets the role RINGBUF_ROLE_OWNER: it may be named by ATTACH to
  * attach any role, but reads and writes nothing itself.
@@ -124,6 +130,8 @@ struct ringbuf_create {
 	__u32 mode;
 	__u32 name_len;
 	__aligned_u64 name;
+	__u32 wait_readers;
+	__u32 __reserved;
 };
 
 #define RINGBUF_ROLE_NONE     0U
@@ -209,7 +217,7 @@ struct ringbuf_region {
  * @role: [out] RINGBUF_ROLE_* of this handle
  * @id: [out] as in struct ringbuf_attach
  * @page_size: [out] bytes from one reader's cursor page to the next
- * @__reserved: [out] 0
+ * @wait_readers: [out] as in struct ringbuf_create
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
  */
@@ -227,7 +235,7 @@ struct ringbuf_info {
 	__u32 role;
 	__u32 id;
 	__u32 page_size;
-	__u32 __reserved;
+	__u32 wait_readers;
 };
 
 #define RINGBUF_NO_TIMEOUT (~0ULL)
@@ -475,7 +483,8 @@ struct ringbuf_writer_stats {
  * @blocker_position: [out] that slot, or the reader's cursor
  * @writer_table: pointer to an array of struct ringbuf_writer_stats, or 0
  * @writer_count: in: entries that fit; [out] entries written
- * @__reserved: [out] 0
+ * @readers_lacking: [out] readers that must still attach before a writer gets a slot, see
+ *	struct ringbuf_create.wait_readers
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOMEM.
  */
@@ -500,7 +509,7 @@ struct ringbuf_stats {
 	__aligned_u64 blocker_position;
 	__aligned_u64 writer_table;
 	__u32 writer_count;
-	__u32 __reserved;
+	__u32 readers_lacking;
 };
 
 /* ---- read(2) and write(2) --------------------------------------------- */
@@ -661,6 +670,8 @@ struct ringbuf_row {
  * @writers: attached and not done
  * @writers_ever: ever attached, stops at its largest value
  * @ended: RINGBUF_END_*
+ * @readers_wanted: readers that must be attached at one time before a writer may take a
+ *	position; 0 once they have been
  * @row: one per reader
  */
 struct ringbuf_info_page {
@@ -686,7 +697,9 @@ struct ringbuf_info_page {
 	__u32 writers;
 	__u32 writers_ever;
 	__u32 ended;
-	__aligned_u64 __pad3[4];
+	__u32 readers_wanted;
+	__u32 __pad3;
+	__aligned_u64 __pad4[3];
 
 	struct ringbuf_row row[];
 };

@@ -41,6 +41,8 @@ static void pass_gate(struct writer *w, uint64_t position)
 	__u64 *allowance = &w->head->writer[w->ring.is.id - 1].allowance;
 	uint64_t count = w->ring.is.slot_count, generation;
 
+	while (load(&w->info->readers_wanted)) /* (L) */
+		ring_wait(&w->ring);
 	while (w->limit <= position) {
 		do {
 			generation = load(&w->info->generation);

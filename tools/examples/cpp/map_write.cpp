@@ -52,6 +52,8 @@ class Writer : public Ring {
 	{
 		__u64 &allowance = head->writer[is.id - 1].allowance;
 
+		while (load(info->readers_wanted)) // (L)
+			wait();
 		while (limit <= position) {
 			uint64_t generation;
 

@@ -67,6 +67,9 @@ func (w *writer) gateEnd(none uint64) uint64 {
 
 // The next slot, once the gate lets us have it.
 func (w *writer) reserve() []byte {
+	for atomic.LoadUint32(&w.info.readersWanted) != 0 { // (L)
+		w.wait()
+	}
 	for w.limit <= w.position {
 		generation := atomic.LoadUint64(&w.info.generation)
 		end := w.gateEnd(w.position + 1)

@@ -71,7 +71,8 @@ type infoPage struct {
 	_                                 [7]uint64
 	generation, allowance             uint64
 	rows, writers, writersEver, ended uint32
-	_                                 [4]uint64
+	readersWanted                     uint32
+	_                                 [7]uint32
 	row                               [4096]struct {
 		floor             uint64
 		flags, generation uint32

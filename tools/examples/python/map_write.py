@@ -11,9 +11,9 @@ import os
 import struct
 import sys
 
-from ring import (COMMITTED, EXCLUSIVE, GENERATION, REGION_CURSOR, REGION_DATA, REGION_HEAD,
-                  REGION_INFO, REGION_SLOTS, ROW, ROW_BYTES, ROW_GATING, ROWS, WAKE_POSITION,
-                  WRITER, Ring, fence, load, store)
+from ring import (COMMITTED, EXCLUSIVE, GENERATION, READERS_WANTED, REGION_CURSOR, REGION_DATA,
+                  REGION_HEAD, REGION_INFO, REGION_SLOTS, ROW, ROW_BYTES, ROW_GATING, ROWS,
+                  WAKE_POSITION, WRITER, Ring, fence, load, store)
 
 
 class Writer(Ring):
@@ -39,6 +39,8 @@ class Writer(Ring):
 
     def reserve(self):
         """The bytes of the next slot, once the gate lets us have it."""
+        while load(self.info + READERS_WANTED, 4):  # (L)
+            self.wait()
         while self.limit <= self.position:
             generation = load(self.info + GENERATION)
             slowest = min(self.cursors_that_gate(), default=self.position + 1 - self.slot_count)

@@ -18,7 +18,8 @@ END_DIED = 2
 
 # Where the words lie: struct ringbuf_info_page, and a row of it.
 WAKE_POSITION, WAKE_CURSOR, GENERATION = 64, 128, 192
-ROWS, WRITERS, WRITERS_EVER, ENDED, ROW, ROW_BYTES = 208, 212, 216, 220, 256, 16
+ROWS, WRITERS, WRITERS_EVER, ENDED, READERS_WANTED, ROW, ROW_BYTES = (
+    208, 212, 216, 220, 224, 256, 16)
 
 RELAXED, ACQUIRE, RELEASE, SEQ_CST = 0, 2, 3, 5
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -59,6 +59,9 @@ impl Writer {
 
     /// The bytes of the next slot, once the gate lets us have it.
     fn reserve(&mut self) -> Result<&'static mut [u8]> {
+        while self.info.readers_wanted.load(Acquire) != 0 {
+            self.ring.wait()?; // (L)
+        }
         while self.limit <= self.ring.position {
             let generation = self.info.generation.load(Acquire);
             let end = self.gate_end(self.ring.position + 1);

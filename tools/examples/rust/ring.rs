@@ -112,7 +112,8 @@ pub struct InfoPage {
     pub writers: AtomicU32,
     pub writers_ever: AtomicU32,
     pub ended: AtomicU32,
-    pad3: [u64; 4],
+    pub readers_wanted: AtomicU32,
+    pad3: [u32; 7],
     row: [Row; 0],
 }
 
