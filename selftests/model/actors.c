@@ -427,10 +427,12 @@ static void reader_begins(struct task *t, struct actor *a, u64 start)
 static void reader_attach(struct task *t, struct actor *a)
 {
 	u64 want = t->spec->start, start, head, oldest;
+	bool closed;
 
 	host_lock(t);
 	current = NULL;
 	head = rb_head(&view);
+	closed = rb_gate_closed(&view);
 	current = t;
 	start = rb_attach_reader(&view, t->id, want);
 	if (start < (want < head ? want : head))
@@ -440,6 +442,9 @@ static void reader_attach(struct task *t, struct actor *a)
 	head = rb_head(&view);
 	oldest = rb_oldest(&view);
 	current = t;
+	if (closed && start)
+		violation("%s starts at %llu, and the gate was closed", t->name,
+			  (unsigned long long)start);
 	if (start > (want < head ? want : head) && start > oldest)
 		violation("%s starts at %llu, and %llu is still held", t->name,
 			  (unsigned long long)start, (unsigned long long)oldest);
@@ -543,12 +548,37 @@ static bool within(u32 word, const void *field, size_t bytes, u32 *i, size_t eac
 	return (word - from) % each == 0;
 }
 
+/* How many readers the writers wait for. */
+static u32 readers_wanted(void)
+{
+	u32 n = 0, i;
+
+	for (i = 0; i < MAX_TASKS; i++)
+		n += !!(config->actor[i].flags & WANTED);
+	return n;
+}
+
+/* The first position is written: all readers that are waited for are attached. */
+static void check_gate(const struct task *t)
+{
+	u32 row, readers = 0;
+
+	for (row = 0; row < MAX_READERS; row++) {
+		foot_read(ARENA_BIT(&view.info->row[row].flags));
+		readers += view.info->row[row].flags & RINGBUF_ROW_ATTACHED;
+	}
+	if (readers < readers_wanted())
+		violation("%s writes for %u readers, not %u", t->name, readers, readers_wanted());
+}
+
 /* A slot of @value's position is written: nobody may still be owed the one before. */
 static void check_overwrite(const struct task *t, u64 value)
 {
 	u64 pos = value % 64;
 	u32 row;
 
+	if (!pos && readers_wanted())
+		check_gate(t);
 	for (row = 0; pos >= config->slots && row < MAX_READERS; row++) {
 		const struct ringbuf_row *r = &view.info->row[row];
 		u64 at = rb_cursor(&view, row)->cursor;
@@ -645,6 +675,7 @@ static void view_reset(void)
 	view.claim = arena.claim;
 	view.cursor = (char *)arena.cursor;
 	rb_host_init(&view, 8, 8);
+	rb_gate_close(&view, readers_wanted());
 }
 
 /* A reader that was there first; @start above 0: it was moved there before anything was written. */

@@ -32,10 +32,11 @@
 	{                                      \
 		.role = ROLE_SYNC, .start = to \
 	}
-#define EVICT	.role = ROLE_EVICT
-#define HEAD	.flags = LATE, .start = FROM_HEAD
-#define AT(pos) .flags = LATE, .start = pos
-#define STAY(n) .flags = STAYS, .quota = n
+#define EVICT	   .role = ROLE_EVICT
+#define HEAD	   .flags = LATE, .start = FROM_HEAD
+#define AT(pos)	   .flags = LATE, .start = pos
+#define STAY(n)	   .flags = STAYS, .quota = n
+#define WAITED_FOR .start = FROM_HEAD, .flags = LATE | WANTED
 
 /*
  * Two writers, a reader, and a late one, with room for two or three: beyond 35
@@ -126,6 +127,16 @@ const struct config configs[] = {
 	FOUR("s3-2w2r-head", 3, R(HEAD)),
 	FOUR("s3-2w2r-oldest", 3, R(AT(0))),
 	FOUR("s3-2w2r-position", 3, R(AT(1))),
+
+	/* The writers wait for readers that attach late. */
+	{ "x1-wait", 1, X, SLEEP, WEAK, ALL, { W("11"), R(WAITED_FOR) } },
+	{ "x1-wait-for-2", 1, X, SLEEP, WEAK, ALL,
+	  { W("11", .flags = STAYS), R(WAITED_FOR | STAYS, .quota = 2),
+	    R(WAITED_FOR | STAYS, .quota = 2) } },
+	{ "s1-2w-wait", 1, S, SLEEP, WEAK, ALL,
+	  { W("1", .flags = STAYS), W("1", .flags = STAYS), R(WAITED_FOR | STAYS, .quota = 2) } },
+	{ "s2-2w-wait-for-2", 2, S, SPIN, WEAK, ALL,
+	  { W("1"), W("1"), R(WAITED_FOR), R(WAITED_FOR) } },
 
 	/* The first writer attaches late; the end of the stream. */
 	{ "x1-first", 1, X, SLEEP, WEAK, ALL, { W("11", .flags = LATE), R() } },

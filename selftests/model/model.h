@@ -269,6 +269,7 @@ enum role {
 #define LATE   1U /* attaches while the others run */
 #define MORTAL 2U /* may be killed between any two steps */
 #define STAYS  4U /* does not leave at its end: neither done nor detached */
+#define WANTED 8U /* a reader for which the writers wait */
 
 /**
  * struct actor_spec - one task
@@ -276,7 +277,7 @@ enum role {
  * @script: writer: a step per letter: 1-3 reserve and commit so many, d reserve
  *	one and discard it, p reserve two and commit one, h reserve one and hold
  *	it for ever
- * @flags: LATE, MORTAL, STAYS
+ * @flags: LATE, MORTAL, STAYS, WANTED
  * @start: reader: where it attaches; sync: where it moves the reader
  * @max: reader: slots per peek, 1 if 0
  * @quota: reader: detaches after so many messages, 0: at the end of the stream

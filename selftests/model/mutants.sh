@@ -57,6 +57,9 @@ committed-slots-skipped|x2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}
 batch-without-release|x2-batch|pso|writer.h|/^static inline void rb_publish_exclusive/,/^}/{s/smp_store_release(&d->state,/WRITE_ONCE(d->state,/}
 single-without-release|x2-1w1r|pso|writer.h|s/\txchg(&d->state, \(.*\));.*/\tWRITE_ONCE(d->state, \1);/
 rows-without-release|x1-oldest|pso|host.h|/^static inline u64 rb_attach_reader/,/^}/{s/smp_store_release(&r->flags, \(.*\));/WRITE_ONCE(r->flags, \1);/; s/smp_store_release(&v->info->generation, \(.*\));/WRITE_ONCE(v->info->generation, \1);/; s/smp_mb();.*/;/}
+gate-opens-too-early|x1-wait-for-2|sc|host.h|s/v->info->readers_wanted \&\& !rb_readers_lacking(v)/v->info->readers_wanted/
+gate-opens-before-the-row|x1-wait|sc|host.h|/^static inline u64 rb_attach_reader/,/^}/{s/\tWRITE_ONCE(c->lost, 0);/\tsmp_store_release(\&v->info->readers_wanted, 0);/}
+host-no-wake-at-opening|x1-wait|sc|-|-DMODEL_NO_WAKE_AT_ATTACH
 host-no-wake-at-attach|x1-late-wake|sc|-|-DMODEL_NO_WAKE_AT_ATTACH
 host-no-wake-at-repair|s1-killed|sc|-|-DMODEL_NO_WAKE_AT_REPAIR
 no-last-look|x1-1w1r|sc|-|-DMODEL_NO_LAST_LOOK
