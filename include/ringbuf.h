@@ -130,6 +130,12 @@ enum ringbuf_host {
  *	on the embedded host owner, group and others may each read and write, or
  *	neither
  * @host: which host; RINGBUF_HOST_AUTO lets the environment and the machine decide
+ * @reserved: not looked at
+ * @wait_readers: how many readers must have been attached at one time before a writer gets
+ *	a slot, at most @max_readers.  Until then writers wait, for as long as their timeouts
+ *	allow, and each of these readers gets the stream from its first message on.  Once
+ *	they have been there writers wait for none that leaves.  Readers that ended, were
+ *	killed or were evicted do not count.  0: writers begin at once
  */
 struct ringbuf_config {
 	size_t size;
@@ -141,12 +147,14 @@ struct ringbuf_config {
 	uint32_t mode;
 	const char *name;
 	enum ringbuf_host host;
+	uint32_t reserved;
+	uint32_t wait_readers;
 };
 
 #define RINGBUF_CONFIG_INIT(bytes, count)                                          \
 	{                                                                          \
 		sizeof(struct ringbuf_config), 0, 0, (bytes), (count), 0, 0, NULL, \
-			RINGBUF_HOST_AUTO                                          \
+			RINGBUF_HOST_AUTO, 0, 0                                    \
 	}
 
 /**
@@ -229,6 +237,7 @@ void ringbuf_close(struct ringbuf *ring);
  * @max_readers: readers at a time
  * @max_writers: writers at a time
  * @host: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
+ * @wait_readers: as in struct ringbuf_config
  */
 struct ringbuf_geometry {
 	size_t size;
@@ -239,6 +248,7 @@ struct ringbuf_geometry {
 	uint32_t max_readers;
 	uint32_t max_writers;
 	enum ringbuf_host host;
+	uint32_t wait_readers;
 };
 
 /**
@@ -297,7 +307,8 @@ void ringbuf_writer_close(struct ringbuf_writer *writer);
  * @writer: the handle
  * @slots: [out] @count slots in position order; need not be contiguous in memory
  * @count: 1 to the smaller of slot_count and RINGBUF_BATCH_MAX; all or none
- * @timeout_ns: how long to wait for readers to make room
+ * @timeout_ns: how long to wait for readers to make room, or to attach, see
+ *	struct ringbuf_config.wait_readers
  *
  * One reservation at a time: it must be committed or discarded before the next.
  *
@@ -558,7 +569,8 @@ enum ringbuf_end {
  *	reader waits, and has not committed it: that reader is not to blame, and it does
  *	not help to evict it.  Without readers: the slot that the writers need next.
  *	0: there is no such writer
- * @reserved: zero
+ * @readers_lacking: readers that must still attach before a writer gets a slot, see
+ *	struct ringbuf_config.wait_readers; 0 from then on
  * @blocker_position: that slot, or the cursor of the reader
  */
 struct ringbuf_status {
@@ -574,7 +586,7 @@ struct ringbuf_status {
 	uint32_t writers_ever;
 	uint32_t ended;
 	uint32_t blocker_writer;
-	uint32_t reserved;
+	uint32_t readers_lacking;
 	uint64_t blocker_position;
 };
 

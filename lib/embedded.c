@@ -92,6 +92,7 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	status->head = rb_head(v);
 	writer_stats(ring, status);
 	blocker_stats(ring, status);
+	status->readers_lacking = rb_readers_lacking(v);
 	for (i = 0; i < rb_rows(v); i++) {
 		if (!row_attached(ring, i))
 			continue;

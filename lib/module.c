@@ -44,6 +44,7 @@ static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
 	l->max_readers = info->max_readers;
 	l->max_writers = info->max_writers;
 	l->page_size = info->page_size;
+	l->wait_readers = info->wait_readers;
 	l->claim_offset = info->claim_offset;
 	l->stamp_offset = info->stamp_offset;
 	memcpy(l->region, info->region, sizeof(l->region));
@@ -77,6 +78,7 @@ static int module_create(struct ringbuf *ring, const struct ringbuf_config *conf
 		.mode = config->mode,
 		.name_len = config->name ? (u32)strlen(config->name) : 0,
 		.name = (uintptr_t)config->name,
+		.wait_readers = config->wait_readers,
 	};
 	int fd = device_open();
 
@@ -396,6 +398,7 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	status->writers = s.writers;
 	status->writers_ever = s.writers_ever;
 	status->ended = s.ended;
+	status->readers_lacking = s.readers_lacking;
 	return (int)s.count;
 }
 

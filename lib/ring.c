@@ -64,8 +64,11 @@ static int name_check(const char *name)
 /* Where a member of the configuration ends, so that none is cut in two. */
 static bool config_size_fits(size_t size)
 {
-	return size >= sizeof(struct ringbuf_config) ||
-	       size >= offsetof(struct ringbuf_config, host) + sizeof(enum ringbuf_host) ||
+	const size_t end = offsetof(struct ringbuf_config, wait_readers);
+
+	return size >= end + sizeof(uint32_t) ||
+	       (size >= offsetof(struct ringbuf_config, host) + sizeof(enum ringbuf_host) &&
+		size <= end) ||
 	       size == offsetof(struct ringbuf_config, host) ||
 	       size == offsetof(struct ringbuf_config, name) ||
 	       size == offsetof(struct ringbuf_config, mode) ||
@@ -145,6 +148,7 @@ RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf
 	r->layout.max_readers = c.max_readers;
 	r->layout.max_writers = c.max_writers;
 	r->layout.page_size = (u32)sysconf(_SC_PAGESIZE);
+	r->layout.wait_readers = c.wait_readers;
 	r->persistent = c.flags & RINGBUF_PERSISTENT;
 	err = rb_layout(&r->layout);
 	if (!err)
@@ -233,6 +237,7 @@ RB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_ge
 		.max_readers = l->max_readers,
 		.max_writers = l->max_writers,
 		.host = ring->host->kind,
+		.wait_readers = l->wait_readers,
 	};
 
 	if (ours.size < GEOMETRY_SIZE_0_1)

@@ -43,7 +43,7 @@ TEST_F(stats, new_ring)
 	EXPECT_EQ(0, s.writers_ever);
 	EXPECT_EQ(RINGBUF_STREAM_OPEN, s.ended);
 	EXPECT_EQ(0, s.blocker_writer);
-	EXPECT_EQ(0, s.reserved);
+	EXPECT_EQ(0, s.readers_lacking);
 	EXPECT_EQ(0, s.blocker_position);
 }
 
