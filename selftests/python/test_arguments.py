@@ -20,7 +20,7 @@ class Numbers(Case):
         self.writer = self.ring.writer()
 
     def test_create(self):
-        for what in ("max_readers", "max_writers", "mode"):
+        for what in ("max_readers", "max_writers", "mode", "wait_readers"):
             for number in (2**32 + 3, 2**64 + 3, -1, -2**40):
                 with self.assertRaises(OverflowError, msg="%s=%d" % (what, number)):
                     Ring.create(16, 4, name="python-never", **{what: number})

@@ -84,6 +84,34 @@ class Basics(Case):
             with self.assertRaises((ValueError, OSError)):
                 Ring.create(**wrong)
 
+    def test_writers_wait_for_readers(self):
+        with Ring.create(64, 4, wait_readers=2) as ring:
+            writer = ring.writer()
+            self.assertEqual((2, 2), (ring.wait_readers, ring.stats().readers_lacking))
+            first = ring.reader()
+            self.assertRaises(ringbuffer.WaitingForReaderError, writer.write, b"0", timeout=0)
+            self.assertEqual(1, ring.stats().readers_lacking)
+            second = ring.reader()
+            for reader in (first, second):
+                self.assertEqual(0, reader.position)
+            writer.write(b"0", timeout=0)
+            self.assertEqual([b"0", b"0"], [first.read(), second.read()])
+            first.close()
+            writer.write(b"1", timeout=0)
+            self.assertEqual((2, 0), (ring.wait_readers, ring.stats().readers_lacking))
+        self.assertRaises(OSError, Ring.create, 64, 4, max_readers=2, wait_readers=3)
+
+    def test_ringbuffer_waits_for_readers(self):
+        ring = ringbuffer.RingBuffer(slot_bytes=8, slot_count=4, wait_readers=2)
+        readers = [ring.new_reader()]
+        ring.new_writer()
+        self.assertRaises(ringbuffer.WaitingForReaderError, ring.try_write, b"0")
+        readers.append(ring.new_reader())
+        ring.try_write(b"0")
+        for reader in readers:
+            self.assertEqual(b"0", bytes(ring.try_read(reader)))
+        ring.close()
+
     def test_copies(self):
         for n in range(25):
             self.writer.write(b"%d" % n)

@@ -87,7 +87,8 @@ class RingBuffer:
     late_readers: bool
     readers: List[_ReaderPointer]
     def __init__(self, *, slot_bytes: int, slot_count: int, late_readers: bool = ...,
-                 max_readers: int = ..., max_writers: int = ...) -> None: ...
+                 max_readers: int = ..., max_writers: int = ...,
+                 wait_readers: int = ...) -> None: ...
     @property
     def slot_count(self) -> int: ...
     @property
@@ -151,6 +152,7 @@ class Stats(NamedTuple):
     readers: Tuple[ReaderStats, ...]
     blocking_writer: Optional[BlockingWriter]
     writer_list: Tuple[WriterStats, ...]
+    readers_lacking: int
 
 @final
 class Slot:
@@ -186,7 +188,7 @@ class Ring:
     def create(cls: Type[_T], slot_bytes: int, slot_count: int, *, name: Optional[str] = ...,
                exclusive: bool = ..., timestamps: bool = ..., persistent: bool = ...,
                max_readers: int = ..., max_writers: int = ..., mode: int = ...,
-               host: Optional[str] = ...) -> _T: ...
+               host: Optional[str] = ..., wait_readers: int = ...) -> _T: ...
     @classmethod
     def open(cls: Type[_T], name: str, *, host: Optional[str] = ...) -> _T: ...
     @staticmethod
@@ -203,6 +205,8 @@ class Ring:
     def max_readers(self) -> int: ...
     @property
     def max_writers(self) -> int: ...
+    @property
+    def wait_readers(self) -> int: ...
     @property
     def exclusive(self) -> bool: ...
     @property

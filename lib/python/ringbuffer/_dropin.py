@@ -153,16 +153,18 @@ class RingBuffer(_ringbuf.RingBuffer):
     """
 
     def __init__(self, *, slot_bytes, slot_count, late_readers=False, max_readers=512,
-                 max_writers=64):
+                 max_writers=64, wait_readers=0):
         """
         late_readers: new_reader() after the first write is allowed, and sees what
             is written from then on
         max_readers, max_writers: most at a time; a reader takes a page of memory
+        wait_readers: writers wait until this many readers have been there at one time
         """
         super().__init__()
         watch(self)
         self._setup(Ring.create(slot_bytes=slot_bytes, slot_count=slot_count,
-                                max_readers=max_readers, max_writers=max_writers),
+                                max_readers=max_readers, max_writers=max_writers,
+                                wait_readers=wait_readers),
                     _Control(max_readers))
         self.late_readers = late_readers
         self.readers = []

@@ -68,6 +68,7 @@ class Stats(NamedTuple):
 
     blocker is the reader that lags most.  Where that waits itself for a slot that a writer
     has reserved and not committed, blocker is None, and blocking_writer tells the writer.
+    readers_lacking: how many must still attach before writers begin, see wait_readers.
     """
     head: int
     repaired: int
@@ -79,6 +80,7 @@ class Stats(NamedTuple):
     readers: Tuple[ReaderStats, ...]
     blocking_writer: "BlockingWriter | None"
     writer_list: Tuple[WriterStats, ...]
+    readers_lacking: int
 
 
 def _host(name):
@@ -93,7 +95,8 @@ class Ring(_ringbuf.Ring):
 
     @classmethod
     def create(cls, slot_bytes, slot_count, *, name=None, exclusive=False, timestamps=False,
-               persistent=False, max_readers=0, max_writers=0, mode=0o600, host=None):
+               persistent=False, max_readers=0, max_writers=0, mode=0o600, host=None,
+               wait_readers=0):
         """A new ring.
 
         name: for Ring.open() in other processes; None for a ring that goes by
@@ -102,11 +105,14 @@ class Ring(_ringbuf.Ring):
         timestamps: CLOCK_MONOTONIC ns in every slot
         persistent: the name outlives its last user
         host: "module", "embedded", or None for what RINGBUF_HOST and the machine say
+        wait_readers: writers get no slot before this many readers have been attached at
+            one time, so that each of these gets every message
         """
         flags = ((_EXCLUSIVE if exclusive else 0) | (_TIMESTAMP if timestamps else 0) |
                  (_PERSISTENT if persistent else 0))
         return cls._create(_positive(slot_bytes, "slot_bytes"), _positive(slot_count, "slot_count"),
-                           flags, max_readers, max_writers, name, mode, _host(host))
+                           flags, max_readers, max_writers, name, mode, _host(host),
+                           wait_readers)
 
     @classmethod
     def open(cls, name, *, host=None):
@@ -133,6 +139,10 @@ class Ring(_ringbuf.Ring):
     @property
     def max_writers(self):
         return self._geometry()[5]
+
+    @property
+    def wait_readers(self):
+        return self._geometry()[7]
 
     @property
     def exclusive(self):
@@ -203,13 +213,13 @@ class Ring(_ringbuf.Ring):
     def stats(self):
         """A Stats of now: who is where, and who limits the writers."""
         (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
-         readers, writer, position, writer_list) = self._stats()
+         readers, writer, position, writer_list, lacking) = self._stats()
         return Stats(head, repaired, waits,
                      None if blocker == _NOBODY else Blocker(blocker, pid, lag),
                      writers, ever, (None, "done", "died")[ended],
                      tuple(ReaderStats(*r) for r in readers),
                      BlockingWriter(writer, pid, position, lag) if writer else None,
-                     tuple(WriterStats(*w) for w in writer_list))
+                     tuple(WriterStats(*w) for w in writer_list), lacking)
 
     def close(self):
         """Give the ring back; readers and writers made of it stay usable."""

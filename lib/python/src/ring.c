@@ -114,10 +114,10 @@ static PyObject *ring_create(PyObject *type, PyObject *args)
 	PyObject *name;
 	int host, err;
 
-	if (!PyArg_ParseTuple(args, "O&O&O&O&O&OO&i", rp_u64, &config.slot_bytes, rp_u64,
+	if (!PyArg_ParseTuple(args, "O&O&O&O&O&OO&iO&", rp_u64, &config.slot_bytes, rp_u64,
 			      &config.slot_count, rp_u32, &config.flags, rp_u32,
 			      &config.max_readers, rp_u32, &config.max_writers, &name, rp_u32,
-			      &config.mode, &host))
+			      &config.mode, &host, rp_u32, &config.wait_readers))
 		return NULL;
 	config.host = (enum ringbuf_host)host;
 	config.name = name_text(name);
@@ -325,10 +325,10 @@ static PyObject *look_tuple(const struct look *l)
 		Py_XDECREF(readers);
 		return NULL;
 	}
-	return Py_BuildValue("(KKKKIiIIIINIKN)", s->head, s->repaired, s->writer_waits,
+	return Py_BuildValue("(KKKKIiIIIINIKNI)", s->head, s->repaired, s->writer_waits,
 			     s->blocker_lag, s->blocker_id, s->blocker_pid, s->readers, s->writers,
 			     s->writers_ever, s->ended, readers, s->blocker_writer,
-			     s->blocker_position, writers);
+			     s->blocker_position, writers, s->readers_lacking);
 }
 
 static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
@@ -383,8 +383,8 @@ static PyObject *ring_geometry(struct rp_ring *self, PyObject *none)
 	if (!ring)
 		return NULL;
 	ringbuf_get_geometry(ring, &g);
-	return Py_BuildValue("(KKKIIIi)", g.slot_bytes, g.slot_count, g.slot_stride, g.flags,
-			     g.max_readers, g.max_writers, (int)g.host);
+	return Py_BuildValue("(KKKIIIiI)", g.slot_bytes, g.slot_count, g.slot_stride, g.flags,
+			     g.max_readers, g.max_writers, (int)g.host, g.wait_readers);
 }
 
 static PyObject *ring_closed(struct rp_ring *self, void *closure)
