@@ -23,7 +23,7 @@
  * @json: say it in JSON
  * @lines: a message is a line
  * @follow: cat waits for the next writer at the end of the stream
- * @wait_readers: that write waits for
+ * @wait_readers: that write waits for, or with create all writers of the ring
  * @config: for create
  * @reader: for sync and evict
  * @position: for sync, and for cat with RINGBUF_FROM_POSITION

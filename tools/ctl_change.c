@@ -13,6 +13,7 @@ int ctl_create(const struct ctl *c)
 	config.flags |= RINGBUF_PERSISTENT;
 	config.name = c->name;
 	config.host = c->host;
+	config.wait_readers = c->wait_readers;
 	err = ringbuf_create(&config, &ring);
 	if (err)
 		return ctl_fail_at(c, ERROR_CREATE, err, NULL);

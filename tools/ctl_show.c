@@ -72,6 +72,8 @@ static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, con
 	json_object_set_new(j, "slots", number(g->slot_count));
 	json_object_set_new(j, "max_readers", number(g->max_readers));
 	json_object_set_new(j, "max_writers", number(g->max_writers));
+	json_object_set_new(j, "wait_readers", number(g->wait_readers));
+	json_object_set_new(j, "readers_lacking", number(l->status.readers_lacking));
 	json_object_set_new(j, "exclusive", json_boolean(g->flags & RINGBUF_EXCLUSIVE));
 	json_object_set_new(j, "timestamp", json_boolean(g->flags & RINGBUF_TIMESTAMP));
 	json_object_set_new(j, "head", number(l->status.head));
@@ -95,6 +97,9 @@ static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, con
 	printf("head         %llu\n", (unsigned long long)l->status.head);
 	printf("readers      %u of %u\n", l->status.readers, g->max_readers);
 	printf("writers      %u of %u\n", l->status.writers, g->max_writers);
+	if (g->wait_readers)
+		printf("wait for     %u readers, of which %u are lacking\n", g->wait_readers,
+		       l->status.readers_lacking);
 	printf("stream       %s\n", end_name(l->status.ended));
 }
 
@@ -178,6 +183,7 @@ static void stats_json(const struct look *l)
 	json_object_set_new(j, "writers", number(s->writers));
 	json_object_set_new(j, "writers_ever", number(s->writers_ever));
 	json_object_set_new(j, "stream", json_string(end_name(s->ended)));
+	json_object_set_new(j, "readers_lacking", number(s->readers_lacking));
 	json_object_set_new(j, "blocker", blocker_json(s));
 	for (i = 0; i < l->readers; i++)
 		json_array_append_new(readers, reader_json(&l->reader[i]));
@@ -218,6 +224,8 @@ static void stats_text(const struct look *l)
 	printf("head %llu, %u writers (%u ever), stream %s, %llu repaired, writers slept %llu times\n",
 	       (unsigned long long)s->head, s->writers, s->writers_ever, end_name(s->ended),
 	       (unsigned long long)s->repaired, (unsigned long long)s->writer_waits);
+	if (s->readers_lacking)
+		printf("writers wait for %u more readers\n", s->readers_lacking);
 	blocker_text(s);
 	printf("%7s %8s %12s %10s %10s %8s %10s\n", "reader", "process", "cursor", "lag", "lost",
 	       "holes", "slept");

@@ -54,7 +54,7 @@ static const struct command {
 	{ "list", ctl_list, 0, 0, BIT(KEY_HOST) | BIT(KEY_JSON) },
 	{ "info", ctl_info, 1, 1, KEYS_RING | BIT(KEY_JSON) },
 	{ "stats", ctl_stats, 1, 1, KEYS_RING | KEYS_STATS },
-	{ "create", ctl_create, 1, 1, KEYS_RING | KEYS_CREATE },
+	{ "create", ctl_create, 1, 1, KEYS_RING | KEYS_CREATE | BIT(KEY_WAIT_READERS) },
 	{ "unlink", ctl_unlink, 1, 1, KEYS_RING },
 	{ "sync", ctl_sync, 2, 3, KEYS_RING },
 	{ "evict", ctl_evict, 2, 2, KEYS_RING },
@@ -77,6 +77,10 @@ static const struct argp_option options[] = {
 	{ "max-readers", KEY_READERS, "N", 0, "Readers at a time (default 64)", 2 },
 	{ "max-writers", KEY_WRITERS, "N", 0, "Writers at a time (default 16)", 2 },
 	{ "mode", KEY_MODE, "OCTAL", 0, "Permission bits (default 600)", 2 },
+	{ "wait-readers", KEY_WAIT_READERS, "N", 0,
+	  "create: writers get no slot before N readers have been attached at one time; write: "
+	  "begin when N readers are attached (default 0)",
+	  2 },
 	{ NULL, 0, NULL, 0, "stats, cat, write:", 3 },
 	{ "watch", KEY_WATCH, "SECONDS", OPTION_ARG_OPTIONAL,
 	  "stats: print again and again, every second if not told otherwise", 3 },
@@ -85,8 +89,6 @@ static const struct argp_option options[] = {
 	{ "from", KEY_FROM, "oldest|head|POSITION", 0, "cat: where to start (default oldest)", 3 },
 	{ "follow", KEY_FOLLOW, NULL, 0,
 	  "cat: when the last writer has gone, wait for the next one", 3 },
-	{ "wait-readers", KEY_WAIT_READERS, "N", 0,
-	  "write: begin when N readers are attached (default 0)", 3 },
 	{ "lines", KEY_LINES, NULL, 0, "cat, write: each message is a line", 3 },
 	{ NULL, 0, NULL, 0, "Help:", -1 },
 	{ 0 }

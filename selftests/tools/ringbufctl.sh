@@ -377,6 +377,27 @@ anew
 seq 5 | timeout 60 $ctl write --lines $ring 2>"$tap_dir/err" && [[ ! -s $tap_dir/err ]]
 ok $? "write says nothing when the ring keeps all"
 
+$ctl unlink $ring
+refused 1 'Invalid argument' create $ring --slot-bytes=100 --slots=5 --max-readers=2 --wait-readers=3
+refused 2 'at most 4096' create $ring --slot-bytes=100 --slots=5 --wait-readers=4097
+$ctl create $ring --slot-bytes=100 --slots=5 --wait-readers=2
+seq 100 | timeout 60 $ctl write --lines $ring 2>"$tap_dir/err" &
+writer=$!
+until_ok ring_has $ring '"writers": 1,'
+readers=0
+cat_into "$tap_dir/one" --lines
+ring_has $ring '"head": 0,' && ring_has $ring '"readers_lacking": 1,'
+ok $? "create --wait-readers=2: the writer waits for the second reader"
+run $ctl info $ring
+out_has '^wait for +2 readers, of which 1 are lacking$'
+ok $? "info tells for how many"
+timeout 60 $ctl cat --lines $ring >"$tap_dir/two"
+wait "$writer" && wait "$reader" && cmp <(seq 100) "$tap_dir/one" && cmp <(seq 100) "$tap_dir/two"
+ok $? "and both get all of it"
+run $ctl info --json $ring
+json "j['wait_readers'] == 2 and j['readers_lacking'] == 0"
+ok $? "info --json tells that the wait is over"
+
 # ---- limits, each named ------------------------------------------------------------------
 
 $ctl unlink $ring
