@@ -52,6 +52,10 @@
 /* Of each attach another one: copies of the descriptor may outlive the handle. */
 #define EMB_BYTE_KEPT(place, generation) (((u64)(generation) + 1) << 16 | (place))
 
+/* The asleep word of a place whose user waits. */
+#define EMB_SLEEPS  1U /* counted in header->sleepers */
+#define EMB_WATCHED 2U /* not counted: the thread that sleeps for it is, at another place */
+
 #define EMB_FREE 0U
 #define EMB_KEPT 1U /* attached, not used yet */
 #define EMB_USED 2U
@@ -65,7 +69,7 @@
  * @generation: +1 per attach
  * @pid: who uses it, or attached it
  * @waits: times it slept
- * @asleep: its user sleeps on @seq, or is about to
+ * @asleep: EMB_SLEEPS or EMB_WATCHED while its user waits for @seq, or is about to
  * @pid_space: pid namespace in which @pid counts
  * @retired: a writer's: holes below this position may name its id
  */
@@ -100,7 +104,8 @@ static_assert(sizeof(struct emb_place) == RINGBUF_LINE, "a line per place");
  * @reaped: when a process last looked for dead readers and for dead writers, coarse ns
  * @recheck: a sleeper looks for itself this often where it is alone, ns; 0: never
  * @looked: when a sleeper last looked on behalf of all, coarse ns
- * @sleepers: how many sleep; too low where one was killed as it fell asleep, never too high
+ * @sleepers: how many places say EMB_SLEEPS; too low where one was killed as it fell asleep, never
+ * too high
  * @turns: futex of those that wait for the slow-path lock, +1 per unlock
  * @taken: a bit for each row whose place is not free
  * @place: readers by row, then writers by id - 1
@@ -183,6 +188,16 @@ void emb_wake(struct rb_handle *h) RB_HIDDEN;
 void emb_wake_all(struct ringbuf *ring) RB_HIDDEN;
 void emb_wake_writers(struct ringbuf *ring) RB_HIDDEN;
 bool emb_peers(struct rb_handle *h) RB_HIDDEN;
+void emb_look(struct ringbuf *ring, bool writer) RB_HIDDEN;
+u64 emb_slice(const struct ringbuf *ring) RB_HIDDEN;
+u64 emb_slice_first(const struct rb_handle *h) RB_HIDDEN;
+void emb_wait_begin(struct rb_handle *h, u64 waiter, u32 asleep) RB_HIDDEN;
+void emb_wait_count(const struct rb_handle *h) RB_HIDDEN;
+void emb_wait_end(const struct rb_handle *h) RB_HIDDEN;
+
+/* ---- embedded_watch.c: one thread that waits for many handles ----------------- */
+
+void emb_watched_elsewhere(struct rb_handle *h) RB_HIDDEN;
 
 /* ---- embedded_place.c: attach, detach, repair -------------------------------- */
 

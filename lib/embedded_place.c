@@ -110,10 +110,9 @@ static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 		rb_detach_reader(&ring->view, id);
 	}
 	WRITE_ONCE(p->waiter, 0);
-	if (READ_ONCE(p->asleep)) {
+	if (READ_ONCE(p->asleep) == EMB_SLEEPS)
 		__atomic_sub_fetch(&ring->header->sleepers, 1, __ATOMIC_RELAXED);
-		WRITE_ONCE(p->asleep, 0);
-	}
+	WRITE_ONCE(p->asleep, 0);
 	p->pid = 0;
 	smp_store_release(&p->state, EMB_FREE);
 	if (role == RINGBUF_ROLE_READER)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Waiting on the embedded host: a futex per place.
+ * Waiting on the embedded host: a futex per place.  One thread may wait for many of them,
+ * see embedded_watch.c.
  *
  * No kernel watches over a waker that is killed between its commit and its wake.  So a
  * lone sleeper wakes up every header->recheck, and looks for itself and for dead peers.
@@ -95,17 +96,17 @@ static void wake_kick(void *places, u32 i)
 }
 
 /* Wake those of the first @rows readers and @ids writers that have reached their targets. */
-static void wake_round(struct rb_handle *h, u32 rows, u32 ids)
+static void wake_round(struct ringbuf *ring, u32 rows, u32 ids)
 {
-	struct emb_places p = { .reader = h->ring->header->place,
-				.writer = writer_places(h->ring),
+	struct emb_places p = { .reader = ring->header->place,
+				.writer = writer_places(ring),
 				.rows = rows };
 	const struct rb_places places = {
 		.count = rows + ids, .word = wake_word, .kick = wake_kick, .host = &p
 	};
 	struct rb_wake round;
 
-	rb_wake_round(&h->view, &round, &places);
+	rb_wake_round(&ring->view, &round, &places);
 }
 
 /*
@@ -114,21 +115,26 @@ static void wake_round(struct rb_handle *h, u32 rows, u32 ids)
  * a count has grown.  A place that the last reading of the counts does not show has armed
  * after the thresholds were cleared.
  */
-void emb_wake(struct rb_handle *h)
+static void wake_reached(struct ringbuf *ring)
 {
-	u32 rows = rb_rows(&h->view), ids = writer_count(h->ring), n;
+	u32 rows = rb_rows(&ring->view), ids = writer_count(ring), n;
 	u32 rows_seen, ids_seen;
 
 	/* Bounded, since a peer may write anything into the counts. */
 	for (n = 0; n < WAKE_ROUNDS; n++) {
 		rows_seen = rows;
 		ids_seen = ids;
-		wake_round(h, rows_seen, ids_seen);
-		rows = rb_rows(&h->view);
-		ids = writer_count(h->ring);
+		wake_round(ring, rows_seen, ids_seen);
+		rows = rb_rows(&ring->view);
+		ids = writer_count(ring);
 		if (likely(rows <= rows_seen && ids <= ids_seen))
 			return;
 	}
+}
+
+void emb_wake(struct rb_handle *h)
+{
+	wake_reached(h->ring);
 }
 
 static void kick_sleepers(struct emb_place *p, u32 count)
@@ -190,37 +196,51 @@ static void kick_disarmed(struct emb_place *p, u32 count)
 }
 
 /*
- * Do what each sleeper would do if it woke up now: look at its target, and for the dead
- * peers that it may be waiting for.
+ * Do what each sleeper of @ring would do if it woke up now: look at its target, and for
+ * the dead peers that it may be waiting for.  @writer: the caller waits as a writer.
  */
-static void look_for_all(struct rb_handle *h)
+void emb_look(struct ringbuf *ring, bool writer)
 {
-	struct ringbuf *ring = h->ring;
 	u64 now = rb_clock(CLOCK_MONOTONIC_COARSE);
 
 	if (now - READ_ONCE(ring->header->looked) >= EMB_SLICE_NS / 2) {
 		WRITE_ONCE(ring->header->looked, now);
-		emb_wake(h);
+		wake_reached(ring);
 		kick_disarmed(writer_places(ring), writer_count(ring));
 		kick_disarmed(ring->header->place, rb_rows(&ring->view));
 	}
-	emb_reap(ring, h->role == RINGBUF_ROLE_WRITER || writer_sleeps(ring));
+	emb_reap(ring, writer || writer_sleeps(ring));
+}
+
+/* Return how many times @ring->header->recheck each of its sleepers sleeps before a look. */
+static u32 stretch(const struct ringbuf *ring)
+{
+	s32 many = READ_ONCE(ring->header->sleepers) / LOOKERS;
+
+	if (many < 1)
+		return 1;
+	return many < STRETCH_MAX ? (u32)many : STRETCH_MAX;
 }
 
 /*
- * How long to sleep before a look, so that all sleepers together look often enough.  One
- * message may have let all of them fall asleep at the same moment, so their first looks
- * are spread by place, and each keeps its phase from there on.
+ * Return how long to sleep before a look, in ns, so that all sleepers together look often
+ * enough; 0: for ever.
  */
-static u64 slice(const struct rb_handle *h)
+u64 emb_slice(const struct ringbuf *ring)
 {
-	const struct emb_header *header = h->ring->header;
-	s32 many = READ_ONCE(header->sleepers) / LOOKERS;
-	u32 stretch = many < 1 ? 1 : many < STRETCH_MAX ? (u32)many : STRETCH_MAX;
+	return READ_ONCE(ring->header->recheck) * stretch(ring);
+}
 
-	if (!h->phased)
-		stretch = 1 + emb_place_index(h->ring, h->role, h->id) % stretch;
-	return READ_ONCE(header->recheck) * stretch;
+/*
+ * The same before a first look.  One message may have let all sleepers fall asleep at the
+ * same moment, so their first looks are spread by place, and each keeps its phase from
+ * there on.
+ */
+u64 emb_slice_first(const struct rb_handle *h)
+{
+	u32 phase = emb_place_index(h->ring, h->role, h->id) % stretch(h->ring);
+
+	return READ_ONCE(h->ring->header->recheck) * (1 + phase);
 }
 
 /* -ETIMEDOUT: the deadline has passed.  *ns: how long to sleep, ~0 for ever. */
@@ -228,7 +248,7 @@ static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 {
 	u64 now;
 
-	*ns = slice(h);
+	*ns = h->phased ? emb_slice(h->ring) : emb_slice_first(h);
 	if (!*ns)
 		*ns = ~0ULL;
 	if (deadline == ~0ULL)
@@ -242,31 +262,47 @@ static int sleep_time(const struct rb_handle *h, u64 deadline, u64 *ns)
 }
 
 /*
+ * Begin to sleep: arm @waiter.  The caller has read its place's seq before, and looks at
+ * rb_wait_over() after it.  @asleep: EMB_SLEEPS or EMB_WATCHED.
+ */
+void emb_wait_begin(struct rb_handle *h, u64 waiter, u32 asleep)
+{
+	struct emb_place *p = emb_place(h);
+
+	/* Before rb_arm(), whose barriers emb_wake_writers() matches. */
+	WRITE_ONCE(p->asleep, asleep);
+	if (asleep == EMB_SLEEPS)
+		__atomic_add_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
+	rb_arm(&h->view, &p->waiter, waiter);
+}
+
+/* From now on a look depends on @h, which began with EMB_WATCHED. */
+void emb_wait_count(const struct rb_handle *h)
+{
+	WRITE_ONCE(emb_place(h)->asleep, EMB_SLEEPS);
+	__atomic_add_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
+}
+
+/*
  * Count before the flag is cleared: a kill in between must not leave the count too high.
  * A process that was taken for dead has been counted by place_end(), and the place is
- * another's by now.
+ * another's by now.  Matches emb_wait_begin().
  */
-static void wait_end(void *handle)
+void emb_wait_end(const struct rb_handle *h)
 {
-	const struct rb_handle *h = handle;
 	struct emb_place *p = emb_place(h);
 
 	if (unlikely(!emb_place_is_ours(h)))
 		return;
 	rb_disarm(&p->waiter);
-	__atomic_sub_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
+	if (READ_ONCE(p->asleep) == EMB_SLEEPS)
+		__atomic_sub_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
 	WRITE_ONCE(p->asleep, 0);
 }
 
-/* Matches wait_end(). */
-static void wait_begin(struct rb_handle *h, u64 waiter)
+static void cancelled(void *handle)
 {
-	struct emb_place *p = emb_place(h);
-
-	/* Before rb_arm(), whose barriers emb_wake_writers() matches. */
-	WRITE_ONCE(p->asleep, 1);
-	__atomic_add_fetch(&h->ring->header->sleepers, 1, __ATOMIC_RELAXED);
-	rb_arm(&h->view, &p->waiter, waiter);
+	emb_wait_end(handle);
 }
 
 /* A cancellation point.  A thread that is cancelled here leaves its place disarmed. */
@@ -276,7 +312,7 @@ static RB_SLOW int sleep_armed(struct rb_handle *h, u32 seq, u64 ns)
 	int err, was;
 
 	p->waits++;
-	pthread_cleanup_push(wait_end, h);
+	pthread_cleanup_push(cancelled, h);
 	was = rb_cancel_now();
 	err = emb_futex_wait(&p->seq, seq, ns);
 	rb_cancel_later(was);
@@ -286,23 +322,26 @@ static RB_SLOW int sleep_armed(struct rb_handle *h, u32 seq, u64 ns)
 
 int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 {
-	u32 seq = smp_load_acquire(&emb_place(h)->seq);
+	u32 seq;
 	int err;
 	u64 ns;
 
 	(void)count;
+	if (unlikely(h->watched))
+		emb_watched_elsewhere(h);
+	seq = smp_load_acquire(&emb_place(h)->seq);
 	if (unlikely(!emb_place_is_ours(h)))
 		return -ESTALE;
 	err = sleep_time(h, deadline, &ns);
 	if (err)
 		return err;
-	wait_begin(h, waiter);
+	emb_wait_begin(h, waiter, EMB_SLEEPS);
 	if (!rb_wait_over(h, waiter))
 		err = sleep_armed(h, seq, ns);
-	wait_end(h);
+	emb_wait_end(h);
 	h->phased = err == -ETIMEDOUT;
 	if (h->phased) {
-		look_for_all(h);
+		emb_look(h->ring, h->role == RINGBUF_ROLE_WRITER);
 		return 0;
 	}
 	return err == -EINTR ? err : 0;

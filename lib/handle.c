@@ -85,6 +85,8 @@ int rb_handle_export(const struct rb_handle *h, struct ringbuf_ticket *ticket)
 
 void rb_handle_close(struct rb_handle *h)
 {
+	if (h->watched)
+		rb_watch_drop(h);
 	h->host->leave(h);
 	rb_ring_put(h->ring);
 }

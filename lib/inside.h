@@ -63,4 +63,87 @@ int rb_reader_end(struct ringbuf_reader *reader);
  */
 void rb_writer_abandon(struct ringbuf_writer *writer);
 
+#define RB_WATCH_MAX 127 /* handles of one watch: futex_waitv(2) takes 128 words */
+
+/*
+ * A watch: a thread that sleeps in place of the users of up to RB_WATCH_MAX handles of
+ * the embedded host.  The user arms a handle that found nothing to do, and may use it
+ * meanwhile, also wait with it in another thread, which ends the wait of the watch.
+ * When there is something to look at the watch has disarmed the handle and its descriptor
+ * becomes readable; rb_watch_take() then tells the tag.  Handles may be of several rings,
+ * and be closed at any time.  A child has no thread, and rb_watch_reader() says
+ * -EOPNOTSUPP there.
+ */
+struct rb_watch;
+
+/**
+ * rb_watch_create() - start a thread
+ * @watch: [out] to be destroyed by the caller
+ *
+ * The thread blocks all signals.
+ *
+ * Return: 0; -ENOSYS: no futex_waitv(2), which came with Linux 5.16, or a sandbox forbids
+ * it; -ENOMEM, or an error of eventfd(2) or pthread_create(3).
+ */
+int rb_watch_create(struct rb_watch **watch);
+
+/**
+ * rb_watch_destroy() - end the thread
+ * @watch: the watch, or NULL
+ *
+ * The handles stay, disarmed.  No other call with this watch may be in progress.
+ */
+void rb_watch_destroy(struct rb_watch *watch);
+
+/**
+ * rb_watch_fd() - a descriptor to poll
+ * @watch: the watch, which keeps the descriptor
+ *
+ * Return: a descriptor that is readable while there is something to take.
+ */
+int rb_watch_fd(const struct rb_watch *watch);
+
+/**
+ * rb_watch_take() - which handles to look at
+ * @watch: the watch
+ * @tags: [out] of handles that are not armed any more
+ *
+ * Return: how many, also 0.
+ */
+int rb_watch_take(struct rb_watch *watch, uint64_t tags[RB_WATCH_MAX]);
+
+/**
+ * rb_watch_reader() - wait for a message
+ * @watch: the watch
+ * @reader: the handle, with which a call with RINGBUF_TRY has found nothing
+ * @from: position of the message, as for rb_reader_ahead()
+ * @tag: what rb_watch_take() says, of this handle alone
+ *
+ * Return: 0: armed.  1: not armed, look now.  -EBUSY: armed already, or a report is to be
+ * taken.  -ENOSPC: the watch has RB_WATCH_MAX handles.  -EOPNOTSUPP: not on this host, not
+ * in a child, and not before the first use.  -ESTALE: this process was taken for dead.
+ * -ENOMEM.
+ */
+int rb_watch_reader(struct rb_watch *watch, struct ringbuf_reader *reader, uint64_t from,
+		    uint64_t tag);
+
+/**
+ * rb_watch_writer() - wait for room for one message
+ * @watch: the watch
+ * @writer: the handle, with which a call with RINGBUF_TRY has found no room
+ * @tag: what rb_watch_take() says
+ *
+ * Return: as rb_watch_reader().
+ */
+int rb_watch_writer(struct rb_watch *watch, struct ringbuf_writer *writer, uint64_t tag);
+
+/**
+ * rb_unwatch() - wait no more
+ * @watch: the watch
+ * @tag: of a handle that is armed, or was, or is closed by now
+ *
+ * After this rb_watch_take() does not tell the tag.
+ */
+void rb_unwatch(struct rb_watch *watch, uint64_t tag);
+
 #endif

@@ -26,6 +26,7 @@
 #define RB_SLOW __attribute__((noinline))
 
 struct rb_handle;
+struct emb_watched;
 
 /**
  * struct rb_host - what owns memory and wait queues
@@ -155,6 +156,7 @@ struct rb_spin {
  * @checked: when the peers were last looked at, coarse ns
  * @spin: see there
  * @phased: embedded: the last wait ended with a look of its own, see emb_wait()
+ * @watched: embedded: the handle in a struct rb_watch, or NULL; see embedded_watch.c
  * @cpu: own hint word, see struct ringbuf_writer_row
  * @interruptible: waits end with -EINTR
  * @interrupted: the wait, or the next one, is to end so
@@ -176,6 +178,7 @@ struct rb_handle {
 	u64 start;
 	u64 checked;
 	struct rb_spin spin;
+	struct emb_watched *watched;
 	u32 *cpu;
 	bool phased;
 	bool interruptible;
@@ -183,6 +186,13 @@ struct rb_handle {
 	bool detached;
 	bool abandoned;
 };
+
+/* ---- embedded_watch.c ------------------------------------------------------ */
+
+struct rb_watch;
+
+int rb_watch_arm(struct rb_watch *watch, struct rb_handle *h, u64 waiter, u64 tag) RB_HIDDEN;
+void rb_watch_drop(struct rb_handle *h) RB_HIDDEN;
 
 /* ---- cancellation ---------------------------------------------------------- */
 

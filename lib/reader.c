@@ -387,6 +387,23 @@ RB_HIDDEN int rb_reader_ahead(struct ringbuf_reader *reader, uint64_t from,
 	}
 }
 
+RB_HIDDEN int rb_watch_reader(struct rb_watch *watch, struct ringbuf_reader *reader, uint64_t from,
+			      uint64_t tag)
+{
+	const struct rb_view *v = &reader->h.view;
+	struct rb_reader at = reader->r;
+	u64 end = at.pos + v->slots;
+
+	if (reader->h.process != rb_process())
+		return -EOPNOTSUPP;
+	if (from > at.pos)
+		rb_reader_seek(v, &at, from);
+	ahead_skip(v, &at, end);
+	if (at.pos >= end)
+		return 1;
+	return rb_watch_arm(watch, &reader->h, rb_waiter(at.pos, RB_WAIT_POSITION), tag);
+}
+
 RB_HIDDEN int rb_reader_release_to(struct ringbuf_reader *reader, uint64_t position)
 {
 	struct rb_reader *r = &reader->r;

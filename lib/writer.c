@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "engine/ready.h"
 #include "inside.h"
 #include "slot.h"
 
@@ -104,6 +105,20 @@ RB_HIDDEN void rb_writer_abandon(struct ringbuf_writer *writer)
 		writer_ready(writer);
 	writer->h.abandoned = true;
 	ringbuf_writer_close(writer);
+}
+
+RB_HIDDEN int rb_watch_writer(struct rb_watch *watch, struct ringbuf_writer *writer, uint64_t tag)
+{
+	struct rb_ready ready;
+
+	if (writer->h.process != rb_process())
+		return -EOPNOTSUPP;
+	if (writer->done)
+		return 1;
+	rb_writer_ready(&writer->h.view, 1, &ready);
+	if (!ready.waiter)
+		return 1;
+	return rb_watch_arm(watch, &writer->h, ready.waiter, tag);
 }
 
 /* The engine said no: wait for what it names. 0: try again. */

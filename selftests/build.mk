@@ -46,14 +46,23 @@ $(HARNESS): selftests/harness/kselftest_harness.patch ksft-source | packages-QUI
 $(O)/selftests/harness/outcomes: selftests/harness/outcomes.c $(HARNESS)
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(TEST_LINK))
 
-$(LIB_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a $(HARNESS)
+# One calls what is hidden.
+INSIDE_TESTS := $(O)/selftests/lib/watch
+
+$(filter-out $(INSIDE_TESTS),$(LIB_TESTS)): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a $(HARNESS)
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK))
 
+$(INSIDE_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf-inside.a $(HARNESS)
+	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf-inside.a $(TEST_LINK))
+
 # These know how the embedded host is made.
-$(addprefix $(O)/selftests/lib/,inside header locked): TEST_FLAGS += -Ilib -Ikmod
+$(addprefix $(O)/selftests/lib/,inside header locked watch): TEST_FLAGS += -Ilib -Ikmod
 
 # One counts the system calls of the library.
 $(O)/selftests/lib/growth: TEST_LINK += $(patsubst %,-Wl$(comma)--wrap=%,fcntl fcntl64 syscall ioctl)
+
+# Another one those of its thread.
+$(O)/selftests/lib/watch: TEST_LINK += -Wl,--wrap=syscall
 
 # One stops in the middle of them.
 $(O)/selftests/lib/first_use: TEST_LINK += -Wl,--wrap=fcntl64

@@ -1,0 +1,626 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * One thread that waits for many handles of the embedded host, see inside.h.
+ *
+ * The user arms handles, one at a time; a thread sleeps with futex_waitv(2) on the seq
+ * words of all their places and on a control word.  Where a place was kicked, the thread
+ * disarms it, notes its tag and makes an eventfd readable.
+ *
+ *	user				thread
+ *	lock				lock
+ *	seq = place->seq		copy all words and seqs
+ *	emb_wait_begin()		unlock
+ *	rb_wait_over()? look now	futex_waitv(): returns at once where a word has
+ *	unlock				another value than the copied one
+ *
+ * A place that is kicked after the user has read seq has another value than the thread
+ * compares with, which is this seq or an older one.  So no wake-up is lost, and a handle
+ * that the thread has in its copy already can be armed without a system call.  A new
+ * handle, or an earlier look, changes the control word.
+ *
+ * Of the armed handles of a ring one is counted as a sleeper (EMB_SLEEPS), since one
+ * thread sleeps for all; the time of the next look stands there.  When it is disarmed
+ * another one takes over.
+ *
+ * A handle stays with the thread until it is closed, waits in another way, or the watch
+ * is destroyed.  Everything is under watch->lock, but the look at a ring: who drops a
+ * handle waits for the end of a look at its ring.  In a child there is no thread, and its
+ * copy of the lock may be locked for ever: nothing is done there but to give back memory.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "embedded.h"
+#include "inside.h"
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449 /* Linux 5.16 */
+#endif
+
+#define NOWHERE	 (~0U)
+#define NEVER	 (~0ULL)
+#define FUTEX_32 2U /* FUTEX2_SIZE_U32 */
+#define POLL_NS	 1000000U /* where futex_waitv() fails all of a sudden */
+
+/* struct futex_waitv and a timeout, which older headers lack. */
+struct waitv {
+	u64 value;
+	u64 address;
+	u32 flags;
+	u32 reserved;
+};
+
+struct waitv_time {
+	s64 seconds;
+	s64 ns;
+};
+
+/**
+ * struct emb_watched - a handle in a watch
+ * @watch: counted
+ * @handle: the handle, whose watched field leads here
+ * @waiter: what it waits for while @armed
+ * @tag: the user's
+ * @look: while @counted, when to look at the ring, coarse ns or NEVER
+ * @seq: of its place when it was armed
+ * @at: its index in the watch, NOWHERE after that was destroyed
+ * @fresh: the thread has not copied it yet
+ * @armed: it waits
+ * @counted: its place says EMB_SLEEPS, others of the same ring say EMB_WATCHED
+ * @reported: its wait is over, and rb_watch_take() has not told so yet
+ */
+struct emb_watched {
+	struct rb_watch *watch;
+	struct rb_handle *handle;
+	u64 waiter;
+	u64 tag;
+	u64 look;
+	u32 seq;
+	u32 at;
+	bool fresh;
+	bool armed;
+	bool counted;
+	bool reported;
+};
+
+/**
+ * struct rb_watch - see inside.h
+ * @lock: for all of it, and for its handles
+ * @looked: signalled when @looking becomes NULL
+ * @looking: the ring that the thread looks at without the lock
+ * @thread: sleeps for them
+ * @process: that made it, and has the thread
+ * @refs: its creator's, and one per handle
+ * @fd: eventfd, readable while @told
+ * @control: futex, +1 when the thread has to look at its handles again
+ * @stop: the thread ends
+ * @asleep: the thread sleeps, or is about to, by a copy of the handles
+ * @told: something was reported that was not taken
+ * @recent: a handle was armed since the thread fell asleep
+ * @until: how long the thread sleeps, coarse ns or NEVER
+ * @count: how many handles it has
+ * @watched: its handles
+ */
+struct rb_watch {
+	pthread_mutex_t lock;
+	pthread_cond_t looked;
+	const struct ringbuf *looking;
+	pthread_t thread;
+	u64 process;
+	int refs;
+	int fd;
+	u32 control;
+	bool stop;
+	bool asleep;
+	bool told;
+	bool recent;
+	u64 until;
+	u32 count;
+	struct emb_watched *watched[RB_WATCH_MAX];
+};
+
+/* What the thread sleeps by: the control word, then the places. */
+struct sleep {
+	struct waitv word[1 + RB_WATCH_MAX];
+	u32 count;
+	u64 until;
+};
+
+static bool ours(const struct rb_watch *watch)
+{
+	return watch->process == rb_process();
+}
+
+static void watch_put(struct rb_watch *watch)
+{
+	if (!__atomic_sub_fetch(&watch->refs, 1, __ATOMIC_ACQ_REL))
+		free(watch);
+}
+
+/* ---- under the lock ---------------------------------------------------------- */
+
+/* Let the thread look at its handles again.  Awake it will do so anyway. */
+static void alert(struct rb_watch *watch)
+{
+	if (watch->asleep)
+		emb_futex_wake(&watch->control, 1);
+}
+
+/* The handle by which the thread looks at @ring, or NULL while none is armed. */
+static struct emb_watched *counted(const struct rb_watch *watch, const struct ringbuf *ring)
+{
+	u32 i;
+
+	for (i = 0; i < watch->count; i++)
+		if (watch->watched[i]->counted && watch->watched[i]->handle->ring == ring)
+			return watch->watched[i];
+	return NULL;
+}
+
+/* Another armed handle of the ring of @e counts from now on, the next one if there is. */
+static void hand_over(struct emb_watched *e)
+{
+	const struct rb_watch *watch = e->watch;
+	struct emb_watched *o;
+	u32 n;
+
+	e->counted = false;
+	for (n = 1; n < watch->count; n++) {
+		o = watch->watched[(e->at + n) % watch->count];
+		if (!o->armed || o->handle->ring != e->handle->ring ||
+		    !emb_place_is_ours(o->handle))
+			continue;
+		o->counted = true;
+		o->look = e->look;
+		emb_wait_count(o->handle);
+		return;
+	}
+}
+
+static void disarm(struct emb_watched *e)
+{
+	e->armed = false;
+	if (e->counted)
+		hand_over(e);
+	emb_wait_end(e->handle);
+}
+
+static void report(struct emb_watched *e)
+{
+	const u64 one = 1;
+
+	disarm(e);
+	e->reported = true;
+	if (e->watch->told)
+		return;
+	e->watch->told = true;
+	/* It cannot fail: the counter is 0. */
+	if (write(e->watch->fd, &one, sizeof(one)) != sizeof(one))
+		e->watch->told = false;
+}
+
+static void enlist(struct rb_watch *watch, struct emb_watched *e)
+{
+	e->at = watch->count++;
+	e->fresh = true;
+	watch->watched[e->at] = e;
+}
+
+static void delist(struct emb_watched *e)
+{
+	struct rb_watch *watch = e->watch;
+	struct emb_watched *last = watch->watched[--watch->count];
+
+	watch->watched[e->at] = last;
+	last->at = e->at;
+	e->at = NOWHERE;
+	alert(watch);
+}
+
+/* ---- the thread ---------------------------------------------------------------- */
+
+static void sleep_add(struct sleep *s, const u32 *word, u32 value)
+{
+	s->word[s->count++] =
+		(struct waitv){ .value = value, .address = (uintptr_t)word, .flags = FUTEX_32 };
+}
+
+/*
+ * How long to sleep before a look.  Handles that are armed again and again find the
+ * thread asleep for no longer than they need, so that they need not wake it.
+ */
+static u64 sleep_until(struct rb_watch *watch)
+{
+	u64 until = NEVER;
+	u32 i;
+
+	for (i = 0; i < watch->count; i++)
+		if (watch->watched[i]->counted && watch->watched[i]->look < until)
+			until = watch->watched[i]->look;
+	if (until == NEVER && watch->recent)
+		until = rb_clock(CLOCK_MONOTONIC_COARSE) + EMB_SLICE_NS;
+	watch->recent = false;
+	return until;
+}
+
+/* Report the handles that were kicked, and prepare to sleep.  False: the thread ends. */
+static bool sleep_begin(struct rb_watch *watch, struct sleep *s)
+{
+	u32 i;
+
+	pthread_mutex_lock(&watch->lock);
+	s->count = 0;
+	sleep_add(s, &watch->control, READ_ONCE(watch->control));
+	for (i = 0; i < watch->count; i++) {
+		struct emb_watched *e = watch->watched[i];
+		const u32 *word = &emb_place(e->handle)->seq;
+		u32 seq = smp_load_acquire(word);
+
+		if (e->armed && seq != e->seq)
+			report(e);
+		e->fresh = false;
+		sleep_add(s, word, seq);
+	}
+	s->until = sleep_until(watch);
+	watch->until = s->until;
+	watch->asleep = !watch->stop;
+	pthread_mutex_unlock(&watch->lock);
+	return watch->asleep;
+}
+
+/* The place of a handle that was closed meanwhile may be mapped no more: look again. */
+static bool sleep_is_over(int err)
+{
+	return !err || err == EAGAIN || err == EINTR || err == ETIMEDOUT || err == EFAULT;
+}
+
+static void sleep_now(const struct sleep *s)
+{
+	const struct waitv_time t = { .seconds = (s64)(s->until / 1000000000),
+				      .ns = (s64)(s->until % 1000000000) };
+	const u32 *control = (const u32 *)(uintptr_t)s->word[0].address;
+	long n = syscall(SYS_futex_waitv, s->word, s->count, 0, s->until == NEVER ? NULL : &t,
+			 CLOCK_MONOTONIC);
+
+	/* Out of memory, or a sandbox that forbids it from now on. */
+	if (n < 0 && !sleep_is_over(errno))
+		emb_futex_wait(control, (u32)s->word[0].value, POLL_NS);
+}
+
+/* @slice: of the ring, 0 for ever. */
+static u64 next_look(u64 slice)
+{
+	return slice ? rb_clock(CLOCK_MONOTONIC_COARSE) + slice : NEVER;
+}
+
+/* Look at the ring of @e, without the lock. */
+static void look(struct rb_watch *watch, struct emb_watched *e)
+{
+	struct ringbuf *ring = e->handle->ring;
+	u32 i;
+
+	e->look = next_look(emb_slice(ring));
+	watch->looking = ring;
+	pthread_mutex_unlock(&watch->lock);
+	emb_look(ring, false);
+	pthread_mutex_lock(&watch->lock);
+	watch->looking = NULL;
+	pthread_cond_broadcast(&watch->looked);
+	for (i = 0; i < watch->count; i++) {
+		e = watch->watched[i];
+		if (e->armed && e->handle->ring == ring && rb_wait_over(e->handle, e->waiter))
+			report(e);
+	}
+}
+
+/* The first handle whose ring is to be looked at. */
+static struct emb_watched *due(const struct rb_watch *watch, u64 now)
+{
+	u32 i;
+
+	for (i = 0; i < watch->count; i++)
+		if (watch->watched[i]->counted && watch->watched[i]->look <= now)
+			return watch->watched[i];
+	return NULL;
+}
+
+/* Do for the armed handles what each sleeper does for itself, see embedded_wait.c. */
+static void sleep_end(struct rb_watch *watch)
+{
+	/* The kernel's own clock: by the coarse one a look is not due for some ms yet. */
+	u64 now = rb_clock(CLOCK_MONOTONIC);
+	struct emb_watched *e;
+
+	pthread_mutex_lock(&watch->lock);
+	watch->asleep = false;
+	while (!watch->stop && (e = due(watch, now)))
+		look(watch, e);
+	pthread_mutex_unlock(&watch->lock);
+}
+
+static void *watch_thread(void *arg)
+{
+	struct rb_watch *watch = arg;
+	struct sleep s;
+
+	while (sleep_begin(watch, &s)) {
+		sleep_now(&s);
+		sleep_end(watch);
+	}
+	return NULL;
+}
+
+/* ---- life ------------------------------------------------------------------------- */
+
+/* Signals are for the user's threads. */
+static int thread_start(struct rb_watch *watch)
+{
+	sigset_t all, was;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	err = pthread_create(&watch->thread, NULL, watch_thread, watch);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	if (!err)
+		pthread_setname_np(watch->thread, "ringbuf-watch");
+	return -err;
+}
+
+/* With nothing to wait for it says EINVAL, where it exists and is allowed. */
+static bool waitv_works(void)
+{
+	return syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) < 0 && errno == EINVAL;
+}
+
+RB_HIDDEN int rb_watch_create(struct rb_watch **watch)
+{
+	RB_NO_CANCEL;
+	struct rb_watch *w;
+	int err;
+
+	*watch = NULL;
+	if (!waitv_works())
+		return -ENOSYS;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->looked, NULL);
+	w->refs = 1;
+	w->process = rb_process();
+	w->fd = rb_fd_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	err = w->fd < 0 ? w->fd : thread_start(w);
+	if (!err) {
+		*watch = w;
+		return 0;
+	}
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+	return err;
+}
+
+static void thread_end(struct rb_watch *watch)
+{
+	u32 i;
+
+	pthread_mutex_lock(&watch->lock);
+	for (i = 0; i < watch->count; i++)
+		if (watch->watched[i]->armed)
+			disarm(watch->watched[i]);
+	for (i = 0; i < watch->count; i++) {
+		watch->watched[i]->at = NOWHERE;
+		watch->watched[i]->reported = false;
+	}
+	watch->count = 0;
+	watch->stop = true;
+	alert(watch);
+	pthread_mutex_unlock(&watch->lock);
+	pthread_join(watch->thread, NULL);
+}
+
+RB_HIDDEN void rb_watch_destroy(struct rb_watch *watch)
+{
+	RB_NO_CANCEL;
+
+	if (!watch)
+		return;
+	if (ours(watch))
+		thread_end(watch);
+	close(watch->fd);
+	watch_put(watch);
+}
+
+RB_HIDDEN int rb_watch_fd(const struct rb_watch *watch)
+{
+	return watch->fd;
+}
+
+RB_HIDDEN int rb_watch_take(struct rb_watch *watch, uint64_t tags[RB_WATCH_MAX])
+{
+	RB_NO_CANCEL;
+	int n = 0;
+	u64 count;
+	u32 i;
+
+	if (!ours(watch))
+		return 0;
+	pthread_mutex_lock(&watch->lock);
+	if (watch->told && read(watch->fd, &count, sizeof(count)) == sizeof(count))
+		watch->told = false;
+	for (i = 0; i < watch->count; i++) {
+		if (watch->watched[i]->reported)
+			tags[n++] = watch->watched[i]->tag;
+		watch->watched[i]->reported = false;
+	}
+	pthread_mutex_unlock(&watch->lock);
+	return n;
+}
+
+/* ---- handles -------------------------------------------------------------------- */
+
+/* Take @h out of its watch.  When it returns the thread does nothing with its ring. */
+void rb_watch_drop(struct rb_handle *h)
+{
+	RB_NO_CANCEL;
+	struct emb_watched *e = h->watched;
+	struct rb_watch *watch = e->watch;
+
+	h->watched = NULL;
+	if (ours(watch)) {
+		pthread_mutex_lock(&watch->lock);
+		if (e->armed)
+			disarm(e);
+		if (e->at != NOWHERE)
+			delist(e);
+		while (watch->looking == h->ring)
+			pthread_cond_wait(&watch->looked, &watch->lock);
+		pthread_mutex_unlock(&watch->lock);
+	}
+	free(e);
+	watch_put(watch);
+}
+
+static bool in_use(struct emb_watched *e)
+{
+	struct rb_watch *watch = e->watch;
+	bool used;
+
+	if (!ours(watch))
+		return false;
+	pthread_mutex_lock(&watch->lock);
+	used = e->armed || e->reported;
+	pthread_mutex_unlock(&watch->lock);
+	return used;
+}
+
+/* Make @h a handle of @watch, which is not armed. */
+static int join(struct rb_watch *watch, struct rb_handle *h)
+{
+	struct emb_watched *e = h->watched;
+	bool room;
+
+	if (e && in_use(e))
+		return -EBUSY;
+	if (e && e->watch == watch && e->at != NOWHERE)
+		return 0;
+	if (e)
+		rb_watch_drop(h);
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->watch = watch;
+	e->handle = h;
+	pthread_mutex_lock(&watch->lock);
+	room = watch->count < RB_WATCH_MAX;
+	if (room) {
+		__atomic_add_fetch(&watch->refs, 1, __ATOMIC_RELAXED);
+		enlist(watch, e);
+		h->watched = e;
+	}
+	pthread_mutex_unlock(&watch->lock);
+	if (!room)
+		free(e);
+	return room ? 0 : -ENOSPC;
+}
+
+/* An interrupt ends the one wait that it finds, or else the next one. */
+static bool interrupted(struct rb_handle *h)
+{
+	if (likely(!READ_ONCE(h->interrupted)))
+		return false;
+	WRITE_ONCE(h->interrupted, false);
+	return true;
+}
+
+/* True: armed.  False: there is something to look at. */
+static bool arm(struct emb_watched *e, u64 waiter)
+{
+	struct rb_watch *watch = e->watch;
+	struct rb_handle *h = e->handle;
+
+	e->counted = !counted(watch, h->ring);
+	e->look = e->counted ? next_look(emb_slice_first(h)) : NEVER;
+	e->waiter = waiter;
+	e->seq = smp_load_acquire(&emb_place(h)->seq);
+	e->armed = true;
+	emb_wait_begin(h, waiter, e->counted ? EMB_SLEEPS : EMB_WATCHED);
+	if (interrupted(h) || rb_wait_over(h, waiter)) {
+		disarm(e);
+		return false;
+	}
+	emb_place(h)->waits++;
+	watch->recent |= e->look != NEVER;
+	if (e->fresh || e->look < watch->until)
+		alert(watch);
+	return true;
+}
+
+/*
+ * Have the thread of @watch wait for @waiter in place of the user of @h.  0: it does.
+ * 1: there is something to look at already.  Or an error of rb_watch_reader().
+ */
+int rb_watch_arm(struct rb_watch *watch, struct rb_handle *h, u64 waiter, u64 tag)
+{
+	RB_NO_CANCEL;
+	bool armed;
+	int err;
+
+	if (h->host != &rb_embedded_host || !ours(watch))
+		return -EOPNOTSUPP;
+	if (!emb_place_is_ours(h))
+		return -ESTALE;
+	err = join(watch, h);
+	if (err)
+		return err;
+	pthread_mutex_lock(&watch->lock);
+	h->watched->tag = tag;
+	armed = arm(h->watched, waiter);
+	pthread_mutex_unlock(&watch->lock);
+	return !armed;
+}
+
+RB_HIDDEN void rb_unwatch(struct rb_watch *watch, uint64_t tag)
+{
+	RB_NO_CANCEL;
+	u32 i;
+
+	if (!ours(watch))
+		return;
+	pthread_mutex_lock(&watch->lock);
+	for (i = 0; i < watch->count; i++) {
+		struct emb_watched *e = watch->watched[i];
+
+		if (e->tag != tag)
+			continue;
+		if (e->armed)
+			disarm(e);
+		e->reported = false;
+	}
+	pthread_mutex_unlock(&watch->lock);
+}
+
+/*
+ * Before @h sleeps in the usual way: its place has one waiter word, so the wait of the
+ * thread ends with a report, and its user looks again.  A handle that nobody waits for
+ * leaves the watch: its wake-ups are not for the thread.
+ */
+void emb_watched_elsewhere(struct rb_handle *h)
+{
+	RB_NO_CANCEL;
+	struct emb_watched *e = h->watched;
+
+	if (!in_use(e)) {
+		rb_watch_drop(h);
+		return;
+	}
+	pthread_mutex_lock(&e->watch->lock);
+	if (e->armed)
+		report(e);
+	pthread_mutex_unlock(&e->watch->lock);
+}

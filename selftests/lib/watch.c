@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One thread of the embedded host that waits for many handles, see lib/inside.h. */
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "../harness/harness.h"
+#include "../harness/rings.h"
+
+#include "embedded.h"
+#include "inside.h"
+
+NO_RECHECK
+
+#define RINGS	3
+#define PER	12 /* readers of a ring, and as many that forward to another ring */
+#define WRITERS 2 /* of a ring, in threads of their own */
+
+#define MESSAGES often(2000) /* of each of these */
+
+static unsigned long waitvs; /* calls of futex_waitv() */
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	if (number == 449)
+		__atomic_add_fetch(&waitvs, 1, __ATOMIC_RELAXED);
+	return __real_syscall(number, a, b, c, d, e, f);
+}
+
+static struct ringbuf *embedded_new(uint64_t slots, unsigned int readers)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(16, slots);
+	struct ringbuf *ring;
+	int err;
+
+	config.host = RINGBUF_HOST_EMBEDDED;
+	config.max_readers = readers;
+	err = ringbuf_create(&config, &ring);
+	errno = -err;
+	return ring;
+}
+
+/* The words of a ring as its other processes see them. */
+static struct emb_header *header_of(struct ringbuf *ring)
+{
+	int fd = ringbuf_export(ring);
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return NULL;
+	return mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+}
+
+static bool is_told(const struct rb_watch *watch, int ms)
+{
+	struct pollfd p = { .fd = rb_watch_fd(watch), .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1;
+}
+
+/* The one tag that the watch tells, 0 where it does not, ~0 where there are more. */
+static uint64_t told(struct rb_watch *watch)
+{
+	uint64_t tags[RB_WATCH_MAX];
+	int n;
+
+	if (!is_told(watch, (int)(PATIENCE / MS)))
+		return 0;
+	n = rb_watch_take(watch, tags);
+	return n == 1 ? tags[0] : n ? ~0ULL : 0;
+}
+
+FIXTURE(watch)
+{
+	struct rb_watch *watch;
+	struct ringbuf *ring;
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	const struct emb_header *header;
+};
+
+FIXTURE_SETUP(watch)
+{
+	if (rb_watch_create(&self->watch) == -ENOSYS)
+		SKIP(return, "this kernel has no futex_waitv()");
+	ASSERT_NE(NULL, self->watch);
+	self->ring = embedded_new(4, 200);
+	ASSERT_NE(NULL, self->ring);
+	self->reader = reader_new(self->ring);
+	self->writer = writer_new(self->ring);
+	ASSERT_TRUE(self->reader && self->writer);
+	ASSERT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
+	self->header = header_of(self->ring);
+	ASSERT_NE(MAP_FAILED, self->header);
+}
+
+FIXTURE_TEARDOWN(watch)
+{
+	ringbuf_reader_close(self->reader);
+	ringbuf_writer_close(self->writer);
+	ringbuf_close(self->ring);
+	rb_watch_destroy(self->watch);
+}
+
+TEST_F(watch, tells_of_a_message)
+{
+	uint64_t tags[RB_WATCH_MAX], n;
+
+	for (n = 0; n < 10; n++) {
+		ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+		EXPECT_EQ(-EBUSY, rb_watch_reader(self->watch, self->reader, 0, 7));
+		EXPECT_FALSE(is_told(self->watch, 0));
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+		EXPECT_EQ(7, told(self->watch));
+		EXPECT_FALSE(is_told(self->watch, 0));
+		EXPECT_EQ(0, rb_watch_take(self->watch, tags));
+		EXPECT_EQ(n, get(self->reader, RINGBUF_TRY));
+	}
+}
+
+TEST_F(watch, a_message_that_is_there_already_is_said_at_once)
+{
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(1, rb_watch_reader(self->watch, self->reader, 0, 7));
+	EXPECT_EQ(0, self->header->sleepers);
+	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+}
+
+TEST_F(watch, waits_behind_messages_in_use)
+{
+	struct ringbuf_slot slot;
+
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	ASSERT_EQ(1, ringbuf_reader_peek(self->reader, &slot, 1, RINGBUF_TRY));
+	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, slot.position + 1, 7));
+	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
+	EXPECT_EQ(7, told(self->watch));
+	EXPECT_EQ(1, rb_watch_reader(self->watch, self->reader, slot.position + 1, 7));
+}
+
+TEST_F(watch, tells_of_room)
+{
+	uint64_t n;
+
+	EXPECT_EQ(-EOPNOTSUPP, rb_watch_writer(self->watch, self->writer, 8));
+	for (n = 0; n < 4; n++)
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+	ASSERT_EQ(-EAGAIN, put(self->writer, n, RINGBUF_TRY));
+	ASSERT_EQ(0, rb_watch_writer(self->watch, self->writer, 8));
+	ASSERT_EQ(0, get(self->reader, RINGBUF_TRY));
+	EXPECT_EQ(8, told(self->watch));
+	EXPECT_EQ(1, rb_watch_writer(self->watch, self->writer, 8));
+	EXPECT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+}
+
+TEST_F(watch, tells_of_the_end_and_of_a_move)
+{
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
+	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, ringbuf_writer_done(self->writer));
+	EXPECT_EQ(7, told(self->watch));
+	EXPECT_EQ(-ENODATA, get(self->reader, RINGBUF_TRY));
+	ringbuf_writer_close(self->writer);
+	self->writer = writer_new(self->ring);
+	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, ringbuf_evict_reader(self->ring, ringbuf_reader_id(self->reader)));
+	EXPECT_EQ(7, told(self->watch));
+	EXPECT_EQ(-EIDRM, get(self->reader, RINGBUF_TRY));
+}
+
+/* The interrupt is over then, or the user would look again for ever. */
+TEST_F(watch, an_interrupt_ends_one_wait)
+{
+	ringbuf_reader_interruptible(self->reader, 1);
+	ringbuf_reader_interrupt(self->reader);
+	EXPECT_EQ(1, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ringbuf_reader_interrupt(self->reader);
+	EXPECT_EQ(7, told(self->watch));
+}
+
+TEST_F(watch, unwatched_is_not_told)
+{
+	uint64_t tags[RB_WATCH_MAX];
+
+	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	rb_unwatch(self->watch, 7);
+	EXPECT_EQ(0, self->header->sleepers);
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
+	/* A report that nobody took. */
+	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
+	ASSERT_TRUE(is_told(self->watch, (int)(PATIENCE / MS)));
+	rb_unwatch(self->watch, 7);
+	EXPECT_EQ(0, rb_watch_take(self->watch, tags));
+	EXPECT_FALSE(is_told(self->watch, 0));
+}
+
+/* One place of a ring is counted as a sleeper, whichever of them end. */
+TEST_F(watch, counts_as_one_sleeper)
+{
+	struct ringbuf_reader *reader[10];
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		reader[i] = reader_new(self->ring);
+		ASSERT_NE(NULL, reader[i]);
+		ASSERT_EQ(-EAGAIN, get(reader[i], RINGBUF_TRY));
+		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i));
+		EXPECT_EQ(1, self->header->sleepers);
+	}
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(1, self->header->sleepers);
+		if (i % 2)
+			ringbuf_reader_close(reader[i]);
+		else
+			rb_unwatch(self->watch, i);
+	}
+	EXPECT_EQ(0, self->header->sleepers);
+	for (i = 0; i < 10; i += 2)
+		ringbuf_reader_close(reader[i]);
+}
+
+TEST_F(watch, has_so_many_handles)
+{
+	struct ringbuf_reader *reader[RB_WATCH_MAX];
+	unsigned int i;
+
+	for (i = 0; i < RB_WATCH_MAX; i++) {
+		reader[i] = reader_new(self->ring);
+		ASSERT_NE(NULL, reader[i]);
+		ASSERT_EQ(-EAGAIN, get(reader[i], RINGBUF_TRY));
+		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i + 1));
+	}
+	EXPECT_EQ(-ENOSPC, rb_watch_reader(self->watch, self->reader, 0, 1000));
+	ringbuf_reader_close(reader[0]);
+	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 1000));
+	for (i = 1; i < RB_WATCH_MAX; i++)
+		ringbuf_reader_close(reader[i]);
+	EXPECT_EQ(1, self->header->sleepers);
+}
+
+TEST_F(watch, a_handle_goes_from_one_to_another)
+{
+	struct rb_watch *other;
+
+	ASSERT_EQ(0, rb_watch_create(&other));
+	ASSERT_EQ(0, rb_watch_reader(other, self->reader, 0, 1));
+	EXPECT_EQ(-EBUSY, rb_watch_reader(self->watch, self->reader, 0, 2));
+	rb_unwatch(other, 1);
+	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 2));
+	rb_watch_destroy(self->watch);
+	self->watch = NULL;
+	EXPECT_EQ(0, self->header->sleepers);
+	EXPECT_EQ(0, self->header->place[ringbuf_reader_id(self->reader)].waiter);
+	ASSERT_EQ(0, rb_watch_reader(other, self->reader, 0, 3));
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	EXPECT_EQ(3, told(other));
+	rb_watch_destroy(other);
+}
+
+static void *waits(void *reader)
+{
+	return (void *)(intptr_t)get(reader, RINGBUF_FOREVER);
+}
+
+/* A place has one waiter word. */
+TEST_F(watch, a_wait_in_another_thread_ends_that_of_the_watch)
+{
+	pthread_t thread;
+	void *got;
+
+	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, waits, self->reader));
+	EXPECT_EQ(7, told(self->watch));
+	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
+	ASSERT_EQ(0, pthread_join(thread, &got));
+	EXPECT_EQ(1, (intptr_t)got);
+	EXPECT_EQ(0, self->header->sleepers);
+	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+}
+
+static unsigned int threads_of(pid_t pid)
+{
+	char path[32], line[256];
+	unsigned int n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Threads: %u", &n) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static int inherits(void *arg)
+{
+	FIXTURE_DATA(watch) *self = arg;
+	uint64_t tags[RB_WATCH_MAX];
+
+	CHECK_EQ(1, threads_of(getpid()));
+	CHECK_EQ(-EBUSY, get(self->reader, RINGBUF_TRY));
+	CHECK_EQ(-EOPNOTSUPP, rb_watch_reader(self->watch, self->reader, 0, 9));
+	CHECK_EQ(0, rb_watch_take(self->watch, tags));
+	rb_unwatch(self->watch, 7);
+	ringbuf_reader_close(self->reader);
+	rb_watch_destroy(self->watch);
+	CHECK_EQ(1, self->header->sleepers);
+	return 0;
+}
+
+TEST_F(watch, a_child_has_none_and_disturbs_none)
+{
+	unsigned int n;
+
+	for (n = 1; n <= 20; n++) {
+		ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+		ASSERT_EQ(0, child_run(inherits, self));
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+		EXPECT_EQ(7, told(self->watch));
+		EXPECT_EQ(n, get(self->reader, RINGBUF_TRY));
+	}
+	EXPECT_EQ(2, threads_of(getpid()));
+}
+
+static int writes_and_pauses(void *ring)
+{
+	struct ringbuf_writer *writer = writer_new(ring);
+
+	CHECK(writer);
+	CHECK_EQ(0, put(writer, 1, RINGBUF_TRY));
+	pause();
+	return 1;
+}
+
+/* A ring that is to be looked at every 25 ms, and the process that has written to it. */
+static struct ringbuf *looked_at(struct ringbuf_reader **reader, pid_t *pid)
+{
+	struct ringbuf *ring;
+
+	setenv("RINGBUF_RECHECK_MS", "25", 1);
+	ring = embedded_new(4, 2);
+	*reader = reader_new(ring);
+	*pid = child_start(writes_and_pauses, ring);
+	return get(*reader, PATIENCE) == 1 ? ring : NULL;
+}
+
+/* Nobody but the thread looks. */
+TEST_F(watch, finds_dead_writers_of_several_rings)
+{
+	/* The thread sleeps for less before it finds that nothing is armed. */
+	const struct timespec idle = { .tv_nsec = 100 * MS };
+	struct ringbuf *ring[RINGS];
+	struct ringbuf_reader *reader[RINGS];
+	pid_t pid[RINGS];
+	unsigned int i;
+
+	for (i = 0; i < RINGS; i++) {
+		ring[i] = looked_at(&reader[i], &pid[i]);
+		ASSERT_NE(NULL, ring[i]);
+		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i + 1));
+		rb_unwatch(self->watch, i + 1);
+	}
+	nanosleep(&idle, NULL);
+	for (i = 0; i < RINGS; i++)
+		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i + 1));
+	for (i = RINGS; i--;) {
+		ASSERT_EQ(128 + SIGKILL, child_kill(pid[i]));
+		EXPECT_EQ(i + 1, told(self->watch));
+		EXPECT_EQ(-ENODATA, get(reader[i], RINGBUF_TRY));
+		ringbuf_reader_close(reader[i]);
+		ringbuf_close(ring[i]);
+	}
+}
+
+/* Each look costs a sleep or two, not a loop of them until it is due. */
+TEST_F(watch, sleeps_between_its_looks)
+{
+	struct ringbuf_reader *reader;
+	const struct emb_header *header;
+	unsigned long before;
+	struct ringbuf *ring;
+	uint64_t last;
+	unsigned int n;
+	pid_t pid;
+
+	ring = looked_at(&reader, &pid);
+	ASSERT_NE(NULL, ring);
+	header = header_of(ring);
+	ASSERT_EQ(0, rb_watch_reader(self->watch, reader, 0, 7));
+	before = __atomic_load_n(&waitvs, __ATOMIC_RELAXED);
+	for (n = 0; n < 20; n++) {
+		last = READ_ONCE(header->looked);
+		UNTIL(READ_ONCE(header->looked) != last);
+	}
+	EXPECT_GT(20 * 3, __atomic_load_n(&waitvs, __ATOMIC_RELAXED) - before);
+	ASSERT_EQ(128 + SIGKILL, child_kill(pid));
+	EXPECT_EQ(7, told(self->watch));
+	ringbuf_reader_close(reader);
+	ringbuf_close(ring);
+}
+
+/* From here on futex_waitv() fails in every thread. */
+static int forbid_waitv(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 449, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
+			    &program);
+}
+
+TEST_F(watch, goes_on_where_a_sandbox_begins)
+{
+	struct rb_watch *other;
+	uint64_t n;
+
+	if (forbid_waitv())
+		SKIP(return, "no seccomp");
+	EXPECT_EQ(-ENOSYS, rb_watch_create(&other));
+	EXPECT_EQ(NULL, other);
+	for (n = 0; n < 100; n++) {
+		ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+		ASSERT_EQ(7, told(self->watch));
+		ASSERT_EQ(n, get(self->reader, RINGBUF_TRY));
+	}
+}
+
+/* ---- one loop with many handles, in which a lost wake-up hangs ----------------- */
+
+/*
+ * Writers in threads -> @in -> a task of the loop -> @out -> a reader in a thread.
+ * Rings of one to three slots, so that both sides of a task wait all the time.
+ */
+struct relay {
+	struct ringbuf_reader *in;
+	struct ringbuf_writer *out;
+	uint64_t number; /* what is to be written, while @full */
+	uint64_t forwarded;
+	bool full;
+	bool ended;
+};
+
+struct stage {
+	struct ringbuf *in;
+	struct ringbuf *out;
+	struct relay relay[PER];
+	uint64_t seen;
+	pthread_t thread[WRITERS + 1];
+	struct ringbuf_writer *first[WRITERS];
+	struct ringbuf_reader *last;
+};
+
+static void *writes(void *arg)
+{
+	struct ringbuf_writer *writer = arg;
+	unsigned int seed = ringbuf_writer_id(writer);
+	uint64_t n;
+
+	for (n = 0; n < MESSAGES; n++) {
+		const struct timespec moment = { .tv_nsec = rand_r(&seed) % 50000 };
+
+		if (put(writer, n, RINGBUF_FOREVER))
+			return "cannot write";
+		if (rand_r(&seed) % 8 == 0)
+			nanosleep(&moment, NULL);
+	}
+	ringbuf_writer_close(writer);
+	return NULL;
+}
+
+static void *reads(void *arg)
+{
+	struct stage *s = arg;
+
+	while (get(s->last, RINGBUF_FOREVER) >= 0)
+		s->seen++;
+	return NULL;
+}
+
+/* One step: 0: done something.  1: cannot read.  2: cannot write.  -1: the end. */
+static int relay_step(struct relay *r)
+{
+	int64_t n;
+
+	if (r->full) {
+		if (put(r->out, r->number, RINGBUF_TRY))
+			return 2;
+		r->full = false;
+		r->forwarded++;
+	}
+	n = get(r->in, RINGBUF_TRY);
+	if (n == -EAGAIN)
+		return 1;
+	if (n < 0)
+		return -1;
+	r->number = (uint64_t)n;
+	r->full = true;
+	return 0;
+}
+
+/* Until it has to wait, and the watch does that.  Returns 1 where that failed. */
+static int relay_run(struct rb_watch *watch, struct relay *r)
+{
+	int step, armed;
+
+	do {
+		step = relay_step(r);
+		if (step < 0) {
+			ringbuf_reader_close(r->in);
+			ringbuf_writer_close(r->out);
+			r->ended = true;
+			return 0;
+		}
+		armed = 1;
+		if (step == 1)
+			armed = rb_watch_reader(watch, r->in, 0, (uintptr_t)r);
+		else if (step == 2)
+			armed = rb_watch_writer(watch, r->out, (uintptr_t)r | 1);
+	} while (armed == 1);
+	CHECK_EQ(0, armed);
+	return 0;
+}
+
+/* Now and then one gives up its wait and begins another one. */
+static int relay_again(struct rb_watch *watch, struct relay *r)
+{
+	if (r->ended)
+		return 0;
+	rb_unwatch(watch, (uintptr_t)r);
+	rb_unwatch(watch, (uintptr_t)r | 1);
+	return relay_run(watch, r);
+}
+
+static int stage_start(struct rb_watch *watch, struct stage *s, unsigned int slots)
+{
+	unsigned int i;
+
+	s->in = embedded_new(slots, PER);
+	s->out = embedded_new(slots, 1);
+	CHECK(s->in && s->out);
+	s->last = reader_new(s->out);
+	CHECK(s->last);
+	for (i = 0; i < PER; i++) {
+		s->relay[i].in = reader_new(s->in);
+		s->relay[i].out = writer_new(s->out);
+		CHECK(s->relay[i].in && s->relay[i].out);
+		CHECK_EQ(0, relay_run(watch, &s->relay[i]));
+	}
+	/* All of them before one writes, and may end. */
+	for (i = 0; i < WRITERS; i++)
+		s->first[i] = writer_new(s->in);
+	for (i = 0; i < WRITERS; i++)
+		CHECK_EQ(0, pthread_create(&s->thread[i], NULL, writes, s->first[i]));
+	CHECK_EQ(0, pthread_create(&s->thread[i], NULL, reads, s));
+	return 0;
+}
+
+static int stage_end(struct stage *s)
+{
+	unsigned int i;
+	void *error;
+
+	for (i = 0; i <= WRITERS; i++) {
+		CHECK_EQ(0, pthread_join(s->thread[i], &error));
+		CHECK(!error);
+	}
+	for (i = 0; i < PER; i++)
+		CHECK_EQ(MESSAGES * WRITERS, s->relay[i].forwarded);
+	CHECK_EQ(MESSAGES * WRITERS * PER, s->seen);
+	ringbuf_reader_close(s->last);
+	ringbuf_close(s->in);
+	ringbuf_close(s->out);
+	return 0;
+}
+
+static unsigned int running(const struct stage *s)
+{
+	unsigned int n = 0, k, i;
+
+	for (k = 0; k < RINGS; k++)
+		for (i = 0; i < PER; i++)
+			n += !s[k].relay[i].ended;
+	return n;
+}
+
+static int loop(struct rb_watch *watch, struct stage *s)
+{
+	uint64_t tags[RB_WATCH_MAX];
+	unsigned int turn = 0;
+	int n, i;
+
+	while (running(s)) {
+		CHECK(is_told(watch, -1));
+		n = rb_watch_take(watch, tags);
+		for (i = 0; i < n; i++)
+			CHECK_EQ(0, relay_run(watch, (struct relay *)(uintptr_t)(tags[i] & ~1ULL)));
+		turn++;
+		if (turn % 5 == 0)
+			CHECK_EQ(0, relay_again(watch, &s[turn % RINGS].relay[turn / 5 % PER]));
+	}
+	return 0;
+}
+
+TEST_F(watch, loses_no_wake_up)
+{
+	static struct stage stage[RINGS];
+	unsigned int k;
+
+	for (k = 0; k < RINGS; k++)
+		ASSERT_EQ(0, stage_start(self->watch, &stage[k], k + 1));
+	ASSERT_EQ(0, loop(self->watch, stage));
+	for (k = 0; k < RINGS; k++)
+		ASSERT_EQ(0, stage_end(&stage[k]));
+}
+
+LIB_HARNESS_MAIN
