@@ -2,19 +2,32 @@
 """Readers and writers of an event loop."""
 
 import asyncio
+import errno
 import gc
 import multiprocessing
 import os
 import random
+import signal
 import threading
 import time
 import unittest
 
-from support import Case, often, on_module, ringbuffer, until
+from support import PATIENCE, Case, often, on_module, ringbuffer, script, until
 
 import ringbuffer.aio
 
 Ring = ringbuffer.Ring
+
+
+def _has_watch():
+    try:
+        ringbuffer.aio.Watch().close()
+    except OSError:
+        return False
+    return True
+
+
+WATCH = _has_watch()
 
 
 def sleepers():
@@ -146,24 +159,6 @@ class Aio(Case):
                 self.assertEqual([b"all"] * 50, await asyncio.gather(*waiting))
 
         run(main())
-
-    @unittest.skipIf(on_module(), "the module needs no thread")
-    def test_threads_end(self):
-        async def main():
-            ring = Ring.create(16, 5)
-            readers = [ring.async_reader() for _ in range(5)]
-            writer = ring.writer()
-            waiting = [asyncio.ensure_future(r.read()) for r in readers]
-            until_running = asyncio.get_running_loop().time() + 60
-            while sleepers() < 5:
-                self.assertLess(asyncio.get_running_loop().time(), until_running)
-                await asyncio.sleep(0.001)
-            writer.write(b"")
-            await asyncio.gather(*waiting)
-
-        until(lambda: gc.collect() + 1 and not sleepers(), "the end of other tests' threads")
-        run(main())
-        until(lambda: not sleepers(), "the end of the threads")
 
     def test_killed_writer(self):
         async def main():
@@ -431,6 +426,290 @@ class Aio(Case):
                 os.close(w)
 
         run(main())
+
+
+def tasks():
+    """The threads of this process, those that Python does not know too."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def _waiting():
+    """For how many handles the threads of the running loop wait."""
+    sleepers = ringbuffer.aio._sleepers(asyncio.get_running_loop())
+    return len(sleepers._waiting) if sleepers else 0
+
+
+async def _until(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.001)
+
+
+@unittest.skipIf(on_module(), "the module needs no thread")
+@unittest.skipUnless(WATCH, "this kernel has no futex_waitv()")
+class OneThread(Case):
+    """All that wait in a loop have one thread, which sleeps without the GIL."""
+
+    def setUp(self):
+        super().setUp()
+        # Threads of other tests are still about to end.
+        until(lambda: gc.collect() + 1 and tasks() == threading.active_count(), "the end")
+        self.before = tasks()
+
+    async def waiting(self, handles, step):
+        """A task for each handle, when all of them have begun to wait."""
+        made = [asyncio.ensure_future(step(handle)) for handle in handles]
+        await _until(lambda: _waiting() == len(handles))
+        return made
+
+    def test_many_readers_of_several_rings(self):
+        async def main():
+            rings = [Ring.create(16, 3) for _ in range(4)]
+            readers = [ring.async_reader() for ring in rings for _ in range(25)]
+            writers = [ring.writer() for ring in rings]
+            for n in range(often(50)):
+                waiting = await self.waiting(readers, lambda r: r.read())
+                self.assertEqual(self.before + 1, tasks())
+                for k, writer in enumerate(writers):
+                    writer.write(b"%d %d" % (n, k))
+                self.assertEqual([b"%d %d" % (n, k) for k in range(4) for _ in range(25)],
+                                 await asyncio.gather(*waiting))
+
+        run(main())
+        self.assertEqual(self.before, tasks())
+
+    def test_readers_and_writers(self):
+        async def main():
+            ring, full = Ring.create(16, 1), Ring.create(16, 1)
+            reader, kept = ring.async_reader(), full.reader()
+            writers = [full.async_writer() for _ in range(5)]
+            full.writer().write(b"0")
+            waiting = await self.waiting([reader, *writers], lambda h: (
+                h.read() if h is reader else h.write(b"1")))
+            self.assertEqual(self.before + 1, tasks())
+            ring.writer().write(b"2")
+            self.assertEqual(b"2", await waiting[0])
+            got = []
+            while len(got) < 6:
+                got += self.some(kept)
+                await asyncio.sleep(0)
+            await asyncio.gather(*waiting)
+            self.assertEqual([b"0"] + [b"1"] * 5, got)
+
+        run(main())
+        self.assertEqual(self.before, tasks())
+
+    some = staticmethod(Aio.some)
+
+    def test_a_thread_for_127(self):
+        async def main():
+            ring = Ring.create(16, 1, max_readers=300)
+            writer = ring.writer()
+            readers = [ring.async_reader() for _ in range(254)]
+            waiting = await self.waiting(readers, lambda r: r.read())
+            self.assertEqual(self.before + 2, tasks())
+            writer.write(b"1")
+            self.assertEqual([b"1"] * 254, await asyncio.gather(*waiting))
+            one = ring.async_reader()
+            waiting = await self.waiting([one], lambda r: r.read())
+            self.assertEqual(self.before + 3, tasks())
+            readers[0].close()      # makes room for one more
+            more = ring.async_reader()
+            waiting += await self.waiting_more(more)
+            self.assertEqual(self.before + 3, tasks())
+            for other in readers[1:]:
+                other.close()   # or they hold the writer up
+            writer.write(b"2")
+            self.assertEqual([b"2"] * 2, await asyncio.gather(*waiting))
+
+        run(main())
+        self.assertEqual(self.before, tasks())
+
+    async def waiting_more(self, reader):
+        count = _waiting()
+        made = asyncio.ensure_future(reader.read())
+        await _until(lambda: _waiting() == count + 1)
+        return [made]
+
+    def test_cancelled_and_closed_while_others_wait(self):
+        async def main():
+            ring = Ring.create(16, 4)
+            readers = [ring.async_reader() for _ in range(30)]
+            writer = ring.writer()
+            for n in range(often(30)):
+                waiting = await self.waiting(readers, lambda r: r.read())
+                waiting[n % len(waiting)].cancel()
+                readers[(n + 1) % len(readers)].close()
+                writer.write(b"%d" % n)
+                got = await asyncio.gather(*waiting, return_exceptions=True)
+                self.assertIsInstance(got[n % len(got)], asyncio.CancelledError)
+                self.assertIsInstance(got[(n + 1) % len(got)], ringbuffer.ClosedError)
+                self.assertEqual(len(readers) - 2, got.count(b"%d" % n))
+                self.assertEqual(b"%d" % n, await readers[n % len(readers)].read())
+                readers[(n + 1) % len(readers)] = ring.async_reader()
+            self.assertEqual(self.before + 1, tasks())
+
+        run(main())
+        self.assertEqual(self.before, tasks())
+
+    def test_two_loops_in_two_threads(self):
+        ring = Ring.create(16, 4)
+        writer = ring.writer()
+        count = often(300)
+
+        async def read(reader):
+            return [int(await reader.read()) for _ in range(count)]
+
+        async def main(readers):
+            got = await asyncio.gather(*map(read, readers))
+            self.assertEqual([list(range(count))] * len(readers), got)
+
+        groups = [[ring.async_reader() for _ in range(5)] for _ in range(2)]
+        with self.threads(*((run, main(readers)) for readers in groups)):
+            for n in range(count):
+                writer.write(b"%d" % n, timeout=60)
+        until(lambda: tasks() == self.before, "the end of the threads")
+
+    def test_one_reader_in_two_loops_and_a_thread(self):
+        """They take turns; each message is read once."""
+        ring = Ring.create(16, 4)
+        reader, writer = ring.reader(), ring.writer()
+        count, got = often(300), []
+
+        async def read():
+            own = ringbuffer.aio.AsyncReader(reader)
+            try:
+                while True:
+                    got.append(int(await own.read()))
+            except ringbuffer.WriterFinishedError:
+                pass
+
+        def reads():
+            try:
+                while True:
+                    got.append(int(reader.read()))
+            except ringbuffer.WriterFinishedError:
+                pass
+
+        with self.threads((run, read()), (run, read()), (reads,)):
+            for n in range(count):
+                writer.write(b"%d" % n, timeout=60)
+            writer.close()
+        self.assertEqual(list(range(count)), sorted(got))
+
+    def test_a_loop_that_is_closed_while_one_waits(self):
+        ring = Ring.create(16, 4)
+        reader, writer = ring.async_reader(), ring.writer()
+        loop = asyncio.new_event_loop()
+
+        async def begin():
+            return await self.waiting([reader], lambda r: r.read())
+
+        waiting = loop.run_until_complete(begin())
+        self.assertEqual(self.before + 1, tasks())
+        loop.close()
+        self.assertEqual(self.before, tasks())
+        waiting[0]._log_destroy_pending = False
+        writer.write(b"1")
+        reader = ringbuffer.aio.AsyncReader(reader.reader)
+        self.assertEqual(b"1", run(reader.read()))
+
+    def test_fork_while_the_thread_waits(self):
+        async def main():
+            ring, other = Ring.create(16, 4), Ring.create(16, 4)
+            readers = [ring.async_reader() for _ in range(5)]
+            writer, in_child = ring.writer(), other.async_reader()
+            for n in range(5):
+                waiting = await self.waiting(readers, lambda r: r.read())
+                child = self.start(_reads_in_a_child, in_child, other.writer())
+                await asyncio.get_running_loop().run_in_executor(None, self.ends_well, child)
+                in_child = other.async_reader()
+                writer.write(b"%d" % n)
+                self.assertEqual([b"%d" % n] * 5, await asyncio.gather(*waiting))
+
+        run(main())
+
+    def test_exit_while_the_thread_waits(self):
+        for text in ("asyncio.run(main())", "loop = asyncio.new_event_loop()\n"
+                     "loop.run_until_complete(main())", "loop = asyncio.new_event_loop()\n"
+                     "loop.run_until_complete(main())\nos._exit(0)"):
+            ran = script("import asyncio, os, ringbuffer\n"
+                         "ring = ringbuffer.Ring.create(16, 4)\n"
+                         "readers = [ring.async_reader() for _ in range(9)]\n"
+                         "async def main():\n"
+                         "    global tasks\n"
+                         "    tasks = [asyncio.ensure_future(r.read()) for r in readers]\n"
+                         "    for task in tasks: task._log_destroy_pending = False\n"
+                         "    await asyncio.sleep(0.05)\n" + text,
+                         env={"PYTHONMALLOC": "debug"})
+            self.assertEqual("", ran.stdout)
+
+    def test_signals_are_for_the_main_thread(self):
+        async def main():
+            ring = Ring.create(16, 4)
+            (task,) = await self.waiting([ring.async_reader()], lambda r: r.read())
+            got = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().add_signal_handler(
+                signal.SIGUSR1, lambda: got.done() or got.set_result(None))
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await got
+            masks = [_blocked(task) for task in os.listdir("/proc/self/task")]
+            self.assertEqual(1, sum(mask >> (signal.SIGUSR1 - 1) & 1 for mask in masks))
+            task.cancel()
+
+        run(main())
+
+
+def _blocked(task):
+    with open("/proc/self/task/%s/status" % task) as f:
+        return int(next(line for line in f if line.startswith("SigBlk")).split()[1], 16)
+
+
+def _reads_in_a_child(reader, writer):
+    """With a loop and a thread of its own."""
+    assert tasks() == 1, tasks()
+
+    async def main():
+        task = asyncio.ensure_future(reader.read())
+        await _until(_waiting)
+        writer.write(b"child")
+        assert await task == b"child"
+        assert tasks() == 2, tasks()
+
+    run(main())
+    assert tasks() == 1, tasks()
+
+
+@unittest.skipIf(on_module(), "the module needs no thread")
+class WithoutWatch(Aio):
+    """Where the kernel has no futex_waitv(): a thread for each handle that waits."""
+
+    def setUp(self):
+        super().setUp()
+        self.watch, ringbuffer.aio.Watch = ringbuffer.aio.Watch, _no_watch
+
+    def tearDown(self):
+        ringbuffer.aio.Watch = self.watch
+        super().tearDown()
+
+    def test_threads_end(self):
+        async def main():
+            ring = Ring.create(16, 5)
+            readers = [ring.async_reader() for _ in range(5)]
+            writer = ring.writer()
+            waiting = [asyncio.ensure_future(r.read()) for r in readers]
+            await _until(lambda: sleepers() == 5)
+            writer.write(b"")
+            await asyncio.gather(*waiting)
+
+        until(lambda: gc.collect() + 1 and not sleepers(), "the end of other tests' threads")
+        run(main())
+        until(lambda: not sleepers(), "the end of the threads")
+
+
+def _no_watch():
+    raise OSError(errno.ENOSYS, "as on an older kernel")
 
 
 class _Polled(ringbuffer.Reader):

@@ -2,18 +2,23 @@
 """Readers and writers for asyncio.
 
 On the module a handle has a descriptor that the event loop polls.  On the
-embedded host there is none: a thread sleeps for the handle, only while there is
-something to wait for.
+embedded host there is none: one thread sleeps for all handles of a loop, or one
+for each 127 of them.  Where that cannot be, a thread sleeps for each handle, only
+while there is something to wait for: the kernel has no futex_waitv(2), another
+thread or loop waits with the same handle, or messages in use keep a descriptor of
+the module ready.
 """
 
 import asyncio
+import errno
 import os
 import queue
 import threading
+import weakref
 
 from ._errors import (ClosedError, WaitingForReaderError, WaitingForWriterError,
                       WriterDiedError, WriterFinishedError)
-from ._ringbuf import Slot
+from ._ringbuf import Slot, Watch
 
 _SLICE = 0.1  # a wait that was cancelled ends within this time
 
@@ -125,8 +130,102 @@ def _serve(jobs):
         del job
 
 
-async def _awaited(handle, future, leave):
-    """Await future, or until somebody closes the handle, in whatever thread."""
+class _Sleepers:
+    """The threads that sleep for the handles of a loop; they end when it is closed.
+
+    Only the loop refers to them, by its callbacks, and neither tasks nor tracebacks.
+    """
+
+    def __init__(self, loop):
+        self._watches = []
+        self._waiting = {}      # id(handle) -> future
+        self._loop = weakref.ref(loop)
+
+    def _add(self):
+        """One more thread, or None."""
+        try:
+            watch = Watch()
+        except OSError:
+            return None
+        self._loop().add_reader(watch.fileno(), self._told, watch)
+        self._watches.append(watch)
+        return watch
+
+    def _told(self, watch):
+        for handle in watch.take():
+            future = self._waiting.pop(handle, None)
+            if future is not None and not future.done():
+                future.set_result(None)
+
+    def _arm(self, handle):
+        for watch in self._watches:
+            try:
+                return watch.arm(handle)
+            except OSError as e:
+                if e.errno != errno.ENOSPC:
+                    raise
+        watch = self._add()
+        return watch and watch.arm(handle)
+
+    def arm(self, handle, future):
+        """True: future ends when there is something to do; False: look now; None: neither."""
+        armed = self._arm(handle)
+        if armed:
+            self._waiting[id(handle)] = future
+        else:
+            future.set_result(None)
+        return armed
+
+    def disarm(self, handle, future):
+        if self._waiting.get(id(handle)) is not future:
+            return
+        del self._waiting[id(handle)]
+        for watch in self._watches:
+            watch.disarm(handle)
+
+
+_sleepers_of = weakref.WeakKeyDictionary()     # loop -> weak reference to _Sleepers
+
+
+def _sleepers(loop):
+    """Those of loop, or None."""
+    reference = _sleepers_of.get(loop)
+    return reference and reference()
+
+
+async def _watched(handle):
+    """Wait until there may be something to do.  False: not in this way."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    armed = None
+
+    def enter():
+        nonlocal armed
+        sleepers = _sleepers(loop)
+        if sleepers is None:
+            sleepers = _Sleepers(loop)
+            _sleepers_of[loop] = weakref.ref(sleepers)
+        armed = sleepers.arm(handle, future)
+
+    def leave():
+        sleepers = _sleepers(loop)
+        if sleepers is not None:
+            sleepers.disarm(handle, future)
+
+    # What comes while other tasks go on costs nobody a wake-up.
+    await asyncio.sleep(0)
+    try:
+        await _awaited(handle, future, leave, enter)
+    finally:
+        leave()
+    return armed is not None
+
+
+async def _awaited(handle, future, leave, enter=None):
+    """Await future, or until somebody closes the handle, in whatever thread.
+
+    enter() is called when a close is noticed already.
+    """
     loop = asyncio.get_running_loop()
     thread = threading.get_ident()
     errors = []
@@ -145,6 +244,8 @@ async def _awaited(handle, future, leave):
 
     handle._waits = {*handle._waits, told}
     try:
+        if enter:
+            enter()
         await future
     finally:
         handle._waits = handle._waits - {told}
@@ -205,11 +306,11 @@ class AsyncReader(_Turns):
             if self.reader.closed:
                 raise ClosedError("closed")
             # With messages in use the descriptor is always ready: they count as unread.
-            if self._fd is None or self.reader._in_use:
-                await self._sleeper.until(self.reader, self._step)
-            else:
+            if self._fd is not None and not self.reader._in_use:
                 loop = asyncio.get_running_loop()
                 await _polled(self.reader, loop.add_reader, loop.remove_reader, self._fd)
+            elif self._fd is not None or not await _watched(self.reader):
+                await self._sleeper.until(self.reader, self._step)
 
     async def _call(self, call, *args):
         while True:
@@ -275,6 +376,8 @@ class AsyncWriter(_Turns):
         async with self._turn():
             while not self._try(data):
                 if self._fd is None:
+                    if await _watched(self.writer):
+                        continue
                     await self._write_reserved(data)
                     return
                 loop = asyncio.get_running_loop()

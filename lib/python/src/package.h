@@ -252,7 +252,7 @@ struct rp_slot {
 };
 
 extern PyTypeObject rp_ring_type, rp_reader_type, rp_writer_type, rp_slot_type;
-extern PyTypeObject rp_control_type, rp_pointer_type, rp_dropin_type;
+extern PyTypeObject rp_control_type, rp_pointer_type, rp_dropin_type, rp_watch_type;
 
 struct ringbuf *rp_ring_get(struct rp_ring *ring);
 struct ringbuf *rp_ring_use(struct rp_ring *ring);
