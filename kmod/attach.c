@@ -157,7 +157,7 @@ long rb_ioctl_attach(struct rb_handle *h, void __user *arg)
 	struct rb_ring *ring;
 	int err;
 
-	err = rb_arg_get(&a, sizeof(a), arg);
+	err = rb_arg_get(&a, sizeof(a), RINGBUF_ATTACH_SIZE_VER0, arg);
 	if (!err)
 		err = attach_check(&a);
 	/* What comes back has to find room before anything has changed. */

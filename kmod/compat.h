@@ -5,6 +5,7 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
 
 /* 6.3 made vm_flags constant, to be changed through these under the mmap lock. */
@@ -17,6 +18,19 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags &= ~flags;
+}
+#endif
+
+/* 6.13 has this beside copy_struct_from_user(). */
+#if KERNEL_VERSION(6, 13, 0) > LINUX_VERSION_CODE
+static inline int copy_struct_to_user(void __user *to, size_t room, const void *from, size_t size,
+				      bool *ignored_trailing)
+{
+	if (room > size && clear_user(to + size, room - size))
+		return -EFAULT;
+	if (ignored_trailing)
+		*ignored_trailing = room < size && memchr_inv(from + room, 0, size - room);
+	return copy_to_user(to, from, min(room, size)) ? -EFAULT : 0;
 }
 #endif
 

@@ -40,7 +40,7 @@ long rb_ioctl_done(struct rb_handle *h, void __user *arg)
 	struct ringbuf_done d;
 	int err;
 
-	err = rb_arg_get(&d, sizeof(d), arg);
+	err = rb_arg_get(&d, sizeof(d), RINGBUF_DONE_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (d.flags)
@@ -68,7 +68,7 @@ long rb_ioctl_detach(struct rb_handle *h, void __user *arg)
 	struct ringbuf_detach d;
 	int err;
 
-	err = rb_arg_get(&d, sizeof(d), arg);
+	err = rb_arg_get(&d, sizeof(d), RINGBUF_DETACH_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (d.flags)
@@ -85,7 +85,7 @@ long rb_ioctl_evict(struct rb_handle *h, void __user *arg)
 	struct ringbuf_evict e;
 	int err;
 
-	err = rb_arg_get(&e, sizeof(e), arg);
+	err = rb_arg_get(&e, sizeof(e), RINGBUF_EVICT_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (e.flags || e.__reserved)
@@ -151,7 +151,7 @@ long rb_ioctl_sync(struct rb_handle *h, void __user *arg)
 	struct ringbuf_sync s;
 	int err;
 
-	err = rb_arg_get(&s, sizeof(s), arg);
+	err = rb_arg_get(&s, sizeof(s), RINGBUF_SYNC_SIZE_VER0, arg);
 	if (!err)
 		err = sync_check(h, ring, &s);
 	if (err)

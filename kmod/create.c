@@ -18,7 +18,7 @@ long rb_ioctl_features(struct rb_handle *h, void __user *arg)
 	struct ringbuf_features f;
 	int err;
 
-	err = rb_arg_get(&f, sizeof(f), arg);
+	err = rb_arg_get(&f, sizeof(f), RINGBUF_FEATURES_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (f.flags)
@@ -98,7 +98,7 @@ long rb_ioctl_create(struct rb_handle *h, void __user *arg)
 	char *name = NULL;
 	int err;
 
-	err = rb_arg_get(&c, sizeof(c), arg);
+	err = rb_arg_get(&c, sizeof(c), RINGBUF_CREATE_SIZE_VER0, arg);
 	if (!err)
 		err = create_layout(&c, &layout);
 	if (err)

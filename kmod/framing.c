@@ -14,7 +14,7 @@ long rb_ioctl_framing(struct rb_handle *h, void __user *arg)
 	struct ringbuf_framing f;
 	int err;
 
-	err = rb_arg_get(&f, sizeof(f), arg);
+	err = rb_arg_get(&f, sizeof(f), RINGBUF_FRAMING_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (f.flags || f.__reserved || f.framing > RINGBUF_FRAMING_STREAM)

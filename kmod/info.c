@@ -17,7 +17,6 @@ static u32 info_id(struct rb_handle *h)
 
 static void info_fill(struct ringbuf_info *info, struct rb_handle *h, const struct rb_layout *l)
 {
-	memset(info, 0, sizeof(*info));
 	info->flags = l->flags;
 	info->slot_bytes = l->slot_bytes;
 	info->slot_count = l->slot_count;
@@ -39,7 +38,7 @@ long rb_ioctl_info(struct rb_handle *h, void __user *arg)
 	struct ringbuf_info info;
 	int err;
 
-	err = rb_arg_get(&info, sizeof(info), arg);
+	err = rb_arg_get(&info, sizeof(info), RINGBUF_INFO_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (!ring)

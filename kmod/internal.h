@@ -409,7 +409,7 @@ void rb_members_bury(struct rb_ring *ring);
 
 /* ---- ioctl.c and the calls ----------------------------------------------- */
 
-int rb_arg_get(void *to, size_t size, const void __user *from);
+int rb_arg_get(void *to, size_t size, size_t least, const void __user *from);
 int rb_arg_put(void __user *to, const void *from, size_t size);
 long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long rb_ioctl_features(struct rb_handle *h, void __user *arg);

@@ -1,41 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ioctl(2): structures that begin with their size, and who answers. */
+/* ioctl(2): structures that begin with their size, and the call for each command. */
 #include <linux/uaccess.h>
 
 #include <asm/ioctls.h>
 
+#include "compat.h"
 #include "internal.h"
 
+#define SIZE_IS(call, name) \
+	static_assert(sizeof(struct ringbuf_##name) == RINGBUF_##call##_SIZE_VER0)
+
+SIZE_IS(FEATURES, features);
+SIZE_IS(CREATE, create);
+SIZE_IS(ATTACH, attach);
+SIZE_IS(INFO, info);
+SIZE_IS(WAIT, wait);
+SIZE_IS(WAKE, wake);
+SIZE_IS(DONE, done);
+SIZE_IS(SYNC, sync);
+SIZE_IS(DETACH, detach);
+SIZE_IS(STATS, stats);
+SIZE_IS(FRAMING, framing);
+SIZE_IS(THRESHOLD, threshold);
+SIZE_IS(EVICT, evict);
+
 /*
- * A shorter structure than ours is -EINVAL; a longer one is -E2BIG unless what
- * we do not know is zero.
+ * Copy the caller's structure to @to, which has @size bytes and began with @least of
+ * them, and whose first field becomes the size that the caller gave.  Returns 0,
+ * -EFAULT, -EINVAL (the caller has less than @least), or -E2BIG (it has more than
+ * @size, and that is not zero).
  */
-int rb_arg_get(void *to, size_t size, const void __user *from)
+int rb_arg_get(void *to, size_t size, size_t least, const void __user *from)
 {
 	u32 given;
 	int err;
 
-	/* Nearly always this is all there is to it. */
+	/* Fast path: the caller was built for this kernel. */
 	if (!copy_from_user(to, from, size) && *(u32 *)to == size)
 		return 0;
 	if (get_user(given, (const u32 __user *)from))
 		return -EFAULT;
-	if (given < size)
+	if (given < least)
 		return -EINVAL;
 	if (given > PAGE_SIZE)
 		return -E2BIG;
 	err = copy_struct_from_user(to, size, from, given);
-	/* The caller may have changed it meanwhile. */
-	*(u32 *)to = size;
+	/* The caller may have changed it between the two reads. */
+	*(u32 *)to = given;
 	return err;
 }
 
-/* The size stays as the caller wrote it. */
+/*
+ * Copy @from, which has @size bytes, to the caller's structure, whose size is the first
+ * field of @from.  Leave that field as it is, and zero what the caller has beyond @size.
+ */
 int rb_arg_put(void __user *to, const void *from, size_t size)
 {
-	size_t skip = sizeof(u32);
+	const size_t skip = sizeof(u32);
 
-	return copy_to_user(to + skip, from + skip, size - skip) ? -EFAULT : 0;
+	return copy_struct_to_user(to + skip, *(const u32 *)from - skip, from + skip, size - skip,
+				   NULL);
 }
 
 long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -45,7 +45,7 @@ long rb_ioctl_list(struct rb_handle *h, void __user *arg)
 	struct ringbuf_list l;
 	int err;
 
-	err = rb_arg_get(&l, sizeof(l), arg);
+	err = rb_arg_get(&l, sizeof(l), sizeof(l), arg);
 	if (err)
 		return err;
 	if (l.flags)
@@ -60,7 +60,7 @@ long rb_ioctl_unlink(struct rb_handle *h, void __user *arg)
 	char *name;
 	int err;
 
-	err = rb_arg_get(&u, sizeof(u), arg);
+	err = rb_arg_get(&u, sizeof(u), sizeof(u), arg);
 	if (err)
 		return err;
 	if (u.flags || u.__reserved)

@@ -175,7 +175,7 @@ long rb_ioctl_stats(struct rb_handle *h, void __user *arg)
 	struct ringbuf_stats s;
 	int err;
 
-	err = rb_arg_get(&s, sizeof(s), arg);
+	err = rb_arg_get(&s, sizeof(s), RINGBUF_STATS_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (s.flags)

@@ -219,7 +219,7 @@ long rb_ioctl_threshold(struct rb_handle *h, void __user *arg)
 	struct ringbuf_threshold t;
 	int err;
 
-	err = rb_arg_get(&t, sizeof(t), arg);
+	err = rb_arg_get(&t, sizeof(t), RINGBUF_THRESHOLD_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (t.flags || t.__reserved)

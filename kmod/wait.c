@@ -471,7 +471,7 @@ int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *
 	struct rb_ring *ring = rb_handle_ring(h);
 	int err;
 
-	err = rb_arg_get(w, sizeof(*w), arg);
+	err = rb_arg_get(w, sizeof(*w), RINGBUF_WAIT_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (!ring)
@@ -513,7 +513,7 @@ long rb_ioctl_wake(struct rb_handle *h, void __user *arg)
 	struct ringbuf_wake w;
 	int err;
 
-	err = rb_arg_get(&w, sizeof(w), arg);
+	err = rb_arg_get(&w, sizeof(w), RINGBUF_WAKE_SIZE_VER0, arg);
 	if (err)
 		return err;
 	if (w.flags)

@@ -330,7 +330,16 @@ TEST_F(args, refusals_leave_the_state)
 TEST(unknown_ioctl)
 {
 	const unsigned long unknown[] = {
-		0xbb7f, 0xbbff, 0xba00, 0, 0x5401, ~0UL, RINGBUF_IOC_INFO | 1UL << 30
+		0xbb7f,
+		0xbbff,
+		0xba00,
+		0,
+		0x5401,
+		~0UL,
+		/* Another direction, another size. */
+		_IOC(_IOC_READ, RINGBUF_IOC_MAGIC, 0x03, RINGBUF_INFO_SIZE_VER0),
+		RINGBUF_IOC_INFO + (8UL << _IOC_SIZESHIFT),
+		_IO(RINGBUF_IOC_MAGIC, 0x03),
 	};
 	int none = device_open(), owner = ring_make(0, 64, 4);
 	uint32_t room[64] = { sizeof(room) };

@@ -3,11 +3,31 @@
  * Sizes, offsets and numbers of the ABI, written out.  The same source is built
  * for 32 and for 64 bits, and both have to agree with this table.
  */
+#include <assert.h>
+
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
 #define SIZE(type, bytes)	   EXPECT_EQ(bytes, sizeof(struct type))
 #define FIELD(type, field, offset) EXPECT_EQ(offset, offsetof(struct type, field))
+
+/* What a command began with is the size of today, while no structure has grown. */
+#define VER0(call, type) \
+	static_assert(sizeof(struct ringbuf_##type) == RINGBUF_##call##_SIZE_VER0, #type)
+
+VER0(FEATURES, features);
+VER0(CREATE, create);
+VER0(ATTACH, attach);
+VER0(INFO, info);
+VER0(WAIT, wait);
+VER0(WAKE, wake);
+VER0(DONE, done);
+VER0(SYNC, sync);
+VER0(DETACH, detach);
+VER0(STATS, stats);
+VER0(FRAMING, framing);
+VER0(THRESHOLD, threshold);
+VER0(EVICT, evict);
 
 TEST(features)
 {
@@ -200,19 +220,22 @@ TEST(other_pages)
 
 TEST(numbers)
 {
-	const unsigned long requests[] = {
-		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE,    RINGBUF_IOC_ATTACH, RINGBUF_IOC_INFO,
-		RINGBUF_IOC_WAIT,     RINGBUF_IOC_WAKE,	     RINGBUF_IOC_DONE,	 RINGBUF_IOC_SYNC,
-		RINGBUF_IOC_DETACH,   RINGBUF_IOC_UNLINK,    RINGBUF_IOC_LIST,	 RINGBUF_IOC_STATS,
-		RINGBUF_IOC_FRAMING,  RINGBUF_IOC_THRESHOLD,
+	const struct {
+		unsigned long request, number;
+	} requests[] = {
+		{ RINGBUF_IOC_FEATURES, 0xc020bb00 }, { RINGBUF_IOC_CREATE, 0x4038bb01 },
+		{ RINGBUF_IOC_ATTACH, 0xc030bb02 },   { RINGBUF_IOC_INFO, 0xc098bb03 },
+		{ RINGBUF_IOC_WAIT, 0xc028bb04 },     { RINGBUF_IOC_WAKE, 0x4008bb05 },
+		{ RINGBUF_IOC_DONE, 0x4008bb06 },     { RINGBUF_IOC_SYNC, 0xc018bb07 },
+		{ RINGBUF_IOC_DETACH, 0x4008bb08 },   { RINGBUF_IOC_STATS, 0xc078bb0b },
+		{ RINGBUF_IOC_FRAMING, 0x4010bb0c },  { RINGBUF_IOC_THRESHOLD, 0x4020bb0d },
+		{ RINGBUF_IOC_EVICT, 0x4010bb0e },
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(requests); i++)
-		EXPECT_EQ(0xbb00 + i, requests[i]);
-	EXPECT_EQ(0xbb04, RINGBUF_URING_WAIT);
-	EXPECT_EQ(0xbb40, RINGBUF_URING_CANCEL);
-	EXPECT_EQ(1, RINGBUF_ABI_VERSION);
+		EXPECT_EQ(requests[i].number, requests[i].request);
+	EXPECT_EQ(2, RINGBUF_ABI_VERSION);
 	EXPECT_EQ(0, memcmp(&(uint64_t){ RINGBUF_MAGIC }, "ring0buf", 8));
 	EXPECT_EQ(255, RINGBUF_NAME_MAX);
 	EXPECT_EQ(64, RINGBUF_MAX_BATCH);

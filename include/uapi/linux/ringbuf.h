@@ -11,13 +11,24 @@
  * the same words in the same layout are used by the embedded host of
  * libringbuf, which has no device.
  *
- * Every ioctl takes a pointer to a structure whose first field is its size in
- * bytes.  A shorter structure than the one that introduced the call is EINVAL,
- * a longer one is accepted if the bytes that the kernel does not know are zero
- * (else E2BIG).  Unknown flags and non-zero reserved fields are EINVAL.  Fields
- * marked [out] are ignored on entry.  Pointers travel as __u64.  A handle that
- * is not bound, or bound to a role that may not do this, gets EBADFD.  An
- * unknown command is ENOTTY.  A reader that was evicted gets EIDRM.
+ * Every ioctl takes a pointer to a structure whose first field, @size, is the number
+ * of bytes that the caller has.  Structures grow at their end only.  The size with
+ * which a structure was introduced is RINGBUF_..._SIZE_VER0; it stands in the number of
+ * the command, so that number never changes.  A caller and a kernel of different age
+ * understand each other:
+ *
+ *	@size is below VER0			EINVAL
+ *	the caller has less than the kernel	what it lacks counts as 0 and is not
+ *						written
+ *	the caller has more than the kernel	what the kernel does not know must be 0
+ *						on entry, else E2BIG, and is 0 on return
+ *	@size is above the size of a page	E2BIG
+ *
+ * @size is never written.  Unknown flags, unknown values of an enumeration and non-zero
+ * reserved fields are EINVAL.  Fields marked [out] are ignored on entry.  Pointers
+ * travel as __u64.  A handle that is not bound, or bound to a role that may not do
+ * this, gets EBADFD.  An unknown command is ENOTTY.  A reader that was evicted gets
+ * EIDRM.
  */
 #ifndef _UAPI_LINUX_RINGBUF_H
 #define _UAPI_LINUX_RINGBUF_H
@@ -25,7 +36,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define RINGBUF_ABI_VERSION 1
+#define RINGBUF_ABI_VERSION 2
 #define RINGBUF_MAGIC	    0x66756230676e6972ULL /* "ring0buf", little endian */
 
 /* Limits of the ABI; module parameters and RLIMITs may be lower. */
@@ -39,22 +50,45 @@
 
 /* ---- ioctls ---------------------------------------------------------- */
 
-#define RINGBUF_IOC_MAGIC     0xBB
-#define RINGBUF_IOC_FEATURES  _IO(RINGBUF_IOC_MAGIC, 0x00)
-#define RINGBUF_IOC_CREATE    _IO(RINGBUF_IOC_MAGIC, 0x01)
-#define RINGBUF_IOC_ATTACH    _IO(RINGBUF_IOC_MAGIC, 0x02)
-#define RINGBUF_IOC_INFO      _IO(RINGBUF_IOC_MAGIC, 0x03)
-#define RINGBUF_IOC_WAIT      _IO(RINGBUF_IOC_MAGIC, 0x04)
-#define RINGBUF_IOC_WAKE      _IO(RINGBUF_IOC_MAGIC, 0x05)
-#define RINGBUF_IOC_DONE      _IO(RINGBUF_IOC_MAGIC, 0x06)
-#define RINGBUF_IOC_SYNC      _IO(RINGBUF_IOC_MAGIC, 0x07)
-#define RINGBUF_IOC_DETACH    _IO(RINGBUF_IOC_MAGIC, 0x08)
-#define RINGBUF_IOC_UNLINK    _IO(RINGBUF_IOC_MAGIC, 0x09)
-#define RINGBUF_IOC_LIST      _IO(RINGBUF_IOC_MAGIC, 0x0a)
-#define RINGBUF_IOC_STATS     _IO(RINGBUF_IOC_MAGIC, 0x0b)
-#define RINGBUF_IOC_FRAMING   _IO(RINGBUF_IOC_MAGIC, 0x0c)
-#define RINGBUF_IOC_THRESHOLD _IO(RINGBUF_IOC_MAGIC, 0x0d)
-#define RINGBUF_IOC_EVICT     _IO(RINGBUF_IOC_MAGIC, 0x0e)
+#define RINGBUF_IOC_MAGIC 0xBB
+
+/* What the structure of each call began with. */
+#define RINGBUF_FEATURES_SIZE_VER0  32
+#define RINGBUF_CREATE_SIZE_VER0    56
+#define RINGBUF_ATTACH_SIZE_VER0    48
+#define RINGBUF_INFO_SIZE_VER0	    152
+#define RINGBUF_WAIT_SIZE_VER0	    40
+#define RINGBUF_WAKE_SIZE_VER0	    8
+#define RINGBUF_DONE_SIZE_VER0	    8
+#define RINGBUF_SYNC_SIZE_VER0	    24
+#define RINGBUF_DETACH_SIZE_VER0    8
+#define RINGBUF_STATS_SIZE_VER0	    120
+#define RINGBUF_FRAMING_SIZE_VER0   16
+#define RINGBUF_THRESHOLD_SIZE_VER0 32
+#define RINGBUF_EVICT_SIZE_VER0	    16
+
+/* _IOC_WRITE: the kernel reads the structure; _IOC_READ: it writes to it. */
+#define RINGBUF_IOC_FEATURES \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x00, RINGBUF_FEATURES_SIZE_VER0)
+#define RINGBUF_IOC_CREATE _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x01, RINGBUF_CREATE_SIZE_VER0)
+#define RINGBUF_IOC_ATTACH \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x02, RINGBUF_ATTACH_SIZE_VER0)
+#define RINGBUF_IOC_INFO \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x03, RINGBUF_INFO_SIZE_VER0)
+#define RINGBUF_IOC_WAIT \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x04, RINGBUF_WAIT_SIZE_VER0)
+#define RINGBUF_IOC_WAKE _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x05, RINGBUF_WAKE_SIZE_VER0)
+#define RINGBUF_IOC_DONE _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x06, RINGBUF_DONE_SIZE_VER0)
+#define RINGBUF_IOC_SYNC \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x07, RINGBUF_SYNC_SIZE_VER0)
+#define RINGBUF_IOC_DETACH _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x08, RINGBUF_DETACH_SIZE_VER0)
+#define RINGBUF_IOC_UNLINK _IO(RINGBUF_IOC_MAGIC, 0x09)
+#define RINGBUF_IOC_LIST   _IO(RINGBUF_IOC_MAGIC, 0x0a)
+#define RINGBUF_IOC_STATS \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0b, RINGBUF_STATS_SIZE_VER0)
+#define RINGBUF_IOC_FRAMING   _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0c, RINGBUF_FRAMING_SIZE_VER0)
+#define RINGBUF_IOC_THRESHOLD _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0d, RINGBUF_THRESHOLD_SIZE_VER0)
+#define RINGBUF_IOC_EVICT     _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0e, RINGBUF_EVICT_SIZE_VER0)
 
 /* Bits of struct ringbuf_features.features. */
 #define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */

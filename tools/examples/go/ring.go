@@ -11,13 +11,14 @@ import (
 	"unsafe"
 )
 
-// Numbers of linux/ringbuf.h.
+// Numbers of linux/ringbuf.h.  Those of the calls are _IOC() of x86 and Arm: what is done
+// with the structure (1: read by the kernel, 3: written too), its size, and which call.
 const (
-	iocAttach = 0xBB02
-	iocInfo   = 0xBB03
-	iocWait   = 0xBB04
-	iocWake   = 0xBB05
-	iocDone   = 0xBB06
+	iocAttach = 3<<30 | 48<<16 | 0xBB02
+	iocInfo   = 3<<30 | 152<<16 | 0xBB03
+	iocWait   = 3<<30 | 40<<16 | 0xBB04
+	iocWake   = 1<<30 | 8<<16 | 0xBB05
+	iocDone   = 1<<30 | 8<<16 | 0xBB06
 
 	roleReader, roleWriter = 1, 2
 	startOldest            = 1

@@ -9,7 +9,11 @@ use Fcntl;
 our @EXPORT_OK = qw(read_some write_all attach READER WRITER);
 
 use constant { READER => 1, WRITER => 2, START_OLDEST => 1 };
-use constant { IOC_ATTACH => 0xBB02, IOC_INFO => 0xBB03 };
+# _IOC() of x86 and Arm: 3 (the kernel reads and writes), size of the structure, which call.
+use constant {
+	IOC_ATTACH => 3 << 30 | 48 << 16 | 0xBB02,
+	IOC_INFO => 3 << 30 | 152 << 16 | 0xBB03,
+};
 
 # What there is, at most $size bytes; nothing at the end.
 sub read_some {

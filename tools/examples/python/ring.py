@@ -6,7 +6,13 @@ import mmap
 import os
 import struct
 
-ATTACH, INFO, WAIT, WAKE, DONE = 0xBB02, 0xBB03, 0xBB04, 0xBB05, 0xBB06
+# _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
+# too), the size of that, and which call.
+ATTACH = 3 << 30 | 48 << 16 | 0xBB02
+INFO = 3 << 30 | 152 << 16 | 0xBB03
+WAIT = 3 << 30 | 40 << 16 | 0xBB04
+WAKE = 1 << 30 | 8 << 16 | 0xBB05
+DONE = 1 << 30 | 8 << 16 | 0xBB06
 READER, WRITER = 1, 2
 START_OLDEST = 1
 EXCLUSIVE = 1

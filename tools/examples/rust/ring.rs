@@ -18,11 +18,13 @@ pub const COMMITTED: u64 = 1;
 pub const END_DIED: u32 = 2;
 const START_OLDEST: u32 = 1;
 
-const ATTACH: c_ulong = 0xBB02;
-const INFO: c_ulong = 0xBB03;
-const WAIT: c_ulong = 0xBB04;
-const WAKE: c_ulong = 0xBB05;
-const DONE: c_ulong = 0xBB06;
+// _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
+// too), the size of that, and which call.
+const ATTACH: c_ulong = 3 << 30 | 48 << 16 | 0xBB02;
+const INFO: c_ulong = 3 << 30 | 152 << 16 | 0xBB03;
+const WAIT: c_ulong = 3 << 30 | 40 << 16 | 0xBB04;
+const WAKE: c_ulong = 1 << 30 | 8 << 16 | 0xBB05;
+const DONE: c_ulong = 1 << 30 | 8 << 16 | 0xBB06;
 
 pub const PROT_READ: c_int = 1;
 pub const PROT_WRITE: c_int = 2;
