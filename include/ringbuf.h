@@ -550,6 +550,13 @@ enum ringbuf_end {
 	RINGBUF_STREAM_DIED = 2, /* none is left, and one ended without saying so */
 };
 
+/* Seen by stats.blocker_kind. */
+enum ringbuf_blocked_by {
+	RINGBUF_BLOCKED_BY_NOBODY = 0,
+	RINGBUF_BLOCKED_BY_READER = 1, /* the one that lags most, and so limits the writers */
+	RINGBUF_BLOCKED_BY_WRITER = 2, /* has not finished the slot for which the others wait */
+};
+
 /**
  * struct ringbuf_status - a ring at one moment, see ringbuf_stats()
  * @size: sizeof(struct ringbuf_status), set by the caller
@@ -557,21 +564,21 @@ enum ringbuf_end {
  * @repaired: slots made holes because their writer went away
  * @writer_waits: times a writer slept
  * @blocker_lag: slots from @blocker_position to @head
- * @blocker_id: id of the reader that lags most and so limits the writers; or
- *	RINGBUF_ALL_READERS if there is none, or if @blocker_writer blocks
+ * @blocker_id: id of the reader or writer that blocks; 0 if nobody does
  * @blocker_pid: process of the reader or writer that blocks; 0 if it is unknown, or in a
  *	pid namespace where the caller has no number for it
  * @readers: attached now
  * @writers: attached now and not done
  * @writers_ever: ever attached
  * @ended: enum ringbuf_end
- * @blocker_writer: id of a writer that has reserved the slot for which the slowest
- *	reader waits, and has not committed it: that reader is not to blame, and it does
- *	not help to evict it.  Without readers: the slot that the writers need next.
- *	0: there is no such writer
+ * @blocker_kind: enum ringbuf_blocked_by.  It is a writer where that has reserved the
+ *	slot for which the slowest reader waits, and has not committed it: that reader is
+ *	not to blame, and it does not help to evict it.  Without readers: the slot that
+ *	the writers need next
  * @readers_lacking: readers that must still attach before a writer gets a slot, see
  *	struct ringbuf_config.wait_readers; 0 from then on
- * @blocker_position: that slot, or the cursor of the reader
+ * @blocker_position: the slot that the writer has not committed, or the cursor of the
+ *	reader; head if nobody blocks
  */
 struct ringbuf_status {
 	size_t size;
@@ -585,7 +592,7 @@ struct ringbuf_status {
 	uint32_t writers;
 	uint32_t writers_ever;
 	uint32_t ended;
-	uint32_t blocker_writer;
+	uint32_t blocker_kind;
 	uint32_t readers_lacking;
 	uint64_t blocker_position;
 };

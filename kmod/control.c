@@ -97,7 +97,10 @@ long rb_ioctl_evict(struct rb_handle *h, void __user *arg)
 
 static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_sync *s)
 {
-	if (s->flags || s->__reserved)
+	if (s->flags & ~(RINGBUF_SYNC_ALL | RINGBUF_SYNC_HEAD) || s->__reserved)
+		return -EINVAL;
+	if ((s->flags & RINGBUF_SYNC_ALL && s->reader) ||
+	    (s->flags & RINGBUF_SYNC_HEAD && s->position))
 		return -EINVAL;
 	if (!ring || h->role == RINGBUF_ROLE_OBSERVER)
 		return -EBADFD;
@@ -107,7 +110,7 @@ static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 		return -EBADFD;
 	if (rb_member_evicted(h, ring))
 		return -EIDRM;
-	return s->reader == h->last_id ? 0 : -EACCES;
+	return !(s->flags & RINGBUF_SYNC_ALL) && s->reader == h->last_id ? 0 : -EACCES;
 }
 
 /* @row comes from the caller. */
@@ -122,6 +125,7 @@ static bool row_attached(const struct rb_view *v, u32 row)
 static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_sync *s)
 {
 	const struct rb_view *v = &ring->view;
+	bool all = s->flags & RINGBUF_SYNC_ALL;
 	u64 head;
 	u32 row;
 
@@ -129,13 +133,13 @@ static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbu
 	/* The row of a reader that has ended meanwhile may be another's. */
 	if (h->role == RINGBUF_ROLE_READER && ring->rows[h->last_id].handle != h)
 		return -EBADFD;
-	if (s->reader != RINGBUF_SYNC_ALL && !row_attached(v, s->reader))
+	if (!all && !row_attached(v, s->reader))
 		return -ENOENT;
 	head = rb_head(v);
-	if (s->position > head)
+	if (s->flags & RINGBUF_SYNC_HEAD || s->position > head)
 		s->position = head;
 	for (row = 0; row < rb_rows(v); row++)
-		if (row_attached(v, row) && (s->reader == RINGBUF_SYNC_ALL || s->reader == row))
+		if (row_attached(v, row) && (all || s->reader == row))
 			rb_move_reader(v, row, s->position);
 	/* A reader that moves itself does not make everybody look. */
 	if (h->role == RINGBUF_ROLE_READER)

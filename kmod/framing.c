@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_FRAMING, and FIONREAD: what read(2) and write(2) would find. */
+/* RINGBUF_IOC_FRAMING; RINGBUF_IOC_ROOM and FIONREAD: what write(2) and read(2) would find. */
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -69,21 +69,36 @@ static u64 slots_ready(const struct rb_ring *ring)
 	return end - head;
 }
 
+long rb_ioctl_room(struct rb_handle *h, void __user *arg)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	struct ringbuf_room r;
+	int err;
+
+	err = rb_arg_get(&r, sizeof(r), RINGBUF_ROOM_SIZE_VER0, arg);
+	if (err)
+		return err;
+	if (r.flags)
+		return -EINVAL;
+	if (!ring || h->role != RINGBUF_ROLE_WRITER || !READ_ONCE(h->parts))
+		return -EBADFD;
+	r.slots = slots_ready(ring);
+	return rb_arg_put(arg, &r, sizeof(r));
+}
+
 long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
 	u64 answer = 0;
 	int err = 0;
 
-	if (!ring || !framing_role(h))
-		return -EBADFD;
+	if (!ring || h->role != RINGBUF_ROLE_READER)
+		return -ENOTTY;
 	mutex_lock(&h->lock);
 	if (!h->parts)
 		err = -EBADFD;
 	else if (rb_member_evicted(h, ring))
 		err = -EIDRM;
-	else if (h->role == RINGBUF_ROLE_WRITER)
-		answer = slots_ready(ring);
 	else if (h->framing == RINGBUF_FRAMING_STREAM)
 		answer = rb_lent_bytes(h) + bytes_ready(h, ring, ~0ULL);
 	else

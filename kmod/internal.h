@@ -427,6 +427,7 @@ long rb_ioctl_list(struct rb_handle *h, void __user *arg);
 long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
 long rb_ioctl_framing(struct rb_handle *h, void __user *arg);
 long rb_ioctl_threshold(struct rb_handle *h, void __user *arg);
+long rb_ioctl_room(struct rb_handle *h, void __user *arg);
 long rb_ioctl_fionread(struct rb_handle *h, void __user *arg);
 
 /* ---- map.c --------------------------------------------------------------- */

@@ -23,6 +23,7 @@ SIZE_IS(STATS, stats);
 SIZE_IS(FRAMING, framing);
 SIZE_IS(THRESHOLD, threshold);
 SIZE_IS(EVICT, evict);
+SIZE_IS(ROOM, room);
 
 /*
  * Copy the caller's structure to @to, which has @size bytes and began with @least of
@@ -98,6 +99,8 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return rb_ioctl_framing(h, user);
 	case RINGBUF_IOC_THRESHOLD:
 		return rb_ioctl_threshold(h, user);
+	case RINGBUF_IOC_ROOM:
+		return rb_ioctl_room(h, user);
 	case FIONREAD:
 		return rb_ioctl_fionread(h, user);
 	default:

@@ -90,8 +90,8 @@ static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
 	struct rb_blocker b;
 
 	rb_find_blocker(&ring->view, s->head, &b);
-	s->blocker_id = b.row == RB_NO_ROW ? RINGBUF_SYNC_ALL : b.row;
-	s->blocker_writer = b.writer;
+	s->blocker_kind = RINGBUF_BLOCKER_NONE;
+	s->blocker_id = 0;
 	s->blocker_position = b.position;
 	s->blocker_lag = s->head > b.position ? s->head - b.position : 0;
 	s->blocker_pid = 0;
@@ -99,8 +99,12 @@ static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
 	if (b.writer) {
 		u32 i = array_index_nospec(b.writer - 1, ring->layout.max_writers);
 
+		s->blocker_kind = RINGBUF_BLOCKER_WRITER;
+		s->blocker_id = b.writer;
 		s->blocker_pid = seat_pid(ring, &ring->ids[i]);
 	} else if (b.row != RB_NO_ROW) {
+		s->blocker_kind = RINGBUF_BLOCKER_READER;
+		s->blocker_id = b.row;
 		s->blocker_pid = seat_pid(ring, &ring->rows[b.row]);
 	}
 }

@@ -281,6 +281,9 @@ static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int f
 	err = rb_wait_get(h, &wait, u64_to_user_ptr(arg));
 	if (err)
 		return err;
+	/* A request is not interrupted, and writes nothing to @arg. */
+	if (wait.flags)
+		return -EINVAL;
 	w = uring_new(cmd, &wait, tag);
 	if (!w)
 		return -ENOMEM;

@@ -378,7 +378,7 @@ static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 		most = min_t(u64, most, RINGBUF_MAX_BATCH);
 	else if (h->role != RINGBUF_ROLE_READER)
 		return -EBADFD;
-	if (w->flags || w->__reserved || !w->count || w->count > most)
+	if (w->flags & ~RINGBUF_WAIT_REMAINDER || w->__reserved || !w->count || w->count > most)
 		return -EINVAL;
 	return 0;
 }
@@ -480,12 +480,13 @@ int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *
 	return wait_check(h, ring, w);
 }
 
-/* The call may be restarted: then only what is left of it. */
-static int wait_interrupted(struct ringbuf_wait __user *to, u64 after)
+/* The call ends, or will be restarted: store how much of @after is left, where asked. */
+static int wait_interrupted(const struct ringbuf_wait *w, struct ringbuf_wait __user *to, u64 after)
 {
 	u64 now = ktime_get_ns();
 
-	if (after != RINGBUF_NO_TIMEOUT && put_user(after > now ? after - now : 1, &to->after))
+	if (w->flags & RINGBUF_WAIT_REMAINDER && after != RINGBUF_NO_TIMEOUT &&
+	    put_user(after > now ? after - now : 1, &to->after))
 		return -EFAULT;
 	return -ERESTARTSYS;
 }
@@ -503,7 +504,7 @@ long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
 	after = rb_wait_after(&w);
 	err = wait_ready(h, rb_handle_ring(h), &w, after);
 	if (err == -ERESTARTSYS)
-		return wait_interrupted(to, after);
+		return wait_interrupted(&w, to, after);
 	return err ? err : put_user(w.ready, &to->ready);
 }
 

@@ -66,16 +66,19 @@ static void blocker_stats(const struct ringbuf *ring, struct ringbuf_status *sta
 	struct rb_blocker b;
 
 	rb_find_blocker(&ring->view, status->head, &b);
-	status->blocker_id = b.row == RB_NO_ROW ? RINGBUF_ALL_READERS : b.row;
-	status->blocker_writer = b.writer;
 	status->blocker_position = b.position;
 	status->blocker_lag = status->head > b.position ? status->head - b.position : 0;
-	if (b.writer)
+	if (b.writer) {
+		status->blocker_kind = RINGBUF_BLOCKED_BY_WRITER;
+		status->blocker_id = b.writer;
 		place += emb_place_index(ring, RINGBUF_ROLE_WRITER, b.writer);
-	else if (b.row != RB_NO_ROW)
+	} else if (b.row != RB_NO_ROW) {
+		status->blocker_kind = RINGBUF_BLOCKED_BY_READER;
+		status->blocker_id = b.row;
 		place += b.row;
-	else
+	} else {
 		return;
+	}
 	status->blocker_pid = emb_place_pid(place);
 }
 

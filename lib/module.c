@@ -343,8 +343,16 @@ static int owner_call(struct ringbuf *ring, unsigned long request, void *arg)
 
 static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
 {
-	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
+	struct ringbuf_sync s = { .size = sizeof(s) };
 
+	if (reader == RINGBUF_ALL_READERS)
+		s.flags |= RINGBUF_SYNC_ALL;
+	else
+		s.reader = reader;
+	if (position == UINT64_MAX)
+		s.flags |= RINGBUF_SYNC_HEAD;
+	else
+		s.position = position;
 	return owner_call(ring, RINGBUF_IOC_SYNC, &s);
 }
 
@@ -392,7 +400,7 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	status->blocker_lag = s.blocker_lag;
 	status->blocker_id = s.blocker_id;
 	status->blocker_pid = s.blocker_pid;
-	status->blocker_writer = s.blocker_writer;
+	status->blocker_kind = s.blocker_kind;
 	status->blocker_position = s.blocker_position;
 	status->readers = s.total;
 	status->writers = s.writers;

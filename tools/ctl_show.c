@@ -154,17 +154,13 @@ static json_t *writer_json(const struct ringbuf_writer_status *w)
 /* The reader or writer for which the others wait; without one its role is null. */
 static json_t *blocker_json(const struct ringbuf_status *s)
 {
-	bool reader = s->blocker_id != RINGBUF_ALL_READERS;
+	bool writer = s->blocker_kind == RINGBUF_BLOCKED_BY_WRITER;
+	bool nobody = s->blocker_kind == RINGBUF_BLOCKED_BY_NOBODY;
 	json_t *j = json_object();
 
 	json_object_set_new(j, "role",
-			    s->blocker_writer ? json_string("writer")
-			    : reader	      ? json_string("reader")
-					      : json_null());
-	json_object_set_new(j, "id",
-			    s->blocker_writer ? number(s->blocker_writer)
-			    : reader	      ? number(s->blocker_id)
-					      : json_null());
+			    nobody ? json_null() : json_string(writer ? "writer" : "reader"));
+	json_object_set_new(j, "id", nobody ? json_null() : number(s->blocker_id));
 	json_object_set_new(j, "pid", json_integer(s->blocker_pid));
 	json_object_set_new(j, "position", number(s->blocker_position));
 	json_object_set_new(j, "lag", number(s->blocker_lag));
@@ -205,12 +201,12 @@ static void blocker_text(const struct ringbuf_status *s)
 {
 	char pid[16];
 
-	if (s->blocker_writer)
+	if (s->blocker_kind == RINGBUF_BLOCKED_BY_WRITER)
 		printf("blocker: writer %u, process %s, has not finished slot %llu, %llu behind "
 		       "head\n",
-		       s->blocker_writer, process(s->blocker_pid, pid),
+		       s->blocker_id, process(s->blocker_pid, pid),
 		       (unsigned long long)s->blocker_position, (unsigned long long)s->blocker_lag);
-	else if (s->blocker_id != RINGBUF_ALL_READERS)
+	else if (s->blocker_kind == RINGBUF_BLOCKED_BY_READER)
 		printf("slowest: reader %u, process %s, %llu behind head\n", s->blocker_id,
 		       process(s->blocker_pid, pid), (unsigned long long)s->blocker_lag);
 }

@@ -98,12 +98,13 @@ static void find_blocker(const struct perf_writer *w, char *text, size_t room)
 	snprintf(text, room, "readers");
 	if (ringbuf_stats(w->ring, &status, NULL, 0) < 0)
 		return;
-	if (status.blocker_writer)
+	if (status.blocker_kind == RINGBUF_BLOCKED_BY_WRITER)
 		snprintf(text, room, "writer %u (pid %d), which has not finished slot %llu",
-			 status.blocker_writer, status.blocker_pid,
+			 status.blocker_id, status.blocker_pid,
 			 (unsigned long long)status.blocker_position);
 	for (i = s->options.writers; i < s->count; i++)
-		if (s->process[i].reader_id == status.blocker_id)
+		if (status.blocker_kind == RINGBUF_BLOCKED_BY_READER &&
+		    s->process[i].reader_id == status.blocker_id)
 			snprintf(text, room, "Reader %u (pid %d), %llu slots behind",
 				 s->process[i].index + 1, (int)s->process[i].pid,
 				 (unsigned long long)status.blocker_lag);

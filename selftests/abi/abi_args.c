@@ -58,6 +58,7 @@ CALL(STATS, stats,           NO,   0,     0,      0,      0);
 CALL(FRAMING, framing,       NO,   NO,    0,      0,      NO);
 CALL(THRESHOLD, threshold,   NO,   NO,    0,      0,      NO);
 CALL(EVICT, evict,           NO,   0,     NO,     0,      NO);
+CALL(ROOM, room,             NO,   NO,    NO,     0,      NO);
 /* clang-format on */
 
 /* Two structures' worth, so that a call may be too long. */
@@ -79,6 +80,7 @@ union argument {
 	struct ringbuf_framing framing;
 	struct ringbuf_threshold threshold;
 	struct ringbuf_evict evict;
+	struct ringbuf_room room;
 	unsigned char bytes[512];
 };
 
@@ -125,7 +127,7 @@ static union argument good(unsigned long request, const struct _test_data_args *
 		a.wait.timeout = NEVER;
 		break;
 	case RINGBUF_IOC_SYNC:
-		a.sync.reader = RINGBUF_SYNC_ALL;
+		a.sync.flags = RINGBUF_SYNC_ALL;
 		break;
 	case RINGBUF_IOC_UNLINK:
 		a.unlink.name = POINTER("selftest-no-such-name");
@@ -378,7 +380,7 @@ TEST(reserved_fields)
 	int owner = ring_make(0, 64, 4), writer = writer_open(owner), none = device_open();
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, owner);
 	struct ringbuf_wait w = wait_for(1, NEVER);
-	struct ringbuf_sync s = { .size = sizeof(s), .reader = RINGBUF_SYNC_ALL, .__reserved = 1 };
+	struct ringbuf_sync s = { .size = sizeof(s), .__reserved = 1 };
 	struct ringbuf_unlink u = {
 		.size = sizeof(u), .name = POINTER("x"), .name_len = 1, .__reserved = 1
 	};

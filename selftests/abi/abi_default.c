@@ -120,9 +120,9 @@ TEST_F(standard, writer_waits_for_a_reader)
 	char text[8];
 
 	FAILS(EAGAIN, write(self->writer, "x", 1));
-	EXPECT_EQ(0, ready_call(self->writer));
+	EXPECT_EQ(0, room_call(self->writer));
 	FAILS(EAGAIN, read(self->reader, text, 8));
-	EXPECT_EQ(16, ready_call(self->writer));
+	EXPECT_EQ(16, room_call(self->writer));
 	ASSERT_EQ(1, write(self->writer, "x", 1));
 	close(self->reader);
 	FAILS(EAGAIN, write(self->writer, "y", 1));

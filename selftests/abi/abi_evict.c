@@ -79,7 +79,7 @@ TEST_F(evict, reader_makes_room)
 	EXPECT_OK(put(self->writer, 99));
 	s = stats_of(self->owner);
 	EXPECT_EQ(0, s.total);
-	EXPECT_EQ(RINGBUF_SYNC_ALL, s.blocker_id);
+	EXPECT_EQ(RINGBUF_BLOCKER_NONE, s.blocker_kind);
 	EXPECT_EQ(-EIDRM, get(self->reader));
 	EXPECT_EQ(-EIDRM, wait_call(self->reader, 1, NEVER));
 	EXPECT_EQ(-EIDRM, ready_call(self->reader));

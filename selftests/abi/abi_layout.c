@@ -28,6 +28,7 @@ VER0(STATS, stats);
 VER0(FRAMING, framing);
 VER0(THRESHOLD, threshold);
 VER0(EVICT, evict);
+VER0(ROOM, room);
 
 TEST(features)
 {
@@ -111,6 +112,8 @@ TEST(small_calls)
 	SIZE(ringbuf_framing, 16);
 	FIELD(ringbuf_framing, framing, 8);
 	FIELD(ringbuf_framing, __reserved, 12);
+	SIZE(ringbuf_room, 16);
+	FIELD(ringbuf_room, slots, 8);
 	SIZE(ringbuf_uring_cmd, 16);
 	FIELD(ringbuf_uring_cmd, tag, 8);
 	SIZE(ringbuf_threshold, 32);
@@ -166,7 +169,7 @@ TEST(stats)
 	FIELD(ringbuf_stats, writers, 80);
 	FIELD(ringbuf_stats, writers_ever, 84);
 	FIELD(ringbuf_stats, ended, 88);
-	FIELD(ringbuf_stats, blocker_writer, 92);
+	FIELD(ringbuf_stats, blocker_kind, 92);
 	FIELD(ringbuf_stats, blocker_position, 96);
 	FIELD(ringbuf_stats, writer_table, 104);
 	FIELD(ringbuf_stats, writer_count, 112);
@@ -229,7 +232,7 @@ TEST(numbers)
 		{ RINGBUF_IOC_DONE, 0x4008bb06 },     { RINGBUF_IOC_SYNC, 0xc018bb07 },
 		{ RINGBUF_IOC_DETACH, 0x4008bb08 },   { RINGBUF_IOC_STATS, 0xc078bb0b },
 		{ RINGBUF_IOC_FRAMING, 0x4010bb0c },  { RINGBUF_IOC_THRESHOLD, 0x4020bb0d },
-		{ RINGBUF_IOC_EVICT, 0x4010bb0e },
+		{ RINGBUF_IOC_EVICT, 0x4010bb0e },    { RINGBUF_IOC_ROOM, 0xc010bb0f },
 	};
 	unsigned int i;
 

@@ -102,7 +102,7 @@ static void by_sync(struct pair *p)
 	uint64_t n, most = often(MANY * 20);
 
 	for (n = 0; n < most; n++)
-		sync_call(n & 1 ? p->owner : p->reader, p->id, ~0ULL);
+		sync_with(n & 1 ? p->owner : p->reader, RINGBUF_SYNC_HEAD, p->id, 0);
 }
 
 static void by_evict(struct pair *p)

@@ -209,7 +209,7 @@ TEST_F(poll, sync_wakes)
 	ASSERT_EQ(0, fill(self->writer));
 	pid = child_start(polls, &s);
 	ASSERT_TRUE(task_asleep(pid));
-	ASSERT_OK(sync_call(self->owner, RINGBUF_SYNC_ALL, 1));
+	ASSERT_OK(sync_all(self->owner, 1));
 	EXPECT_EQ(0, child_end(pid));
 }
 

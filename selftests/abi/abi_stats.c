@@ -40,12 +40,12 @@ TEST_F(stats, new_ring)
 	EXPECT_EQ(0, s.wakeups);
 	EXPECT_EQ(0, s.wake_calls);
 	EXPECT_EQ(0, s.blocker_lag);
-	EXPECT_EQ(RINGBUF_SYNC_ALL, s.blocker_id);
+	EXPECT_EQ(RINGBUF_BLOCKER_NONE, s.blocker_kind);
+	EXPECT_EQ(0, s.blocker_id);
 	EXPECT_EQ(0, s.blocker_pid);
 	EXPECT_EQ(1, s.writers);
 	EXPECT_EQ(1, s.writers_ever);
 	EXPECT_EQ(RINGBUF_END_NONE, s.ended);
-	EXPECT_EQ(0, s.blocker_writer);
 	EXPECT_EQ(0, s.blocker_position);
 	EXPECT_EQ(0, s.writer_count);
 	EXPECT_EQ(0, s.readers_lacking);
@@ -87,6 +87,7 @@ TEST_F(stats, readers)
 	EXPECT_EQ(1, r[1].id);
 	EXPECT_EQ(getpid(), r[0].pid);
 	EXPECT_EQ(0x5a5a5a5a, r[2].id);
+	EXPECT_EQ(RINGBUF_BLOCKER_READER, s.blocker_kind);
 	EXPECT_EQ(1, s.blocker_id);
 	EXPECT_EQ(6, s.blocker_lag);
 	EXPECT_EQ(getpid(), s.blocker_pid);
@@ -143,7 +144,7 @@ TEST_F(stats, who_blocks_me)
 	EXPECT_EQ(pid, stats_of(self->owner).blocker_pid);
 	EXPECT_EQ(SLOTS, stats_of(self->owner).blocker_lag);
 	child_kill(pid);
-	EXPECT_EQ(RINGBUF_SYNC_ALL, stats_of(self->owner).blocker_id);
+	EXPECT_EQ(RINGBUF_BLOCKER_NONE, stats_of(self->owner).blocker_kind);
 	EXPECT_EQ(0, stats_of(self->owner).blocker_pid);
 	close(p->fd);
 }
@@ -219,20 +220,24 @@ static pid_t claimer_start(struct claimer *c, int fd, uint64_t pos, uint32_t cou
 	return pid;
 }
 
-/* Whether @fd says that reader @row or @writer, of process @pid, blocks at @position. */
-static int blocks(int fd, uint32_t row, uint32_t writer, pid_t pid, uint64_t position, uint64_t lag)
+enum {
+	NOBODY = RINGBUF_BLOCKER_NONE,
+	READER = RINGBUF_BLOCKER_READER,
+	WRITER = RINGBUF_BLOCKER_WRITER
+};
+
+/* Whether @fd says that a reader or writer with @id, of process @pid, blocks at @position. */
+static int blocks(int fd, uint32_t kind, uint32_t id, pid_t pid, uint64_t position, uint64_t lag)
 {
 	struct ringbuf_stats s = stats_of(fd);
 
-	CHECK_EQ(row, s.blocker_id);
-	CHECK_EQ(writer, s.blocker_writer);
+	CHECK_EQ(kind, s.blocker_kind);
+	CHECK_EQ(id, s.blocker_id);
 	CHECK_EQ(pid, s.blocker_pid);
 	CHECK_EQ(position, s.blocker_position);
 	CHECK_EQ(lag, s.blocker_lag);
 	return 0;
 }
-
-#define NO_READER RINGBUF_SYNC_ALL
 
 /* The reader that waits for a stopped writer's slot is not to blame. */
 TEST_F(stats, unfinished_slot_blames_its_writer)
@@ -243,15 +248,15 @@ TEST_F(stats, unfinished_slot_blames_its_writer)
 	pid_t pid;
 
 	ASSERT_OK(nonblock(self->writer));
-	EXPECT_EQ(0, blocks(self->owner, 0, 0, getpid(), 0, 0));
+	EXPECT_EQ(0, blocks(self->owner, READER, 0, getpid(), 0, 0));
 	pid = claimer_start(c, stopped, 0, 1);
 	for (n = 1; n < SLOTS; n++)
 		ASSERT_OK(put(self->writer, n));
 	EXPECT_EQ(-EAGAIN, put(self->writer, n));
-	EXPECT_EQ(0, blocks(self->owner, NO_READER, 2, pid, 0, SLOTS));
+	EXPECT_EQ(0, blocks(self->owner, WRITER, 2, pid, 0, SLOTS));
 	child_kill(pid);
 	/* Its slot is a hole now; the reader can go on, and is what limits the writers. */
-	EXPECT_EQ(0, blocks(self->owner, 0, 0, getpid(), 0, SLOTS));
+	EXPECT_EQ(0, blocks(self->owner, READER, 0, getpid(), 0, SLOTS));
 	EXPECT_EQ(1, get(reader));
 	close(stopped);
 	close(reader);
@@ -266,9 +271,9 @@ TEST_F(stats, reader_below_an_unfinished_slot_blocks)
 
 	ASSERT_OK(put(self->writer, 7));
 	pid = claimer_start(c, stopped, 1, 1);
-	EXPECT_EQ(0, blocks(self->owner, 0, 0, getpid(), 0, 2));
+	EXPECT_EQ(0, blocks(self->owner, READER, 0, getpid(), 0, 2));
 	EXPECT_EQ(7, get(reader));
-	EXPECT_EQ(0, blocks(self->owner, NO_READER, 2, pid, 1, 1));
+	EXPECT_EQ(0, blocks(self->owner, WRITER, 2, pid, 1, 1));
 	child_kill(pid);
 	close(stopped);
 	close(reader);
@@ -283,12 +288,12 @@ TEST_F(stats, unfinished_slot_blocks_writers_without_readers)
 	pid_t pid;
 
 	ASSERT_OK(nonblock(self->writer));
-	EXPECT_EQ(0, blocks(self->owner, NO_READER, 0, 0, 0, 0));
+	EXPECT_EQ(0, blocks(self->owner, NOBODY, 0, 0, 0, 0));
 	pid = claimer_start(c, stopped, 0, 1);
 	for (n = 1; n < SLOTS; n++)
 		ASSERT_OK(put(self->writer, n));
 	EXPECT_EQ(-EAGAIN, put(self->writer, n));
-	EXPECT_EQ(0, blocks(self->owner, NO_READER, 2, pid, 0, SLOTS));
+	EXPECT_EQ(0, blocks(self->owner, WRITER, 2, pid, 0, SLOTS));
 	child_kill(pid);
 	close(stopped);
 }
@@ -305,9 +310,9 @@ TEST_F(stats, batch_without_names_blames_its_writer)
 	pid = claimer_start(c, stopped, 0, 3);
 	ASSERT_OK(maps_open(&m, reader));
 	release_by_hand(&m, 2);
-	EXPECT_EQ(0, blocks(self->owner, NO_READER, 2, pid, 2, 1));
+	EXPECT_EQ(0, blocks(self->owner, WRITER, 2, pid, 2, 1));
 	release_by_hand(&m, 3);
-	EXPECT_EQ(0, blocks(self->owner, 0, 0, getpid(), 3, 0));
+	EXPECT_EQ(0, blocks(self->owner, READER, 0, getpid(), 3, 0));
 	child_kill(pid);
 	maps_close(&m);
 	close(stopped);
@@ -323,14 +328,15 @@ TEST_F(stats, claim_of_nobody)
 
 	ASSERT_OK(maps_open(&m, self->writer));
 	for (id = 0; id < 1U << RINGBUF_CLAIM_WRITER_BITS; id++) {
+		bool known = id && id <= m.info.max_writers;
 		struct ringbuf_stats s;
 
 		m.claim[0] = (uint64_t)id << RINGBUF_CLAIM_COUNT_BITS | 63;
 		m.head->head = 1;
 		s = stats_of(self->owner);
-		EXPECT_EQ(id <= m.info.max_writers ? id : 0, s.blocker_writer);
-		EXPECT_EQ(s.blocker_writer ? NO_READER : 0, s.blocker_id);
-		EXPECT_EQ(id == m.info.id || !s.blocker_writer ? getpid() : 0, s.blocker_pid);
+		EXPECT_EQ(known ? WRITER : READER, s.blocker_kind);
+		EXPECT_EQ(known ? id : 0, s.blocker_id);
+		EXPECT_EQ(id == m.info.id || !known ? getpid() : 0, s.blocker_pid);
 	}
 	m.claim[0] = 0;
 	maps_close(&m);

@@ -145,7 +145,7 @@ TEST_F(stream, empty_messages)
 	char text[8];
 
 	ASSERT_EQ(0, write(self->writer, "", 0));
-	EXPECT_EQ(SLOTS, ready_call(self->writer));
+	EXPECT_EQ(SLOTS, room_call(self->writer));
 	FAILS(EAGAIN, read(self->reader, text, 8));
 	EXPECT_EQ(0, read(self->reader, text, 0));
 	ASSERT_OK(framing_call(self->writer, RINGBUF_FRAMING_MESSAGE));
@@ -184,7 +184,7 @@ TEST_F(stream, sync_in_a_slot)
 	ASSERT_EQ(5, write(self->writer, "01234", 5));
 	ASSERT_EQ(5, write(self->writer, "abcde", 5));
 	ASSERT_EQ(3, read(self->reader, text, 3));
-	ASSERT_OK(sync_call(self->owner, RINGBUF_SYNC_ALL, 1));
+	ASSERT_OK(sync_all(self->owner, 1));
 	ASSERT_EQ(5, ready_call(self->reader));
 	ASSERT_EQ(5, read(self->reader, text, 16));
 	EXPECT_EQ(0, memcmp(text, "abcde", 5));
@@ -210,25 +210,29 @@ TEST_F(stream, ready)
 	char text[64];
 
 	EXPECT_EQ(0, ready_call(self->reader));
-	EXPECT_EQ(SLOTS, ready_call(self->writer));
+	EXPECT_EQ(SLOTS, room_call(self->writer));
 	ASSERT_EQ(10, write(self->writer, "0123456789", 10));
 	ASSERT_EQ(7, write(self->writer, "0123456", 7));
 	EXPECT_EQ(17, ready_call(self->reader));
-	EXPECT_EQ(SLOTS - 2, ready_call(self->writer));
+	EXPECT_EQ(SLOTS - 2, room_call(self->writer));
 	ASSERT_EQ(4, read(self->reader, text, 4));
 	EXPECT_EQ(13, ready_call(self->reader));
 	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_MESSAGE));
 	EXPECT_EQ(6, ready_call(self->reader));
 	ASSERT_EQ(6, read(self->reader, text, 64));
 	EXPECT_EQ(7, ready_call(self->reader));
-	EXPECT_EQ(SLOTS - 1, ready_call(self->writer));
-	EXPECT_EQ(-EBADFD, ready_call(self->owner));
-	EXPECT_EQ(-EBADFD, ready_call(observer));
-	EXPECT_EQ(-EBADFD, ready_call(none));
+	EXPECT_EQ(SLOTS - 1, room_call(self->writer));
+	/* Where there is nothing to read it is no call. */
+	EXPECT_EQ(-ENOTTY, ready_call(self->writer));
+	EXPECT_EQ(-ENOTTY, ready_call(self->owner));
+	EXPECT_EQ(-ENOTTY, ready_call(observer));
+	EXPECT_EQ(-ENOTTY, ready_call(none));
 	ASSERT_EQ(-1, ioctl(self->reader, FIONREAD, NULL));
 	EXPECT_EQ(EFAULT, errno);
 	ASSERT_OK(detach_call(self->reader));
 	EXPECT_EQ(-EBADFD, ready_call(self->reader));
+	ASSERT_OK(done_call(self->writer));
+	EXPECT_EQ(-EBADFD, room_call(self->writer));
 	close(observer);
 	close(none);
 }

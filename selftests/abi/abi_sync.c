@@ -54,7 +54,7 @@ static struct ringbuf_reader_stats row_of(int fd, uint32_t row)
 TEST_F(sync, who_may)
 {
 	EXPECT_EQ(-EACCES, sync_call(self->reader, 1, 1));
-	EXPECT_EQ(-EACCES, sync_call(self->reader, RINGBUF_SYNC_ALL, 1));
+	EXPECT_EQ(-EACCES, sync_all(self->reader, 1));
 	EXPECT_EQ(-EBADFD, sync_call(self->observer, 0, 1));
 	EXPECT_EQ(0, row_of(self->owner, 0).cursor);
 	EXPECT_EQ(0, sync_call(self->reader, 0, 1));
@@ -91,7 +91,7 @@ TEST_F(sync, owner_by_name)
 	ASSERT_EQ(0, put(writer, 1));
 	EXPECT_EQ(-EAGAIN, put(writer, 2));
 	ASSERT_EQ(0, attach_name(fd, RINGBUF_ROLE_OWNER, "abi-sync"));
-	EXPECT_EQ(0, sync_call(fd, RINGBUF_SYNC_ALL, ~0ULL));
+	EXPECT_EQ(0, sync_with(fd, RINGBUF_SYNC_ALL | RINGBUF_SYNC_HEAD, 0, 0));
 	EXPECT_EQ(0, put(writer, 2));
 	close(reader);
 	close(writer);
@@ -165,7 +165,7 @@ TEST_F(sync, opens_the_gate)
 	unsigned int n;
 
 	ASSERT_EQ(-EAGAIN, put(self->writer, 99));
-	ASSERT_OK(sync_call(self->writer, RINGBUF_SYNC_ALL, 4));
+	ASSERT_OK(sync_all(self->writer, 4));
 	for (n = 0; n < 4; n++)
 		EXPECT_EQ(0, put(self->writer, SLOTS + n));
 	EXPECT_EQ(-EAGAIN, put(self->writer, 99));
@@ -189,7 +189,7 @@ static int overruns(void *arg)
 		int err;
 
 		while ((err = put(o->writer, n)) == -EAGAIN)
-			CHECK_EQ(0, sync_call(o->writer, RINGBUF_SYNC_ALL, n - n / 3 % SLOTS));
+			CHECK_EQ(0, sync_all(o->writer, n - n / 3 % SLOTS));
 		CHECK_EQ(0, err);
 	}
 	return 0;
@@ -216,6 +216,23 @@ TEST_F(sync, nothing_is_lost_silently)
 	FLAG_SET(o->stop);
 	EXPECT_EQ(0, child_end(pid));
 	EXPECT_EQ(seen, rounds + row_of(self->owner, 0).lost);
+}
+
+/* What a flag stands for is not named too. */
+TEST_F(sync, flags)
+{
+	struct ringbuf_sync s = { .size = sizeof(s), .flags = RINGBUF_SYNC_HEAD };
+
+	EXPECT_EQ(-EINVAL, sync_with(self->owner, 1U << 2, 0, 1));
+	EXPECT_EQ(-EINVAL, sync_with(self->owner, RINGBUF_SYNC_ALL, 1, 1));
+	EXPECT_EQ(-EINVAL, sync_with(self->owner, RINGBUF_SYNC_HEAD, 0, 1));
+	EXPECT_EQ(-ENOENT, sync_with(self->owner, RINGBUF_SYNC_HEAD, ~0U, 0));
+	EXPECT_EQ(0, row_of(self->owner, 0).cursor);
+	ASSERT_OK(call(self->reader, RINGBUF_IOC_SYNC, &s));
+	EXPECT_EQ(SLOTS, s.position);
+	EXPECT_EQ(SLOTS, row_of(self->owner, 0).cursor);
+	EXPECT_EQ(0, row_of(self->owner, 1).cursor);
+	EXPECT_EQ(RINGBUF_SYNC_HEAD, s.flags);
 }
 
 DEVICE_HARNESS_MAIN

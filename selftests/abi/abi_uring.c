@@ -796,6 +796,11 @@ TEST_F(wait, refused)
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 3, variant->flags));
 	EXPECT_EQ(-EINVAL, result(&self->u, 3));
 	w.size = sizeof(w);
+	/* Nothing is written to the structure of a request. */
+	w.flags = RINGBUF_WAIT_REMAINDER;
+	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 3, variant->flags));
+	EXPECT_EQ(-EINVAL, result(&self->u, 3));
+	w.flags = 0;
 	ASSERT_EQ(0, submit_wait(&self->u, self->owner, &w, 4, variant->flags));
 	EXPECT_EQ(-EBADFD, result(&self->u, 4));
 	ASSERT_EQ(0, submit_wait(&self->u, none, &w, 5, variant->flags));

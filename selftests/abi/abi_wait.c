@@ -257,6 +257,7 @@ static int waits_though_hit(void *arg)
 
 	s->w = wait_for(5, NEVER);
 	s->w.after = 200 * MS;
+	s->w.flags = RINGBUF_WAIT_REMAINDER;
 	sigaction(SIGALRM, &action, NULL);
 	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
 	CHECK_EQ(0, call(s->fd, RINGBUF_IOC_WAIT, &s->w));
@@ -273,6 +274,34 @@ TEST_F(wait, after_goes_on_over_signals)
 
 	ASSERT_EQ(0, put(self->writer, 1));
 	EXPECT_EQ(0, child_run(waits_though_hit, &s));
+}
+
+static int ends_by_a_signal(void *arg)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct itimerval often = { { 0, 10000 }, { 0, 10000 } };
+	struct sleeper *s = arg;
+	uint32_t flags = s->w.flags;
+
+	s->w = wait_for(5, NEVER);
+	s->w.after = ~0ULL >> 2;
+	s->w.flags = flags;
+	sigaction(SIGALRM, &action, NULL);
+	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
+	CHECK_EQ(-EINTR, call(s->fd, RINGBUF_IOC_WAIT, &s->w));
+	CHECK_EQ(!flags, s->w.after == ~0ULL >> 2);
+	CHECK_EQ(flags, s->w.flags);
+	return 0;
+}
+
+/* The structure of a wait that a signal ends is changed only where the caller says so. */
+TEST_F(wait, signal_writes_the_remainder_only_if_asked)
+{
+	struct sleeper s = { .fd = self->reader };
+
+	EXPECT_EQ(0, child_run(ends_by_a_signal, &s));
+	s.w.flags = RINGBUF_WAIT_REMAINDER;
+	EXPECT_EQ(0, child_run(ends_by_a_signal, &s));
 }
 
 /* ---- thresholds: what others see of a sleeper --------------------------------- */

@@ -171,11 +171,23 @@ static inline int detach_call(int fd)
 	return call(fd, RINGBUF_IOC_DETACH, &d);
 }
 
-static inline int sync_call(int fd, uint32_t reader, uint64_t position)
+static inline int sync_with(int fd, uint32_t flags, uint32_t reader, uint64_t position)
 {
-	struct ringbuf_sync s = { .size = sizeof(s), .reader = reader, .position = position };
+	struct ringbuf_sync s = {
+		.size = sizeof(s), .flags = flags, .reader = reader, .position = position
+	};
 
 	return call(fd, RINGBUF_IOC_SYNC, &s);
+}
+
+static inline int sync_call(int fd, uint32_t reader, uint64_t position)
+{
+	return sync_with(fd, 0, reader, position);
+}
+
+static inline int sync_all(int fd, uint64_t position)
+{
+	return sync_with(fd, RINGBUF_SYNC_ALL, 0, position);
 }
 
 static inline int evict_call(int fd, uint32_t reader)
@@ -231,7 +243,16 @@ static inline int threshold_call(int fd, uint32_t slots, uint64_t bytes, uint64_
 	return call(fd, RINGBUF_IOC_THRESHOLD, &t);
 }
 
-/* FIONREAD: bytes of a reader, slots of a writer. */
+/* Slots that a writer can write at once, or a negative errno. */
+static inline int64_t room_call(int fd)
+{
+	struct ringbuf_room r = { .size = sizeof(r), .slots = 0x5a5a5a5a5a5a5a5aULL };
+	int err = call(fd, RINGBUF_IOC_ROOM, &r);
+
+	return err ? err : (int64_t)r.slots;
+}
+
+/* FIONREAD: bytes of a reader. */
 static inline int ready_call(int fd)
 {
 	int n = -12345;

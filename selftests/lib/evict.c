@@ -55,6 +55,7 @@ TEST_F(evict, who_blocks)
 	ASSERT_EQ(-EAGAIN, put(self->writer, n, RINGBUF_TRY));
 	ASSERT_EQ(1, ringbuf_reader_peek(self->reader, &slot, 1, RINGBUF_TRY));
 	s = status_of(self->ring);
+	ASSERT_EQ(RINGBUF_BLOCKED_BY_READER, s.blocker_kind);
 	ASSERT_EQ(ringbuf_reader_id(self->reader), s.blocker_id);
 	ASSERT_EQ(getpid(), s.blocker_pid);
 	ASSERT_EQ(0, ringbuf_evict_reader(self->ring, s.blocker_id));

@@ -107,7 +107,7 @@ TEST_F(killed, dead_processes_are_not_counted_as_readers_or_writers)
 	EXPECT_EQ(0, s.writers);
 	EXPECT_EQ(1, s.writers_ever);
 	EXPECT_EQ(RINGBUF_STREAM_DIED, s.ended);
-	EXPECT_EQ(RINGBUF_ALL_READERS, s.blocker_id);
+	EXPECT_EQ(RINGBUF_BLOCKED_BY_NOBODY, s.blocker_kind);
 }
 
 TEST_F(killed, dead_readers_cannot_be_moved_or_evicted)

@@ -36,13 +36,13 @@ TEST_F(stats, new_ring)
 	EXPECT_EQ(0, s.repaired);
 	EXPECT_EQ(0, s.writer_waits);
 	EXPECT_EQ(0, s.blocker_lag);
-	EXPECT_EQ(RINGBUF_ALL_READERS, s.blocker_id);
+	EXPECT_EQ(RINGBUF_BLOCKED_BY_NOBODY, s.blocker_kind);
+	EXPECT_EQ(0, s.blocker_id);
 	EXPECT_EQ(0, s.blocker_pid);
 	EXPECT_EQ(0, s.readers);
 	EXPECT_EQ(0, s.writers);
 	EXPECT_EQ(0, s.writers_ever);
 	EXPECT_EQ(RINGBUF_STREAM_OPEN, s.ended);
-	EXPECT_EQ(0, s.blocker_writer);
 	EXPECT_EQ(0, s.readers_lacking);
 	EXPECT_EQ(0, s.blocker_position);
 }
@@ -71,7 +71,7 @@ TEST_F(stats, longer_structure)
 	big.status.size = sizeof(big) - 8;
 	ASSERT_EQ(0, ringbuf_stats(self->ring, &big.status, NULL, 0));
 	EXPECT_EQ(sizeof(big) - 8, big.status.size);
-	EXPECT_EQ(RINGBUF_ALL_READERS, big.status.blocker_id);
+	EXPECT_EQ(RINGBUF_BLOCKED_BY_NOBODY, big.status.blocker_kind);
 	for (n = 0; n < 32; n++)
 		EXPECT_EQ(0, big.more[n]);
 	EXPECT_EQ(0x5a, big.more[32]);
@@ -106,6 +106,7 @@ TEST_F(stats, lags)
 	EXPECT_EQ(7, s.head);
 	EXPECT_EQ(2, s.readers);
 	EXPECT_EQ(1, s.writers);
+	EXPECT_EQ(RINGBUF_BLOCKED_BY_READER, s.blocker_kind);
 	EXPECT_EQ(ringbuf_reader_id(b), s.blocker_id);
 	EXPECT_EQ(6, s.blocker_lag);
 	EXPECT_EQ(getpid(), s.blocker_pid);
@@ -117,7 +118,7 @@ TEST_F(stats, lags)
 	ringbuf_reader_close(b);
 	EXPECT_EQ(ringbuf_reader_id(a), status_of(self->ring).blocker_id);
 	ringbuf_reader_close(a);
-	EXPECT_EQ(RINGBUF_ALL_READERS, status_of(self->ring).blocker_id);
+	EXPECT_EQ(RINGBUF_BLOCKED_BY_NOBODY, status_of(self->ring).blocker_kind);
 	ringbuf_writer_close(writer);
 }
 
@@ -228,8 +229,8 @@ TEST_F(stats, unfinished_slot_blames_its_writer)
 	pid = child_start(holds_a_slot, h);
 	UNTIL(FLAG_GET(h->ready));
 	s = status_of(self->ring);
+	EXPECT_EQ(RINGBUF_BLOCKED_BY_READER, s.blocker_kind);
 	EXPECT_EQ(ringbuf_reader_id(reader), s.blocker_id);
-	EXPECT_EQ(0, s.blocker_writer);
 	EXPECT_EQ(0, s.blocker_position);
 	ASSERT_EQ(7, get(reader, RINGBUF_TRY));
 	for (n = 2; n <= SLOTS; n++)
@@ -237,12 +238,11 @@ TEST_F(stats, unfinished_slot_blames_its_writer)
 	EXPECT_EQ(-EAGAIN, put(writer, n, RINGBUF_TRY));
 	EXPECT_EQ(-EAGAIN, get(reader, RINGBUF_TRY));
 	s = status_of(self->ring);
-	EXPECT_EQ(RINGBUF_ALL_READERS, s.blocker_id);
-	EXPECT_EQ(h->id, s.blocker_writer);
+	EXPECT_EQ(RINGBUF_BLOCKED_BY_WRITER, s.blocker_kind);
+	EXPECT_EQ(h->id, s.blocker_id);
 	EXPECT_EQ(pid, s.blocker_pid);
 	EXPECT_EQ(1, s.blocker_position);
 	EXPECT_EQ(SLOTS, s.blocker_lag);
-	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, s.blocker_id));
 	ASSERT_EQ(2, ringbuf_writers(self->ring, w, 3));
 	EXPECT_EQ(getpid(), w[0].pid);
 	EXPECT_EQ(h->id, w[1].id);
@@ -252,7 +252,7 @@ TEST_F(stats, unfinished_slot_blames_its_writer)
 	child_kill(pid);
 	EXPECT_EQ(2, get(reader, PATIENCE));
 	EXPECT_EQ(1, ringbuf_writers(self->ring, w, 3));
-	EXPECT_EQ(0, status_of(self->ring).blocker_writer);
+	EXPECT_NE(RINGBUF_BLOCKED_BY_WRITER, status_of(self->ring).blocker_kind);
 	ringbuf_reader_close(reader);
 	ringbuf_writer_close(writer);
 }

@@ -66,6 +66,7 @@
 #define RINGBUF_FRAMING_SIZE_VER0   16
 #define RINGBUF_THRESHOLD_SIZE_VER0 32
 #define RINGBUF_EVICT_SIZE_VER0	    16
+#define RINGBUF_ROOM_SIZE_VER0	    16
 
 /* _IOC_WRITE: the kernel reads the structure; _IOC_READ: it writes to it. */
 #define RINGBUF_IOC_FEATURES \
@@ -89,6 +90,8 @@
 #define RINGBUF_IOC_FRAMING   _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0c, RINGBUF_FRAMING_SIZE_VER0)
 #define RINGBUF_IOC_THRESHOLD _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0d, RINGBUF_THRESHOLD_SIZE_VER0)
 #define RINGBUF_IOC_EVICT     _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0e, RINGBUF_EVICT_SIZE_VER0)
+#define RINGBUF_IOC_ROOM \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0f, RINGBUF_ROOM_SIZE_VER0)
 
 /* Bits of struct ringbuf_features.features. */
 #define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */
@@ -274,17 +277,22 @@ struct ringbuf_info {
 
 #define RINGBUF_NO_TIMEOUT (~0ULL)
 
+/* struct ringbuf_wait.flags */
+#define RINGBUF_WAIT_REMAINDER (1U << 0) /* write back what is left of @after */
+
 /**
  * struct ringbuf_wait - RINGBUF_IOC_WAIT: sleep until the handle can go on
  * @size: sizeof(struct ringbuf_wait)
- * @flags: must be 0
+ * @flags: RINGBUF_WAIT_*
  * @timeout: absolute CLOCK_MONOTONIC ns, or RINGBUF_NO_TIMEOUT
  * @count: a reader waits until this many slots can be read from its cursor on,
  *	a writer until this many can be reserved; 1 to slot_count
  *	(and for a writer at most RINGBUF_MAX_BATCH)
  * @__reserved: must be 0
- * @after: when not 0: ns after arming at which one slot is enough.  [out] what is
- *	left of it, at least 1, when a signal ends or restarts the call
+ * @after: when not 0: ns after arming at which one slot is enough.  A call that a
+ *	signal restarts counts them from its start, but with RINGBUF_WAIT_REMAINDER:
+ *	then a signal that ends or restarts the call leaves here how many are left, at
+ *	least 1
  * @ready: [out] slots ready when the call returned 0 (a lower bound)
  *
  * Returns 0 also at the end of the stream (a reader: @ready may be less than
@@ -334,17 +342,19 @@ struct ringbuf_done {
 	__u32 flags;
 };
 
-#define RINGBUF_SYNC_ALL (~0U)
+/* struct ringbuf_sync.flags */
+#define RINGBUF_SYNC_ALL  (1U << 0) /* all readers, instead of @reader */
+#define RINGBUF_SYNC_HEAD (1U << 1) /* to head, instead of @position */
 
 /**
  * struct ringbuf_sync - RINGBUF_IOC_SYNC: move readers forward
  * @size: sizeof(struct ringbuf_sync)
- * @flags: must be 0
- * @reader: row of the reader, or RINGBUF_SYNC_ALL.  A reader may name only
- *	itself; owners and writers may name any
+ * @flags: RINGBUF_SYNC_*
+ * @reader: row of the reader; 0 with RINGBUF_SYNC_ALL.  A reader may name only
+ *	itself; owners and writers may name any, or all
  * @__reserved: must be 0
- * @position: in: the new floor; a reader that is there or beyond stays.  Larger
- *	than head (RINGBUF_NO_TIMEOUT, say) means head.  [out] the position used
+ * @position: in: the new floor, 0 with RINGBUF_SYNC_HEAD; a reader that is there or
+ *	beyond stays, and none moves beyond head.  [out] the position used
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EACCES, ENOENT (no such reader).
  */
@@ -492,6 +502,11 @@ struct ringbuf_writer_stats {
 	__s32 pid;
 };
 
+/* struct ringbuf_stats.blocker_kind */
+#define RINGBUF_BLOCKER_NONE   0U
+#define RINGBUF_BLOCKER_READER 1U /* the one that lags most, and so limits the writers */
+#define RINGBUF_BLOCKER_WRITER 2U /* has not finished the slot for which the others wait */
+
 /**
  * struct ringbuf_stats - RINGBUF_IOC_STATS: the ring, its readers and writers, who blocks it
  * @size: sizeof(struct ringbuf_stats)
@@ -505,16 +520,16 @@ struct ringbuf_writer_stats {
  * @wakeups: [out] times a writer was awakened
  * @wake_calls: [out] times RINGBUF_IOC_WAKE was called
  * @blocker_lag: [out] slots between @blocker_position and @head; 0 if nobody blocks
- * @blocker_id: [out] row of the reader that lags most and so limits the writers, or
- *	RINGBUF_SYNC_ALL if there is none, or @blocker_writer is not 0
- * @blocker_pid: [out] the blocking reader's or writer's process, as in struct
- *	ringbuf_reader_stats
+ * @blocker_kind: [out] RINGBUF_BLOCKER_*.  Where the reader that lags most waits itself
+ *	for a slot that a writer has reserved and not finished, it is that writer; without
+ *	a reader, if the writers wait for such a slot
+ * @blocker_id: [out] row of the reader, or id of the writer, that blocks
+ * @blocker_pid: [out] its process, as in struct ringbuf_reader_stats
  * @writers: [out] attached and not done
  * @writers_ever: [out] ever attached
  * @ended: [out] RINGBUF_END_*
- * @blocker_writer: [out] id of a writer that has not finished the slot for which that
- *	reader waits, or without a reader the writers; 0: there is none
- * @blocker_position: [out] that slot, or the reader's cursor
+ * @blocker_position: [out] the slot that the writer has not finished, or the reader's
+ *	cursor; head if nobody blocks
  * @writer_table: pointer to an array of struct ringbuf_writer_stats, or 0
  * @writer_count: in: entries that fit; [out] entries written
  * @readers_lacking: [out] readers that must still attach before a writer gets a slot, see
@@ -539,7 +554,7 @@ struct ringbuf_stats {
 	__u32 writers;
 	__u32 writers_ever;
 	__u32 ended;
-	__u32 blocker_writer;
+	__u32 blocker_kind;
 	__aligned_u64 blocker_position;
 	__aligned_u64 writer_table;
 	__u32 writer_count;
@@ -573,9 +588,9 @@ struct ringbuf_stats {
  * mixed with what others write.  Empty messages are skipped.  Who changes to
  * messages in the middle of a slot gets its rest as the first one.
  *
- * In both, ioctl(FIONREAD) gives as an int: for a reader the bytes that can be
- * read without waiting (message framing: of the next message); for a writer the
- * slots that can be written without waiting.
+ * In both, ioctl(FIONREAD) gives a reader, as an int, the bytes that can be read
+ * without waiting (message framing: of the next message).  On any other handle it
+ * is ENOTTY.
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD (neither reader nor writer).
  */
@@ -584,6 +599,20 @@ struct ringbuf_framing {
 	__u32 flags;
 	__u32 framing;
 	__u32 __reserved;
+};
+
+/**
+ * struct ringbuf_room - RINGBUF_IOC_ROOM: how much a writer can write without waiting
+ * @size: sizeof(struct ringbuf_room)
+ * @flags: must be 0
+ * @slots: [out] slots that can be reserved now
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (not a writer).
+ */
+struct ringbuf_room {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 slots;
 };
 
 /**

@@ -13,7 +13,8 @@ from ._passing import arrived, departing, departure
 _EXCLUSIVE = 1
 _TIMESTAMP = 2
 _PERSISTENT = 4
-_NOBODY = 2**32 - 1
+_ALL_READERS = 2**32 - 1
+_BY_READER, _BY_WRITER = 1, 2
 
 _HOSTS = {None: 0, "auto": 0, "module": 1, "embedded": 2}
 _HOST_NAMES = {1: "module", 2: "embedded"}
@@ -200,7 +201,7 @@ class Ring(_ringbuf.Ring):
 
         A reader learns at its next step how many slots it lost.
         """
-        self._sync(_NOBODY if reader is None else _row(reader),
+        self._sync(_ALL_READERS if reader is None else _row(reader),
                    2**64 - 1 if position is None else position)
 
     def evict(self, reader):
@@ -213,12 +214,12 @@ class Ring(_ringbuf.Ring):
     def stats(self):
         """A Stats of now: who is where, and who limits the writers."""
         (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
-         readers, writer, position, writer_list, lacking) = self._stats()
+         readers, kind, position, writer_list, lacking) = self._stats()
         return Stats(head, repaired, waits,
-                     None if blocker == _NOBODY else Blocker(blocker, pid, lag),
+                     Blocker(blocker, pid, lag) if kind == _BY_READER else None,
                      writers, ever, (None, "done", "died")[ended],
                      tuple(ReaderStats(*r) for r in readers),
-                     BlockingWriter(writer, pid, position, lag) if writer else None,
+                     BlockingWriter(blocker, pid, position, lag) if kind == _BY_WRITER else None,
                      tuple(WriterStats(*w) for w in writer_list), lacking)
 
     def close(self):
@@ -247,7 +248,7 @@ class Ring(_ringbuf.Ring):
 
 def _row(reader):
     row = operator.index(getattr(reader, "id", reader))
-    if not 0 <= row < _NOBODY:
+    if not 0 <= row < _ALL_READERS:
         raise OverflowError("%d is no id of a reader" % row)
     return row
 

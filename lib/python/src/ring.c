@@ -327,7 +327,7 @@ static PyObject *look_tuple(const struct look *l)
 	}
 	return Py_BuildValue("(KKKKIiIIIINIKNI)", s->head, s->repaired, s->writer_waits,
 			     s->blocker_lag, s->blocker_id, s->blocker_pid, s->readers, s->writers,
-			     s->writers_ever, s->ended, readers, s->blocker_writer,
+			     s->writers_ever, s->ended, readers, s->blocker_kind,
 			     s->blocker_position, writers, s->readers_lacking);
 }
 
