@@ -238,6 +238,8 @@ TEST(numbers)
 
 	for (i = 0; i < ARRAY_SIZE(requests); i++)
 		EXPECT_EQ(requests[i].number, requests[i].request);
+	EXPECT_EQ(1, RINGBUF_URING_WAIT);
+	EXPECT_EQ(2, RINGBUF_URING_CANCEL);
 	EXPECT_EQ(2, RINGBUF_ABI_VERSION);
 	EXPECT_EQ(0, memcmp(&(uint64_t){ RINGBUF_MAGIC }, "ring0buf", 8));
 	EXPECT_EQ(255, RINGBUF_NAME_MAX);

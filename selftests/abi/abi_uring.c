@@ -782,9 +782,12 @@ TEST_F(wait, cancel)
 
 TEST_F(wait, refused)
 {
+	/* The number of an ioctl is none of a request. */
+	const uint32_t unknown[] = { 0, 3, (uint32_t)RINGBUF_IOC_WAIT, ~0U };
 	struct ringbuf_wait w = wait_for(0, NEVER);
 	struct io_uring_sqe *sqe;
 	int none = device_open();
+	unsigned int i;
 
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
 	EXPECT_EQ(-EINVAL, result(&self->u, 1));
@@ -809,10 +812,12 @@ TEST_F(wait, refused)
 	EXPECT_EQ(-EBADFD, result(&self->u, 6));
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, (void *)16, 7, variant->flags));
 	EXPECT_EQ(-EFAULT, result(&self->u, 7));
-	sqe = io_uring_get_sqe(&self->u);
-	ringbuf_prep_cmd(sqe, self->reader, 0xbb41, NULL, 0);
-	ASSERT_EQ(0, submit(&self->u, sqe, 8));
-	EXPECT_EQ(-ENOTTY, result(&self->u, 8));
+	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
+		sqe = io_uring_get_sqe(&self->u);
+		ringbuf_prep_cmd(sqe, self->reader, unknown[i], NULL, 0);
+		ASSERT_EQ(0, submit(&self->u, sqe, 8));
+		EXPECT_EQ(-ENOTTY, result(&self->u, 8));
+	}
 	sqe = io_uring_get_sqe(&self->u);
 	ringbuf_prep_cmd(sqe, self->reader, RINGBUF_URING_CANCEL, &w, 0);
 	ASSERT_EQ(0, submit(&self->u, sqe, 9));

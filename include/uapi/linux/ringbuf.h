@@ -660,9 +660,9 @@ struct ringbuf_threshold {
 
 /* ---- io_uring ----------------------------------------------------------- */
 
-/* The cmd_op of IORING_OP_URING_CMD on a handle. */
-#define RINGBUF_URING_WAIT   RINGBUF_IOC_WAIT
-#define RINGBUF_URING_CANCEL _IO(RINGBUF_IOC_MAGIC, 0x40)
+/* The cmd_op of IORING_OP_URING_CMD on a handle; numbers of their own, from 1 on. */
+#define RINGBUF_URING_WAIT   1U
+#define RINGBUF_URING_CANCEL 2U
 
 /**
  * struct ringbuf_uring_cmd - what stands in sqe->cmd
