@@ -411,6 +411,8 @@ void rb_members_bury(struct rb_ring *ring);
 
 int rb_arg_get(void *to, size_t size, size_t least, const void __user *from);
 int rb_arg_put(void __user *to, const void *from, size_t size);
+int rb_table_check(u32 stride, size_t least);
+int rb_table_put(u64 to, u32 stride, const void *from, size_t size, u32 count);
 long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long rb_ioctl_features(struct rb_handle *h, void __user *arg);
 long rb_ioctl_create(struct rb_handle *h, void __user *arg);

@@ -24,6 +24,8 @@ SIZE_IS(FRAMING, framing);
 SIZE_IS(THRESHOLD, threshold);
 SIZE_IS(EVICT, evict);
 SIZE_IS(ROOM, room);
+SIZE_IS(READER_STATS, reader_stats);
+SIZE_IS(WRITER_STATS, writer_stats);
 
 /*
  * Copy the caller's structure to @to, which has @size bytes and began with @least of
@@ -61,6 +63,32 @@ int rb_arg_put(void __user *to, const void *from, size_t size)
 
 	return copy_struct_to_user(to + skip, *(const u32 *)from - skip, from + skip, size - skip,
 				   NULL);
+}
+
+/* Check the size of an entry of a caller's array, which began with @least. */
+int rb_table_check(u32 stride, size_t least)
+{
+	if (stride < least)
+		return -EINVAL;
+	return stride > PAGE_SIZE ? -E2BIG : 0;
+}
+
+/*
+ * Copy @count entries of @size bytes to the caller's array, whose entries have @stride.
+ * What these have beyond @size is zeroed.
+ */
+int rb_table_put(u64 to, u32 stride, const void *from, size_t size, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		void __user *entry = u64_to_user_ptr(to + (u64)i * stride);
+
+		if (copy_struct_to_user(entry, stride, from + i * size, size, NULL))
+			return -EFAULT;
+		cond_resched();
+	}
+	return 0;
 }
 
 long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -6,7 +6,6 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "internal.h"
 
@@ -146,12 +145,24 @@ static void stats_fill(struct rb_ring *ring, struct ringbuf_stats *s, const stru
 
 static int stats_put(const struct ringbuf_stats *s, const struct stats_tables *t)
 {
-	if (copy_to_user(u64_to_user_ptr(s->readers), t->readers, s->count * sizeof(*t->readers)))
-		return -EFAULT;
-	if (copy_to_user(u64_to_user_ptr(s->writer_table), t->writers,
-			 s->writer_count * sizeof(*t->writers)))
-		return -EFAULT;
-	return 0;
+	int err;
+
+	err = rb_table_put(s->readers, s->reader_size, t->readers, sizeof(*t->readers), s->count);
+	if (err)
+		return err;
+	return rb_table_put(s->writer_table, s->writer_size, t->writers, sizeof(*t->writers),
+			    s->writer_count);
+}
+
+static int stats_check(const struct ringbuf_stats *s)
+{
+	int err = s->flags ? -EINVAL : 0;
+
+	if (!err && s->readers)
+		err = rb_table_check(s->reader_size, RINGBUF_READER_STATS_SIZE_VER0);
+	if (!err && s->writer_table)
+		err = rb_table_check(s->writer_size, RINGBUF_WRITER_STATS_SIZE_VER0);
+	return err;
 }
 
 static int stats_get(struct rb_ring *ring, struct ringbuf_stats *s)
@@ -180,10 +191,10 @@ long rb_ioctl_stats(struct rb_handle *h, void __user *arg)
 	int err;
 
 	err = rb_arg_get(&s, sizeof(s), RINGBUF_STATS_SIZE_VER0, arg);
+	if (!err)
+		err = stats_check(&s);
 	if (err)
 		return err;
-	if (s.flags)
-		return -EINVAL;
 	if (!ring)
 		return -EBADFD;
 	err = stats_get(ring, &s);

@@ -379,6 +379,7 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		if (!r)
 			return -ENOMEM;
 		s.readers = (uintptr_t)r;
+		s.reader_size = sizeof(*r);
 	}
 	err = call(ring->fd, RINGBUF_IOC_STATS, &s);
 	for (i = 0; !err && i < count && i < s.count; i++)
@@ -413,7 +414,8 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 static int module_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
 			  unsigned int count)
 {
-	struct ringbuf_stats s = { .size = sizeof(s) };
+	struct ringbuf_stats s = { .size = sizeof(s),
+				   .writer_size = sizeof(struct ringbuf_writer_stats) };
 	struct ringbuf_writer_stats *w = calloc(RINGBUF_MAX_WRITERS, sizeof(*w));
 	unsigned int i;
 	int err;

@@ -378,7 +378,8 @@ static uint64_t wakeups(int fd, uint32_t id)
 	struct ringbuf_reader_stats readers[8];
 	struct ringbuf_stats s = { .size = sizeof(s),
 				   .readers = (uint64_t)(uintptr_t)readers,
-				   .count = 8 };
+				   .count = 8,
+				   .reader_size = sizeof(readers[0]) };
 	uint32_t i;
 
 	if (ioctl(fd, RINGBUF_IOC_STATS, &s))

@@ -70,7 +70,7 @@ static int is_closed(int writer, uint32_t lacking)
 {
 	CHECK_EQ(-EAGAIN, put(writer, 7));
 	CHECK_EQ(0, polled(writer) & (POLLOUT | POLLERR));
-	CHECK_EQ(0, ready_call(writer));
+	CHECK_EQ(0, room_call(writer));
 	CHECK_EQ(-ETIMEDOUT, wait_call(writer, 1, 0));
 	CHECK_EQ(lacking, stats_of(writer).readers_lacking);
 	return 0;
@@ -80,7 +80,7 @@ static int is_closed(int writer, uint32_t lacking)
 static int is_open(int writer)
 {
 	CHECK_EQ(POLLOUT, polled(writer) & (POLLOUT | POLLERR));
-	CHECK_EQ(SLOTS, ready_call(writer));
+	CHECK_EQ(SLOTS, room_call(writer));
 	CHECK_EQ(0, wait_call(writer, SLOTS, 0));
 	CHECK_EQ(0, put(writer, 7));
 	CHECK_EQ(0, stats_of(writer).readers_lacking);

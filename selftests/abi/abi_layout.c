@@ -29,6 +29,8 @@ VER0(FRAMING, framing);
 VER0(THRESHOLD, threshold);
 VER0(EVICT, evict);
 VER0(ROOM, room);
+VER0(READER_STATS, reader_stats);
+VER0(WRITER_STATS, writer_stats);
 
 TEST(features)
 {
@@ -154,26 +156,28 @@ TEST(stats)
 	FIELD(ringbuf_writer_stats, wakeups, 8);
 	FIELD(ringbuf_writer_stats, id, 16);
 	FIELD(ringbuf_writer_stats, pid, 20);
-	SIZE(ringbuf_stats, 120);
+	SIZE(ringbuf_stats, 128);
 	FIELD(ringbuf_stats, readers, 8);
 	FIELD(ringbuf_stats, count, 16);
-	FIELD(ringbuf_stats, total, 20);
-	FIELD(ringbuf_stats, head, 24);
-	FIELD(ringbuf_stats, repaired, 32);
-	FIELD(ringbuf_stats, waits, 40);
-	FIELD(ringbuf_stats, wakeups, 48);
-	FIELD(ringbuf_stats, wake_calls, 56);
-	FIELD(ringbuf_stats, blocker_lag, 64);
-	FIELD(ringbuf_stats, blocker_id, 72);
-	FIELD(ringbuf_stats, blocker_pid, 76);
-	FIELD(ringbuf_stats, writers, 80);
-	FIELD(ringbuf_stats, writers_ever, 84);
-	FIELD(ringbuf_stats, ended, 88);
-	FIELD(ringbuf_stats, blocker_kind, 92);
-	FIELD(ringbuf_stats, blocker_position, 96);
-	FIELD(ringbuf_stats, writer_table, 104);
-	FIELD(ringbuf_stats, writer_count, 112);
-	FIELD(ringbuf_stats, readers_lacking, 116);
+	FIELD(ringbuf_stats, reader_size, 20);
+	FIELD(ringbuf_stats, writer_table, 24);
+	FIELD(ringbuf_stats, writer_count, 32);
+	FIELD(ringbuf_stats, writer_size, 36);
+	FIELD(ringbuf_stats, head, 40);
+	FIELD(ringbuf_stats, repaired, 48);
+	FIELD(ringbuf_stats, waits, 56);
+	FIELD(ringbuf_stats, wakeups, 64);
+	FIELD(ringbuf_stats, wake_calls, 72);
+	FIELD(ringbuf_stats, blocker_lag, 80);
+	FIELD(ringbuf_stats, blocker_position, 88);
+	FIELD(ringbuf_stats, blocker_kind, 96);
+	FIELD(ringbuf_stats, blocker_id, 100);
+	FIELD(ringbuf_stats, blocker_pid, 104);
+	FIELD(ringbuf_stats, total, 108);
+	FIELD(ringbuf_stats, writers, 112);
+	FIELD(ringbuf_stats, writers_ever, 116);
+	FIELD(ringbuf_stats, ended, 120);
+	FIELD(ringbuf_stats, readers_lacking, 124);
 }
 
 /* Words that different processes write lie in different lines. */
@@ -230,7 +234,7 @@ TEST(numbers)
 		{ RINGBUF_IOC_ATTACH, 0xc030bb02 },   { RINGBUF_IOC_INFO, 0xc098bb03 },
 		{ RINGBUF_IOC_WAIT, 0xc028bb04 },     { RINGBUF_IOC_WAKE, 0x4008bb05 },
 		{ RINGBUF_IOC_DONE, 0x4008bb06 },     { RINGBUF_IOC_SYNC, 0xc018bb07 },
-		{ RINGBUF_IOC_DETACH, 0x4008bb08 },   { RINGBUF_IOC_STATS, 0xc078bb0b },
+		{ RINGBUF_IOC_DETACH, 0x4008bb08 },   { RINGBUF_IOC_STATS, 0xc080bb0b },
 		{ RINGBUF_IOC_FRAMING, 0x4010bb0c },  { RINGBUF_IOC_THRESHOLD, 0x4020bb0d },
 		{ RINGBUF_IOC_EVICT, 0x4010bb0e },    { RINGBUF_IOC_ROOM, 0xc010bb0f },
 	};

@@ -345,8 +345,10 @@ TEST_F(stats, claim_of_nobody)
 
 TEST_F(stats, writers)
 {
-	struct ringbuf_stats s = { .size = sizeof(s), .writer_count = 3 };
 	struct ringbuf_writer_stats w[3];
+	struct ringbuf_stats s = { .size = sizeof(s),
+				   .writer_count = 3,
+				   .writer_size = sizeof(w[0]) };
 	int second = writer_open(self->owner);
 
 	memset(w, 0x5a, sizeof(w));
@@ -375,6 +377,101 @@ TEST_F(stats, writers)
 	s.writer_table = 16;
 	EXPECT_EQ(-EFAULT, call(self->owner, RINGBUF_IOC_STATS, &s));
 	close(second);
+}
+
+/* ---- entries of another size -------------------------------------------------------- */
+
+/* A caller whose entries have grown; bytes between two of them are zeroed. */
+struct long_reader {
+	struct ringbuf_reader_stats now;
+	uint64_t later[3];
+};
+
+struct long_writer {
+	struct ringbuf_writer_stats now;
+	uint64_t later;
+};
+
+TEST_F(stats, longer_entries_end_in_zeros)
+{
+	struct long_reader r[3];
+	struct long_writer w[3];
+	struct ringbuf_stats s = {
+		.size = sizeof(s),
+		.readers = POINTER(r),
+		.count = 3,
+		.reader_size = sizeof(r[0]),
+		.writer_table = POINTER(w),
+		.writer_count = 3,
+		.writer_size = sizeof(w[0]),
+	};
+	int a = reader_open(self->owner), b = reader_open(self->owner);
+	int second = writer_open(self->owner);
+	unsigned int i;
+
+	memset(r, 0x5a, sizeof(r));
+	memset(w, 0x5a, sizeof(w));
+	ASSERT_OK(call(self->owner, RINGBUF_IOC_STATS, &s));
+	ASSERT_EQ(2, s.count);
+	ASSERT_EQ(2, s.writer_count);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(i, r[i].now.id);
+		EXPECT_EQ(getpid(), r[i].now.pid);
+		EXPECT_EQ(0, r[i].later[0] | r[i].later[1] | r[i].later[2]);
+		EXPECT_EQ(i + 1, w[i].now.id);
+		EXPECT_EQ(getpid(), w[i].now.pid);
+		EXPECT_EQ(0, w[i].later);
+	}
+	/* No entry, no zeros. */
+	EXPECT_EQ(0x5a5a5a5a, r[2].now.id);
+	EXPECT_EQ(0x5a5a5a5a5a5a5a5aULL, r[2].later[0]);
+	EXPECT_EQ(0x5a5a5a5a5a5a5a5aULL, w[2].later);
+	EXPECT_EQ(sizeof(r[0]), s.reader_size);
+	EXPECT_EQ(sizeof(w[0]), s.writer_size);
+	close(a);
+	close(b);
+	close(second);
+}
+
+TEST_F(stats, entry_sizes)
+{
+	struct ringbuf_reader_stats r;
+	struct ringbuf_writer_stats w;
+	const struct {
+		uint32_t reader, writer;
+		int err;
+	} sizes[] = {
+		{ sizeof(r), sizeof(w), 0 },
+		{ sizeof(r) - 1, sizeof(w), -EINVAL },
+		{ sizeof(r), sizeof(w) - 1, -EINVAL },
+		{ 0, sizeof(w), -EINVAL },
+		{ sizeof(r), 0, -EINVAL },
+		{ ~0U, sizeof(w), -E2BIG },
+		{ sizeof(r), ~0U, -E2BIG },
+	};
+	int reader = reader_open(self->owner);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct ringbuf_stats s = {
+			.size = sizeof(s),
+			.readers = POINTER(&r),
+			.count = 1,
+			.reader_size = sizes[i].reader,
+			.writer_table = POINTER(&w),
+			.writer_count = 1,
+			.writer_size = sizes[i].writer,
+		};
+
+		EXPECT_EQ(sizes[i].err, call(self->owner, RINGBUF_IOC_STATS, &s));
+		/* Without an array its size does not matter. */
+		s.readers = 0;
+		s.writer_table = 0;
+		EXPECT_EQ(0, call(self->owner, RINGBUF_IOC_STATS, &s));
+		EXPECT_EQ(0, s.count);
+		EXPECT_EQ(0, s.writer_count);
+	}
+	close(reader);
 }
 
 /* ---- pid namespaces --------------------------------------------------------------- */

@@ -213,6 +213,7 @@ static inline int stats_call(int fd, struct ringbuf_stats *s, struct ringbuf_rea
 	s->flags = 0;
 	s->readers = POINTER(readers);
 	s->count = count;
+	s->reader_size = sizeof(*readers);
 	s->writer_table = 0;
 	s->writer_count = 0;
 	return call(fd, RINGBUF_IOC_STATS, s);

@@ -24,7 +24,11 @@
  *						on entry, else E2BIG, and is 0 on return
  *	@size is above the size of a page	E2BIG
  *
- * @size is never written.  Unknown flags, unknown values of an enumeration and non-zero
+ * @size is never written.  Beside an array that the kernel fills stands how many bytes
+ * lie from one entry to the next: the entries grow by the same rules, but what the
+ * kernel does not know of them is not read, only zeroed.
+ *
+ * Unknown flags, unknown values of an enumeration and non-zero
  * reserved fields are EINVAL.  Fields marked [out] are ignored on entry.  Pointers
  * travel as __u64.  A handle that is not bound, or bound to a role that may not do
  * this, gets EBADFD.  An unknown command is ENOTTY.  A reader that was evicted gets
@@ -62,11 +66,15 @@
 #define RINGBUF_DONE_SIZE_VER0	    8
 #define RINGBUF_SYNC_SIZE_VER0	    24
 #define RINGBUF_DETACH_SIZE_VER0    8
-#define RINGBUF_STATS_SIZE_VER0	    120
+#define RINGBUF_STATS_SIZE_VER0	    128
 #define RINGBUF_FRAMING_SIZE_VER0   16
 #define RINGBUF_THRESHOLD_SIZE_VER0 32
 #define RINGBUF_EVICT_SIZE_VER0	    16
 #define RINGBUF_ROOM_SIZE_VER0	    16
+
+/* What an entry of an array began with. */
+#define RINGBUF_READER_STATS_SIZE_VER0 56
+#define RINGBUF_WRITER_STATS_SIZE_VER0 24
 
 /* _IOC_WRITE: the kernel reads the structure; _IOC_READ: it writes to it. */
 #define RINGBUF_IOC_FEATURES \
@@ -511,27 +519,31 @@ struct ringbuf_writer_stats {
  * struct ringbuf_stats - RINGBUF_IOC_STATS: the ring, its readers and writers, who blocks it
  * @size: sizeof(struct ringbuf_stats)
  * @flags: must be 0
- * @readers: pointer to an array of struct ringbuf_reader_stats, or 0
+ * @readers: pointer to an array of struct ringbuf_reader_stats; 0: none is wanted, and
+ *	@count and @reader_size do not matter
  * @count: in: entries that fit; [out] entries written
- * @total: [out] readers attached
+ * @reader_size: bytes from one entry to the next, see the top of this file
+ * @writer_table: pointer to an array of struct ringbuf_writer_stats; 0: none is wanted,
+ *	and @writer_count and @writer_size do not matter
+ * @writer_count: in: entries that fit; [out] entries written
+ * @writer_size: bytes from one entry to the next
  * @head: [out] next position to be written
  * @repaired: [out] slots made holes because their writer went away
  * @waits: [out] times a writer slept
  * @wakeups: [out] times a writer was awakened
  * @wake_calls: [out] times RINGBUF_IOC_WAKE was called
  * @blocker_lag: [out] slots between @blocker_position and @head; 0 if nobody blocks
+ * @blocker_position: [out] the slot that the writer has not finished, or the reader's
+ *	cursor; head if nobody blocks
  * @blocker_kind: [out] RINGBUF_BLOCKER_*.  Where the reader that lags most waits itself
  *	for a slot that a writer has reserved and not finished, it is that writer; without
  *	a reader, if the writers wait for such a slot
  * @blocker_id: [out] row of the reader, or id of the writer, that blocks
  * @blocker_pid: [out] its process, as in struct ringbuf_reader_stats
+ * @total: [out] readers attached
  * @writers: [out] attached and not done
  * @writers_ever: [out] ever attached
  * @ended: [out] RINGBUF_END_*
- * @blocker_position: [out] the slot that the writer has not finished, or the reader's
- *	cursor; head if nobody blocks
- * @writer_table: pointer to an array of struct ringbuf_writer_stats, or 0
- * @writer_count: in: entries that fit; [out] entries written
  * @readers_lacking: [out] readers that must still attach before a writer gets a slot, see
  *	struct ringbuf_create.wait_readers
  *
@@ -542,22 +554,24 @@ struct ringbuf_stats {
 	__u32 flags;
 	__aligned_u64 readers;
 	__u32 count;
-	__u32 total;
+	__u32 reader_size;
+	__aligned_u64 writer_table;
+	__u32 writer_count;
+	__u32 writer_size;
 	__aligned_u64 head;
 	__aligned_u64 repaired;
 	__aligned_u64 waits;
 	__aligned_u64 wakeups;
 	__aligned_u64 wake_calls;
 	__aligned_u64 blocker_lag;
+	__aligned_u64 blocker_position;
+	__u32 blocker_kind;
 	__u32 blocker_id;
 	__s32 blocker_pid;
+	__u32 total;
 	__u32 writers;
 	__u32 writers_ever;
 	__u32 ended;
-	__u32 blocker_kind;
-	__aligned_u64 blocker_position;
-	__aligned_u64 writer_table;
-	__u32 writer_count;
 	__u32 readers_lacking;
 };
 
