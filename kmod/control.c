@@ -119,7 +119,7 @@ static bool row_attached(const struct rb_view *v, u32 row)
 	if (row >= v->max_readers)
 		return false;
 	row = array_index_nospec(row, v->max_readers);
-	return v->info->row[row].flags & RINGBUF_ROW_ATTACHED;
+	return rb_row(v, row)->flags & RINGBUF_ROW_ATTACHED;
 }
 
 static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_sync *s)

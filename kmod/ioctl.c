@@ -24,8 +24,13 @@ SIZE_IS(FRAMING, framing);
 SIZE_IS(THRESHOLD, threshold);
 SIZE_IS(EVICT, evict);
 SIZE_IS(ROOM, room);
+SIZE_IS(REGION, region);
 SIZE_IS(READER_STATS, reader_stats);
 SIZE_IS(WRITER_STATS, writer_stats);
+SIZE_IS(INFO_PAGE, info_page);
+SIZE_IS(ROW, row);
+SIZE_IS(HEAD_PAGE, head_page);
+SIZE_IS(WRITER_ROW, writer_row);
 
 /*
  * Copy the caller's structure to @to, which has @size bytes and began with @least of

@@ -55,7 +55,7 @@ struct rb_map {
 	bool bare;
 };
 
-static bool map_is_region(struct vm_area_struct *vma, const struct ringbuf_region *r)
+static bool map_is_region(struct vm_area_struct *vma, const struct rb_region *r)
 {
 	return vma->vm_pgoff == r->offset >> PAGE_SHIFT && vma_pages(vma) == r->bytes >> PAGE_SHIFT;
 }
@@ -110,7 +110,7 @@ static int map_find(const struct rb_handle *h, const struct rb_layout *l,
 		map->bare = true;
 		return 0;
 	}
-	for (id = 0; id < RINGBUF_REGIONS; id++) {
+	for (id = 0; id < RB_REGIONS; id++) {
 		if (map_is_region(vma, &l->region[id])) {
 			map_region(h, id, map);
 			return 0;

@@ -194,7 +194,7 @@ static int reader_evict(struct rb_ring *ring, u32 row)
 	if (row >= v->max_readers)
 		return -ENOENT;
 	row = array_index_nospec(row, v->max_readers);
-	if (!(v->info->row[row].flags & RINGBUF_ROW_ATTACHED))
+	if (!(rb_row(v, row)->flags & RINGBUF_ROW_ATTACHED))
 		return rb_row_evicted(v, row) ? 0 : -ENOENT;
 	reader_stop(ring->rows[row].handle, ring, row);
 	rb_evict_reader(v, row);

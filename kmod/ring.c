@@ -58,7 +58,7 @@ static int ring_alloc_pages(struct rb_ring *ring)
  */
 static int ring_map_control(struct rb_ring *ring)
 {
-	const struct ringbuf_region *region = ring->layout.region;
+	const struct rb_region *region = ring->layout.region;
 	char *base;
 
 	base = vmap(ring->pages, region[RINGBUF_REGION_DATA].offset >> PAGE_SHIFT, VM_MAP,

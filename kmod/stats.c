@@ -51,7 +51,7 @@ static void stats_readers(struct rb_ring *ring, struct ringbuf_stats *s,
 	s->count = 0;
 	s->total = 0;
 	for (row = 0; row < rb_rows(v); row++) {
-		if (!(v->info->row[row].flags & RINGBUF_ROW_ATTACHED))
+		if (!(rb_row(v, row)->flags & RINGBUF_ROW_ATTACHED))
 			continue;
 		if (s->count < room)
 			reader_stats(ring, s->head, row, &readers[s->count++]);

@@ -184,10 +184,14 @@ static bool layout_fits(const struct rb_layout *l)
 
 /*
  * Lay @to out from the few fields of @from that define a layout, and compare all
- * the others: a layout that differs anywhere would lead out of the file.
+ * the others: a layout that differs anywhere would lead out of the file.  The regions
+ * with tables may be larger than this library makes them, see rb_view_tables().
  */
 static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 {
+	u64 info = from->region[RINGBUF_REGION_INFO].bytes;
+	u64 head = from->region[RINGBUF_REGION_HEAD].bytes;
+
 	memset(to, 0, sizeof(*to));
 	to->slot_bytes = from->slot_bytes;
 	to->slot_count = from->slot_count;
@@ -196,7 +200,9 @@ static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 	to->max_writers = from->max_writers;
 	to->page_size = (u32)sysconf(_SC_PAGESIZE);
 	to->wait_readers = from->wait_readers;
-	if (rb_layout(to) || !layout_fits(to))
+	if (info >= 1ULL << 31 || head >= 1ULL << 31)
+		return -EPROTO;
+	if (rb_layout_larger(to, info, head) || !layout_fits(to))
 		return -EPROTO;
 	to->flags = from->flags;
 	return memcmp(to, from, sizeof(*to)) ? -EPROTO : 0;
@@ -242,7 +248,8 @@ static int memory_map(struct ringbuf *ring, int fd)
 		return err;
 	view(ring);
 	if (ring->view.info->magic == RINGBUF_MAGIC &&
-	    ring->view.info->abi_version == RINGBUF_ABI_VERSION)
+	    ring->view.info->abi_version == RINGBUF_ABI_VERSION &&
+	    !rb_view_tables(&ring->view, &ring->layout))
 		return 0;
 	munmap(ring->header, ring->bytes);
 	return -EPROTO;

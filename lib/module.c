@@ -28,11 +28,24 @@ static int call(int fd, unsigned long request, void *arg)
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
 }
 
-static int module_info(int fd, struct ringbuf_info *info)
+/* Room for regions of a later version, among which ours are found. */
+#define REGION_ROOM 16
+
+/* The regions that this library knows; -EPROTO: one of them is missing. */
+static int layout_regions(struct rb_layout *l, const struct ringbuf_region *region, u32 count)
 {
-	memset(info, 0, sizeof(*info));
-	info->size = sizeof(*info);
-	return call(fd, RINGBUF_IOC_INFO, info);
+	u32 known = 0, i;
+
+	for (i = 0; i < count && i < REGION_ROOM; i++) {
+		u32 id = region[i].id;
+
+		if (id >= RB_REGIONS)
+			continue;
+		l->region[id].offset = region[i].offset;
+		l->region[id].bytes = region[i].bytes;
+		known |= 1U << id;
+	}
+	return known == (1U << RB_REGIONS) - 1 ? 0 : -EPROTO;
 }
 
 static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
@@ -40,28 +53,44 @@ static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
 	l->slot_bytes = info->slot_bytes;
 	l->slot_count = info->slot_count;
 	l->slot_stride = info->slot_stride;
-	l->flags = info->flags & (RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP);
+	l->flags = info->ring_flags & (RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP);
 	l->max_readers = info->max_readers;
 	l->max_writers = info->max_writers;
 	l->page_size = info->page_size;
 	l->wait_readers = info->wait_readers;
 	l->claim_offset = info->claim_offset;
 	l->stamp_offset = info->stamp_offset;
-	memcpy(l->region, info->region, sizeof(l->region));
+}
+
+/* Ask for the geometry of the ring of @fd, and for the @id of the handle, which may be NULL. */
+static int module_layout(int fd, struct rb_layout *l, u32 *id)
+{
+	struct ringbuf_region region[REGION_ROOM] = { { 0 } };
+	struct ringbuf_info info = {
+		.size = sizeof(info),
+		.regions = (uintptr_t)region,
+		.region_size = sizeof(region[0]),
+		.region_count = REGION_ROOM,
+	};
+	int err = call(fd, RINGBUF_IOC_INFO, &info);
+
+	if (err)
+		return err;
+	layout_set(l, &info);
+	if (id)
+		*id = info.id;
+	return layout_regions(l, region, info.region_count);
 }
 
 /* @fd has been bound, or that failed with @err. */
 static int ring_bound(struct ringbuf *ring, int fd, int err)
 {
-	struct ringbuf_info info;
-
 	if (!err)
-		err = module_info(fd, &info);
+		err = module_layout(fd, &ring->layout, NULL);
 	if (err) {
 		close(fd);
 		return err;
 	}
-	layout_set(&ring->layout, &info);
 	ring->fd = fd;
 	return 0;
 }
@@ -118,14 +147,12 @@ static int module_export(struct ringbuf *ring)
 
 static int module_import(struct ringbuf *ring, int fd)
 {
-	struct ringbuf_info info;
-	int err = module_info(fd, &info);
+	int err = module_layout(fd, &ring->layout, NULL);
 
 	if (err)
 		return err == -EBADF ? err : -EPROTO;
 	free(ring->name);
 	ring->name = NULL;
-	layout_set(&ring->layout, &info);
 	ring->fd = fd;
 	return 0;
 }
@@ -183,16 +210,16 @@ static int region_prot(u32 role, const struct rb_layout *l, unsigned int region)
 	return PROT_READ;
 }
 
-static void unmap(void *map[RINGBUF_REGIONS], const struct rb_layout *l)
+static void unmap(void *map[RB_REGIONS], const struct rb_layout *l)
 {
 	unsigned int i;
 
-	for (i = 0; i < RINGBUF_REGIONS; i++)
+	for (i = 0; i < RB_REGIONS; i++)
 		if (map[i])
 			munmap(map[i], l->region[i].bytes);
 }
 
-static void view_maps(const struct rb_handle *h, void *map[RINGBUF_REGIONS])
+static void view_maps(const struct rb_handle *h, void *map[RB_REGIONS])
 {
 	map[RINGBUF_REGION_INFO] = h->view.info;
 	map[RINGBUF_REGION_HEAD] = h->view.head;
@@ -201,12 +228,12 @@ static void view_maps(const struct rb_handle *h, void *map[RINGBUF_REGIONS])
 	map[RINGBUF_REGION_DATA] = h->data;
 }
 
-static int map_regions(struct rb_handle *h, const struct rb_layout *l, void *map[RINGBUF_REGIONS])
+static int map_regions(struct rb_handle *h, const struct rb_layout *l, void *map[RB_REGIONS])
 {
 	unsigned int i;
 	void *p;
 
-	for (i = 0; i < RINGBUF_REGIONS; i++) {
+	for (i = 0; i < RB_REGIONS; i++) {
 		p = mmap(NULL, l->region[i].bytes, region_prot(h->role, l, i), MAP_SHARED, h->fd,
 			 (off_t)l->region[i].offset);
 		if (p == MAP_FAILED)
@@ -228,36 +255,38 @@ static int map_cursor(const struct rb_handle *h, const struct rb_layout *l, char
 
 static int module_enter(struct rb_handle *h)
 {
-	void *map[RINGBUF_REGIONS] = { NULL };
-	struct ringbuf_info info;
+	void *map[RB_REGIONS] = { NULL };
 	struct rb_layout l = { 0 };
-	int err = module_info(h->fd, &info);
+	int err = module_layout(h->fd, &l, NULL);
+	u32 id;
 
 	if (err)
 		return err;
-	layout_set(&l, &info);
 	h->slot_bytes = l.slot_bytes;
 	h->slot_stride = l.slot_stride;
 	err = map_regions(h, &l, map);
 	if (!err && h->role == RINGBUF_ROLE_READER && l.max_readers > 1)
 		err = map_cursor(h, &l, map[RINGBUF_REGION_CURSOR]);
 	if (!err)
-		err = module_info(h->fd, &info); /* the id of this process */
+		err = module_layout(h->fd, &l, &id); /* the id of this process */
+	if (!err) {
+		rb_view_init(&h->view, &l, map[RINGBUF_REGION_INFO], map[RINGBUF_REGION_HEAD],
+			     map[RINGBUF_REGION_SLOTS], map[RINGBUF_REGION_CURSOR]);
+		err = rb_view_tables(&h->view, &l);
+	}
 	if (err) {
 		unmap(map, &l);
 		return err;
 	}
-	h->id = info.id;
+	h->id = id;
 	h->data = map[RINGBUF_REGION_DATA];
-	rb_view_init(&h->view, &l, map[RINGBUF_REGION_INFO], map[RINGBUF_REGION_HEAD],
-		     map[RINGBUF_REGION_SLOTS], map[RINGBUF_REGION_CURSOR]);
 	return 0;
 }
 
 static void module_leave(struct rb_handle *h)
 {
 	struct ringbuf_detach d = { .size = sizeof(d) };
-	void *map[RINGBUF_REGIONS];
+	void *map[RB_REGIONS];
 
 	if (h->process && h->process == rb_process()) {
 		/* Without DETACH the kernel takes the end of the maps for a death. */

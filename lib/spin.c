@@ -46,8 +46,8 @@ static bool writer_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 	u32 i;
 
 	for (i = 0; i < v->max_writers; i++)
-		if (i != but && READ_ONCE(v->head->writer[i].allowance) &&
-		    (READ_ONCE(v->head->writer[i].cpu) == me) == here)
+		if (i != but && READ_ONCE(rb_writer_row(v, i + 1)->allowance) &&
+		    (READ_ONCE(rb_writer_row(v, i + 1)->cpu) == me) == here)
 			return true;
 	return false;
 }
@@ -57,7 +57,7 @@ static bool reader_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 	u32 rows = rb_rows(v), i;
 
 	for (i = 0; i < rows; i++)
-		if (i != but && (READ_ONCE(v->info->row[i].flags) & RINGBUF_ROW_GATING) &&
+		if (i != but && (READ_ONCE(rb_row(v, i)->flags) & RINGBUF_ROW_GATING) &&
 		    (READ_ONCE(rb_cursor(v, i)->cpu) == me) == here)
 			return true;
 	return false;
@@ -136,7 +136,7 @@ bool rb_wait_over(const struct rb_handle *h, u64 waiter)
 	if (h->role != RINGBUF_ROLE_READER)
 		return false;
 	return rb_ended(v) ||
-	       READ_ONCE(v->info->row[h->id].floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
+	       READ_ONCE(rb_row(v, h->id)->floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
 }
 
 /* Who is always there takes his turn again as soon as he is let; chance does not. */

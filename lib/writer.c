@@ -28,7 +28,7 @@ static int writer_enter(struct ringbuf_writer *writer)
 	if (err)
 		return err;
 	rb_writer_init(&h->view, &writer->w, h->id);
-	h->cpu = &h->view.head->writer[h->id - 1].cpu;
+	h->cpu = &rb_writer_row(&h->view, h->id)->cpu;
 	rb_cpu_hint(h);
 	h->process = rb_process();
 	return 0;

@@ -17,7 +17,7 @@
 static inline u64 rb_row_cursor(const struct rb_view *v, u32 row)
 {
 	/* (K) and (F): what the reader read, it read before these stores. */
-	u64 floor = smp_load_acquire(&v->info->row[row].floor);
+	u64 floor = smp_load_acquire(&rb_row(v, row)->floor);
 	/* (F), matches rb_cursor_publish() */
 	u64 cursor = smp_load_acquire(&rb_cursor(v, row)->cursor);
 
@@ -27,7 +27,7 @@ static inline u64 rb_row_cursor(const struct rb_view *v, u32 row)
 /* Whether the reader that has @row was evicted. */
 static inline bool rb_row_evicted(const struct rb_view *v, u32 row)
 {
-	return READ_ONCE(v->info->row[row].flags) & RINGBUF_ROW_EVICTED;
+	return READ_ONCE(rb_row(v, row)->flags) & RINGBUF_ROW_EVICTED;
 }
 
 static inline u32 rb_rows(const struct rb_view *v)
@@ -49,7 +49,7 @@ static inline u64 rb_gate_min(const struct rb_view *v, u32 *row)
 		u64 cursor;
 
 		/* Pairs with the release in rb_attach_reader(): cursor and floor are set. */
-		if (!(smp_load_acquire(&v->info->row[i].flags) & RINGBUF_ROW_GATING))
+		if (!(smp_load_acquire(&rb_row(v, i)->flags) & RINGBUF_ROW_GATING))
 			continue;
 		cursor = rb_row_cursor(v, i);
 		if (*row == RB_NO_ROW || cursor < min) {
@@ -99,7 +99,7 @@ static inline u64 rb_gate_end(const struct rb_view *v, u64 min)
  */
 static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
 {
-	u64 *word = &v->head->writer[id - 1].allowance;
+	u64 *word = &rb_writer_row(v, id)->allowance;
 	u64 generation, allowance;
 	u32 row, tries;
 

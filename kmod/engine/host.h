@@ -23,6 +23,10 @@ static inline void rb_host_init(const struct rb_view *v, u64 slot_bytes, u64 slo
 	info->slot_stride = slot_stride;
 	info->max_readers = v->max_readers;
 	info->max_writers = v->max_writers;
+	info->row_offset = v->rows - (char *)v->info;
+	info->row_stride = v->row_stride;
+	info->writer_offset = v->writers - (char *)v->head;
+	info->writer_stride = v->writer_stride;
 	info->wake_position = RINGBUF_WAKE_NONE;
 	info->wake_cursor = RINGBUF_WAKE_NONE;
 }
@@ -42,7 +46,7 @@ static inline u32 rb_readers_lacking(const struct rb_view *v)
 		return 0;
 	rows = rb_rows(v);
 	for (i = 0; i < rows && lacking; i++)
-		if (READ_ONCE(v->info->row[i].flags) & RINGBUF_ROW_ATTACHED)
+		if (READ_ONCE(rb_row(v, i)->flags) & RINGBUF_ROW_ATTACHED)
 			lacking--;
 	return lacking;
 }
@@ -62,8 +66,8 @@ static inline u64 rb_max_allowance(const struct rb_view *v)
 	u64 max = READ_ONCE(v->info->allowance);
 	u32 i;
 
-	for (i = 0; i < v->max_writers; i++) {
-		u64 allowance = READ_ONCE(v->head->writer[i].allowance);
+	for (i = 1; i <= v->max_writers; i++) {
+		u64 allowance = READ_ONCE(rb_writer_row(v, i)->allowance);
 
 		if (allowance > max)
 			max = allowance;
@@ -85,7 +89,7 @@ static inline u64 rb_oldest(const struct rb_view *v)
  */
 static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 {
-	struct ringbuf_row *r = &v->info->row[row];
+	struct ringbuf_row *r = rb_row(v, row);
 	struct ringbuf_cursor *c = rb_cursor(v, row);
 	u64 head = rb_head(v), start = rb_oldest(v);
 
@@ -119,13 +123,13 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 static inline void rb_detach_reader(const struct rb_view *v, u32 row)
 {
 	/* Matches rb_gate_min(): what the reader read, it has read. */
-	smp_store_release(&v->info->row[row].flags, 0);
+	smp_store_release(&rb_row(v, row)->flags, 0);
 }
 
 /* Raise the floor of @row to @pos, at most to head. */
 static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
 {
-	struct ringbuf_row *r = &v->info->row[row];
+	struct ringbuf_row *r = rb_row(v, row);
 	u64 head = rb_head(v);
 
 	if (pos > head)
@@ -140,7 +144,7 @@ static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
  */
 static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 {
-	struct ringbuf_row *r = &v->info->row[row];
+	struct ringbuf_row *r = rb_row(v, row);
 
 	smp_store_release(&r->floor, RINGBUF_FLOOR_EVICTED); /* (K), matches rb_reader_holds() */
 	/* Matches rb_gate_min(): who sees it not gate overwrites below the new floor. */
@@ -165,7 +169,7 @@ static inline void rb_count_writer(const struct rb_view *v)
 /* A writer begins: its id is its own, its allowance says nothing yet. */
 static inline void rb_attach_writer(const struct rb_view *v, u32 id)
 {
-	WRITE_ONCE(v->head->writer[id - 1].allowance, 0);
+	WRITE_ONCE(rb_writer_row(v, id)->allowance, 0);
 	rb_count_writer(v);
 }
 
@@ -253,7 +257,7 @@ static inline void rb_forget_writer(const struct rb_view *v, u32 id)
 static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
 {
 	u64 most = rb_head(v) + v->slots;
-	u64 allowance = READ_ONCE(v->head->writer[id - 1].allowance);
+	u64 allowance = READ_ONCE(rb_writer_row(v, id)->allowance);
 
 	if (allowance > most)
 		allowance = most;

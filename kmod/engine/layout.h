@@ -2,7 +2,7 @@
 /*
  * Where things lie in a ring's pages.
  *
- *	info | head | slots: desc[], claim[], stamp[] | cursor pages | data
+ *	info, rows | head, writers | slots: desc[], claim[], stamp[] | cursor pages | data
  *
  * Regions are whole pages, one after the other, data last.  Slots of a page or
  * more begin on a page, so that they can be used for direct I/O; smaller ones
@@ -12,6 +12,13 @@
 #define RB_ENGINE_LAYOUT_H
 
 #include "words.h"
+
+enum { RB_REGIONS = RINGBUF_REGION_DATA + 1 };
+
+struct rb_region {
+	u64 offset;
+	u64 bytes;
+};
 
 struct rb_layout {
 	u64 slot_bytes;
@@ -26,7 +33,7 @@ struct rb_layout {
 	u64 claim_offset; /* in the slots region */
 	u64 stamp_offset; /* in the slots region; 0: none */
 	u64 bytes; /* of all regions */
-	struct ringbuf_region region[RINGBUF_REGIONS];
+	struct rb_region region[RB_REGIONS];
 };
 
 #define RB_DEFAULT_READERS 64
@@ -68,13 +75,14 @@ static inline int rb_layout_check(struct rb_layout *l)
 }
 
 /*
- * Lay a ring out.  Nothing here overflows: 2^31 bytes times 2^25 slots is 2^56,
- * and all that lies before the data is below 2^31.
+ * Lay a ring out whose info and head regions have at least @info and @head bytes, which
+ * are below 2^31: the tables there may be those of a later version.  Nothing here
+ * overflows: 2^31 bytes times 2^25 slots is 2^56, and all other regions are below 2^31.
  */
-static inline int rb_layout(struct rb_layout *l)
+static inline int rb_layout_larger(struct rb_layout *l, u64 info, u64 head)
 {
 	int err = rb_layout_check(l);
-	u64 slots;
+	u64 slots, rows, writers;
 
 	if (err)
 		return err;
@@ -87,20 +95,27 @@ static inline int rb_layout(struct rb_layout *l)
 		l->stamp_offset = slots;
 		slots += l->slot_count * sizeof(u64);
 	}
+	rows = sizeof(struct ringbuf_info_page) + (u64)l->max_readers * sizeof(struct ringbuf_row);
+	writers = sizeof(struct ringbuf_head_page) +
+		  (u64)l->max_writers * sizeof(struct ringbuf_writer_row);
 	l->bytes = 0;
-	rb_layout_region(l, RINGBUF_REGION_INFO,
-			 sizeof(struct ringbuf_info_page) +
-				 (u64)l->max_readers * sizeof(struct ringbuf_row));
-	rb_layout_region(l, RINGBUF_REGION_HEAD,
-			 sizeof(struct ringbuf_head_page) +
-				 (u64)l->max_writers * sizeof(struct ringbuf_writer_row));
+	rb_layout_region(l, RINGBUF_REGION_INFO, rows > info ? rows : info);
+	rb_layout_region(l, RINGBUF_REGION_HEAD, writers > head ? writers : head);
 	rb_layout_region(l, RINGBUF_REGION_SLOTS, slots);
 	rb_layout_region(l, RINGBUF_REGION_CURSOR, (u64)l->max_readers * l->page_size);
 	rb_layout_region(l, RINGBUF_REGION_DATA, l->slot_stride * l->slot_count);
 	return 0;
 }
 
-/* The view of a ring whose control regions are mapped at @info … @cursor. */
+static inline int rb_layout(struct rb_layout *l)
+{
+	return rb_layout_larger(l, 0, 0);
+}
+
+/*
+ * The view of a ring whose control regions are mapped at @info … @cursor, with tables as
+ * this version makes them.
+ */
 static inline void rb_view_init(struct rb_view *v, const struct rb_layout *l, void *info,
 				void *head, void *slots, void *cursor)
 {
@@ -111,10 +126,45 @@ static inline void rb_view_init(struct rb_view *v, const struct rb_layout *l, vo
 	v->max_writers = l->max_writers;
 	v->info = info;
 	v->head = head;
+	v->rows = (char *)info + sizeof(struct ringbuf_info_page);
+	v->row_stride = sizeof(struct ringbuf_row);
+	v->writers = (char *)head + sizeof(struct ringbuf_head_page);
+	v->writer_stride = sizeof(struct ringbuf_writer_row);
 	v->desc = slots;
 	v->claim = (u64 *)((char *)slots + l->claim_offset);
 	v->stamp = l->stamp_offset ? (u64 *)((char *)slots + l->stamp_offset) : NULL;
 	v->cursor = cursor;
+}
+
+/* Whether @count entries, one every @stride bytes from @offset on, lie in a region of @bytes. */
+static inline bool rb_table_fits(u32 offset, u32 stride, u32 count, u64 bytes)
+{
+	return !((offset | stride) % sizeof(u64)) && offset + (u64)stride * count <= bytes;
+}
+
+/*
+ * Take from the info page where the tables lie: another version of the host may have
+ * made them.  For user space, which reads these words once and trusts none of them; the
+ * host knows where it has put its tables.  Returns 0 or -EPROTO.
+ */
+static inline int rb_view_tables(struct rb_view *v, const struct rb_layout *l)
+{
+	u32 row = READ_ONCE(v->info->row_offset), row_stride = READ_ONCE(v->info->row_stride);
+	u32 writer = READ_ONCE(v->info->writer_offset);
+	u32 writer_stride = READ_ONCE(v->info->writer_stride);
+
+	if (row < RINGBUF_INFO_PAGE_SIZE_VER0 || row_stride < RINGBUF_ROW_SIZE_VER0 ||
+	    !rb_table_fits(row, row_stride, l->max_readers, l->region[RINGBUF_REGION_INFO].bytes))
+		return -EPROTO;
+	if (writer < RINGBUF_HEAD_PAGE_SIZE_VER0 || writer_stride < RINGBUF_WRITER_ROW_SIZE_VER0 ||
+	    !rb_table_fits(writer, writer_stride, l->max_writers,
+			   l->region[RINGBUF_REGION_HEAD].bytes))
+		return -EPROTO;
+	v->rows = (char *)v->info + row;
+	v->row_stride = row_stride;
+	v->writers = (char *)v->head + writer;
+	v->writer_stride = writer_stride;
+	return 0;
 }
 
 #endif

@@ -37,7 +37,7 @@ static inline void rb_reader_init(const struct rb_view *v, struct rb_reader *r, 
 {
 	r->row = row;
 	r->cursor = rb_cursor(v, row);
-	r->floor = &v->info->row[row].floor;
+	r->floor = &rb_row(v, row)->floor;
 	r->lost = READ_ONCE(r->cursor->lost);
 	r->holes = READ_ONCE(r->cursor->holes);
 	rb_reader_seek(v, r, READ_ONCE(r->cursor->cursor));

@@ -63,14 +63,18 @@ static_assert(sizeof(struct ringbuf_desc) == 16 && sizeof(struct ringbuf_row) ==
 
 /**
  * struct rb_view - a ring as mapped here
- * @slots: slot_count; this and the next four are private copies, never re-read
+ * @slots: slot_count; this and the next six are private copies, never re-read
  *	from memory that others can write
  * @page_size: bytes from one cursor page to the next
  * @flags: RINGBUF_CREATE_*
- * @max_readers: entries in @info->row
- * @max_writers: entries in @head->writer
+ * @max_readers: entries in the table of rows
+ * @max_writers: entries in the table of writers
+ * @row_stride: bytes from one row to the next
+ * @writer_stride: bytes from one writer's row to the next
  * @info: written by the host only
  * @head: written by writers
+ * @rows: the first reader's row, behind @info
+ * @writers: the first writer's row, behind @head
  * @desc: written by writers
  * @claim: written by writers; unused with an exclusive writer
  * @stamp: written by writers; NULL without timestamps
@@ -82,8 +86,12 @@ struct rb_view {
 	u32 flags;
 	u32 max_readers;
 	u32 max_writers;
+	u32 row_stride;
+	u32 writer_stride;
 	struct ringbuf_info_page *info;
 	struct ringbuf_head_page *head;
+	char *rows;
+	char *writers;
 	struct ringbuf_desc *desc;
 	u64 *claim;
 	u64 *stamp;
@@ -119,6 +127,17 @@ static inline struct ringbuf_cursor *rb_cursor(const struct rb_view *v, u32 row)
 {
 	return (struct ringbuf_cursor *)(v->cursor + (size_t)row * v->page_size +
 					 RINGBUF_CURSOR_OFFSET(row));
+}
+
+static inline struct ringbuf_row *rb_row(const struct rb_view *v, u32 row)
+{
+	return (struct ringbuf_row *)(v->rows + (size_t)row * v->row_stride);
+}
+
+/* The row of writer @id, which is at least 1. */
+static inline struct ringbuf_writer_row *rb_writer_row(const struct rb_view *v, u32 id)
+{
+	return (struct ringbuf_writer_row *)(v->writers + (size_t)(id - 1) * v->writer_stride);
 }
 
 /* ---- state words ------------------------------------------------------- */

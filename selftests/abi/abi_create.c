@@ -105,6 +105,7 @@ TEST(binds_once)
 
 TEST(info)
 {
+	struct ringbuf_region region[REGIONS];
 	struct ringbuf_info info;
 	int fd = ring_make(RINGBUF_CREATE_TIMESTAMP, 100, 10);
 	uint64_t next = 0;
@@ -112,7 +113,8 @@ TEST(info)
 
 	ASSERT_OK(info_get(fd, &info));
 	EXPECT_EQ(sizeof(info), info.size);
-	EXPECT_EQ(RINGBUF_CREATE_TIMESTAMP, info.flags);
+	ASSERT_OK(regions_get(fd, region));
+	EXPECT_EQ(RINGBUF_CREATE_TIMESTAMP, info.ring_flags);
 	EXPECT_EQ(100, info.slot_bytes);
 	EXPECT_EQ(10, info.slot_count);
 	EXPECT_EQ(128, info.slot_stride);
@@ -121,17 +123,71 @@ TEST(info)
 	EXPECT_EQ(RINGBUF_ROLE_OWNER, info.role);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), info.page_size);
 	EXPECT_EQ(0, info.wait_readers);
-	for (i = 0; i < RINGBUF_REGIONS; i++) {
-		EXPECT_EQ(next, info.region[i].offset);
-		EXPECT_LT(0, info.region[i].bytes);
-		EXPECT_EQ(0, info.region[i].bytes % info.page_size);
-		next += info.region[i].bytes;
+	EXPECT_EQ(0, info.__reserved);
+	EXPECT_EQ(REGIONS, info.region_count);
+	for (i = 0; i < REGIONS; i++) {
+		EXPECT_EQ(i, region[i].id);
+		EXPECT_EQ(0, region[i].flags);
+		EXPECT_EQ(next, region[i].offset);
+		EXPECT_LT(0, region[i].bytes);
+		EXPECT_EQ(0, region[i].bytes % info.page_size);
+		next += region[i].bytes;
 	}
 	EXPECT_LE(10 * sizeof(struct ringbuf_desc), info.claim_offset);
 	EXPECT_LE(info.claim_offset + 80, info.stamp_offset);
-	EXPECT_LE(info.stamp_offset + 80, info.region[RINGBUF_REGION_SLOTS].bytes);
-	EXPECT_EQ(64ULL * info.page_size, info.region[RINGBUF_REGION_CURSOR].bytes);
-	EXPECT_LE(10 * 128, info.region[RINGBUF_REGION_DATA].bytes);
+	EXPECT_LE(info.stamp_offset + 80, region[RINGBUF_REGION_SLOTS].bytes);
+	EXPECT_EQ(64ULL * info.page_size, region[RINGBUF_REGION_CURSOR].bytes);
+	EXPECT_LE(10 * 128, region[RINGBUF_REGION_DATA].bytes);
+	close(fd);
+}
+
+/* A caller whose entries are longer, and one with too little room. */
+TEST(info_regions)
+{
+	struct long_region {
+		struct ringbuf_region now;
+		uint64_t later;
+	} list[REGIONS + 1];
+	struct ringbuf_region region[REGIONS];
+	struct ringbuf_info info = {
+		.size = sizeof(info),
+		.regions = POINTER(list),
+		.region_size = sizeof(list[0]),
+		.region_count = REGIONS + 1,
+	};
+	int fd = ring_make(0, 100, 10);
+	unsigned int i;
+
+	ASSERT_OK(regions_get(fd, region));
+	memset(list, 0x5a, sizeof(list));
+	ASSERT_OK(call(fd, RINGBUF_IOC_INFO, &info));
+	EXPECT_EQ(0, info.wait_readers);
+	EXPECT_EQ(0, info.__reserved);
+	EXPECT_EQ(REGIONS, info.region_count);
+	for (i = 0; i < REGIONS; i++) {
+		EXPECT_EQ(0, memcmp(&list[i].now, &region[i], sizeof(region[i])));
+		EXPECT_EQ(0, list[i].later);
+	}
+	EXPECT_EQ(0x5a5a5a5aU, list[REGIONS].now.id);
+	info.region_count = 1;
+	memset(list, 0x5a, sizeof(list));
+	ASSERT_OK(call(fd, RINGBUF_IOC_INFO, &info));
+	EXPECT_EQ(REGIONS, info.region_count);
+	EXPECT_EQ(0, list[0].now.id);
+	EXPECT_EQ(0x5a5a5a5aU, list[1].now.id);
+	info.region_count = 1;
+	info.region_size = sizeof(list[0].now) - 1;
+	EXPECT_EQ(-EINVAL, call(fd, RINGBUF_IOC_INFO, &info));
+	info.region_size = ~0U;
+	EXPECT_EQ(-E2BIG, call(fd, RINGBUF_IOC_INFO, &info));
+	info.region_size = sizeof(list[0]);
+	info.regions = 16;
+	EXPECT_EQ(-EFAULT, call(fd, RINGBUF_IOC_INFO, &info));
+	/* Without an array its size does not matter. */
+	info.regions = 0;
+	info.region_size = 0;
+	ASSERT_OK(call(fd, RINGBUF_IOC_INFO, &info));
+	EXPECT_EQ(REGIONS, info.region_count);
 	close(fd);
 }
 

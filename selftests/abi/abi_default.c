@@ -471,7 +471,7 @@ TEST_F(standard, gone_with_its_handles)
 	ASSERT_OK(info_get(self->writer, &info));
 	EXPECT_EQ(65536, info.slot_bytes);
 	EXPECT_EQ(16, info.slot_count);
-	EXPECT_EQ(0, info.flags);
+	EXPECT_EQ(0, info.ring_flags);
 	close(self->writer);
 	close(self->reader);
 	self->reader = open_as(O_RDONLY | O_NONBLOCK);

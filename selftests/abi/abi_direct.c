@@ -76,7 +76,7 @@ static void commit(struct maps *m, uint64_t pos)
 {
 	struct ringbuf_desc *d = &m->desc[pos % SLOTS];
 
-	__atomic_store_n(&m->head->writer[m->info.id - 1].allowance, pos + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&writer_row(m)->allowance, pos + 1, __ATOMIC_RELAXED);
 	d->length = SLOT;
 	d->flags = 0;
 	__atomic_store_n(&d->state, pos << RINGBUF_STATE_SHIFT | RINGBUF_COMMITTED,
@@ -148,7 +148,7 @@ static int done(struct io_uring *u)
 TEST_F(direct, fixed_buffers)
 {
 	static unsigned char text[SLOT], back[SLOT];
-	struct iovec all = { self->w.data, self->w.info.region[RINGBUF_REGION_DATA].bytes };
+	struct iovec all = { self->w.data, self->w.region[RINGBUF_REGION_DATA].bytes };
 	struct io_uring u;
 	uint64_t n;
 	int err;
@@ -188,7 +188,7 @@ TEST_F(direct, fixed_buffers)
 
 static bool registers_buffers(const struct maps *m)
 {
-	struct iovec all = { m->data, m->info.region[RINGBUF_REGION_DATA].bytes };
+	struct iovec all = { m->data, m->region[RINGBUF_REGION_DATA].bytes };
 	struct io_uring u;
 	int err;
 
@@ -216,7 +216,7 @@ static int goes_with_requests(void *arg)
 
 	writer = writer_open(owner);
 	CHECK_EQ(0, maps_open(&m, writer));
-	all = (struct iovec){ m.data, m.info.region[RINGBUF_REGION_DATA].bytes };
+	all = (struct iovec){ m.data, m.region[RINGBUF_REGION_DATA].bytes };
 	CHECK_EQ(0, io_uring_queue_init(32, &u, 0));
 	CHECK_EQ(0, io_uring_register_buffers(&u, &all, 1));
 	at = m.head->head;
@@ -295,7 +295,7 @@ FIXTURE_VARIANT_ADD(pinned, exclusive_detach){ RINGBUF_CREATE_EXCLUSIVE, detach_
 /* A pin of all slots by a registered buffer, or where there is none, a pipe's reference. */
 static int pin_slots(struct _test_data_pinned *self)
 {
-	struct iovec all = { self->w.data, self->w.info.region[RINGBUF_REGION_DATA].bytes };
+	struct iovec all = { self->w.data, self->w.region[RINGBUF_REGION_DATA].bytes };
 
 	self->registered = registers_buffers(&self->w);
 	if (self->registered)
@@ -392,7 +392,7 @@ static int dies_with_pinned_slots(void *arg)
 	CHECK_EQ(0, maps_open(&m, d->writer));
 	if (!d->exclusive)
 		claim_by_hand(&m, m.head->head, 2);
-	all = (struct iovec){ m.data, m.info.region[RINGBUF_REGION_DATA].bytes };
+	all = (struct iovec){ m.data, m.region[RINGBUF_REGION_DATA].bytes };
 	if (io_uring_register_buffers(&d->u, &all, 1)) {
 		all.iov_len = 4096;
 		CHECK_EQ(4096, vmsplice(d->pipe[1], &all, 1, 0));

@@ -164,8 +164,8 @@ static int holds_a_slot(void *arg)
 	CHECK_EQ(0, peek_by_hand(&m, 0));
 	raise(SIGSTOP);
 	CHECK_EQ(1, read(a->go, &byte, 1));
-	CHECK_EQ(RINGBUF_FLOOR_EVICTED, m.ip->row[m.info.id].floor);
-	CHECK_EQ(RINGBUF_ROW_EVICTED, m.ip->row[m.info.id].flags);
+	CHECK_EQ(RINGBUF_FLOOR_EVICTED, reader_row(&m, m.info.id)->floor);
+	CHECK_EQ(RINGBUF_ROW_EVICTED, reader_row(&m, m.info.id)->flags);
 	/* Its word is its own still, and means nothing. */
 	release_by_hand(&m, 3);
 	CHECK_EQ(-EIDRM, wait_call(a->fd, 1, NEVER));

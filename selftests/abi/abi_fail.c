@@ -142,18 +142,18 @@ static int life_map(struct life *l)
 }
 
 /* As far as they came to be. */
-static void maps_end(struct maps *m, const struct ringbuf_info *info)
+static void maps_end(struct maps *m)
 {
 	unsigned int i;
 
-	for (i = 0; i < RINGBUF_REGIONS; i++)
+	for (i = 0; i < REGIONS; i++)
 		if (m->map[i] && m->map[i] != MAP_FAILED)
-			munmap(m->map[i], info->region[i].bytes);
+			munmap(m->map[i], m->region[i].bytes);
 }
 
 static void life_end(struct life *l)
 {
-	maps_end(&l->m, &l->info);
+	maps_end(&l->m);
 	if (l->set >= 0)
 		close(l->set);
 	if (l->observer >= 0)

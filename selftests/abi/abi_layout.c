@@ -29,8 +29,13 @@ VER0(FRAMING, framing);
 VER0(THRESHOLD, threshold);
 VER0(EVICT, evict);
 VER0(ROOM, room);
+VER0(REGION, region);
 VER0(READER_STATS, reader_stats);
 VER0(WRITER_STATS, writer_stats);
+VER0(INFO_PAGE, info_page);
+VER0(ROW, row);
+VER0(HEAD_PAGE, head_page);
+VER0(WRITER_ROW, writer_row);
 
 TEST(features)
 {
@@ -74,22 +79,32 @@ TEST(attach)
 
 TEST(info)
 {
-	SIZE(ringbuf_region, 16);
-	FIELD(ringbuf_region, bytes, 8);
-	EXPECT_EQ(5, RINGBUF_REGIONS);
-	SIZE(ringbuf_info, 152);
-	FIELD(ringbuf_info, slot_bytes, 8);
-	FIELD(ringbuf_info, slot_count, 16);
-	FIELD(ringbuf_info, slot_stride, 24);
-	FIELD(ringbuf_info, claim_offset, 32);
-	FIELD(ringbuf_info, stamp_offset, 40);
-	FIELD(ringbuf_info, region, 48);
-	FIELD(ringbuf_info, max_readers, 128);
-	FIELD(ringbuf_info, max_writers, 132);
-	FIELD(ringbuf_info, role, 136);
-	FIELD(ringbuf_info, id, 140);
-	FIELD(ringbuf_info, page_size, 144);
-	FIELD(ringbuf_info, wait_readers, 148);
+	SIZE(ringbuf_region, 24);
+	FIELD(ringbuf_region, flags, 4);
+	FIELD(ringbuf_region, offset, 8);
+	FIELD(ringbuf_region, bytes, 16);
+	EXPECT_EQ(0, RINGBUF_REGION_INFO);
+	EXPECT_EQ(1, RINGBUF_REGION_HEAD);
+	EXPECT_EQ(2, RINGBUF_REGION_SLOTS);
+	EXPECT_EQ(3, RINGBUF_REGION_CURSOR);
+	EXPECT_EQ(4, RINGBUF_REGION_DATA);
+	SIZE(ringbuf_info, 96);
+	FIELD(ringbuf_info, regions, 8);
+	FIELD(ringbuf_info, region_size, 16);
+	FIELD(ringbuf_info, region_count, 20);
+	FIELD(ringbuf_info, slot_bytes, 24);
+	FIELD(ringbuf_info, slot_count, 32);
+	FIELD(ringbuf_info, slot_stride, 40);
+	FIELD(ringbuf_info, claim_offset, 48);
+	FIELD(ringbuf_info, stamp_offset, 56);
+	FIELD(ringbuf_info, ring_flags, 64);
+	FIELD(ringbuf_info, max_readers, 68);
+	FIELD(ringbuf_info, max_writers, 72);
+	FIELD(ringbuf_info, role, 76);
+	FIELD(ringbuf_info, id, 80);
+	FIELD(ringbuf_info, page_size, 84);
+	FIELD(ringbuf_info, wait_readers, 88);
+	FIELD(ringbuf_info, __reserved, 92);
 }
 
 TEST(small_calls)
@@ -194,6 +209,10 @@ TEST(info_page)
 	FIELD(ringbuf_info_page, slot_stride, 32);
 	FIELD(ringbuf_info_page, max_readers, 40);
 	FIELD(ringbuf_info_page, max_writers, 44);
+	FIELD(ringbuf_info_page, row_offset, 48);
+	FIELD(ringbuf_info_page, row_stride, 52);
+	FIELD(ringbuf_info_page, writer_offset, 56);
+	FIELD(ringbuf_info_page, writer_stride, 60);
 	FIELD(ringbuf_info_page, wake_position, 64);
 	FIELD(ringbuf_info_page, wake_cursor, 128);
 	FIELD(ringbuf_info_page, generation, 192);
@@ -203,7 +222,6 @@ TEST(info_page)
 	FIELD(ringbuf_info_page, writers_ever, 216);
 	FIELD(ringbuf_info_page, ended, 220);
 	FIELD(ringbuf_info_page, readers_wanted, 224);
-	FIELD(ringbuf_info_page, row, 256);
 }
 
 TEST(other_pages)
@@ -213,7 +231,6 @@ TEST(other_pages)
 	FIELD(ringbuf_writer_row, cpu, 8);
 	SIZE(ringbuf_head_page, 64);
 	FIELD(ringbuf_head_page, head, 0);
-	FIELD(ringbuf_head_page, writer, 64);
 	SIZE(ringbuf_desc, 16);
 	FIELD(ringbuf_desc, state, 0);
 	FIELD(ringbuf_desc, length, 8);
@@ -231,7 +248,7 @@ TEST(numbers)
 		unsigned long request, number;
 	} requests[] = {
 		{ RINGBUF_IOC_FEATURES, 0xc020bb00 }, { RINGBUF_IOC_CREATE, 0x4038bb01 },
-		{ RINGBUF_IOC_ATTACH, 0xc030bb02 },   { RINGBUF_IOC_INFO, 0xc098bb03 },
+		{ RINGBUF_IOC_ATTACH, 0xc030bb02 },   { RINGBUF_IOC_INFO, 0xc060bb03 },
 		{ RINGBUF_IOC_WAIT, 0xc028bb04 },     { RINGBUF_IOC_WAKE, 0x4008bb05 },
 		{ RINGBUF_IOC_DONE, 0x4008bb06 },     { RINGBUF_IOC_SYNC, 0xc018bb07 },
 		{ RINGBUF_IOC_DETACH, 0x4008bb08 },   { RINGBUF_IOC_STATS, 0xc080bb0b },

@@ -388,21 +388,21 @@ TEST_F(life, which_map_counts)
 	unsigned int i;
 
 	ASSERT_OK(maps_open(&m, self->reader));
-	for (i = 0; i < RINGBUF_REGIONS; i++)
-		munmap(m.map[i], m.info.region[i].bytes);
+	for (i = 0; i < REGIONS; i++)
+		munmap(m.map[i], m.region[i].bytes);
 	EXPECT_EQ(1, stats_of(self->owner).total);
 	m.own->cursor = 0;
 	munmap(m.page, m.info.page_size);
 	EXPECT_EQ(0, stats_of(self->owner).total);
 
 	ASSERT_OK(maps_open(&m, self->writer));
-	munmap(m.map[RINGBUF_REGION_DATA], m.info.region[RINGBUF_REGION_DATA].bytes);
-	munmap(m.map[RINGBUF_REGION_HEAD], m.info.region[RINGBUF_REGION_HEAD].bytes);
+	munmap(m.map[RINGBUF_REGION_DATA], m.region[RINGBUF_REGION_DATA].bytes);
+	munmap(m.map[RINGBUF_REGION_HEAD], m.region[RINGBUF_REGION_HEAD].bytes);
 	EXPECT_EQ(1, stats_of(self->owner).writers);
-	munmap(m.map[RINGBUF_REGION_SLOTS], m.info.region[RINGBUF_REGION_SLOTS].bytes);
+	munmap(m.map[RINGBUF_REGION_SLOTS], m.region[RINGBUF_REGION_SLOTS].bytes);
 	EXPECT_EQ(0, stats_of(self->owner).writers);
-	munmap(m.map[RINGBUF_REGION_INFO], m.info.region[RINGBUF_REGION_INFO].bytes);
-	munmap(m.map[RINGBUF_REGION_CURSOR], m.info.region[RINGBUF_REGION_CURSOR].bytes);
+	munmap(m.map[RINGBUF_REGION_INFO], m.region[RINGBUF_REGION_INFO].bytes);
+	munmap(m.map[RINGBUF_REGION_CURSOR], m.region[RINGBUF_REGION_CURSOR].bytes);
 }
 
 /* The descriptor may be closed: the maps are the identity. */
@@ -509,7 +509,7 @@ static int remove_module(void)
 TEST(module_stays_while_in_use)
 {
 	int fd = device_open();
-	struct ringbuf_info info;
+	struct ringbuf_region data;
 	void *p;
 
 	if (geteuid())
@@ -517,11 +517,11 @@ TEST(module_stays_while_in_use)
 	EXPECT_EQ(-EAGAIN, remove_module());
 	ASSERT_OK(create_named(fd, 0, 64, 4, NULL, 0));
 	EXPECT_EQ(-EAGAIN, remove_module());
-	ASSERT_OK(info_get(fd, &info));
-	p = map_region(fd, &info, RINGBUF_REGION_DATA, PROT_READ);
+	data = region_of(fd, RINGBUF_REGION_DATA);
+	p = map_region(fd, RINGBUF_REGION_DATA, PROT_READ);
 	close(fd);
 	EXPECT_EQ(-EAGAIN, remove_module());
-	munmap(p, info.region[RINGBUF_REGION_DATA].bytes);
+	munmap(p, data.bytes);
 }
 
 DEVICE_HARNESS_MAIN

@@ -20,6 +20,7 @@ FIXTURE(mmap)
 	int owner;
 	int fd; /* in the role of the variant */
 	struct ringbuf_info info;
+	struct ringbuf_region region[REGIONS];
 };
 
 FIXTURE_VARIANT(mmap)
@@ -41,6 +42,7 @@ FIXTURE_SETUP(mmap)
 						       : role_open(variant->role, self->owner);
 	ASSERT_LE(0, self->fd);
 	ASSERT_OK(info_get(self->fd, &self->info));
+	ASSERT_OK(regions_get(self->fd, self->region));
 }
 
 FIXTURE_TEARDOWN(mmap)
@@ -67,7 +69,7 @@ static int try_map(int fd, uint64_t offset, uint64_t bytes, int prot, int flags)
 
 static int try_region(const struct _test_data_mmap *self, unsigned int id, int prot, int flags)
 {
-	const struct ringbuf_region *r = &self->info.region[id];
+	const struct ringbuf_region *r = &self->region[id];
 
 	return try_map(self->fd, r->offset, r->bytes, prot, flags);
 }
@@ -76,7 +78,7 @@ TEST_F(mmap, protections)
 {
 	unsigned int id;
 
-	for (id = 0; id < RINGBUF_REGIONS; id++) {
+	for (id = 0; id < REGIONS; id++) {
 		int write = may_write(id, variant->writes) ? 0 : -EACCES;
 
 		EXPECT_EQ(0, try_region(self, id, PROT_READ, MAP_SHARED));
@@ -93,8 +95,7 @@ TEST_F(mmap, protections)
 
 TEST_F(mmap, cursor_pages)
 {
-	uint64_t page = self->info.page_size,
-		 base = self->info.region[RINGBUF_REGION_CURSOR].offset;
+	uint64_t page = self->info.page_size, base = self->region[RINGBUF_REGION_CURSOR].offset;
 	bool reader = variant->role == RINGBUF_ROLE_READER;
 	void *own = map_cursor(self->fd, &self->info, 0, RW);
 
@@ -122,8 +123,8 @@ TEST_F(mmap, odd_places)
 	uint64_t page = self->info.page_size, end = 0;
 	unsigned int id;
 
-	for (id = 0; id < RINGBUF_REGIONS; id++) {
-		const struct ringbuf_region *r = &self->info.region[id];
+	for (id = 0; id < REGIONS; id++) {
+		const struct ringbuf_region *r = &self->region[id];
 
 		end = r->offset + r->bytes;
 		EXPECT_EQ(-EINVAL,
@@ -148,9 +149,9 @@ TEST_F(mmap, mprotect_cannot_widen)
 {
 	unsigned int id;
 
-	for (id = 0; id < RINGBUF_REGIONS; id++) {
-		uint64_t bytes = self->info.region[id].bytes;
-		void *p = map_region(self->fd, &self->info, id, PROT_READ);
+	for (id = 0; id < REGIONS; id++) {
+		uint64_t bytes = self->region[id].bytes;
+		void *p = map_region(self->fd, id, PROT_READ);
 		int want = may_write(id, variant->writes) ? 0 : -1;
 
 		ASSERT_NE(MAP_FAILED, p);
@@ -185,14 +186,14 @@ TEST_F(mmap, writing_what_is_read_only)
 {
 	unsigned int id;
 
-	for (id = 0; id < RINGBUF_REGIONS; id++) {
-		char *p = map_region(self->fd, &self->info, id, PROT_READ);
+	for (id = 0; id < REGIONS; id++) {
+		char *p = map_region(self->fd, id, PROT_READ);
 
 		ASSERT_NE(MAP_FAILED, p);
 		EXPECT_EQ(*p, touched(p, false));
 		EXPECT_EQ(128 + SIGSEGV, touched(p, true));
 		EXPECT_EQ(id == RINGBUF_REGION_INFO ? 'r' : 0, *p);
-		munmap(p, self->info.region[id].bytes);
+		munmap(p, self->region[id].bytes);
 	}
 }
 
@@ -201,9 +202,9 @@ TEST_F(mmap, parts_cannot_be_unmapped)
 	uint64_t page = self->info.page_size;
 	unsigned int id;
 
-	for (id = 0; id < RINGBUF_REGIONS; id++) {
-		uint64_t bytes = self->info.region[id].bytes;
-		char *p = map_region(self->fd, &self->info, id, PROT_READ);
+	for (id = 0; id < REGIONS; id++) {
+		uint64_t bytes = self->region[id].bytes;
+		char *p = map_region(self->fd, id, PROT_READ);
 
 		if (bytes < 3 * page || id == RINGBUF_REGION_CURSOR) {
 			munmap(p, bytes);
@@ -223,8 +224,8 @@ TEST_F(mmap, parts_cannot_be_unmapped)
 
 TEST_F(mmap, whole_map_can_be_moved)
 {
-	uint64_t bytes = self->info.region[RINGBUF_REGION_DATA].bytes;
-	char *p = map_region(self->fd, &self->info, RINGBUF_REGION_DATA, PROT_READ), *q;
+	uint64_t bytes = self->region[RINGBUF_REGION_DATA].bytes;
+	char *p = map_region(self->fd, RINGBUF_REGION_DATA, PROT_READ), *q;
 	void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	q = mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, room);
@@ -235,16 +236,16 @@ TEST_F(mmap, whole_map_can_be_moved)
 
 TEST_F(mmap, fork_copies_nothing)
 {
-	char *p = map_region(self->fd, &self->info, RINGBUF_REGION_DATA, PROT_READ);
+	char *p = map_region(self->fd, RINGBUF_REGION_DATA, PROT_READ);
 
 	ASSERT_NE(MAP_FAILED, p);
 	EXPECT_EQ(128 + SIGSEGV, child_run(reads_from, p));
 	/* MADV_DOFORK takes the map along, but nothing can be seen through it. */
-	if (!madvise(p, self->info.region[RINGBUF_REGION_DATA].bytes, MADV_DOFORK)) {
+	if (!madvise(p, self->region[RINGBUF_REGION_DATA].bytes, MADV_DOFORK)) {
 		EXPECT_EQ(128 + SIGBUS, child_run(reads_from, p));
 		EXPECT_EQ(0, *p);
 	}
-	munmap(p, self->info.region[RINGBUF_REGION_DATA].bytes);
+	munmap(p, self->region[RINGBUF_REGION_DATA].bytes);
 }
 
 TEST_F(mmap, contents_are_zero)
@@ -252,10 +253,10 @@ TEST_F(mmap, contents_are_zero)
 	uint64_t i, bytes;
 	unsigned int id;
 
-	for (id = RINGBUF_REGION_HEAD; id < RINGBUF_REGIONS; id++) {
-		char *p = map_region(self->fd, &self->info, id, PROT_READ), any = 0;
+	for (id = RINGBUF_REGION_HEAD; id < REGIONS; id++) {
+		char *p = map_region(self->fd, id, PROT_READ), any = 0;
 
-		bytes = self->info.region[id].bytes;
+		bytes = self->region[id].bytes;
 		for (i = 0; i < bytes; i++)
 			any |= p[i];
 		EXPECT_EQ(0, any) TH_LOG("region %u", id);
@@ -265,9 +266,9 @@ TEST_F(mmap, contents_are_zero)
 
 TEST_F(mmap, info_page)
 {
-	struct ringbuf_info_page *ip =
-		map_region(self->fd, &self->info, RINGBUF_REGION_INFO, PROT_READ);
+	struct ringbuf_info_page *ip = map_region(self->fd, RINGBUF_REGION_INFO, PROT_READ);
 	uint32_t readers = variant->role == RINGBUF_ROLE_READER;
+	const struct ringbuf_row *row;
 
 	ASSERT_NE(MAP_FAILED, ip);
 	EXPECT_EQ(RINGBUF_MAGIC, ip->magic);
@@ -283,9 +284,15 @@ TEST_F(mmap, info_page)
 	EXPECT_EQ(readers, ip->rows);
 	EXPECT_EQ(variant->role == RINGBUF_ROLE_WRITER, ip->writers);
 	EXPECT_EQ(RINGBUF_END_NONE, ip->ended);
-	EXPECT_EQ(readers * (RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING), ip->row[0].flags);
-	EXPECT_EQ(0, ip->row[1].flags);
-	munmap(ip, self->info.region[RINGBUF_REGION_INFO].bytes);
+	EXPECT_EQ(sizeof(*ip), ip->row_offset);
+	EXPECT_EQ(sizeof(struct ringbuf_row), ip->row_stride);
+	EXPECT_EQ(sizeof(struct ringbuf_head_page), ip->writer_offset);
+	EXPECT_EQ(sizeof(struct ringbuf_writer_row), ip->writer_stride);
+	row = (void *)((char *)ip + ip->row_offset);
+	EXPECT_EQ(readers * (RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING), row->flags);
+	row = (void *)((char *)row + ip->row_stride);
+	EXPECT_EQ(0, row->flags);
+	munmap(ip, self->region[RINGBUF_REGION_INFO].bytes);
 }
 
 /* All maps, all pages: the same ring seen through any handle. */
@@ -294,8 +301,8 @@ TEST_F(mmap, same_pages_for_all)
 	int writer = variant->role == RINGBUF_ROLE_WRITER ? dup(self->fd)
 							  : writer_open(self->owner);
 	struct maps w;
-	char *p = map_region(self->fd, &self->info, RINGBUF_REGION_DATA, PROT_READ);
-	uint64_t i, bytes = self->info.region[RINGBUF_REGION_DATA].bytes;
+	char *p = map_region(self->fd, RINGBUF_REGION_DATA, PROT_READ);
+	uint64_t i, bytes = self->region[RINGBUF_REGION_DATA].bytes;
 
 	ASSERT_OK(maps_open(&w, writer));
 	for (i = 0; i < bytes; i += 1000)
@@ -317,12 +324,12 @@ TEST(needs_an_open_for_both)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, attach_fd(fd, RINGBUF_ROLE_WRITER, owner));
 	ASSERT_OK(info_get(fd, &info));
-	EXPECT_EQ(-EACCES, try_map(fd, info.region[RINGBUF_REGION_DATA].offset,
-				   info.region[RINGBUF_REGION_DATA].bytes, RW, MAP_SHARED));
+	EXPECT_EQ(-EACCES, try_map(fd, region_of(fd, RINGBUF_REGION_DATA).offset,
+				   region_of(fd, RINGBUF_REGION_DATA).bytes, RW, MAP_SHARED));
 	close(fd);
 	fd = open("/dev/ringbuf", O_WRONLY | O_CLOEXEC);
 	ASSERT_EQ(0, attach_fd(fd, RINGBUF_ROLE_WRITER, owner));
-	EXPECT_EQ(-EACCES, try_map(fd, 0, info.region[0].bytes, PROT_READ, MAP_SHARED));
+	EXPECT_EQ(-EACCES, try_map(fd, 0, region_of(fd, 0).bytes, PROT_READ, MAP_SHARED));
 	close(fd);
 	close(owner);
 }
@@ -337,10 +344,10 @@ TEST(read_only_open_stays_read_only)
 	ASSERT_EQ(0, attach_fd(fd, RINGBUF_ROLE_READER, owner));
 	ASSERT_OK(info_get(fd, &info));
 	EXPECT_EQ(MAP_FAILED, map_cursor(fd, &info, info.id, RW));
-	p = map_region(fd, &info, RINGBUF_REGION_DATA, PROT_READ);
+	p = map_region(fd, RINGBUF_REGION_DATA, PROT_READ);
 	ASSERT_NE(MAP_FAILED, p);
-	EXPECT_EQ(-1, mprotect(p, info.region[RINGBUF_REGION_DATA].bytes, RW));
-	munmap(p, info.region[RINGBUF_REGION_DATA].bytes);
+	EXPECT_EQ(-1, mprotect(p, region_of(fd, RINGBUF_REGION_DATA).bytes, RW));
+	munmap(p, region_of(fd, RINGBUF_REGION_DATA).bytes);
 	close(fd);
 	close(owner);
 }
@@ -380,7 +387,7 @@ static int maps_with_read_implies_exec(void *arg)
 	CHECK_EQ(0, maps_open(&m, writer));
 	CHECK_EQ(0, map_executes(m.data));
 	CHECK_EQ(0, map_executes(m.head));
-	CHECK_EQ(0, mprotect(m.data, m.info.region[RINGBUF_REGION_DATA].bytes, PROT_READ));
+	CHECK_EQ(0, mprotect(m.data, m.region[RINGBUF_REGION_DATA].bytes, PROT_READ));
 	CHECK_EQ(0, map_executes(m.data));
 	maps_close(&m);
 	CHECK_EQ(0, maps_open(&m, reader));

@@ -146,14 +146,13 @@ TEST(goes_with_the_last_map)
 {
 	const char *name = name_of("map");
 	int fd = named(name, 0, 0600);
-	struct ringbuf_info info;
+	struct ringbuf_region data = region_of(fd, RINGBUF_REGION_DATA);
 	void *p;
 
-	ASSERT_OK(info_get(fd, &info));
-	p = map_region(fd, &info, RINGBUF_REGION_DATA, PROT_READ);
+	p = map_region(fd, RINGBUF_REGION_DATA, PROT_READ);
 	close(fd);
 	EXPECT_EQ(0, found(name, RINGBUF_ROLE_OBSERVER));
-	munmap(p, info.region[RINGBUF_REGION_DATA].bytes);
+	munmap(p, data.bytes);
 	EXPECT_EQ(-ENOENT, found(name, RINGBUF_ROLE_OBSERVER));
 }
 

@@ -151,8 +151,8 @@ TEST_F(sync, shown_in_the_pages)
 	ASSERT_OK(maps_open(&m, self->reader));
 	ASSERT_OK(sync_call(self->owner, 0, 6));
 	EXPECT_EQ(0, m.own->cursor);
-	EXPECT_EQ(6, m.ip->row[0].floor);
-	EXPECT_EQ(0, m.ip->row[1].floor);
+	EXPECT_EQ(6, reader_row(&m, 0)->floor);
+	EXPECT_EQ(0, reader_row(&m, 1)->floor);
 	EXPECT_EQ(6, row_of(self->owner, 0).cursor);
 	EXPECT_EQ(6, get(self->reader));
 	EXPECT_EQ(7, m.own->cursor);

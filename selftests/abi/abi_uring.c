@@ -473,7 +473,7 @@ static int waits_with_a_slot(void *arg)
 	int err;
 
 	CHECK_EQ(0, maps_open(&m, f->writer));
-	data = (struct iovec){ m.data, m.info.region[RINGBUF_REGION_DATA].bytes };
+	data = (struct iovec){ m.data, m.region[RINGBUF_REGION_DATA].bytes };
 	CHECK_EQ(0, io_uring_queue_init(8, &u, 0));
 	err = io_uring_register_buffers(&u, &data, 1);
 	if (err) {

@@ -75,7 +75,7 @@ static inline void hostile_words(struct hostile *h, struct bytes *b)
 
 	v->head->head = take_position(b);
 	for (i = 0; i < v->max_writers; i++)
-		v->head->writer[i].allowance = take_position(b);
+		rb_writer_row(v, (u32)i + 1)->allowance = take_position(b);
 	for (i = 0; i < v->slots; i++) {
 		v->desc[i].state = take_word(b);
 		v->claim[i] = take_word(b);
@@ -94,7 +94,7 @@ static inline void hostile_word(struct hostile *h, struct bytes *b)
 		v->head->head = word;
 		break;
 	case 1:
-		v->head->writer[i % v->max_writers].allowance = word;
+		rb_writer_row(v, (u32)(i % v->max_writers) + 1)->allowance = word;
 		break;
 	case 2:
 		v->desc[i % v->slots].state = word;

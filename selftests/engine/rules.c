@@ -60,7 +60,7 @@ static void gate_min(void)
 	rb_detach_reader(v, 0);
 	rb_cursor(v, 1)->cursor = 5;
 	CHECK(rb_gate_min(v, &row) == 5 && row == 1);
-	v->info->row[1].floor = 7;
+	rb_row(v, 1)->floor = 7;
 	CHECK(rb_gate_min(v, &row) == 7);
 	v->info->rows = ~0U; /* more rows than there are */
 	CHECK(rb_gate_min(v, &row) == 7);
@@ -357,7 +357,7 @@ static void moved(void)
 	rb_move_reader(v, 0, 1);
 	CHECK(rb_peek(v, &r, 3, &wake) == 1 && rb_release(v, &r, 1, &wake));
 	rb_move_reader(v, 0, ~0ULL);
-	CHECK(v->info->row[0].floor == 3);
+	CHECK(rb_row(v, 0)->floor == 3);
 	CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
 	CHECK(read_all(&r) == 1 && r.lost == 2);
 	ring_free(&ring);
@@ -518,6 +518,79 @@ static void waiter_words(void)
 	CHECK(rb_waiter_valid(rb_waiter(~0ULL, RB_WAIT_CURSOR)));
 }
 
+/* Where a hostile or broken host says that the tables lie outside of their regions. */
+static void tables_outside(void)
+{
+	const struct ringbuf_info_page *i;
+	struct rb_layout *l = &ring.layout;
+	const u32 bad[][4] = {
+		{ 248, 16, 64, 64 },
+		{ 256, 8, 64, 64 },
+		{ 256, 20, 64, 64 },
+		{ 260, 16, 64, 64 },
+		{ 256, 16, 56, 64 },
+		{ 256, 16, 64, 56 },
+		{ 256, 16, 64, 68 },
+		{ 4096 - 4 * 16 + 8, 16, 64, 64 },
+		{ 256, (4096 - 256) / 4 + 8, 64, 64 },
+		{ 256, 16, 4096 - 4 * 64 + 8, 64 },
+		{ 256, ~7U, 64, 64 },
+		{ ~7U, 16, 64, 64 },
+		{ ~7U, ~7U, 64, 64 },
+		{ 256, 16, ~7U, ~7U },
+		{ 0, 0, 0, 0 },
+	};
+	struct rb_view was;
+	u32 k;
+
+	begin(3, 0);
+	i = v->info;
+	CHECK(i->row_offset == 256 && i->row_stride == 16);
+	CHECK(i->writer_offset == 64 && i->writer_stride == 64);
+	was = *v;
+	CHECK(!rb_view_tables(v, l));
+	CHECK(!memcmp(v, &was, sizeof(was)));
+	for (k = 0; k < sizeof(bad) / sizeof(*bad); k++) {
+		v->info->row_offset = bad[k][0];
+		v->info->row_stride = bad[k][1];
+		v->info->writer_offset = bad[k][2];
+		v->info->writer_stride = bad[k][3];
+		CHECK(rb_view_tables(v, l) == -EPROTO);
+		CHECK(!memcmp(v, &was, sizeof(was)));
+	}
+	ring_free(&ring);
+}
+
+/* Tables of a later version, whose last entries end where the regions do. */
+static void tables_grown(void)
+{
+	struct rb_writer w[2];
+	struct rb_reader r;
+	bool wake;
+	u32 row;
+
+	begin(3, 0);
+	v->info->row_offset = 4096 - 4 * 48;
+	v->info->row_stride = 48;
+	v->info->writer_offset = 4096 - 4 * 128;
+	v->info->writer_stride = 128;
+	CHECK(!rb_view_tables(v, &ring.layout));
+	add_writer(&w[0], 1);
+	add_writer(&w[1], 4);
+	rb_attach_reader(v, 3, 0);
+	rb_reader_init(v, &r, 3);
+	CHECK(((struct ringbuf_row *)((char *)v->info + 4096 - 48))->flags & RINGBUF_ROW_GATING);
+	CHECK(ring_write(&ring, &w[0], 2, 2) == RB_RESERVED);
+	CHECK(ring_write(&ring, &w[1], 1, 1) == RB_RESERVED);
+	CHECK(((struct ringbuf_writer_row *)((char *)v->head + 4096 - 128))->allowance == 3);
+	CHECK(ring_write(&ring, &w[1], 1, 1) == RB_BLOCKED_BY_READER);
+	CHECK(rb_gate_min(v, &row) == 0 && row == 3);
+	CHECK(rb_peek(v, &r, 3, &wake) == 3);
+	CHECK(rb_release(v, &r, 3, &wake));
+	CHECK(ring_write(&ring, &w[1], 1, 1) == RB_RESERVED);
+	ring_free(&ring);
+}
+
 static const struct tap_test tests[] = {
 	{ "gate: first forbidden position, to the end of u64", gate_end },
 	{ "gate: lowest cursor", gate_min },
@@ -540,6 +613,8 @@ static const struct tap_test tests[] = {
 	{ "the gate ends while readers attach", gate_ends_while_readers_attach },
 	{ "a wake round looks at each waiter twice", wake_round_looks_twice },
 	{ "waiter words name a kind", waiter_words },
+	{ "tables outside of their regions are refused", tables_outside },
+	{ "tables of a later version are used", tables_grown },
 };
 
 int main(void)

@@ -117,7 +117,7 @@ static void layout_regions(void)
 			u64 at = 0;
 
 			CHECK(!layout(bytes[i], slots[k], RINGBUF_CREATE_TIMESTAMP, 100, 10, &l));
-			for (r = 0; r < RINGBUF_REGIONS; r++) {
+			for (r = 0; r < RB_REGIONS; r++) {
 				CHECK(l.region[r].offset == at);
 				CHECK(l.region[r].bytes && !(l.region[r].bytes % 4096));
 				at += l.region[r].bytes;

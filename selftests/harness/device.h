@@ -132,7 +132,40 @@ static inline int info_get(int fd, struct ringbuf_info *info)
 {
 	memset(info, 0x5a, sizeof(*info));
 	info->size = sizeof(*info);
+	info->flags = 0;
+	info->regions = 0;
 	return call(fd, RINGBUF_IOC_INFO, info);
+}
+
+/* Regions that the tests know. */
+enum { REGIONS = RINGBUF_REGION_DATA + 1 };
+
+/* All regions of the ring of @fd, by their ids. */
+static inline int regions_get(int fd, struct ringbuf_region region[REGIONS])
+{
+	struct ringbuf_region list[REGIONS + 1];
+	struct ringbuf_info info = {
+		.size = sizeof(info),
+		.regions = POINTER(list),
+		.region_size = sizeof(list[0]),
+		.region_count = REGIONS + 1,
+	};
+	int err = call(fd, RINGBUF_IOC_INFO, &info);
+	unsigned int i;
+
+	memset(region, 0, REGIONS * sizeof(*region));
+	for (i = 0; !err && i < info.region_count && i <= REGIONS; i++)
+		if (list[i].id < REGIONS)
+			region[list[i].id] = list[i];
+	return err;
+}
+
+static inline struct ringbuf_region region_of(int fd, unsigned int id)
+{
+	struct ringbuf_region region[REGIONS];
+
+	regions_get(fd, region);
+	return region[id];
 }
 
 static inline struct ringbuf_wait wait_for(uint32_t count, uint64_t timeout)
@@ -337,7 +370,8 @@ static inline short polled(int fd)
 struct maps {
 	int fd;
 	struct ringbuf_info info;
-	void *map[RINGBUF_REGIONS];
+	struct ringbuf_region region[REGIONS];
+	void *map[REGIONS];
 	void *page; /* a reader's own, writable */
 	struct ringbuf_info_page *ip;
 	struct ringbuf_head_page *head;
@@ -347,16 +381,17 @@ struct maps {
 	struct ringbuf_cursor *own;
 };
 
-static inline void *map_region(int fd, const struct ringbuf_info *info, unsigned int id, int prot)
+static inline void *map_region(int fd, unsigned int id, int prot)
 {
-	return mmap(NULL, info->region[id].bytes, prot, MAP_SHARED, fd,
-		    (off_t)info->region[id].offset);
+	struct ringbuf_region r = region_of(fd, id);
+
+	return mmap(NULL, r.bytes, prot, MAP_SHARED, fd, (off_t)r.offset);
 }
 
 static inline void *map_cursor(int fd, const struct ringbuf_info *info, uint32_t row, int prot)
 {
 	return mmap(NULL, info->page_size, prot, MAP_SHARED, fd,
-		    (off_t)(info->region[RINGBUF_REGION_CURSOR].offset +
+		    (off_t)(region_of(fd, RINGBUF_REGION_CURSOR).offset +
 			    (uint64_t)row * info->page_size));
 }
 
@@ -375,12 +410,14 @@ static inline int maps_open(struct maps *m, int fd)
 	unsigned int i;
 
 	m->fd = fd;
-	for (i = 0; !err && i < RINGBUF_REGIONS; i++) {
+	if (!err)
+		err = regions_get(fd, m->region);
+	for (i = 0; !err && i < REGIONS; i++) {
 		prot = PROT_READ;
 		if (m->info.role == RINGBUF_ROLE_WRITER && i != RINGBUF_REGION_INFO &&
 		    i != RINGBUF_REGION_CURSOR)
 			prot |= PROT_WRITE;
-		m->map[i] = map_region(fd, &m->info, i, prot);
+		m->map[i] = map_region(fd, i, prot);
 		if (m->map[i] == MAP_FAILED)
 			err = -errno;
 	}
@@ -402,10 +439,22 @@ static inline void maps_close(struct maps *m)
 {
 	unsigned int i;
 
-	for (i = 0; i < RINGBUF_REGIONS; i++)
-		munmap(m->map[i], m->info.region[i].bytes);
+	for (i = 0; i < REGIONS; i++)
+		munmap(m->map[i], m->region[i].bytes);
 	if (m->page)
 		munmap(m->page, m->info.page_size);
+}
+
+/* What a reader and a writer have in the tables. */
+static inline struct ringbuf_row *reader_row(const struct maps *m, uint32_t row)
+{
+	return (void *)((char *)m->ip + m->ip->row_offset + (size_t)row * m->ip->row_stride);
+}
+
+static inline struct ringbuf_writer_row *writer_row(const struct maps *m)
+{
+	return (void *)((char *)m->head + m->ip->writer_offset +
+			(size_t)(m->info.id - 1) * m->ip->writer_stride);
 }
 
 /* ---- the shared words by hand --------------------------------------------------- */
@@ -418,7 +467,7 @@ static inline bool commit_by_hand(struct maps *m, uint64_t pos, uint64_t number)
 {
 	struct ringbuf_desc *d = &m->desc[pos % m->info.slot_count];
 
-	__atomic_store_n(&m->head->writer[m->info.id - 1].allowance, pos + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&writer_row(m)->allowance, pos + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	memcpy(m->data + pos % m->info.slot_count * m->info.slot_stride, &number, sizeof(number));
 	d->length = sizeof(number);

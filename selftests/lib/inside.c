@@ -124,6 +124,89 @@ TEST_F(inside, another_version)
 	EXPECT_EQ(0, import(self->ring));
 }
 
+/* What a peer has written there must not lead out of the file. */
+TEST_F(inside, tables_outside_of_their_regions)
+{
+	const uint32_t row = self->info->row_offset, stride = self->info->writer_stride;
+
+	ASSERT_EQ(0, import(self->ring));
+	self->info->row_offset = (uint32_t)self->header->layout.region[RINGBUF_REGION_INFO].bytes;
+	EXPECT_EQ(-EPROTO, import(self->ring));
+	self->info->row_offset = row;
+	self->info->writer_stride = 1U << 30;
+	EXPECT_EQ(-EPROTO, import(self->ring));
+	self->info->writer_stride = stride;
+	EXPECT_EQ(0, import(self->ring));
+}
+
+/* The file of a later version: longer rows, in regions that are larger by a page. */
+static int later_file(const struct emb_header *from, struct emb_header **header)
+{
+	int fd = memfd_create("later", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct rb_layout l = from->layout;
+	struct rb_view view;
+	char *ring;
+
+	if (rb_layout_larger(&l, l.region[RINGBUF_REGION_INFO].bytes + l.page_size,
+			     l.region[RINGBUF_REGION_HEAD].bytes + l.page_size) ||
+	    ftruncate(fd, (off_t)(from->ring + l.bytes)))
+		return -1;
+	*header = mmap(NULL, from->ring + l.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*header == MAP_FAILED)
+		return -1;
+	memcpy(*header, from, from->ring);
+	(*header)->layout = l;
+	(*header)->bytes = from->ring + l.bytes;
+	ring = (char *)*header + from->ring;
+	rb_view_init(&view, &l, ring + l.region[RINGBUF_REGION_INFO].offset,
+		     ring + l.region[RINGBUF_REGION_HEAD].offset,
+		     ring + l.region[RINGBUF_REGION_SLOTS].offset,
+		     ring + l.region[RINGBUF_REGION_CURSOR].offset);
+	view.rows += 64;
+	view.row_stride = 80;
+	view.writers += 64;
+	view.writer_stride = 256;
+	rb_host_init(&view, l.slot_bytes, l.slot_stride);
+	return fd;
+}
+
+TEST_F(inside, tables_of_a_later_version)
+{
+	const struct ringbuf_info_page *info;
+	const struct ringbuf_row *row;
+	struct emb_header *header;
+	struct ringbuf_writer *writer;
+	struct ringbuf_reader *reader[3];
+	struct ringbuf *ring;
+	unsigned int i;
+	int fd = later_file(self->header, &header);
+
+	ASSERT_LE(0, fd);
+	info = (void *)((char *)header + header->ring);
+	ASSERT_EQ(0, ringbuf_import(fd, NULL, &ring));
+	writer = writer_new(ring);
+	ASSERT_NE(NULL, writer);
+	for (i = 0; i < 3; i++) {
+		reader[i] = reader_new(ring);
+		ASSERT_NE(NULL, reader[i]);
+		ASSERT_EQ(i, ringbuf_reader_id(reader[i]));
+		row = (void *)((char *)info + sizeof(*info) + 64 + 80 * i);
+		EXPECT_EQ(RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING, row->flags);
+	}
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, put(writer, i, RINGBUF_TRY));
+	EXPECT_EQ(-EAGAIN, put(writer, i, RINGBUF_TRY));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, get(reader[i], RINGBUF_TRY));
+	EXPECT_EQ(0, put(writer, 10, RINGBUF_TRY));
+	EXPECT_EQ(3, status_of(ring).readers);
+	for (i = 0; i < 3; i++)
+		ringbuf_reader_close(reader[i]);
+	ringbuf_writer_close(writer);
+	munmap(header, header->bytes);
+	ringbuf_close(ring);
+}
+
 /* Whether a core dump leaves out the map of the ring's file that the library has made. */
 static bool left_out_of_core(const struct ringbuf *ring)
 {

@@ -137,7 +137,7 @@ static bool wait_over(const struct task *t, u64 waiter)
 	if (t->spec->role != ROLE_READER)
 		return false;
 	return rb_ended(&view) ||
-	       READ_ONCE(view.info->row[t->id].floor) > READ_ONCE(rb_cursor(&view, t->id)->cursor);
+	       READ_ONCE(rb_row(&view, t->id)->floor) > READ_ONCE(rb_cursor(&view, t->id)->cursor);
 }
 
 /* Arm, look again, sleep. Nothing ends the sleep but a wake-up. */
@@ -580,7 +580,7 @@ static void check_overwrite(const struct task *t, u64 value)
 	if (!pos && readers_wanted())
 		check_gate(t);
 	for (row = 0; pos >= config->slots && row < MAX_READERS; row++) {
-		const struct ringbuf_row *r = &view.info->row[row];
+		const struct ringbuf_row *r = rb_row(&view, row);
 		u64 at = rb_cursor(&view, row)->cursor;
 
 		foot_read(ARENA_BIT(&rb_cursor(&view, row)->cursor));
@@ -671,6 +671,10 @@ static void view_reset(void)
 	view.max_writers = config->exclusive ? 1 : MAX_WRITERS;
 	view.info = (struct ringbuf_info_page *)arena.info;
 	view.head = (struct ringbuf_head_page *)arena.head;
+	view.rows = (char *)arena.info + sizeof(struct ringbuf_info_page);
+	view.row_stride = sizeof(struct ringbuf_row);
+	view.writers = (char *)arena.head + sizeof(struct ringbuf_head_page);
+	view.writer_stride = sizeof(struct ringbuf_writer_row);
 	view.desc = arena.desc;
 	view.claim = arena.claim;
 	view.cursor = (char *)arena.cursor;

@@ -60,7 +60,7 @@
 #define RINGBUF_FEATURES_SIZE_VER0  32
 #define RINGBUF_CREATE_SIZE_VER0    56
 #define RINGBUF_ATTACH_SIZE_VER0    48
-#define RINGBUF_INFO_SIZE_VER0	    152
+#define RINGBUF_INFO_SIZE_VER0	    96
 #define RINGBUF_WAIT_SIZE_VER0	    40
 #define RINGBUF_WAKE_SIZE_VER0	    8
 #define RINGBUF_DONE_SIZE_VER0	    8
@@ -73,6 +73,7 @@
 #define RINGBUF_ROOM_SIZE_VER0	    16
 
 /* What an entry of an array began with. */
+#define RINGBUF_REGION_SIZE_VER0       24
 #define RINGBUF_READER_STATS_SIZE_VER0 56
 #define RINGBUF_WRITER_STATS_SIZE_VER0 24
 
@@ -227,22 +228,25 @@ struct ringbuf_attach {
 };
 
 enum ringbuf_region_id {
-	RINGBUF_REGION_INFO, /* struct ringbuf_info_page */
-	RINGBUF_REGION_HEAD, /* struct ringbuf_head_page */
+	RINGBUF_REGION_INFO, /* struct ringbuf_info_page, and a row per reader */
+	RINGBUF_REGION_HEAD, /* struct ringbuf_head_page, and a row per writer */
 	RINGBUF_REGION_SLOTS, /* descriptors, claims, timestamps */
 	RINGBUF_REGION_CURSOR, /* one page per reader */
 	RINGBUF_REGION_DATA,
-	RINGBUF_REGIONS
 };
 
 /**
  * struct ringbuf_region - a byte range of the handle that can be mapped
+ * @id: enum ringbuf_region_id; ids that a program does not know are not for it
+ * @flags: 0
  * @offset: for mmap(2); map a region whole and with MAP_SHARED.  The cursor
  *	region may also be mapped by the page (that is how a reader maps its own
- *	page writable: PROT_READ | PROT_WRITE at offset + id * page_size).
+ *	page writable: PROT_READ | PROT_WRITE at offset + row * page_size).
  * @bytes: length, a multiple of the page size
  */
 struct ringbuf_region {
+	__u32 id;
+	__u32 flags;
 	__aligned_u64 offset;
 	__aligned_u64 bytes;
 };
@@ -250,37 +254,47 @@ struct ringbuf_region {
 /**
  * struct ringbuf_info - RINGBUF_IOC_INFO: geometry of the ring of a bound handle
  * @size: sizeof(struct ringbuf_info)
- * @flags: [out] the RINGBUF_CREATE_* flags of the ring
+ * @flags: must be 0
+ * @regions: pointer to an array of struct ringbuf_region, in which what can be mapped
+ *	is found by its id; 0: none is wanted
+ * @region_size: bytes from one entry to the next; does not matter without @regions
+ * @region_count: in: entries that fit; [out] regions there are, also when @regions is 0
  * @slot_bytes: [out] capacity of a slot
  * @slot_count: [out] number of slots
  * @slot_stride: [out] bytes from one slot to the next in the data region
  * @claim_offset: [out] of the __u64 claim words in the slots region
- * @stamp_offset: [out] of the __u64 timestamps in the slots region, 0 without
- * @region: [out] what can be mapped; indices are enum ringbuf_region_id
+ * @stamp_offset: [out] of the __u64 timestamps in the slots region; 0 in a ring without
+ *	RINGBUF_CREATE_TIMESTAMP
+ * @ring_flags: [out] RINGBUF_CREATE_*
  * @max_readers: [out] rows for readers
  * @max_writers: [out] writers at a time
  * @role: [out] RINGBUF_ROLE_* of this handle
  * @id: [out] as in struct ringbuf_attach
  * @page_size: [out] bytes from one reader's cursor page to the next
  * @wait_readers: [out] as in struct ringbuf_create
+ * @__reserved: [out] 0
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
  */
 struct ringbuf_info {
 	__u32 size;
 	__u32 flags;
+	__aligned_u64 regions;
+	__u32 region_size;
+	__u32 region_count;
 	__aligned_u64 slot_bytes;
 	__aligned_u64 slot_count;
 	__aligned_u64 slot_stride;
 	__aligned_u64 claim_offset;
 	__aligned_u64 stamp_offset;
-	struct ringbuf_region region[RINGBUF_REGIONS];
+	__u32 ring_flags;
 	__u32 max_readers;
 	__u32 max_writers;
 	__u32 role;
 	__u32 id;
 	__u32 page_size;
 	__u32 wait_readers;
+	__u32 __reserved;
 };
 
 #define RINGBUF_NO_TIMEOUT (~0ULL)
@@ -705,6 +719,16 @@ struct ringbuf_uring_cmd {
 
 #define RINGBUF_LINE 64 /* stride of words that must not share a line */
 
+/*
+ * The pages grow at their ends, and so do the entries of the tables behind them.  The
+ * info page says where these lie and how far one entry is from the next, so a program
+ * that does not know the newest fields finds its way.  These are the first sizes:
+ */
+#define RINGBUF_INFO_PAGE_SIZE_VER0  256
+#define RINGBUF_ROW_SIZE_VER0	     16
+#define RINGBUF_HEAD_PAGE_SIZE_VER0  64
+#define RINGBUF_WRITER_ROW_SIZE_VER0 64
+
 #define RINGBUF_ROW_ATTACHED (1U << 0) /* the row belongs to a reader */
 #define RINGBUF_ROW_GATING   (1U << 1) /* writers wait for it */
 #define RINGBUF_ROW_EVICTED  (1U << 2) /* its reader may read no more */
@@ -737,8 +761,13 @@ struct ringbuf_row {
  * @slot_bytes: capacity of a slot
  * @slot_count: number of slots
  * @slot_stride: bytes from one slot to the next
- * @max_readers: entries in @row
- * @max_writers: entries in ringbuf_head_page.writer
+ * @max_readers: entries in the table of struct ringbuf_row
+ * @max_writers: entries in the table of struct ringbuf_writer_row
+ * @row_offset: of the first row in the info region; reader i has row i
+ * @row_stride: bytes from one row to the next
+ * @writer_offset: of the first writer's row in the head region; entry i belongs to
+ *	writer id i + 1
+ * @writer_stride: bytes from one writer's row to the next
  * @wake_position: lowest position whose completion somebody waits for
  * @wake_cursor: lowest cursor that somebody waits for
  * @generation: +1 whenever a row begins to gate
@@ -749,7 +778,6 @@ struct ringbuf_row {
  * @ended: RINGBUF_END_*
  * @readers_wanted: readers that must be attached at one time before a writer may take a
  *	position; 0 once they have been
- * @row: one per reader
  */
 struct ringbuf_info_page {
 	__aligned_u64 magic;
@@ -760,7 +788,10 @@ struct ringbuf_info_page {
 	__aligned_u64 slot_stride;
 	__u32 max_readers;
 	__u32 max_writers;
-	__aligned_u64 __pad0[2];
+	__u32 row_offset;
+	__u32 row_stride;
+	__u32 writer_offset;
+	__u32 writer_stride;
 
 	__aligned_u64 wake_position;
 	__aligned_u64 __pad1[7];
@@ -777,8 +808,6 @@ struct ringbuf_info_page {
 	__u32 readers_wanted;
 	__u32 __pad3;
 	__aligned_u64 __pad4[3];
-
-	struct ringbuf_row row[];
 };
 
 /**
@@ -797,12 +826,10 @@ struct ringbuf_writer_row {
 /**
  * struct ringbuf_head_page - start of the head region, written by all writers
  * @head: a position not above the next one to be reserved (a hint)
- * @writer: entry i belongs to writer id i + 1
  */
 struct ringbuf_head_page {
 	__aligned_u64 head;
 	__aligned_u64 __pad[7];
-	struct ringbuf_writer_row writer[];
 };
 
 /* A state word is position << 2 | phase; a finished slot has a phase that is not 0. */

@@ -29,7 +29,7 @@ static uint64_t next(const struct reader *r, uint64_t position)
 
 		if (s >> RINGBUF_STATE_SHIFT == position && s & RINGBUF_STATE_MASK)
 			return s;
-		if (load(&r->info->row[r->ring.is.id].floor) > position) {
+		if (load(&ring_row(r->info, r->ring.is.id)->floor) > position) {
 			fprintf(stderr, "moved forward: messages are lost\n");
 			exit(1);
 		}
@@ -56,7 +56,7 @@ static void show(const struct reader *r, uint64_t position, uint64_t number)
 	if (ok)
 		write_all(1, slot + 8, length - 8, "stdout");
 	fence(); /* (K) */
-	if (ok && load(&r->info->row[r->ring.is.id].floor) <= position)
+	if (ok && load(&ring_row(r->info, r->ring.is.id)->floor) <= position)
 		return;
 	fprintf(stderr, "message %llu is not there\n", (unsigned long long)number);
 	exit(1);
@@ -72,7 +72,8 @@ static struct reader reader_open(const char *name)
 	r.desc = ring_region(&r.ring, RINGBUF_REGION_SLOTS, PROT_READ);
 	r.data = ring_region(&r.ring, RINGBUF_REGION_DATA, PROT_READ);
 	page = ring_map(&r.ring,
-			is->region[RINGBUF_REGION_CURSOR].offset + (uint64_t)is->id * is->page_size,
+			ring_find(&r.ring, RINGBUF_REGION_CURSOR)->offset +
+				(uint64_t)is->id * is->page_size,
 			is->page_size, PROT_READ | PROT_WRITE);
 	r.own = (void *)(page + RINGBUF_CURSOR_OFFSET(is->id));
 	return r;

@@ -25,9 +25,9 @@ static uint64_t slowest(const struct writer *w, uint64_t none)
 		struct ringbuf_cursor *c = (void *)(w->cursors + (size_t)i * w->ring.is.page_size +
 						    RINGBUF_CURSOR_OFFSET(i));
 
-		if (!(load(&w->info->row[i].flags) & RINGBUF_ROW_GATING))
+		if (!(load(&ring_row(w->info, i)->flags) & RINGBUF_ROW_GATING))
 			continue;
-		floor = load(&w->info->row[i].floor);
+		floor = load(&ring_row(w->info, i)->floor);
 		at = load(&c->cursor);
 		at = at > floor ? at : floor;
 		min = at < min ? at : min;
@@ -38,7 +38,9 @@ static uint64_t slowest(const struct writer *w, uint64_t none)
 /* Until the gate lets us have @position. */
 static void pass_gate(struct writer *w, uint64_t position)
 {
-	__u64 *allowance = &w->head->writer[w->ring.is.id - 1].allowance;
+	struct ringbuf_writer_row *own =
+		(void *)((char *)w->head + w->info->writer_offset +
+			 (size_t)(w->ring.is.id - 1) * w->info->writer_stride);
 	uint64_t count = w->ring.is.slot_count, generation;
 
 	while (load(&w->info->readers_wanted)) /* (L) */
@@ -47,8 +49,8 @@ static void pass_gate(struct writer *w, uint64_t position)
 		do {
 			generation = load(&w->info->generation);
 			w->limit = slowest(w, position + 1 - count) + count;
-			if (w->limit > load(allowance))
-				store(allowance, w->limit);
+			if (w->limit > load(&own->allowance))
+				store(&own->allowance, w->limit);
 			fence(); /* (H) */
 		} while (load(&w->info->generation) != generation);
 		if (w->limit <= position)
@@ -73,7 +75,7 @@ static struct writer writer_open(const char *name)
 	struct writer w = { .ring = ring_attach(name, RINGBUF_ROLE_WRITER) };
 	const int rw = PROT_READ | PROT_WRITE;
 
-	if (!(w.ring.is.flags & RINGBUF_CREATE_EXCLUSIVE) || w.ring.is.slot_bytes <= 8) {
+	if (!(w.ring.is.ring_flags & RINGBUF_CREATE_EXCLUSIVE) || w.ring.is.slot_bytes <= 8) {
 		fprintf(stderr, "%s: not for exclusive writers, or no room for a message\n", name);
 		exit(1);
 	}

@@ -21,6 +21,7 @@ struct ring {
 	int fd;
 	uint64_t position; /* where to start */
 	struct ringbuf_info is;
+	struct ringbuf_region region[8]; /* is.region_count of them, if there is room */
 };
 
 static inline struct ring ring_attach(const char *name, uint32_t role)
@@ -37,6 +38,9 @@ static inline struct ring ring_attach(const char *name, uint32_t role)
 
 	if (r.fd < 0)
 		die("/dev/ringbuf");
+	r.is.regions = (uintptr_t)r.region;
+	r.is.region_size = sizeof(r.region[0]);
+	r.is.region_count = sizeof(r.region) / sizeof(r.region[0]);
 	if (ioctl(r.fd, RINGBUF_IOC_ATTACH, &a) || ioctl(r.fd, RINGBUF_IOC_INFO, &r.is))
 		die(name);
 	r.position = a.position;
@@ -52,9 +56,27 @@ static inline void *ring_map(const struct ring *r, uint64_t offset, uint64_t byt
 	return p;
 }
 
+static inline const struct ringbuf_region *ring_find(const struct ring *r, uint32_t id)
+{
+	size_t i, most = sizeof(r->region) / sizeof(r->region[0]);
+
+	for (i = 0; i < r->is.region_count && i < most; i++)
+		if (r->region[i].id == id)
+			return &r->region[i];
+	errno = ENOENT;
+	die("region");
+}
+
 static inline void *ring_region(const struct ring *r, enum ringbuf_region_id id, int prot)
 {
-	return ring_map(r, r->is.region[id].offset, r->is.region[id].bytes, prot);
+	const struct ringbuf_region *region = ring_find(r, id);
+
+	return ring_map(r, region->offset, region->bytes, prot);
+}
+
+static inline struct ringbuf_row *ring_row(const struct ringbuf_info_page *info, uint32_t i)
+{
+	return (void *)((char *)info + info->row_offset + (size_t)i * info->row_stride);
 }
 
 /* Until one more slot can be read, or written. */

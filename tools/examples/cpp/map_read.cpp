@@ -11,9 +11,8 @@ class Reader : public Ring {
 	ringbuf_info_page *info = region<ringbuf_info_page>(RINGBUF_REGION_INFO, PROT_READ);
 	ringbuf_desc *desc = region<ringbuf_desc>(RINGBUF_REGION_SLOTS, PROT_READ);
 	char *data = region<char>(RINGBUF_REGION_DATA, PROT_READ);
-	char *page =
-		map<char>(is.region[RINGBUF_REGION_CURSOR].offset + uint64_t(is.id) * is.page_size,
-			  is.page_size, PROT_READ | PROT_WRITE);
+	char *page = map<char>(find(RINGBUF_REGION_CURSOR).offset + uint64_t(is.id) * is.page_size,
+			       is.page_size, PROT_READ | PROT_WRITE);
 	ringbuf_cursor *own =
 		reinterpret_cast<ringbuf_cursor *>(page + RINGBUF_CURSOR_OFFSET(is.id));
 
@@ -24,7 +23,7 @@ class Reader : public Ring {
 
 	void check_floor() const
 	{
-		if (load(info->row[is.id].floor) > position)
+		if (load(row_of(info, is.id).floor) > position)
 			throw std::runtime_error("moved forward: messages are lost");
 	}
 

@@ -22,10 +22,19 @@ class Writer : public Ring {
 	uint64_t row_cursor(uint32_t row) const
 	{
 		char *at = cursors + size_t(row) * is.page_size + RINGBUF_CURSOR_OFFSET(row);
-		uint64_t floor = load(info->row[row].floor);
+		uint64_t floor = load(row_of(info, row).floor);
 
 		return std::max<uint64_t>(floor,
 					  load(reinterpret_cast<ringbuf_cursor *>(at)->cursor));
+	}
+
+	/* What we say of ourselves. */
+	ringbuf_writer_row &own() const
+	{
+		char *rows = reinterpret_cast<char *>(head) + info->writer_offset;
+
+		return *reinterpret_cast<ringbuf_writer_row *>(rows + size_t(is.id - 1) *
+									      info->writer_stride);
 	}
 
 	/* The first position that the slowest reader forbids; without readers @none. */
@@ -34,7 +43,7 @@ class Writer : public Ring {
 		uint64_t min = std::numeric_limits<uint64_t>::max();
 
 		for (uint32_t row = 0, rows = load(info->rows); row < rows; row++)
-			if (load(info->row[row].flags) & RINGBUF_ROW_GATING)
+			if (load(row_of(info, row).flags) & RINGBUF_ROW_GATING)
 				min = std::min(min, row_cursor(row));
 		return ~min ? min + is.slot_count : none;
 	}
@@ -42,7 +51,7 @@ class Writer : public Ring {
       public:
 	explicit Writer(const std::string &name) : Ring(name, RINGBUF_ROLE_WRITER)
 	{
-		if (!(is.flags & RINGBUF_CREATE_EXCLUSIVE) || is.slot_bytes <= 8)
+		if (!(is.ring_flags & RINGBUF_CREATE_EXCLUSIVE) || is.slot_bytes <= 8)
 			throw std::runtime_error(
 				name + ": not for exclusive writers, or no room for a message");
 	}
@@ -50,7 +59,7 @@ class Writer : public Ring {
 	/* The slot at @position, once the gate lets us have it. */
 	char *reserve()
 	{
-		__u64 &allowance = head->writer[is.id - 1].allowance;
+		__u64 &allowance = own().allowance;
 
 		while (load(info->readers_wanted)) // (L)
 			wait();

@@ -3,6 +3,7 @@
 #ifndef EXAMPLE_RING_HPP
 #define EXAMPLE_RING_HPP
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -81,10 +82,19 @@ inline void fence()
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
+/* What the info page says of reader @i. */
+inline ringbuf_row &row_of(ringbuf_info_page *info, uint32_t i)
+{
+	char *rows = reinterpret_cast<char *>(info) + info->row_offset;
+
+	return *reinterpret_cast<ringbuf_row *>(rows + size_t(i) * info->row_stride);
+}
+
 /* A handle bound to a ring: /dev/ringbuf after ATTACH. */
 class Ring : public File {
       public:
 	ringbuf_info is{};
+	std::vector<ringbuf_region> regions{ 8 };
 	uint64_t position = 0;
 
 	Ring(const std::string &name, uint32_t role) : File("/dev/ringbuf", O_RDWR)
@@ -98,8 +108,12 @@ class Ring : public File {
 		a.name_len = uint32_t(name.size());
 		a.start = role == RINGBUF_ROLE_READER ? RINGBUF_START_OLDEST : 0;
 		is.size = sizeof(is);
+		is.regions = reinterpret_cast<uintptr_t>(regions.data());
+		is.region_size = sizeof(ringbuf_region);
+		is.region_count = uint32_t(regions.size());
 		if (::ioctl(fd, RINGBUF_IOC_ATTACH, &a) || ::ioctl(fd, RINGBUF_IOC_INFO, &is))
 			fail(name);
+		regions.resize(std::min<size_t>(regions.size(), is.region_count));
 		position = a.position;
 	}
 
@@ -112,9 +126,17 @@ class Ring : public File {
 		return static_cast<T *>(p);
 	}
 
-	template <typename T> T *region(ringbuf_region_id id, int prot) const
+	const ringbuf_region &find(uint32_t id) const
 	{
-		return map<T>(is.region[id].offset, is.region[id].bytes, prot);
+		for (const ringbuf_region &r : regions)
+			if (r.id == id)
+				return r;
+		throw std::runtime_error("no such region");
+	}
+
+	template <typename T> T *region(uint32_t id, int prot) const
+	{
+		return map<T>(find(id).offset, find(id).bytes, prot);
 	}
 
 	/* Until one more slot can be read, or written. */

@@ -27,14 +27,14 @@ func open(name string) *reader {
 	slots := r.region(regionSlots, syscall.PROT_READ)
 	r.desc = unsafe.Slice((*desc)(unsafe.Pointer(&slots[0])), r.is.slotCount)
 	r.data = r.region(regionData, syscall.PROT_READ)
-	page := r.mapBytes(r.is.region[regionCursor].offset+uint64(r.is.id)*uint64(r.is.pageSize),
+	page := r.mapBytes(r.at[regionCursor].offset+uint64(r.is.id)*uint64(r.is.pageSize),
 		uint64(r.is.pageSize), syscall.PROT_READ|syscall.PROT_WRITE)
 	r.own = (*cursorWords)(unsafe.Pointer(&page[r.is.id%64*64]))
 	return r
 }
 
 func (r *reader) checkFloor() {
-	if atomic.LoadUint64(&r.info.row[r.is.id].floor) > r.position {
+	if atomic.LoadUint64(&r.info.row(r.is.id).floor) > r.position {
 		check(fmt.Errorf("moved forward: messages are lost"))
 	}
 }

@@ -29,13 +29,13 @@ type writer struct {
 func open(name string) *writer {
 	const rw = syscall.PROT_READ | syscall.PROT_WRITE
 	w := &writer{ring: attach(name, roleWriter)}
-	if w.is.flags&exclusive == 0 || w.is.slotBytes <= 8 {
+	if w.is.ringFlags&exclusive == 0 || w.is.slotBytes <= 8 {
 		check(fmt.Errorf("%s: not for exclusive writers, or no room for a message", name))
 	}
 	w.info = (*infoPage)(unsafe.Pointer(&w.region(regionInfo, syscall.PROT_READ)[0]))
 	head := w.region(regionHead, rw)
 	w.head = (*uint64)(unsafe.Pointer(&head[0]))
-	w.allowance = (*uint64)(unsafe.Pointer(&head[64*w.is.id]))
+	w.allowance = (*uint64)(unsafe.Pointer(&head[w.info.writerOffset+(w.is.id-1)*w.info.writerStride]))
 	w.desc = unsafe.Slice((*desc)(unsafe.Pointer(&w.region(regionSlots, rw)[0])), w.is.slotCount)
 	w.cursors = w.region(regionCursor, syscall.PROT_READ)
 	w.data = w.region(regionData, rw)
@@ -46,7 +46,7 @@ func open(name string) *writer {
 func (w *writer) gateEnd(none uint64) uint64 {
 	min := ^uint64(0)
 	for i := uint32(0); i < atomic.LoadUint32(&w.info.rows); i++ {
-		row := &w.info.row[i]
+		row := w.info.row(i)
 		if atomic.LoadUint32(&row.flags)&rowGating == 0 {
 			continue
 		}

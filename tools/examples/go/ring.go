@@ -15,7 +15,7 @@ import (
 // with the structure (1: read by the kernel, 3: written too), its size, and which call.
 const (
 	iocAttach = 3<<30 | 48<<16 | 0xBB02
-	iocInfo   = 3<<30 | 152<<16 | 0xBB03
+	iocInfo   = 3<<30 | 96<<16 | 0xBB03
 	iocWait   = 3<<30 | 40<<16 | 0xBB04
 	iocWake   = 1<<30 | 8<<16 | 0xBB05
 	iocDone   = 1<<30 | 8<<16 | 0xBB06
@@ -37,6 +37,11 @@ const (
 	regions
 )
 
+type regionArg struct {
+	id, flags     uint32
+	offset, bytes uint64
+}
+
 type attachArg struct {
 	size, flags, role uint32
 	fd                int32
@@ -47,12 +52,14 @@ type attachArg struct {
 }
 
 type infoArg struct {
-	size, flags                      uint32
-	slotBytes, slotCount, slotStride uint64
-	claimOffset, stampOffset         uint64
-	region                           [regions]struct{ offset, bytes uint64 }
-	maxReaders, maxWriters, role, id uint32
-	pageSize, reserved               uint32
+	size, flags                       uint32
+	regions                           uint64
+	regionSize, regionCount           uint32
+	slotBytes, slotCount, slotStride  uint64
+	claimOffset, stampOffset          uint64
+	ringFlags, maxReaders, maxWriters uint32
+	role, id, pageSize                uint32
+	waitReaders, reserved             uint32
 }
 
 type waitArg struct {
@@ -65,7 +72,9 @@ type waitArg struct {
 type shortArg struct{ size, flags uint32 } // WAKE, DONE
 
 type infoPage struct {
-	_                                 [8]uint64
+	_                                 [6]uint64
+	rowOffset, rowStride              uint32
+	writerOffset, writerStride        uint32
 	wakePosition                      uint64
 	_                                 [7]uint64
 	wakeCursor                        uint64
@@ -73,11 +82,17 @@ type infoPage struct {
 	generation, allowance             uint64
 	rows, writers, writersEver, ended uint32
 	readersWanted                     uint32
-	_                                 [7]uint32
-	row                               [4096]struct {
-		floor             uint64
-		flags, generation uint32
-	}
+}
+
+type rowWords struct {
+	floor             uint64
+	flags, generation uint32
+}
+
+// Row i, which the host made.
+func (p *infoPage) row(i uint32) *rowWords {
+	at := uintptr(p.rowOffset) + uintptr(i)*uintptr(p.rowStride)
+	return (*rowWords)(unsafe.Add(unsafe.Pointer(p), at))
 }
 
 type desc struct {
@@ -92,6 +107,7 @@ type ring struct {
 	fd       int
 	position uint64
 	is       infoArg
+	at       [regions]regionArg
 }
 
 func (r *ring) ioctl(request uintptr, arg unsafe.Pointer) {
@@ -106,8 +122,9 @@ func (r *ring) ioctl(request uintptr, arg unsafe.Pointer) {
 	}
 }
 
-// On the heap, so that it stays where the kernel looks for it.
+// On the heap, so that they stay where the kernel looks for them.
 var attachName []byte
+var regionList = new([8]regionArg)
 
 func attach(name string, role uint32) *ring {
 	fd, err := syscall.Open("/dev/ringbuf", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
@@ -121,7 +138,15 @@ func attach(name string, role uint32) *ring {
 		a.start = startOldest
 	}
 	r.ioctl(iocAttach, unsafe.Pointer(&a))
+	r.is.regions = uint64(uintptr(unsafe.Pointer(regionList)))
+	r.is.regionSize = uint32(unsafe.Sizeof(regionList[0]))
+	r.is.regionCount = uint32(len(regionList))
 	r.ioctl(iocInfo, unsafe.Pointer(&r.is))
+	for _, region := range regionList {
+		if region.bytes != 0 && region.id < regions {
+			r.at[region.id] = region
+		}
+	}
 	r.position = a.position
 	return r
 }
@@ -133,7 +158,7 @@ func (r *ring) mapBytes(offset, size uint64, prot int) []byte {
 }
 
 func (r *ring) region(id int, prot int) []byte {
-	return r.mapBytes(r.is.region[id].offset, r.is.region[id].bytes, prot)
+	return r.mapBytes(r.at[id].offset, r.at[id].bytes, prot)
 }
 
 func (r *ring) slot(data []byte) []byte {

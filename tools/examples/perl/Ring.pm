@@ -12,7 +12,7 @@ use constant { READER => 1, WRITER => 2, START_OLDEST => 1 };
 # _IOC() of x86 and Arm: 3 (the kernel reads and writes), size of the structure, which call.
 use constant {
 	IOC_ATTACH => 3 << 30 | 48 << 16 | 0xBB02,
-	IOC_INFO => 3 << 30 | 152 << 16 | 0xBB03,
+	IOC_INFO => 3 << 30 | 96 << 16 | 0xBB03,
 };
 
 # What there is, at most $size bytes; nothing at the end.
@@ -44,10 +44,10 @@ sub attach {
 	my $attach = pack('LLLlP', 48, 0, $role, -1, $name) .
 		pack('LLQLL', length $name, $role == READER ? START_OLDEST : 0, 0, 0, 0);
 	ioctl($ring, IOC_ATTACH, $attach) or die "$name: $!\n";
-	# struct ringbuf_info begins: size, flags, slot_bytes
-	my $info = pack('Lx148', 152);
+	# struct ringbuf_info begins: size, flags, regions, region_size, region_count, slot_bytes
+	my $info = pack('Lx92', 96);
 	ioctl($ring, IOC_INFO, $info) or die "$name: $!\n";
-	return ($ring, unpack('x8Q', $info));
+	return ($ring, unpack('x24Q', $info));
 }
 
 1;

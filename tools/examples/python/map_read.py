@@ -11,8 +11,7 @@ import struct
 import sys
 
 from ring import (COMMITTED, END_DIED, ENDED, READER, REGION_CURSOR, REGION_DATA, REGION_INFO,
-                  REGION_SLOTS, ROW, ROW_BYTES, WAKE_CURSOR, WRITERS, WRITERS_EVER, Ring, fence,
-                  load, store)
+                  REGION_SLOTS, WAKE_CURSOR, WRITERS, WRITERS_EVER, Ring, fence, load, store)
 
 
 class Reader(Ring):
@@ -24,7 +23,7 @@ class Reader(Ring):
         page = self.regions[REGION_CURSOR][0] + self.id * self.page_size
         self.own = self.map(page, self.page_size, mmap.PROT_READ | mmap.PROT_WRITE)
         self.own += self.id % 64 * 64
-        self.floor = self.info + ROW + ROW_BYTES * self.id
+        self.floor = self.row(self.info, self.id)
 
     def check_floor(self):
         if load(self.floor) > self.position:

@@ -12,8 +12,8 @@ import struct
 import sys
 
 from ring import (COMMITTED, EXCLUSIVE, GENERATION, READERS_WANTED, REGION_CURSOR, REGION_DATA,
-                  REGION_HEAD, REGION_INFO, REGION_SLOTS, ROW, ROW_BYTES, ROW_GATING, ROWS,
-                  WAKE_POSITION, WRITER, Ring, fence, load, store)
+                  REGION_HEAD, REGION_INFO, REGION_SLOTS, ROW_GATING, ROWS, WAKE_POSITION,
+                  WRITER, WRITER_OFFSET, WRITER_STRIDE, Ring, fence, load, store)
 
 
 class Writer(Ring):
@@ -27,12 +27,13 @@ class Writer(Ring):
         self.slots = self.region(REGION_SLOTS, rw)
         self.cursors = self.region(REGION_CURSOR)
         self.data = self.region(REGION_DATA, rw)
-        self.allowance = self.head + 64 * self.id
+        self.allowance = (self.head + load(self.info + WRITER_OFFSET, 4) +
+                          (self.id - 1) * load(self.info + WRITER_STRIDE, 4))
         self.limit = 0  # what the last look allowed, which may be less than we say
 
     def cursors_that_gate(self):
         for row in range(load(self.info + ROWS, 4)):
-            at = self.info + ROW + ROW_BYTES * row
+            at = self.row(self.info, row)
             if load(at + 8, 4) & ROW_GATING:
                 floor = load(at)
                 yield max(load(self.cursors + self.page_size * row + row % 64 * 64), floor)

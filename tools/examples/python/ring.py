@@ -9,7 +9,7 @@ import struct
 # _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
 # too), the size of that, and which call.
 ATTACH = 3 << 30 | 48 << 16 | 0xBB02
-INFO = 3 << 30 | 152 << 16 | 0xBB03
+INFO = 3 << 30 | 96 << 16 | 0xBB03
 WAIT = 3 << 30 | 40 << 16 | 0xBB04
 WAKE = 1 << 30 | 8 << 16 | 0xBB05
 DONE = 1 << 30 | 8 << 16 | 0xBB06
@@ -22,10 +22,10 @@ ROW_GATING = 2
 COMMITTED = 1
 END_DIED = 2
 
-# Where the words lie: struct ringbuf_info_page, and a row of it.
+# Where the words lie in struct ringbuf_info_page.
+ROW_OFFSET, ROW_STRIDE, WRITER_OFFSET, WRITER_STRIDE = 48, 52, 56, 60
 WAKE_POSITION, WAKE_CURSOR, GENERATION = 64, 128, 192
-ROWS, WRITERS, WRITERS_EVER, ENDED, READERS_WANTED, ROW, ROW_BYTES = (
-    208, 212, 216, 220, 224, 256, 16)
+ROWS, WRITERS, WRITERS_EVER, ENDED, READERS_WANTED = 208, 212, 216, 220, 224
 
 RELAXED, ACQUIRE, RELEASE, SEQ_CST = 0, 2, 3, 5
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -58,11 +58,14 @@ class Ring:
             START_OLDEST if role == READER else 0, 0, 0, 0))
         fcntl.ioctl(self.fd, ATTACH, attach)
         self.position = struct.unpack_from("Q", attach, 32)[0]
-        info = bytearray(struct.pack("I148x", 152))
+        regions = ctypes.create_string_buffer(8 * 24)
+        info = bytearray(struct.pack("IIQII72x", 96, 0, ctypes.addressof(regions), 24, 8))
         fcntl.ioctl(self.fd, INFO, info)
-        (_, self.flags, self.slot_bytes, self.slot_count, self.stride, _, _, *regions,
-         _, _, _, self.id, self.page_size, _) = struct.unpack("II5Q10Q6I", info)
-        self.regions = list(zip(regions[0::2], regions[1::2]))
+        (*_, count, self.slot_bytes, self.slot_count, self.stride, _, _,
+         self.flags, _, _, _, self.id, self.page_size, _, _) = struct.unpack("IIQII5Q8I", info)
+        self.regions = {}
+        for name, _, offset, size in struct.iter_unpack("IIQQ", regions.raw[:24 * count]):
+            self.regions[name] = (offset, size)
 
     def map(self, offset, size, prot=mmap.PROT_READ):
         """Bytes of the handle's file; the address of the first."""
@@ -73,6 +76,11 @@ class Ring:
 
     def region(self, number, prot=mmap.PROT_READ):
         return self.map(*self.regions[number], prot)
+
+    @staticmethod
+    def row(info, i):
+        """Address of row i; info: that of the info page."""
+        return info + load(info + ROW_OFFSET, 4) + i * load(info + ROW_STRIDE, 4)
 
     def wait(self):
         """Until one more slot can be read, or written."""

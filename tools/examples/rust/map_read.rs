@@ -5,7 +5,7 @@ use std::io::{Result, Write};
 use std::sync::atomic::{fence, Ordering::*};
 
 mod ring;
-use ring::{Cursor, Desc, InfoPage, Region, Ring, PROT_READ, PROT_WRITE};
+use ring::{Cursor, Desc, InfoPage, Ring, PROT_READ, PROT_WRITE};
 
 struct Reader {
     ring: Ring,
@@ -19,15 +19,15 @@ impl Reader {
     fn open(name: &str) -> Result<Reader> {
         let ring = Ring::attach(name, ring::READER)?;
         let bytes = ring.is.page_size as u64;
-        let offset = ring.is.cursor.offset + ring.is.id as u64 * bytes;
+        let offset = ring.find(ring::CURSORS)?.offset + ring.is.id as u64 * bytes;
         // The maps stay until the process ends.
         unsafe {
-            let page: *const u8 = ring.map(Region { offset, bytes }, PROT_READ | PROT_WRITE)?;
+            let page: *const u8 = ring.map(offset, bytes, PROT_READ | PROT_WRITE)?;
             Ok(Reader {
-                info: &*ring.map(ring.is.info, PROT_READ)?,
-                desc: ring.map(ring.is.slots, PROT_READ)?,
+                info: &*ring.region(ring::INFO_PAGE, PROT_READ)?,
+                desc: ring.region(ring::SLOTS, PROT_READ)?,
                 own: &*(page.add(ring.is.id as usize % 64 * 64) as *const Cursor),
-                data: ring.map(ring.is.data, PROT_READ)?,
+                data: ring.region(ring::DATA, PROT_READ)?,
                 ring,
             })
         }

@@ -25,16 +25,19 @@ impl Writer {
         if ring.is.flags & ring::EXCLUSIVE == 0 || ring.is.slot_bytes <= 8 {
             return Err(ring::other("not for exclusive writers, or no room for a message"));
         }
-        let head: *const AtomicU64 = ring.map(ring.is.head, PROT_READ | PROT_WRITE)?;
+        let rw = PROT_READ | PROT_WRITE;
+        let head: *const u8 = ring.region(ring::HEAD_PAGE, rw)?;
         // The maps stay until the process ends.
         unsafe {
+            let info: &InfoPage = &*ring.region(ring::INFO_PAGE, PROT_READ)?;
+            let own = info.writer_offset + (ring.is.id - 1) * info.writer_stride;
             Ok(Writer {
-                info: &*ring.map(ring.is.info, PROT_READ)?,
-                head: &*head,
-                allowance: &*head.add(8 * ring.is.id as usize),
-                desc: ring.map(ring.is.slots, PROT_READ | PROT_WRITE)?,
-                cursors: ring.map(ring.is.cursor, PROT_READ)?,
-                data: ring.map(ring.is.data, PROT_READ | PROT_WRITE)?,
+                info,
+                head: &*(head as *const AtomicU64),
+                allowance: &*(head.add(own as usize) as *const AtomicU64),
+                desc: ring.region(ring::SLOTS, rw)?,
+                cursors: ring.region(ring::CURSORS, PROT_READ)?,
+                data: ring.region(ring::DATA, rw)?,
                 limit: 0,
                 ring,
             })

@@ -21,7 +21,7 @@ const START_OLDEST: u32 = 1;
 // _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
 // too), the size of that, and which call.
 const ATTACH: c_ulong = 3 << 30 | 48 << 16 | 0xBB02;
-const INFO: c_ulong = 3 << 30 | 152 << 16 | 0xBB03;
+const INFO: c_ulong = 3 << 30 | 96 << 16 | 0xBB03;
 const WAIT: c_ulong = 3 << 30 | 40 << 16 | 0xBB04;
 const WAKE: c_ulong = 1 << 30 | 8 << 16 | 0xBB05;
 const DONE: c_ulong = 1 << 30 | 8 << 16 | 0xBB06;
@@ -55,6 +55,8 @@ struct AttachArg {
 #[repr(C)]
 #[derive(Default, Clone, Copy)]
 pub struct Region {
+    id: u32,
+    flags: u32,
     pub offset: u64,
     pub bytes: u64,
 }
@@ -63,22 +65,22 @@ pub struct Region {
 #[derive(Default)]
 pub struct Info {
     size: u32,
-    pub flags: u32,
+    zero: u32,
+    regions: u64,
+    region_size: u32,
+    region_count: u32,
     pub slot_bytes: u64,
     pub slot_count: u64,
     pub slot_stride: u64,
     claim_offset: u64,
     stamp_offset: u64,
-    pub info: Region,
-    pub head: Region,
-    pub slots: Region,
-    pub cursor: Region,
-    pub data: Region,
+    pub flags: u32,
     max_readers: u32,
     max_writers: u32,
     role: u32,
     pub id: u32,
     pub page_size: u32,
+    wait_readers: u32,
     reserved: u32,
 }
 
@@ -103,7 +105,11 @@ pub struct Row {
 
 #[repr(C)]
 pub struct InfoPage {
-    geometry: [u64; 8],
+    geometry: [u64; 6],
+    row_offset: u32,
+    row_stride: u32,
+    pub writer_offset: u32,
+    pub writer_stride: u32,
     pub wake_position: AtomicU64,
     pad1: [u64; 7],
     pub wake_cursor: AtomicU64,
@@ -115,14 +121,13 @@ pub struct InfoPage {
     pub writers_ever: AtomicU32,
     pub ended: AtomicU32,
     pub readers_wanted: AtomicU32,
-    pad3: [u32; 7],
-    row: [Row; 0],
 }
 
 impl InfoPage {
     /// Row @i, which the host made: i < max_readers.
     pub fn row(&self, i: u32) -> &Row {
-        unsafe { &*self.row.as_ptr().add(i as usize) }
+        let at = self.row_offset as usize + i as usize * self.row_stride as usize;
+        unsafe { &*((self as *const InfoPage as *const u8).add(at) as *const Row) }
     }
 }
 
@@ -145,7 +150,15 @@ pub struct Ring {
     pub file: File,
     pub is: Info,
     pub position: u64,
+    regions: [Region; 8],
 }
+
+// Ids of regions.
+pub const INFO_PAGE: u32 = 0;
+pub const HEAD_PAGE: u32 = 1;
+pub const SLOTS: u32 = 2;
+pub const CURSORS: u32 = 3;
+pub const DATA: u32 = 4;
 
 impl Ring {
     fn ioctl<T>(&self, request: c_ulong, arg: &mut T) -> Result<()> {
@@ -157,7 +170,12 @@ impl Ring {
 
     pub fn attach(name: &str, role: u32) -> Result<Ring> {
         let file = OpenOptions::new().read(true).write(true).open("/dev/ringbuf")?;
-        let mut ring = Ring { file, is: Info { size: 152, ..Default::default() }, position: 0 };
+        let mut ring = Ring {
+            file,
+            is: Info::default(),
+            position: 0,
+            regions: Default::default(),
+        };
         let mut arg = AttachArg {
             size: 48,
             role,
@@ -168,15 +186,35 @@ impl Ring {
             ..Default::default()
         };
         ring.ioctl(ATTACH, &mut arg)?;
-        let mut is = Info { size: 152, ..Default::default() };
+        let mut regions = [Region::default(); 8];
+        let mut is = Info {
+            size: 96,
+            regions: regions.as_mut_ptr() as u64,
+            region_size: 24,
+            region_count: 8,
+            ..Default::default()
+        };
         ring.ioctl(INFO, &mut is)?;
         ring.is = is;
+        ring.regions = regions;
         ring.position = arg.position;
         Ok(ring)
     }
 
-    pub fn map<T>(&self, region: Region, prot: c_int) -> Result<*mut T> {
-        let (bytes, offset) = (region.bytes as usize, region.offset as c_long);
+    pub fn find(&self, id: u32) -> Result<Region> {
+        match self.regions.iter().find(|r| r.id == id && r.bytes != 0) {
+            Some(region) => Ok(*region),
+            None => Err(other("no such region")),
+        }
+    }
+
+    pub fn region<T>(&self, id: u32, prot: c_int) -> Result<*mut T> {
+        let region = self.find(id)?;
+        self.map(region.offset, region.bytes, prot)
+    }
+
+    pub fn map<T>(&self, offset: u64, bytes: u64, prot: c_int) -> Result<*mut T> {
+        let (bytes, offset) = (bytes as usize, offset as c_long);
         let fd = self.file.as_raw_fd();
         match unsafe { mmap(std::ptr::null_mut(), bytes, prot, MAP_SHARED, fd, offset) } as isize {
             -1 => Err(Error::last_os_error()),
