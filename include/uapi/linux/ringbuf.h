@@ -54,7 +54,7 @@
 
 /* ---- ioctls ---------------------------------------------------------- */
 
-#define RINGBUF_IOC_MAGIC 0xBB
+#define RINGBUF_IOC_MAGIC 0xBB /* 00-3F, see kmod/protocol.rst */
 
 /* What the structure of each call began with. */
 #define RINGBUF_FEATURES_SIZE_VER0  32
