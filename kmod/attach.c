@@ -9,7 +9,7 @@ static int attach_check(const struct ringbuf_attach *a)
 {
 	bool reader = a->role == RINGBUF_ROLE_READER;
 
-	if (a->flags || a->__reserved)
+	if (a->flags || a->policy != RINGBUF_POLICY_BLOCK)
 		return -EINVAL;
 	if (a->role < RINGBUF_ROLE_READER || a->role > RINGBUF_ROLE_OWNER)
 		return -EINVAL;

@@ -171,6 +171,7 @@ TEST_F(args, exact_and_longer)
 {
 	union argument a = good(variant->request, self);
 	int fd = handle_for(self, bound(variant)), other;
+	unsigned int i;
 
 	a.size = variant->size;
 	EXPECT_EQ(good_result(variant->request), call(fd, variant->request, &a));
@@ -179,20 +180,27 @@ TEST_F(args, exact_and_longer)
 	ASSERT_LE(0, other);
 	a = good(variant->request, self);
 	a.size = variant->size + 64;
+	memset(a.bytes + a.size, 0x5a, sizeof(a) - a.size);
 	EXPECT_EQ(good_result(variant->request), call(other, variant->request, &a));
 	EXPECT_EQ(variant->size + 64, a.size);
+	for (i = variant->size; i < a.size; i++)
+		EXPECT_EQ(0, a.bytes[i]);
+	for (; i < sizeof(a); i++)
+		EXPECT_EQ(0x5a, a.bytes[i]);
 	close(other);
 }
 
 TEST_F(args, too_short)
 {
-	const uint32_t sizes[] = { 0, 1, 4, variant->size - 4, variant->size - 1 };
+	/* What the call began with stands in its number. */
+	const uint32_t least = (uint32_t)_IOC_SIZE(variant->request) ?: variant->size;
+	const uint32_t sizes[] = { 0, 1, 4, least - 4, least - 1 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		union argument a = good(variant->request, self);
 
-		if (sizes[i] >= variant->size)
+		if (sizes[i] >= least)
 			continue;
 		a.size = sizes[i];
 		EXPECT_EQ(0,
@@ -368,25 +376,72 @@ TEST(features)
 	close(fd);
 }
 
-TEST(reserved_fields)
-{
-	int owner = ring_make(0, 64, 4), writer = writer_open(owner), none = device_open();
-	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, owner);
-	struct ringbuf_wait w = wait_for(1, NEVER);
-	struct ringbuf_sync s = { .size = sizeof(s), .__reserved = 1 };
-	struct ringbuf_unlink u = {
-		.size = sizeof(u), .name = POINTER("x"), .name_len = 1, .__reserved = 1
-	};
+/* Fields of all calls that have to be 0, so that they may mean something some day. */
+static const struct reserved {
+	unsigned long request;
+	size_t offset;
+} reserved[] = {
+	{ RINGBUF_IOC_CREATE, offsetof(struct ringbuf_create, __reserved) },
+	{ RINGBUF_IOC_WAIT, offsetof(struct ringbuf_wait, __reserved) },
+	{ RINGBUF_IOC_SYNC, offsetof(struct ringbuf_sync, __reserved) },
+	{ RINGBUF_IOC_EVICT, offsetof(struct ringbuf_evict, __reserved) },
+	{ RINGBUF_IOC_UNLINK, offsetof(struct ringbuf_unlink, __reserved) },
+	{ RINGBUF_IOC_FRAMING, offsetof(struct ringbuf_framing, __reserved) },
+	{ RINGBUF_IOC_THRESHOLD, offsetof(struct ringbuf_threshold, __reserved) },
+};
 
-	a.__reserved = 1;
-	EXPECT_EQ(-EINVAL, call(none, RINGBUF_IOC_ATTACH, &a));
-	w.__reserved = 1;
-	EXPECT_EQ(-EINVAL, call(writer, RINGBUF_IOC_WAIT, &w));
-	EXPECT_EQ(-EINVAL, call(owner, RINGBUF_IOC_SYNC, &s));
-	EXPECT_EQ(-EINVAL, call(none, RINGBUF_IOC_UNLINK, &u));
-	close(owner);
-	close(writer);
-	close(none);
+TEST_F(args, reserved_fields)
+{
+	const uint32_t one = 1;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(reserved); i++) {
+		union argument a = good(variant->request, self);
+
+		if (reserved[i].request != variant->request)
+			continue;
+		a.size = variant->size;
+		memcpy(a.bytes + reserved[i].offset, &one, sizeof(one));
+		EXPECT_EQ(0,
+			  refused(handle_for(self, bound(variant)), variant->request, a, -EINVAL));
+	}
+}
+
+/* Enumerations, each with the first value that it has not. */
+static const struct unknown {
+	unsigned long request;
+	size_t offset;
+	uint32_t value;
+} unknown_values[] = {
+	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, role), RINGBUF_ROLE_NONE },
+	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, role), RINGBUF_ROLE_OWNER + 1 },
+	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, start), RINGBUF_START_POSITION + 1 },
+	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, policy), RINGBUF_POLICY_BLOCK + 1 },
+	{ RINGBUF_IOC_FRAMING, offsetof(struct ringbuf_framing, framing),
+	  RINGBUF_FRAMING_STREAM + 1 },
+};
+
+TEST_F(args, unknown_values)
+{
+	const uint32_t all = ~0U;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(unknown_values); i++) {
+		const struct unknown *u = &unknown_values[i];
+		int fd = handle_for(self, bound(variant));
+		union argument a = good(variant->request, self);
+
+		if (u->request != variant->request)
+			continue;
+		/* As a reader: the others have no start and no policy. */
+		if (u->request == RINGBUF_IOC_ATTACH)
+			a.attach.role = RINGBUF_ROLE_READER;
+		a.size = variant->size;
+		memcpy(a.bytes + u->offset, &u->value, sizeof(u->value));
+		EXPECT_EQ(0, refused(fd, variant->request, a, -EINVAL));
+		memcpy(a.bytes + u->offset, &all, sizeof(all));
+		EXPECT_EQ(0, refused(fd, variant->request, a, -EINVAL));
+	}
 }
 
 TEST(device_cannot_seek)

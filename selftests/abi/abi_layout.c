@@ -74,7 +74,7 @@ TEST(attach)
 	FIELD(ringbuf_attach, start, 28);
 	FIELD(ringbuf_attach, position, 32);
 	FIELD(ringbuf_attach, id, 40);
-	FIELD(ringbuf_attach, __reserved, 44);
+	FIELD(ringbuf_attach, policy, 44);
 }
 
 TEST(info)

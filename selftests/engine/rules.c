@@ -119,7 +119,7 @@ static void gate_waits_for_readers(void)
 			CHECK(!rb_reached(v, waiter));
 			rb_writer_ready(v, 2, &ready);
 			CHECK(ready.count == 0 && ready.waiter == waiter);
-			CHECK(v->head->writer[0].allowance == 0);
+			CHECK(rb_writer_row(v, 1)->allowance == 0);
 			CHECK(rb_attach_reader(v, i, i) == 0);
 		}
 		CHECK(rb_readers_lacking(v) == 0);

@@ -564,8 +564,8 @@ static void check_gate(const struct task *t)
 	u32 row, readers = 0;
 
 	for (row = 0; row < MAX_READERS; row++) {
-		foot_read(ARENA_BIT(&view.info->row[row].flags));
-		readers += view.info->row[row].flags & RINGBUF_ROW_ATTACHED;
+		foot_read(ARENA_BIT(&rb_row(&view, row)->flags));
+		readers += rb_row(&view, row)->flags & RINGBUF_ROW_ATTACHED;
 	}
 	if (readers < readers_wanted())
 		violation("%s writes for %u readers, not %u", t->name, readers, readers_wanted());

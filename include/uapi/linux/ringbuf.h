@@ -28,11 +28,12 @@
  * lie from one entry to the next: the entries grow by the same rules, but what the
  * kernel does not know of them is not read, only zeroed.
  *
- * Unknown flags, unknown values of an enumeration and non-zero
- * reserved fields are EINVAL.  Fields marked [out] are ignored on entry.  Pointers
- * travel as __u64.  A handle that is not bound, or bound to a role that may not do
- * this, gets EBADFD.  An unknown command is ENOTTY.  A reader that was evicted gets
- * EIDRM.
+ * Unknown flags, unknown values of an enumeration and non-zero reserved fields are
+ * EINVAL, so that a later kernel can give them a meaning.  What the kernel returns may
+ * have flags, values of an enumeration and ids that a program does not know yet, and is
+ * to ignore.  Fields marked [out] are ignored on entry.  Pointers travel as __u64.  A
+ * handle that is not bound, or bound to a role that may not do this, gets EBADFD.  An
+ * unknown command is ENOTTY.  A reader that was evicted gets EIDRM.
  */
 #ifndef _UAPI_LINUX_RINGBUF_H
 #define _UAPI_LINUX_RINGBUF_H
@@ -190,6 +191,9 @@ struct ringbuf_create {
 #define RINGBUF_START_OLDEST   1U /* the oldest slot still held */
 #define RINGBUF_START_POSITION 2U /* @position, or the nearest still held */
 
+/* What it means that a reader holds the writers up. */
+#define RINGBUF_POLICY_BLOCK 0U /* they wait for it */
+
 /**
  * struct ringbuf_attach - RINGBUF_IOC_ATTACH: bind the handle to a ring that exists
  * @size: sizeof(struct ringbuf_attach)
@@ -203,7 +207,7 @@ struct ringbuf_create {
  * @position: in: for RINGBUF_START_POSITION, else 0; [out] where the reader starts,
  *	or the position that the writer will try first
  * @id: [out] reader row (0…), or writer id (1…)
- * @__reserved: must be 0
+ * @policy: RINGBUF_POLICY_*, for a reader; else 0
  *
  * By fd one gets at most the rights of that handle: owner and writer give any
  * role, reader gives reader or observer, observer gives observer.
@@ -224,7 +228,7 @@ struct ringbuf_attach {
 	__u32 start;
 	__aligned_u64 position;
 	__u32 id;
-	__u32 __reserved;
+	__u32 policy;
 };
 
 enum ringbuf_region_id {
