@@ -24,6 +24,7 @@
  *						on entry, else E2BIG, and is 0 on return
  *	@size is above the size of a page	E2BIG
  *
+ * So a program clears the whole structure before it fills it in, [out] fields too.
  * @size is never written.  Beside an array that the kernel fills stands how many bytes
  * lie from one entry to the next: the entries grow by the same rules, but what the
  * kernel does not know of them is not read, only zeroed.
