@@ -714,12 +714,12 @@ TEST_F(wait, writer_of_a_closed_gate)
 
 TEST_F(wait, timeout)
 {
-	struct ringbuf_wait w = wait_for(1, now_ns() + 20 * MS);
-	uint64_t start = now_ns();
+	uint64_t deadline = now_ns() + 20 * MS;
+	struct ringbuf_wait w = wait_for(1, deadline);
 
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
 	EXPECT_EQ(-ETIMEDOUT, result(&self->u, 1));
-	EXPECT_LE(start + 19 * MS, now_ns());
+	EXPECT_LE(deadline, now_ns());
 	w.timeout = 0;
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
 	EXPECT_EQ(-ETIMEDOUT, result(&self->u, 2));
@@ -727,10 +727,10 @@ TEST_F(wait, timeout)
 	w = wait_for(3, NEVER);
 	w.after = 20 * MS;
 	ASSERT_EQ(0, put(self->writer, 0));
-	start = now_ns();
+	deadline = now_ns() + 20 * MS;
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 3, variant->flags));
 	EXPECT_EQ(1, result(&self->u, 3));
-	EXPECT_LE(start + 20 * MS, now_ns());
+	EXPECT_LE(deadline, now_ns());
 }
 
 TEST_F(wait, end_and_detach)
