@@ -157,7 +157,7 @@ bench: packages packages-BENCH lib
 lint: packages packages-LINT
 	selftests/lint
 
-MAN_SECTIONS := 1 3 4 7
+MAN_SECTIONS := 1 3 4 5 7
 
 install: lib tools
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/linux \
@@ -174,6 +174,7 @@ install: lib tools
 	install -m 644 tools/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(O)/lib/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
 	install -m 644 lib/ringbuf.4 $(DESTDIR)$(PREFIX)/share/man/man4/
+	install -m 644 lib/ringbuf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 $(O)/lib/man/ringbuf.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 
 clean:

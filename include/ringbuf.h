@@ -112,20 +112,22 @@ enum ringbuf_host {
 };
 
 /* config.flags and info.flags; the values are those of the kernel's ABI. */
-#define RINGBUF_EXCLUSIVE  (1U << 0) /* one writer at a time, faster */
-#define RINGBUF_TIMESTAMP  (1U << 1) /* CLOCK_MONOTONIC ns in every slot */
-#define RINGBUF_PERSISTENT (1U << 2) /* the name outlives the last handle */
+#define RINGBUF_EXCLUSIVE (1U << 0) /* one writer at a time, faster */
+#define RINGBUF_TIMESTAMP (1U << 1) /* CLOCK_MONOTONIC ns in every slot */
+#define RINGBUF_KEPT	  (1U << 2) /* the name stays until it is unlinked */
 
 /**
  * struct ringbuf_config - how to create a ring
  * @size: sizeof(struct ringbuf_config); fields beyond it count as zero
- * @flags: RINGBUF_EXCLUSIVE, RINGBUF_TIMESTAMP, RINGBUF_PERSISTENT
+ * @flags: RINGBUF_EXCLUSIVE, RINGBUF_TIMESTAMP, RINGBUF_KEPT
  * @slot_bytes: capacity of a slot in bytes, at least 1
  * @slot_count: number of slots, at least 1, any number
  * @max_readers: readers at a time; 0 means 64
  * @max_writers: writers at a time; 0 means 16 (1 with RINGBUF_EXCLUSIVE)
- * @name: name for ringbuf_open(), at most 255 bytes (247 on the embedded host),
- *	without '/', or NULL for an anonymous ring
+ * @name: name for ringbuf_open(), at most 255 bytes (247 on the embedded host), or
+ *	NULL for an anonymous ring.  On the module a file in the folder that the
+ *	environment variable RINGBUF_DIR names, else in /dev/rings; with a '/' it is a
+ *	path.  On the embedded host without '/'
  * @mode: permission bits of a named ring; the umask does not count; 0 means 0600;
  *	on the embedded host owner, group and others may each read and write, or
  *	neither
@@ -163,11 +165,12 @@ struct ringbuf_config {
  * @ring: [out] the ring, to be closed with ringbuf_close(); NULL on failure
  *
  * With RINGBUF_HOST_AUTO the environment variable RINGBUF_HOST=module|embedded
- * decides; without it the module is used where /dev/ringbuf can be opened.
+ * decides; without it the module is used where /dev/ringbuf can be opened, or where
+ * @config->name is in a file system of type "ringbuf".
  *
  * The memory goes when the last handle, map and process that holds the ring is
- * gone; a name goes then too unless RINGBUF_PERSISTENT was given.  A child that
- * inherited the ring and has not used it yet has it too.
+ * gone; a name goes then too unless RINGBUF_KEPT was given (then the memory stays with
+ * the name).  A child that inherited the ring and has not used it yet has it too.
  *
  * Core dumps leave the memory of rings on the embedded host out; with the environment
  * variable RINGBUF_CORE=1, at the time of ringbuf_create() or ringbuf_open(), they have it.
@@ -188,21 +191,28 @@ struct ringbuf_config {
  * its users by SIGBUS.  An anonymous ring is sealed against that.
  *
  * Return: 0, or -EINVAL, -E2BIG (@config has fields this library does not
- * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -ENOSPC (/dev/shm is full),
- * -EFBIG (more than RLIMIT_FSIZE), -EDQUOT, -EOPNOTSUPP (see above), -ENOENT or
- * -ENODEV (the module was asked for and is not there), -EMFILE.
+ * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -ENOSPC (/dev/shm, or the mount
+ * on the module, is full), -EFBIG (more than RLIMIT_FSIZE), -EDQUOT, -EOPNOTSUPP (see
+ * above), -ENOENT (the module was asked for and there is no /dev/ringbuf, or no such
+ * folder), -ENODEV (the folder is not in a file system of type "ringbuf"), -EMFILE.
  */
 int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring);
 
 /**
  * ringbuf_open() - open a named ring
- * @name: its name
+ * @name: its name, as in struct ringbuf_config
  * @host: where to look; RINGBUF_HOST_AUTO as in ringbuf_create()
  * @ring: [out] as in ringbuf_create()
  *
+ * On the module it takes the permission to read the file.  Writers, ringbuf_sync() and
+ * ringbuf_evict_reader() need the permission to write it, too; readers of who lacks that
+ * need /dev/ringbuf.  Where another process has made the file and not yet the ring, the
+ * call waits for that.
+ *
  * Return: 0, or -ENOENT, -EACCES, -EINVAL, -ENAMETOOLONG, -EPROTO (an object
  * of that name that is not a ring of this version), -EMFILE, -ENOMEM, -EBUSY
- * (its lock is stuck, see above), -EOPNOTSUPP (no /proc).
+ * (its lock is stuck, see above), -EOPNOTSUPP (no /proc), -ENODEV (no file system of
+ * type "ringbuf" is mounted there), -EINTR.
  */
 int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring);
 
@@ -211,12 +221,13 @@ int ringbuf_open(const char *name, enum ringbuf_host host, struct ringbuf **ring
  * @name: its name
  * @host: as in ringbuf_open()
  *
- * The owner of the ring may; on the module also who has CAP_FOWNER, on the
- * embedded host who may remove the file from /dev/shm and open it.  There it also
- * removes a file that is in the place of a ring, but is none, or is truncated.
+ * On the module who may unlink(2) the file may; on the embedded host who may remove it
+ * from /dev/shm and open it.  There it also removes a file that is in the place of a ring,
+ * but is none, or is truncated.
  *
  * Return: 0, or -ENOENT (also if the ring had no user left, so that this call
- * removed its name), -EACCES, -EINVAL, -ENAMETOOLONG.
+ * removed its name), -EACCES, -EPERM, -EINVAL, -ENAMETOOLONG, -EPROTO (the module: it is
+ * no ring).
  */
 int ringbuf_unlink(const char *name, enum ringbuf_host host);
 
@@ -233,7 +244,7 @@ void ringbuf_close(struct ringbuf *ring);
  * @slot_count: number of slots
  * @slot_stride: bytes from one slot to the next; slots of a page or more begin
  *	on a page, smaller ones on a cache line
- * @flags: RINGBUF_EXCLUSIVE, RINGBUF_TIMESTAMP
+ * @flags: RINGBUF_EXCLUSIVE, RINGBUF_TIMESTAMP, RINGBUF_KEPT
  * @max_readers: readers at a time
  * @max_writers: writers at a time
  * @host: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
@@ -520,7 +531,7 @@ uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer);
  * slot in place learns it as -ESTALE from release.
  *
  * On the module the one who has opened the ring by its name needs the
- * permission to read and to write.
+ * permission to read and to write its file.
  *
  * Return: 0, or -ENOENT (no such reader), -EACCES, -EBADF, -EBUSY.
  */
@@ -536,7 +547,7 @@ int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position);
  * its handle and attaches anew.  Its id stays taken until it does.
  *
  * On the module the one who has opened the ring by its name needs the
- * permission to read and to write.
+ * permission to read and to write its file.
  *
  * Return: 0, also when it was evicted already; or -ENOENT (no such reader),
  * -EACCES, -EBADF, -EBUSY.
@@ -661,8 +672,8 @@ int ringbuf_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
  * closed; it itself is closed with the ring.  It is never 0, 1 or 2, and no other
  * descriptor of this library is, also where the standard streams are closed.
  *
- * Return: the descriptor, or -EOPNOTSUPP (opened by name on the module: let the
- * other one open the name).
+ * Return: the descriptor, or -EOPNOTSUPP (opened on the module by who may only read the
+ * file: let the other one open the name).
  */
 int ringbuf_export(struct ringbuf *ring);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_ATTACH: by name, or by a handle's descriptor. */
+/* RINGBUF_IOC_ATTACH: to the ring of the file, or to that of another handle. */
 #include <linux/file.h>
-#include <linux/slab.h>
 
 #include "internal.h"
 
@@ -9,7 +8,7 @@ static int attach_check(const struct ringbuf_attach *a)
 {
 	bool reader = a->role == RINGBUF_ROLE_READER;
 
-	if (a->flags || a->policy != RINGBUF_POLICY_BLOCK)
+	if (a->flags || a->__reserved || a->policy != RINGBUF_POLICY_BLOCK)
 		return -EINVAL;
 	if (a->role < RINGBUF_ROLE_READER || a->role > RINGBUF_ROLE_OWNER)
 		return -EINVAL;
@@ -17,15 +16,16 @@ static int attach_check(const struct ringbuf_attach *a)
 		return -EINVAL;
 	if (a->position && a->start != RINGBUF_START_POSITION)
 		return -EINVAL;
-	if (a->fd == -1 && !a->name_len)
+	if (a->fd < -1)
 		return -EINVAL;
 	return 0;
 }
 
-/* A handle gives at most its own rights. */
+/* A handle gives at most its own rights; what is not bound, those of its file. */
 static bool attach_allowed(u32 has, u32 wants)
 {
 	switch (has) {
+	case RINGBUF_ROLE_NONE:
 	case RINGBUF_ROLE_OWNER:
 	case RINGBUF_ROLE_WRITER:
 		return true;
@@ -36,8 +36,11 @@ static bool attach_allowed(u32 has, u32 wants)
 	}
 }
 
-/* Nor does it give what its file was not opened for: "prog >/dev/ringbuf" writes. */
-static bool attach_mode(const struct file *file, u32 wants)
+/*
+ * Nor does it give what it was not opened for, or what the one that it attached by was not:
+ * "prog >/dev/ringbuf" writes.
+ */
+static bool attach_mode(const struct rb_handle *h, u32 wants)
 {
 	fmode_t need = FMODE_READ;
 
@@ -45,65 +48,29 @@ static bool attach_mode(const struct file *file, u32 wants)
 		need = FMODE_WRITE;
 	else if (wants == RINGBUF_ROLE_OWNER)
 		need = FMODE_READ | FMODE_WRITE;
-	return (file->f_mode & need) == need;
+	return (h->rights & need) == need;
 }
 
-/* @rights: those of the handle count; else it only says which ring. */
-static struct rb_ring *attach_by_fd(int fd, u32 role, bool rights)
+/* Not of /dev/ringbuf, but a file of the file system. */
+static bool attach_is_file(const struct file *file)
 {
-	struct file *file = fget(fd);
-	struct rb_ring *ring = NULL;
-	struct rb_handle *from;
+	return S_ISFIFO(file_inode(file)->i_mode);
+}
 
-	if (!file)
-		return ERR_PTR(-EBADF);
-	if (file->f_op == &rb_fops) {
-		from = file->private_data;
-		ring = rb_handle_ring(from);
-	}
+/* The ring that @file leads to, with a reference, if it may be attached as @role. */
+static struct rb_ring *attach_ring(struct file *file, u32 role)
+{
+	struct rb_handle *h = file->private_data;
+	struct rb_ring *ring = rb_handle_ring(h);
+
+	if (!ring && !attach_is_file(file))
+		return ERR_PTR(-EBADFD);
+	if (!attach_allowed(ring ? h->role : RINGBUF_ROLE_NONE, role) || !attach_mode(h, role))
+		return ERR_PTR(-EACCES);
 	if (!ring)
-		ring = ERR_PTR(-EBADFD);
-	else if (rights && !(attach_allowed(from->role, role) && attach_mode(file, role)))
-		ring = ERR_PTR(-EACCES);
-	else
-		kref_get(&ring->refs);
-	fput(file);
+		return rb_file_ring(h, !(file->f_flags & O_NONBLOCK));
+	kref_get(&ring->refs);
 	return ring;
-}
-
-static struct rb_ring *attach_by_name(const struct ringbuf_attach *a)
-{
-	char *name = rb_name_copy(a->name, a->name_len);
-	struct rb_ring *ring;
-
-	if (IS_ERR(name))
-		return ERR_CAST(name);
-	ring = rb_name_find(name, a->role);
-	kfree(name);
-	return ring;
-}
-
-/* With the rights that the name gives, if it still names the ring of the handle. */
-static struct rb_ring *attach_by_both(const struct ringbuf_attach *a)
-{
-	struct rb_ring *ring = attach_by_name(a), *same;
-
-	if (IS_ERR(ring))
-		return ring;
-	same = attach_by_fd(a->fd, a->role, false);
-	if (!IS_ERR(same))
-		rb_ring_put(same); /* only compared from here on */
-	if (same == ring)
-		return ring;
-	rb_ring_put(ring);
-	return IS_ERR(same) ? same : ERR_PTR(-ESTALE);
-}
-
-static struct rb_ring *attach_ring(const struct ringbuf_attach *a)
-{
-	if (a->fd == -1)
-		return attach_by_name(a);
-	return a->name_len ? attach_by_both(a) : attach_by_fd(a->fd, a->role, true);
 }
 
 static u64 attach_want(const struct ringbuf_attach *a)
@@ -135,26 +102,90 @@ static int attach_role(struct rb_handle *h, struct rb_ring *ring, struct ringbuf
 	return err;
 }
 
-/* Takes over the caller's reference on @ring. */
-static int attach_bind(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_attach *a)
+/*
+ * @from: whose rights @h has at most from now on; it may be @h.
+ * @path: of the file that @h becomes a handle of, too, or NULL.
+ */
+static int attach_bind(struct rb_handle *h, const struct rb_handle *from, struct rb_ring *ring,
+		       struct ringbuf_attach *a, const struct path *path)
 {
 	int err = -EBADFD;
 
 	mutex_lock(&h->lock);
 	if (!h->ring)
 		err = attach_role(h, ring, a);
-	if (!err)
+	if (!err) {
+		h->rights &= from->rights;
+		if (path)
+			h->path = *path;
 		rb_handle_bind(h, ring, a->role);
+	}
 	mutex_unlock(&h->lock);
+	return err;
+}
+
+/* From another handle, whose file, if it has one, is this one's, too. */
+static int attach_like(struct rb_handle *h, const struct rb_handle *from, struct rb_ring *ring,
+		       struct ringbuf_attach *a)
+{
+	int err;
+
+	if (!rb_file_has(from))
+		return attach_bind(h, from, ring, a, NULL);
+	err = rb_file_enter(&from->path, NULL);
+	if (err)
+		return err;
+	err = attach_bind(h, from, ring, a, &from->path);
+	if (err)
+		rb_file_leave(&from->path, h);
+	return err;
+}
+
+static int attach_from(struct rb_handle *h, struct file *from, struct ringbuf_attach *a)
+{
+	struct rb_handle *whose;
+	struct rb_ring *ring;
+	int err;
+
+	if (from->f_op != &rb_fops)
+		return -EBADFD;
+	ring = attach_ring(from, a->role);
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	whose = from->private_data;
+	if (whose == h)
+		err = attach_bind(h, h, ring, a, NULL);
+	else
+		err = attach_like(h, whose, ring, a);
 	if (err)
 		rb_ring_put(ring);
 	return err;
 }
 
-long rb_ioctl_attach(struct rb_handle *h, void __user *arg)
+static int attach(struct file *file, struct ringbuf_attach *a)
+{
+	struct rb_handle *h = file->private_data;
+	struct file *from;
+	int err;
+
+	if (rb_handle_ring(h))
+		return -EBADFD;
+	/* A file leads to its own ring, and to no other. */
+	if ((a->fd == -1) != attach_is_file(file))
+		return -EINVAL;
+	if (a->fd == -1)
+		return attach_from(h, file, a);
+	from = fget(a->fd);
+	if (!from)
+		return -EBADF;
+	err = attach_from(h, from, a);
+	fput(from);
+	return err;
+}
+
+long rb_ioctl_attach(struct file *file, void __user *arg)
 {
 	struct ringbuf_attach a;
-	struct rb_ring *ring;
 	int err;
 
 	err = rb_arg_get(&a, sizeof(a), RINGBUF_ATTACH_SIZE_VER0, arg);
@@ -163,13 +194,7 @@ long rb_ioctl_attach(struct rb_handle *h, void __user *arg)
 	/* What comes back has to find room before anything has changed. */
 	if (!err)
 		err = rb_arg_put(arg, &a, sizeof(a));
-	if (err)
-		return err;
-	if (rb_handle_ring(h))
-		return -EBADFD;
-	ring = attach_ring(&a);
-	if (IS_ERR(ring))
-		return PTR_ERR(ring);
-	err = attach_bind(h, ring, &a);
+	if (!err)
+		err = attach(file, &a);
 	return err ? err : rb_arg_put(arg, &a, sizeof(a));
 }

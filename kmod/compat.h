@@ -21,30 +21,38 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
-/* 6.13 has this beside copy_struct_from_user(). */
-#if KERNEL_VERSION(6, 13, 0) > LINUX_VERSION_CODE
-static inline int copy_struct_to_user(void __user *to, size_t room, const void *from, size_t size,
-				      bool *ignored_trailing)
-{
-	if (room > size && clear_user(to + size, room - size))
-		return -EFAULT;
-	if (ignored_trailing)
-		*ignored_trailing = room < size && memchr_inv(from + room, 0, size - room);
-	return copy_to_user(to, from, min(room, size)) ? -EFAULT : 0;
-}
-#endif
-
 /*
- * The references that one I/O which may write to a page takes at least.  From 6.5 on
- * direct I/O pins pages, as registered buffers do, and a plain reference is that of a
- * pipe (vmsplice), which reads only, or of direct I/O on NFS, Ceph or 9p.  Before, all
- * direct I/O takes plain references, and nothing tells them from those of a pipe.
+ * Before 6.5 all direct I/O takes plain references, and nothing tells them from those of
+ * a pipe.
  */
 #if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
 #define RB_PIN_REFS 1
-#else
-/* Half of a pin, so that maps that come and go between two looks do not hide one. */
-#define RB_PIN_REFS ((int)GUP_PIN_COUNTING_BIAS / 2)
+#endif
+
+/* 6.3 gave the operations of inodes the mount's map of IDs instead of a namespace. */
+#if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
+#define mnt_idmap     user_namespace
+#define nop_mnt_idmap init_user_ns
+#endif
+
+/* 6.6 told what is asked for. */
+#if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
+#define generic_fillattr(idmap, mask, inode, stat) \
+	((void)(mask), generic_fillattr(idmap, inode, stat))
+#endif
+
+/* 6.7 put the times of inodes behind calls (6.6, and 6.1 later on, that of the change). */
+#if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
+static inline void inode_set_mtime_to_ts(struct inode *inode, struct timespec64 ts)
+{
+	inode->i_mtime = ts;
+}
+
+static inline void simple_inode_init_ts(struct inode *inode)
+{
+	inode->i_mtime = inode_set_ctime_current(inode);
+	inode->i_atime = inode->i_mtime;
+}
 #endif
 
 /* Before 6.2 the callback of a class may change the device. */
@@ -61,7 +69,6 @@ static inline int copy_struct_to_user(void __user *to, size_t room, const void *
  */
 #define RB_URING_CMD (KERNEL_VERSION(6, 12, 0) <= LINUX_VERSION_CODE)
 #if RB_URING_CMD
-#include <linux/io_uring/cmd.h>
 #define RB_URING_OP rb_uring_cmd
 #else
 #define RB_URING_OP NULL

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_CREATE and RINGBUF_IOC_FEATURES. */
 #include <linux/cred.h>
-#include <linux/slab.h>
 
 #include "compat.h"
 #include "internal.h"
 
-#define CREATE_FLAGS \
-	(RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP | RINGBUF_CREATE_PERSISTENT)
+#define CREATE_FLAGS (RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP | RINGBUF_CREATE_KEPT)
 #define FEATURES                                                                 \
 	(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP | \
 	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |      \
@@ -35,43 +33,27 @@ static int create_layout(const struct ringbuf_create *c, struct rb_layout *layou
 	struct rb_layout wanted = {
 		.slot_bytes = c->slot_bytes,
 		.slot_count = c->slot_count,
-		.flags = c->flags & ~RINGBUF_CREATE_PERSISTENT,
+		.flags = c->flags & ~RINGBUF_CREATE_KEPT,
 		.max_readers = c->max_readers,
 		.max_writers = c->max_writers,
 		.page_size = PAGE_SIZE,
 		.wait_readers = c->wait_readers,
 	};
 
-	if (c->flags & ~CREATE_FLAGS || c->mode & ~0777 || c->__reserved)
-		return -EINVAL;
-	if (c->flags & RINGBUF_CREATE_PERSISTENT && !c->name_len)
+	if (c->flags & ~CREATE_FLAGS || c->__reserved)
 		return -EINVAL;
 	*layout = wanted;
 	return rb_layout(layout);
 }
 
-static struct rb_ring *create_ring(const struct ringbuf_create *c, const struct rb_layout *layout,
-				   const char *name)
+static struct rb_ring *create_ring(struct rb_handle *h, const struct rb_layout *layout, bool kept)
 {
-	struct rb_ring *ring;
-	int err;
-
-	/* Before the memory is gathered; rb_name_add() decides. */
-	if (name && rb_name_taken(name))
-		return ERR_PTR(-EEXIST);
-	ring = rb_ring_create(layout, current_fsuid());
-	if (IS_ERR(ring) || !name)
-		return ring;
-	err = rb_name_add(ring, name, c->mode, c->flags & RINGBUF_CREATE_PERSISTENT);
-	if (err) {
-		rb_ring_put(ring);
-		return ERR_PTR(err);
-	}
-	return ring;
+	if (rb_file_has(h))
+		return rb_file_create(h, layout, kept);
+	return rb_ring_create(layout, rb_payer(current_user_ns(), current_fsuid()), NULL);
 }
 
-static int create_bind(struct rb_handle *h, const struct ringbuf_create *c,
-		       const struct rb_layout *layout, const char *name)
+static int create_bind(struct rb_handle *h, const struct rb_layout *layout, bool kept)
 {
 	struct rb_ring *ring;
 	int err = 0;
@@ -81,7 +63,7 @@ static int create_bind(struct rb_handle *h, const struct ringbuf_create *c,
 		err = -EBADFD;
 		goto out;
 	}
-	ring = create_ring(c, layout, name);
+	ring = create_ring(h, layout, kept);
 	if (IS_ERR(ring))
 		err = PTR_ERR(ring);
 	else
@@ -91,11 +73,13 @@ out:
 	return err;
 }
 
-long rb_ioctl_create(struct rb_handle *h, void __user *arg)
+long rb_ioctl_create(struct file *file, void __user *arg)
 {
+	const fmode_t both = FMODE_READ | FMODE_WRITE;
+	struct rb_handle *h = file->private_data;
 	struct ringbuf_create c;
 	struct rb_layout layout;
-	char *name = NULL;
+	bool kept;
 	int err;
 
 	err = rb_arg_get(&c, sizeof(c), RINGBUF_CREATE_SIZE_VER0, arg);
@@ -103,12 +87,11 @@ long rb_ioctl_create(struct rb_handle *h, void __user *arg)
 		err = create_layout(&c, &layout);
 	if (err)
 		return err;
-	if (c.name_len) {
-		name = rb_name_copy(c.name, c.name_len);
-		if (IS_ERR(name))
-			return PTR_ERR(name);
-	}
-	err = create_bind(h, &c, &layout, name);
-	kfree(name);
-	return err;
+	kept = c.flags & RINGBUF_CREATE_KEPT;
+	if (rb_file_has(h) && (file->f_mode & both) != both)
+		return -EACCES;
+	/* What is no file has no name to keep. */
+	if (kept && !rb_file_has(h))
+		return -EINVAL;
+	return create_bind(h, &layout, kept);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The default ring: what an unbound handle reads or writes.
+ * The default ring: what an unbound handle of /dev/ringbuf reads or writes.
  *
  * Each user has one in each network namespace, while handles are bound to it.
  * The user is who opened the file, not who uses it: whoever is handed a
@@ -11,8 +11,11 @@
  * Before its first write it is counted as a writer without an id (h->opened).
  */
 #include <linux/cred.h>
+#include <linux/hashtable.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <net/net_namespace.h>
 
 #include "internal.h"
 
@@ -107,27 +110,85 @@ static struct rb_layout default_now(void)
 	return layout;
 }
 
-/* With a reference. */
-static struct rb_ring *default_ring(kuid_t uid)
+/* The geometry of a default ring that were made now. */
+void rb_default_geometry(u64 *slot_bytes, u64 *slot_count)
 {
 	struct rb_layout layout = default_now();
-	struct rb_ring *ring;
-	int err;
 
-	do {
-		ring = rb_name_find_default(uid);
-		if (ring)
+	*slot_bytes = layout.slot_bytes;
+	*slot_count = layout.slot_count;
+}
+
+/* Whose default rings there are; under default_lock. */
+static DEFINE_HASHTABLE(default_rings, 6);
+
+/*
+ * The network namespace counts by its number, which another one may get when it has gone:
+ * then they share the ring of the same user, if that is still in use.
+ */
+static unsigned int default_scope(void)
+{
+	return current->nsproxy->net_ns->ns.inum;
+}
+
+/* With a reference; NULL: there is none. */
+static struct rb_ring *default_find(kuid_t uid, unsigned int scope)
+{
+	struct rb_ring *ring;
+
+	lockdep_assert_held(&default_lock);
+	hash_for_each_possible(default_rings, ring, standard.node, __kuid_val(uid)) {
+		if (uid_eq(ring->standard.uid, uid) && ring->standard.scope == scope &&
+		    kref_get_unless_zero(&ring->refs))
 			return ring;
-		ring = rb_ring_create(&layout, uid);
-		if (IS_ERR(ring))
-			return ring;
-		ring->standard = true;
-		err = rb_name_add_default(ring, uid);
-		if (!err)
-			return ring;
-		rb_ring_put(ring);
-	} while (err == -EEXIST);
-	return ERR_PTR(err);
+	}
+	return NULL;
+}
+
+/* Another thread may have added one meanwhile: then it is that, with a reference. */
+static struct rb_ring *default_add(struct rb_ring *ring)
+{
+	struct rb_ring *old;
+
+	mutex_lock(&default_lock);
+	old = default_find(ring->standard.uid, ring->standard.scope);
+	if (!old)
+		hash_add(default_rings, &ring->standard.node, __kuid_val(ring->standard.uid));
+	mutex_unlock(&default_lock);
+	if (!old)
+		return ring;
+	rb_ring_put(ring);
+	return old;
+}
+
+/* The default ring of who has @cred, in the caller's network namespace; with a reference. */
+struct rb_ring *rb_default_ring(const struct cred *cred)
+{
+	struct rb_layout layout = default_now();
+	unsigned int scope = default_scope();
+	kuid_t uid = cred->fsuid;
+	struct rb_ring *ring;
+
+	mutex_lock(&default_lock);
+	ring = default_find(uid, scope);
+	mutex_unlock(&default_lock);
+	if (ring)
+		return ring;
+	ring = rb_ring_create(&layout, rb_payer(cred->user_ns, uid), NULL);
+	if (IS_ERR(ring))
+		return ring;
+	ring->standard.is = true;
+	ring->standard.uid = uid;
+	ring->standard.scope = scope;
+	return default_add(ring);
+}
+
+/* The last reference on @ring is gone. */
+void rb_default_forget(struct rb_ring *ring)
+{
+	mutex_lock(&default_lock);
+	hash_del(&ring->standard.node);
+	mutex_unlock(&default_lock);
 }
 
 /*
@@ -141,7 +202,7 @@ void rb_default_open(struct file *file, struct rb_handle *h)
 
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != FMODE_WRITE)
 		return;
-	ring = default_ring(file->f_cred->fsuid);
+	ring = rb_default_ring(file->f_cred);
 	if (IS_ERR(ring))
 		return;
 	mutex_lock(&ring->lock);
@@ -170,45 +231,4 @@ void rb_default_close(struct rb_handle *h, const struct rb_ring *bound)
 	rb_event(ring);
 	mutex_unlock(&ring->lock);
 	rb_ring_put(ring);
-}
-
-static int default_begin(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)
-{
-	if (role == RINGBUF_ROLE_WRITER)
-		return rb_member_begin_writer(h, &h->self, ring, wait);
-	return rb_member_resume_reader(h, ring, wait);
-}
-
-/*
- * Bind @h, unless it is.  Without @wait it waits for nobody, but for memory as
- * any call does: -EAGAIN.
- */
-int rb_default_bind(struct file *file, struct rb_handle *h, u32 role, bool wait)
-{
-	struct rb_ring *ring;
-	int err = 0;
-
-	if (rb_handle_ring(h))
-		return 0;
-	if (wait)
-		mutex_lock(&h->lock);
-	else if (!mutex_trylock(&h->lock))
-		return -EAGAIN;
-	if (h->ring)
-		goto out;
-	ring = default_ring(file->f_cred->fsuid);
-	if (IS_ERR(ring)) {
-		err = PTR_ERR(ring);
-		goto out;
-	}
-	err = default_begin(h, ring, role, wait);
-	if (err) {
-		rb_ring_put(ring);
-		goto out;
-	}
-	h->framing = RINGBUF_FRAMING_STREAM;
-	rb_handle_bind(h, ring, role);
-out:
-	mutex_unlock(&h->lock);
-	return err;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* /proc/PID/fdinfo/FD */
 #include <linux/seq_file.h>
-#include <linux/string_helpers.h>
 
 #include "internal.h"
 
@@ -28,14 +27,13 @@ static const char *show_state(const struct rb_handle *h, const struct rb_ring *r
 	return READ_ONCE(h->done) ? " (done)" : "";
 }
 
-static void show_name(struct seq_file *m, struct rb_ring *ring)
+/* Also of a handle of /dev/ringbuf that has attached by the descriptor of a file. */
+static void show_file(struct seq_file *m, const struct rb_handle *h)
 {
-	char name[RINGBUF_NAME_MAX + 1];
-
-	if (!rb_name_show(ring, name))
+	if (!rb_file_has(h))
 		return;
-	seq_puts(m, "ringbuf-name:\t");
-	seq_escape(m, name, "\n\t\\");
+	seq_puts(m, "ringbuf-file:\t");
+	seq_path(m, &h->path, "\n\t\\");
 	seq_putc(m, '\n');
 }
 
@@ -64,7 +62,7 @@ void rb_show_fdinfo(struct seq_file *m, struct file *file)
 		return;
 	}
 	seq_printf(m, "ringbuf-role:\t%s%s\n", role_name(h->role), show_state(h, ring));
-	show_name(m, ring);
+	show_file(m, h);
 	if (READ_ONCE(h->framing) == RINGBUF_FRAMING_STREAM)
 		seq_puts(m, "ringbuf-framing:\tstream\n");
 	seq_printf(m, "ringbuf-slot-bytes:\t%llu\n", ring->layout.slot_bytes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handles: open files of /dev/ringbuf, and in which address spaces they are
- * readers or writers.
+ * Handles: open files of /dev/ringbuf or of the file system, and in which address
+ * spaces they are readers or writers.
  *
  * Binding gives a reader or writer a part in the ring, h->self.  It belongs to
  * the file until an address space maps the identity region (map.c); then it
@@ -34,22 +34,49 @@ static void handle_init(struct rb_handle *h)
 	}
 }
 
-static int handle_open(struct inode *inode, struct file *file)
+static struct rb_handle *handle_new(void)
 {
 	struct rb_handle *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
+
+	if (!h)
+		return NULL;
+	h->inode = rb_anon_inode();
+	if (IS_ERR(h->inode)) {
+		kfree(h);
+		return NULL;
+	}
+	handle_init(h);
+	h->pid = get_task_pid(current, PIDTYPE_TGID);
+	return h;
+}
+
+static void handle_free(struct rb_handle *h)
+{
+	hrtimer_cancel(&h->limit.timer);
+	put_pid(h->pid);
+	iput(h->inode);
+	kfree(h);
+}
+
+/* Of /dev/ringbuf, or of a file of the file system, which is a FIFO by its mode. */
+static int handle_open(struct inode *inode, struct file *file)
+{
+	bool named = S_ISFIFO(inode->i_mode);
+	struct rb_handle *h = handle_new();
 	int err;
 
 	if (!h)
 		return -ENOMEM;
-	h->inode = rb_fs_inode();
-	if (IS_ERR(h->inode)) {
-		err = PTR_ERR(h->inode);
-		kfree(h);
-		return err;
+	h->rights = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	if (named) {
+		err = rb_bind_open(file, h);
+		if (err) {
+			handle_free(h);
+			return err;
+		}
+	} else {
+		rb_default_open(file, h);
 	}
-	handle_init(h);
-	rb_default_open(file, h);
-	h->pid = get_task_pid(current, PIDTYPE_TGID);
 	file->private_data = h;
 	file->f_mapping = h->inode->i_mapping;
 	file->f_mode |= FMODE_NOWAIT;
@@ -62,6 +89,12 @@ static int handle_open(struct inode *inode, struct file *file)
 static loff_t handle_llseek(struct file *file, loff_t offset, int whence)
 {
 	return -ESPIPE;
+}
+
+/* Of FIFOs fcntl(2) would take it: it makes packets of a pipe. */
+static int handle_check_flags(int flags)
+{
+	return flags & O_DIRECT ? -EINVAL : 0;
 }
 
 /* @h becomes @role of @ring, whose reference it takes over.  Once. */
@@ -181,10 +214,9 @@ static int handle_release(struct inode *inode, struct file *file)
 			rb_disarm_sleeper(ring, &h->poll[i]);
 		rb_ring_put(ring);
 	}
-	hrtimer_cancel(&h->limit.timer);
-	put_pid(h->pid);
-	iput(h->inode);
-	kfree(h);
+	if (rb_file_has(h))
+		rb_file_leave(&h->path, h);
+	handle_free(h);
 	return 0;
 }
 
@@ -193,6 +225,7 @@ const struct file_operations rb_fops = {
 	.open = handle_open,
 	.release = handle_release,
 	.llseek = handle_llseek,
+	.check_flags = handle_check_flags,
 	.unlocked_ioctl = rb_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = rb_mmap,

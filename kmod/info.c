@@ -17,7 +17,7 @@ static u32 info_id(struct rb_handle *h)
 
 static void info_fill(struct ringbuf_info *info, struct rb_handle *h, const struct rb_layout *l)
 {
-	info->ring_flags = l->flags;
+	info->ring_flags = l->flags | (rb_file_kept(h) ? RINGBUF_CREATE_KEPT : 0);
 	info->slot_bytes = l->slot_bytes;
 	info->slot_count = l->slot_count;
 	info->slot_stride = l->slot_stride;

@@ -4,21 +4,25 @@
  *
  *	file --> handle --> ring --> pages, control map, user's account
  *	  ^       | ^        ^
- *	 VMA      v |        | (persistent only)
- *	  `--> identity     name
+ *	 VMA      v |        |
+ *	  `--> identity    inode --> file --> instance
  *
  * References.  A file owns its handle, and a VMA holds its file; so a handle
- * outlives its VMAs.  A bound handle holds a reference on its ring, and so does
- * a persistent name; any other name is found only while some reference exists.
+ * outlives its VMAs.  A bound handle holds a reference on its ring, and so does the
+ * inode of a ring that is a file; a handle of such a ring holds the path, so that the
+ * instance outlives it.  A default ring is found only while some reference exists.
  * An identity lives while VMAs point to it, and holds the mm_struct (not its
  * memory), so that a pointer compared with it cannot be another one reborn.
  *
  * Locks, outer ones first:
  *
+ *	a directory's lock	names; also while open(2) makes a file
  *	mmap_lock
  *	handle->lock		binding, membership; read(2) and write(2) of the handle
+ *	file->lock		the ring of a file, who has it open
  *	ring->lock		rows, writer ids, host events
- *	names_lock, users_lock	the tables in names.c and limits.c
+ *	default_lock, users_lock, instance->lock
+ *				the tables in default.c and limits.c, what a mount holds
  *	ring->wait_lock		(spinlock) who is armed
  *	handle->lent_lock	(spinlock) what sendfile(2) has left
  *
@@ -33,6 +37,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/path.h>
 #include <linux/spinlock.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
@@ -42,12 +47,13 @@
 #include "engine/layout.h"
 #include "engine/ready.h"
 
-struct net;
+struct cred;
 struct pipe_inode_info;
 struct poll_table_struct;
 struct rb_handle;
 struct rb_user;
 struct seq_file;
+struct user_namespace;
 
 /**
  * struct rb_seat - what the module knows of a reader's row or a writer's id
@@ -77,17 +83,17 @@ struct rb_seat {
  * @nr_pages: entries in @pages
  * @control: the kernel's map of the control pages
  * @user: whose account pays
- * @name: under names_lock; NULL: has none, or no more
+ * @instance: the mount that it is in, which pays too; NULL: it is no file; constant
  * @lock: rows, ids, handles, and whatever the engine wants the host's lock for
  * @handles: bound handles, those of writers first
  * @rows: by reader row
  * @free_row: all rows below it are taken
  * @ids: by writer id - 1
- * @readers: attached and not evicted; may be read without the lock
+ * @readers: attached and not evicted
  * @repaired: slots made holes for writers that went away
  * @mourned: seats of @ids that are; changes under wait_lock too
- * @standard: the default ring of a user: its slots are kept while no reader is
- *	there; constant
+ * @standard: whether it is the default ring of a user, whose slots are kept while no
+ *	reader is there; constant but for the node
  * @resume: where its last reader stopped; under @lock
  * @resume_skip: bytes of the slot there that it has read; likewise
  * @lent: what sendfile(2) had left when it went; likewise
@@ -104,6 +110,8 @@ struct rb_seat {
  * @writer_waits: times a writer slept
  * @writer_wakeups: times a writer was awakened
  * @wake_calls: times RINGBUF_IOC_WAKE was called
+ * @noted: the head when it was looked at last, for @written
+ * @written: when the head was last seen to have moved, see rb_ring_note()
  */
 struct rb_ring {
 	struct kref refs;
@@ -113,7 +121,7 @@ struct rb_ring {
 	unsigned long nr_pages;
 	void *control;
 	struct rb_user *user;
-	struct rb_name *name;
+	struct rb_instance *instance;
 
 	struct mutex lock; /* rows, ids, handles, repaired */
 	struct list_head handles;
@@ -123,7 +131,12 @@ struct rb_ring {
 	u32 readers;
 	u64 repaired;
 	unsigned int mourned;
-	bool standard;
+	struct {
+		bool is;
+		kuid_t uid;
+		unsigned int scope;
+		struct hlist_node node; /* under default_lock */
+	} standard;
 	u64 resume;
 	u32 resume_skip;
 	struct list_head lent;
@@ -142,6 +155,9 @@ struct rb_ring {
 	u64 writer_waits;
 	u64 writer_wakeups;
 	u64 wake_calls;
+
+	u64 noted;
+	u64 written;
 };
 
 /**
@@ -226,6 +242,10 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
 /**
  * struct rb_handle - an open file
  * @lock: everything here that is not said to be otherwise
+ * @path: the file of the ring, which it holds; empty: the ring is none, or not bound yet.
+ *	Set by ->open, or by ATTACH together with @ring
+ * @rights: FMODE_READ, FMODE_WRITE: what its open, and that of the handle that it attached
+ *	by, were allowed; constant once bound
  * @ring: set once, after all that binding sets; see rb_handle_ring()
  * @role: RINGBUF_ROLE_*; constant once bound
  * @framing: RINGBUF_FRAMING_*; may be read without the lock
@@ -256,6 +276,8 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  */
 struct rb_handle {
 	struct mutex lock; /* what follows, but for node and pid */
+	struct path path;
+	fmode_t rights;
 	struct rb_ring *ring;
 	u32 role;
 	u32 framing;
@@ -285,34 +307,87 @@ struct rb_handle {
 };
 
 /**
- * struct rb_access - who may use a name
- * @uid: owner
- * @gid: group
- * @mode: permission bits
+ * struct rb_options - what mount(8) says
+ * @max_bytes: all rings together, with all their pages
+ * @max_rings: rings and directories but the root
+ * @mode: of the root directory; with @uid and @gid
+ * @uid: its owner
+ * @gid: its group
+ * @slot_bytes: of rings whose creator names no geometry
+ * @slot_count: likewise
  */
-struct rb_access {
+struct rb_options {
+	u64 max_bytes;
+	u32 max_rings;
+	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;
-	u32 mode;
+	u64 slot_bytes;
+	u64 slot_count;
 };
 
 /**
- * struct rb_name - the name of a ring, under names_lock
- * @node: in the table of its namespace
- * @ring: whose; counted if @persistent
- * @net: the namespace, which outlives the name
- * @access: who may use it; constant
- * @persistent: outlives the last handle, and keeps the module; constant
- * @name: NUL-terminated
+ * struct rb_instance - a mount of the file system
+ * @lock: all that is not constant
+ * @sb: its super block, whose s_fs_info it is; constant
+ * @options: may change by a remount
+ * @layout: the default geometry of @options
+ * @bytes: what its rings take
+ * @files: rings and directories in it, and its root
  */
-struct rb_name {
-	struct hlist_node node;
-	struct rb_ring *ring;
-	struct net *net;
-	struct rb_access access;
-	bool persistent;
-	char name[];
+struct rb_instance {
+	struct mutex lock; /* options, layout, bytes, files */
+	struct super_block *sb;
+	struct rb_options options;
+	struct rb_layout layout;
+	u64 bytes;
+	u32 files;
 };
+
+enum rb_file_state {
+	RB_FILE_NEW, /* no ring yet */
+	RB_FILE_MAKING, /* nor may others make it, before its maker has */
+	RB_FILE_SET, /* it has its ring */
+	RB_FILE_GONE, /* nobody may enter any more */
+};
+
+/**
+ * struct rb_file - a ring that is a file; i_private of its inode
+ * @lock: all that is not constant
+ * @instance: constant
+ * @state: may be read without the lock
+ * @ring: with a reference, once it is set; see file_set()
+ * @maker: MAKING: the handle that made the file, NULL: its open is still under way
+ * @handles: that are in, and the call that makes it
+ * @busy: its ring is being made, without the lock; may be read without it
+ * @payer: who pays for a ring of default geometry; constant
+ * @kept: it stays until it is unlinked; may be read without the lock
+ * @born: when it was made; constant
+ * @work: takes the name away, where that would have to wait
+ * @path: for @work
+ * @gone: GONE: since when, in jiffies; may be read without the lock
+ * @wq: who waits for its maker
+ */
+struct rb_file {
+	struct mutex lock; /* state, ring, maker, handles, kept */
+	struct rb_instance *instance;
+	enum rb_file_state state;
+	struct rb_ring *ring;
+	struct rb_handle *maker;
+	unsigned int handles;
+	bool busy;
+	kuid_t payer;
+	bool kept;
+	struct timespec64 born;
+	struct work_struct work;
+	struct path path;
+	unsigned long gone;
+	wait_queue_head_t wq;
+};
+
+/* Bounds of what a limit on bytes may be. */
+#define RB_LIMIT_LEAST (16ULL * PAGE_SIZE)
+#define RB_LIMIT_MOST  BIT_ULL(52)
 
 /*
  * For memory whose size the caller of the module chooses: a limit of its memory
@@ -337,6 +412,7 @@ static inline struct rb_ring *rb_handle_ring(const struct rb_handle *h)
 void rb_limits_init(void);
 u64 rb_limits_ring_bytes(void);
 u64 rb_limits_most(void);
+kuid_t rb_payer(const struct user_namespace *ns, kuid_t uid);
 struct rb_user *rb_user_charge(kuid_t uid, u64 bytes);
 void rb_user_uncharge(struct rb_user *user, u64 bytes);
 
@@ -345,38 +421,53 @@ void rb_user_uncharge(struct rb_user *user, u64 bytes);
 int rb_device_init(void);
 void rb_device_exit(void);
 
-/* ---- fs.c ---------------------------------------------------------------- */
+/* ---- anon.c -------------------------------------------------------------- */
 
-int rb_fs_init(void);
-void rb_fs_exit(void);
-struct inode *rb_fs_inode(void);
+int rb_anon_init(void);
+void rb_anon_exit(void);
+struct inode *rb_anon_inode(void);
+
+/* ---- mount.c, file.c ----------------------------------------------------- */
+
+int rb_mount_init(void);
+void rb_mount_exit(void);
+int rb_instance_charge(struct rb_instance *instance, u64 bytes);
+void rb_instance_uncharge(struct rb_instance *instance, u64 bytes);
+int rb_instance_count(struct rb_instance *instance);
+void rb_instance_discount(struct rb_instance *instance);
+struct rb_layout rb_instance_layout(struct rb_instance *instance);
+
+int rb_file_init(void);
+void rb_file_exit(void);
+struct inode *rb_file_root(struct super_block *sb, const struct rb_options *o);
+void rb_file_evict(struct inode *inode);
+bool rb_file_has(const struct rb_handle *h);
+bool rb_file_kept(const struct rb_handle *h);
+int rb_file_enter(const struct path *path, struct rb_handle *maker);
+void rb_file_leave(const struct path *path, const struct rb_handle *h);
+int rb_file_stale(const struct file *file);
+void rb_file_fail(const struct path *path, const struct rb_handle *h);
+struct rb_ring *rb_file_ring(struct rb_handle *h, bool wait);
+struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layout, bool kept);
 
 /* ---- ring.c -------------------------------------------------------------- */
 
-struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t uid);
+struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t payer,
+			       struct rb_instance *instance);
 void rb_ring_put(struct rb_ring *ring);
+void rb_ring_note(struct rb_ring *ring);
+u64 rb_ring_written(struct rb_ring *ring);
 
-/* ---- names.c, list.c ----------------------------------------------------- */
-
-int rb_names_init(void);
-void rb_names_exit(void);
-char *rb_name_copy(u64 pointer, u32 length);
-int rb_name_add(struct rb_ring *ring, const char *name, u32 mode, bool persistent);
-int rb_name_add_default(struct rb_ring *ring, kuid_t uid);
-struct rb_ring *rb_name_find_default(kuid_t uid);
-bool rb_name_taken(const char *name);
-struct rb_ring *rb_name_find(const char *name, u32 role);
-int rb_name_unlink(const char *name);
-void rb_name_forget(struct rb_ring *ring);
-int rb_name_show(struct rb_ring *ring, char name[RINGBUF_NAME_MAX + 1]);
-int rb_names_collect(struct ringbuf_list_entry *entries, u32 room, u32 *total);
-
-/* ---- default.c ------------------------------------------------------------ */
+/* ---- default.c, bind.c --------------------------------------------------- */
 
 int rb_default_init(void);
+void rb_default_geometry(u64 *slot_bytes, u64 *slot_count);
+struct rb_ring *rb_default_ring(const struct cred *cred);
+void rb_default_forget(struct rb_ring *ring);
 void rb_default_open(struct file *file, struct rb_handle *h);
 void rb_default_close(struct rb_handle *h, const struct rb_ring *bound);
-int rb_default_bind(struct file *file, struct rb_handle *h, u32 role, bool wait);
+int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait);
+int rb_bind_open(struct file *file, struct rb_handle *h);
 
 /* ---- handle.c ------------------------------------------------------------ */
 
@@ -415,8 +506,8 @@ int rb_table_check(u32 stride, size_t least);
 int rb_table_put(u64 to, u32 stride, const void *from, size_t size, u32 count);
 long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long rb_ioctl_features(struct rb_handle *h, void __user *arg);
-long rb_ioctl_create(struct rb_handle *h, void __user *arg);
-long rb_ioctl_attach(struct rb_handle *h, void __user *arg);
+long rb_ioctl_create(struct file *file, void __user *arg);
+long rb_ioctl_attach(struct file *file, void __user *arg);
 long rb_ioctl_info(struct rb_handle *h, void __user *arg);
 long rb_ioctl_wait(struct rb_handle *h, void __user *arg);
 long rb_ioctl_wake(struct rb_handle *h, void __user *arg);
@@ -424,8 +515,6 @@ long rb_ioctl_done(struct rb_handle *h, void __user *arg);
 long rb_ioctl_sync(struct rb_handle *h, void __user *arg);
 long rb_ioctl_detach(struct rb_handle *h, void __user *arg);
 long rb_ioctl_evict(struct rb_handle *h, void __user *arg);
-long rb_ioctl_unlink(struct rb_handle *h, void __user *arg);
-long rb_ioctl_list(struct rb_handle *h, void __user *arg);
 long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
 long rb_ioctl_framing(struct rb_handle *h, void __user *arg);
 long rb_ioctl_threshold(struct rb_handle *h, void __user *arg);

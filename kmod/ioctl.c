@@ -4,7 +4,6 @@
 
 #include <asm/ioctls.h>
 
-#include "compat.h"
 #include "internal.h"
 
 #define SIZE_IS(call, name) \
@@ -58,6 +57,14 @@ int rb_arg_get(void *to, size_t size, size_t least, const void __user *from)
 	return err;
 }
 
+/* As copy_struct_to_user(), which 6.13 is the first to have. */
+static int struct_put(void __user *to, size_t room, const void *from, size_t size)
+{
+	if (room > size && clear_user(to + size, room - size))
+		return -EFAULT;
+	return copy_to_user(to, from, min(room, size)) ? -EFAULT : 0;
+}
+
 /*
  * Copy @from, which has @size bytes, to the caller's structure, whose size is the first
  * field of @from.  Leave that field as it is, and zero what the caller has beyond @size.
@@ -66,8 +73,7 @@ int rb_arg_put(void __user *to, const void *from, size_t size)
 {
 	const size_t skip = sizeof(u32);
 
-	return copy_struct_to_user(to + skip, *(const u32 *)from - skip, from + skip, size - skip,
-				   NULL);
+	return struct_put(to + skip, *(const u32 *)from - skip, from + skip, size - skip);
 }
 
 /* Check the size of an entry of a caller's array, which began with @least. */
@@ -89,7 +95,7 @@ int rb_table_put(u64 to, u32 stride, const void *from, size_t size, u32 count)
 	for (i = 0; i < count; i++) {
 		void __user *entry = u64_to_user_ptr(to + (u64)i * stride);
 
-		if (copy_struct_to_user(entry, stride, from + i * size, size, NULL))
+		if (struct_put(entry, stride, from + i * size, size))
 			return -EFAULT;
 		cond_resched();
 	}
@@ -105,9 +111,9 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case RINGBUF_IOC_FEATURES:
 		return rb_ioctl_features(h, user);
 	case RINGBUF_IOC_CREATE:
-		return rb_ioctl_create(h, user);
+		return rb_ioctl_create(file, user);
 	case RINGBUF_IOC_ATTACH:
-		return rb_ioctl_attach(h, user);
+		return rb_ioctl_attach(file, user);
 	case RINGBUF_IOC_INFO:
 		return rb_ioctl_info(h, user);
 	case RINGBUF_IOC_WAIT:
@@ -122,10 +128,6 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return rb_ioctl_detach(h, user);
 	case RINGBUF_IOC_EVICT:
 		return rb_ioctl_evict(h, user);
-	case RINGBUF_IOC_UNLINK:
-		return rb_ioctl_unlink(h, user);
-	case RINGBUF_IOC_LIST:
-		return rb_ioctl_list(h, user);
 	case RINGBUF_IOC_STATS:
 		return rb_ioctl_stats(h, user);
 	case RINGBUF_IOC_FRAMING:

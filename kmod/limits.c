@@ -2,12 +2,12 @@
 /*
  * How much memory rings may take: one of them, all of one user, and all there are.
  *
- * The user who owns a ring pays for it: the fsuid of who created it, which owns its
- * name too, and for a default ring the user whose default ring it is.
+ * Who causes a ring pays for it: who created it, and for a default ring the user whose
+ * default ring it is.  See rb_payer() for user namespaces.  A ring that is a file counts
+ * against max_bytes of its mount, too.
  *
  * No user, and no few of them, can take all of max_total_bytes: of its last quarter each
- * gets only what keeps it within half of what the others leave.  (One person with a range
- * of subordinate UIDs counts as many users, and halves the rest again and again.)
+ * gets only what keeps it within half of what the others leave.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -15,11 +15,9 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 
 #include "internal.h"
-
-#define LIMIT_LEAST (16ULL * PAGE_SIZE)
-#define LIMIT_MOST  BIT_ULL(52)
 
 /**
  * struct limit - a limit that is a module parameter, and may change at any time
@@ -45,9 +43,9 @@ static int limit_set(const char *text, const struct kernel_param *param)
 		return err;
 	if (!bytes)
 		bytes = (u64)totalram_pages() * PAGE_SIZE / limit->part;
-	if (bytes < LIMIT_LEAST || bytes > LIMIT_MOST) {
+	if (bytes < RB_LIMIT_LEAST || bytes > RB_LIMIT_MOST) {
 		pr_err("ringbuf: %s=%llu is not between %llu and %llu\n", param->name, bytes,
-		       LIMIT_LEAST, LIMIT_MOST);
+		       RB_LIMIT_LEAST, RB_LIMIT_MOST);
 		return -EINVAL;
 	}
 	WRITE_ONCE(limit->bytes, bytes);
@@ -103,6 +101,24 @@ void __init rb_limits_init(void)
 	limit_init(&max_ring);
 	limit_init(&max_user);
 	limit_init(&max_total);
+}
+
+/*
+ * Who pays for what @uid does in @ns: in a user namespace the one outside who has made it,
+ * so that a range of subordinate UIDs is still one user; or, if that is root, the one that
+ * is root inside.
+ */
+kuid_t rb_payer(const struct user_namespace *ns, kuid_t uid)
+{
+	if (ns == &init_user_ns)
+		return uid;
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+		return ns->owner;
+	/* Of containers that root has made each is a user of its own, by its root. */
+	uid = make_kuid((struct user_namespace *)ns, 0);
+	return uid_valid(uid) ? uid : ns->owner;
 }
 
 static struct rb_user *user_find(kuid_t uid)
@@ -161,7 +177,7 @@ u64 rb_limits_ring_bytes(void)
 	u64 left;
 
 	mutex_lock(&users_lock);
-	user = user_find(current_fsuid());
+	user = user_find(rb_payer(current_user_ns(), current_fsuid()));
 	left = user_left(user ? user->bytes : 0, exempt);
 	mutex_unlock(&users_lock);
 	return min(left, limit_get(&max_ring));

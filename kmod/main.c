@@ -15,33 +15,39 @@ static int __init rb_init(void)
 	err = rb_timer_init();
 	if (err)
 		return err;
-	err = rb_fs_init();
+	err = rb_anon_init();
 	if (err)
 		goto err_timer;
-	err = rb_names_init();
-	if (err)
-		goto err_fs;
 	err = rb_device_init();
 	if (err)
-		goto err_names;
+		goto err_anon;
+	err = rb_file_init();
+	if (err)
+		goto err_device;
+	err = rb_mount_init();
+	if (err)
+		goto err_file;
 	return 0;
 
-err_names:
-	rb_names_exit();
-err_fs:
-	rb_fs_exit();
+err_file:
+	rb_file_exit();
+err_device:
+	rb_device_exit();
+err_anon:
+	rb_anon_exit();
 err_timer:
 	rb_timer_exit();
 	return err;
 }
 
-/* No handle is open here, and no persistent name is left: both hold the module. */
+/* No handle is open here, and nothing is mounted: both hold the module. */
 static void __exit rb_exit(void)
 {
+	rb_mount_exit();
+	rb_file_exit();
 	rb_device_exit();
-	rb_names_exit();
 	rb_timer_exit();
-	rb_fs_exit();
+	rb_anon_exit();
 }
 
 module_init(rb_init);

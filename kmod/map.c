@@ -55,7 +55,7 @@ struct rb_map {
 	bool bare;
 };
 
-static bool map_is_region(struct vm_area_struct *vma, const struct rb_region *r)
+static bool map_is_region(struct vm_area_struct *vma, const struct rb_span *r)
 {
 	return vma->vm_pgoff == r->offset >> PAGE_SHIFT && vma_pages(vma) == r->bytes >> PAGE_SHIFT;
 }
@@ -323,6 +323,9 @@ int rb_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!ring)
 		return -EBADFD;
+	/* Whoever attached by one that may only write; what can be written can be read here. */
+	if (!(h->rights & FMODE_READ))
+		return -EACCES;
 	/* VM_SHARED is clear where the file was opened for reading only. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;

@@ -84,7 +84,7 @@ bool rb_has_readers(const struct rb_ring *ring)
 /* Its slots are kept for a reader that is not there yet: its writers wait. */
 bool rb_lacks_readers(const struct rb_ring *ring)
 {
-	return ring->standard && !rb_has_readers(ring);
+	return ring->standard.is && !rb_has_readers(ring);
 }
 
 /* Where the last reader stopped, if no other is there that knows better. */
@@ -98,7 +98,7 @@ static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 	return ring->resume;
 }
 
-/* @more: 1, or -1.  LIST reads the number without a lock. */
+/* @more: 1, or -1. */
 static void readers_count(struct rb_ring *ring, int more)
 {
 	lockdep_assert_held(&ring->lock);

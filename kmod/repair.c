@@ -14,6 +14,16 @@
 #include "internal.h"
 
 /*
+ * The references that one I/O which may write to a page takes at least: direct I/O pins
+ * pages, as registered buffers do, and a plain reference is that of a pipe (vmsplice),
+ * which reads only, or of direct I/O on NFS, Ceph or 9p.  Half of a pin, so that maps that
+ * come and go between two looks do not hide one.
+ */
+#ifndef RB_PIN_REFS
+#define RB_PIN_REFS ((int)GUP_PIN_COUNTING_BIAS / 2)
+#endif
+
+/*
  * Whether I/O may still write to @page: it holds references beyond that of the ring
  * and those of maps.  A page that is being mapped meanwhile counts too, so that a
  * fault between the two looks does not hide a reference.

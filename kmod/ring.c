@@ -58,7 +58,7 @@ static int ring_alloc_pages(struct rb_ring *ring)
  */
 static int ring_map_control(struct rb_ring *ring)
 {
-	const struct rb_region *region = ring->layout.region;
+	const struct rb_span *region = ring->layout.region;
 	char *base;
 
 	base = vmap(ring->pages, region[RINGBUF_REGION_DATA].offset >> PAGE_SHIFT, VM_MAP,
@@ -86,6 +86,7 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 {
 	kref_init(&ring->refs);
 	ring->layout = *layout;
+	ring->written = ktime_get_coarse_real_ns();
 	mutex_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->handles);
 	spin_lock_init(&ring->wait_lock);
@@ -104,11 +105,34 @@ static void ring_destroy(struct rb_ring *ring)
 	if (ring->pages)
 		ring_free_pages(ring);
 	rb_user_uncharge(ring->user, ring->layout.bytes);
+	if (ring->instance)
+		rb_instance_uncharge(ring->instance, ring->layout.bytes);
 	kfree(ring);
 }
 
-/* Make a ring for @layout, which @uid owns and pays for, with one reference. */
-struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t uid)
+/* @instance: or NULL.  Both pay, or none. */
+static int ring_charge(struct rb_ring *ring, kuid_t payer, struct rb_instance *instance)
+{
+	u64 bytes = ring->layout.bytes;
+	int err = instance ? rb_instance_charge(instance, bytes) : 0;
+
+	if (err)
+		return err;
+	ring->instance = instance;
+	ring->user = rb_user_charge(payer, bytes);
+	if (!IS_ERR(ring->user))
+		return 0;
+	if (instance)
+		rb_instance_uncharge(instance, bytes);
+	return PTR_ERR(ring->user);
+}
+
+/*
+ * Make a ring for @layout, for which the user @payer and @instance, if there is one, pay;
+ * with one reference.
+ */
+struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t payer,
+			       struct rb_instance *instance)
 {
 	struct rb_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -116,9 +140,8 @@ struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t uid)
 	if (!ring)
 		return ERR_PTR(-ENOMEM);
 	ring_init(ring, layout);
-	ring->user = rb_user_charge(uid, layout->bytes);
-	if (IS_ERR(ring->user)) {
-		err = PTR_ERR(ring->user);
+	err = ring_charge(ring, payer, instance);
+	if (err) {
 		kfree(ring);
 		return ERR_PTR(err);
 	}
@@ -138,13 +161,32 @@ static void ring_release(struct kref *refs)
 {
 	struct rb_ring *ring = container_of(refs, struct rb_ring, refs);
 
-	rb_name_forget(ring);
+	if (ring->standard.is)
+		rb_default_forget(ring);
 	rb_timer_stop(ring);
 	ring_destroy(ring);
 }
 
-/* May sleep; takes names_lock. */
+/* May sleep. */
 void rb_ring_put(struct rb_ring *ring)
 {
 	kref_put(&ring->refs, ring_release);
+}
+
+/* Somebody may have written: note when, as a coarse time of the day. */
+void rb_ring_note(struct rb_ring *ring)
+{
+	u64 head = rb_head_nearby(&ring->view);
+
+	if (READ_ONCE(ring->noted) == head)
+		return;
+	WRITE_ONCE(ring->noted, head);
+	WRITE_ONCE(ring->written, ktime_get_coarse_real_ns());
+}
+
+/* When the last write was seen, in ns as stat(2) counts; at first when it was made. */
+u64 rb_ring_written(struct rb_ring *ring)
+{
+	rb_ring_note(ring);
+	return READ_ONCE(ring->written);
 }

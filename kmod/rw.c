@@ -63,7 +63,7 @@ static bool rw_lock(const struct kiocb *iocb, struct mutex *lock)
 static struct rb_ring *rw_ring(struct kiocb *iocb, u32 role)
 {
 	struct rb_handle *h = iocb->ki_filp->private_data;
-	int err = rb_default_bind(iocb->ki_filp, h, role, rw_wait(iocb));
+	int err = rb_bind_stream(iocb->ki_filp, h, role, rw_wait(iocb));
 
 	if (err)
 		return ERR_PTR(err);
@@ -412,7 +412,7 @@ static int write_reserve_standard(struct rb_ring *ring, struct rb_writer *w,
 
 static int write_reserve(struct rb_ring *ring, struct rb_writer *w, const struct rb_write *wr)
 {
-	if (ring->standard)
+	if (ring->standard.is)
 		return write_reserve_standard(ring, w, wr);
 	/* The caller may have written through its map since. */
 	if (rb_exclusive(&ring->view))
@@ -635,8 +635,11 @@ ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct rb_handle *h = iocb->ki_filp->private_data;
 	struct rb_ring *ring = rw_ring(iocb, RINGBUF_ROLE_WRITER);
+	ssize_t written;
 
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	return rw_stream(h) ? write_stream(iocb, h, from) : write_one(iocb, h, from);
+	written = rw_stream(h) ? write_stream(iocb, h, from) : write_one(iocb, h, from);
+	rb_ring_note(ring);
+	return written;
 }

@@ -234,7 +234,7 @@ void rb_lent_free(struct list_head *list)
 void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
-	if (!ring->standard)
+	if (!ring->standard.is)
 		return;
 	rb_lent_free(&ring->lent);
 	spin_lock(&h->lent_lock);
@@ -492,7 +492,7 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 	ssize_t got;
 	int err;
 
-	err = rb_default_bind(in, h, RINGBUF_ROLE_READER, true);
+	err = rb_bind_stream(in, h, RINGBUF_ROLE_READER, true);
 	if (err)
 		return err;
 	if (splice_is_direct(pipe))
@@ -608,7 +608,7 @@ ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *
 	ssize_t got;
 	int err;
 
-	err = rb_default_bind(out, h, RINGBUF_ROLE_WRITER, true);
+	err = rb_bind_stream(out, h, RINGBUF_ROLE_WRITER, true);
 	if (err)
 		return err;
 	if (h->role != RINGBUF_ROLE_WRITER)

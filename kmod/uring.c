@@ -24,6 +24,7 @@
 #include "internal.h"
 
 #if RB_URING_CMD
+#include <linux/io_uring/cmd.h>
 
 enum uring_state { URING_BUSY, URING_WOKEN, URING_ARMED, URING_QUEUED };
 

@@ -138,7 +138,7 @@ void rb_ring_wake(struct rb_ring *ring)
 {
 	struct armed_walk walk = { .ring = ring };
 	struct rb_places places = { .word = walk_word, .kick = walk_kick, .host = &walk };
-	struct rb_wake round;
+	struct rb_round round;
 
 	spin_lock(&ring->wait_lock);
 	places.count = ring->nr_armed;
@@ -525,6 +525,7 @@ long rb_ioctl_wake(struct rb_handle *h, void __user *arg)
 	spin_lock(&ring->wait_lock);
 	ring->wake_calls++;
 	spin_unlock(&ring->wait_lock);
+	rb_ring_note(ring);
 	rb_ring_wake(ring);
 	return 0;
 }

@@ -32,6 +32,8 @@
 #ifndef RB_EMBEDDED_H
 #define RB_EMBEDDED_H
 
+#include <limits.h>
+
 #include "internal.h"
 
 #define EMB_MAGIC    0x34626d6530676e72ULL
@@ -43,7 +45,7 @@
 #define EMB_SHM_DIR    "/dev/shm"
 #define EMB_SHM_FILE   "ringbuf."
 #define EMB_SHM_PREFIX EMB_SHM_DIR "/" EMB_SHM_FILE
-#define EMB_SHM_PATH   (sizeof(EMB_SHM_PREFIX) + RINGBUF_NAME_MAX)
+#define EMB_SHM_PATH   (sizeof(EMB_SHM_PREFIX) + NAME_MAX)
 
 #define EMB_BYTE_LOCK 0
 #define EMB_BYTE_OPEN 1

@@ -18,6 +18,16 @@ static void shm_path(char path[EMB_SHM_PATH], const char *name)
 	snprintf(path, EMB_SHM_PATH, "%s%s", EMB_SHM_PREFIX, name);
 }
 
+/* Here all names are in one folder.  NULL is no name. */
+static int name_check(const char *name)
+{
+	if (!name)
+		return 0;
+	if (!*name || strchr(name, '/'))
+		return -EINVAL;
+	return strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
 static u64 header_bytes(const struct rb_layout *l)
 {
 	return rb_align(sizeof(struct emb_header) +
@@ -195,7 +205,7 @@ static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 	memset(to, 0, sizeof(*to));
 	to->slot_bytes = from->slot_bytes;
 	to->slot_count = from->slot_count;
-	to->flags = from->flags & ~RINGBUF_CREATE_PERSISTENT;
+	to->flags = from->flags & ~RINGBUF_CREATE_KEPT;
 	to->max_readers = from->max_readers;
 	to->max_writers = from->max_writers;
 	to->page_size = (u32)sysconf(_SC_PAGESIZE);
@@ -217,8 +227,8 @@ static int header_check(struct ringbuf *ring, const struct emb_header *h, const 
 	if (h->ring != header_bytes(l) || h->bytes != file_bytes(l) || h->bytes != (u64)st->st_size)
 		return -EPROTO;
 	ring->bytes = h->bytes;
-	ring->persistent = l->flags & RINGBUF_CREATE_PERSISTENT;
-	l->flags &= ~RINGBUF_CREATE_PERSISTENT;
+	ring->kept = l->flags & RINGBUF_CREATE_KEPT;
+	l->flags &= ~RINGBUF_CREATE_KEPT;
 	return 0;
 }
 
@@ -365,7 +375,7 @@ static int name_remove(const struct ringbuf *ring, const char *path)
 }
 
 /*
- * Remove the name of @path if its ring is a leftover: not persistent, and the
+ * Remove the name of @path if its ring is a leftover: not kept, and the
  * last process that had it open ended without closing it.  -EEXIST: the name
  * stays, because the ring is in use, or because this user may open the file but
  * not remove it.  Such a leftover can be opened like a ring in use.
@@ -380,7 +390,7 @@ static int name_reclaim(const char *path)
 	err = name_lock(&ring);
 	if (!err) {
 		err = -EEXIST;
-		if (!ring.persistent && emb_file_last(ring.file))
+		if (!ring.kept && emb_file_last(ring.file))
 			err = name_remove(&ring, path);
 		name_unlock(&ring);
 	}
@@ -445,8 +455,8 @@ static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config
 		err = memory_fill(ring, *fd);
 	if (err)
 		close(*fd);
-	else if (ring->persistent)
-		ring->header->layout.flags |= RINGBUF_CREATE_PERSISTENT;
+	else if (ring->kept)
+		ring->header->layout.flags |= RINGBUF_CREATE_KEPT;
 	return err;
 }
 
@@ -455,7 +465,7 @@ static void name_tie(struct ringbuf *ring, const char *name)
 {
 	char path[EMB_SHM_PATH];
 
-	if (!name || ring->persistent)
+	if (!name || ring->kept)
 		return;
 	shm_path(path, name);
 	emb_file_name(ring->file, path);
@@ -463,8 +473,10 @@ static void name_tie(struct ringbuf *ring, const char *name)
 
 int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 {
-	int fd, err;
+	int fd, err = name_check(config->name);
 
+	if (err)
+		return err;
 	if (!layout_fits(&ring->layout))
 		return -EINVAL;
 	if (config->name && !mode_is_possible(config->mode))
@@ -494,8 +506,10 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 int emb_open(struct ringbuf *ring, const char *name)
 {
 	char path[EMB_SHM_PATH];
-	int err;
+	int err = name_check(name);
 
+	if (err)
+		return err;
 	shm_path(path, name);
 	err = name_open_used(ring, path);
 	if (!err)
@@ -534,8 +548,10 @@ static int import_seal(int fd)
 
 int emb_import(struct ringbuf *ring, int fd)
 {
-	int err = emb_header_read(ring, fd);
+	int err = name_check(ring->name);
 
+	if (!err)
+		err = emb_header_read(ring, fd);
 	if (!err)
 		err = import_seal(fd);
 	/* Read the header again: only now the size is final. */
@@ -557,8 +573,10 @@ int emb_unlink(const char *name)
 {
 	struct ringbuf ring = { .fd = -1 };
 	char path[EMB_SHM_PATH];
-	int err;
+	int err = name_check(name);
 
+	if (err)
+		return err;
 	shm_path(path, name);
 	err = name_open_used(&ring, path);
 	if (!err) {
@@ -580,7 +598,7 @@ void emb_destroy(struct ringbuf *ring)
 {
 	char path[EMB_SHM_PATH];
 
-	if (ring->name && !ring->persistent && !name_lock(ring)) {
+	if (ring->name && !ring->kept && !name_lock(ring)) {
 		shm_path(path, ring->name);
 		if (emb_file_last(ring->file))
 			name_remove(ring, path);

@@ -57,7 +57,7 @@ static bool leftover_remove(const char *path, int fd)
 	struct emb_header *header;
 	bool removed = false;
 
-	if (!unused(fd) || emb_header_read(&ring, fd) || ring.persistent)
+	if (!unused(fd) || emb_header_read(&ring, fd) || ring.kept)
 		return false;
 	header = mmap(NULL, sizeof(*header), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (header == MAP_FAILED)

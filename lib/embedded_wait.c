@@ -104,7 +104,7 @@ static void wake_round(struct ringbuf *ring, u32 rows, u32 ids)
 	const struct rb_places places = {
 		.count = rows + ids, .word = wake_word, .kick = wake_kick, .host = &p
 	};
-	struct rb_wake round;
+	struct rb_round round;
 
 	rb_wake_round(&ring->view, &round, &places);
 }

@@ -91,9 +91,10 @@ struct emb_header;
  * @host: what it lives on
  * @refs: the user's, and one per handle
  * @layout: geometry
- * @name: its name, or NULL
- * @persistent: the name outlives us
- * @fd: module: the handle that CREATE or ATTACH bound; -1: by name only
+ * @name: embedded: its name, or NULL
+ * @kept: embedded: the name outlives us
+ * @fd: module: the handle that CREATE or ATTACH bound, of an owner or an observer
+ * @from: module: the file, where only reading is allowed, by which handles attach; else -1
  * @file: embedded: the memory file, shared by all that have it open here
  * @header: embedded: the whole mapping
  * @bytes: embedded: of @header
@@ -105,8 +106,9 @@ struct ringbuf {
 	int refs;
 	struct rb_layout layout;
 	char *name;
-	bool persistent;
+	bool kept;
 	int fd;
+	int from;
 	struct emb_file *file;
 	struct emb_header *header;
 	u64 bytes;
@@ -235,6 +237,10 @@ static inline void rb_cancel_later(int was)
 {
 	pthread_setcanceltype(was, NULL);
 }
+
+/* ---- module_file.c --------------------------------------------------------- */
+
+bool rb_module_has(const char *name) RB_HIDDEN;
 
 /* ---- fork.c -------------------------------------------------------------- */
 

@@ -2,18 +2,21 @@
 /*
  * The module as host: /dev/ringbuf through its ioctls and maps.
  *
- * A handle of ours is a handle of the device.  Its maps do not survive fork
+ * A handle of ours is a handle of the device, or of the ring's file where there is no
+ * device.  Its maps do not survive fork
  * (VM_DONTCOPY), so a child maps afresh on first use; the kernel then decides
  * whether it may.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "module.h"
 
 #define DEVICE	 "/dev/ringbuf"
 #define SLICE_NS 50000000U /* an interruptible wait looks up this often */
@@ -62,8 +65,11 @@ static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
 	l->stamp_offset = info->stamp_offset;
 }
 
-/* Ask for the geometry of the ring of @fd, and for the @id of the handle, which may be NULL. */
-static int module_layout(int fd, struct rb_layout *l, u32 *id)
+/*
+ * Ask for the geometry of the ring of @fd, for the @id of the handle, and for the @flags of the
+ * ring, of which the last two may be NULL.
+ */
+static int module_layout(int fd, struct rb_layout *l, u32 *id, u32 *flags)
 {
 	struct ringbuf_region region[REGION_ROOM] = { { 0 } };
 	struct ringbuf_info info = {
@@ -79,14 +85,27 @@ static int module_layout(int fd, struct rb_layout *l, u32 *id)
 	layout_set(l, &info);
 	if (id)
 		*id = info.id;
+	if (flags)
+		*flags = info.ring_flags;
 	return layout_regions(l, region, info.region_count);
+}
+
+/* Ask for what @ring is to know of the ring of @fd. */
+static int module_ring(struct ringbuf *ring, int fd)
+{
+	u32 flags;
+	int err = module_layout(fd, &ring->layout, NULL, &flags);
+
+	if (!err)
+		ring->kept = flags & RINGBUF_CREATE_KEPT;
+	return err;
 }
 
 /* @fd has been bound, or that failed with @err. */
 static int ring_bound(struct ringbuf *ring, int fd, int err)
 {
 	if (!err)
-		err = module_layout(fd, &ring->layout, NULL);
+		err = module_ring(ring, fd);
 	if (err) {
 		close(fd);
 		return err;
@@ -95,100 +114,132 @@ static int ring_bound(struct ringbuf *ring, int fd, int err)
 	return 0;
 }
 
+/* The umask does not count, see struct ringbuf_config. */
+static int create_file(int fd, struct ringbuf_create *c, const struct ringbuf_config *config)
+{
+	int err;
+
+	if (config->flags & RINGBUF_KEPT)
+		c->flags |= RINGBUF_CREATE_KEPT;
+	err = call(fd, RINGBUF_IOC_CREATE, c);
+	if (!err && fchmod(fd, config->mode))
+		err = -errno;
+	return err;
+}
+
 static int module_create(struct ringbuf *ring, const struct ringbuf_config *config)
 {
 	struct ringbuf_create c = {
 		.size = sizeof(c),
-		.flags = config->flags,
+		.flags = ring->layout.flags,
 		.slot_bytes = config->slot_bytes,
 		.slot_count = config->slot_count,
 		.max_readers = config->max_readers,
 		.max_writers = config->max_writers,
-		.mode = config->mode,
-		.name_len = config->name ? (u32)strlen(config->name) : 0,
-		.name = (uintptr_t)config->name,
 		.wait_readers = config->wait_readers,
 	};
-	int fd = device_open();
+	int fd = config->name ? rb_module_make(config->name) : device_open();
 
 	if (fd < 0)
 		return fd;
-	/* Made by us: handles are attached by this descriptor, whatever becomes of the name. */
-	free(ring->name);
-	ring->name = NULL;
-	return ring_bound(ring, fd, call(fd, RINGBUF_IOC_CREATE, &c));
+	return ring_bound(ring, fd,
+			  config->name ? create_file(fd, &c, config)
+				       : call(fd, RINGBUF_IOC_CREATE, &c));
 }
 
-static int attach(struct ringbuf *ring, int fd, u32 role, struct ringbuf_attach *a)
+/* Bind @fd, a handle of the device, to the ring of @from; -1: a file's handle, to its own. */
+static int attach(int fd, int from, u32 role, struct ringbuf_attach *a)
 {
 	a->size = sizeof(*a);
 	a->role = role;
-	a->fd = ring->fd;
-	a->name = (uintptr_t)ring->name;
-	a->name_len = ring->name ? (u32)strlen(ring->name) : 0;
+	a->fd = from;
 	return call(fd, RINGBUF_IOC_ATTACH, a);
+}
+
+/* The file alone says who may attach; an observer's handle would give an observer's rights. */
+static int open_readable(struct ringbuf *ring, int file)
+{
+	struct ringbuf_attach a = { 0 };
+	int fd = device_open(), err;
+
+	if (fd < 0)
+		return fd;
+	err = ring_bound(ring, fd, attach(fd, file, RINGBUF_ROLE_OBSERVER, &a));
+	if (!err)
+		ring->from = file;
+	return err;
 }
 
 static int module_open(struct ringbuf *ring, const char *name)
 {
 	struct ringbuf_attach a = { 0 };
-	int fd = device_open();
+	bool both;
+	int file = rb_module_look(name, &both), err;
 
-	(void)name;
-	if (fd < 0)
-		return fd;
-	return ring_bound(ring, fd, attach(ring, fd, RINGBUF_ROLE_OBSERVER, &a));
+	if (file < 0)
+		return file;
+	if (both)
+		return ring_bound(ring, file, attach(file, -1, RINGBUF_ROLE_OWNER, &a));
+	err = open_readable(ring, file);
+	if (err)
+		close(file);
+	return err;
 }
 
+/* Who may only read has nothing that another one may attach by. */
 static int module_export(struct ringbuf *ring)
 {
-	return ring->name ? -EOPNOTSUPP : ring->fd;
+	return ring->from >= 0 ? -EOPNOTSUPP : ring->fd;
 }
 
 static int module_import(struct ringbuf *ring, int fd)
 {
-	int err = module_layout(fd, &ring->layout, NULL);
+	int err = module_ring(ring, fd);
 
 	if (err)
 		return err == -EBADF ? err : -EPROTO;
-	free(ring->name);
-	ring->name = NULL;
 	ring->fd = fd;
 	return 0;
-}
-
-static int module_unlink(const char *name)
-{
-	struct ringbuf_unlink u = {
-		.size = sizeof(u),
-		.name = (uintptr_t)name,
-		.name_len = (u32)strlen(name),
-	};
-	int fd = device_open(), err;
-
-	if (fd < 0)
-		return fd;
-	err = call(fd, RINGBUF_IOC_UNLINK, &u);
-	close(fd);
-	return err;
 }
 
 static void module_destroy(struct ringbuf *ring)
 {
 	close(ring->fd);
+	if (ring->from >= 0)
+		close(ring->from);
+}
+
+/*
+ * One more handle of the ring, and by which descriptor ATTACH binds it: a handle of the
+ * device, or where there is none (a container that was given the file alone) of the file.
+ */
+static int handle_open(const struct ringbuf *ring, int *from)
+{
+	int fd = device_open(), file;
+	char path[64];
+
+	*from = ring->from >= 0 ? ring->from : ring->fd;
+	if (fd != -ENOENT && fd != -EACCES && fd != -ENXIO)
+		return fd;
+	*from = -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ring->fd);
+	if (rb_module_is_ring(path))
+		return fd;
+	file = rb_fd_high(open(path, O_RDWR | O_CLOEXEC));
+	return file < 0 ? fd : file;
 }
 
 static int module_attach(struct rb_handle *h, enum ringbuf_start start, u64 position)
 {
 	struct ringbuf_attach a = { .start = start };
-	int err;
+	int err, from;
 
 	if (start == RINGBUF_FROM_POSITION)
 		a.position = position;
-	h->fd = device_open();
+	h->fd = handle_open(h->ring, &from);
 	if (h->fd < 0)
 		return h->fd;
-	err = attach(h->ring, h->fd, h->role, &a);
+	err = attach(h->fd, from, h->role, &a);
 	if (err) {
 		close(h->fd);
 		return err;
@@ -257,7 +308,7 @@ static int module_enter(struct rb_handle *h)
 {
 	void *map[RB_REGIONS] = { NULL };
 	struct rb_layout l = { 0 };
-	int err = module_layout(h->fd, &l, NULL);
+	int err = module_layout(h->fd, &l, NULL, NULL);
 	u32 id;
 
 	if (err)
@@ -268,7 +319,7 @@ static int module_enter(struct rb_handle *h)
 	if (!err && h->role == RINGBUF_ROLE_READER && l.max_readers > 1)
 		err = map_cursor(h, &l, map[RINGBUF_REGION_CURSOR]);
 	if (!err)
-		err = module_layout(h->fd, &l, &id); /* the id of this process */
+		err = module_layout(h->fd, &l, &id, NULL); /* the id of this process */
 	if (!err) {
 		rb_view_init(&h->view, &l, map[RINGBUF_REGION_INFO], map[RINGBUF_REGION_HEAD],
 			     map[RINGBUF_REGION_SLOTS], map[RINGBUF_REGION_CURSOR]);
@@ -352,22 +403,10 @@ static int module_done(struct rb_handle *h)
 	return call(h->fd, RINGBUF_IOC_DONE, &d);
 }
 
-/* Who opened a ring observes it; to act on others takes the rights of an owner. */
+/* To act on others takes the rights of an owner. */
 static int owner_call(struct ringbuf *ring, unsigned long request, void *arg)
 {
-	struct ringbuf_attach a = { 0 };
-	int err, fd;
-
-	if (!ring->name)
-		return call(ring->fd, request, arg);
-	fd = device_open();
-	if (fd < 0)
-		return fd;
-	err = attach(ring, fd, RINGBUF_ROLE_OWNER, &a);
-	if (!err)
-		err = call(fd, request, arg);
-	close(fd);
-	return err;
+	return ring->from >= 0 ? -EACCES : call(ring->fd, request, arg);
 }
 
 static int module_sync(struct ringbuf *ring, u32 reader, u64 position)
@@ -473,7 +512,7 @@ const struct rb_host rb_module_host = {
 	.kind = RINGBUF_HOST_MODULE,
 	.create = module_create,
 	.open = module_open,
-	.unlink = module_unlink,
+	.unlink = rb_module_remove,
 	.destroy = module_destroy,
 	.attach = module_attach,
 	.enter = module_enter,

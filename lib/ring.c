@@ -30,8 +30,14 @@ RB_PUBLIC unsigned int ringbuf_version_number(void)
 	return RINGBUF_VERSION_NUMBER;
 }
 
+/* A ring that is a file needs no device: a container may have been given that alone. */
+static bool module_here(const char *name)
+{
+	return !access("/dev/ringbuf", R_OK | W_OK) || (name && rb_module_has(name));
+}
+
 /* -EINVAL: neither a known host nor a known word in the environment. */
-static int host_choose(enum ringbuf_host want, const struct rb_host **host)
+static int host_choose(enum ringbuf_host want, const char *name, const struct rb_host **host)
 {
 	const char *env = getenv("RINGBUF_HOST");
 
@@ -44,20 +50,10 @@ static int host_choose(enum ringbuf_host want, const struct rb_host **host)
 		else
 			return -EINVAL;
 	}
-	if (want == RINGBUF_HOST_MODULE ||
-	    (want == RINGBUF_HOST_AUTO && !access("/dev/ringbuf", R_OK | W_OK)))
+	if (want == RINGBUF_HOST_MODULE || (want == RINGBUF_HOST_AUTO && module_here(name)))
 		*host = &rb_module_host;
 	else if (want != RINGBUF_HOST_EMBEDDED && want != RINGBUF_HOST_AUTO)
 		return -EINVAL;
-	return 0;
-}
-
-static int name_check(const char *name)
-{
-	if (!*name || strchr(name, '/'))
-		return -EINVAL;
-	if (strlen(name) > RINGBUF_NAME_MAX)
-		return -ENAMETOOLONG;
 	return 0;
 }
 
@@ -86,13 +82,13 @@ static int config_copy(struct ringbuf_config *to, const struct ringbuf_config *f
 	if (!rb_tail_is_zero(from, sizeof(*to), size))
 		return -E2BIG;
 	memcpy(to, from, size < sizeof(*to) ? size : sizeof(*to));
-	if (to->flags & ~(RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP | RINGBUF_PERSISTENT))
+	if (to->flags & ~(RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP | RINGBUF_KEPT))
 		return -EINVAL;
 	if (to->mode & ~0777U)
 		return -EINVAL;
 	if (!to->mode)
 		to->mode = 0600;
-	return to->name ? name_check(to->name) : 0;
+	return 0;
 }
 
 static int ring_new(const char *name, const struct rb_host *host, struct ringbuf **ring)
@@ -104,6 +100,7 @@ static int ring_new(const char *name, const struct rb_host *host, struct ringbuf
 	r->host = host;
 	r->refs = 1;
 	r->fd = -1;
+	r->from = -1;
 	if (name) {
 		r->name = strdup(name);
 		if (!r->name) {
@@ -137,7 +134,7 @@ RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf
 	*ring = NULL;
 	err = config_copy(&c, config);
 	if (!err)
-		err = host_choose(c.host, &host);
+		err = host_choose(c.host, c.name, &host);
 	if (!err)
 		err = ring_new(c.name, host, &r);
 	if (err)
@@ -149,7 +146,7 @@ RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf
 	r->layout.max_writers = c.max_writers;
 	r->layout.page_size = (u32)sysconf(_SC_PAGESIZE);
 	r->layout.wait_readers = c.wait_readers;
-	r->persistent = c.flags & RINGBUF_PERSISTENT;
+	r->kept = c.flags & RINGBUF_KEPT;
 	err = rb_layout(&r->layout);
 	if (!err)
 		err = host->create(r, &c);
@@ -164,9 +161,7 @@ RB_PUBLIC int ringbuf_open(const char *name, enum ringbuf_host want, struct ring
 	int err;
 
 	*ring = NULL;
-	err = name_check(name);
-	if (!err)
-		err = host_choose(want, &host);
+	err = host_choose(want, name, &host);
 	if (!err)
 		err = ring_new(name, host, &r);
 	if (err)
@@ -194,11 +189,10 @@ RB_PUBLIC int ringbuf_import(int fd, const char *name, struct ringbuf **ring)
 {
 	RB_NO_CANCEL;
 	struct ringbuf *r;
-	int err = name ? name_check(name) : 0, taken;
+	int err, taken;
 
 	*ring = NULL;
-	if (!err)
-		err = ring_new(name, &rb_module_host, &r);
+	err = ring_new(name, &rb_module_host, &r);
 	if (err)
 		return err;
 	taken = rb_fd_take(fd);
@@ -210,10 +204,8 @@ RB_PUBLIC int ringbuf_unlink(const char *name, enum ringbuf_host want)
 {
 	RB_NO_CANCEL;
 	const struct rb_host *host;
-	int err = name_check(name);
+	int err = host_choose(want, name, &host);
 
-	if (!err)
-		err = host_choose(want, &host);
 	return err ? err : host->unlink(name);
 }
 
@@ -233,7 +225,7 @@ RB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_ge
 		.slot_bytes = l->slot_bytes,
 		.slot_count = l->slot_count,
 		.slot_stride = l->slot_stride,
-		.flags = l->flags,
+		.flags = l->flags | (ring->kept ? RINGBUF_KEPT : 0),
 		.max_readers = l->max_readers,
 		.max_writers = l->max_writers,
 		.host = ring->host->kind,

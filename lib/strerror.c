@@ -23,17 +23,21 @@ static const struct {
 		 "handle, or the reservation before is still open, or a stopped process keeps the "
 		 "lock of the ring; in the last case try again later" },
 	{ EEXIST, "a ring of this name exists; open it, unlink it, or choose another name" },
-	{ ENOENT, "there is no such ring or reader, or no /dev/ringbuf, or no /proc" },
-	{ ENODEV, "the module is not loaded: insmod ringbuf.ko, or use the embedded host" },
-	{ EACCES, "the mode of the ring, or of /dev/ringbuf, does not let this user in" },
-	{ EPERM, "the mode of the ring, or of /dev/ringbuf, does not let this user in" },
+	{ ENOENT, "there is no such ring, folder or reader, or no /dev/ringbuf, or no /proc" },
+	{ ENODEV,
+	  "no file system of rings is mounted there: mount -t ringbuf ringbuf /dev/rings, or "
+	  "use the embedded host" },
+	{ EACCES, "the mode of the ring, its folder or /dev/ringbuf does not let this user in" },
+	{ EPERM, "the mode of the ring, its folder or /dev/ringbuf does not let this user in" },
 	{ ENAMETOOLONG, "the name is longer than 255 bytes, or 247 on the embedded host" },
 	{ ENOMEM, "not enough memory for the ring in this machine, memory cgroup or /dev/shm; "
 		  "make the slots fewer or smaller" },
 	{ EDQUOT, "the rings of this user take more than the module's max_user_bytes" },
-	{ ENOSPC, "ringbuf_create(): /dev/shm is full; remove files there, or make the slots fewer "
-		  "or smaller; otherwise all places are taken: max_readers or max_writers of this "
-		  "ring are attached; close some, or create it with more" },
+	{ ENOSPC,
+	  "ringbuf_create(): /dev/shm is full, or on the module max_bytes or max_rings of the "
+	  "mount are taken; remove rings there, or make the slots fewer or smaller; "
+	  "otherwise all places are taken: max_readers or max_writers of this ring are "
+	  "attached; close some, or create it with more" },
 	{ EMFILE, "this process has no descriptor left; raise ulimit -n, or close some" },
 	{ ENFILE, "this machine has no descriptor left; see fs.file-max" },
 	{ EINVAL, "an argument is out of range: see the limits in ringbuf.h (1 to 2^30 bytes in a "
@@ -42,7 +46,8 @@ static const struct {
 	{ EOPNOTSUPP, "this host cannot do that; the other one (module, embedded) may; the "
 		      "embedded one needs /proc, and for names /dev/shm and a mode that grants "
 		      "reading and writing together" },
-	{ EPROTO, "not a ring of this version, or one whose words a process has overwritten" },
+	{ EPROTO, "not a ring, or not of this version, or one whose words a process has "
+		  "overwritten" },
 	{ EBADF, "a descriptor of this ring was closed behind the library's back, or is none" },
 	{ EBADFD, "this handle is not attached, or has another role" },
 	{ EFBIG, "the ring is larger than a file of this process may be; see ulimit -f" },

@@ -18,7 +18,7 @@
 
 /**
  * struct ctl - the command line
- * @name: of the ring, NULL for list
+ * @name: of the ring; for list the folder, or NULL
  * @host: never RINGBUF_HOST_AUTO
  * @json: say it in JSON
  * @lines: a message is a line
@@ -56,6 +56,12 @@ int ctl_sync(const struct ctl *c);
 int ctl_evict(const struct ctl *c);
 int ctl_cat(const struct ctl *c);
 int ctl_write(const struct ctl *c);
+
+/*
+ * Open @name to look at it, which is neither a use of it nor needs more than the permission to
+ * read.  Return 0, a negative errno of ringbuf_open(), or -ENXIO: its geometry is not set yet.
+ */
+int ctl_look(const char *name, enum ringbuf_host host, struct ringbuf **ring);
 
 /* Print one line on stderr about @what, which is shown as ctl_print_name() would. */
 __attribute__((format(printf, 2, 3))) void ctl_say(const char *what, const char *format, ...);

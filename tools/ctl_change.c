@@ -10,7 +10,7 @@ int ctl_create(const struct ctl *c)
 	struct ringbuf *ring;
 	int err;
 
-	config.flags |= RINGBUF_PERSISTENT;
+	config.flags |= RINGBUF_KEPT;
 	config.name = c->name;
 	config.host = c->host;
 	config.wait_readers = c->wait_readers;

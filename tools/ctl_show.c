@@ -22,7 +22,7 @@ const char *ctl_flags(uint32_t flags, char text[64])
 {
 	snprintf(text, 64, "%s%s%s", flags & RINGBUF_EXCLUSIVE ? ",exclusive" : "",
 		 flags & RINGBUF_TIMESTAMP ? ",timestamp" : "",
-		 flags & RINGBUF_PERSISTENT ? ",persistent" : "");
+		 flags & RINGBUF_KEPT ? ",kept" : "");
 	return *text ? text + 1 : "-";
 }
 
@@ -76,6 +76,7 @@ static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, con
 	json_object_set_new(j, "readers_lacking", number(l->status.readers_lacking));
 	json_object_set_new(j, "exclusive", json_boolean(g->flags & RINGBUF_EXCLUSIVE));
 	json_object_set_new(j, "timestamp", json_boolean(g->flags & RINGBUF_TIMESTAMP));
+	json_object_set_new(j, "kept", json_boolean(g->flags & RINGBUF_KEPT));
 	json_object_set_new(j, "head", number(l->status.head));
 	json_object_set_new(j, "readers", number(l->status.readers));
 	json_object_set_new(j, "writers", number(l->status.writers));
@@ -108,7 +109,7 @@ int ctl_info(const struct ctl *c)
 	struct look l = { .reader = NULL };
 	struct ringbuf_geometry geometry = { .size = sizeof(geometry) };
 	struct ringbuf *ring;
-	int err = ringbuf_open(c->name, c->host, &ring);
+	int err = ctl_look(c->name, c->host, &ring);
 
 	if (err)
 		return ctl_fail_at(c, ERROR_OPEN, err, NULL);
@@ -274,7 +275,7 @@ int ctl_stats(const struct ctl *c)
 	struct look l = { .reader = calloc(RINGBUF_MAX_READERS, sizeof(*l.reader)),
 			  .writer = calloc(RINGBUF_MAX_WRITERS, sizeof(*l.writer)) };
 	struct ringbuf *ring;
-	int err = l.reader && l.writer ? ringbuf_open(c->name, c->host, &ring) : -ENOMEM;
+	int err = l.reader && l.writer ? ctl_look(c->name, c->host, &ring) : -ENOMEM;
 
 	if (err) {
 		err = ctl_fail_at(c, ERROR_OPEN, err, NULL);

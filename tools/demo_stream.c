@@ -88,7 +88,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 		o->damage = true;
 		return 0;
 	case ARGP_KEY_END:
-		o->host = host_choose(state, o->host);
+		o->host = host_choose(state, o->host, false);
 		return 0;
 	case ARGP_KEY_ARGS:
 		o->path = state->argv + state->next;

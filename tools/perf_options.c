@@ -249,7 +249,7 @@ static void parse_end(struct argp_state *state)
 			   (unsigned long long)o->slots);
 	if (o->duration == 0)
 		argp_error(state, "--duration-seconds=0: must be more than 0");
-	o->host = host_choose(state, o->host);
+	o->host = host_choose(state, o->host, false);
 }
 
 static error_t parse_flag(int key, char *arg, struct argp_state *state)

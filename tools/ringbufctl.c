@@ -10,6 +10,7 @@
 #include "common/escape.h"
 #include "common/host.h"
 #include "common/output.h"
+#include "common/rings.h"
 #include "ctl.h"
 
 /* Keys of argp, which has 23 bits for them. */
@@ -51,7 +52,7 @@ static const struct command {
 	int min, max;
 	unsigned int keys;
 } commands[] = {
-	{ "list", ctl_list, 0, 0, BIT(KEY_HOST) | BIT(KEY_JSON) },
+	{ "list", ctl_list, 0, 1, BIT(KEY_HOST) | BIT(KEY_JSON) },
 	{ "info", ctl_info, 1, 1, KEYS_RING | BIT(KEY_JSON) },
 	{ "stats", ctl_stats, 1, 1, KEYS_RING | KEYS_STATS },
 	{ "create", ctl_create, 1, 1, KEYS_RING | KEYS_CREATE | BIT(KEY_WAIT_READERS) },
@@ -69,8 +70,8 @@ static const struct argp_option options[] = {
 	  "NAME is written as list shows it: \\n, \\\\, \\377 each stand for one byte", 1 },
 	{ "json", KEY_JSON, NULL, 0, "list, info, stats: print JSON", 1 },
 	{ NULL, 0, NULL, 0, "create:", 2 },
-	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "Capacity of a slot, which a message cannot exceed",
-	  2 },
+	{ "slot-bytes", KEY_SLOT_BYTES, "N[K|M|G]", 0,
+	  "Capacity of a slot, which a message cannot exceed", 2 },
 	{ "slots", KEY_SLOTS, "N", 0, "Number of slots", 2 },
 	{ "exclusive", KEY_EXCLUSIVE, NULL, 0, "One writer at a time, which is faster", 2 },
 	{ "timestamp", KEY_TIMESTAMP, NULL, 0, "Each message has the time of its commit", 2 },
@@ -95,17 +96,18 @@ static const struct argp_option options[] = {
 };
 
 static const char usage[] =
-	"list\ninfo NAME\nstats NAME\ncreate --slot-bytes=N --slots=N NAME\nunlink NAME\n"
+	"list [FOLDER]\ninfo NAME\nstats NAME\ncreate --slot-bytes=N --slots=N NAME\nunlink NAME\n"
 	"sync NAME READER|all [POSITION]\nevict NAME READER\ncat NAME\nwrite NAME";
 
 static const char doc[] =
-	"Shows rings and changes them."
+	"Shows rings and changes them.  NAME is a file in $RINGBUF_DIR, else in /dev/rings, or a "
+	"path; on the embedded host a name without a slash."
 	"\v"
 	"Commands:\n"
-	"  list    the rings that have a name\n"
+	"  list    the rings that have a name, on the module those below FOLDER\n"
 	"  info    sizes, limits, users and state of a ring\n"
 	"  stats   its readers: process, position, messages behind, messages lost\n"
-	"  create  make a ring, which stays until unlink\n"
+	"  create  make a ring, which is kept until unlink or rm\n"
 	"  unlink  remove its name; programs that have it open keep it\n"
 	"  sync    move a reader forward, to POSITION or past all that is written; it\n"
 	"          loses the messages between, and is told how many\n"
@@ -117,7 +119,7 @@ static const char doc[] =
 	"impossible command line.\n"
 	"\n"
 	"For example:\n"
-	"  ringbufctl create log --slot-bytes=4096 --slots=256\n"
+	"  ringbufctl create log --slot-bytes=4K --slots=256\n"
 	"  ringbufctl cat --lines log &\n"
 	"  dmesg | ringbufctl write --lines --wait-readers=1 log\n"
 	"  ringbufctl unlink log";
@@ -163,6 +165,21 @@ static uint64_t positive(struct argp_state *state, const char *what, const char 
 	if (!value)
 		argp_error(state, "%s: must not be 0", what);
 	return value;
+}
+
+/* @arg: a number of bytes, which may end in K, M or G. */
+static uint64_t size(struct argp_state *state, const char *what, const char *arg, uint64_t max)
+{
+	static const char suffixes[] = "KMG";
+	size_t length = strlen(arg);
+	const char *suffix = length > 1 ? strchr(suffixes, arg[length - 1]) : NULL;
+	unsigned int shift = suffix ? 10 * (unsigned int)(suffix - suffixes + 1) : 0;
+	char digits[32];
+
+	if (!suffix || length > sizeof(digits))
+		return positive(state, what, arg, max);
+	snprintf(digits, sizeof(digits), "%.*s", (int)length - 1, arg);
+	return positive(state, what, digits, max >> shift) << shift;
 }
 
 static uint32_t octal(struct argp_state *state, const char *arg)
@@ -242,7 +259,7 @@ static error_t parse_create(int key, const char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_SLOT_BYTES:
-		config->slot_bytes = positive(state, "--slot-bytes", arg, RINGBUF_MAX_SLOT_BYTES);
+		config->slot_bytes = size(state, "--slot-bytes", arg, RINGBUF_MAX_SLOT_BYTES);
 		return 0;
 	case KEY_SLOTS:
 		config->slot_count = positive(state, "--slots", arg, RINGBUF_MAX_SLOTS);
@@ -301,6 +318,14 @@ static void parse_argument(struct argp_state *state, struct parse *p, char *arg)
 		c->position = number(state, "POSITION", arg, INT64_MAX);
 }
 
+/* Whether the ring, or those to be listed, belong to the module by where they are. */
+static bool is_file(const struct parse *p)
+{
+	if (p->command->run == ctl_list)
+		return rings_are_at(p->name ?: rings_folder());
+	return rings_has(p->name);
+}
+
 /* What only all of it together can tell. */
 static void parse_end(struct argp_state *state, struct parse *p)
 {
@@ -323,7 +348,10 @@ static void parse_end(struct argp_state *state, struct parse *p)
 	if (p->escaped && !unescape(p->name))
 		argp_error(state, "--escaped: not a name as list shows it");
 	p->ctl.name = p->name;
-	p->ctl.host = host_choose(state, p->ctl.host);
+	p->ctl.host = host_choose(state, p->ctl.host, is_file(p));
+	if (p->name && p->command->run == ctl_list && p->ctl.host != RINGBUF_HOST_MODULE)
+		argp_error(state, "list: %s: the rings of the embedded host are in no folder",
+			   p->name);
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)

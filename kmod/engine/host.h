@@ -146,7 +146,8 @@ static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 {
 	struct ringbuf_row *r = rb_row(v, row);
 
-	smp_store_release(&r->floor, RINGBUF_FLOOR_EVICTED); /* (K), matches rb_reader_holds() */
+	/* (K), matches rb_reader_holds() */
+	smp_store_release(&r->floor, RINGBUF_FLOOR_EVICTED);
 	/* Matches rb_gate_min(): who sees it not gate overwrites below the new floor. */
 	smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);
 }
@@ -272,7 +273,8 @@ static inline void rb_discount_writer(const struct rb_view *v, bool died)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_DIED);
 	else if (v->info->ended == RINGBUF_END_NONE && v->info->writers == 1)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_DONE);
-	smp_store_release(&v->info->writers, v->info->writers - 1); /* (J), matches rb_ended() */
+	/* (J), matches rb_ended() */
+	smp_store_release(&v->info->writers, v->info->writers - 1);
 }
 
 /* Take rb_count_writer() back for one that turns out to be no writer of this ring. */
@@ -281,7 +283,8 @@ static inline void rb_forget_count(const struct rb_view *v)
 	if (v->info->writers_ever != ~0U)
 		/* rb_ended() loads it first: without a writer before, no end is seen. */
 		smp_store_release(&v->info->writers_ever, v->info->writers_ever - 1);
-	smp_store_release(&v->info->writers, v->info->writers - 1); /* (J), matches rb_ended() */
+	/* (J), matches rb_ended() */
+	smp_store_release(&v->info->writers, v->info->writers - 1);
 }
 
 /* Writer @id, already repaired, is gone. */

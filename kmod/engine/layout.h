@@ -15,7 +15,7 @@
 
 enum { RB_REGIONS = RINGBUF_REGION_DATA + 1 };
 
-struct rb_region {
+struct rb_span {
 	u64 offset;
 	u64 bytes;
 };
@@ -33,7 +33,7 @@ struct rb_layout {
 	u64 claim_offset; /* in the slots region */
 	u64 stamp_offset; /* in the slots region; 0: none */
 	u64 bytes; /* of all regions */
-	struct rb_region region[RB_REGIONS];
+	struct rb_span region[RB_REGIONS];
 };
 
 #define RB_DEFAULT_READERS 64

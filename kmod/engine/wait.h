@@ -81,7 +81,8 @@ static inline void rb_thresholds_clear(const struct rb_view *v)
 static inline void rb_arm(const struct rb_view *v, u64 *word, u64 waiter)
 {
 	WRITE_ONCE(*word, waiter);
-	smp_mb(); /* matches rb_threshold_clear(): one sees the word, or the other its clearing */
+	/* Matches rb_threshold_clear(): one sees the word, or the other its clearing. */
+	smp_mb();
 	rb_threshold_lower(rb_threshold(v, waiter), waiter >> 2);
 	smp_mb(); /* (B) and (D), match rb_publish() and rb_cursor_publish() */
 }
@@ -102,20 +103,20 @@ static inline bool rb_reached(const struct rb_view *v, u64 waiter)
 }
 
 /**
- * struct rb_wake - one round of waking
+ * struct rb_round - one round of waking
  * @lowest: of the targets that stay armed, by kind - 1
  * @min: lowest cursor, if @looked in this pass: the rows are scanned once, not
  *	for everybody who waits for them
  * @looked: @min has been read since the last barrier
  */
-struct rb_wake {
+struct rb_round {
 	u64 lowest[2];
 	u64 min;
 	bool looked;
 };
 
 /* First step of a round. */
-static inline void rb_wake_begin(const struct rb_view *v, struct rb_wake *round)
+static inline void rb_wake_begin(const struct rb_view *v, struct rb_round *round)
 {
 	round->lowest[0] = RINGBUF_WAKE_NONE;
 	round->lowest[1] = RINGBUF_WAKE_NONE;
@@ -123,7 +124,7 @@ static inline void rb_wake_begin(const struct rb_view *v, struct rb_wake *round)
 	rb_thresholds_clear(v);
 }
 
-static inline bool rb_wake_reached(const struct rb_view *v, struct rb_wake *round, u64 waiter)
+static inline bool rb_wake_reached(const struct rb_view *v, struct rb_round *round, u64 waiter)
 {
 	u32 row;
 
@@ -136,7 +137,7 @@ static inline bool rb_wake_reached(const struct rb_view *v, struct rb_wake *roun
 }
 
 /* Second step, and after rb_wake_end() the fourth: true means wake this one. */
-static inline bool rb_wake_one(const struct rb_view *v, struct rb_wake *round, u64 *word)
+static inline bool rb_wake_one(const struct rb_view *v, struct rb_round *round, u64 *word)
 {
 	u64 waiter = READ_ONCE(*word);
 	u64 kind = waiter & RB_WAIT_KIND;
@@ -153,7 +154,7 @@ static inline bool rb_wake_one(const struct rb_view *v, struct rb_wake *round, u
 /*
  * Third step: true means that a waiter stays armed, so look at all once more.
  */
-static inline bool rb_wake_end(const struct rb_view *v, struct rb_wake *round)
+static inline bool rb_wake_end(const struct rb_view *v, struct rb_round *round)
 {
 	if (round->lowest[0] == RINGBUF_WAKE_NONE && round->lowest[1] == RINGBUF_WAKE_NONE)
 		return false;
@@ -178,7 +179,7 @@ struct rb_places {
 	void *host;
 };
 
-static inline void rb_wake_pass(const struct rb_view *v, struct rb_wake *round,
+static inline void rb_wake_pass(const struct rb_view *v, struct rb_round *round,
 				const struct rb_places *places, u32 pass)
 {
 	u32 i;
@@ -195,7 +196,7 @@ static inline void rb_wake_pass(const struct rb_view *v, struct rb_wake *round,
  * A whole round.  Who is killed in it has kicked nobody whom it left armed; the
  * places that it did disarm are the host's to find.  @round is the caller's.
  */
-static inline void rb_wake_round(const struct rb_view *v, struct rb_wake *round,
+static inline void rb_wake_round(const struct rb_view *v, struct rb_round *round,
 				 const struct rb_places *places)
 {
 	rb_wake_begin(v, round);

@@ -52,8 +52,6 @@ CALL(WAKE, wake,             NO,   NO,    0,      0,      NO);
 CALL(DONE, done,             NO,   NO,    NO,     0,      NO);
 CALL(SYNC, sync,             NO,   0,     -EACCES, 0,     NO);
 CALL(DETACH, detach,         NO,   NO,    0,      0,      NO);
-CALL(UNLINK, unlink,         0,    0,     0,      0,      0);
-CALL(LIST, list,             0,    0,     0,      0,      0);
 CALL(STATS, stats,           NO,   0,     0,      0,      0);
 CALL(FRAMING, framing,       NO,   NO,    0,      0,      NO);
 CALL(THRESHOLD, threshold,   NO,   NO,    0,      0,      NO);
@@ -74,8 +72,6 @@ union argument {
 	struct ringbuf_info info;
 	struct ringbuf_wait wait;
 	struct ringbuf_sync sync;
-	struct ringbuf_unlink unlink;
-	struct ringbuf_list list;
 	struct ringbuf_stats stats;
 	struct ringbuf_framing framing;
 	struct ringbuf_threshold threshold;
@@ -129,10 +125,6 @@ static union argument good(unsigned long request, const struct _test_data_args *
 	case RINGBUF_IOC_SYNC:
 		a.sync.flags = RINGBUF_SYNC_ALL;
 		break;
-	case RINGBUF_IOC_UNLINK:
-		a.unlink.name = POINTER("selftest-no-such-name");
-		a.unlink.name_len = 21;
-		break;
 	case RINGBUF_IOC_EVICT:
 		a.evict.reader = 63;
 		break;
@@ -140,10 +132,10 @@ static union argument good(unsigned long request, const struct _test_data_args *
 	return a;
 }
 
-/* What that gives: 0, but for the name, or the reader, that is not there. */
+/* What that gives: 0, but for the reader that is not there. */
 static int good_result(unsigned long request)
 {
-	return request == RINGBUF_IOC_UNLINK || request == RINGBUF_IOC_EVICT ? -ENOENT : 0;
+	return request == RINGBUF_IOC_EVICT ? -ENOENT : 0;
 }
 
 /* Whether @variant is for handles that are bound; a writer may do all of these. */
@@ -382,10 +374,10 @@ static const struct reserved {
 	size_t offset;
 } reserved[] = {
 	{ RINGBUF_IOC_CREATE, offsetof(struct ringbuf_create, __reserved) },
+	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, __reserved) },
 	{ RINGBUF_IOC_WAIT, offsetof(struct ringbuf_wait, __reserved) },
 	{ RINGBUF_IOC_SYNC, offsetof(struct ringbuf_sync, __reserved) },
 	{ RINGBUF_IOC_EVICT, offsetof(struct ringbuf_evict, __reserved) },
-	{ RINGBUF_IOC_UNLINK, offsetof(struct ringbuf_unlink, __reserved) },
 	{ RINGBUF_IOC_FRAMING, offsetof(struct ringbuf_framing, __reserved) },
 	{ RINGBUF_IOC_THRESHOLD, offsetof(struct ringbuf_threshold, __reserved) },
 };

@@ -43,9 +43,8 @@ TEST_F(attach, bad_fields)
 	REFUSED(-EINVAL, flags, 1);
 	REFUSED(-EINVAL, start, 3);
 	REFUSED(-EINVAL, position, 1); /* START_HEAD takes none */
-	REFUSED(-EFAULT, name_len, 1); /* a name besides the fd, at no address */
-	REFUSED(-EINVAL, fd, -1); /* neither */
-	REFUSED(-EBADF, fd, -2);
+	REFUSED(-EINVAL, fd, -1); /* the ring of its own file, which it has not */
+	REFUSED(-EINVAL, fd, -2);
 	REFUSED(-EBADF, fd, 1 << 20);
 	REFUSED(-EBADFD, fd, STDIN_FILENO);
 	REFUSED(-EBADFD, fd, self->fd);

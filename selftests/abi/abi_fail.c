@@ -16,6 +16,7 @@
 #include "../harness/device.h"
 
 #define DEBUG "/sys/kernel/debug/"
+#define PATH  RINGS "/selftest-fail"
 
 static bool write_to(const char *path, const char *text)
 {
@@ -87,19 +88,18 @@ static int life_begin(struct life *l)
 {
 	int err;
 
-	l->owner = opened();
+	l->owner = file_open(PATH, O_RDWR | O_CREAT | O_EXCL);
 	if (l->owner < 0)
 		return l->owner;
-	err = create_named(l->owner, 0, 5000, 3, "selftest-fail", 0600);
+	err = create_call(l->owner, 0, 5000, 3);
 	if (!err)
 		err = bound(&l->reader, RINGBUF_ROLE_READER, l->owner);
 	if (!err)
 		err = bound(&l->writer, RINGBUF_ROLE_WRITER, l->owner);
 	if (err)
 		return err;
-	l->observer = opened();
-	return l->observer < 0 ? l->observer
-			       : attach_name(l->observer, RINGBUF_ROLE_OBSERVER, "selftest-fail");
+	l->observer = file_attach_as(PATH, RINGBUF_ROLE_OBSERVER, O_RDONLY);
+	return l->observer < 0 ? l->observer : 0;
 }
 
 static int life_pass(struct life *l)
@@ -138,7 +138,7 @@ static int life_map(struct life *l)
 		return err;
 	claim_by_hand(&l->m, 1, 1);
 	*(volatile char *)l->m.data = 1;
-	return unlink_call(l->owner, "selftest-fail");
+	return unlink(PATH) ? -errno : 0;
 }
 
 /* As far as they came to be. */

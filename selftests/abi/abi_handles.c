@@ -6,6 +6,7 @@
 
 #include "../harness/harness.h"
 #include "../harness/device.h"
+#include "../harness/passing.h"
 
 FIXTURE(handles)
 {
@@ -90,48 +91,6 @@ TEST_F(handles, fork_and_exec)
 }
 
 /* Without anybody who has it open but a message in a socket. */
-static int send_fd(int socket, int fd)
-{
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr head;
-	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS } };
-	struct iovec iov = { "x", 1 };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	return sendmsg(socket, &m, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int socket)
-{
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr head;
-	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	int fd;
-
-	if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != 1)
-		return -errno;
-	memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
-	return fd;
-}
-
 TEST_F(handles, in_a_socket)
 {
 	int s[2];

@@ -50,31 +50,27 @@ TEST(features)
 
 TEST(create)
 {
-	SIZE(ringbuf_create, 56);
+	SIZE(ringbuf_create, 40);
 	FIELD(ringbuf_create, size, 0);
 	FIELD(ringbuf_create, flags, 4);
 	FIELD(ringbuf_create, slot_bytes, 8);
 	FIELD(ringbuf_create, slot_count, 16);
 	FIELD(ringbuf_create, max_readers, 24);
 	FIELD(ringbuf_create, max_writers, 28);
-	FIELD(ringbuf_create, mode, 32);
-	FIELD(ringbuf_create, name_len, 36);
-	FIELD(ringbuf_create, name, 40);
-	FIELD(ringbuf_create, wait_readers, 48);
-	FIELD(ringbuf_create, __reserved, 52);
+	FIELD(ringbuf_create, wait_readers, 32);
+	FIELD(ringbuf_create, __reserved, 36);
 }
 
 TEST(attach)
 {
-	SIZE(ringbuf_attach, 48);
+	SIZE(ringbuf_attach, 40);
 	FIELD(ringbuf_attach, role, 8);
 	FIELD(ringbuf_attach, fd, 12);
-	FIELD(ringbuf_attach, name, 16);
-	FIELD(ringbuf_attach, name_len, 24);
-	FIELD(ringbuf_attach, start, 28);
-	FIELD(ringbuf_attach, position, 32);
-	FIELD(ringbuf_attach, id, 40);
-	FIELD(ringbuf_attach, policy, 44);
+	FIELD(ringbuf_attach, position, 16);
+	FIELD(ringbuf_attach, start, 24);
+	FIELD(ringbuf_attach, id, 28);
+	FIELD(ringbuf_attach, policy, 32);
+	FIELD(ringbuf_attach, __reserved, 36);
 }
 
 TEST(info)
@@ -122,10 +118,6 @@ TEST(small_calls)
 	FIELD(ringbuf_sync, reader, 8);
 	FIELD(ringbuf_sync, __reserved, 12);
 	FIELD(ringbuf_sync, position, 16);
-	SIZE(ringbuf_unlink, 24);
-	FIELD(ringbuf_unlink, name, 8);
-	FIELD(ringbuf_unlink, name_len, 16);
-	FIELD(ringbuf_unlink, __reserved, 20);
 	SIZE(ringbuf_framing, 16);
 	FIELD(ringbuf_framing, framing, 8);
 	FIELD(ringbuf_framing, __reserved, 12);
@@ -138,23 +130,6 @@ TEST(small_calls)
 	FIELD(ringbuf_threshold, __reserved, 12);
 	FIELD(ringbuf_threshold, bytes, 16);
 	FIELD(ringbuf_threshold, after, 24);
-}
-
-TEST(list)
-{
-	SIZE(ringbuf_list, 24);
-	FIELD(ringbuf_list, entries, 8);
-	FIELD(ringbuf_list, count, 16);
-	FIELD(ringbuf_list, total, 20);
-	SIZE(ringbuf_list_entry, 304);
-	FIELD(ringbuf_list_entry, head, 16);
-	FIELD(ringbuf_list_entry, uid, 24);
-	FIELD(ringbuf_list_entry, mode, 28);
-	FIELD(ringbuf_list_entry, flags, 32);
-	FIELD(ringbuf_list_entry, readers, 36);
-	FIELD(ringbuf_list_entry, writers, 40);
-	FIELD(ringbuf_list_entry, name_len, 44);
-	FIELD(ringbuf_list_entry, name, 48);
 }
 
 TEST(stats)
@@ -247,8 +222,8 @@ TEST(numbers)
 	const struct {
 		unsigned long request, number;
 	} requests[] = {
-		{ RINGBUF_IOC_FEATURES, 0xc020bb00 }, { RINGBUF_IOC_CREATE, 0x4038bb01 },
-		{ RINGBUF_IOC_ATTACH, 0xc030bb02 },   { RINGBUF_IOC_INFO, 0xc060bb03 },
+		{ RINGBUF_IOC_FEATURES, 0xc020bb00 }, { RINGBUF_IOC_CREATE, 0x4028bb01 },
+		{ RINGBUF_IOC_ATTACH, 0xc028bb02 },   { RINGBUF_IOC_INFO, 0xc060bb03 },
 		{ RINGBUF_IOC_WAIT, 0xc028bb04 },     { RINGBUF_IOC_WAKE, 0x4008bb05 },
 		{ RINGBUF_IOC_DONE, 0x4008bb06 },     { RINGBUF_IOC_SYNC, 0xc018bb07 },
 		{ RINGBUF_IOC_DETACH, 0x4008bb08 },   { RINGBUF_IOC_STATS, 0xc080bb0b },
@@ -263,7 +238,7 @@ TEST(numbers)
 	EXPECT_EQ(2, RINGBUF_URING_CANCEL);
 	EXPECT_EQ(2, RINGBUF_ABI_VERSION);
 	EXPECT_EQ(0, memcmp(&(uint64_t){ RINGBUF_MAGIC }, "ring0buf", 8));
-	EXPECT_EQ(255, RINGBUF_NAME_MAX);
+	EXPECT_EQ(0x72627566, RINGBUF_FS_MAGIC);
 	EXPECT_EQ(64, RINGBUF_MAX_BATCH);
 	EXPECT_EQ(4096, RINGBUF_MAX_READERS);
 	EXPECT_EQ(255, RINGBUF_MAX_WRITERS);

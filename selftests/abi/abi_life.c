@@ -9,6 +9,7 @@
 
 #include "../harness/harness.h"
 #include "../harness/device.h"
+#include "../harness/passing.h"
 
 #define SLOTS 10
 
@@ -422,43 +423,6 @@ TEST_F(life, maps_outlive_the_descriptor)
 
 /* ---- handing on ------------------------------------------------------------------ */
 
-static int send_fd(int socket, int fd)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS } };
-	struct iovec iov = { "x", 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control.room) };
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	return sendmsg(socket, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int socket)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control.room) };
-	int fd = -1;
-
-	if (recvmsg(socket, &msg, 0) == 1 && control.head.cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
-	return fd;
-}
-
 /* Started before the ring was there. */
 static int receives_a_reader(void *arg)
 {
@@ -515,7 +479,7 @@ TEST(module_stays_while_in_use)
 	if (geteuid())
 		SKIP(return, "not root: may not ask for it");
 	EXPECT_EQ(-EAGAIN, remove_module());
-	ASSERT_OK(create_named(fd, 0, 64, 4, NULL, 0));
+	ASSERT_OK(create_call(fd, 0, 64, 4));
 	EXPECT_EQ(-EAGAIN, remove_module());
 	data = region_of(fd, RINGBUF_REGION_DATA);
 	p = map_region(fd, RINGBUF_REGION_DATA, PROT_READ);

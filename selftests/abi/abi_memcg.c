@@ -106,12 +106,12 @@ TEST_F(group, more_than_it_may)
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, group_get(self, "memory.events", "max "));
-	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, 64, NULL, 0));
+	EXPECT_EQ(-ENOMEM, create_call(fd, 0, MIB, 64));
 	EXPECT_EQ(-EBADFD, info_get(fd, &info));
 	EXPECT_LT(0, group_get(self, "memory.events", "max "));
 	EXPECT_TRUE(group_falls_to(self, before + SLACK));
 	/* What may be had can be had, by the same handle. */
-	EXPECT_EQ(0, create_named(fd, 0, MIB, 16, NULL, 0));
+	EXPECT_EQ(0, create_call(fd, 0, MIB, 16));
 	close(fd);
 }
 
@@ -121,7 +121,7 @@ TEST_F(group, tables_count)
 	uint64_t before = group_charged(self);
 	int fd = device_open();
 
-	EXPECT_EQ(-ENOMEM, create_named(fd, 0, 1, 1 << 20, NULL, 0));
+	EXPECT_EQ(-ENOMEM, create_call(fd, 0, 1, 1 << 20));
 	EXPECT_TRUE(group_falls_to(self, before + SLACK));
 	close(fd);
 }
@@ -139,7 +139,7 @@ TEST_F(group, table_of_the_pages_counts)
 	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)group_charged(self) + 32 * 1024);
 	ASSERT_EQ(0, group_set(self, "memory.max", limit));
-	EXPECT_EQ(-ENOMEM, create_named(fd, 0, MIB, f.max_ring_bytes / MIB - 2, NULL, 0));
+	EXPECT_EQ(-ENOMEM, create_call(fd, 0, MIB, f.max_ring_bytes / MIB - 2));
 	ASSERT_EQ(0, group_set(self, "memory.max", "33554432"));
 	close(fd);
 }
@@ -194,11 +194,11 @@ TEST_F(group, is_charged_and_uncharged)
 	EXPECT_LE(before + 16 * MIB, group_charged(self));
 	/* What is left is not enough for another. */
 	other = device_open();
-	EXPECT_EQ(-ENOMEM, create_named(other, 0, MIB, 16, NULL, 0));
+	EXPECT_EQ(-ENOMEM, create_call(other, 0, MIB, 16));
 	EXPECT_LE(before + 16 * MIB, group_charged(self));
 	close(fd);
 	EXPECT_TRUE(group_falls_to(self, before + SLACK));
-	EXPECT_EQ(0, create_named(other, 0, MIB, 16, NULL, 0));
+	EXPECT_EQ(0, create_call(other, 0, MIB, 16));
 	close(other);
 	EXPECT_TRUE(group_falls_to(self, before + SLACK));
 }

@@ -51,13 +51,13 @@ FIXTURE_VARIANT_ADD(order, exclusive){ RINGBUF_CREATE_EXCLUSIVE, 1, 6, 10 };
 FIXTURE_SETUP(order)
 {
 	self->stage = shared_memory(sizeof(*self->stage));
-	snprintf(self->stage->name, sizeof(self->stage->name), "selftest-%d-order", getpid());
+	snprintf(self->stage->name, sizeof(self->stage->name), RINGS "/selftest-%d-order",
+		 getpid());
 	self->stage->writers = variant->writers;
 	self->stage->readers = variant->readers;
 	self->stage->count = often(20000);
-	self->owner = device_open();
-	ASSERT_OK(create_named(self->owner, variant->flags, SLOT, variant->slots, self->stage->name,
-			       0600));
+	self->owner = file_make(self->stage->name, variant->flags, SLOT, variant->slots);
+	ASSERT_LE(0, self->owner);
 }
 
 FIXTURE_TEARDOWN(order)
@@ -86,8 +86,8 @@ static int end_open(struct end *e, const char *name, uint32_t role, enum way way
 	*e = (struct end){ .way = way };
 	if (way == BY_MAP)
 		return ringbuf_open(name, RINGBUF_HOST_MODULE, &e->ring);
-	e->fd = device_open();
-	return attach_name(e->fd, role, name);
+	e->fd = file_attach(name, role);
+	return e->fd < 0 ? e->fd : 0;
 }
 
 static int order_writer(void *arg)

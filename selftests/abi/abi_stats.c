@@ -555,7 +555,7 @@ static const char *fdinfo(int fd, const char *key)
 
 TEST_F(stats, fdinfo)
 {
-	int reader = reader_open(self->owner), none = device_open(), named = device_open();
+	int reader = reader_open(self->owner), none = device_open(), named;
 	unsigned int n;
 
 	for (n = 0; n < 7; n++)
@@ -572,9 +572,10 @@ TEST_F(stats, fdinfo)
 	EXPECT_STREQ("7", fdinfo(reader, "head"));
 	EXPECT_STREQ("3", fdinfo(reader, "cursor"));
 	EXPECT_STREQ("4", fdinfo(reader, "lag"));
-	EXPECT_STREQ("", fdinfo(reader, "name"));
-	ASSERT_OK(create_named(named, 0, 64, 4, "selftest\nfdinfo\\", 0600));
-	EXPECT_STREQ("selftest\\012fdinfo\\134", fdinfo(named, "name"));
+	EXPECT_STREQ("", fdinfo(reader, "file"));
+	named = file_make(RINGS "/selftest\nfdinfo\\", 0, 64, 4);
+	ASSERT_LE(0, named);
+	EXPECT_STREQ("/dev/rings/selftest\\012fdinfo\\134", fdinfo(named, "file"));
 	ASSERT_OK(done_call(self->writer));
 	EXPECT_STREQ("writer (done)", fdinfo(self->writer, "role"));
 	ASSERT_OK(detach_call(reader));

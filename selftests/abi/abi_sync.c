@@ -82,15 +82,17 @@ TEST_F(sync, who_may_become_owner)
 /* By its name, while an exclusive writer waits. */
 TEST_F(sync, owner_by_name)
 {
-	int owner = device_open(), fd = device_open(), writer, reader;
+	int owner = file_make(RINGS "/abi-sync", RINGBUF_CREATE_EXCLUSIVE, 64, 1), fd, writer,
+	    reader;
 
-	ASSERT_EQ(0, create_named(owner, RINGBUF_CREATE_EXCLUSIVE, 64, 1, "abi-sync", 0600));
+	ASSERT_LE(0, owner);
 	writer = writer_open(owner);
 	reader = reader_open(owner);
 	ASSERT_OK(nonblock(writer));
 	ASSERT_EQ(0, put(writer, 1));
 	EXPECT_EQ(-EAGAIN, put(writer, 2));
-	ASSERT_EQ(0, attach_name(fd, RINGBUF_ROLE_OWNER, "abi-sync"));
+	fd = file_attach(RINGS "/abi-sync", RINGBUF_ROLE_OWNER);
+	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, sync_with(fd, RINGBUF_SYNC_ALL | RINGBUF_SYNC_HEAD, 0, 0));
 	EXPECT_EQ(0, put(writer, 2));
 	close(reader);

@@ -37,15 +37,15 @@ FIXTURE_SETUP(syscalls)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
 
-	snprintf(self->name, sizeof(self->name), "selftest-%d-syscalls", getpid());
+	snprintf(self->name, sizeof(self->name), RINGS "/selftest-%d-syscalls", getpid());
 	config.flags = variant->flags;
 	config.name = self->name;
 	config.host = RINGBUF_HOST_MODULE;
 	ASSERT_EQ(0, ringbuf_create(&config, &self->ring));
 	ASSERT_EQ(0, ringbuf_writer_attach(self->ring, &self->writer));
 	ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &self->reader));
-	self->observer = device_open();
-	ASSERT_EQ(0, attach_name(self->observer, RINGBUF_ROLE_OBSERVER, self->name));
+	self->observer = file_attach(self->name, RINGBUF_ROLE_OBSERVER);
+	ASSERT_LE(0, self->observer);
 }
 
 FIXTURE_TEARDOWN(syscalls)
@@ -159,9 +159,9 @@ struct waiter {
 static int waits_for(void *arg)
 {
 	struct waiter *w = arg;
-	int fd = device_open();
+	int fd = file_attach(w->name, RINGBUF_ROLE_READER);
 
-	CHECK_EQ(0, attach_name(fd, RINGBUF_ROLE_READER, w->name));
+	CHECK(fd >= 0);
 	CHECK_EQ(0, wait_call(fd, w->count, NEVER));
 	return 0;
 }

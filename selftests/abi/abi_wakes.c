@@ -71,10 +71,9 @@ FIXTURE_SETUP(wakes)
 		SKIP(return, "only one processor");
 	self->talk = shared_memory(sizeof(*self->talk));
 	self->talk->enough = enough();
-	snprintf(self->talk->name, sizeof(self->talk->name), "selftest-%d-wakes", getpid());
-	self->talk->owner = device_open();
-	ASSERT_OK(create_named(self->talk->owner, variant->flags, 64, variant->slots,
-			       self->talk->name, 0600));
+	snprintf(self->talk->name, sizeof(self->talk->name), RINGS "/selftest-%d-wakes", getpid());
+	self->talk->owner = file_make(self->talk->name, variant->flags, 64, variant->slots);
+	ASSERT_LE(0, self->talk->owner);
 }
 
 FIXTURE_TEARDOWN(wakes)

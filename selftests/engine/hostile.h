@@ -150,7 +150,7 @@ static inline void hostile_read(struct hostile *h, struct rb_reader *r, struct b
 static inline void hostile_wait(struct hostile *h, struct bytes *b)
 {
 	const struct rb_view *v = &h->ring.view;
-	struct rb_wake round;
+	struct rb_round round;
 	u32 i;
 
 	rb_arm(v, &h->waiter[take(b, 1) & 1], take_word(b));

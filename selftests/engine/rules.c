@@ -140,7 +140,7 @@ static void gate_waits_for_readers(void)
 static void round_leaves_waiters_at_a_closed_gate(void)
 {
 	u64 word = 0;
-	struct rb_wake round;
+	struct rb_round round;
 
 	begin(3, 0);
 	rb_gate_close(v, 1);
@@ -387,7 +387,7 @@ static void stream_end(void)
 static void thresholds(void)
 {
 	u64 a = 0, b = 0;
-	struct rb_wake round;
+	struct rb_round round;
 
 	begin(4, 0);
 	rb_attach_reader(v, 0, 0);
@@ -498,7 +498,7 @@ static void wake_round_looks_twice(void)
 {
 	struct crowd c = { .done = 0 };
 	const struct rb_places places = { CROWD, crowd_word, crowd_kick, &c };
-	struct rb_wake round;
+	struct rb_round round;
 	u64 i;
 
 	begin(CROWD, RINGBUF_CREATE_EXCLUSIVE);

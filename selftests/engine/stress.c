@@ -93,7 +93,7 @@ static void wake_kick(void *stress, u32 i)
 static void host_wake(struct stress *s)
 {
 	const struct rb_places places = { 2 * MAX_THREADS + 1, wake_word, wake_kick, s };
-	struct rb_wake round;
+	struct rb_round round;
 
 	rb_wake_round(&s->ring.view, &round, &places);
 }

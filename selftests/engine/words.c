@@ -151,7 +151,7 @@ static void layout_limits(void)
 	CHECK(layout(1, 1, 0, 1, RINGBUF_MAX_WRITERS + 1, &l) == -EINVAL);
 	CHECK(layout(1, 1, RINGBUF_CREATE_EXCLUSIVE, 1, 2, &l) == -EINVAL);
 	CHECK(layout(1, 1, 1U << 31, 1, 1, &l) == -EINVAL);
-	CHECK(layout(1, 1, RINGBUF_CREATE_PERSISTENT, 1, 1, &l) == -EINVAL);
+	CHECK(layout(1, 1, RINGBUF_CREATE_KEPT, 1, 1, &l) == -EINVAL);
 }
 
 static void layout_defaults(void)

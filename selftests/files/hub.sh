@@ -74,11 +74,11 @@ polls()
 		$ctl create "hub.$i" --slot-bytes=1000 --slots=3
 		head -c $((20000 + RANDOM)) /dev/zero | tr '\0' "$i" >"$tap_dir/$i"
 	done
-	timeout 100 $c/poll_read hub.{a,b,c} >"$tap_dir/got" 2>"$tap_dir/err" &
+	timeout 100 $c/poll_read /dev/rings/hub.{a,b,c} >"$tap_dir/got" 2>"$tap_dir/err" &
 	pid=$!
 	for i in "${letters[@]}"; do
 		until_ok ring_has "hub.$i" '"readers": 1,'
-		$c/message_write "hub.$i" <"$tap_dir/$i" &
+		$c/message_write "/dev/rings/hub.$i" <"$tap_dir/$i" &
 		writers+=($!)
 	done
 	wait "${writers[@]}" && wait $pid || return

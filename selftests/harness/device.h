@@ -41,17 +41,13 @@ static inline int call(int fd, unsigned long request, void *arg)
 
 /* ---- binding ------------------------------------------------------------- */
 
-static inline int create_named(int fd, uint32_t flags, uint64_t bytes, uint64_t count,
-			       const char *name, uint32_t mode)
+static inline int create_call(int fd, uint32_t flags, uint64_t bytes, uint64_t count)
 {
 	struct ringbuf_create c = {
 		.size = sizeof(c),
 		.flags = flags,
 		.slot_bytes = bytes,
 		.slot_count = count,
-		.mode = mode,
-		.name = POINTER(name),
-		.name_len = name ? (uint32_t)strlen(name) : 0,
 	};
 
 	return call(fd, RINGBUF_IOC_CREATE, &c);
@@ -62,7 +58,7 @@ static inline int ring_make(uint32_t flags, uint64_t bytes, uint64_t count)
 {
 	int fd = device_open();
 
-	if (fd < 0 || !create_named(fd, flags, bytes, count, NULL, 0))
+	if (fd < 0 || !create_call(fd, flags, bytes, count))
 		return fd;
 	close(fd);
 	return -1;
@@ -84,15 +80,6 @@ static inline int attach_fd(int fd, uint32_t role, int from)
 {
 	struct ringbuf_attach a = attach_to(role, from);
 
-	return call(fd, RINGBUF_IOC_ATTACH, &a);
-}
-
-static inline int attach_name(int fd, uint32_t role, const char *name)
-{
-	struct ringbuf_attach a = attach_to(role, -1);
-
-	a.name = POINTER(name);
-	a.name_len = (uint32_t)strlen(name);
 	return call(fd, RINGBUF_IOC_ATTACH, &a);
 }
 
@@ -124,6 +111,48 @@ static inline int writer_open(int from)
 static inline int observer_open(int from)
 {
 	return role_open(RINGBUF_ROLE_OBSERVER, from);
+}
+
+/* ---- files -------------------------------------------------------------------- */
+
+#define RINGS "/dev/rings" /* where the test machine has mounted the file system */
+
+/* open(2), or a negative errno. */
+static inline int file_open(const char *path, int how)
+{
+	int fd = open(path, how | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* @fd, or after an error @err and no descriptor. */
+static inline int file_done(int fd, int err)
+{
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* The owner's handle of a new ring at @path, or a negative errno. */
+static inline int file_make(const char *path, uint32_t flags, uint64_t bytes, uint64_t count)
+{
+	int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL);
+
+	return fd < 0 ? fd : file_done(fd, create_call(fd, flags, bytes, count));
+}
+
+/* A handle in @role of the ring at @path, for which @how has the rights; or a negative errno. */
+static inline int file_attach_as(const char *path, uint32_t role, int how)
+{
+	int fd = file_open(path, how | O_EXCL);
+
+	return fd < 0 ? fd : file_done(fd, attach_fd(fd, role, -1));
+}
+
+static inline int file_attach(const char *path, uint32_t role)
+{
+	return file_attach_as(path, role, O_RDWR);
 }
 
 /* ---- the other calls -------------------------------------------------------- */
@@ -228,14 +257,6 @@ static inline int evict_call(int fd, uint32_t reader)
 	struct ringbuf_evict e = { .size = sizeof(e), .reader = reader };
 
 	return call(fd, RINGBUF_IOC_EVICT, &e);
-}
-
-static inline int unlink_call(int fd, const char *name)
-{
-	struct ringbuf_unlink u = { .size = sizeof(u), .name = POINTER(name) };
-
-	u.name_len = (uint32_t)strlen(name);
-	return call(fd, RINGBUF_IOC_UNLINK, &u);
 }
 
 static inline int stats_call(int fd, struct ringbuf_stats *s, struct ringbuf_reader_stats *readers,
@@ -383,9 +404,14 @@ struct maps {
 
 static inline void *map_region(int fd, unsigned int id, int prot)
 {
-	struct ringbuf_region r = region_of(fd, id);
+	struct ringbuf_region region[REGIONS];
+	int err = regions_get(fd, region);
 
-	return mmap(NULL, r.bytes, prot, MAP_SHARED, fd, (off_t)r.offset);
+	if (err) {
+		errno = -err;
+		return MAP_FAILED;
+	}
+	return mmap(NULL, region[id].bytes, prot, MAP_SHARED, fd, (off_t)region[id].offset);
 }
 
 static inline void *map_cursor(int fd, const struct ringbuf_info *info, uint32_t row, int prot)

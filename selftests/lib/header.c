@@ -15,7 +15,7 @@
 
 /**
  * struct victim - a ring's file, and the bytes that it had when it was made
- * @name: of the ring, which is persistent
+ * @name: of the ring, which is kept
  * @path: of the file
  * @spare: another path of the file, for when the library removes the first one
  * @file: the file, mapped
@@ -54,7 +54,7 @@ FIXTURE_SETUP(header)
 	snprintf(v->path, sizeof(v->path), "/dev/shm/ringbuf.%s", v->name);
 	snprintf(v->spare, sizeof(v->spare), "/dev/shm/%s", v->name);
 	config.host = RINGBUF_HOST_EMBEDDED;
-	config.flags = RINGBUF_PERSISTENT;
+	config.flags = RINGBUF_KEPT;
 	config.max_readers = 2;
 	config.max_writers = 2;
 	config.name = v->name;
@@ -125,7 +125,7 @@ static void use(struct ringbuf *ring)
 	ringbuf_writer_close(writer);
 }
 
-/* Restore the file; its name is lost when a mutant was not persistent. */
+/* Restore the file; its name is lost when a mutant was not kept. */
 static void restore(const struct victim *v)
 {
 	link(v->spare, v->path);

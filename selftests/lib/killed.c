@@ -283,7 +283,7 @@ static int makes_a_lasting_name(void *arg)
 	struct ringbuf_writer *writer;
 	struct ringbuf *ring;
 
-	CHECK_EQ(0, named(arg, RINGBUF_PERSISTENT, &ring));
+	CHECK_EQ(0, named(arg, RINGBUF_KEPT, &ring));
 	writer = writer_new(ring);
 	CHECK(writer);
 	CHECK_EQ(0, put(writer, 17, RINGBUF_TRY));
@@ -314,7 +314,7 @@ TEST(name_is_gone_for_open)
 	EXPECT_EQ(-ENOENT, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 }
 
-TEST(persistent_name_stays)
+TEST(kept_name_stays)
 {
 	const char *name = name_of("stays");
 	struct ringbuf_reader *reader;

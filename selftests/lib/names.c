@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Names of rings: create, open, unlink, who may, and when a name goes. */
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "../harness/harness.h"
 #include "../harness/rings.h"
@@ -94,19 +95,61 @@ TEST(no_such_name)
 	EXPECT_EQ(-ENOENT, ringbuf_unlink(name_of("nobody"), RINGBUF_HOST_AUTO));
 }
 
+/* What create, open and unlink say of @name. */
+static void refused(struct __test_metadata *_metadata, const char *name, int create, int opens,
+		    int unlinks)
+{
+	struct ringbuf *ring;
+
+	EXPECT_EQ(create, named(name, 0, 0, &ring));
+	EXPECT_EQ(NULL, ring);
+	EXPECT_EQ(opens, open_named(name, &ring));
+	EXPECT_EQ(NULL, ring);
+	EXPECT_EQ(unlinks, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
+}
+
 TEST(names_that_are_none)
 {
-	const char *bad[] = { "", "/", "a/b", "/a", "a/" };
-	struct ringbuf *ring;
+	const char *bad[] = { "/", "a/b", "/a", "a/" };
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		EXPECT_EQ(-EINVAL, named(bad[i], 0, 0, &ring));
-		EXPECT_EQ(NULL, ring);
-		EXPECT_EQ(-EINVAL, open_named(bad[i], &ring));
-		EXPECT_EQ(NULL, ring);
-		EXPECT_EQ(-EINVAL, ringbuf_unlink(bad[i], RINGBUF_HOST_AUTO));
-	}
+	refused(_metadata, "", -EINVAL, -EINVAL, -EINVAL);
+	if (module_here())
+		SKIP(return, "what has a slash is a path there");
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		refused(_metadata, bad[i], -EINVAL, -EINVAL, -EINVAL);
+}
+
+/* Of the module alone: what has a slash. */
+TEST(paths)
+{
+	const char *path = "/dev/rings/selftest-paths/inside";
+	struct ringbuf *ring, *again;
+
+	if (!module_here())
+		SKIP(return, "only the module's rings have paths");
+	refused(_metadata, "/", -ENODEV, -EPROTO, -EPROTO);
+	refused(_metadata, "/dev/rings", -ENODEV, -EPROTO, -EPROTO);
+	refused(_metadata, "/dev/null", -ENODEV, -EPROTO, -EPROTO);
+	refused(_metadata, "/a", -ENODEV, -ENODEV, -ENOENT);
+	refused(_metadata, "a/b", -ENOENT, -ENOENT, -ENOENT);
+	refused(_metadata, "/dev/rings/selftest-none/a", -ENOENT, -ENOENT, -ENOENT);
+	refused(_metadata, "/dev/rings/", -EISDIR, -EPROTO, -EPROTO);
+	ASSERT_EQ(0, mkdir("/dev/rings/selftest-paths", 0700));
+	ASSERT_EQ(0, named(path, 0, 0, &ring));
+	EXPECT_EQ(-EEXIST, named(path, 0, 0, &again));
+	EXPECT_TRUE(name_there(path));
+	/* A folder of one's own, by the environment or as where one is. */
+	ASSERT_EQ(0, setenv("RINGBUF_DIR", "/dev/rings/selftest-paths", 1));
+	EXPECT_TRUE(name_there("inside"));
+	ASSERT_EQ(0, unsetenv("RINGBUF_DIR"));
+	EXPECT_FALSE(name_there("inside"));
+	ASSERT_EQ(0, chdir("/dev/rings/selftest-paths"));
+	EXPECT_TRUE(name_there("./inside"));
+	ringbuf_close(ring);
+	EXPECT_FALSE(name_there(path));
+	ASSERT_EQ(0, chdir("/"));
+	EXPECT_EQ(0, rmdir("/dev/rings/selftest-paths"));
 }
 
 TEST(too_long)
@@ -221,17 +264,12 @@ TEST(name_of_another_ring)
 TEST(name_removed_by_hand)
 {
 	const char *name = name_of("cleaned");
-	struct ringbuf_geometry g = { .size = sizeof(g) };
 	struct ringbuf *a, *b;
 	char path[300];
 
 	ASSERT_EQ(0, named(name, 0, 0, &a));
-	ringbuf_get_geometry(a, &g);
-	if (g.host != RINGBUF_HOST_EMBEDDED) {
-		ringbuf_close(a);
-		SKIP(return, "the module's names are in no folder");
-	}
-	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
+	snprintf(path, sizeof(path), "%s%s", on_module(a) ? "/dev/rings/" : "/dev/shm/ringbuf.",
+		 name);
 	ASSERT_EQ(0, unlink(path));
 	ASSERT_EQ(0, named(name, 0, 0, &b));
 	ringbuf_close(a);
@@ -279,14 +317,14 @@ TEST(goes_with_the_last_process)
 	EXPECT_FALSE(name_there(name));
 }
 
-TEST(persistent)
+TEST(kept)
 {
-	const char *name = name_of("persistent");
+	const char *name = name_of("kept");
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
 	struct ringbuf *ring;
 
-	ASSERT_EQ(0, named(name, RINGBUF_PERSISTENT, 0, &ring));
+	ASSERT_EQ(0, named(name, RINGBUF_KEPT, 0, &ring));
 	writer = writer_new(ring);
 	ASSERT_EQ(0, put(writer, 42, RINGBUF_TRY));
 	ringbuf_writer_close(writer);
@@ -569,8 +607,8 @@ TEST(name_stays_when_one_of_its_users_ends_without_closing)
 	EXPECT_TRUE(name_there(name));
 	ringbuf_close(ring);
 	EXPECT_FALSE(name_there(name));
-	/* Persistent is persistent. */
-	ASSERT_EQ(0, named(name, RINGBUF_PERSISTENT, 0, &ring));
+	/* A kept one stays. */
+	ASSERT_EQ(0, named(name, RINGBUF_KEPT, 0, &ring));
 	ringbuf_close(ring);
 	EXPECT_EQ(0, child_run(ends_without_closing, (void *)name));
 	EXPECT_TRUE(name_there(name));
@@ -599,13 +637,13 @@ static int makes_another(void *arg)
 TEST(leftovers_go_when_their_user_makes_a_ring)
 {
 	const char *left = name_of("left"), *kept = name_of("kept"), *used = name_of("used");
-	struct ringbuf *ring, *persistent;
+	struct ringbuf *ring, *keeps;
 
 	if (module_here())
 		SKIP(return, "the module leaves none");
 	ASSERT_EQ(0, named(used, 0, 0, &ring));
-	ASSERT_EQ(0, named(kept, RINGBUF_PERSISTENT, 0, &persistent));
-	ringbuf_close(persistent);
+	ASSERT_EQ(0, named(kept, RINGBUF_KEPT, 0, &keeps));
+	ringbuf_close(keeps);
 	ASSERT_EQ(128 + SIGKILL, child_run(makes_a_leftover, (void *)left));
 	ASSERT_TRUE(file_there(left));
 	EXPECT_EQ(0, child_run(makes_another, (void *)name_of("another")));
@@ -693,7 +731,7 @@ TEST(truncated_ring_can_be_unlinked_and_made_again)
 	snprintf(path, sizeof(path), "/dev/shm/ringbuf.%s", name);
 	config.name = name;
 	config.host = RINGBUF_HOST_EMBEDDED;
-	config.flags = RINGBUF_PERSISTENT;
+	config.flags = RINGBUF_KEPT;
 	ASSERT_EQ(0, ringbuf_create(&config, &ring));
 	ringbuf_close(ring);
 	ASSERT_EQ(0, truncate(path, 100));

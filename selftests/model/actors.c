@@ -57,7 +57,7 @@ struct actor {
 	u32 n;
 	u32 caller;
 	u64 waiter;
-	struct rb_wake round;
+	struct rb_round round;
 };
 
 /* All that matters from here on is @actor and @extra. */

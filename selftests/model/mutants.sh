@@ -20,7 +20,7 @@ commit-without-barrier|x2-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/\txchg(&
 shared-commit-without-barrier|s1-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/return cmpxchg(&v->desc\[i\].state, old, \(.*\)) == old;/smp_store_release(\&v->desc[i].state, \1); return true;/
 release-without-barrier|x1-1w1r|tso|reader.h|/(D), matches rb_arm()/d; s/\txchg(&r->cursor->cursor/\tsmp_store_release(\&r->cursor->cursor/
 arm-without-barriers|x1-1w1r|tso|wait.h|/^static inline void rb_arm/,/^}/{/smp_mb()/d; s/rb_threshold_lower(\(.*\), waiter >> 2)/WRITE_ONCE(*\1, waiter >> 2)/}
-arm-without-first-barrier|x2-1w1r|tso|wait.h|/matches rb_threshold_clear()/d
+arm-without-first-barrier|x2-1w1r|tso|wait.h|/Matches rb_threshold_clear()/{N;d}
 clear-without-barrier|x1-1w2r-wake|tso|wait.h|s/\txchg(threshold, \(.*\));/\tWRITE_ONCE(*threshold, \1);/; /^static inline void rb_threshold_clear/,/^}/{/smp_mb/d}
 wake-without-second-pass|x1-1w2r-wake|sc|wait.h|/^static inline bool rb_wake_end/,/^}/s/return true;/return false;/
 wake-forgets-who-stays|x1-1w2r-wake|sc|wait.h|/^static inline bool rb_wake_end/,/^}/{/rb_threshold_lower/d}

@@ -40,11 +40,13 @@ class Numbers(Case):
                 with Ring.create(16, 4, **{what: value}) as ring:
                     self.assertEqual((what == "exclusive", what == "timestamps"),
                                      (ring.exclusive, ring.timestamps))
-        name = "python-persistent"
-        Ring.create(16, 4, persistent=1, name=name).close()
+        name = "python-kept"
+        Ring.create(16, 4, kept=1, name=name).close()
         with Ring.open(name) as ring:
-            self.assertEqual((False, False), (ring.exclusive, ring.timestamps))
+            self.assertEqual((False, False, True), (ring.exclusive, ring.timestamps, ring.kept))
         Ring.unlink(name)
+        with Ring.create(16, 4, kept=[], name=name) as ring:
+            self.assertFalse(ring.kept)
 
     def test_evict_and_sync_find_no_other_reader(self):
         self.writer.write(b"1")

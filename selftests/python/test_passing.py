@@ -11,7 +11,7 @@ import resource
 import unittest
 from multiprocessing.reduction import ForkingPickler
 
-from support import METHODS, PATIENCE, Case, ringbuffer, script, until
+from support import METHODS, PATIENCE, Case, on_module, ringbuffer, script, until
 
 from ringbuffer import _dropin, _ring
 
@@ -202,6 +202,33 @@ class Twice(Case):
                     self.assertEqual((b"through both", ever + 1, head + 1),
                                      out.get(timeout=PATIENCE))
                     self.ends_well()
+
+
+def reads_and_passes_on(name, out):
+    os.setresuid(65534, 65534, 65534)
+    os.chdir("/dev/rings")
+    with Ring.open("./" + name) as ring:
+        travels = ForkingPickler.dumps(ring)
+    os.chdir("/")
+    with pickle.loads(travels) as ring, ring.reader(ringbuffer.OLDEST) as reader:
+        try:
+            ring.writer()
+        except PermissionError:
+            out.put((ring.name, reader.read(timeout=60)))
+
+
+@unittest.skipUnless(on_module() and not os.geteuid(), "needs the module, and root")
+class Readable(Case):
+    """A ring that may not be written."""
+
+    def test_goes_by_its_name_and_gives_no_more(self):
+        name = "python-readable-%d" % os.getpid()
+        out = multiprocessing.Queue()
+        with Ring.create(16, 4, name=name, mode=0o644) as ring, ring.writer() as writer:
+            writer.write(b"1")
+            self.start(reads_and_passes_on, name, out)
+            self.assertEqual(("/dev/rings/" + name, b"1"), out.get(timeout=PATIENCE))
+            self.ends_well()
 
 
 def leave_descriptors(room):

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Ring, Reader, Writer: names, slots in place, batches, pickling."""
 
+import errno
 import functools
 import gc
 import multiprocessing
 import os
+import pathlib
 import pickle
 import signal
+import stat
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -653,12 +657,38 @@ class Names(Case):
 
     def test_unlink(self):
         name = ring_name("unlink")
-        ring = Ring.create(16, 4, name=name, persistent=True)
+        ring = Ring.create(16, 4, name=name, kept=True)
         ring.close()
         Ring.open(name).close()
         Ring.unlink(name)
         with self.assertRaises(FileNotFoundError):
             Ring.unlink(name)
+
+    @unittest.skipUnless(on_module(), "the embedded host has no files")
+    def test_path(self):
+        name = ring_name("path")
+        path = pathlib.Path("/dev/rings", name)
+        with Ring.create(16, 4, name=path, mode=0o640) as ring:
+            self.assertEqual(str(path), ring.name)
+            self.assertEqual(0o640, stat.S_IMODE(path.stat().st_mode))
+            self.assertEqual(64, path.stat().st_size)
+            for other in (name, path, "/dev/../dev/rings/" + name):
+                with Ring.open(other) as opened, opened.reader() as reader, ring.writer() as writer:
+                    writer.write(b"1")
+                    self.assertEqual(b"1", reader.read())
+            Ring.unlink(path)
+        with self.assertRaises(FileNotFoundError):
+            Ring.open(path)
+
+    @unittest.skipUnless(on_module(), "the embedded host has no files")
+    def test_path_to_no_ring(self):
+        with tempfile.NamedTemporaryFile() as f:
+            self.assertRaises(ringbuffer.InternalLockingError, Ring.open, f.name)
+            for call in (Ring.open, lambda name: Ring.create(16, 4, name=name)):
+                with self.assertRaises(OSError) as raised:
+                    call(f.name + ".none")
+                self.assertEqual((errno.ENODEV, f.name + ".none"),
+                                 (raised.exception.errno, raised.exception.filename))
 
 
 class Processes(Case):

@@ -60,7 +60,7 @@ refused 2 'which command'
 refused 2 'no such command' frobnicate
 refused 2 'argument is missing' info
 refused 2 'argument is missing' sync $ring
-refused 2 'one argument too many' list $ring
+refused 2 'one argument too many' list $ring $ring
 refused 2 'does not take --watch' list --watch
 refused 2 'does not take --json' --json unlink $ring
 refused 2 'with --watch only' stats --count=2 $ring
@@ -68,12 +68,18 @@ refused 2 'needs --slot-bytes and --slots' create $ring --slots=3
 refused 2 'must not be 0' create $ring --slot-bytes=0 --slots=3
 refused 2 'not a whole number' create $ring --slot-bytes=-1 --slots=3
 refused 2 'not a whole number' create $ring --slot-bytes=1k --slots=3
+refused 2 'not a whole number' create $ring --slot-bytes=K --slots=3
+refused 2 'must not be 0' create $ring --slot-bytes=0M --slots=3
+refused 2 'slot-bytes: 2: at most 1$' create $ring --slot-bytes=2G --slots=3
 refused 2 'slot-bytes: 1073741825: at most 1073741824' create $ring --slot-bytes=1073741825 --slots=3
 refused 2 'slots: 33554433: at most 33554432' create $ring --slot-bytes=1 --slots=33554433
 refused 2 'max-readers: 4097: at most 4096' create $ring --slot-bytes=1 --slots=1 --max-readers=4097
 refused 2 'max-writers: 256: at most 255' create $ring --slot-bytes=1 --slots=1 --max-writers=256
 refused 2 'NAME is empty' info ''
-refused 1 'a name is not empty and has no /' info a/b
+if [[ $RINGBUF_HOST = embedded ]]; then
+	refused 1 'a name is not empty and has no /' info a/b
+	refused 2 'rings of the embedded host are in no folder' list /dev/rings
+fi
 refused 1 'too long: at most 255' info "$(printf '%0256d' 0)"
 refused 2 'not from 1 to 777' create $ring --slot-bytes=1 --slots=3 --mode=888
 refused 2 'not one of' --host=nowhere list
@@ -96,17 +102,17 @@ ok $? "create"
 refused 1 'File exists: a ring of that name' create $ring --slot-bytes=100 --slots=5
 
 run $ctl list
-out_has "^ +100 +5 +0 +0 +0 +$UID +0660  exclusive,timestamp[a-z,]* +$ring\$"
+out_has "^ +100 +5 +0 +0 +0 +$UID +0660  exclusive,timestamp,kept +$ring\$"
 ok $? "list"
 run $ctl list --json
 json "[r for r in j if r == dict(name='$ring', escaped='$ring', slot_bytes=100, slots=5, head=0, readers=0,
-	writers=0, uid=$UID, mode='0660', exclusive=True, timestamp=True)]"
+	writers=0, uid=$UID, gid=$(id -g), mode='0660', exclusive=True, timestamp=True, kept=True)]"
 ok $? "list --json"
 run $ctl info $ring
 out_has "^host +$RINGBUF_HOST\$" && out_has '^readers +0 of 3$' && out_has '^writers +0 of 1$'
 ok $? "info"
 run $ctl info --json $ring
-json "j['host'] == '$RINGBUF_HOST' and j['slots'] == 5 and j['stream'] == 'open'"
+json "j['host'] == '$RINGBUF_HOST' and j['slots'] == 5 and j['stream'] == 'open' and j['kept']"
 ok $? "info --json"
 
 # ---- files that are not what they should be -------------------------------------------
@@ -225,6 +231,96 @@ if locale -a 2>/dev/null | grep -qix 'c\.utf-\?8'; then
 	json "j['name'] == '$name' and j['escaped'] == r'$ring-\303\274\342\200\256\302\240'"
 	ok $? "JSON has the text as well"
 	$ctl unlink "$name"
+fi
+
+# ---- files of the module ---------------------------------------------------------------
+
+# A file system of its own, with room for little.
+module_files()
+{
+	local dir=$tap_dir/rings user
+
+	mkdir "$dir"
+	mount -t ringbuf -o max_bytes=1M,max_rings=5,slot_bytes=50,slot_count=3 ringbuf "$dir"
+	ok $? "mount"
+	run $ctl list "$dir"
+	((status == 0)) && (($(wc -l <"$tap_dir/out") == 1))
+	ok $? "list of a folder without rings"
+	mkdir "$dir/robot"
+	$ctl create "$dir/robot/cam" --slot-bytes=2K --slots=3 && mkfifo "$dir/unset" &&
+		chmod 640 "$dir/unset"
+	run $ctl list "$dir/"
+	((status == 0)) && out_has ' 2048 +3 .* kept +robot/cam$' && out_has "$unknown$UID +0640 .* unset\$"
+	ok $? "list FOLDER: names below it; of a ring without a geometry what its file says"
+	run $ctl info "$dir/unset"
+	((status == 1)) && err_has 'its size is not set yet' && [[ $(stat -c %s "$dir/unset") = 0 ]]
+	ok $? "info sets no geometry"
+	timeout 20 $ctl cat --count=1 "$dir/unset" >"$tap_dir/out" 2>"$tap_dir/err" &
+	until_ok ring_has "$dir/unset" '"readers": 1,'
+	echo one | $ctl write "$dir/unset"
+	wait $! && [[ $(<"$tap_dir/out") = one ]] && ring_has "$dir/unset" '"slots": 3,'
+	ok $? "the first use does, as the mount says"
+	(cd "$dir" && RINGBUF_DIR=$dir/robot run "$OLDPWD/$ctl" info --json cam)
+	json "j['name'] == 'cam' and j['slots'] == 3"
+	ok $? "RINGBUF_DIR"
+	RINGBUF_DIR=$dir/robot run $ctl list
+	out_has ' kept +cam$' && ! out_has unset
+	ok $? "list of RINGBUF_DIR"
+
+	refused 1 "its slots need 2\\.1 MB of memory, and $dir has 0\\.[0-9] MB left" \
+		create "$dir/big" --slot-bytes=1M --slots=2
+	[[ ! -e $dir/big ]]
+	ok $? "create that fails leaves no file"
+	mkfifo "$dir/"{3,4,5,6} 2>/dev/null
+	refused 1 "$dir has as many rings and folders as it may have" \
+		create "$dir/more" --slot-bytes=1 --slots=1
+	rm -f "$dir/"{3,4,5,6}
+	refused 1 'the folder in which the ring is to be is not there' \
+		create "$dir/none/cam" --slot-bytes=1 --slots=1
+	refused 1 "no file system of rings is mounted at $tap_dir " \
+		create "$tap_dir/cam" --slot-bytes=1 --slots=1
+	refused 1 "no file system of rings is mounted at $tap_dir " info "$tap_dir/cam"
+	refused 1 "no file system of rings is mounted at $tap_dir " list "$tap_dir"
+	refused 1 'No such file' list "$tap_dir/none"
+	mkfifo "$tap_dir/fifo"
+	for command in info unlink cat; do
+		refused 1 'it is no ring' $command "$tap_dir/fifo"
+		refused 1 'it is no ring' $command "$dir/robot"
+	done
+
+	user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	chmod 755 "$tap_dir"
+	run "${user[@]}" $ctl list "$dir"
+	((status == 0)) && out_has "$unknown$UID +0600 .* robot/cam\$"
+	ok $? "list: what may not be read is listed by its file"
+	run "${user[@]}" $ctl info "$dir/robot/cam"
+	((status == 1)) && err_has "the ring's mode and owner"
+	ok $? "info: says what forbids it"
+	run "${user[@]}" $ctl unlink "$dir/unset"
+	((status == 1)) && err_has "the ring, or its folder, is another user's"
+	ok $? "unlink of another user's ring"
+	run "${user[@]}" $ctl create "$dir/robot/other" --slot-bytes=1 --slots=1
+	((status == 1)) && err_has 'this user may not make files in that folder'
+	ok $? "create in another user's folder"
+	chmod 644 "$dir/robot/cam"
+	run "${user[@]}" $ctl stats "$dir/robot/cam"
+	((status == 0)) && out_has '^head 0'
+	ok $? "stats of a ring that may only be read"
+	chmod 700 "$dir/robot"
+	run "${user[@]}" $ctl list "$dir"
+	((status == 1)) && err_has '^ringbufctl: robot: not listed: Permission denied' && out_has ' unset$'
+	ok $? "list: a folder that may not be read is named"
+
+	$ctl unlink "$dir/robot/cam" && rm "$dir/unset" && rmdir "$dir/robot" && umount "$dir"
+	ok $? "unlink by path"
+}
+
+if [[ $RINGBUF_HOST = module ]]; then
+	if ((UID == 0)); then
+		module_files
+	else
+		skip "files of the module" "needs root to mount"
+	fi
 fi
 
 mkfifo "$tap_dir/input"

@@ -45,6 +45,7 @@
 #define STATUS	  "/dev/vport0p2"
 #define TASK	  "/dev/vport0p3"
 #define KMEMLEAK  "/sys/kernel/debug/kmemleak"
+#define RINGS	  "/dev/rings" /* where the library looks for rings of that name */
 #define MAX_WORDS 4096
 #define MAX_LOADS 64
 
@@ -397,6 +398,13 @@ static void wait_for_all(void)
 		;
 }
 
+/* A command may have mounted more there, or nothing; where files are open, rmmod says so. */
+static void unmount_rings(void)
+{
+	while (!umount2(RINGS, 0))
+		;
+}
+
 /*
  * The last references go with work that the kernel does later: an exit on
  * another CPU, io_uring's workers.
@@ -404,6 +412,7 @@ static void wait_for_all(void)
 static bool unload(const char *name)
 {
 	for (int tries = 0; tries < 200; tries++) {
+		unmount_rings();
 		/* Gone already when the command was about loading it. */
 		if (!syscall(SYS_delete_module, name, O_NONBLOCK) || errno == ENOENT)
 			return true;
@@ -477,8 +486,10 @@ static void set_up(void)
 	enter_host_root();
 	load_all(); /* from anywhere, as long as nothing of our own is in the way */
 	mount_all();
-	if (*config.module)
-		load_module(config.module, config.module_args);
+	if (!*config.module)
+		return;
+	load_module(config.module, config.module_args);
+	mount_at(RINGS, "ringbuf", 0, NULL);
 }
 
 /* ---- on the host ---- */

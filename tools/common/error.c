@@ -12,6 +12,7 @@
 #include <linux/ringbuf.h>
 
 #include "error.h"
+#include "rings.h"
 
 #define SHM_DIR	   "/dev/shm"
 #define PARAMETERS "/sys/module/ringbuf/parameters"
@@ -24,11 +25,11 @@ static const struct {
 } constant[] = {
 	{ ERROR_CREATE, EEXIST, "File exists: a ring of that name is there already" },
 	{ ERROR_WRITER, EBUSY, "it takes one writer at a time, and has one" },
-	{ ERROR_OPEN, EPROTO, "it is damaged, or was not made by this version of ringbuf" },
-	{ ERROR_UNLINK, EPROTO, "it is damaged, or was not made by this version of ringbuf" },
 	{ ERROR_USE, EPROTO, "its shared memory was damaged by another process" },
 	{ ERROR_OPEN, EBUSY, "a process that is stopped keeps the ring's lock" },
 	{ ERROR_USE, EIDRM, "we were evicted" },
+	{ ERROR_OPEN, ENXIO,
+	  "its size is not set yet: CREATE sets it, or the first read or write" },
 	{ ERROR_USE, ESTALE, "another process has taken this one's place in the ring away" },
 };
 
@@ -58,6 +59,29 @@ static bool shm_is_full(uint64_t needed, uint64_t *left)
 		return false;
 	*left = (uint64_t)fs.f_bavail * fs.f_frsize;
 	return *left < needed;
+}
+
+/* The mount in which the ring was to be has no room for it. */
+static const char *no_room(char *words, const struct ringbuf_config *ring)
+{
+	char folder[PATH_MAX];
+	struct statvfs fs;
+
+	if (!rings_folder_of(ring->name, folder) || statvfs(folder, &fs))
+		return strerror(ENOSPC);
+	if (!fs.f_favail)
+		snprintf(
+			words, ERROR_WORDS_BYTES,
+			"%.200s has as many rings and folders as it may have, %llu (as root: mount -o "
+			"remount,max_rings=... %.100s)",
+			folder, (unsigned long long)fs.f_files, folder);
+	else
+		snprintf(words, ERROR_WORDS_BYTES,
+			 "its slots need %.1f MB of memory, and %.200s has %.1f MB left (as root: "
+			 "mount -o remount,max_bytes=... %.100s)",
+			 megabytes(slots_bytes(ring)), folder,
+			 megabytes((uint64_t)fs.f_bavail * fs.f_frsize), folder);
+	return words;
 }
 
 static const char *no_memory(char *words, int err, const struct ringbuf_config *ring)
@@ -110,13 +134,40 @@ static const char *no_place(char *words, enum error_step step, const struct ring
 	return words;
 }
 
+/* Where the name leads to there is no file system of rings. */
+static const char *not_mounted(char *words, enum error_step step, const struct ringbuf_config *ring)
+{
+	char folder[PATH_MAX];
+
+	if (step == ERROR_LIST)
+		snprintf(folder, sizeof(folder), "%s", ring->name);
+	else if (!ring->name || !rings_folder_of(ring->name, folder))
+		return strerror(ENODEV);
+	snprintf(words, ERROR_WORDS_BYTES,
+		 "no file system of rings is mounted at %.200s (as root: mount -t ringbuf ringbuf "
+		 "%.100s)%s",
+		 folder, folder, step == ERROR_LIST ? "" : "; --host=embedded needs none");
+	return words;
+}
+
+/* Whether the ring of the module is a file that is there. */
+static bool is_there(const struct ringbuf_config *ring)
+{
+	char path[PATH_MAX];
+
+	return ring->name && rings_path(ring->name, path) && !access(path, F_OK);
+}
+
 static const char *no_such(char *words, enum error_step step, int err,
 			   const struct ringbuf_config *ring)
 {
 	bool module = ring->host == RINGBUF_HOST_MODULE;
 
-	if (module && access("/dev/ringbuf", F_OK))
+	/* A ring that may only be read is read through the device. */
+	if (module && (!ring->name || is_there(ring)) && access("/dev/ringbuf", F_OK))
 		return "no /dev/ringbuf: is the module ringbuf loaded? --host=embedded needs none";
+	if (step == ERROR_CREATE && module && ring->name)
+		return "No such file: the folder in which the ring is to be is not there (mkdir)";
 	if (step != ERROR_OPEN && step != ERROR_UNLINK)
 		return strerror(err);
 	snprintf(words, ERROR_WORDS_BYTES,
@@ -140,28 +191,65 @@ static const char *not_supported(enum error_step step, const struct ringbuf_conf
 	return strerror(EOPNOTSUPP);
 }
 
+/* Whether the module's ring or device, whichever the call met first, is closed to this user. */
+static const char *module_denied(enum error_step step, const struct ringbuf_config *ring)
+{
+	char path[PATH_MAX];
+
+	if (ring->name && step == ERROR_CREATE && rings_folder_of(ring->name, path) &&
+	    access(path, W_OK | X_OK))
+		return "Permission denied: this user may not make files in that folder";
+	if (ring->name && step == ERROR_OPEN && rings_path(ring->name, path) && access(path, R_OK))
+		return NULL;
+	if (step != ERROR_UNLINK && access("/dev/ringbuf", R_OK | W_OK))
+		return "Permission denied: this user may not read and write /dev/ringbuf";
+	return NULL;
+}
+
 static const char *denied(enum error_step step, const struct ringbuf_config *ring)
 {
-	if (ring->host == RINGBUF_HOST_MODULE && access("/dev/ringbuf", R_OK | W_OK))
-		return "Permission denied: this user may not read and write /dev/ringbuf";
+	const char *words = ring->host == RINGBUF_HOST_MODULE ? module_denied(step, ring) : NULL;
+
+	if (words)
+		return words;
 	if (step == ERROR_UNLINK)
-		return "Permission denied: the ring is another user's";
-	if (step == ERROR_CREATE)
+		return "Permission denied: the ring, or its folder, is another user's";
+	if (step == ERROR_CREATE || step == ERROR_LIST)
 		return strerror(EACCES);
 	return "Permission denied: the ring's mode and owner (ringbufctl list) forbid it";
 }
 
-static const char *not_valid(char *words, enum error_step step)
+/* What has the name is no ring. */
+static const char *no_ring(enum error_step step, const struct ringbuf_config *ring)
 {
+	if (step != ERROR_OPEN && step != ERROR_UNLINK)
+		return strerror(EPROTO);
+	if (ring->host == RINGBUF_HOST_MODULE)
+		return "it is no ring, but a file of another kind or file system";
+	return "it is damaged, or was not made by this version of ringbuf";
+}
+
+static const char *bad_name(const struct ringbuf_config *ring)
+{
+	if (ring->host == RINGBUF_HOST_MODULE)
+		return "a name is not empty";
+	return "a name is not empty and has no / on the embedded host; the module, which has "
+	       "paths, is not here, or was not chosen (--host)";
+}
+
+static const char *not_valid(char *words, enum error_step step, const struct ringbuf_config *ring)
+{
+	bool module = ring->host == RINGBUF_HOST_MODULE;
+
 	if (step == ERROR_OPEN || step == ERROR_UNLINK)
-		return "a name is not empty and has no /";
+		return bad_name(ring);
 	if (step != ERROR_CREATE)
 		return strerror(EINVAL);
 	snprintf(words, ERROR_WORDS_BYTES,
 		 "Invalid argument: a ring has 1 to %llu slots of 1 to %llu bytes, at most %u "
-		 "readers and %u writers, and a name without /",
+		 "readers and %u writers%s",
 		 RINGBUF_MAX_SLOTS, RINGBUF_MAX_SLOT_BYTES, RINGBUF_MAX_READERS,
-		 RINGBUF_MAX_WRITERS);
+		 RINGBUF_MAX_WRITERS, module ? "" : ", and on the embedded host a name without /");
 	return words;
 }
 
@@ -181,20 +269,26 @@ const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int
 	case EMFILE:
 		return no_descriptor(words);
 	case ENOSPC:
+		if (step == ERROR_CREATE && ring->host == RINGBUF_HOST_MODULE && ring->name)
+			return no_room(words, ring);
 		if (step == ERROR_CREATE)
 			return no_memory(words, err, ring);
 		return step == ERROR_READER || step == ERROR_WRITER ? no_place(words, step, ring)
 								    : strerror(err);
 	case EOPNOTSUPP:
 		return not_supported(step, ring);
-	case ENOENT:
 	case ENODEV:
+		return not_mounted(words, step, ring);
+	case ENOENT:
 	case ENXIO:
 		return no_such(words, step, err, ring);
 	case EACCES:
+	case EPERM:
 		return denied(step, ring);
+	case EPROTO:
+		return no_ring(step, ring);
 	case EINVAL:
-		return not_valid(words, step);
+		return not_valid(words, step, ring);
 	case EFBIG:
 		return "File too large: this process may not make one of that size (ulimit -f)";
 	case ENAMETOOLONG:

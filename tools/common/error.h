@@ -9,6 +9,7 @@
 enum error_step {
 	ERROR_CREATE,
 	ERROR_OPEN,
+	ERROR_LIST, /* the folder that is named */
 	ERROR_UNLINK,
 	ERROR_READER, /* attaching one */
 	ERROR_WRITER, /* attaching one */

@@ -22,7 +22,7 @@ enum ringbuf_host host_option(struct argp_state *state, const char *arg)
 	return parse(state, "--host", arg);
 }
 
-enum ringbuf_host host_choose(struct argp_state *state, enum ringbuf_host host)
+enum ringbuf_host host_choose(struct argp_state *state, enum ringbuf_host host, bool is_file)
 {
 	const char *env = getenv("RINGBUF_HOST");
 
@@ -30,5 +30,7 @@ enum ringbuf_host host_choose(struct argp_state *state, enum ringbuf_host host)
 		host = parse(state, "environment variable RINGBUF_HOST", env);
 	if (host != RINGBUF_HOST_AUTO)
 		return host;
-	return access("/dev/ringbuf", R_OK | W_OK) ? RINGBUF_HOST_EMBEDDED : RINGBUF_HOST_MODULE;
+	if (is_file || !access("/dev/ringbuf", R_OK | W_OK))
+		return RINGBUF_HOST_MODULE;
+	return RINGBUF_HOST_EMBEDDED;
 }

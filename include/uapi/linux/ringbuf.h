@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * /dev/ringbuf: rings of mmap-able slots with in-kernel wait queues.
+ * Rings of mmap-able slots with in-kernel wait queues.
  *
  * This file is the whole ABI: the ioctls and the layout of the shared pages.
  *
- * An open file of /dev/ringbuf is a *handle*.  It starts unbound;
+ * A ring that has a name is a file in a file system of type "ringbuf"; one that has none
+ * is made through /dev/ringbuf.  An open file of either is a *handle*.
  * RINGBUF_IOC_CREATE or RINGBUF_IOC_ATTACH binds it, once, to one ring and one
  * role.  RINGBUF_IOC_INFO then tells which byte ranges of the file may be
  * mapped.  How the shared words are used is written down in kmod/protocol.rst;
@@ -45,8 +46,9 @@
 #define RINGBUF_ABI_VERSION 2
 #define RINGBUF_MAGIC	    0x66756230676e6972ULL /* "ring0buf", little endian */
 
+#define RINGBUF_FS_MAGIC 0x72627566 /* statfs.f_type of the file system: "rbuf" */
+
 /* Limits of the ABI; module parameters and RLIMITs may be lower. */
-#define RINGBUF_NAME_MAX       255 /* bytes, without a NUL */
 #define RINGBUF_MAX_SLOT_BYTES (1ULL << 30) /* a write(2) may be no longer than 2^31 - 4096 */
 #define RINGBUF_MAX_SLOTS      (1ULL << 25)
 #define RINGBUF_MAX_READERS    4096U
@@ -60,8 +62,8 @@
 
 /* What the structure of each call began with. */
 #define RINGBUF_FEATURES_SIZE_VER0  32
-#define RINGBUF_CREATE_SIZE_VER0    56
-#define RINGBUF_ATTACH_SIZE_VER0    48
+#define RINGBUF_CREATE_SIZE_VER0    40
+#define RINGBUF_ATTACH_SIZE_VER0    40
 #define RINGBUF_INFO_SIZE_VER0	    96
 #define RINGBUF_WAIT_SIZE_VER0	    40
 #define RINGBUF_WAKE_SIZE_VER0	    8
@@ -94,8 +96,6 @@
 #define RINGBUF_IOC_SYNC \
 	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x07, RINGBUF_SYNC_SIZE_VER0)
 #define RINGBUF_IOC_DETACH _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x08, RINGBUF_DETACH_SIZE_VER0)
-#define RINGBUF_IOC_UNLINK _IO(RINGBUF_IOC_MAGIC, 0x09)
-#define RINGBUF_IOC_LIST   _IO(RINGBUF_IOC_MAGIC, 0x0a)
 #define RINGBUF_IOC_STATS \
 	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0b, RINGBUF_STATS_SIZE_VER0)
 #define RINGBUF_IOC_FRAMING   _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0c, RINGBUF_FRAMING_SIZE_VER0)
@@ -135,10 +135,10 @@ struct ringbuf_features {
 	__aligned_u64 max_ring_bytes;
 };
 
-/* struct ringbuf_create.flags; all but PERSISTENT also stand in ringbuf_info_page.flags. */
-#define RINGBUF_CREATE_EXCLUSIVE  (1U << 0) /* one writer at a time, plain stores */
-#define RINGBUF_CREATE_TIMESTAMP  (1U << 1) /* the writer's CLOCK_MONOTONIC ns in every slot */
-#define RINGBUF_CREATE_PERSISTENT (1U << 2) /* the name outlives the last handle */
+/* struct ringbuf_create.flags; all but KEPT also stand in ringbuf_info_page.flags. */
+#define RINGBUF_CREATE_EXCLUSIVE (1U << 0) /* one writer at a time, plain stores */
+#define RINGBUF_CREATE_TIMESTAMP (1U << 1) /* the writer's CLOCK_MONOTONIC ns in every slot */
+#define RINGBUF_CREATE_KEPT	 (1U << 2) /* the file stays until it is unlinked */
 
 /**
  * struct ringbuf_create - RINGBUF_IOC_CREATE: make a ring, bind the handle to it
@@ -149,11 +149,6 @@ struct ringbuf_features {
  * @max_readers: rows for readers, 1 to RINGBUF_MAX_READERS; 0 means 64
  * @max_writers: writers at a time, 1 to RINGBUF_MAX_WRITERS; 0 means 16,
  *	and always 1 with RINGBUF_CREATE_EXCLUSIVE
- * @mode: permission bits 0777 of a named ring, as for a file (the umask does
- *	not apply): r to attach as reader or observer, w as writer, both as owner
- * @name_len: bytes at @name, 0 (anonymous) to RINGBUF_NAME_MAX
- * @name: pointer to the name: any bytes but NUL and '/', unique in the network
- *	namespace of the caller
  * @wait_readers: writers get no slot before this many readers have been attached at one
  *	time; from then on they do, also when readers leave; 0 to @max_readers
  * @__reserved: must be 0
@@ -164,9 +159,17 @@ struct ringbuf_features {
  * The handle gets the role RINGBUF_ROLE_OWNER: it may be named by ATTACH to
  * attach any role, but reads and writes nothing itself.
  *
- * Errors: EINVAL (a field out of range, slot_bytes * slot_count too large),
- * E2BIG, EFAULT, EBADFD (handle already bound), EEXIST (name taken),
- * ENAMETOOLONG, EDQUOT (the caller's share of ring memory), ENOMEM.
+ * On a handle of /dev/ringbuf the ring has no name.  On a file that has no ring yet, open
+ * for reading and writing, it is that file's: fleeting, so that the name goes with the
+ * last handle, unless RINGBUF_CREATE_KEPT is set or the file was made by mknod(2).
+ *
+ * Errors: EINVAL (a field out of range, slot_bytes * slot_count too large,
+ * RINGBUF_CREATE_KEPT without a file),
+ * E2BIG, EFAULT, EBADFD (handle already bound), EEXIST (the file has a ring), EBUSY
+ * (whoever made the file with O_CREAT has not called CREATE yet), EACCES (the file is not
+ * open for reading and writing), ESTALE (whoever made the file closed it without
+ * CREATE), ENOSPC (max_bytes of the mount), EDQUOT (the caller's
+ * share of ring memory), ENOMEM.
  */
 struct ringbuf_create {
 	__u32 size;
@@ -175,9 +178,6 @@ struct ringbuf_create {
 	__aligned_u64 slot_count;
 	__u32 max_readers;
 	__u32 max_writers;
-	__u32 mode;
-	__u32 name_len;
-	__aligned_u64 name;
 	__u32 wait_readers;
 	__u32 __reserved;
 };
@@ -200,36 +200,39 @@ struct ringbuf_create {
  * @size: sizeof(struct ringbuf_attach)
  * @flags: must be 0
  * @role: RINGBUF_ROLE_READER, _WRITER, _OBSERVER or _OWNER
- * @fd: a bound handle of the ring, or -1 to go by @name
- * @name: as in struct ringbuf_create; with @fd too, the rights are those of the
- *	name, which must be that of the handle's ring
- * @name_len: bytes at @name; 0: by @fd alone
+ * @fd: on a handle of /dev/ringbuf: a handle of the ring; on a file: -1
  * @start: RINGBUF_START_*, for a reader; else 0
  * @position: in: for RINGBUF_START_POSITION, else 0; [out] where the reader starts,
  *	or the position that the writer will try first
  * @id: [out] reader row (0…), or writer id (1…)
  * @policy: RINGBUF_POLICY_*, for a reader; else 0
+ * @__reserved: must be 0
  *
- * By fd one gets at most the rights of that handle: owner and writer give any
+ * A file is open for what its mode allows: reader and observer need it open for reading,
+ * writer for writing, owner for both.  A ring that has none yet gets the default geometry
+ * of its mount; while whoever made the file may still call CREATE, the call waits, or is
+ * EAGAIN with O_NONBLOCK.
+ *
+ * By fd one gets at most the rights of that handle: those that it was opened with, and if
+ * it is bound those of its role: owner and writer give any
  * role, reader gives reader or observer, observer gives observer.
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADF (@fd is not open), EBADFD (the handle
- * is bound already, or @fd is not a bound handle of this device), EACCES
- * (mode of the name, rights of @fd), ENOENT (no such name), ESTALE
- * (@name is another ring than @fd), EBUSY (a second
- * exclusive writer), ENOSPC (all rows taken), ENOMEM.
+ * is bound already, or @fd is no handle of a ring), EACCES (the rights of the file or of
+ * @fd), EAGAIN, EINTR, ESTALE (whoever made the file closed it without CREATE), EBUSY (a
+ * second exclusive writer), ENOSPC (all rows taken, max_bytes of the mount), EDQUOT,
+ * ENOMEM.
  */
 struct ringbuf_attach {
 	__u32 size;
 	__u32 flags;
 	__u32 role;
 	__s32 fd;
-	__aligned_u64 name;
-	__u32 name_len;
-	__u32 start;
 	__aligned_u64 position;
+	__u32 start;
 	__u32 id;
 	__u32 policy;
+	__u32 __reserved;
 };
 
 enum ringbuf_region_id {
@@ -430,70 +433,6 @@ struct ringbuf_evict {
 };
 
 /**
- * struct ringbuf_unlink - RINGBUF_IOC_UNLINK: remove a name; rings live on
- * @size: sizeof(struct ringbuf_unlink)
- * @flags: must be 0
- * @name: as in struct ringbuf_create
- * @name_len: bytes at @name
- * @__reserved: must be 0
- *
- * On any handle.  Allowed for the owner of the name and CAP_FOWNER.
- * Errors: EINVAL, E2BIG, EFAULT, ENOENT, EACCES, ENAMETOOLONG.
- */
-struct ringbuf_unlink {
-	__u32 size;
-	__u32 flags;
-	__aligned_u64 name;
-	__u32 name_len;
-	__u32 __reserved;
-};
-
-/**
- * struct ringbuf_list_entry - one name
- * @slot_bytes: capacity of a slot
- * @slot_count: number of slots
- * @head: next position to be written, or a lower one: LIST looks for it over a
- *	batch of slots only
- * @uid: owner, in the caller's user namespace
- * @mode: permission bits
- * @flags: RINGBUF_CREATE_*
- * @readers: attached now
- * @writers: attached now
- * @name_len: bytes in @name
- * @name: not NUL-terminated when it has RINGBUF_NAME_MAX bytes and one
- */
-struct ringbuf_list_entry {
-	__aligned_u64 slot_bytes;
-	__aligned_u64 slot_count;
-	__aligned_u64 head;
-	__u32 uid;
-	__u32 mode;
-	__u32 flags;
-	__u32 readers;
-	__u32 writers;
-	__u32 name_len;
-	char name[RINGBUF_NAME_MAX + 1];
-};
-
-/**
- * struct ringbuf_list - RINGBUF_IOC_LIST: names that the caller may attach to
- * @size: sizeof(struct ringbuf_list)
- * @flags: must be 0
- * @entries: pointer to an array of struct ringbuf_list_entry
- * @count: in: entries that fit; [out] entries written
- * @total: [out] names there are; call again with more room when it is larger
- *
- * Errors: EINVAL, E2BIG, EFAULT, ENOMEM.
- */
-struct ringbuf_list {
-	__u32 size;
-	__u32 flags;
-	__aligned_u64 entries;
-	__u32 count;
-	__u32 total;
-};
-
-/**
  * struct ringbuf_reader_stats - one reader in RINGBUF_IOC_STATS
  * @cursor: next position it will read (the floor, if that is higher)
  * @lag: head - cursor, never below 0
@@ -681,10 +620,17 @@ struct ringbuf_threshold {
 };
 
 /*
- * The default ring.  The first read(2) or write(2) on an unbound handle, or
- * poll on one that was opened only for reading or only for writing, binds it to
- * the ring that the user who opened it has in the caller's network namespace:
- * as a reader or a writer with stream framing.  The ring has the module's
+ * Files.  open(2) of a ring for reading makes a reader of the handle, for writing a writer,
+ * with stream framing; for both, or with O_EXCL and without O_CREAT, it stays unbound: CREATE
+ * or ATTACH, or the first read(2) or write(2), binds it.  ENXIO: whoever made the file may
+ * still call CREATE, and O_NONBLOCK is set.  EBUSY and ENOSPC are as in ATTACH.
+ */
+
+/*
+ * The default ring.  The first read(2) or write(2) on an unbound handle of /dev/ringbuf
+ * binds it to the ring that the user who opened it has in the caller's network namespace:
+ * as a reader or a writer with stream framing.  (Polling before binds nothing.)  The ring
+ * has the module's
  * default_slot_bytes and default_slot_count, is there while handles are bound to
  * it, and has no name.  Writers wait while it has no reader.  A reader that
  * comes then goes on where the last one has stopped; another one gets what the

@@ -1,4 +1,5 @@
 import enum
+import os
 import sys
 from typing import (Any, ContextManager, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type,
                     TypeVar, Union, final)
@@ -12,6 +13,7 @@ else:
 
 _T = TypeVar("_T")
 _Shape = Union[int, Sequence[int]]
+_Name = Union[str, "os.PathLike[str]"]
 
 __version__: str
 library_version: str
@@ -185,14 +187,14 @@ class Slot:
 
 class Ring:
     @classmethod
-    def create(cls: Type[_T], slot_bytes: int, slot_count: int, *, name: Optional[str] = ...,
-               exclusive: bool = ..., timestamps: bool = ..., persistent: bool = ...,
+    def create(cls: Type[_T], slot_bytes: int, slot_count: int, *, name: Optional[_Name] = ...,
+               exclusive: bool = ..., timestamps: bool = ..., kept: bool = ...,
                max_readers: int = ..., max_writers: int = ..., mode: int = ...,
                host: Optional[str] = ..., wait_readers: int = ...) -> _T: ...
     @classmethod
-    def open(cls: Type[_T], name: str, *, host: Optional[str] = ...) -> _T: ...
+    def open(cls: Type[_T], name: _Name, *, host: Optional[str] = ...) -> _T: ...
     @staticmethod
-    def unlink(name: str, *, host: Optional[str] = ...) -> None: ...
+    def unlink(name: _Name, *, host: Optional[str] = ...) -> None: ...
     @property
     def name(self) -> Optional[str]: ...
     @property
@@ -211,6 +213,8 @@ class Ring:
     def exclusive(self) -> bool: ...
     @property
     def timestamps(self) -> bool: ...
+    @property
+    def kept(self) -> bool: ...
     @property
     def host(self) -> str: ...
     @property

@@ -3,6 +3,7 @@
 
 import enum
 import operator
+import os
 from typing import NamedTuple, Tuple
 
 from . import _ringbuf
@@ -12,7 +13,7 @@ from ._passing import arrived, departing, departure
 
 _EXCLUSIVE = 1
 _TIMESTAMP = 2
-_PERSISTENT = 4
+_KEPT = 4
 _ALL_READERS = 2**32 - 1
 _BY_READER, _BY_WRITER = 1, 2
 
@@ -91,39 +92,50 @@ def _host(name):
         raise ValueError("host must be 'module', 'embedded' or None, not %r" % (name,)) from None
 
 
+def _text(name):
+    """A name that may be a pathlib.Path."""
+    return os.fspath(name) if isinstance(name, os.PathLike) else name
+
+
+def _absolute(name):
+    """A name that means the same in a process of another working directory."""
+    return os.path.abspath(name) if "/" in name else name
+
+
 class Ring(_ringbuf.Ring):
     """A ring of slots; made by Ring.create() or Ring.open()."""
 
     @classmethod
     def create(cls, slot_bytes, slot_count, *, name=None, exclusive=False, timestamps=False,
-               persistent=False, max_readers=0, max_writers=0, mode=0o600, host=None,
+               kept=False, max_readers=0, max_writers=0, mode=0o600, host=None,
                wait_readers=0):
         """A new ring.
 
-        name: for Ring.open() in other processes; None for a ring that goes by
-            inheritance and pickling only
+        name: for Ring.open() in other processes; on the module a file in $RINGBUF_DIR,
+            else in /dev/rings, or a path; None for a ring that goes by inheritance and
+            pickling only
         exclusive: one writer at a time, faster
         timestamps: CLOCK_MONOTONIC ns in every slot
-        persistent: the name outlives its last user
+        kept: the name stays until it is unlinked
         host: "module", "embedded", or None for what RINGBUF_HOST and the machine say
         wait_readers: writers get no slot before this many readers have been attached at
             one time, so that each of these gets every message
         """
         flags = ((_EXCLUSIVE if exclusive else 0) | (_TIMESTAMP if timestamps else 0) |
-                 (_PERSISTENT if persistent else 0))
+                 (_KEPT if kept else 0))
         return cls._create(_positive(slot_bytes, "slot_bytes"), _positive(slot_count, "slot_count"),
-                           flags, max_readers, max_writers, name, mode, _host(host),
+                           flags, max_readers, max_writers, _text(name), mode, _host(host),
                            wait_readers)
 
     @classmethod
     def open(cls, name, *, host=None):
         """The ring that somebody created by that name."""
-        return cls._open(name, _host(host))
+        return cls._open(_text(name), _host(host))
 
     @staticmethod
     def unlink(name, *, host=None):
         """Remove a name; who has the ring keeps it."""
-        _ringbuf.Ring._unlink(name, _host(host))
+        _ringbuf.Ring._unlink(_text(name), _host(host))
 
     @property
     def slot_bytes(self):
@@ -152,6 +164,11 @@ class Ring(_ringbuf.Ring):
     @property
     def timestamps(self):
         return bool(self._geometry()[3] & _TIMESTAMP)
+
+    @property
+    def kept(self):
+        """Whether its name stays until it is unlinked."""
+        return bool(self._geometry()[3] & _KEPT)
 
     @property
     def host(self):
@@ -234,9 +251,10 @@ class Ring(_ringbuf.Ring):
 
     @departure
     def __reduce__(self):
-        if self._opened and self.host == "module":
-            return type(self).open, (self.name,)
-        return _ring, (type(self), departing(self._export()), self.name)
+        fd = self._export()
+        if fd is None:
+            return type(self).open, (_absolute(self.name),)
+        return _ring, (type(self), departing(fd), self.name)
 
     def __repr__(self):
         if self.closed:

@@ -156,7 +156,6 @@ struct rp_slot;
  * struct rp_ring - Ring
  * @ring: of the library, NULL when closed
  * @name: str or None
- * @opened: by name, not created
  * @users: number of calls that use @ring without the GIL
  * @fork: value of rp_forks when @users was last changed
  * @doomed: @ring after close(), until the last of @users has returned
@@ -164,7 +163,6 @@ struct rp_slot;
 struct rp_ring {
 	PyObject_HEAD struct ringbuf *ring;
 	PyObject *name;
-	bool opened;
 	unsigned int users;
 	unsigned int fork;
 	struct ringbuf *doomed;

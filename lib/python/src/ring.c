@@ -57,7 +57,7 @@ static struct rp_ring *ring_new(PyObject *type, PyObject *name)
 	return self;
 }
 
-static PyObject *ring_of(PyObject *type, struct ringbuf *ring, PyObject *name, bool opened)
+static PyObject *ring_of(PyObject *type, struct ringbuf *ring, PyObject *name)
 {
 	struct rp_ring *self = ring_new(type, name);
 
@@ -66,7 +66,6 @@ static PyObject *ring_of(PyObject *type, struct ringbuf *ring, PyObject *name, b
 		return NULL;
 	}
 	self->ring = ring;
-	self->opened = opened;
 	return (PyObject *)self;
 }
 
@@ -101,7 +100,12 @@ static int name_arg(PyObject *name, void *text)
 
 static PyObject *name_error(int err, const char *name)
 {
-	if (err != -ENOENT && err != -EACCES && err != -EEXIST)
+	static const int of_names[] = { ENOENT, EACCES, EEXIST, EPERM, ENOTDIR, ENODEV };
+	size_t i;
+
+	for (i = 0; i < RP_ARRAY_SIZE(of_names) && of_names[i] != -err; i++)
+		;
+	if (i == RP_ARRAY_SIZE(of_names))
 		return rp_error(err);
 	errno = -err;
 	return PyErr_SetFromErrnoWithFilename(PyExc_OSError, name);
@@ -124,7 +128,7 @@ static PyObject *ring_create(PyObject *type, PyObject *args)
 	if (!config.name && name != Py_None)
 		return NULL;
 	RP_UNLOCKED(err = ringbuf_create(&config, &ring));
-	return err ? name_error(err, config.name) : ring_of(type, ring, name, false);
+	return err ? name_error(err, config.name) : ring_of(type, ring, name);
 }
 
 static PyObject *ring_open(PyObject *type, PyObject *args)
@@ -136,7 +140,7 @@ static PyObject *ring_open(PyObject *type, PyObject *args)
 	if (!PyArg_ParseTuple(args, "O&i", name_arg, &name, &host))
 		return NULL;
 	RP_UNLOCKED(err = ringbuf_open(name, (enum ringbuf_host)host, &ring));
-	return err ? name_error(err, name) : ring_of(type, ring, PyTuple_GET_ITEM(args, 0), true);
+	return err ? name_error(err, name) : ring_of(type, ring, PyTuple_GET_ITEM(args, 0));
 }
 
 /* @fd is ours or closed. */
@@ -176,6 +180,7 @@ static PyObject *ring_unlink(PyObject *module, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+/* The descriptor by which another process gets the ring; None: it has to open its name. */
 static PyObject *ring_export(struct rp_ring *self, PyObject *none)
 {
 	struct ringbuf *ring = rp_ring_get(self);
@@ -185,6 +190,8 @@ static PyObject *ring_export(struct rp_ring *self, PyObject *none)
 	if (!ring)
 		return NULL;
 	fd = ringbuf_export(ring);
+	if (fd == -EOPNOTSUPP)
+		Py_RETURN_NONE;
 	return fd < 0 ? rp_error(fd) : PyLong_FromLong(fd);
 }
 
@@ -393,12 +400,6 @@ static PyObject *ring_closed(struct rp_ring *self, void *closure)
 	return PyBool_FromLong(!self->ring);
 }
 
-static PyObject *ring_opened(struct rp_ring *self, void *closure)
-{
-	(void)closure;
-	return PyBool_FromLong(self->opened);
-}
-
 static PyObject *ring_name(struct rp_ring *self, void *closure)
 {
 	(void)closure;
@@ -450,7 +451,6 @@ static PyMethodDef ring_methods[] = {
 static PyGetSetDef ring_getset[] = {
 	{ "closed", (getter)ring_closed, NULL, "Whether close() was called.", NULL },
 	{ "name", (getter)ring_name, NULL, "Name of the ring, or None.", NULL },
-	{ "_opened", (getter)ring_opened, NULL, NULL, NULL },
 	{ NULL },
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: map_read NAME - numbered messages from the slots themselves to stdout.
+ * usage: map_read FILE - numbered messages from the slots themselves to stdout.
  * Letters as in kmod/protocol.rst.
  */
 #include "ring.h"
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 	uint64_t at, state, number = 0;
 
 	if (argc != 2)
-		return fprintf(stderr, "usage: map_read NAME\n"), 2;
+		return fprintf(stderr, "usage: map_read FILE\n"), 2;
 	r = reader_open(argv[1]);
 	for (at = r.ring.position; (state = next(&r, at)); at++) {
 		if ((state & RINGBUF_STATE_MASK) == RINGBUF_COMMITTED)

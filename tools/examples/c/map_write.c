@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: map_write NAME - stdin read into the slots themselves, in numbered
+ * usage: map_write FILE - stdin read into the slots themselves, in numbered
  * messages.  The ring is one for an exclusive writer.  Letters as in
  * kmod/protocol.rst.
  */
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	uint64_t number;
 
 	if (argc != 2)
-		return fprintf(stderr, "usage: map_write NAME\n"), 2;
+		return fprintf(stderr, "usage: map_write FILE\n"), 2;
 	w = writer_open(argv[1]);
 	for (number = 0;; number++) {
 		uint64_t at = w.ring.position + number;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* usage: message_read NAME - numbered messages to stdout, one read(2) each */
+/* usage: message_read FILE - numbered messages to stdout, one read(2) each */
 #include "ring.h"
 
 int main(int argc, char **argv)
@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 	size_t n;
 
 	if (argc != 2)
-		return fprintf(stderr, "usage: message_read NAME\n"), 2;
+		return fprintf(stderr, "usage: message_read FILE\n"), 2;
 	r = ring_attach(argv[1], RINGBUF_ROLE_READER);
 	message = malloc(r.is.slot_bytes);
 	if (!message)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* usage: message_write NAME - stdin in numbered messages, one write(2) each */
+/* usage: message_write FILE - stdin in numbered messages, one write(2) each */
 #include "ring.h"
 
 int main(int argc, char **argv)
@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 	size_t n;
 
 	if (argc != 2)
-		return fprintf(stderr, "usage: message_write NAME\n"), 2;
+		return fprintf(stderr, "usage: message_write FILE\n"), 2;
 	r = ring_attach(argv[1], RINGBUF_ROLE_WRITER);
 	message = malloc(r.is.slot_bytes);
 	if (!message || r.is.slot_bytes <= sizeof(number))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: poll_read NAME... - numbered messages of several rings to stdout, as they
+ * usage: poll_read FILE... - numbered messages of several rings to stdout, as they
  * come, each ring until its writers are done: one thread, and poll(2).
  */
 #include <poll.h>
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 	char *message;
 
 	if (!count)
-		return fprintf(stderr, "usage: poll_read NAME...\n"), 2;
+		return fprintf(stderr, "usage: poll_read FILE...\n"), 2;
 	for (i = 0; i < count; i++) {
 		s[i].name = argv[i + 1];
 		s[i].ring = ring_attach(s[i].name, RINGBUF_ROLE_READER);

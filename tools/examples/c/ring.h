@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A ring by its name: bound, and mapped for who wants that. */
+/* A ring by its file: bound, and mapped for who wants that. */
 #ifndef EXAMPLE_RING_H
 #define EXAMPLE_RING_H
 
@@ -29,19 +29,15 @@ static inline struct ring ring_attach(const char *name, uint32_t role)
 	struct ringbuf_attach a = {
 		.size = sizeof(a),
 		.role = role,
-		.fd = -1,
-		.name = (uintptr_t)name,
-		.name_len = (uint32_t)strlen(name),
+		.fd = -1, /* the ring of the file itself */
 		.start = role == RINGBUF_ROLE_READER ? RINGBUF_START_OLDEST : 0,
 	};
-	struct ring r = { .fd = open("/dev/ringbuf", O_RDWR), .is.size = sizeof(r.is) };
+	struct ring r = { .fd = open(name, O_RDWR), .is.size = sizeof(r.is) };
 
-	if (r.fd < 0)
-		die("/dev/ringbuf");
 	r.is.regions = (uintptr_t)r.region;
 	r.is.region_size = sizeof(r.region[0]);
 	r.is.region_count = sizeof(r.region) / sizeof(r.region[0]);
-	if (ioctl(r.fd, RINGBUF_IOC_ATTACH, &a) || ioctl(r.fd, RINGBUF_IOC_INFO, &r.is))
+	if (r.fd < 0 || ioctl(r.fd, RINGBUF_IOC_ATTACH, &a) || ioctl(r.fd, RINGBUF_IOC_INFO, &r.is))
 		die(name);
 	r.position = a.position;
 	return r;

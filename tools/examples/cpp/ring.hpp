@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the C++ examples share: whole reads and writes, a ring by its name, and its maps. */
+/* What the C++ examples share: whole reads and writes, a ring by its file, and its maps. */
 #ifndef EXAMPLE_RING_HPP
 #define EXAMPLE_RING_HPP
 
@@ -90,22 +90,20 @@ inline ringbuf_row &row_of(ringbuf_info_page *info, uint32_t i)
 	return *reinterpret_cast<ringbuf_row *>(rows + size_t(i) * info->row_stride);
 }
 
-/* A handle bound to a ring: /dev/ringbuf after ATTACH. */
+/* A handle bound to a ring: its file after ATTACH. */
 class Ring : public File {
       public:
 	ringbuf_info is{};
 	std::vector<ringbuf_region> regions{ 8 };
 	uint64_t position = 0;
 
-	Ring(const std::string &name, uint32_t role) : File("/dev/ringbuf", O_RDWR)
+	Ring(const std::string &name, uint32_t role) : File(name, O_RDWR)
 	{
 		ringbuf_attach a{};
 
 		a.size = sizeof(a);
 		a.role = role;
-		a.fd = -1;
-		a.name = reinterpret_cast<uintptr_t>(name.data());
-		a.name_len = uint32_t(name.size());
+		a.fd = -1; /* the ring of the file itself */
 		a.start = role == RINGBUF_ROLE_READER ? RINGBUF_START_OLDEST : 0;
 		is.size = sizeof(is);
 		is.regions = reinterpret_cast<uintptr_t>(regions.data());
@@ -166,7 +164,7 @@ class Ring : public File {
 template <typename Work> int run(int argc, char **argv, const char *fallback, Work work)
 {
 	if (argc > 2 || (argc < 2 && !fallback)) {
-		std::fprintf(stderr, "usage: %s NAME\n", argv[0]);
+		std::fprintf(stderr, "usage: %s FILE\n", argv[0]);
 		return 2;
 	}
 	try {

@@ -14,7 +14,7 @@ func argument(fallback string) string {
 		return os.Args[1]
 	}
 	if fallback == "" {
-		fmt.Fprintf(os.Stderr, "usage: %s NAME\n", os.Args[0])
+		fmt.Fprintf(os.Stderr, "usage: %s FILE\n", os.Args[0])
 		os.Exit(2)
 	}
 	return fallback

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// usage: map_read NAME - numbered messages from the slots themselves to
+// usage: map_read FILE - numbered messages from the slots themselves to
 // stdout.  Letters as in kmod/protocol.rst; sync/atomic is a full barrier
 // wherever one is asked for.
 package main

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// usage: message_read NAME - numbered messages to stdout, one read(2) each
+// usage: message_read FILE - numbered messages to stdout, one read(2) each
 package main
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// usage: message_write NAME - stdin in numbered messages, one write(2) each
+// usage: message_write FILE - stdin in numbered messages, one write(2) each
 package main
 
 import (

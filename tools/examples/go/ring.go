@@ -14,7 +14,7 @@ import (
 // Numbers of linux/ringbuf.h.  Those of the calls are _IOC() of x86 and Arm: what is done
 // with the structure (1: read by the kernel, 3: written too), its size, and which call.
 const (
-	iocAttach = 3<<30 | 48<<16 | 0xBB02
+	iocAttach = 3<<30 | 40<<16 | 0xBB02
 	iocInfo   = 3<<30 | 96<<16 | 0xBB03
 	iocWait   = 3<<30 | 40<<16 | 0xBB04
 	iocWake   = 1<<30 | 8<<16 | 0xBB05
@@ -45,10 +45,9 @@ type regionArg struct {
 type attachArg struct {
 	size, flags, role uint32
 	fd                int32
-	name              uint64
-	nameLen, start    uint32
 	position          uint64
-	id, reserved      uint32
+	start, id         uint32
+	policy, reserved  uint32
 }
 
 type infoArg struct {
@@ -122,18 +121,15 @@ func (r *ring) ioctl(request uintptr, arg unsafe.Pointer) {
 	}
 }
 
-// On the heap, so that they stay where the kernel looks for them.
-var attachName []byte
+// On the heap, so that it stays where the kernel looks for it.
 var regionList = new([8]regionArg)
 
 func attach(name string, role uint32) *ring {
-	fd, err := syscall.Open("/dev/ringbuf", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
-	check(os.NewSyscallError("/dev/ringbuf", err))
+	fd, err := syscall.Open(name, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	check(os.NewSyscallError(name, err))
 	r := &ring{fd: fd, is: infoArg{size: uint32(unsafe.Sizeof(infoArg{}))}}
-	attachName = append([]byte(name), 0)
-	a := attachArg{role: role, fd: -1, nameLen: uint32(len(name))}
+	a := attachArg{role: role, fd: -1} // the ring of the file itself
 	a.size = uint32(unsafe.Sizeof(a))
-	a.name = uint64(uintptr(unsafe.Pointer(&attachName[0])))
 	if role == roleReader {
 		a.start = startOldest
 	}

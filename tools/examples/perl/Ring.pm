@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 package Ring;
-# What the Perl examples share: whole reads and writes, and a ring by its name.
+# What the Perl examples share: whole reads and writes, and a ring by its file.
 use strict;
 use warnings;
 use Exporter 'import';
@@ -11,7 +11,7 @@ our @EXPORT_OK = qw(read_some write_all attach READER WRITER);
 use constant { READER => 1, WRITER => 2, START_OLDEST => 1 };
 # _IOC() of x86 and Arm: 3 (the kernel reads and writes), size of the structure, which call.
 use constant {
-	IOC_ATTACH => 3 << 30 | 48 << 16 | 0xBB02,
+	IOC_ATTACH => 3 << 30 | 40 << 16 | 0xBB02,
 	IOC_INFO => 3 << 30 | 96 << 16 | 0xBB03,
 };
 
@@ -36,13 +36,12 @@ sub write_all {
 	}
 }
 
-# A handle of the ring $name, and its slot_bytes.
+# A handle of the ring in the file $name, and its slot_bytes.
 sub attach {
 	my ($name, $role) = @_;
-	sysopen(my $ring, '/dev/ringbuf', O_RDWR) or die "/dev/ringbuf: $!\n";
-	# struct ringbuf_attach: size, flags, role, fd, name, name_len, start, position, id
-	my $attach = pack('LLLlP', 48, 0, $role, -1, $name) .
-		pack('LLQLL', length $name, $role == READER ? START_OLDEST : 0, 0, 0, 0);
+	sysopen(my $ring, $name, O_RDWR) or die "$name: $!\n";
+	# struct ringbuf_attach: size, flags, role, fd, position, start, id, policy, reserved
+	my $attach = pack('LLLlQLLLL', 40, 0, $role, -1, 0, $role == READER ? START_OLDEST : 0, 0, 0, 0);
 	ioctl($ring, IOC_ATTACH, $attach) or die "$name: $!\n";
 	# struct ringbuf_info begins: size, flags, regions, region_size, region_count, slot_bytes
 	my $info = pack('Lx92', 96);

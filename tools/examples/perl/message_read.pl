@@ -1,13 +1,13 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
-# usage: message_read.pl NAME - numbered messages to stdout, one read(2) each
+# usage: message_read.pl FILE - numbered messages to stdout, one read(2) each
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Ring qw(read_some write_all attach READER);
 
-my $name = shift // die "usage: message_read.pl NAME\n";
+my $name = shift // die "usage: message_read.pl FILE\n";
 my ($ring, $slot_bytes) = attach($name, READER);
 for (my $wanted = 0; length(my $message = read_some($ring, $slot_bytes, $name)); $wanted++) {
 	die "$name: message $wanted is not there\n"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """
-usage: map_read.py NAME - numbered messages from the slots themselves to stdout.
+usage: map_read.py FILE - numbered messages from the slots themselves to stdout.
 Letters as in kmod/protocol.rst.
 """
 import ctypes

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """
-usage: map_write.py NAME - stdin read into the slots themselves, in numbered
+usage: map_write.py FILE - stdin read into the slots themselves, in numbered
 messages.  The ring is one for an exclusive writer.  Letters as in
 kmod/protocol.rst.
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""usage: message_read.py NAME - numbered messages to stdout, one read(2) each"""
+"""usage: message_read.py FILE - numbered messages to stdout, one read(2) each"""
 import os
 import struct
 import sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""usage: message_write.py NAME - stdin in numbered messages, one write(2) each"""
+"""usage: message_write.py FILE - stdin in numbered messages, one write(2) each"""
 import os
 import struct
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A ring by its name, bound and mapped: numbers and structures of linux/ringbuf.h."""
+"""A ring by its file, bound and mapped: numbers and structures of linux/ringbuf.h."""
 import ctypes
 import fcntl
 import mmap
@@ -8,7 +8,7 @@ import struct
 
 # _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
 # too), the size of that, and which call.
-ATTACH = 3 << 30 | 48 << 16 | 0xBB02
+ATTACH = 3 << 30 | 40 << 16 | 0xBB02
 INFO = 3 << 30 | 96 << 16 | 0xBB03
 WAIT = 3 << 30 | 40 << 16 | 0xBB04
 WAKE = 1 << 30 | 8 << 16 | 0xBB05
@@ -51,13 +51,11 @@ def fence():
 
 class Ring:
     def __init__(self, name, role):
-        self.fd = os.open("/dev/ringbuf", os.O_RDWR)
-        text = ctypes.create_string_buffer(name.encode())
+        self.fd = os.open(name, os.O_RDWR)
         attach = bytearray(struct.pack(
-            "IIIiQIIQII", 48, 0, role, -1, ctypes.addressof(text), len(text) - 1,
-            START_OLDEST if role == READER else 0, 0, 0, 0))
+            "IIIiQIIII", 40, 0, role, -1, 0, START_OLDEST if role == READER else 0, 0, 0, 0))
         fcntl.ioctl(self.fd, ATTACH, attach)
-        self.position = struct.unpack_from("Q", attach, 32)[0]
+        self.position = struct.unpack_from("Q", attach, 16)[0]
         regions = ctypes.create_string_buffer(8 * 24)
         info = bytearray(struct.pack("IIQII72x", 96, 0, ctypes.addressof(regions), 24, 8))
         fcntl.ioctl(self.fd, INFO, info)

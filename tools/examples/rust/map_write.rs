@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! usage: map_write NAME - stdin read into the slots themselves, in numbered
+//! usage: map_write FILE - stdin read into the slots themselves, in numbered
 //! messages.  The ring is one for an exclusive writer.  Letters as in
 //! kmod/protocol.rst.
 use std::io::{Read, Result};

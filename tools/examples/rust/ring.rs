@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A ring by its name, bound and mapped: numbers and structures of linux/ringbuf.h.
+//! A ring by its file, bound and mapped: numbers and structures of linux/ringbuf.h.
 //! Only std, so what libc offers is declared here.
 #![allow(dead_code)]
 
@@ -20,7 +20,7 @@ const START_OLDEST: u32 = 1;
 
 // _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
 // too), the size of that, and which call.
-const ATTACH: c_ulong = 3 << 30 | 48 << 16 | 0xBB02;
+const ATTACH: c_ulong = 3 << 30 | 40 << 16 | 0xBB02;
 const INFO: c_ulong = 3 << 30 | 96 << 16 | 0xBB03;
 const WAIT: c_ulong = 3 << 30 | 40 << 16 | 0xBB04;
 const WAKE: c_ulong = 1 << 30 | 8 << 16 | 0xBB05;
@@ -44,11 +44,10 @@ struct AttachArg {
     flags: u32,
     role: u32,
     fd: i32,
-    name: u64,
-    name_len: u32,
-    start: u32,
     position: u64,
+    start: u32,
     id: u32,
+    policy: u32,
     reserved: u32,
 }
 
@@ -169,7 +168,7 @@ impl Ring {
     }
 
     pub fn attach(name: &str, role: u32) -> Result<Ring> {
-        let file = OpenOptions::new().read(true).write(true).open("/dev/ringbuf")?;
+        let file = OpenOptions::new().read(true).write(true).open(name)?;
         let mut ring = Ring {
             file,
             is: Info::default(),
@@ -177,11 +176,9 @@ impl Ring {
             regions: Default::default(),
         };
         let mut arg = AttachArg {
-            size: 48,
+            size: 40,
             role,
-            fd: -1,
-            name: name.as_ptr() as u64,
-            name_len: name.len() as u32,
+            fd: -1, // the ring of the file itself
             start: if role == READER { START_OLDEST } else { 0 },
             ..Default::default()
         };
@@ -290,7 +287,7 @@ pub fn run(fallback: Option<&str>, work: impl FnOnce(&str) -> Result<()>) {
     let name = match argument.as_deref().or(fallback) {
         Some(name) => name,
         None => {
-            eprintln!("usage: {} NAME", std::env::args().next().unwrap_or_default());
+            eprintln!("usage: {} FILE", std::env::args().next().unwrap_or_default());
             std::process::exit(2);
         }
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A pseudo file system, for inodes of our own.
+ * A pseudo file system that nobody mounts, for inodes of our own.
  *
  * Every handle has an address space from the moment it is opened, so f_mapping
  * never changes under an mmap() in another thread (whose accounting of writable
@@ -14,35 +14,35 @@
 
 #include "internal.h"
 
-#define RB_FS_MAGIC 0x72627566 /* "rbuf" */
+#define ANON_MAGIC 0x7262616e /* "rban" */
 
-static struct vfsmount *rb_mount;
+static struct vfsmount *anon_mount;
 
-static int rb_fs_context(struct fs_context *fc)
+static int anon_context(struct fs_context *fc)
 {
-	return init_pseudo(fc, RB_FS_MAGIC) ? 0 : -ENOMEM;
+	return init_pseudo(fc, ANON_MAGIC) ? 0 : -ENOMEM;
 }
 
 /* No owner: the mount lives as long as the module and must not hold it. */
-static struct file_system_type rb_fs_type = {
-	.name = "ringbuf",
-	.init_fs_context = rb_fs_context,
+static struct file_system_type anon_type = {
+	.name = "ringbuf_anon",
+	.init_fs_context = anon_context,
 	.kill_sb = kill_anon_super,
 };
 
-int __init rb_fs_init(void)
+int __init rb_anon_init(void)
 {
-	rb_mount = kern_mount(&rb_fs_type);
-	return PTR_ERR_OR_ZERO(rb_mount);
+	anon_mount = kern_mount(&anon_type);
+	return PTR_ERR_OR_ZERO(anon_mount);
 }
 
-void rb_fs_exit(void)
+void rb_anon_exit(void)
 {
-	kern_unmount(rb_mount);
+	kern_unmount(anon_mount);
 }
 
 /* The caller gives it back with iput(). */
-struct inode *rb_fs_inode(void)
+struct inode *rb_anon_inode(void)
 {
-	return alloc_anon_inode(rb_mount->mnt_sb);
+	return alloc_anon_inode(anon_mount->mnt_sb);
 }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A handle that is read or written before an ioctl has bound it becomes a reader or writer
+ * with stream framing: of the ring of its file, or of the user's default ring.
+ */
+#include "internal.h"
+
+static struct rb_ring *bind_ring(struct file *file, struct rb_handle *h, bool wait)
+{
+	if (rb_file_has(h))
+		return rb_file_ring(h, wait);
+	return rb_default_ring(file->f_cred);
+}
+
+static int bind_begin(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)
+{
+	if (role == RINGBUF_ROLE_WRITER)
+		return rb_member_begin_writer(h, &h->self, ring, wait);
+	return rb_member_resume_reader(h, ring, wait);
+}
+
+/* With h->lock.  0: the reference on @ring is the handle's now. */
+static int bind(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)
+{
+	int err = bind_begin(h, ring, role, wait);
+
+	if (err)
+		return err;
+	h->framing = RINGBUF_FRAMING_STREAM;
+	rb_handle_bind(h, ring, role);
+	return 0;
+}
+
+/*
+ * Bind @h, unless it is.  Without @wait it waits for nobody, but for memory as any call
+ * does: -EAGAIN.
+ */
+int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait)
+{
+	struct rb_ring *ring;
+	int err = 0;
+
+	if (rb_handle_ring(h))
+		return 0;
+	/* Before the lock: here it may wait for the maker of the file. */
+	ring = bind_ring(file, h, wait && !(file->f_flags & O_NONBLOCK));
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	if (wait) {
+		mutex_lock(&h->lock);
+	} else if (!mutex_trylock(&h->lock)) {
+		rb_ring_put(ring);
+		return -EAGAIN;
+	}
+	if (!h->ring)
+		err = bind(h, ring, role, wait);
+	else
+		err = -EEXIST; /* by another thread meanwhile: that one counts */
+	mutex_unlock(&h->lock);
+	if (err)
+		rb_ring_put(ring);
+	return err == -EEXIST ? 0 : err;
+}
+
+/*
+ * ->open of a file of the file system.  What is open for one of reading and writing is
+ * bound now, unless O_EXCL without O_CREAT says that it is only to be named in an ATTACH,
+ * or to be an observer.
+ */
+int rb_bind_open(struct file *file, struct rb_handle *h)
+{
+	bool made = file->f_mode & FMODE_CREATED;
+	bool reads = file->f_mode & FMODE_READ, writes = file->f_mode & FMODE_WRITE;
+	int err = rb_file_enter(&file->f_path, made ? h : NULL);
+
+	if (err)
+		return rb_file_stale(file);
+	h->path = file->f_path;
+	if ((reads && writes) || (file->f_flags & O_EXCL && !made))
+		return 0;
+	err = rb_bind_stream(file, h, writes ? RINGBUF_ROLE_WRITER : RINGBUF_ROLE_READER, true);
+	if (err && made)
+		rb_file_fail(&h->path, h);
+	else if (err)
+		rb_file_leave(&h->path, h);
+	if (err == -ESTALE)
+		return rb_file_stale(file);
+	/* As a FIFO says that nobody is there. */
+	return err == -EAGAIN ? -ENXIO : err;
+}

@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is in the file system: directories, and rings, which are files.
+ *
+ * A ring's inode has the type of a FIFO, since that is how programs treat it well: they
+ * read and write it in sequence, and what walks a tree (grep -r, tar, a backup) passes it
+ * by, where a reader that comes by chance would keep the writers waiting.
+ *
+ * A file is made without a ring (RB_FILE_NEW, or RB_FILE_MAKING while the handle that made
+ * it may still say the geometry).  open(2) makes file and handle in one step, so that none
+ * is left without its maker where the open is refused after all.  Its ring is made by CREATE, or in
+ * the instance's default geometry by the first use (RB_FILE_SET), and lives as long as the inode.
+ *
+ * A file is kept until somebody unlinks it, or fleeting: then its name goes with its last
+ * handle, and it is RB_FILE_GONE.  Whoever has found the name by then looks for it once
+ * more, see rb_file_stale().
+ */
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/fsnotify.h>
+#include <linux/jiffies.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+
+#include "compat.h"
+#include "internal.h"
+
+/* So long after a file has gone, who found its name before may not have opened it yet. */
+#define FILE_RACE (HZ / 10)
+
+static const struct inode_operations file_dir_ops;
+static const struct inode_operations file_ring_ops;
+static void file_unname_work(struct work_struct *work);
+
+static struct rb_instance *file_instance(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+/* In a mount of a user namespace that namespace's owner pays, whoever makes the ring. */
+static kuid_t file_payer(const struct super_block *sb)
+{
+	const struct user_namespace *ns = sb->s_user_ns;
+
+	return rb_payer(ns == &init_user_ns ? current_user_ns() : ns, current_fsuid());
+}
+
+static struct rb_file *file_new(struct super_block *sb, enum rb_file_state state)
+{
+	struct rb_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+
+	if (!f)
+		return NULL;
+	mutex_init(&f->lock);
+	init_waitqueue_head(&f->wq);
+	f->instance = file_instance(sb);
+	f->state = state;
+	f->kept = state == RB_FILE_NEW;
+	f->payer = file_payer(sb);
+	INIT_WORK(&f->work, file_unname_work);
+	f->handles = state == RB_FILE_MAKING; /* until file_atomic_open() is done with it */
+	ktime_get_coarse_real_ts64(&f->born);
+	return f;
+}
+
+/* Counted by the instance until rb_file_evict(). */
+static struct inode *file_new_inode(struct super_block *sb, umode_t mode)
+{
+	struct inode *inode;
+	int err = rb_instance_count(file_instance(sb));
+
+	if (err)
+		return ERR_PTR(err);
+	inode = new_inode(sb);
+	if (!inode) {
+		rb_instance_discount(file_instance(sb));
+		return ERR_PTR(-ENOMEM);
+	}
+	inode->i_ino = get_next_ino();
+	inode->i_mode = mode;
+	simple_inode_init_ts(inode);
+	if (S_ISDIR(mode)) {
+		inode->i_op = &file_dir_ops;
+		inode->i_fop = &simple_dir_operations;
+		inc_nlink(inode); /* "." */
+	} else {
+		inode->i_op = &file_ring_ops;
+		inode->i_fop = &rb_fops;
+	}
+	return inode;
+}
+
+struct inode *rb_file_root(struct super_block *sb, const struct rb_options *o)
+{
+	struct inode *root = file_new_inode(sb, S_IFDIR | o->mode);
+
+	if (IS_ERR(root))
+		return root;
+	root->i_uid = o->uid;
+	root->i_gid = o->gid;
+	return root;
+}
+
+/* The last of an inode: no name, no handle. */
+void rb_file_evict(struct inode *inode)
+{
+	struct rb_file *f = inode->i_private;
+
+	truncate_inode_pages_final(&inode->i_data);
+	clear_inode(inode);
+	rb_instance_discount(file_instance(inode->i_sb));
+	if (!f)
+		return;
+	WARN_ON_ONCE(f->handles || f->busy);
+	if (f->ring)
+		rb_ring_put(f->ring);
+	kfree(f);
+}
+
+/* ---- in directories -------------------------------------------------------- */
+
+/* The new inode @mode under the name @dentry, with @f if it is a ring. */
+static int file_add(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode,
+		    struct rb_file *f)
+{
+	struct inode *inode = file_new_inode(dir->i_sb, mode);
+
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	inode_init_owner(idmap, inode, dir, mode);
+	inode->i_private = f;
+	if (S_ISDIR(mode))
+		inc_nlink(dir);
+	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
+	d_instantiate(dentry, inode);
+	dget(dentry); /* the name's, until simple_unlink() or simple_rmdir() */
+	return 0;
+}
+
+static int file_add_ring(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+			 umode_t mode, enum rb_file_state state)
+{
+	struct rb_file *f = file_new(dir->i_sb, state);
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	err = file_add(idmap, dir, dentry, S_IFIFO | (mode & 07777), f);
+	if (err)
+		kfree(f);
+	return err;
+}
+
+/* With the lock of the directory @dir. */
+static void file_unlink(struct inode *dir, struct dentry *dentry)
+{
+	simple_unlink(dir, dentry);
+	d_invalidate(dentry); /* and what is mounted there */
+}
+
+/*
+ * One handle less, that of @h if it has entered.  True, once: the file is gone, by @gone or
+ * since nobody is left, so that its name has to go.
+ */
+static bool file_leave(struct rb_file *f, const struct rb_handle *h, bool gone)
+{
+	struct rb_ring *ring = NULL;
+	bool before;
+
+	mutex_lock(&f->lock);
+	WARN_ON_ONCE(!f->handles);
+	before = f->state == RB_FILE_GONE;
+	f->handles--;
+	if (h && f->maker == h) {
+		f->maker = NULL;
+		gone |= f->state == RB_FILE_MAKING;
+	}
+	gone |= !f->handles && !f->kept;
+	if (gone && !before) {
+		f->state = RB_FILE_GONE;
+		WRITE_ONCE(f->gone, jiffies);
+	}
+	/* Nobody can enter any more, but a descriptor of O_PATH may hold the inode for long. */
+	if (f->state == RB_FILE_GONE && !f->handles)
+		swap(ring, f->ring);
+	mutex_unlock(&f->lock);
+	if (gone)
+		wake_up_all(&f->wq);
+	if (ring)
+		rb_ring_put(ring);
+	return gone && !before;
+}
+
+/* Make a ring and open it, with the lock of @dir: what fails leaves no name. */
+static int file_make(struct inode *dir, struct dentry *dentry, struct file *file, umode_t mode)
+{
+	int err = file_add_ring(&nop_mnt_idmap, dir, dentry, mode, RB_FILE_MAKING);
+
+	if (err)
+		return err;
+	file->f_mode |= FMODE_CREATED;
+	err = finish_open(file, dentry, NULL);
+	file_leave(d_inode(dentry)->i_private, NULL, err);
+	if (err)
+		file_unlink(dir, dentry);
+	return err;
+}
+
+/* open(2), where the name is not in the cache, or nothing has it. */
+static int file_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file,
+			    unsigned int flags, umode_t mode)
+{
+	struct dentry *found;
+
+	if (d_in_lookup(dentry)) {
+		found = simple_lookup(dir, dentry, 0);
+		if (found)
+			return PTR_ERR(found);
+	}
+	if (flags & O_CREAT)
+		return file_make(dir, dentry, file, mode);
+	return finish_no_open(file, NULL);
+}
+
+/* mknod(2) of a regular file. */
+static int file_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		       umode_t mode, bool excl)
+{
+	return -EPERM;
+}
+
+/* mkfifo(1) makes a ring that is kept, as it would a FIFO. */
+static int file_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		      umode_t mode, dev_t dev)
+{
+	if (!S_ISFIFO(mode))
+		return -EPERM;
+	return file_add_ring(idmap, dir, dentry, mode, RB_FILE_NEW);
+}
+
+static int file_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		      umode_t mode)
+{
+	return file_add(idmap, dir, dentry, S_IFDIR | mode, NULL);
+}
+
+static const struct inode_operations file_dir_ops = {
+	.lookup = simple_lookup,
+	.atomic_open = file_atomic_open,
+	.create = file_create,
+	.mknod = file_mknod,
+	.mkdir = file_mkdir,
+	.rmdir = simple_rmdir,
+	.unlink = simple_unlink,
+	.rename = simple_rename,
+	.setattr = simple_setattr,
+};
+
+/* With the lock of @dir.  False: @dentry has moved to another directory. */
+static bool file_unname_locked(struct inode *dir, struct dentry *dentry)
+{
+	if (d_inode(dentry->d_parent) != dir)
+		return false;
+	/* Without a link it has no name, by unlink(2) or by who was here before. */
+	if (d_inode(dentry)->i_nlink) {
+		file_unlink(dir, dentry);
+		fsnotify_unlink(dir, dentry);
+	}
+	return true;
+}
+
+enum file_wait { FILE_WAIT, FILE_WAIT_KILLABLE, FILE_NO_WAIT };
+
+static bool file_lock_dir(struct inode *dir, enum file_wait wait)
+{
+	switch (wait) {
+	case FILE_NO_WAIT:
+		return inode_trylock(dir);
+	case FILE_WAIT_KILLABLE:
+		return !down_write_killable(&dir->i_rwsem);
+	default:
+		inode_lock(dir);
+		return true;
+	}
+}
+
+/*
+ * Remove the name of a file that is gone.  Whoever meets it first does, so that the one
+ * who looks again does not find it.  False: that would have to wait, or the wait was ended.
+ */
+static bool file_unname(struct dentry *dentry, enum file_wait wait)
+{
+	bool locked, done = false;
+	struct dentry *parent;
+
+	do {
+		parent = dget_parent(dentry);
+		locked = file_lock_dir(d_inode(parent), wait);
+		if (locked) {
+			done = file_unname_locked(d_inode(parent), dentry);
+			inode_unlock(d_inode(parent));
+		}
+		dput(parent);
+	} while (locked && !done);
+	return done;
+}
+
+static struct workqueue_struct *file_names;
+
+static void file_unname_work(struct work_struct *work)
+{
+	struct rb_file *f = container_of(work, struct rb_file, work);
+	struct path path = f->path;
+
+	file_unname(path.dentry, FILE_WAIT);
+	path_put(&path); /* perhaps the last of @f */
+}
+
+/*
+ * The name is not found any more, and what it takes goes now or soon: who reads the
+ * directory into memory that is slow holds its lock for long, and neither a close nor an
+ * exit waits for that.
+ */
+static void file_unname_soon(struct rb_file *f, const struct path *path)
+{
+	/* What is mounted there is detached by file_unlink(), which has to find it hashed. */
+	if (!d_mountpoint(path->dentry))
+		d_drop(path->dentry);
+	if (file_unname(path->dentry, FILE_NO_WAIT))
+		return;
+	f->path = *path;
+	path_get(&f->path);
+	queue_work(file_names, &f->work);
+}
+
+int __init rb_file_init(void)
+{
+	file_names = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
+	return file_names ? 0 : -ENOMEM;
+}
+
+void rb_file_exit(void)
+{
+	destroy_workqueue(file_names);
+}
+
+/* ---- stat(2) ----------------------------------------------------------------- */
+
+static int file_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
+			u32 mask, unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct rb_file *f = inode->i_private;
+	struct rb_ring *ring;
+
+	generic_fillattr(idmap, mask, inode, stat);
+	stat->btime = f->born;
+	stat->result_mask |= STATX_BTIME;
+	mutex_lock(&f->lock);
+	ring = f->ring;
+	if (ring) {
+		stat->size = ring->layout.slot_bytes * ring->layout.slot_count;
+		stat->blocks = ring->layout.bytes >> 9;
+		stat->mtime = ns_to_timespec64(rb_ring_written(ring));
+	}
+	mutex_unlock(&f->lock);
+	return 0;
+}
+
+static const struct inode_operations file_ring_ops = {
+	.getattr = file_getattr,
+	.setattr = simple_setattr,
+};
+
+/* ---- handles --------------------------------------------------------------------- */
+
+static struct rb_file *file_of(const struct rb_handle *h)
+{
+	return d_inode(h->path.dentry)->i_private;
+}
+
+/* Whether @h is a handle of a file, by its open or by ATTACH. */
+bool rb_file_has(const struct rb_handle *h)
+{
+	return h->path.dentry;
+}
+
+/*
+ * One more handle of the file at @path, which it holds until rb_file_leave().  @maker: the
+ * handle, if its open has made the file.  -ESTALE: the file is gone.
+ */
+int rb_file_enter(const struct path *path, struct rb_handle *maker)
+{
+	struct rb_file *f = d_inode(path->dentry)->i_private;
+	bool gone;
+
+	mutex_lock(&f->lock);
+	gone = f->state == RB_FILE_GONE;
+	if (!gone) {
+		f->handles++;
+		if (maker)
+			f->maker = maker;
+	}
+	mutex_unlock(&f->lock);
+	if (gone) {
+		file_unname(path->dentry, FILE_WAIT_KILLABLE);
+		return -ESTALE;
+	}
+	path_get(path);
+	return 0;
+}
+
+/* @h goes.  May take locks of directories, so no lock of ours is held. */
+void rb_file_leave(const struct path *path, const struct rb_handle *h)
+{
+	struct rb_file *f = d_inode(path->dentry)->i_private;
+
+	if (file_leave(f, h, false))
+		file_unname_soon(f, path);
+	path_put(path);
+}
+
+/* The open that has made the file @path fails: file_make(), which called it, takes the name. */
+void rb_file_fail(const struct path *path, const struct rb_handle *h)
+{
+	file_leave(d_inode(path->dentry)->i_private, h, false);
+	path_put(path);
+}
+
+/*
+ * What ->open returns if the file is gone.  At -EOPENSTALE the VFS looks for the name again,
+ * but gives up soon, while others may make and drop it all the time; so the call starts
+ * over.  Not so where no other file can be found: by a mount of the file itself, or, as
+ * some time later, by a descriptor of O_PATH.  Nor in io_uring, which has no call to start
+ * over, and first tries all but O_CREAT with O_NONBLOCK.
+ */
+int rb_file_stale(const struct file *file)
+{
+	const struct path *path = &file->f_path;
+	const struct rb_file *f = d_inode(path->dentry)->i_private;
+
+	if (path->dentry == path->mnt->mnt_root || current->flags & (PF_KTHREAD | PF_IO_WORKER) ||
+	    (file->f_flags & (O_CREAT | O_NONBLOCK)) == O_NONBLOCK ||
+	    time_after(jiffies, READ_ONCE(f->gone) + FILE_RACE))
+		return -EOPENSTALE;
+	return restart_syscall();
+}
+
+/* Give @f its ring, which takes over the reference. */
+static void file_set(struct rb_file *f, struct rb_ring *ring)
+{
+	lockdep_assert_held(&f->lock);
+	f->state = RB_FILE_SET;
+	f->maker = NULL;
+	smp_store_release(&f->ring, ring); /* matches rb_file_ring() */
+}
+
+/* Nobody but @h may make the ring, or it is there. */
+static bool file_made(struct rb_file *f, const struct rb_handle *h)
+{
+	enum rb_file_state state = READ_ONCE(f->state);
+
+	if (READ_ONCE(f->busy))
+		return false;
+	return state != RB_FILE_MAKING || READ_ONCE(f->maker) == h;
+}
+
+/* With f->lock, and its maker no longer in the way. */
+static int file_lock_made(struct rb_file *f, const struct rb_handle *h, bool wait)
+{
+	int err;
+
+	for (;;) {
+		mutex_lock(&f->lock);
+		if (file_made(f, h))
+			return 0;
+		mutex_unlock(&f->lock);
+		if (!wait)
+			return -EAGAIN;
+		err = wait_event_interruptible(f->wq, file_made(f, h));
+		if (err)
+			return err;
+	}
+}
+
+/*
+ * Make the ring of @f, at the cost of @payer, with a reference for the caller.  Releases
+ * f->lock, since memory may take its time, and who only comes or goes is not to wait for it;
+ * other makers are.  A handle of the caller's keeps @f from being gone meanwhile.
+ */
+static struct rb_ring *file_fill(struct rb_file *f, const struct rb_layout *layout, kuid_t payer,
+				 bool kept)
+{
+	struct rb_ring *ring;
+
+	WRITE_ONCE(f->busy, true);
+	mutex_unlock(&f->lock);
+	ring = rb_ring_create(layout, payer, f->instance);
+	mutex_lock(&f->lock);
+	WRITE_ONCE(f->busy, false);
+	if (!IS_ERR(ring)) {
+		if (kept)
+			f->kept = true;
+		file_set(f, ring);
+		kref_get(&ring->refs);
+	}
+	mutex_unlock(&f->lock);
+	wake_up_all(&f->wq);
+	return ring;
+}
+
+/*
+ * The ring of the file of @h, with a reference; in the default geometry, if it has none
+ * yet.  While its maker may still say the geometry: -EAGAIN, or @wait.
+ */
+struct rb_ring *rb_file_ring(struct rb_handle *h, bool wait)
+{
+	struct rb_file *f = file_of(h);
+	struct rb_ring *ring = smp_load_acquire(&f->ring); /* matches file_set() */
+	struct rb_layout layout;
+	int err;
+
+	if (ring)
+		goto found;
+	err = file_lock_made(f, h, wait);
+	if (err)
+		return ERR_PTR(err);
+	if (f->state == RB_FILE_GONE) {
+		mutex_unlock(&f->lock);
+		return ERR_PTR(-ESTALE);
+	}
+	ring = f->ring;
+	if (!ring) {
+		/* The first use without CREATE. */
+		layout = rb_instance_layout(f->instance);
+		return file_fill(f, &layout, f->payer, false);
+	}
+	mutex_unlock(&f->lock);
+found:
+	kref_get(&ring->refs);
+	return ring;
+}
+
+/*
+ * CREATE on a handle of a file: a ring for @layout, with a reference.  -EEXIST: it has
+ * one.  -EBUSY: another handle, which has made the file, may still say the geometry.
+ */
+struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layout, bool kept)
+{
+	struct rb_file *f = file_of(h);
+	int err = 0;
+
+	mutex_lock(&f->lock);
+	if (f->state == RB_FILE_GONE)
+		err = -ESTALE;
+	else if (f->ring)
+		err = -EEXIST;
+	else if (!file_made(f, h))
+		err = -EBUSY;
+	if (!err)
+		return file_fill(f, layout, file_payer(f->instance->sb), kept);
+	mutex_unlock(&f->lock);
+	return ERR_PTR(err);
+}
+
+/* Whether the file of @h, if it has one, stays until it is unlinked. */
+bool rb_file_kept(const struct rb_handle *h)
+{
+	return rb_file_has(h) && READ_ONCE(file_of(h)->kept);
+}

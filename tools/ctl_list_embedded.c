@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ringbufctl list: rings of the embedded host, which have files in /dev/shm. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl_list.h"
+
+#define SHM_PREFIX "ringbuf." /* before each name */
+
+/* Set what the ring itself tells.  What another user put there is not opened. */
+static int look(struct listed *e)
+{
+	struct ringbuf *ring;
+	int err;
+
+	if (e->uid != geteuid())
+		return 0;
+	err = ringbuf_open(e->name, RINGBUF_HOST_EMBEDDED, &ring);
+	return err ? err : list_tell(e, ring);
+}
+
+/* Add the ring of @file, and say on stderr what kept us from looking into it. */
+static void list_file(struct names *names, const char *file)
+{
+	char path[PATH_MAX];
+	struct listed *e;
+	struct stat st;
+	int err;
+
+	snprintf(path, sizeof(path), SHM_DIR "/%s", file);
+	if (lstat(path, &st) || !S_ISREG(st.st_mode))
+		return;
+	e = list_add(names, file + strlen(SHM_PREFIX), &st);
+	if (!e)
+		return;
+	err = look(e);
+	/* The library says ENOENT too where it is not the file that is missing. */
+	if (err == -ENOENT && !lstat(path, &st))
+		err = -EOPNOTSUPP;
+	if (err && err != -ENOENT)
+		list_complain(names, e->name, err != -EPROTO, err, RINGBUF_HOST_EMBEDDED);
+	if (err == -ENOENT || err == -EPROTO)
+		list_drop(names);
+}
+
+int list_embedded(struct names *names)
+{
+	DIR *dir = opendir(SHM_DIR);
+	struct dirent *d;
+
+	if (!dir)
+		return -errno;
+	while ((d = readdir(dir)))
+		if (!strncmp(d->d_name, SHM_PREFIX, strlen(SHM_PREFIX)))
+			list_file(names, d->d_name);
+	closedir(dir);
+	return 0;
+}
