@@ -2,11 +2,13 @@
 #
 # make              the library, the tools, the Python package and the module for the newest kernel fetched
 # make demo         the main job, on both hosts
-# make check        all tests; make check-quick: native ones and one kernel
+# make check        all tests; make check-quick: native ones and one kernel;
+#                   make check-full: and what takes longer
 # make perf-examples  the five examples that ringbuf began with
 # make bench        the benchmark; make bench-python: from Python
 # make growth       what a reader costs as there are more of them
 # make lint         every static check
+# make upstream     the module as a series of patches for the kernel, in build/upstream
 # make install      DESTDIR= PREFIX=/usr/local
 #
 # What is needed is installed or fetched on the way (selftests/vm/deps and
@@ -73,6 +75,8 @@ PACKAGES_FOR_check-quick = $(PACKAGES_QUICK) $(PACKAGES_PYTEST) $(PACKAGES_VM)
 PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
 PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
 PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
+PACKAGES_FOR_upstream = $(PACKAGES_LINT) $(PACKAGES_VM)
+PACKAGES_FOR_check-full = $(PACKAGES_FOR_check) $(PACKAGES_LINT)
 PACKAGES_FOR_install = $(PACKAGES_BUILD)
 PACKAGES_FOR_growth = $(PACKAGES_BUILD)
 PACKAGES_FOR_wake-cost = $(PACKAGES_TEST) $(PACKAGES_VM)
@@ -157,6 +161,9 @@ bench: packages packages-BENCH lib
 lint: packages packages-LINT
 	selftests/lint
 
+upstream: packages packages-LINT
+	kmod/upstream/series
+
 MAN_SECTIONS := 1 3 4 5 7
 
 install: lib tools
@@ -182,4 +189,4 @@ clean:
 
 -include $(LIB_OBJ:.o=.d)
 
-.PHONY: packages all lib tools kmod kmod-all demo bench bench-tools check check-quick lint install clean
+.PHONY: packages all lib tools kmod kmod-all demo bench bench-tools check check-quick lint upstream install clean

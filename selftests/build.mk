@@ -2,7 +2,7 @@
 # The tests: build/selftests/...
 
 PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
-	mandoc man-db
+	unifdef patch mandoc man-db
 PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils patch pkg-config procps python3 liburing-dev
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc6-dev-i386 pv \
 	socat ffmpeg
@@ -138,4 +138,8 @@ check: packages tests kmod-all
 check-quick: packages tests-quick kmod-6.12
 	selftests/check quick
 
-.PHONY: tests tests-quick python-debian check check-quick ksft-source
+# What takes too long for each time.
+check-full: check
+	kmod/upstream/series --check
+
+.PHONY: check-full tests tests-quick python-debian check check-quick ksft-source
