@@ -137,32 +137,31 @@ static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 }
 
 /*
- * Polling binds nothing.  What is open for one of reading and writing is bound by its first
- * call, so that is asked for; who meets an error here, as Go's runtime, never calls.
+ * Of the device: who opened it for both has not said which it will be; the others poll before
+ * their first call, and take an error, or a call that finds nothing after all, for the end.
  */
-static __poll_t poll_unbound(const struct file *file)
+static void poll_bind(struct file *file, struct rb_handle *h)
 {
-	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {
-	case FMODE_READ:
-		return EPOLLIN | EPOLLRDNORM;
-	case FMODE_WRITE:
-		return EPOLLOUT | EPOLLWRNORM;
-	default:
-		return EPOLLERR;
-	}
+	fmode_t both = FMODE_READ | FMODE_WRITE;
+
+	if (rb_file_has(h))
+		return;
+	if ((file->f_mode & both) == FMODE_READ)
+		rb_bind_stream(file, h, RINGBUF_ROLE_READER, true);
+	else if ((file->f_mode & both) == FMODE_WRITE)
+		rb_bind_stream(file, h, RINGBUF_ROLE_WRITER, true);
 }
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct rb_handle *h = file->private_data;
-	struct rb_ring *ring = rb_handle_ring(h);
+	struct rb_ring *ring;
 
-	/* Before the look at the ring: who binds it wakes who polls it. */
+	poll_bind(file, h);
+	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
-	if (!ring)
-		return poll_unbound(file);
 	/* An eviction is seen by poll_reader(), by the look that tells what is ready. */
-	if (!READ_ONCE(h->parts))
+	if (!ring || !READ_ONCE(h->parts))
 		return EPOLLERR;
 	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);
 }

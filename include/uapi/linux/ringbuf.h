@@ -629,7 +629,7 @@ struct ringbuf_threshold {
 /*
  * The default ring.  The first read(2) or write(2) on an unbound handle of /dev/ringbuf
  * binds it to the ring that the user who opened it has in the caller's network namespace:
- * as a reader or a writer with stream framing.  (Polling before binds nothing.)  The ring
+ * as a reader or a writer with stream framing.  (Polling does, too, but for O_RDWR.)  The ring
  * has the module's
  * default_slot_bytes and default_slot_count, is there while handles are bound to
  * it, and has no name.  Writers wait while it has no reader.  A reader that
