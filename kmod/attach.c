@@ -51,19 +51,13 @@ static bool attach_mode(const struct rb_handle *h, u32 wants)
 	return (h->rights & need) == need;
 }
 
-/* Not of /dev/ringbuf, but a file of the file system. */
-static bool attach_is_file(const struct file *file)
-{
-	return S_ISFIFO(file_inode(file)->i_mode);
-}
-
 /* The ring that @file leads to, with a reference, if it may be attached as @role. */
 static struct rb_ring *attach_ring(struct file *file, u32 role)
 {
 	struct rb_handle *h = file->private_data;
 	struct rb_ring *ring = rb_handle_ring(h);
 
-	if (!ring && !attach_is_file(file))
+	if (!ring && !rb_is_file(file))
 		return ERR_PTR(-EBADFD);
 	if (!attach_allowed(ring ? h->role : RINGBUF_ROLE_NONE, role) || !attach_mode(h, role))
 		return ERR_PTR(-EACCES);
@@ -171,7 +165,7 @@ static int attach(struct file *file, struct ringbuf_attach *a)
 	if (rb_handle_ring(h))
 		return -EBADFD;
 	/* A file leads to its own ring, and to no other. */
-	if ((a->fd == -1) != attach_is_file(file))
+	if ((a->fd == -1) != rb_is_file(file))
 		return -EINVAL;
 	if (a->fd == -1)
 		return attach_from(h, file, a);

@@ -5,7 +5,6 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/uaccess.h>
 #include <linux/version.h>
 
 /* 6.3 made vm_flags constant, to be changed through these under the mmap lock. */

@@ -8,8 +8,9 @@
  *
  * A file is made without a ring (RB_FILE_NEW, or RB_FILE_MAKING while the handle that made
  * it may still say the geometry).  open(2) makes file and handle in one step, so that none
- * is left without its maker where the open is refused after all.  Its ring is made by CREATE, or in
- * the instance's default geometry by the first use (RB_FILE_SET), and lives as long as the inode.
+ * is left without its maker where the open is refused after all.  Its ring is made by
+ * CREATE, or in the instance's default geometry by the first use (RB_FILE_SET), and lives as
+ * long as the inode, or until a file that is gone has no handle any more.
  *
  * A file is kept until somebody unlinks it, or fleeting: then its name goes with its last
  * handle, and it is RB_FILE_GONE.  Whoever has found the name by then looks for it once
@@ -61,7 +62,7 @@ static struct rb_file *file_new(struct super_block *sb, enum rb_file_state state
 	f->kept = state == RB_FILE_NEW;
 	f->payer = file_payer(sb);
 	INIT_WORK(&f->work, file_unname_work);
-	f->handles = state == RB_FILE_MAKING; /* until file_atomic_open() is done with it */
+	f->handles = state == RB_FILE_MAKING; /* until file_make() is done with it */
 	ktime_get_coarse_real_ts64(&f->born);
 	return f;
 }

@@ -58,17 +58,15 @@ static void handle_free(struct rb_handle *h)
 	kfree(h);
 }
 
-/* Of /dev/ringbuf, or of a file of the file system, which is a FIFO by its mode. */
 static int handle_open(struct inode *inode, struct file *file)
 {
-	bool named = S_ISFIFO(inode->i_mode);
 	struct rb_handle *h = handle_new();
 	int err;
 
 	if (!h)
 		return -ENOMEM;
 	h->rights = file->f_mode & (FMODE_READ | FMODE_WRITE);
-	if (named) {
+	if (rb_is_file(file)) {
 		err = rb_bind_open(file, h);
 		if (err) {
 			handle_free(h);

@@ -427,6 +427,12 @@ int rb_anon_init(void);
 void rb_anon_exit(void);
 struct inode *rb_anon_inode(void);
 
+/* Whether @file is one of the file system, a FIFO by its mode, and not /dev/ringbuf. */
+static inline bool rb_is_file(const struct file *file)
+{
+	return S_ISFIFO(file_inode(file)->i_mode);
+}
+
 /* ---- mount.c, file.c ----------------------------------------------------- */
 
 int rb_mount_init(void);

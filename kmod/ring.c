@@ -173,11 +173,14 @@ void rb_ring_put(struct rb_ring *ring)
 	kref_put(&ring->refs, ring_release);
 }
 
-/* Somebody may have written: note when, as a coarse time of the day. */
+/* Somebody may have written: note when, as a coarse time of the day, for stat(2) of a file. */
 void rb_ring_note(struct rb_ring *ring)
 {
-	u64 head = rb_head_nearby(&ring->view);
+	u64 head;
 
+	if (!ring->instance)
+		return;
+	head = rb_head_nearby(&ring->view);
 	if (READ_ONCE(ring->noted) == head)
 		return;
 	WRITE_ONCE(ring->noted, head);
