@@ -64,7 +64,7 @@ if [[ $tracing ]]; then
 	ok $? 'no look by the timer while nobody has mapped a ring'
 	# So would it show if there were one.
 	$ctl create wakes --slot-bytes=1000 --slots=7
-	build/tools/examples/c/map_read wakes &
+	build/tools/examples/c/map_read /dev/rings/wakes &
 	until_ok some_timer_runs
 	ok $? 'looks by the timer while a reader that sleeps has mapped its ring'
 	kill $!
