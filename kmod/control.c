@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_DONE, _DETACH, _EVICT and _SYNC: what ends a part, or moves it. */
+/* RINGBUF_IOC_DONE, _DETACH, _EVICT and _SYNC: what ends a member, or moves it. */
 #include <linux/nospec.h>
 
 #include "internal.h"
 
-/* End the caller's own part; that of another address space goes on. */
+/* End the member of the caller's address space; one in another address space stays. */
 static int part_end(struct rb_handle *h, bool *ended)
 {
 	struct rb_member *m = rb_member_here(h);
@@ -106,7 +106,7 @@ static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 		return -EBADFD;
 	if (h->role != RINGBUF_ROLE_READER)
 		return 0;
-	if (!READ_ONCE(h->parts))
+	if (!READ_ONCE(h->members))
 		return -EBADFD;
 	if (rb_member_evicted(h, ring))
 		return -EIDRM;
@@ -143,9 +143,9 @@ static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbu
 			rb_move_reader(v, row, s->position);
 	/* A reader that moves itself does not make everybody look. */
 	if (h->role == RINGBUF_ROLE_READER)
-		rb_event_of(ring, h);
+		rb_notify_handle(ring, h);
 	else
-		rb_event(ring);
+		rb_notify(ring);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ long rb_ioctl_features(struct rb_handle *h, void __user *arg)
 	f.features = FEATURES;
 	f.abi_version = RINGBUF_ABI_VERSION;
 	f.page_size = PAGE_SIZE;
-	f.max_ring_bytes = rb_limits_ring_bytes();
+	f.max_ring_bytes = rb_quota_ring_bytes();
 	return rb_arg_put(arg, &f, sizeof(f));
 }
 

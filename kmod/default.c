@@ -38,10 +38,10 @@ static int default_check(u64 bytes, u64 count, struct rb_layout *layout)
 		.slot_count = count,
 		.page_size = PAGE_SIZE,
 	};
-	if (!rb_layout(layout) && layout->bytes <= rb_limits_most())
+	if (!rb_layout(layout) && layout->bytes <= rb_quota_most())
 		return 0;
 	pr_err("ringbuf: default_slot_bytes=%llu, default_slot_count=%llu make no ring (at most %llu bytes in all)\n",
-	       bytes, count, rb_limits_most());
+	       bytes, count, rb_quota_most());
 	return -EINVAL;
 }
 
@@ -88,7 +88,7 @@ MODULE_PARM_DESC(default_slot_bytes, "capacity of a slot of new default rings, i
 module_param_cb(default_slot_count, &default_ops, &default_layout.slot_count, 0644);
 MODULE_PARM_DESC(default_slot_count, "slots of new default rings (16)");
 
-/* After rb_limits_init(). */
+/* After rb_quota_init(). */
 int __init rb_default_init(void)
 {
 	int err;
@@ -137,8 +137,8 @@ static struct rb_ring *default_find(kuid_t uid, unsigned int scope)
 	struct rb_ring *ring;
 
 	lockdep_assert_held(&default_lock);
-	hash_for_each_possible(default_rings, ring, standard.node, __kuid_val(uid)) {
-		if (uid_eq(ring->standard.uid, uid) && ring->standard.scope == scope &&
+	hash_for_each_possible(default_rings, ring, default_node, __kuid_val(uid)) {
+		if (uid_eq(ring->default_uid, uid) && ring->default_scope == scope &&
 		    kref_get_unless_zero(&ring->refs))
 			return ring;
 	}
@@ -151,9 +151,9 @@ static struct rb_ring *default_add(struct rb_ring *ring)
 	struct rb_ring *old;
 
 	mutex_lock(&default_lock);
-	old = default_find(ring->standard.uid, ring->standard.scope);
+	old = default_find(ring->default_uid, ring->default_scope);
 	if (!old)
-		hash_add(default_rings, &ring->standard.node, __kuid_val(ring->standard.uid));
+		hash_add(default_rings, &ring->default_node, __kuid_val(ring->default_uid));
 	mutex_unlock(&default_lock);
 	if (!old)
 		return ring;
@@ -177,9 +177,9 @@ struct rb_ring *rb_default_ring(const struct cred *cred)
 	ring = rb_ring_create(&layout, rb_payer(cred->user_ns, uid), NULL);
 	if (IS_ERR(ring))
 		return ring;
-	ring->standard.is = true;
-	ring->standard.uid = uid;
-	ring->standard.scope = scope;
+	ring->is_default = true;
+	ring->default_uid = uid;
+	ring->default_scope = scope;
 	return default_add(ring);
 }
 
@@ -187,7 +187,7 @@ struct rb_ring *rb_default_ring(const struct cred *cred)
 void rb_default_forget(struct rb_ring *ring)
 {
 	mutex_lock(&default_lock);
-	hash_del(&ring->standard.node);
+	hash_del(&ring->default_node);
 	mutex_unlock(&default_lock);
 }
 
@@ -228,7 +228,7 @@ void rb_default_close(struct rb_handle *h, const struct rb_ring *bound)
 		rb_forget_count(&ring->view);
 	else
 		rb_discount_writer(&ring->view, false);
-	rb_event(ring);
+	rb_notify(ring);
 	mutex_unlock(&ring->lock);
 	rb_ring_put(ring);
 }

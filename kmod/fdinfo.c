@@ -22,7 +22,7 @@ static const char *show_state(const struct rb_handle *h, const struct rb_ring *r
 {
 	if (READ_ONCE(h->detached))
 		return " (detached)";
-	if (READ_ONCE(h->parts) && rb_member_evicted(h, ring))
+	if (READ_ONCE(h->members) && rb_member_evicted(h, ring))
 		return " (evicted)";
 	return READ_ONCE(h->done) ? " (done)" : "";
 }
@@ -45,7 +45,7 @@ static void show_position(struct seq_file *m, struct rb_handle *h, struct rb_rin
 	if (h->role == RINGBUF_ROLE_READER || h->role == RINGBUF_ROLE_WRITER)
 		seq_printf(m, "ringbuf-id:\t%u\n", READ_ONCE(h->last_id));
 	/* A row that is given up may be another reader's. */
-	if (h->role != RINGBUF_ROLE_READER || !READ_ONCE(h->parts) || rb_member_evicted(h, ring))
+	if (h->role != RINGBUF_ROLE_READER || !READ_ONCE(h->members) || rb_member_evicted(h, ring))
 		return;
 	cursor = rb_row_cursor(&ring->view, h->last_id);
 	seq_printf(m, "ringbuf-cursor:\t%llu\n", cursor);

@@ -80,7 +80,7 @@ long rb_ioctl_room(struct rb_handle *h, void __user *arg)
 		return err;
 	if (r.flags)
 		return -EINVAL;
-	if (!ring || h->role != RINGBUF_ROLE_WRITER || !READ_ONCE(h->parts))
+	if (!ring || h->role != RINGBUF_ROLE_WRITER || !READ_ONCE(h->members))
 		return -EBADFD;
 	r.slots = slots_ready(ring);
 	return rb_arg_put(arg, &r, sizeof(r));
@@ -95,14 +95,14 @@ long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
 	if (!ring || h->role != RINGBUF_ROLE_READER)
 		return -ENOTTY;
 	mutex_lock(&h->lock);
-	if (!h->parts)
+	if (!h->members)
 		err = -EBADFD;
 	else if (rb_member_evicted(h, ring))
 		err = -EIDRM;
 	else if (h->framing == RINGBUF_FRAMING_STREAM)
-		answer = rb_lent_bytes(h) + bytes_ready(h, ring, ~0ULL);
+		answer = rb_leftover_bytes(h) + bytes_ready(h, ring, ~0ULL);
 	else
-		answer = rb_lent_bytes(h) ?: bytes_ready(h, ring, 1);
+		answer = rb_leftover_bytes(h) ?: bytes_ready(h, ring, 1);
 	mutex_unlock(&h->lock);
 	return err ? err : put_user(min_t(u64, answer, INT_MAX), (int __user *)arg);
 }

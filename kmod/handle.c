@@ -3,10 +3,10 @@
  * Handles: open files of /dev/ringbuf or of the file system, and in which address
  * spaces they are readers or writers.
  *
- * Binding gives a reader or writer a part in the ring, h->self.  It belongs to
+ * Binding makes the handle a member of the ring, h->self.  It belongs to
  * the file until an address space maps the identity region (map.c); then it
  * moves into that identity and ends with its last map.  A shared writer begins
- * another part where it is used in one more address space.
+ * another member where it is used in one more address space.
  */
 #include <linux/module.h>
 #include <linux/pid.h>
@@ -24,10 +24,10 @@ static void handle_init(struct rb_handle *h)
 	INIT_LIST_HEAD(&h->node);
 	INIT_LIST_HEAD(&h->identities);
 	INIT_LIST_HEAD(&h->requests);
-	spin_lock_init(&h->lent_lock);
-	INIT_LIST_HEAD(&h->lent);
+	spin_lock_init(&h->leftover_lock);
+	INIT_LIST_HEAD(&h->leftover);
 	init_waitqueue_head(&h->wq);
-	rb_limit_init(h);
+	rb_threshold_init(h);
 	for (i = 0; i < RB_POLLS; i++) {
 		INIT_LIST_HEAD(&h->poll[i].node);
 		h->poll[i].handle = h;
@@ -52,7 +52,7 @@ static struct rb_handle *handle_new(void)
 
 static void handle_free(struct rb_handle *h)
 {
-	hrtimer_cancel(&h->limit.timer);
+	hrtimer_cancel(&h->threshold.timer);
 	put_pid(h->pid);
 	iput(h->inode);
 	kfree(h);
@@ -102,7 +102,7 @@ void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
 	h->role = role;
 	i_size_write(h->inode, ring->layout.bytes);
 	mutex_lock(&ring->lock);
-	/* Writers first: rb_event_writers() */
+	/* Writers first: rb_notify_writers() */
 	if (role == RINGBUF_ROLE_WRITER)
 		list_add(&h->node, &ring->handles);
 	else
@@ -138,7 +138,7 @@ bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm)
 	return false;
 }
 
-/* The caller's part: that of its address space, or what no address space has. */
+/* The member of the caller's address space, or the one that no address space has. */
 struct rb_member *rb_member_here(struct rb_handle *h)
 {
 	struct rb_identity *i = rb_identity_of(h, current->mm);
@@ -149,7 +149,7 @@ struct rb_member *rb_member_here(struct rb_handle *h)
 }
 
 /*
- * The part in which the caller reads or writes by read(2) and write(2).  A
+ * The member by which the caller reads or writes with read(2) and write(2).  A
  * shared writer that has none here begins one, which may mean to @wait.
  */
 struct rb_member *rb_member_io(struct rb_handle *h, bool wait)
@@ -183,7 +183,7 @@ static bool handle_killed(void)
 	return current->flags & PF_EXITING && current->exit_code & 0x7f;
 }
 
-/* No VMA is left, so only the file's own part can be. */
+/* No VMA is left, so only the file's own member can be left. */
 static void handle_leave(struct rb_handle *h, struct rb_ring *ring)
 {
 	mutex_lock(&h->lock);
@@ -194,7 +194,7 @@ static void handle_leave(struct rb_handle *h, struct rb_ring *ring)
 	mutex_lock(&ring->lock);
 	list_del(&h->node);
 	mutex_unlock(&ring->lock);
-	rb_lent_free(&h->lent);
+	rb_leftover_free(&h->leftover);
 }
 
 static int handle_release(struct inode *inode, struct file *file)
@@ -209,7 +209,7 @@ static int handle_release(struct inode *inode, struct file *file)
 	if (ring) {
 		handle_leave(h, ring);
 		for (i = 0; i < RB_POLLS; i++)
-			rb_disarm_sleeper(ring, &h->poll[i]);
+			rb_disarm_waiter(ring, &h->poll[i]);
 		rb_ring_put(ring);
 	}
 	if (rb_file_has(h))

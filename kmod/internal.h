@@ -20,11 +20,11 @@
  *	mmap_lock
  *	handle->lock		binding, membership; read(2) and write(2) of the handle
  *	file->lock		the ring of a file, who has it open
- *	ring->lock		rows, writer ids, host events
+ *	ring->lock		rows, writer ids, host notices
  *	default_lock, users_lock, instance->lock
- *				the tables in default.c and limits.c, what a mount holds
+ *				the tables in default.c and quota.c, what a mount holds
  *	ring->wait_lock		(spinlock) who is armed
- *	handle->lent_lock	(spinlock) what sendfile(2) has left
+ *	handle->leftover_lock	(spinlock) what sendfile(2) has left
  *
  * ->fault takes none of them.  ->close takes them under mmap_lock, so nobody
  * touches user memory, where that can fault, while holding one of them.
@@ -58,18 +58,18 @@ struct user_namespace;
 /**
  * struct rb_seat - what the module knows of a reader's row or a writer's id
  * @handle: who has it, NULL: nobody.  Ends when the last map of the identity
- *	goes, which may be after its part in the ring has ended
- * @live: writer: it counts as one, also while it is mourned
+ *	goes, which may be after the member has ended
+ * @live: writer: it counts as one, also while it is deferred
  * @retired: writer: the id may still be named by holes below this position
- * @mourned: writer: it has ended, but I/O may still write to slots that it had open
- * @died: mourned writer: it ended without saying so
+ * @deferred: writer: it has ended, but I/O may still write to slots that it had open
+ * @died: deferred writer: it ended without saying so
  * @until: jiffies; then that is waited for no longer
  */
 struct rb_seat {
 	struct rb_handle *handle;
 	bool live;
 	u64 retired;
-	bool mourned;
+	bool deferred;
 	bool died;
 	unsigned long until;
 };
@@ -91,22 +91,25 @@ struct rb_seat {
  * @ids: by writer id - 1
  * @readers: attached and not evicted
  * @repaired: slots made holes for writers that went away
- * @mourned: seats of @ids that are; changes under wait_lock too
- * @standard: whether it is the default ring of a user, whose slots are kept while no
- *	reader is there; constant but for the node
+ * @nr_deferred: seats of @ids that are; changes under wait_lock too
+ * @is_default: it is the default ring of a user: its slots are kept while it has no reader;
+ *	constant
+ * @default_uid: that user; constant
+ * @default_scope: number of the network namespace that it belongs to; constant
+ * @default_node: entry in the table of default rings
  * @resume: where its last reader stopped; under @lock
  * @resume_skip: bytes of the slot there that it has read; likewise
- * @lent: what sendfile(2) had left when it went; likewise
- * @wait_lock: @armed to @timed, the waiter words of all sleepers, the counters
- * @armed: sleepers whose waiter word is set, and marks of walks; see wait.c
- * @nr_armed: sleepers there
+ * @leftover: what sendfile(2) had left when it went; likewise
+ * @wait_lock: @armed to @timed, the waiter words of all waiters, the counters
+ * @armed: waiters whose waiter word is set, and marks of walks; see wait.c
+ * @nr_armed: waiters there
  * @walks: walks over more than RB_WAKE_CHUNK of them that are under way
- * @event_walks: walks of a host event that are under way
- * @maps: parts that live in an address space, and could forget a wake-up
- * @events: +1 by each host event; may be read without the lock
+ * @notify_walks: walks of a notification that are under way
+ * @maps: members that live in an address space, and could forget a wake-up
+ * @notices: +1 by each notification; may be read without the lock
  * @timed: @timer will run
  * @timer: see timer.c
- * @nr_sleepers: calls and requests that wait, at most RINGBUF_MAX_SLEEPERS
+ * @nr_waiters: calls and requests that wait, at most RINGBUF_MAX_WAITERS
  * @writer_waits: times a writer slept
  * @writer_wakeups: times a writer was awakened
  * @wake_calls: times RINGBUF_IOC_WAKE was called
@@ -130,27 +133,25 @@ struct rb_ring {
 	struct rb_seat *ids;
 	u32 readers;
 	u64 repaired;
-	unsigned int mourned;
-	struct {
-		bool is;
-		kuid_t uid;
-		unsigned int scope;
-		struct hlist_node node; /* under default_lock */
-	} standard;
+	unsigned int nr_deferred;
+	bool is_default;
+	kuid_t default_uid;
+	unsigned int default_scope;
+	struct hlist_node default_node; /* under default_lock */
 	u64 resume;
 	u32 resume_skip;
-	struct list_head lent;
+	struct list_head leftover;
 
-	spinlock_t wait_lock; /* armed, waiter words, events, counters */
+	spinlock_t wait_lock; /* armed, waiter words, notices, counters */
 	struct list_head armed;
 	unsigned int nr_armed;
 	unsigned int walks;
-	unsigned int event_walks;
+	unsigned int notify_walks;
 	unsigned int maps;
-	unsigned long events;
+	unsigned long notices;
 	bool timed;
 	struct delayed_work timer;
-	atomic_t nr_sleepers;
+	atomic_t nr_waiters;
 
 	u64 writer_waits;
 	u64 writer_wakeups;
@@ -161,7 +162,7 @@ struct rb_ring {
 };
 
 /**
- * struct rb_member - a reader's or writer's part in a ring
+ * struct rb_member - an attached reader or writer, until it ends
  * @id: row, or writer id
  * @live: begun and not ended
  * @seated: the row or id is still ours
@@ -183,7 +184,7 @@ struct rb_member {
  * @mm: constant; counted by mmgrab()
  * @base: page offset at which its maps begin; constant
  * @maps: VMAs that point here, also those that a fork copied into another mm
- * @pins: VMAs of the identity region in @mm; the part ends with the last one
+ * @pins: VMAs of the identity region in @mm; the member ends with the last one
  * @begun: has had a pin; without pins again it is over
  * @member: live from the first pin to the last, or until done
  */
@@ -199,23 +200,23 @@ struct rb_identity {
 };
 
 /**
- * struct rb_sleeper - somebody who waits for a target
+ * struct rb_waiter - somebody who waits for a target
  * @word: the engine's waiter word
  * @node: in ring->armed while @word is set
  * @handle: for whom
  * @task: who sleeps in rb_sleep(); NULL: those who poll the handle
  * @wake: instead of either; under ring->wait_lock
  */
-struct rb_sleeper {
+struct rb_waiter {
 	u64 word;
 	struct list_head node;
 	struct rb_handle *handle;
 	struct task_struct *task;
-	void (*wake)(struct rb_sleeper *s);
+	void (*wake)(struct rb_waiter *s);
 };
 
 /**
- * struct rb_limit - from when on a handle is worth waking
+ * struct rb_wake_threshold - from when on a handle is worth waking
  * @set: it is not just one slot
  * @slots: see struct ringbuf_threshold
  * @bytes: likewise
@@ -224,9 +225,9 @@ struct rb_sleeper {
  * @deadline: from then on one slot is enough; 0: nobody waits
  * @timer: wakes those who poll at @deadline
  *
- * Calls read it without a lock, once: see rb_limit_read().
+ * Calls read it without a lock, once: see rb_threshold_read().
  */
-struct rb_limit {
+struct rb_wake_threshold {
 	bool set;
 	u32 slots;
 	u64 bytes;
@@ -253,21 +254,21 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  *	keeps from ending; with a reference
  * @skip_pos: reader: the slot in the middle of which it has stopped
  * @skip: bytes of that slot that it has read
- * @lent_lock: (spinlock) the next
- * @lent: what sendfile(2) has left, see splice.c
+ * @leftover_lock: (spinlock) the next
+ * @leftover: what sendfile(2) has left, see splice.c
  * @inode: its address space, so that its maps can be found; constant
  * @node: in ring->handles, under ring->lock
- * @self: the part of the handle while no address space has mapped it
+ * @self: the member while no address space has mapped it
  * @identities: those that have VMAs
  * @sequence: identities so far
  * @last_id: a reader's row; a writer's latest id
- * @parts: live members of this handle; may be read without the lock
- * @done: said so: no new part begins
+ * @members: live ones of this handle; may be read without the lock
+ * @done: said so: no new member begins
  * @detached: likewise
  * @pid: process that opened or maps it; under ring->lock once bound
  * @wq: those who poll
  * @poll: their targets
- * @limit: when to wake it
+ * @threshold: when to wake it
  * @seen: positions below are finished, as poll found; only ever a short cut
  * @requests: of io_uring that wait; under ring->wait_lock
  * @nr_requests: entries there; likewise
@@ -284,23 +285,23 @@ struct rb_handle {
 	struct rb_ring *opened;
 	u64 skip_pos;
 	u32 skip;
-	spinlock_t lent_lock; /* lent */
-	struct list_head lent;
+	spinlock_t leftover_lock; /* leftover */
+	struct list_head leftover;
 	struct inode *inode;
 	struct list_head node;
 	struct rb_member self;
 	struct list_head identities;
 	u32 sequence;
 	u32 last_id;
-	unsigned int parts;
+	unsigned int members;
 	bool done;
 	bool detached;
 	struct pid *pid;
 	struct list_head requests;
 	unsigned int nr_requests;
 	wait_queue_head_t wq;
-	struct rb_sleeper poll[RB_POLLS];
-	struct rb_limit limit;
+	struct rb_waiter poll[RB_POLLS];
+	struct rb_wake_threshold threshold;
 	atomic64_t seen;
 	u64 waits;
 	u64 wakeups;
@@ -386,8 +387,8 @@ struct rb_file {
 };
 
 /* Bounds of what a limit on bytes may be. */
-#define RB_LIMIT_LEAST (16ULL * PAGE_SIZE)
-#define RB_LIMIT_MOST  BIT_ULL(52)
+#define RB_QUOTA_LEAST (16ULL * PAGE_SIZE)
+#define RB_QUOTA_MOST  BIT_ULL(52)
 
 /*
  * For memory whose size the caller of the module chooses: a limit of its memory
@@ -399,7 +400,7 @@ struct rb_file {
 #define RB_MOST_TARGET (~0ULL >> 2)
 
 /* Nothing gets there; an event wakes who waits for it. */
-#define RB_WAITER_NEVER rb_waiter(RB_MOST_TARGET, RB_WAIT_POSITION)
+#define RB_WAITER_NEVER rb_waiter_word(RB_MOST_TARGET, RB_WAIT_POSITION)
 
 /* NULL: not bound.  Else all that binding has set may be read. */
 static inline struct rb_ring *rb_handle_ring(const struct rb_handle *h)
@@ -407,11 +408,11 @@ static inline struct rb_ring *rb_handle_ring(const struct rb_handle *h)
 	return smp_load_acquire(&h->ring); /* matches rb_handle_bind() */
 }
 
-/* ---- limits.c ------------------------------------------------------------ */
+/* ---- quota.c ------------------------------------------------------------ */
 
-void rb_limits_init(void);
-u64 rb_limits_ring_bytes(void);
-u64 rb_limits_most(void);
+void rb_quota_init(void);
+u64 rb_quota_ring_bytes(void);
+u64 rb_quota_most(void);
 kuid_t rb_payer(const struct user_namespace *ns, kuid_t uid);
 struct rb_user *rb_user_charge(kuid_t uid, u64 bytes);
 void rb_user_uncharge(struct rb_user *user, u64 bytes);
@@ -502,7 +503,7 @@ bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 /* ---- repair.c -------------------------------------------------------------- */
 
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died);
-void rb_members_bury(struct rb_ring *ring);
+void rb_reclaim_deferred(struct rb_ring *ring);
 
 /* ---- ioctl.c and the calls ----------------------------------------------- */
 
@@ -533,21 +534,21 @@ int rb_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* ---- wait.c, timer.c, poll.c --------------------------------------------- */
 
-/* Sleepers that are looked at while ring->wait_lock is held without a break. */
+/* Waiters that are looked at while ring->wait_lock is held without a break. */
 #define RB_WAKE_CHUNK 64
 
-bool rb_sleepers_enter(struct rb_ring *ring);
-void rb_sleepers_leave(struct rb_ring *ring);
-void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter);
-void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s);
+bool rb_waiters_enter(struct rb_ring *ring);
+void rb_waiters_leave(struct rb_ring *ring);
+void rb_arm_waiter(struct rb_ring *ring, struct rb_waiter *s, u64 waiter);
+void rb_disarm_waiter(struct rb_ring *ring, struct rb_waiter *s);
 void rb_ring_wake(struct rb_ring *ring);
-void rb_ring_look(struct rb_ring *ring);
-void rb_event(struct rb_ring *ring);
-void rb_event_writers(struct rb_ring *ring);
-void rb_event_of(struct rb_ring *ring, struct rb_handle *h);
-int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline);
+void rb_ring_recheck(struct rb_ring *ring);
+void rb_notify(struct rb_ring *ring);
+void rb_notify_writers(struct rb_ring *ring);
+void rb_notify_handle(struct rb_ring *ring, struct rb_handle *h);
+int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long notices, u64 deadline);
 int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
-int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
+int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
 u64 rb_wait_after(const struct ringbuf_wait *w);
 u64 rb_caller_ns(void);
 
@@ -564,13 +565,13 @@ __poll_t rb_poll(struct file *file, struct poll_table_struct *wait);
 /* ---- threshold.c --------------------------------------------------------- */
 
 /**
- * struct rb_limit_values - a handle's threshold, as one call has read it
+ * struct rb_threshold_values - a handle's threshold, as one call has read it
  * @set: it is not just one slot
  * @slots: see struct ringbuf_threshold
  * @bytes: see struct ringbuf_threshold
  * @after: see struct ringbuf_threshold
  */
-struct rb_limit_values {
+struct rb_threshold_values {
 	bool set;
 	u32 slots;
 	u64 bytes;
@@ -578,14 +579,14 @@ struct rb_limit_values {
 };
 
 /**
- * struct rb_look - how a handle stands against its threshold
+ * struct rb_check - how a handle stands against its threshold
  * @ready: it is worth waking
  * @evicted: it is a reader that was evicted; then it is ready
  * @waiter: what to wait for if it is not ready
  * @next: where a limited handle is polled and ready: what to wait for after that
  * @deadline: when to look again, or RINGBUF_NO_TIMEOUT
  */
-struct rb_look {
+struct rb_check {
 	bool ready;
 	bool evicted;
 	u64 waiter;
@@ -593,14 +594,14 @@ struct rb_look {
 	u64 deadline;
 };
 
-void rb_limit_init(struct rb_handle *h);
-void rb_limit_read(const struct rb_handle *h, struct rb_limit_values *l);
-void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
-		    bool poll, struct rb_look *look);
-void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
-		    struct rb_look *look);
-void rb_look_timer(struct rb_handle *h, const struct rb_limit_values *l,
-		   const struct rb_look *look);
+void rb_threshold_init(struct rb_handle *h);
+void rb_threshold_read(const struct rb_handle *h, struct rb_threshold_values *l);
+void rb_check_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
+		     bool poll, struct rb_check *check);
+void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
+		     struct rb_check *check);
+void rb_check_timer(struct rb_handle *h, const struct rb_threshold_values *l,
+		    const struct rb_check *check);
 
 /* ---- uring.c -------------------------------------------------------------- */
 
@@ -618,9 +619,9 @@ static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
 }
 
 /* Whether sendfile(2) has left something; without a lock: for a first look. */
-static inline bool rb_lent_left(const struct rb_handle *h)
+static inline bool rb_has_leftover(const struct rb_handle *h)
 {
-	return !list_empty_careful(&h->lent);
+	return !list_empty_careful(&h->leftover);
 }
 
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
@@ -629,10 +630,10 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 		       unsigned int flags);
 ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t length,
 			unsigned int flags);
-size_t rb_lent_bytes(struct rb_handle *h);
-ssize_t rb_lent_read(struct rb_handle *h, struct iov_iter *to);
-void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring);
-void rb_lent_free(struct list_head *lent);
+size_t rb_leftover_bytes(struct rb_handle *h);
+ssize_t rb_leftover_read(struct rb_handle *h, struct iov_iter *to);
+void rb_leftover_leave(struct rb_handle *h, struct rb_ring *ring);
+void rb_leftover_free(struct list_head *leftover);
 void rb_show_fdinfo(struct seq_file *m, struct file *file);
 
 #endif

@@ -8,7 +8,7 @@ static int __init rb_init(void)
 {
 	int err;
 
-	rb_limits_init();
+	rb_quota_init();
 	err = rb_default_init();
 	if (err)
 		return err;

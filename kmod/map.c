@@ -145,7 +145,7 @@ static void identity_free_unused(struct rb_identity *i)
 	kfree(i);
 }
 
-/* The first map of the identity region: the file's own part moves here, or a new one begins. */
+/* The first map of the identity region: the file's own member moves here, or a new one begins. */
 static int identity_begin(struct rb_handle *h, struct rb_identity *i)
 {
 	struct rb_ring *ring = rb_handle_ring(h);

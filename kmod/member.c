@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A handle's part in a ring: a reader's row or a writer's id, from where it
+ * A member of a ring: a reader's row or a writer's id, from where it
  * begins to where it ends.
  *
- * The part ends (rb_member_end) when it is done, detached, or its address space
+ * A member ends (rb_member_end) when it is done, detached, or its address space
  * has gone; what it had open is repaired then.  Its row or id stays taken until
  * nothing maps it any more (rb_member_leave): who has left may still write to
  * its cursor page, and must not write to another reader's.
@@ -45,11 +45,11 @@ static int id_take(struct rb_ring *ring)
 
 	lockdep_assert_held(&ring->lock);
 	if (rb_exclusive(&ring->view))
-		return ring->view.info->writers || ring->ids[0].mourned ? -EBUSY : 1;
+		return ring->view.info->writers || ring->ids[0].deferred ? -EBUSY : 1;
 	min = rb_gate_min(&ring->view, &row);
 	for (i = 0; i < ring->layout.max_writers; i++) {
 		seat = &ring->ids[i];
-		if (seat->handle || seat->mourned)
+		if (seat->handle || seat->deferred)
 			continue;
 		if (seat->retired <= min)
 			return i + 1;
@@ -69,7 +69,7 @@ static void member_begin(struct rb_handle *h, struct rb_member *m, u32 id)
 	m->live = true;
 	m->seated = true;
 	h->last_id = id;
-	WRITE_ONCE(h->parts, h->parts + 1);
+	WRITE_ONCE(h->members, h->members + 1);
 }
 
 /* What is true under ring->lock stays so. */
@@ -84,7 +84,7 @@ bool rb_has_readers(const struct rb_ring *ring)
 /* Its slots are kept for a reader that is not there yet: its writers wait. */
 bool rb_lacks_readers(const struct rb_ring *ring)
 {
-	return ring->standard.is && !rb_has_readers(ring);
+	return ring->is_default && !rb_has_readers(ring);
 }
 
 /* Where the last reader stopped, if no other is there that knows better. */
@@ -94,7 +94,7 @@ static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 		return 0;
 	h->skip_pos = ring->resume;
 	h->skip = ring->resume_skip;
-	list_splice_init(&ring->lent, &h->lent);
+	list_splice_init(&ring->leftover, &h->leftover);
 	return ring->resume;
 }
 
@@ -122,7 +122,7 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 		member_begin(h, &h->self, row);
 		*start = rb_attach_reader(&ring->view, row, want);
 		readers_count(ring, 1);
-		rb_event_writers(ring);
+		rb_notify_writers(ring);
 	}
 	mutex_unlock(&ring->lock);
 	return min(row, 0);
@@ -161,7 +161,7 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 		member_begin(h, m, id);
 		rb_attach_writer(&ring->view, id);
 		rb_writer_init(&ring->view, &m->writer, id);
-		rb_event(ring);
+		rb_notify(ring);
 	}
 	mutex_unlock(&ring->lock);
 	return min(id, 0);
@@ -169,7 +169,7 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 
 static void reader_stop(struct rb_handle *h, struct rb_ring *ring, u32 row)
 {
-	rb_lent_leave(h, ring);
+	rb_leftover_leave(h, ring);
 	ring->resume = rb_row_cursor(&ring->view, row);
 	/* Who evicts has not locked the handle: its reader may be at it just now (read_move()). */
 	if (smp_load_acquire(&h->skip_pos) == ring->resume)
@@ -215,10 +215,10 @@ static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 }
 
 /* Reader @h has ended: it looks again, and the writers that it may have kept. */
-static void reader_event(struct rb_ring *ring, struct rb_handle *h)
+static void reader_notify(struct rb_ring *ring, struct rb_handle *h)
 {
-	rb_event_of(ring, h);
-	rb_event_writers(ring);
+	rb_notify_handle(ring, h);
+	rb_notify_writers(ring);
 }
 
 /* End the reader that has @row, whoever it is. */
@@ -231,15 +231,15 @@ int rb_member_evict(struct rb_ring *ring, u32 row)
 	err = reader_evict(ring, row);
 	if (!err) {
 		h = ring->rows[array_index_nospec(row, ring->layout.max_readers)].handle;
-		/* An evicted row is its handle's until that part ends, which clears it. */
+		/* An evicted row is its handle's until that member ends, which clears it. */
 		if (!WARN_ON_ONCE(!h))
-			reader_event(ring, h);
+			reader_notify(ring, h);
 	}
 	mutex_unlock(&ring->lock);
 	return err;
 }
 
-/* Whether the live part of @h is one that was evicted. */
+/* Whether the live member of @h was evicted. */
 bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring)
 {
 	return h->role == RINGBUF_ROLE_READER && rb_row_evicted(&ring->view, READ_ONCE(h->last_id));
@@ -253,13 +253,13 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 	lockdep_assert_held(&h->lock);
 	mutex_lock(&ring->lock);
 	m->live = false;
-	WRITE_ONCE(h->parts, h->parts - 1);
+	WRITE_ONCE(h->members, h->members - 1);
 	if (h->role == RINGBUF_ROLE_READER) {
 		reader_end(h, ring, m->id);
-		reader_event(ring, h);
+		reader_notify(ring, h);
 	} else {
 		writer_leave(ring, m, died);
-		rb_event(ring);
+		rb_notify(ring);
 	}
 	mutex_unlock(&ring->lock);
 }

@@ -113,9 +113,9 @@ static int mount_param(struct fs_context *fc, struct fs_parameter *param)
 /* Whether the options, all together, can be kept. */
 static int mount_check(struct fs_context *fc, const struct rb_options *o, struct rb_layout *layout)
 {
-	if (o->max_bytes < RB_LIMIT_LEAST || o->max_bytes > RB_LIMIT_MOST)
+	if (o->max_bytes < RB_QUOTA_LEAST || o->max_bytes > RB_QUOTA_MOST)
 		return invalfc(fc, "max_bytes=%llu is not between %llu and %llu", o->max_bytes,
-			       (u64)RB_LIMIT_LEAST, (u64)RB_LIMIT_MOST);
+			       (u64)RB_QUOTA_LEAST, (u64)RB_QUOTA_MOST);
 	if (!o->max_rings)
 		return invalfc(fc, "max_rings=0 leaves no room for a ring");
 	*layout = (struct rb_layout){

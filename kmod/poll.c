@@ -25,9 +25,9 @@
 static void poll_arm(struct rb_ring *ring, struct rb_handle *h, int which, u64 target, u64 kind)
 {
 	if (target > RB_MOST_TARGET)
-		rb_disarm_sleeper(ring, &h->poll[which]);
+		rb_disarm_waiter(ring, &h->poll[which]);
 	else
-		rb_arm_sleeper(ring, &h->poll[which], rb_waiter(target, kind));
+		rb_arm_waiter(ring, &h->poll[which], rb_waiter_word(target, kind));
 }
 
 /* The walk over what is finished begins where the last one ended. */
@@ -41,20 +41,20 @@ static void poll_arm_position(struct rb_ring *ring, struct rb_handle *h, u64 fro
 }
 
 /* Done when what is armed was still to come after it had been armed. */
-static void poll_arm_limit(struct rb_ring *ring, struct rb_handle *h,
-			   const struct rb_limit_values *l)
+static void poll_arm_threshold(struct rb_ring *ring, struct rb_handle *h,
+			       const struct rb_threshold_values *l)
 {
-	struct rb_look look;
+	struct rb_check check;
 	int tries;
 
 	for (tries = 0; tries < ARM_TRIES; tries++) {
 		u64 waiter;
 
-		rb_look_reader(h, ring, l, true, &look);
-		if (look.evicted)
+		rb_check_reader(h, ring, l, true, &check);
+		if (check.evicted)
 			return;
-		waiter = look.ready ? look.next : look.waiter;
-		rb_arm_sleeper(ring, &h->poll[RB_POLL_POSITION], waiter);
+		waiter = check.ready ? check.next : check.waiter;
+		rb_arm_waiter(ring, &h->poll[RB_POLL_POSITION], waiter);
 		if (!rb_reached(&ring->view, waiter))
 			return;
 	}
@@ -65,23 +65,23 @@ static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
 	u64 pos = rb_row_cursor(v, READ_ONCE(h->last_id));
-	struct rb_limit_values l;
-	struct rb_look look;
+	struct rb_threshold_values l;
+	struct rb_check check;
 	__poll_t mask = 0;
 
-	rb_limit_read(h, &l);
+	rb_threshold_read(h, &l);
 	if (l.set)
-		poll_arm_limit(ring, h, &l);
+		poll_arm_threshold(ring, h, &l);
 	else
 		poll_arm_position(ring, h, pos, pos + v->slots);
 	/* (J): before the last look */
 	if (rb_ended(v))
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
-	rb_look_reader(h, ring, &l, true, &look);
-	if (look.evicted)
+	rb_check_reader(h, ring, &l, true, &check);
+	if (check.evicted)
 		return EPOLLERR;
-	rb_look_timer(h, &l, &look);
-	if (look.ready || rb_lent_left(h))
+	rb_check_timer(h, &l, &check);
+	if (check.ready || rb_has_leftover(h))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	return mask;
 }
@@ -105,34 +105,34 @@ static void poll_arm_cursor(struct rb_ring *ring, struct rb_handle *h)
 }
 
 /* Not every step of the slowest reader, but the one that makes room enough. */
-static void poll_arm_room(struct rb_ring *ring, struct rb_handle *h, const struct rb_look *look)
+static void poll_arm_room(struct rb_ring *ring, struct rb_handle *h, const struct rb_check *check)
 {
-	if ((look->waiter & RB_WAIT_KIND) != RB_WAIT_CURSOR)
+	if ((check->waiter & RB_WAIT_KIND) != RB_WAIT_CURSOR)
 		return;
-	rb_arm_sleeper(ring, &h->poll[RB_POLL_CURSOR], look->waiter);
-	if (rb_reached(&ring->view, look->waiter))
+	rb_arm_waiter(ring, &h->poll[RB_POLL_CURSOR], check->waiter);
+	if (rb_reached(&ring->view, check->waiter))
 		rb_ring_wake(ring);
 }
 
 static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
-	struct rb_limit_values l;
-	struct rb_look look;
+	struct rb_threshold_values l;
+	struct rb_check check;
 	u64 head;
 
-	rb_limit_read(h, &l);
+	rb_threshold_read(h, &l);
 	poll_arm_cursor(ring, h);
 	if (!rb_exclusive(v)) {
 		head = rb_head(v);
 		poll_arm_position(ring, h, head > v->slots ? head - v->slots : 0, head);
 	}
-	rb_look_writer(h, ring, &l, &look);
-	rb_look_timer(h, &l, &look);
-	if (look.ready)
+	rb_check_writer(h, ring, &l, &check);
+	rb_check_timer(h, &l, &check);
+	if (check.ready)
 		return EPOLLOUT | EPOLLWRNORM;
 	if (l.set)
-		poll_arm_room(ring, h, &look);
+		poll_arm_room(ring, h, &check);
 	return 0;
 }
 
@@ -161,7 +161,7 @@ __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
 	/* An eviction is seen by poll_reader(), by the look that tells what is ready. */
-	if (!ring || !READ_ONCE(h->parts))
+	if (!ring || !READ_ONCE(h->members))
 		return EPOLLERR;
 	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a writer leaves behind when its part ends, by death, DONE or DETACH.
+ * What a writer leaves behind when its member ends, by death, DONE or DETACH.
  *
  * Its claims become holes, but not while I/O that it began may still write to
- * their pages.  Until that I/O has ended, or for a second, the writer is mourned:
+ * their pages.  Until that I/O has ended, or for a second, the writer is deferred:
  * a shared writer's claims stay open and it counts as a writer; after an exclusive
  * writer, which leaves nothing to repair, no other one may begin.
  */
@@ -40,7 +40,7 @@ static bool page_pinned(struct page *page)
 }
 
 /* I/O into slots of a writer that is gone is waited for so long. */
-#define MOURN_MS 1000
+#define DEFER_MS 1000
 
 static bool slot_pinned(const struct rb_ring *ring, u64 index)
 {
@@ -120,42 +120,42 @@ static void writer_end(struct rb_ring *ring, u32 id, bool died)
 	rb_end_writer(&ring->view, id, died);
 }
 
-static void ring_mourn(struct rb_ring *ring, int more)
+static void count_deferred(struct rb_ring *ring, int more)
 {
 	spin_lock(&ring->wait_lock);
-	ring->mourned += more;
+	ring->nr_deferred += more;
 	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }
 
 /* The I/O of @id has ended, or its time is over. */
-static void seat_bury(struct rb_ring *ring, u32 id)
+static void seat_reclaim(struct rb_ring *ring, u32 id)
 {
 	struct rb_seat *seat = &ring->ids[id - 1];
 
-	seat->mourned = false;
-	ring_mourn(ring, -1);
+	seat->deferred = false;
+	count_deferred(ring, -1);
 	/* An exclusive writer ended at once. */
 	if (rb_exclusive(&ring->view))
 		return;
 	writer_end(ring, id, seat->died);
-	rb_event(ring);
+	rb_notify(ring);
 }
 
 /* End those whose I/O has ended, or whose time is over. */
-void rb_members_bury(struct rb_ring *ring)
+void rb_reclaim_deferred(struct rb_ring *ring)
 {
 	u32 id;
 
 	mutex_lock(&ring->lock);
-	for (id = 1; ring->mourned && id <= ring->layout.max_writers; id++) {
+	for (id = 1; ring->nr_deferred && id <= ring->layout.max_writers; id++) {
 		struct rb_seat *seat = &ring->ids[id - 1];
 
-		if (!seat->mourned)
+		if (!seat->deferred)
 			continue;
 		if (time_before(jiffies, seat->until) && writer_pinned(ring, id))
 			continue;
-		seat_bury(ring, id);
+		seat_reclaim(ring, id);
 	}
 	mutex_unlock(&ring->lock);
 }
@@ -169,13 +169,13 @@ void rb_writer_stop(struct rb_ring *ring, u32 id, bool died)
 	struct rb_seat *seat = &ring->ids[id - 1];
 	bool pinned = writer_pinned(ring, id);
 
-	WARN_ON_ONCE(seat->mourned);
+	WARN_ON_ONCE(seat->deferred);
 	if (!pinned || rb_exclusive(&ring->view))
 		writer_end(ring, id, died);
 	if (!pinned)
 		return;
-	seat->mourned = true;
+	seat->deferred = true;
 	seat->died = died;
-	seat->until = jiffies + msecs_to_jiffies(MOURN_MS);
-	ring_mourn(ring, 1);
+	seat->until = jiffies + msecs_to_jiffies(DEFER_MS);
+	count_deferred(ring, 1);
 }

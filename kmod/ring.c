@@ -91,13 +91,13 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 	INIT_LIST_HEAD(&ring->handles);
 	spin_lock_init(&ring->wait_lock);
 	INIT_LIST_HEAD(&ring->armed);
-	INIT_LIST_HEAD(&ring->lent);
+	INIT_LIST_HEAD(&ring->leftover);
 	rb_timer_start(ring);
 }
 
 static void ring_destroy(struct rb_ring *ring)
 {
-	rb_lent_free(&ring->lent);
+	rb_leftover_free(&ring->leftover);
 	kvfree(ring->ids);
 	kvfree(ring->rows);
 	if (ring->control)
@@ -161,7 +161,7 @@ static void ring_release(struct kref *refs)
 {
 	struct rb_ring *ring = container_of(refs, struct rb_ring, refs);
 
-	if (ring->standard.is)
+	if (ring->is_default)
 		rb_default_forget(ring);
 	rb_timer_stop(ring);
 	ring_destroy(ring);

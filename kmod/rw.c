@@ -136,8 +136,8 @@ static int piece_fit(const struct rb_handle *h, const struct rb_ring *ring, size
 }
 
 /* 1: @p; 0: end of stream; -EAGAIN: nothing yet; or another error. */
-static int read_look(const struct rb_handle *h, u32 row, size_t room, struct rb_piece *p,
-		     bool *wake)
+static int read_check(const struct rb_handle *h, u32 row, size_t room, struct rb_piece *p,
+		      bool *wake)
 {
 	const struct rb_ring *ring = rb_handle_ring(h);
 	bool end = rb_ended(&ring->view); /* (J): before the last look */
@@ -166,7 +166,7 @@ static int read_peek(const struct kiocb *iocb, struct rb_handle *h, size_t room,
 	if (!rw_lock(iocb, &h->lock))
 		return -EAGAIN;
 	m = rb_member_io(h, rw_wait(iocb));
-	got = IS_ERR(m) ? PTR_ERR(m) : read_look(h, m->id, room, p, &wake);
+	got = IS_ERR(m) ? PTR_ERR(m) : read_check(h, m->id, room, p, &wake);
 	mutex_unlock(&h->lock);
 	if (wake)
 		rb_ring_wake(rb_handle_ring(h));
@@ -272,23 +272,23 @@ static ssize_t read_now(const struct kiocb *iocb, struct rb_handle *h, struct io
  * Whether there is enough to begin; the end of the stream is.  Else what to wait
  * for.  Without a threshold the read itself finds out.
  */
-static bool read_enough(const struct kiocb *iocb, struct rb_handle *h, struct rb_look *look)
+static bool read_enough(const struct kiocb *iocb, struct rb_handle *h, struct rb_check *check)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
-	struct rb_limit_values l;
+	struct rb_threshold_values l;
 	bool end;
 
-	look->deadline = RINGBUF_NO_TIMEOUT;
-	rb_limit_read(h, &l);
-	if (!l.set || !READ_ONCE(h->parts))
+	check->deadline = RINGBUF_NO_TIMEOUT;
+	rb_threshold_read(h, &l);
+	if (!l.set || !READ_ONCE(h->members))
 		return true;
 	end = rb_ended(&ring->view);
-	rb_look_reader(h, ring, &l, false, look);
-	if (look->ready || end)
+	rb_check_reader(h, ring, &l, false, check);
+	if (check->ready || end)
 		return true;
 	/* Another task may poll for it. */
 	if (rw_nonblock(iocb))
-		rb_look_timer(h, &l, look);
+		rb_check_timer(h, &l, check);
 	return false;
 }
 
@@ -303,24 +303,24 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return PTR_ERR(ring);
 	if (rw_stream(h) && !iov_iter_count(to))
 		return 0;
-	left = READ_ONCE(h->parts) ? rb_lent_read(h, to) : 0;
+	left = READ_ONCE(h->members) ? rb_leftover_read(h, to) : 0;
 	if (left)
 		return left;
 	for (;;) {
-		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
+		unsigned long notices = smp_load_acquire(&ring->notices); /* rb_notify() */
 		ssize_t got = -EAGAIN;
-		struct rb_look look;
+		struct rb_check check;
 		u64 pos = 0;
 
-		if (read_enough(iocb, h, &look)) {
+		if (read_enough(iocb, h, &check)) {
 			got = read_now(iocb, h, to, &pos);
-			look.waiter = rb_waiter(pos, RB_WAIT_POSITION);
+			check.waiter = rb_waiter_word(pos, RB_WAIT_POSITION);
 		}
 		if (got != -EAGAIN || rw_nonblock(iocb))
 			return got;
 		if (err)
 			return err;
-		err = rb_sleep(h, look.waiter, events, look.deadline);
+		err = rb_sleep(h, check.waiter, notices, check.deadline);
 		/* Now one slot is enough. */
 		if (err == -ETIMEDOUT)
 			err = 0;
@@ -412,7 +412,7 @@ static int write_reserve_standard(struct rb_ring *ring, struct rb_writer *w,
 
 static int write_reserve(struct rb_ring *ring, struct rb_writer *w, const struct rb_write *wr)
 {
-	if (ring->standard.is)
+	if (ring->is_default)
 		return write_reserve_standard(ring, w, wr);
 	/* The caller may have written through its map since. */
 	if (rb_exclusive(&ring->view))
@@ -429,10 +429,10 @@ static int write_slot(struct rb_ring *ring, struct rb_writer *w, struct rb_write
 	case -EAGAIN:
 		return -EAGAIN;
 	case RB_BLOCKED_BY_READER:
-		wr->waiter = rb_waiter(w->blocked, RB_WAIT_CURSOR);
+		wr->waiter = rb_waiter_word(w->blocked, RB_WAIT_CURSOR);
 		return -EAGAIN;
 	case RB_BLOCKED_BY_SLOT:
-		wr->waiter = rb_waiter(w->blocked, RB_WAIT_POSITION);
+		wr->waiter = rb_waiter_word(w->blocked, RB_WAIT_POSITION);
 		return -EAGAIN;
 	default:
 		return -ESTALE;
@@ -536,23 +536,23 @@ static int write_prepare(struct rb_write *wr)
 }
 
 /* It found no slot: sleep until there is one, or as many as the threshold says. */
-static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long events)
+static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long notices)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
-	struct rb_look look = { .deadline = RINGBUF_NO_TIMEOUT };
-	struct rb_limit_values l;
+	struct rb_check check = { .deadline = RINGBUF_NO_TIMEOUT };
+	struct rb_threshold_values l;
 	int err;
 
-	rb_limit_read(h, &l);
+	rb_threshold_read(h, &l);
 	if (l.set && wr->waiter != RB_WAITER_NEVER) {
-		rb_look_writer(h, ring, &l, &look);
-		if (look.ready) {
+		rb_check_writer(h, ring, &l, &check);
+		if (check.ready) {
 			cond_resched();
 			return signal_pending(current) ? -ERESTARTSYS : 0;
 		}
-		wr->waiter = look.waiter;
+		wr->waiter = check.waiter;
 	}
-	err = rb_sleep(h, wr->waiter, events, look.deadline);
+	err = rb_sleep(h, wr->waiter, notices, check.deadline);
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
@@ -562,7 +562,7 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 	int slept = 0, err;
 
 	for (;;) {
-		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
+		unsigned long notices = smp_load_acquire(&ring->notices); /* rb_notify() */
 
 		err = write_prepare(wr);
 		if (err)
@@ -572,7 +572,7 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 		write_drop(wr);
 		/* What it waited for has come: the next wait begins anew. */
 		if (!err)
-			WRITE_ONCE(h->limit.deadline, 0);
+			WRITE_ONCE(h->threshold.deadline, 0);
 		if (err == -EFAULT || err == -ESTALE) {
 			wr->faults += err == -EFAULT;
 			wr->tries += err == -ESTALE;
@@ -589,7 +589,7 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 			return err;
 		if (slept)
 			return slept;
-		slept = write_wait(h, wr, events);
+		slept = write_wait(h, wr, notices);
 	}
 }
 

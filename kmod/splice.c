@@ -10,7 +10,7 @@
  * sendfile(2) goes through a pipe of the task's own, and throws away what its
  * output did not take.  Buffers are released with what is left of them, so what
  * we put there is a piece that comes back: with something left it goes to the
- * handle's list, and is what the next call finds (struct rb_lent).
+ * handle's list, and is what the next call finds (struct rb_leftover).
  */
 #include <linux/bvec.h>
 #include <linux/file.h>
@@ -28,8 +28,8 @@
 #define DIRECT_PAGES PIPE_DEF_BUFFERS
 
 /**
- * struct rb_lent - bytes that have left the ring, for a pipe
- * @node: in handle->lent, under handle->lent_lock; else its user's alone
+ * struct rb_leftover - bytes that have left the ring, for a pipe
+ * @node: in handle->leftover, under handle->leftover_lock; else its user's alone
  * @file: of the handle; counted while buffers of a pipe point here
  * @buffers: that do
  * @length: of the bytes, which begin with the first page
@@ -37,7 +37,7 @@
  * @count: entries of @page
  * @page: where they are
  */
-struct rb_lent {
+struct rb_leftover {
 	struct list_head node;
 	struct file *file;
 	refcount_t buffers;
@@ -56,21 +56,21 @@ static int ring_wait(struct rb_handle *h)
 	bool reader = h->role == RINGBUF_ROLE_READER;
 
 	for (;;) {
-		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
-		struct rb_limit_values l;
-		struct rb_look look;
+		unsigned long notices = smp_load_acquire(&ring->notices); /* rb_notify() */
+		struct rb_threshold_values l;
+		struct rb_check check;
 		int err;
 
-		if (!READ_ONCE(h->parts) || (reader && rb_ended(&ring->view)))
+		if (!READ_ONCE(h->members) || (reader && rb_ended(&ring->view)))
 			return 0;
-		rb_limit_read(h, &l);
+		rb_threshold_read(h, &l);
 		if (reader)
-			rb_look_reader(h, ring, &l, false, &look);
+			rb_check_reader(h, ring, &l, false, &check);
 		else
-			rb_look_writer(h, ring, &l, &look);
-		if (look.ready)
+			rb_check_writer(h, ring, &l, &check);
+		if (check.ready)
 			return 0;
-		err = rb_sleep(h, look.waiter, events, look.deadline);
+		err = rb_sleep(h, check.waiter, notices, check.deadline);
 		if (err && err != -ETIMEDOUT)
 			return err;
 	}
@@ -148,114 +148,114 @@ static int room_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
 
 /* ---- pieces ----------------------------------------------------------------- */
 
-static void lent_free(struct rb_lent *lent)
+static void leftover_free(struct rb_leftover *leftover)
 {
-	while (lent->count--)
-		put_page(lent->page[lent->count]);
-	kvfree(lent);
+	while (leftover->count--)
+		put_page(leftover->page[leftover->count]);
+	kvfree(leftover);
 }
 
 /* Pages for @length bytes, or for fewer where memory is short. */
-static struct rb_lent *lent_new(size_t length)
+static struct rb_leftover *leftover_new(size_t length)
 {
 	unsigned int most = DIV_ROUND_UP(length, PAGE_SIZE);
-	struct rb_lent *lent;
+	struct rb_leftover *leftover;
 
-	lent = kvzalloc(struct_size(lent, page, most), RB_GFP_LARGE);
-	if (!lent)
+	leftover = kvzalloc(struct_size(leftover, page, most), RB_GFP_LARGE);
+	if (!leftover)
 		return NULL;
-	while (lent->count < most) {
+	while (leftover->count < most) {
 		struct page *page = alloc_page(RB_GFP_LARGE);
 
 		if (!page)
 			break;
-		lent->page[lent->count++] = page;
+		leftover->page[leftover->count++] = page;
 	}
-	lent->length = min(length, lent->count * PAGE_SIZE);
-	if (lent->count)
-		return lent;
-	kvfree(lent);
+	leftover->length = min(length, leftover->count * PAGE_SIZE);
+	if (leftover->count)
+		return leftover;
+	kvfree(leftover);
 	return NULL;
 }
 
 /* What has not been taken is the first that comes next; or nothing is left. */
-static void lent_back(struct rb_handle *h, struct rb_lent *lent)
+static void leftover_back(struct rb_handle *h, struct rb_leftover *leftover)
 {
-	if (lent->rest == lent->length) {
-		lent_free(lent);
+	if (leftover->rest == leftover->length) {
+		leftover_free(leftover);
 		return;
 	}
-	spin_lock(&h->lent_lock);
-	list_add(&lent->node, &h->lent);
-	spin_unlock(&h->lent_lock);
+	spin_lock(&h->leftover_lock);
+	list_add(&leftover->node, &h->leftover);
+	spin_unlock(&h->leftover_lock);
 }
 
-static struct rb_lent *lent_first(struct rb_handle *h)
+static struct rb_leftover *leftover_first(struct rb_handle *h)
 {
-	struct rb_lent *lent;
+	struct rb_leftover *leftover;
 
-	if (!rb_lent_left(h))
+	if (!rb_has_leftover(h))
 		return NULL;
-	spin_lock(&h->lent_lock);
-	lent = list_first_entry_or_null(&h->lent, struct rb_lent, node);
-	if (lent)
-		list_del(&lent->node);
-	spin_unlock(&h->lent_lock);
-	return lent;
+	spin_lock(&h->leftover_lock);
+	leftover = list_first_entry_or_null(&h->leftover, struct rb_leftover, node);
+	if (leftover)
+		list_del(&leftover->node);
+	spin_unlock(&h->leftover_lock);
+	return leftover;
 }
 
 /* Bytes that come before those in the ring. */
-size_t rb_lent_bytes(struct rb_handle *h)
+size_t rb_leftover_bytes(struct rb_handle *h)
 {
-	struct rb_lent *lent;
+	struct rb_leftover *leftover;
 	size_t bytes = 0;
 
-	spin_lock(&h->lent_lock);
-	list_for_each_entry(lent, &h->lent, node)
-		bytes += lent->length - lent->rest;
-	spin_unlock(&h->lent_lock);
+	spin_lock(&h->leftover_lock);
+	list_for_each_entry(leftover, &h->leftover, node)
+		bytes += leftover->length - leftover->rest;
+	spin_unlock(&h->leftover_lock);
 	return bytes;
 }
 
-void rb_lent_free(struct list_head *list)
+void rb_leftover_free(struct list_head *list)
 {
-	struct rb_lent *lent, *next;
+	struct rb_leftover *leftover, *next;
 
-	list_for_each_entry_safe(lent, next, list, node)
-		lent_free(lent);
+	list_for_each_entry_safe(leftover, next, list, node)
+		leftover_free(leftover);
 	INIT_LIST_HEAD(list);
 }
 
 /*
- * The part of the reader @h ends.  What is left to it in a default ring is kept with the
+ * The reader @h ends as a member.  What is left to it in a default ring is kept with the
  * position at which it stops, for the reader that goes on there (reader_resume()), and
  * takes the place of what a reader before it left: that one's position is gone too.
  */
-void rb_lent_leave(struct rb_handle *h, struct rb_ring *ring)
+void rb_leftover_leave(struct rb_handle *h, struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
-	if (!ring->standard.is)
+	if (!ring->is_default)
 		return;
-	rb_lent_free(&ring->lent);
-	spin_lock(&h->lent_lock);
-	list_splice_init(&h->lent, &ring->lent);
-	spin_unlock(&h->lent_lock);
+	rb_leftover_free(&ring->leftover);
+	spin_lock(&h->leftover_lock);
+	list_splice_init(&h->leftover, &ring->leftover);
+	spin_unlock(&h->leftover_lock);
 }
 
 /* read(2) takes what sendfile(2) has left before anything else; 0: nothing. */
-ssize_t rb_lent_read(struct rb_handle *h, struct iov_iter *to)
+ssize_t rb_leftover_read(struct rb_handle *h, struct iov_iter *to)
 {
 	size_t done = 0, part, got;
-	struct rb_lent *lent;
+	struct rb_leftover *leftover;
 
-	while (iov_iter_count(to) && (lent = lent_first(h))) {
-		part = min3(lent->length - lent->rest, PAGE_SIZE - offset_in_page(lent->rest),
-			    iov_iter_count(to));
-		got = copy_page_to_iter(lent->page[lent->rest >> PAGE_SHIFT],
-					offset_in_page(lent->rest), part, to);
-		lent->rest += got;
+	while (iov_iter_count(to) && (leftover = leftover_first(h))) {
+		part = min3(leftover->length - leftover->rest,
+			    PAGE_SIZE - offset_in_page(leftover->rest), iov_iter_count(to));
+		got = copy_page_to_iter(leftover->page[leftover->rest >> PAGE_SHIFT],
+					offset_in_page(leftover->rest), part, to);
+		leftover->rest += got;
 		done += got;
-		lent_back(h, lent);
+		leftover_back(h, leftover);
 		if (got < part)
 			return done ? done : -EFAULT;
 	}
@@ -265,11 +265,11 @@ ssize_t rb_lent_read(struct rb_handle *h, struct iov_iter *to)
 /* ---- buffers of a pipe --------------------------------------------------------- */
 
 /* Bytes before @buf in its piece. */
-static size_t buffer_at(const struct rb_lent *lent, const struct pipe_buffer *buf)
+static size_t buffer_at(const struct rb_leftover *leftover, const struct pipe_buffer *buf)
 {
 	unsigned int n = 0;
 
-	while (lent->page[n] != buf->page)
+	while (leftover->page[n] != buf->page)
 		n++;
 	return n * PAGE_SIZE + buf->offset;
 }
@@ -277,14 +277,14 @@ static size_t buffer_at(const struct rb_lent *lent, const struct pipe_buffer *bu
 /* In whatever order they go: what was not taken is the end of the piece. */
 static void direct_release(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
 {
-	struct rb_lent *lent = (struct rb_lent *)buf->private;
-	struct file *file = lent->file;
+	struct rb_leftover *leftover = (struct rb_leftover *)buf->private;
+	struct file *file = leftover->file;
 
 	if (buf->len)
-		lent->rest = min(lent->rest, buffer_at(lent, buf));
-	if (!refcount_dec_and_test(&lent->buffers))
+		leftover->rest = min(leftover->rest, buffer_at(leftover, buf));
+	if (!refcount_dec_and_test(&leftover->buffers))
 		return;
-	lent_back(file->private_data, lent);
+	leftover_back(file->private_data, leftover);
 	fput(file);
 }
 
@@ -313,50 +313,50 @@ static size_t pipe_room(const struct pipe_inode_info *pipe)
 	return used < pipe->max_usage ? (pipe->max_usage - used) * PAGE_SIZE : 0;
 }
 
-/* sendfile's pipe is empty, and gets at most @most bytes of what is left of @lent. */
-static ssize_t direct_push(struct file *in, struct pipe_inode_info *pipe, struct rb_lent *lent,
-			   size_t most)
+/* sendfile's pipe is empty, and gets at most @most bytes of what is left of @leftover. */
+static ssize_t direct_push(struct file *in, struct pipe_inode_info *pipe,
+			   struct rb_leftover *leftover, size_t most)
 {
-	size_t at = lent->rest, room = pipe_room(pipe) - offset_in_page(at);
-	size_t pushed = min3(lent->length - at, most, room), end = at + pushed;
+	size_t at = leftover->rest, room = pipe_room(pipe) - offset_in_page(at);
+	size_t pushed = min3(leftover->length - at, most, room), end = at + pushed;
 
-	lent->rest = end;
-	lent->file = get_file(in);
+	leftover->rest = end;
+	leftover->file = get_file(in);
 	/* Ours until all are there. */
-	refcount_set(&lent->buffers, 1);
+	refcount_set(&leftover->buffers, 1);
 	while (at < end) {
 		struct pipe_buffer buf = {
-			.page = lent->page[at >> PAGE_SHIFT],
+			.page = leftover->page[at >> PAGE_SHIFT],
 			.offset = offset_in_page(at),
 			.len = min_t(size_t, end - at, PAGE_SIZE - offset_in_page(at)),
 			.ops = &direct_ops,
-			.private = (unsigned long)lent,
+			.private = (unsigned long)leftover,
 		};
 
 		at += buf.len;
 		if (at < end)
-			refcount_inc(&lent->buffers);
+			refcount_inc(&leftover->buffers);
 		pipe_push(pipe, buf);
 	}
 	return pushed;
 }
 
 /* The pages become the pipe's. */
-static void lent_give(struct pipe_inode_info *pipe, struct rb_lent *lent)
+static void leftover_give(struct pipe_inode_info *pipe, struct rb_leftover *leftover)
 {
 	size_t at;
 
-	for (at = 0; at < lent->length; at += PAGE_SIZE) {
+	for (at = 0; at < leftover->length; at += PAGE_SIZE) {
 		struct pipe_buffer buf = {
-			.page = lent->page[at >> PAGE_SHIFT],
-			.len = min_t(size_t, lent->length - at, PAGE_SIZE),
+			.page = leftover->page[at >> PAGE_SHIFT],
+			.len = min_t(size_t, leftover->length - at, PAGE_SIZE),
 			.ops = &nosteal_pipe_buf_ops,
 		};
 
 		get_page(buf.page);
 		pipe_push(pipe, buf);
 	}
-	lent_free(lent);
+	leftover_free(leftover);
 }
 
 /* ---- the calls ------------------------------------------------------------------ */
@@ -366,10 +366,10 @@ static bool splice_is_direct(const struct pipe_inode_info *pipe)
 	return pipe == current->splice_pipe;
 }
 
-/* Fill @lent with what there is; @wait: sleep for it. */
-static ssize_t lent_fill(struct file *in, struct rb_lent *lent, bool wait)
+/* Fill @leftover with what there is; @wait: sleep for it. */
+static ssize_t leftover_fill(struct file *in, struct rb_leftover *leftover, bool wait)
 {
-	struct bio_vec *vec = kvmalloc_array(lent->count, sizeof(*vec), GFP_KERNEL);
+	struct bio_vec *vec = kvmalloc_array(leftover->count, sizeof(*vec), GFP_KERNEL);
 	struct iov_iter to;
 	struct kiocb kiocb;
 	unsigned int n;
@@ -377,12 +377,12 @@ static ssize_t lent_fill(struct file *in, struct rb_lent *lent, bool wait)
 
 	if (!vec)
 		return -ENOMEM;
-	for (n = 0; n < lent->count; n++) {
-		vec[n].bv_page = lent->page[n];
+	for (n = 0; n < leftover->count; n++) {
+		vec[n].bv_page = leftover->page[n];
 		vec[n].bv_offset = 0;
-		vec[n].bv_len = min_t(size_t, lent->length - n * PAGE_SIZE, PAGE_SIZE);
+		vec[n].bv_len = min_t(size_t, leftover->length - n * PAGE_SIZE, PAGE_SIZE);
 	}
-	iov_iter_bvec(&to, READ, vec, lent->count, lent->length);
+	iov_iter_bvec(&to, READ, vec, leftover->count, leftover->length);
 	init_sync_kiocb(&kiocb, in);
 	if (!wait)
 		kiocb.ki_flags |= IOCB_NOWAIT;
@@ -392,49 +392,49 @@ static ssize_t lent_fill(struct file *in, struct rb_lent *lent, bool wait)
 }
 
 /* A piece of at most @length bytes of the ring; *got says why there is none. */
-static struct rb_lent *splice_piece(struct file *in, size_t length, bool wait, ssize_t *got)
+static struct rb_leftover *splice_piece(struct file *in, size_t length, bool wait, ssize_t *got)
 {
-	struct rb_lent *lent = lent_new(length);
+	struct rb_leftover *leftover = leftover_new(length);
 
 	*got = -ENOMEM;
-	if (!lent)
+	if (!leftover)
 		return NULL;
 	/* A message that is too long for what we have is not too long for the pipe. */
-	if (lent->length == length)
-		*got = lent_fill(in, lent, wait);
+	if (leftover->length == length)
+		*got = leftover_fill(in, leftover, wait);
 	if (*got <= 0) {
-		lent_free(lent);
+		leftover_free(leftover);
 		return NULL;
 	}
-	lent->length = *got;
-	for (; lent->count > DIV_ROUND_UP(lent->length, PAGE_SIZE); lent->count--)
-		put_page(lent->page[lent->count - 1]);
-	return lent;
+	leftover->length = *got;
+	for (; leftover->count > DIV_ROUND_UP(leftover->length, PAGE_SIZE); leftover->count--)
+		put_page(leftover->page[leftover->count - 1]);
+	return leftover;
 }
 
 static ssize_t splice_direct(struct file *in, struct pipe_inode_info *pipe, size_t length)
 {
 	struct rb_handle *h = in->private_data;
-	struct rb_lent *lent = lent_first(h);
+	struct rb_leftover *leftover = leftover_first(h);
 	ssize_t got;
 
-	if (!lent)
-		lent = splice_piece(in, min_t(size_t, length, DIRECT_PAGES * PAGE_SIZE), true,
-				    &got);
-	if (!lent)
+	if (!leftover)
+		leftover = splice_piece(in, min_t(size_t, length, DIRECT_PAGES * PAGE_SIZE), true,
+					&got);
+	if (!leftover)
 		return got;
-	return direct_push(in, pipe, lent, length);
+	return direct_push(in, pipe, leftover, length);
 }
 
 static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t length)
 {
-	struct rb_lent *lent;
+	struct rb_leftover *leftover;
 	ssize_t got;
 
 	/* Where it may wait it does so without the mutex. */
-	lent = splice_piece(in, length, false, &got);
-	if (lent)
-		lent_give(pipe, lent);
+	leftover = splice_piece(in, length, false, &got);
+	if (leftover)
+		leftover_give(pipe, leftover);
 	return got;
 }
 
@@ -451,17 +451,17 @@ static int splice_again(unsigned int flags)
 }
 
 /* A reader of a pipe wakes its writers only where it was full; it may not have been. */
-#define PIPE_LOOK_MS 10
+#define PIPE_RECHECK_MS 10
 
 /* Wait until @pipe is empty or has no reader.  The mutex is held before and after. */
 static int empty_wait_unlocked(struct pipe_inode_info *pipe)
 {
-	const unsigned long look = msecs_to_jiffies(PIPE_LOOK_MS);
+	const unsigned long recheck = msecs_to_jiffies(PIPE_RECHECK_MS);
 	long left;
 
 	pipe_unlock(pipe);
 	do {
-		left = wait_event_interruptible_timeout(pipe->wr_wait, pipe_drained(pipe), look);
+		left = wait_event_interruptible_timeout(pipe->wr_wait, pipe_drained(pipe), recheck);
 	} while (!left);
 	pipe_lock(pipe);
 	return left < 0 ? left : 0;

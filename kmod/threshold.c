@@ -5,7 +5,7 @@
  *
  * Bytes are waited for as the slots that they take at least, and once more when
  * those turn out to hold less.  What has been announced to a reader stays
- * announced (limit.opened), so that it can be read message by message.
+ * announced (threshold.opened), so that it can be read message by message.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -13,15 +13,15 @@
 #include "internal.h"
 
 /* Committed slots from @pos on and their bytes, until there are enough. */
-struct limit_sum {
+struct threshold_sum {
 	u64 slots;
 	u64 bytes;
 };
 
-static struct limit_sum limit_sum(const struct rb_ring *ring, u64 pos, u64 enough)
+static struct threshold_sum threshold_sum(const struct rb_ring *ring, u64 pos, u64 enough)
 {
 	const struct rb_view *v = &ring->view;
-	struct limit_sum sum = { 0 };
+	struct threshold_sum sum = { 0 };
 	u64 i = rb_index(v, pos), n;
 
 	for (n = 0; n < v->slots && sum.bytes < enough; n++, i = rb_index_add(v, i, 1)) {
@@ -39,7 +39,7 @@ static struct limit_sum limit_sum(const struct rb_ring *ring, u64 pos, u64 enoug
 }
 
 /* Slots that the bytes take that are still missing after @sum. */
-static u64 limit_missing(const struct rb_ring *ring, u64 bytes, const struct limit_sum *sum)
+static u64 threshold_missing(const struct rb_ring *ring, u64 bytes, const struct threshold_sum *sum)
 {
 	if (sum->bytes >= bytes)
 		return 0;
@@ -47,18 +47,18 @@ static u64 limit_missing(const struct rb_ring *ring, u64 bytes, const struct lim
 }
 
 /* How many slots a handle with @sum before it waits for: at least one, at most all. */
-static u32 limit_slots(const struct rb_limit_values *l, const struct rb_ring *ring,
-		       const struct limit_sum *sum)
+static u32 threshold_slots(const struct rb_threshold_values *l, const struct rb_ring *ring,
+			   const struct threshold_sum *sum)
 {
 	u64 want = l->slots ? l->slots : ring->view.slots;
 
 	if (l->bytes)
-		want = min(want, sum->slots + limit_missing(ring, l->bytes, sum));
+		want = min(want, sum->slots + threshold_missing(ring, l->bytes, sum));
 	return clamp_t(u64, want, 1, ring->view.slots);
 }
 
 /* Whether one slot is enough now; if that is a question of time, from when on. */
-static bool limit_late(struct rb_handle *h, const struct rb_limit_values *l, u64 *deadline)
+static bool threshold_late(struct rb_handle *h, const struct rb_threshold_values *l, u64 *deadline)
 {
 	u64 now, at;
 
@@ -66,140 +66,142 @@ static bool limit_late(struct rb_handle *h, const struct rb_limit_values *l, u64
 	if (!l->after)
 		return false;
 	now = ktime_get_ns();
-	at = READ_ONCE(h->limit.deadline);
+	at = READ_ONCE(h->threshold.deadline);
 	if (at && at <= now)
 		return true;
 	if (!at) {
 		if (check_add_overflow(now, l->after, &at))
 			return false;
-		WRITE_ONCE(h->limit.deadline, at);
+		WRITE_ONCE(h->threshold.deadline, at);
 	}
 	*deadline = at;
 	return false;
 }
 
 /* What is there now is announced: all of it, not only what was waited for. */
-static void look_announce(struct rb_handle *h, struct rb_ring *ring,
-			  const struct rb_limit_values *l, u64 pos, struct rb_look *look)
+static void check_announce(struct rb_handle *h, struct rb_ring *ring,
+			   const struct rb_threshold_values *l, u64 pos, struct rb_check *check)
 {
-	struct limit_sum none = { 0 };
-	u64 end = max(pos, READ_ONCE(h->limit.opened));
+	struct threshold_sum none = { 0 };
+	u64 end = max(pos, READ_ONCE(h->threshold.opened));
 
 	end = rb_first_unfinished(&ring->view, end, pos + ring->view.slots);
-	WRITE_ONCE(h->limit.opened, end);
-	WRITE_ONCE(h->limit.deadline, 0);
-	look->next = rb_waiter(end + limit_slots(l, ring, &none) - 1, RB_WAIT_POSITION);
+	WRITE_ONCE(h->threshold.opened, end);
+	WRITE_ONCE(h->threshold.deadline, 0);
+	check->next = rb_waiter_word(end + threshold_slots(l, ring, &none) - 1, RB_WAIT_POSITION);
 }
 
-static void look_ready(struct rb_look *look, const struct rb_ready *ready)
+static void check_ready(struct rb_check *check, const struct rb_ready *ready)
 {
-	look->waiter = ready->waiter;
-	look->ready = !ready->waiter;
-	look->evicted = ready->evicted;
+	check->waiter = ready->waiter;
+	check->ready = !ready->waiter;
+	check->evicted = ready->evicted;
 }
 
-static void look_limited(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
-			 bool poll, struct rb_look *look)
+static void check_threshold(struct rb_handle *h, struct rb_ring *ring,
+			    const struct rb_threshold_values *l, bool poll, struct rb_check *check)
 {
 	u32 row = READ_ONCE(h->last_id);
 	u64 pos = rb_row_cursor(&ring->view, row);
-	bool open = pos < READ_ONCE(h->limit.opened);
-	struct limit_sum sum = { 0 };
+	bool open = pos < READ_ONCE(h->threshold.opened);
+	struct threshold_sum sum = { 0 };
 	struct rb_ready ready;
 	u32 want = 1;
 
-	if (!open && !limit_late(h, l, &look->deadline)) {
+	if (!open && !threshold_late(h, l, &check->deadline)) {
 		if (l->bytes)
-			sum = limit_sum(ring, pos, l->bytes);
-		want = limit_slots(l, ring, &sum);
+			sum = threshold_sum(ring, pos, l->bytes);
+		want = threshold_slots(l, ring, &sum);
 	}
 	rb_reader_ready(&ring->view, row, want, &ready);
-	look_ready(look, &ready);
-	if (look->ready && !look->evicted && (poll || !open))
-		look_announce(h, ring, l, pos, look);
+	check_ready(check, &ready);
+	if (check->ready && !check->evicted && (poll || !open))
+		check_announce(h, ring, l, pos, check);
 }
 
 /*
  * The values of @h's threshold, for one call: what they decide must not change
  * between two of its steps.  A call that takes old ones, or some of each, is told
- * by the event of limit_set(), since whoever polls or sleeps waits for that first.
+ * by the event of threshold_set(), since whoever polls or sleeps waits for that first.
  */
-void rb_limit_read(const struct rb_handle *h, struct rb_limit_values *l)
+void rb_threshold_read(const struct rb_handle *h, struct rb_threshold_values *l)
 {
-	l->set = smp_load_acquire(&h->limit.set); /* matches limit_set() */
-	l->slots = READ_ONCE(h->limit.slots);
-	l->bytes = READ_ONCE(h->limit.bytes);
-	l->after = READ_ONCE(h->limit.after);
+	l->set = smp_load_acquire(&h->threshold.set); /* matches threshold_set() */
+	l->slots = READ_ONCE(h->threshold.slots);
+	l->bytes = READ_ONCE(h->threshold.bytes);
+	l->after = READ_ONCE(h->threshold.after);
 }
 
 /* The end of the stream is for the caller to see. */
-void rb_look_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
-		    bool poll, struct rb_look *look)
+void rb_check_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
+		     bool poll, struct rb_check *check)
 {
 	struct rb_ready ready;
 
-	look->deadline = RINGBUF_NO_TIMEOUT;
-	look->next = 0;
+	check->deadline = RINGBUF_NO_TIMEOUT;
+	check->next = 0;
 	if (l->set) {
-		look_limited(h, ring, l, poll, look);
+		check_threshold(h, ring, l, poll, check);
 		return;
 	}
 	rb_reader_ready(&ring->view, READ_ONCE(h->last_id), 1, &ready);
-	look_ready(look, &ready);
+	check_ready(check, &ready);
 }
 
-void rb_look_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_limit_values *l,
-		    struct rb_look *look)
+void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
+		     struct rb_check *check)
 {
-	struct limit_sum none = { 0 };
+	struct threshold_sum none = { 0 };
 	struct rb_ready ready;
 	u32 want = 1;
 
-	look->deadline = RINGBUF_NO_TIMEOUT;
-	look->next = 0;
-	look->evicted = false;
+	check->deadline = RINGBUF_NO_TIMEOUT;
+	check->next = 0;
+	check->evicted = false;
 	if (rb_lacks_readers(ring)) {
-		look->waiter = RB_WAITER_NEVER;
-		look->ready = false;
+		check->waiter = RB_WAITER_NEVER;
+		check->ready = false;
 		return;
 	}
-	if (l->set && !limit_late(h, l, &look->deadline))
-		want = limit_slots(l, ring, &none);
+	if (l->set && !threshold_late(h, l, &check->deadline))
+		want = threshold_slots(l, ring, &none);
 	rb_writer_ready(&ring->view, want, &ready);
-	look_ready(look, &ready);
-	if (look->ready)
-		WRITE_ONCE(h->limit.deadline, 0);
+	check_ready(check, &ready);
+	if (check->ready)
+		WRITE_ONCE(h->threshold.deadline, 0);
 }
 
 /* For a task that polls: it is woken at the deadline, and looks again. */
-void rb_look_timer(struct rb_handle *h, const struct rb_limit_values *l, const struct rb_look *look)
+void rb_check_timer(struct rb_handle *h, const struct rb_threshold_values *l,
+		    const struct rb_check *check)
 {
-	u64 deadline = look->deadline;
+	u64 deadline = check->deadline;
 
 	/* What comes after all that is ready is waited for from now on. */
-	if (look->ready && l->set)
-		limit_late(h, l, &deadline);
+	if (check->ready && l->set)
+		threshold_late(h, l, &deadline);
 	if (deadline <= KTIME_MAX)
-		hrtimer_start(&h->limit.timer, ns_to_ktime(deadline), HRTIMER_MODE_ABS_SOFT);
+		hrtimer_start(&h->threshold.timer, ns_to_ktime(deadline), HRTIMER_MODE_ABS_SOFT);
 }
 
-static enum hrtimer_restart limit_timer(struct hrtimer *timer)
+static enum hrtimer_restart threshold_timer(struct hrtimer *timer)
 {
-	struct rb_handle *h = container_of(timer, struct rb_handle, limit.timer);
+	struct rb_handle *h = container_of(timer, struct rb_handle, threshold.timer);
 
 	wake_up_all(&h->wq);
 	return HRTIMER_NORESTART;
 }
 
-void rb_limit_init(struct rb_handle *h)
+void rb_threshold_init(struct rb_handle *h)
 {
-	hrtimer_init(&h->limit.timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
-	h->limit.timer.function = limit_timer;
+	hrtimer_init(&h->threshold.timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+	h->threshold.timer.function = threshold_timer;
 }
 
-static void limit_set(struct rb_handle *h, struct rb_ring *ring, const struct ringbuf_threshold *t)
+static void threshold_set(struct rb_handle *h, struct rb_ring *ring,
+			  const struct ringbuf_threshold *t)
 {
-	struct rb_limit *l = &h->limit;
+	struct rb_wake_threshold *l = &h->threshold;
 
 	mutex_lock(&ring->lock);
 	WRITE_ONCE(l->slots, t->slots);
@@ -209,7 +211,7 @@ static void limit_set(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	WRITE_ONCE(l->deadline, 0);
 	/* Publish @set last: a call that reads it reads the values above. */
 	smp_store_release(&l->set, t->slots > 1 || t->bytes);
-	rb_event_of(ring, h);
+	rb_notify_handle(ring, h);
 	mutex_unlock(&ring->lock);
 }
 
@@ -226,6 +228,6 @@ long rb_ioctl_threshold(struct rb_handle *h, void __user *arg)
 		return -EINVAL;
 	if (!ring || (h->role != RINGBUF_ROLE_READER && h->role != RINGBUF_ROLE_WRITER))
 		return -EBADFD;
-	limit_set(h, ring, &t);
+	threshold_set(h, ring, &t);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The timer of a ring: while sleepers are armed in it, it makes a round of waking
+ * The timer of a ring: while waiters are armed in it, it makes a round of waking
  * now and then.  So a task that is stopped between changing a word and its WAKE,
  * or in the middle of a round, delays nobody for longer than this.  It also ends
  * the writers whose end was put off (repair.c).
@@ -15,7 +15,7 @@
 
 #include "internal.h"
 
-/* The promise; a ring with mourned writers is looked at so often in any case. */
+/* The promise; a ring with deferred writers is looked at so often in any case. */
 #define TIMER_MS   50
 #define TIMER_MOST 1000
 
@@ -50,19 +50,19 @@ static const struct kernel_param_ops recheck_ops = {
 };
 
 module_param_cb(recheck_ms, &recheck_ops, &recheck_ms, 0644);
-MODULE_PARM_DESC(recheck_ms, "ms between looks at rings with sleepers (50)");
+MODULE_PARM_DESC(recheck_ms, "ms between looks at rings with waiters (50)");
 
 static struct workqueue_struct *timer_queue;
 
 /*
  * Whether anything may happen in @ring that nobody tells of.  Only tasks that have
- * mapped it can be stopped before a WAKE, and only those that walk over its sleepers
+ * mapped it can be stopped before a WAKE, and only those that walk over its waiters
  * in chunks in the middle of that.
  */
 static bool timer_needed(const struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->wait_lock);
-	if (ring->mourned)
+	if (ring->nr_deferred)
 		return true;
 	return READ_ONCE(recheck_ms) && ring->nr_armed && (ring->maps || ring->walks);
 }
@@ -87,7 +87,7 @@ void rb_timer_settle(struct rb_ring *ring)
 		ring->timed = false;
 }
 
-/* A part has begun to live in an address space, or lives there no more. */
+/* A member has begun to live in an address space, or has left it. */
 void rb_timer_maps(struct rb_ring *ring, int more)
 {
 	spin_lock(&ring->wait_lock);
@@ -100,11 +100,11 @@ static void timer_run(struct work_struct *work)
 {
 	struct rb_ring *ring = container_of(to_delayed_work(work), struct rb_ring, timer);
 
-	if (READ_ONCE(ring->mourned))
-		rb_members_bury(ring);
+	if (READ_ONCE(ring->nr_deferred))
+		rb_reclaim_deferred(ring);
 	/* A round finds those whose targets are reached, and not those whom an event is for. */
-	if (READ_ONCE(ring->event_walks))
-		rb_ring_look(ring);
+	if (READ_ONCE(ring->notify_walks))
+		rb_ring_recheck(ring);
 	else
 		rb_ring_wake(ring);
 	spin_lock(&ring->wait_lock);

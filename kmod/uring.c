@@ -10,7 +10,7 @@
  *	ARMED	nobody's; who kicks it queues the task work
  *	QUEUED	the task work is on its way, and will make it BUSY
  *
- * Kicked it is by its sleeper (under ring->wait_lock), its timer (in a softirq),
+ * Kicked it is by its waiter (under ring->wait_lock), its timer (in a softirq),
  * and who cancels it.  The request holds the file, so the handle and its ring are
  * there until it is completed; the structure is freed after that, as until then
  * io_uring may still ask to cancel.
@@ -31,7 +31,7 @@ enum uring_state { URING_BUSY, URING_WOKEN, URING_ARMED, URING_QUEUED };
 /**
  * struct uring_wait - a request that waits
  * @cmd: io_uring's side of it
- * @sleeper: ours
+ * @waiter: ours
  * @timer: kicks it when the time has come
  * @node: in handle->requests
  * @state: see above
@@ -43,7 +43,7 @@ enum uring_state { URING_BUSY, URING_WOKEN, URING_ARMED, URING_QUEUED };
  */
 struct uring_wait {
 	struct io_uring_cmd *cmd;
-	struct rb_sleeper sleeper;
+	struct rb_waiter waiter;
 	struct hrtimer timer;
 	struct list_head node;
 	int state;
@@ -84,9 +84,9 @@ static void uring_kick(struct uring_wait *w)
 		io_uring_cmd_complete_in_task(w->cmd, uring_work);
 }
 
-static void uring_sleeper_wake(struct rb_sleeper *s)
+static void uring_waiter_wake(struct rb_waiter *s)
 {
-	uring_kick(container_of(s, struct uring_wait, sleeper));
+	uring_kick(container_of(s, struct uring_wait, waiter));
 }
 
 static enum hrtimer_restart uring_timer(struct hrtimer *timer)
@@ -105,20 +105,20 @@ static void uring_start_timer(struct uring_wait *w, u64 latest)
 }
 
 /* 1: ready, *count says how much; 0: not yet; else why it ends. */
-static int uring_look(struct uring_wait *w, u32 *count, u64 *waiter)
+static int uring_check(struct uring_wait *w, u32 *count, u64 *waiter)
 {
-	struct rb_handle *h = w->sleeper.handle;
+	struct rb_handle *h = w->waiter.handle;
 	struct rb_ready r = { 0 };
 	u64 now = ktime_get_ns();
-	int look;
+	int ready;
 
 	if (w->want > 1 && w->after <= now)
 		w->want = 1;
-	look = rb_wait_look(h, rb_handle_ring(h), w->want, &r);
+	ready = rb_wait_check(h, rb_handle_ring(h), w->want, &r);
 	*count = r.count;
 	*waiter = r.waiter;
-	if (look)
-		return look;
+	if (ready)
+		return ready;
 	if (READ_ONCE(w->canceled))
 		return -ECANCELED;
 	return w->timeout <= now ? -ETIMEDOUT : 0;
@@ -133,15 +133,15 @@ static int uring_look(struct uring_wait *w, u32 *count, u64 *waiter)
 /* Then the request looks again by itself. */
 #define URING_REST_NS (10 * NSEC_PER_MSEC)
 
-/* Whether what @w has armed is still to come: no event since @events, and not reached. */
-static bool uring_settled(const struct rb_ring *ring, u64 waiter, unsigned long events)
+/* Whether what @w has armed is still to come: no event since @notices, and not reached. */
+static bool uring_settled(const struct rb_ring *ring, u64 waiter, unsigned long notices)
 {
-	return READ_ONCE(ring->events) == events && !rb_reached(&ring->view, waiter);
+	return READ_ONCE(ring->notices) == notices && !rb_reached(&ring->view, waiter);
 }
 
 /*
  * Leave the request ARMED until its timer kicks it, whatever has kicked it before.
- * A repetition takes another kick, of which the sleeper, not armed again here, has
+ * A repetition takes another kick, of which the waiter, not armed again here, has
  * one at most.
  */
 static int uring_rest(struct uring_wait *w)
@@ -159,25 +159,25 @@ static int uring_rest(struct uring_wait *w)
  */
 static int uring_step(struct uring_wait *w)
 {
-	struct rb_handle *h = w->sleeper.handle;
+	struct rb_handle *h = w->waiter.handle;
 	struct rb_ring *ring = rb_handle_ring(h);
 	int tries;
 
 	for (tries = 0; tries < URING_TRIES; tries++) {
-		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
+		unsigned long notices = smp_load_acquire(&ring->notices); /* rb_notify() */
 		u64 waiter;
 		u32 count;
-		int look;
+		int ready;
 
 		WRITE_ONCE(w->state, URING_BUSY);
 		smp_mb(); /* matches uring_kick() */
-		look = uring_look(w, &count, &waiter);
-		if (look)
-			return look < 0 ? look : count;
-		rb_arm_sleeper(ring, &w->sleeper, waiter);
+		ready = uring_check(w, &count, &waiter);
+		if (ready)
+			return ready < 0 ? ready : count;
+		rb_arm_waiter(ring, &w->waiter, waiter);
 		uring_start_timer(w, RINGBUF_NO_TIMEOUT);
 		cond_resched();
-		if (uring_settled(ring, waiter, events) &&
+		if (uring_settled(ring, waiter, notices) &&
 		    cmpxchg(&w->state, URING_BUSY, URING_ARMED) == URING_BUSY)
 			return -EIOCBQUEUED;
 	}
@@ -192,15 +192,15 @@ static void uring_free(struct uring_wait *w)
 /* It is BUSY or WOKEN, by us, and has got its result. */
 static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
 {
-	struct rb_ring *ring = rb_handle_ring(w->sleeper.handle);
+	struct rb_ring *ring = rb_handle_ring(w->waiter.handle);
 
 	hrtimer_cancel(&w->timer);
-	rb_disarm_sleeper(ring, &w->sleeper);
+	rb_disarm_waiter(ring, &w->waiter);
 	spin_lock(&ring->wait_lock);
 	list_del(&w->node);
-	w->sleeper.handle->nr_requests--;
+	w->waiter.handle->nr_requests--;
 	spin_unlock(&ring->wait_lock);
-	rb_sleepers_leave(ring);
+	rb_waiters_leave(ring);
 	io_uring_cmd_done(w->cmd, result, 0, flags);
 	uring_free(w);
 }
@@ -231,9 +231,9 @@ static struct uring_wait *uring_new(struct io_uring_cmd *cmd, const struct ringb
 	w->timeout = wait->timeout;
 	w->after = rb_wait_after(wait);
 	w->tag = tag;
-	w->sleeper.handle = cmd->file->private_data;
-	w->sleeper.wake = uring_sleeper_wake;
-	INIT_LIST_HEAD(&w->sleeper.node);
+	w->waiter.handle = cmd->file->private_data;
+	w->waiter.wake = uring_waiter_wake;
+	INIT_LIST_HEAD(&w->waiter.node);
 	hrtimer_init(&w->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	w->timer.function = uring_timer;
 	io_uring_cmd_to_pdu(cmd, struct uring_pdu)->wait = w;
@@ -249,15 +249,15 @@ static struct uring_wait *uring_new(struct io_uring_cmd *cmd, const struct ringb
  */
 static bool uring_begin(struct uring_wait *w, unsigned int flags)
 {
-	struct rb_handle *h = w->sleeper.handle;
+	struct rb_handle *h = w->waiter.handle;
 	struct rb_ring *ring = rb_handle_ring(h);
 
-	if (!rb_sleepers_enter(ring))
+	if (!rb_waiters_enter(ring))
 		return false;
 	spin_lock(&ring->wait_lock);
 	if (h->nr_requests == URING_MOST) {
 		spin_unlock(&ring->wait_lock);
-		rb_sleepers_leave(ring);
+		rb_waiters_leave(ring);
 		return false;
 	}
 	h->nr_requests++;
@@ -288,7 +288,7 @@ static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int f
 	w = uring_new(cmd, &wait, tag);
 	if (!w)
 		return -ENOMEM;
-	err = uring_look(w, &count, &waiter);
+	err = uring_check(w, &count, &waiter);
 	if (err) {
 		uring_free(w);
 		return err < 0 ? err : count;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Waiting and waking: the engine's rules (engine/wait.h) over the list of the
- * sleepers that are armed.
+ * waiters that are armed.
  *
  * ring->wait_lock guards the list and the waiter words, so a round never meets a
- * sleeper that is half armed, and a sleeper on a stack stays there until its
- * owner has taken it off the list.  A sleeper is on the list exactly while its
+ * waiter that is half armed, and a waiter on a stack stays there until its
+ * owner has taken it off the list.  A waiter is on the list exactly while its
  * waiter word is set.
  *
- * A round may have RINGBUF_MAX_SLEEPERS sleepers to look at, so it drops the lock
+ * A round may have RINGBUF_MAX_WAITERS waiters to look at, so it drops the lock
  * after every RB_WAKE_CHUNK of them.  Rounds of several callers may overlap: each
- * clears the thresholds, looks at every sleeper that was armed before, puts the
+ * clears the wake words, looks at every waiter that was armed before, puts the
  * lowest target back and looks once more, which needs no lock (the embedded host
- * has none).  Sleepers that are armed meanwhile lower the threshold themselves,
+ * has none).  Waiters that are armed meanwhile lower the wake word themselves,
  * so a round looks at no more of them than there were when it began.
  */
 #include <linux/hrtimer.h>
@@ -23,7 +23,7 @@
 
 #include "internal.h"
 
-static void sleeper_unlink(struct rb_ring *ring, struct rb_sleeper *s)
+static void waiter_unlink(struct rb_ring *ring, struct rb_waiter *s)
 {
 	lockdep_assert_held(&ring->wait_lock);
 	list_del_init(&s->node);
@@ -32,11 +32,11 @@ static void sleeper_unlink(struct rb_ring *ring, struct rb_sleeper *s)
 }
 
 /* Wake @s, whose word has been cleared.  Without a poll key: it may be polled for anything. */
-static void sleeper_wake(struct rb_ring *ring, struct rb_sleeper *s)
+static void waiter_wake(struct rb_ring *ring, struct rb_waiter *s)
 {
 	struct rb_handle *h = s->handle;
 
-	sleeper_unlink(ring, s);
+	waiter_unlink(ring, s);
 	h->wakeups++;
 	if (h->role == RINGBUF_ROLE_WRITER)
 		ring->writer_wakeups++;
@@ -54,17 +54,17 @@ static void sleeper_wake(struct rb_ring *ring, struct rb_sleeper *s)
  * struct armed_walk - a walk over ring->armed that drops the lock now and then
  * @ring: the ring, whose wait_lock is held but for the pauses
  * @mark: keeps our place in the list during a pause; has no handle
- * @prev: the next sleeper to look at comes behind this entry
- * @now: the sleeper that was looked at last
+ * @prev: the next waiter to look at comes behind this entry
+ * @now: the waiter that was looked at last
  */
 struct armed_walk {
 	struct rb_ring *ring;
-	struct rb_sleeper mark;
+	struct rb_waiter mark;
 	struct list_head *prev;
-	struct rb_sleeper *now;
+	struct rb_waiter *now;
 };
 
-/* A walk over @count sleepers that pauses may be stopped there: the timer looks meanwhile. */
+/* A walk over @count waiters that pauses may be stopped there: the timer looks meanwhile. */
 static void walk_begin(struct rb_ring *ring, u32 count)
 {
 	if (count <= RB_WAKE_CHUNK)
@@ -92,13 +92,13 @@ static void walk_pause(struct armed_walk *w)
 	list_del(&w->mark.node);
 }
 
-/* The sleeper behind @w->prev; marks of other walks are none.  NULL: the end. */
-static struct rb_sleeper *walk_next(const struct armed_walk *w)
+/* The waiter behind @w->prev; marks of other walks are none.  NULL: the end. */
+static struct rb_waiter *walk_next(const struct armed_walk *w)
 {
 	struct list_head *node;
 
 	for (node = w->prev->next; node != &w->ring->armed; node = node->next) {
-		struct rb_sleeper *s = list_entry(node, struct rb_sleeper, node);
+		struct rb_waiter *s = list_entry(node, struct rb_waiter, node);
 
 		if (s->handle)
 			return s;
@@ -106,7 +106,7 @@ static struct rb_sleeper *walk_next(const struct armed_walk *w)
 	return NULL;
 }
 
-/* The waiter word of sleeper @i, one after the other from 0 on; see struct rb_places. */
+/* The waiter word of waiter @i, one after the other from 0 on; see struct rb_seats. */
 static u64 *walk_word(void *walk, u32 pass, u32 i)
 {
 	struct armed_walk *w = walk;
@@ -125,26 +125,26 @@ static void walk_kick(void *walk, u32 i)
 {
 	struct armed_walk *w = walk;
 
-	sleeper_wake(w->ring, w->now);
+	waiter_wake(w->ring, w->now);
 }
 
 /* ---- waking ------------------------------------------------------------------- */
 
 /*
- * Wake the sleepers that have reached their targets, and set the thresholds to
+ * Wake the waiters that have reached their targets, and set the wake words to
  * the lowest of the others.  Sleeps between chunks.
  */
 void rb_ring_wake(struct rb_ring *ring)
 {
 	struct armed_walk walk = { .ring = ring };
-	struct rb_places places = { .word = walk_word, .kick = walk_kick, .host = &walk };
+	struct rb_seats seats = { .word = walk_word, .kick = walk_kick, .host = &walk };
 	struct rb_round round;
 
 	spin_lock(&ring->wait_lock);
-	places.count = ring->nr_armed;
-	walk_begin(ring, places.count);
-	rb_wake_round(&ring->view, &round, &places);
-	walk_end(ring, places.count);
+	seats.count = ring->nr_armed;
+	walk_begin(ring, seats.count);
+	rb_wake_round(&ring->view, &round, &seats);
+	walk_end(ring, seats.count);
 	spin_unlock(&ring->wait_lock);
 }
 
@@ -153,23 +153,23 @@ void rb_ring_wake(struct rb_ring *ring)
  * handle): once the word holds another target no round would find the old one
  * reached.
  */
-static void sleeper_settle(struct rb_ring *ring, struct rb_sleeper *s)
+static void waiter_settle(struct rb_ring *ring, struct rb_waiter *s)
 {
 	lockdep_assert_held(&ring->wait_lock);
 	if (list_empty(&s->node) || !rb_reached(&ring->view, s->word))
 		return;
 	rb_disarm(&s->word);
-	sleeper_wake(ring, s);
+	waiter_wake(ring, s);
 }
 
 /* Arm @s for @waiter, which names a kind.  The caller looks again before it sleeps. */
-void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter)
+void rb_arm_waiter(struct rb_ring *ring, struct rb_waiter *s, u64 waiter)
 {
 	if (WARN_ON_ONCE(!rb_waiter_valid(waiter)))
 		return;
 	spin_lock(&ring->wait_lock);
 	if (s->word != waiter)
-		sleeper_settle(ring, s);
+		waiter_settle(ring, s);
 	if (list_empty(&s->node)) {
 		list_add_tail(&s->node, &ring->armed);
 		ring->nr_armed++;
@@ -180,84 +180,84 @@ void rb_arm_sleeper(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter)
 }
 
 /*
- * While others are armed the target may stay in a threshold.  A threshold that is
+ * While others are armed the target may stay in a wake word.  A wake word that is
  * too low costs the next writer or reader a call of WAKE, and hides no other
  * target: see rb_cursor_publish() and rb_position_awaited().
  */
-static void disarm_locked(struct rb_ring *ring, struct rb_sleeper *s)
+static void disarm_locked(struct rb_ring *ring, struct rb_waiter *s)
 {
 	lockdep_assert_held(&ring->wait_lock);
 	if (list_empty(&s->node))
 		return;
 	rb_disarm(&s->word);
-	sleeper_unlink(ring, s);
+	waiter_unlink(ring, s);
 	/* An unwatched stream makes no system call. */
 	if (!ring->nr_armed)
-		rb_thresholds_clear(&ring->view);
+		rb_wake_words_clear(&ring->view);
 }
 
-void rb_disarm_sleeper(struct rb_ring *ring, struct rb_sleeper *s)
+void rb_disarm_waiter(struct rb_ring *ring, struct rb_waiter *s)
 {
 	spin_lock(&ring->wait_lock);
-	sleeper_settle(ring, s);
+	waiter_settle(ring, s);
 	disarm_locked(ring, s);
 	spin_unlock(&ring->wait_lock);
 }
 
-/* For whom a host event is: one handle, all writers, or all. */
-struct event_for {
+/* For whom a notification is: one handle, all writers, or all. */
+struct notified {
 	const struct rb_handle *handle;
 	bool writers;
 };
 
-static bool event_concerns(const struct event_for *whom, const struct rb_handle *h)
+static bool notify_concerns(const struct notified *whom, const struct rb_handle *h)
 {
 	if (whom->handle)
 		return h == whom->handle;
 	return !whom->writers || h->role == RINGBUF_ROLE_WRITER;
 }
 
-/* Make the sleepers that the event is for look again. */
-static void event_raise(struct rb_ring *ring, struct event_for whom)
+/* Make the waiters that the event is for look again. */
+static void notify(struct rb_ring *ring, struct notified whom)
 {
 	struct armed_walk walk = { .ring = ring };
 	u32 i, count;
 
 	spin_lock(&ring->wait_lock);
-	/* A sleeper that reads the new number, armed or not, sees the change. */
-	smp_store_release(&ring->events, ring->events + 1);
+	/* A waiter that reads the new number, armed or not, sees the change. */
+	smp_store_release(&ring->notices, ring->notices + 1);
 	count = ring->nr_armed;
 	walk_begin(ring, count);
-	ring->event_walks++;
+	ring->notify_walks++;
 	for (i = 0; i < count; i++) {
 		u64 *word = walk_word(&walk, 0, i);
 
 		if (!word)
 			break;
-		if (!event_concerns(&whom, walk.now->handle))
+		if (!notify_concerns(&whom, walk.now->handle))
 			continue;
 		rb_disarm(word);
 		walk_kick(&walk, i);
 	}
-	ring->event_walks--;
+	ring->notify_walks--;
 	walk_end(ring, count);
 	spin_unlock(&ring->wait_lock);
 	rb_ring_wake(ring);
 }
 
-/* Make all sleepers look again, for a task that may be stopped while it does so. */
-void rb_ring_look(struct rb_ring *ring)
+/* Make all waiters look again, for a task that may be stopped while it does so. */
+void rb_ring_recheck(struct rb_ring *ring)
 {
-	event_raise(ring, (struct event_for){ 0 });
+	notify(ring, (struct notified){ 0 });
 }
 
 /* The host has changed something: all look again. */
-void rb_event(struct rb_ring *ring)
+void rb_notify(struct rb_ring *ring)
 {
 	struct rb_handle *h;
 
 	lockdep_assert_held(&ring->lock);
-	event_raise(ring, (struct event_for){ 0 });
+	notify(ring, (struct notified){ 0 });
 	list_for_each_entry(h, &ring->handles, node)
 		wake_up_all(&h->wq);
 }
@@ -266,12 +266,12 @@ void rb_event(struct rb_ring *ring)
  * A reader has come, gone or moved: only writers may have waited for that, so it costs
  * nothing per reader that neither sleeps nor polls.
  */
-void rb_event_writers(struct rb_ring *ring)
+void rb_notify_writers(struct rb_ring *ring)
 {
 	struct rb_handle *h;
 
 	lockdep_assert_held(&ring->lock);
-	event_raise(ring, (struct event_for){ .writers = true });
+	notify(ring, (struct notified){ .writers = true });
 	list_for_each_entry(h, &ring->handles, node) {
 		/* They stand first, see rb_handle_bind(). */
 		if (h->role != RINGBUF_ROLE_WRITER)
@@ -281,26 +281,26 @@ void rb_event_writers(struct rb_ring *ring)
 }
 
 /* Something changed for @h alone, but what it does may be what others wait for. */
-void rb_event_of(struct rb_ring *ring, struct rb_handle *h)
+void rb_notify_handle(struct rb_ring *ring, struct rb_handle *h)
 {
-	event_raise(ring, (struct event_for){ .handle = h });
+	notify(ring, (struct notified){ .handle = h });
 	wake_up_all(&h->wq);
 }
 
 /* ---- sleeping ------------------------------------------------------------------- */
 
 /* One more call or request waits in @ring.  False: there are too many. */
-bool rb_sleepers_enter(struct rb_ring *ring)
+bool rb_waiters_enter(struct rb_ring *ring)
 {
-	if (atomic_inc_return(&ring->nr_sleepers) <= RINGBUF_MAX_SLEEPERS)
+	if (atomic_inc_return(&ring->nr_waiters) <= RINGBUF_MAX_WAITERS)
 		return true;
-	atomic_dec(&ring->nr_sleepers);
+	atomic_dec(&ring->nr_waiters);
 	return false;
 }
 
-void rb_sleepers_leave(struct rb_ring *ring)
+void rb_waiters_leave(struct rb_ring *ring)
 {
-	WARN_ON_ONCE(atomic_dec_return(&ring->nr_sleepers) < 0);
+	WARN_ON_ONCE(atomic_dec_return(&ring->nr_waiters) < 0);
 }
 
 static int sleep_until(u64 deadline)
@@ -325,7 +325,7 @@ static int sleep_not(u64 deadline)
 	return 0;
 }
 
-static int sleep_armed(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter, unsigned long events,
+static int sleep_armed(struct rb_ring *ring, struct rb_waiter *s, u64 waiter, unsigned long notices,
 		       u64 deadline)
 {
 	struct rb_handle *h = s->handle;
@@ -333,10 +333,10 @@ static int sleep_armed(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter, u
 	int err = 0;
 
 	set_current_state(TASK_INTERRUPTIBLE);
-	rb_arm_sleeper(ring, s, waiter);
+	rb_arm_waiter(ring, s, waiter);
 	if (signal_pending(current)) {
 		err = -ERESTARTSYS;
-	} else if (!rb_reached(&ring->view, waiter) && READ_ONCE(ring->events) == events) {
+	} else if (!rb_reached(&ring->view, waiter) && READ_ONCE(ring->notices) == notices) {
 		slept = true;
 		err = sleep_until(deadline);
 	}
@@ -352,21 +352,21 @@ static int sleep_armed(struct rb_ring *ring, struct rb_sleeper *s, u64 waiter, u
 }
 
 /*
- * Sleep until @waiter is reached, or a host event after @events, which was read
+ * Sleep until @waiter is reached, or a notification after @notices, which was read
  * before the caller looked.  0: look again.  -ENOSPC: too many sleep already.
  * Else -ETIMEDOUT or -ERESTARTSYS, and the caller looks again before it gives up.
  */
-int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long events, u64 deadline)
+int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long notices, u64 deadline)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
-	struct rb_sleeper s = { .handle = h, .task = current };
+	struct rb_waiter s = { .handle = h, .task = current };
 	int err;
 
 	INIT_LIST_HEAD(&s.node);
-	if (!rb_sleepers_enter(ring))
+	if (!rb_waiters_enter(ring))
 		return -ENOSPC;
-	err = sleep_armed(ring, &s, waiter, events, deadline);
-	rb_sleepers_leave(ring);
+	err = sleep_armed(ring, &s, waiter, notices, deadline);
+	rb_waiters_leave(ring);
 	return err;
 }
 
@@ -383,12 +383,12 @@ static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	return 0;
 }
 
-/* 1: @want slots, or the end; 0: not yet; -EBADFD, -EIDRM: the handle's part has ended. */
-int rb_wait_look(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
+/* 1: @want slots, or the end; 0: not yet; -EBADFD, -EIDRM: the member has ended. */
+int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
 {
 	bool end = false;
 
-	if (!READ_ONCE(h->parts))
+	if (!READ_ONCE(h->members))
 		return -EBADFD;
 	if (h->role == RINGBUF_ROLE_READER) {
 		end = rb_ended(&ring->view); /* (J): before the last look */
@@ -421,12 +421,12 @@ static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_
 	int err = 0;
 
 	for (;;) {
-		unsigned long events = smp_load_acquire(&ring->events); /* rb_event() */
-		int look = rb_wait_look(h, ring, want, &r);
+		unsigned long notices = smp_load_acquire(&ring->notices); /* rb_notify() */
+		int ready = rb_wait_check(h, ring, want, &r);
 
 		w->ready = r.count;
-		if (look)
-			return min(look, 0);
+		if (ready)
+			return min(ready, 0);
 		if (err == -ETIMEDOUT && want > 1 && after < w->timeout) {
 			want = 1;
 			err = 0;
@@ -434,7 +434,7 @@ static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_
 		}
 		if (err)
 			return err;
-		err = rb_sleep(h, r.waiter, events,
+		err = rb_sleep(h, r.waiter, notices,
 			       want > 1 ? min_t(u64, after, w->timeout) : w->timeout);
 	}
 }

@@ -26,7 +26,7 @@ static int fd_copy(int fd)
  * streams.  Returns the descriptor to be used, or a negative errno, where
  * @fd has been closed, or was negative with the reason in errno.
  */
-int rb_fd_high(int fd)
+int lib_fd_high(int fd)
 {
 	int high;
 
@@ -42,9 +42,9 @@ int rb_fd_high(int fd)
 /*
  * Begin to take over @fd of the caller.  Returns a descriptor above the standard
  * streams for the same open file, which may be @fd itself, or a negative errno.
- * rb_fd_took() has to follow.
+ * lib_fd_took() has to follow.
  */
-int rb_fd_take(int fd)
+int lib_fd_take(int fd)
 {
 	if (fd < 0)
 		return -EBADF;
@@ -52,10 +52,10 @@ int rb_fd_take(int fd)
 }
 
 /*
- * End what rb_fd_take() began by returning @taken for @fd.  With @err nothing was
+ * End what lib_fd_take() began by returning @taken for @fd.  With @err nothing was
  * taken over, and @fd is the caller's as before.  Returns @err.
  */
-int rb_fd_took(int fd, int taken, int err)
+int lib_fd_took(int fd, int taken, int err)
 {
 	if (taken != fd)
 		close(err ? taken : fd);

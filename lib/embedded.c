@@ -7,13 +7,13 @@
 
 static bool row_attached(const struct ringbuf *ring, u32 row)
 {
-	return ring->header->place[row].state != EMB_FREE && !rb_row_evicted(&ring->view, row);
+	return ring->header->seat[row].state != EMB_FREE && !rb_row_evicted(&ring->view, row);
 }
 
 static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
 {
 	const struct rb_view *v = &ring->view;
-	int err = emb_lock_look(ring);
+	int err = emb_lock_reap(ring);
 	u32 i;
 
 	if (err)
@@ -34,7 +34,7 @@ static void reader_stats(const struct ringbuf *ring, u32 row, u64 head,
 			 struct ringbuf_reader_status *to)
 {
 	const struct ringbuf_cursor *c = rb_cursor(&ring->view, row);
-	const struct emb_place *p = &ring->header->place[row];
+	const struct emb_seat *p = &ring->header->seat[row];
 
 	memset(to, 0, sizeof(*to));
 	to->cursor = rb_row_cursor(&ring->view, row);
@@ -43,12 +43,12 @@ static void reader_stats(const struct ringbuf *ring, u32 row, u64 head,
 	to->holes = READ_ONCE(c->holes);
 	to->waits = p->waits;
 	to->id = row;
-	to->pid = emb_place_pid(p);
+	to->pid = emb_seat_pid(p);
 }
 
 static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *status)
 {
-	const struct emb_place *p = &ring->header->place[ring->layout.max_readers];
+	const struct emb_seat *p = &ring->header->seat[ring->layout.max_readers];
 	u32 i;
 
 	status->writer_waits = ring->header->writer_waits;
@@ -62,7 +62,7 @@ static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *stat
 
 static void blocker_stats(const struct ringbuf *ring, struct ringbuf_status *status)
 {
-	const struct emb_place *place = ring->header->place;
+	const struct emb_seat *seat = ring->header->seat;
 	struct rb_blocker b;
 
 	rb_find_blocker(&ring->view, status->head, &b);
@@ -71,15 +71,15 @@ static void blocker_stats(const struct ringbuf *ring, struct ringbuf_status *sta
 	if (b.writer) {
 		status->blocker_kind = RINGBUF_BLOCKED_BY_WRITER;
 		status->blocker_id = b.writer;
-		place += emb_place_index(ring, RINGBUF_ROLE_WRITER, b.writer);
+		seat += emb_seat_index(ring, RINGBUF_ROLE_WRITER, b.writer);
 	} else if (b.row != RB_NO_ROW) {
 		status->blocker_kind = RINGBUF_BLOCKED_BY_READER;
 		status->blocker_id = b.row;
-		place += b.row;
+		seat += b.row;
 	} else {
 		return;
 	}
-	status->blocker_pid = emb_place_pid(place);
+	status->blocker_pid = emb_seat_pid(seat);
 }
 
 static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
@@ -87,7 +87,7 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 {
 	const struct rb_view *v = &ring->view;
 	unsigned int n = 0;
-	int err = emb_lock_look(ring);
+	int err = emb_lock_reap(ring);
 	u32 i;
 
 	if (err)
@@ -110,9 +110,9 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 static int emb_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
 		       unsigned int count)
 {
-	const struct emb_place *p = &ring->header->place[ring->layout.max_readers];
+	const struct emb_seat *p = &ring->header->seat[ring->layout.max_readers];
 	unsigned int n = 0;
-	int err = emb_lock_look(ring);
+	int err = emb_lock_reap(ring);
 	u32 i;
 
 	if (err)
@@ -122,19 +122,19 @@ static int emb_writers(struct ringbuf *ring, struct ringbuf_writer_status *write
 			writers[n++] = (struct ringbuf_writer_status){
 				.waits = p[i].waits,
 				.id = i + 1,
-				.pid = emb_place_pid(&p[i]),
+				.pid = emb_seat_pid(&p[i]),
 			};
 	emb_unlock(ring);
 	return (int)n;
 }
 
-static int emb_fd(struct rb_handle *h)
+static int emb_fd(struct lib_handle *h)
 {
 	(void)h;
 	return -EOPNOTSUPP;
 }
 
-const struct rb_host rb_embedded_host = {
+const struct lib_host lib_embedded_host = {
 	.kind = RINGBUF_HOST_EMBEDDED,
 	.create = emb_create,
 	.open = emb_open,
@@ -147,7 +147,7 @@ const struct rb_host rb_embedded_host = {
 	.interrupt = emb_interrupt,
 	.wake = emb_wake,
 	.peers = emb_peers,
-	.ours = emb_place_is_ours,
+	.ours = emb_seat_is_ours,
 	.done = emb_done,
 	.sync = emb_sync,
 	.evict = emb_evict,

@@ -3,14 +3,14 @@
  * The embedded host: the engine's layout in a sealed memfd (anonymous) or a
  * POSIX shared memory object (named), with futex waits and no kernel module.
  *
- *	header | place[] of readers, then writers | the ring as in layout.h
+ *	header | seat[] of readers, then writers | the ring as in layout.h
  *
  * Liveness and the slow-path lock are byte-range locks on the memory file, of
  * open file descriptions (see embedded_file.c):
  *
  *	byte 0			the slow-path lock
  *	byte 1			read-locked by the descriptor that is handed out
- *	byte 2 + place		locked by the process that uses the place
+ *	byte 2 + seat		locked by the process that uses the seat
  *	byte EMB_BYTE_HERE	read-locked by each process that has the file open, for
  *				speed only: the kernel keeps all locks of a file in
  *				one list, and looks through all of it for an owner
@@ -24,13 +24,13 @@
  * the file of a named ring, since only a memfd can be sealed, and a memfd has no
  * name that outlives its owner; there is no descriptor to poll; a dead peer is
  * found by a process that it keeps waiting, within about EMB_SLICE_NS, by the next
- * one that needs its place, or by statistics; memory is charged to its creator.
+ * one that needs its seat, or by statistics; memory is charged to its creator.
  *
- * Attaching costs the same whatever the number of readers: it looks at no place but
+ * Attaching costs the same whatever the number of readers: it looks at no seat but
  * its own, unless none is free, or the writers still wait for their first readers.
  */
-#ifndef RB_EMBEDDED_H
-#define RB_EMBEDDED_H
+#ifndef LIB_EMBEDDED_H
+#define LIB_EMBEDDED_H
 
 #include <limits.h>
 
@@ -49,21 +49,21 @@
 
 #define EMB_BYTE_LOCK 0
 #define EMB_BYTE_OPEN 1
-#define EMB_BYTE_USED 2 /* + place */
-#define EMB_BYTE_HERE 32768 /* above the last place */
+#define EMB_BYTE_USED 2 /* + seat */
+#define EMB_BYTE_HERE 32768 /* above the last seat */
 /* Of each attach another one: copies of the descriptor may outlive the handle. */
-#define EMB_BYTE_KEPT(place, generation) (((u64)(generation) + 1) << 16 | (place))
+#define EMB_BYTE_KEPT(seat, generation) (((u64)(generation) + 1) << 16 | (seat))
 
-/* The asleep word of a place whose user waits. */
-#define EMB_SLEEPS  1U /* counted in header->sleepers */
-#define EMB_WATCHED 2U /* not counted: the thread that sleeps for it is, at another place */
+/* The asleep word of a seat whose user waits. */
+#define EMB_SLEEPS  1U /* counted in header->waiters */
+#define EMB_WATCHED 2U /* not counted: the thread that sleeps for it is, at another seat */
 
 #define EMB_FREE 0U
 #define EMB_KEPT 1U /* attached, not used yet */
 #define EMB_USED 2U
 
 /**
- * struct emb_place - one reader or writer; fields are under the slow-path lock
+ * struct emb_seat - one reader or writer; fields are under the slow-path lock
  * but @waiter, @seq and @asleep
  * @waiter: engine's waiter word
  * @seq: futex, +1 per wake-up
@@ -75,7 +75,7 @@
  * @pid_space: pid namespace in which @pid counts
  * @retired: a writer's: holes below this position may name its id
  */
-struct emb_place {
+struct emb_seat {
 	u64 waiter;
 	u32 seq;
 	u32 state;
@@ -89,7 +89,7 @@ struct emb_place {
 	u64 pad[1];
 };
 
-static_assert(sizeof(struct emb_place) == RINGBUF_LINE, "a line per place");
+static_assert(sizeof(struct emb_seat) == RINGBUF_LINE, "a line per seat");
 
 /**
  * struct emb_header - start of the memory file
@@ -104,13 +104,13 @@ static_assert(sizeof(struct emb_place) == RINGBUF_LINE, "a line per place");
  * @repaired: slots made holes
  * @writer_waits: of writers that are gone
  * @reaped: when a process last looked for dead readers and for dead writers, coarse ns
- * @recheck: a sleeper looks for itself this often where it is alone, ns; 0: never
- * @looked: when a sleeper last looked on behalf of all, coarse ns
- * @sleepers: how many places say EMB_SLEEPS; too low where one was killed as it fell asleep, never
+ * @recheck: a waiter looks for itself this often where it is alone, ns; 0: never
+ * @checked: when a waiter last looked on behalf of all, coarse ns
+ * @waiters: how many seats say EMB_SLEEPS; too low where one was killed as it fell asleep, never
  * too high
- * @turns: futex of those that wait for the slow-path lock, +1 per unlock
- * @taken: a bit for each row whose place is not free
- * @place: readers by row, then writers by id - 1
+ * @unlocks: futex of those that wait for the slow-path lock, +1 per unlock
+ * @taken: a bit for each row whose seat is not free
+ * @seat: readers by row, then writers by id - 1
  */
 struct emb_header {
 	u64 magic;
@@ -125,114 +125,114 @@ struct emb_header {
 	u64 writer_waits;
 	u64 reaped[2];
 	u64 recheck;
-	u64 looked;
-	s32 sleepers;
-	u32 turns;
+	u64 checked;
+	s32 waiters;
+	u32 unlocks;
 	u64 taken[RINGBUF_MAX_READERS / 64];
 	u64 pad1[4];
-	struct emb_place place[];
+	struct emb_seat seat[];
 };
 
 /* ---- embedded_file.c: memory files and their byte locks ------------------- */
 
-int emb_file_get(int fd, struct emb_file **file) RB_HIDDEN;
-struct emb_file *emb_file_find(const char *path) RB_HIDDEN;
-int emb_file_fd(const struct emb_file *file) RB_HIDDEN;
-void emb_file_put(struct emb_file *file) RB_HIDDEN;
-void emb_file_name(struct emb_file *file, const char *path) RB_HIDDEN;
-bool emb_file_last(struct emb_file *file) RB_HIDDEN;
-bool emb_file_is(const struct emb_file *file, const char *path) RB_HIDDEN;
-int emb_file_enter(struct emb_file *file) RB_HIDDEN;
-int emb_file_lock(struct emb_file *file, const u32 *turns) RB_HIDDEN;
-int emb_file_trylock(struct emb_file *file) RB_HIDDEN;
-int emb_file_lock_threads(struct emb_file *file) RB_HIDDEN;
-void emb_file_unlock_threads(struct emb_file *file, const u32 *turns) RB_HIDDEN;
-void emb_file_unlock(struct emb_file *file, u32 *turns) RB_HIDDEN;
-bool emb_file_renewed(struct emb_file *file) RB_HIDDEN;
-int emb_fd_reopen(int fd) RB_HIDDEN;
-int emb_file_own(const struct emb_file *file) RB_HIDDEN;
-void emb_fd_close(const struct emb_file *file, int fd) RB_HIDDEN;
-int emb_byte_lock(int fd, short type, u64 byte) RB_HIDDEN;
-bool emb_byte_elsewhere(const struct emb_file *file, u64 byte) RB_HIDDEN;
-bool emb_byte_take(struct emb_file *file, u32 byte) RB_HIDDEN;
-void emb_byte_drop(struct emb_file *file, u32 byte) RB_HIDDEN;
-void emb_byte_abandon(struct emb_file *file, u32 byte) RB_HIDDEN;
-bool emb_byte_mine(const struct emb_file *file, u32 byte) RB_HIDDEN;
-bool emb_byte_held(const struct emb_file *file, u32 byte) RB_HIDDEN;
+int emb_file_get(int fd, struct emb_file **file) LIB_HIDDEN;
+struct emb_file *emb_file_find(const char *path) LIB_HIDDEN;
+int emb_file_fd(const struct emb_file *file) LIB_HIDDEN;
+void emb_file_put(struct emb_file *file) LIB_HIDDEN;
+void emb_file_name(struct emb_file *file, const char *path) LIB_HIDDEN;
+bool emb_file_last(struct emb_file *file) LIB_HIDDEN;
+bool emb_file_is(const struct emb_file *file, const char *path) LIB_HIDDEN;
+int emb_file_enter(struct emb_file *file) LIB_HIDDEN;
+int emb_file_lock(struct emb_file *file, const u32 *unlocks) LIB_HIDDEN;
+int emb_file_trylock(struct emb_file *file) LIB_HIDDEN;
+int emb_file_lock_threads(struct emb_file *file) LIB_HIDDEN;
+void emb_file_unlock_threads(struct emb_file *file, const u32 *unlocks) LIB_HIDDEN;
+void emb_file_unlock(struct emb_file *file, u32 *unlocks) LIB_HIDDEN;
+bool emb_file_renewed(struct emb_file *file) LIB_HIDDEN;
+int emb_fd_reopen(int fd) LIB_HIDDEN;
+int emb_file_own(const struct emb_file *file) LIB_HIDDEN;
+void emb_fd_close(const struct emb_file *file, int fd) LIB_HIDDEN;
+int emb_byte_lock(int fd, short type, u64 byte) LIB_HIDDEN;
+bool emb_byte_elsewhere(const struct emb_file *file, u64 byte) LIB_HIDDEN;
+bool emb_byte_take(struct emb_file *file, u32 byte) LIB_HIDDEN;
+void emb_byte_drop(struct emb_file *file, u32 byte) LIB_HIDDEN;
+void emb_byte_abandon(struct emb_file *file, u32 byte) LIB_HIDDEN;
+bool emb_byte_mine(const struct emb_file *file, u32 byte) LIB_HIDDEN;
+bool emb_byte_held(const struct emb_file *file, u32 byte) LIB_HIDDEN;
 
 /* ---- embedded_memory.c: create, open, names -------------------------------- */
 
-int emb_create(struct ringbuf *ring, const struct ringbuf_config *config) RB_HIDDEN;
-int emb_open(struct ringbuf *ring, const char *name) RB_HIDDEN;
-int emb_export(struct ringbuf *ring) RB_HIDDEN;
-int emb_import(struct ringbuf *ring, int fd) RB_HIDDEN;
-int emb_unlink(const char *name) RB_HIDDEN;
-int emb_header_read(struct ringbuf *ring, int fd) RB_HIDDEN;
-void emb_destroy(struct ringbuf *ring) RB_HIDDEN;
+int emb_create(struct ringbuf *ring, const struct ringbuf_config *config) LIB_HIDDEN;
+int emb_open(struct ringbuf *ring, const char *name) LIB_HIDDEN;
+int emb_export(struct ringbuf *ring) LIB_HIDDEN;
+int emb_import(struct ringbuf *ring, int fd) LIB_HIDDEN;
+int emb_unlink(const char *name) LIB_HIDDEN;
+int emb_header_read(struct ringbuf *ring, int fd) LIB_HIDDEN;
+void emb_destroy(struct ringbuf *ring) LIB_HIDDEN;
 
 /* ---- embedded_names.c: names of rings without users -------------------------- */
 
-bool emb_names_sweep(void) RB_HIDDEN;
-void emb_names_sweep_once(void) RB_HIDDEN;
+bool emb_names_sweep(void) LIB_HIDDEN;
+void emb_names_sweep_once(void) LIB_HIDDEN;
 
 /* ---- embedded_room.c: how much memory there is ----------------------------- */
 
-int emb_room_check(int fd, u64 bytes) RB_HIDDEN;
+int emb_room_check(int fd, u64 bytes) LIB_HIDDEN;
 
 /* ---- embedded_wait.c ------------------------------------------------------- */
 
-int emb_futex_wait(const u32 *word, u32 value, u64 ns) RB_HIDDEN;
-void emb_futex_kick(const u32 *word, int count) RB_HIDDEN;
-void emb_futex_wake(u32 *word, int count) RB_HIDDEN;
-int emb_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline) RB_HIDDEN;
-void emb_interrupt(struct rb_handle *h) RB_HIDDEN;
-void emb_wake(struct rb_handle *h) RB_HIDDEN;
-void emb_wake_all(struct ringbuf *ring) RB_HIDDEN;
-void emb_wake_writers(struct ringbuf *ring) RB_HIDDEN;
-bool emb_peers(struct rb_handle *h) RB_HIDDEN;
-void emb_look(struct ringbuf *ring, bool writer) RB_HIDDEN;
-u64 emb_slice(const struct ringbuf *ring) RB_HIDDEN;
-u64 emb_slice_first(const struct rb_handle *h) RB_HIDDEN;
-void emb_wait_begin(struct rb_handle *h, u64 waiter, u32 asleep) RB_HIDDEN;
-void emb_wait_count(const struct rb_handle *h) RB_HIDDEN;
-void emb_wait_end(const struct rb_handle *h) RB_HIDDEN;
+int emb_futex_wait(const u32 *word, u32 value, u64 ns) LIB_HIDDEN;
+void emb_futex_kick(const u32 *word, int count) LIB_HIDDEN;
+void emb_futex_wake(u32 *word, int count) LIB_HIDDEN;
+int emb_wait(struct lib_handle *h, u64 waiter, u32 count, u64 deadline) LIB_HIDDEN;
+void emb_interrupt(struct lib_handle *h) LIB_HIDDEN;
+void emb_wake(struct lib_handle *h) LIB_HIDDEN;
+void emb_wake_all(struct ringbuf *ring) LIB_HIDDEN;
+void emb_wake_writers(struct ringbuf *ring) LIB_HIDDEN;
+bool emb_peers(struct lib_handle *h) LIB_HIDDEN;
+void emb_check_peers(struct ringbuf *ring, bool writer) LIB_HIDDEN;
+u64 emb_slice(const struct ringbuf *ring) LIB_HIDDEN;
+u64 emb_slice_first(const struct lib_handle *h) LIB_HIDDEN;
+void emb_wait_begin(struct lib_handle *h, u64 waiter, u32 asleep) LIB_HIDDEN;
+void emb_wait_count(const struct lib_handle *h) LIB_HIDDEN;
+void emb_wait_end(const struct lib_handle *h) LIB_HIDDEN;
 
 /* ---- embedded_watch.c: one thread that waits for many handles ----------------- */
 
-void emb_watched_elsewhere(struct rb_handle *h) RB_HIDDEN;
+void emb_watched_elsewhere(struct lib_handle *h) LIB_HIDDEN;
 
-/* ---- embedded_place.c: attach, detach, repair -------------------------------- */
+/* ---- embedded_seat.c: attach, detach, repair -------------------------------- */
 
-int emb_lock(struct ringbuf *ring) RB_HIDDEN;
-int emb_lock_look(struct ringbuf *ring) RB_HIDDEN;
-void emb_unlock(struct ringbuf *ring) RB_HIDDEN;
-int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position) RB_HIDDEN;
-int emb_enter(struct rb_handle *h) RB_HIDDEN;
-void emb_leave(struct rb_handle *h) RB_HIDDEN;
-int emb_done(struct rb_handle *h) RB_HIDDEN;
-int emb_evict(struct ringbuf *ring, u32 row) RB_HIDDEN;
+int emb_lock(struct ringbuf *ring) LIB_HIDDEN;
+int emb_lock_reap(struct ringbuf *ring) LIB_HIDDEN;
+void emb_unlock(struct ringbuf *ring) LIB_HIDDEN;
+int emb_attach(struct lib_handle *h, enum ringbuf_start start, u64 position) LIB_HIDDEN;
+int emb_enter(struct lib_handle *h) LIB_HIDDEN;
+void emb_leave(struct lib_handle *h) LIB_HIDDEN;
+int emb_done(struct lib_handle *h) LIB_HIDDEN;
+int emb_evict(struct ringbuf *ring, u32 row) LIB_HIDDEN;
 
 /* ---- embedded_pid.c: processes of other pid namespaces ----------------------- */
 
-void emb_place_own(struct emb_place *p) RB_HIDDEN;
-s32 emb_place_pid(const struct emb_place *p) RB_HIDDEN;
+void emb_seat_own(struct emb_seat *p) LIB_HIDDEN;
+s32 emb_seat_pid(const struct emb_seat *p) LIB_HIDDEN;
 
-bool emb_reap(struct ringbuf *ring, bool readers) RB_HIDDEN;
+bool emb_reap(struct ringbuf *ring, bool readers) LIB_HIDDEN;
 
-static inline u32 emb_place_index(const struct ringbuf *ring, u32 role, u32 id)
+static inline u32 emb_seat_index(const struct ringbuf *ring, u32 role, u32 id)
 {
 	return role == RINGBUF_ROLE_READER ? id : ring->layout.max_readers + id - 1;
 }
 
-static inline struct emb_place *emb_place(const struct rb_handle *h)
+static inline struct emb_seat *emb_seat(const struct lib_handle *h)
 {
-	return &h->ring->header->place[emb_place_index(h->ring, h->role, h->id)];
+	return &h->ring->header->seat[emb_seat_index(h->ring, h->role, h->id)];
 }
 
 /* False too when this process was taken for dead; a look without the lock is a hint. */
-static inline bool emb_place_is_ours(const struct rb_handle *h)
+static inline bool emb_seat_is_ours(const struct lib_handle *h)
 {
-	const struct emb_place *p = emb_place(h);
+	const struct emb_seat *p = emb_seat(h);
 
 	return READ_ONCE(p->state) != EMB_FREE && READ_ONCE(p->generation) == h->generation;
 }

@@ -10,7 +10,7 @@
  *		share its description, and with it the read lock of byte OPEN:
  *		that is there as long as one of them has a copy.
  *	own	this process's alone: the slow-path lock, and the bytes of the
- *		places that it uses.  A child has its own from the fork on, so
+ *		seats that it uses.  A child has its own from the fork on, so
  *		what its parent locked ends with the parent.
  *
  * Maps have descriptions of their own: children inherit maps, and a map keeps
@@ -82,7 +82,7 @@ static struct emb_file *files;
  */
 static bool process_trylock(u64 *lock)
 {
-	u64 mine = rb_process(), now = READ_ONCE(*lock);
+	u64 mine = lib_process(), now = READ_ONCE(*lock);
 
 	return now != mine && cmpxchg(lock, now, mine) == now;
 }
@@ -146,7 +146,7 @@ int emb_fd_reopen(int fd)
 	char path[48];
 
 	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
-	return proc_error(rb_fd_high(open(path, O_RDWR | O_CLOEXEC)));
+	return proc_error(lib_fd_high(open(path, O_RDWR | O_CLOEXEC)));
 }
 
 /* Move @low to FD_HIGH or above, if the process may have such numbers. */
@@ -215,7 +215,7 @@ static int file_claim(struct emb_file *file)
 		return err;
 	memset(file->mine, 0, sizeof(file->mine));
 	file->renewed = false;
-	smp_store_release(&file->process, rb_process());
+	smp_store_release(&file->process, lib_process());
 	return 0;
 }
 
@@ -223,10 +223,10 @@ int emb_file_enter(struct emb_file *file)
 {
 	int err = 0;
 
-	if (likely(smp_load_acquire(&file->process) == rb_process()))
+	if (likely(smp_load_acquire(&file->process) == lib_process()))
 		return 0;
 	process_lock(&files_lock);
-	if (file->process != rb_process())
+	if (file->process != lib_process())
 		err = file_claim(file);
 	process_unlock(&files_lock);
 	return err;
@@ -241,7 +241,7 @@ static _Thread_local bool fork_locked;
 
 static void fork_prepare(void)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	fork_locked = process_lock_for(&files_lock, 1000);
 }
@@ -255,7 +255,7 @@ static void fork_parent(void)
 /* While we may still do what our parent may.  What fails is tried again at first use. */
 static void fork_child(void)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct emb_file *file;
 
 	for (file = files; file; file = file->next)
@@ -470,14 +470,14 @@ int emb_file_lock_threads(struct emb_file *file)
 }
 
 /*
- * A thread that waits in emb_file_lock() sleeps on @turns.  Do not add to it: other
+ * A thread that waits in emb_file_lock() sleeps on @unlocks.  Do not add to it: other
  * processes would think that the slow-path lock changes hands.  A thread that is just
  * about to sleep misses the wake-up, and looks again after a slice.
  */
-void emb_file_unlock_threads(struct emb_file *file, const u32 *turns)
+void emb_file_unlock_threads(struct emb_file *file, const u32 *unlocks)
 {
 	process_unlock(&file->lock);
-	emb_futex_kick(turns, 1);
+	emb_futex_kick(unlocks, 1);
 }
 
 /* -EAGAIN: another process, or another thread of this one, has the lock. */
@@ -497,28 +497,28 @@ int emb_file_trylock(struct emb_file *file)
 	return err == -ENOLCK ? -EAGAIN : err;
 }
 
-/* Sleep until @turns is not @seen, one slice at most.  Returns for how long, in ns. */
-static u64 turn_wait(const u32 *turns, u32 seen)
+/* Sleep until @unlocks is not @seen, one slice at most.  Returns for how long, in ns. */
+static u64 unlock_wait(const u32 *unlocks, u32 seen)
 {
-	u64 begin = rb_clock(CLOCK_MONOTONIC), slept;
+	u64 begin = lib_clock(CLOCK_MONOTONIC), slept;
 
-	emb_futex_wait(turns, seen, EMB_SLICE_NS);
-	slept = rb_clock(CLOCK_MONOTONIC) - begin;
+	emb_futex_wait(unlocks, seen, EMB_SLICE_NS);
+	slept = lib_clock(CLOCK_MONOTONIC) - begin;
 	/* A process that was stopped in its sleep has not waited all that time. */
 	return slept < EMB_SLICE_NS ? slept : EMB_SLICE_NS;
 }
 
 /*
- * Take the slow-path lock.  @turns is the word of the file that each unlock adds
+ * Take the slow-path lock.  @unlocks is the word of the file that each unlock adds
  * to, so a waiter can tell a lock in use from a stuck one: any user of the file
  * may hold the lock for ever, by hand or because it was stopped, and must not
- * hang the others.  -EBUSY: @turns did not move for EMB_PATIENCE_NS.
+ * hang the others.  -EBUSY: @unlocks did not move for EMB_PATIENCE_NS.
  *
  * A holder that dies wakes no waiter; the waiters notice within one slice.
  */
-int emb_file_lock(struct emb_file *file, const u32 *turns)
+int emb_file_lock(struct emb_file *file, const u32 *unlocks)
 {
-	u32 last = smp_load_acquire(turns), seen = last;
+	u32 last = smp_load_acquire(unlocks), seen = last;
 	u64 waited = 0;
 	int err;
 
@@ -528,17 +528,17 @@ int emb_file_lock(struct emb_file *file, const u32 *turns)
 		if (waited >= EMB_PATIENCE_NS)
 			return -EBUSY;
 		last = seen;
-		waited += turn_wait(turns, seen);
-		seen = smp_load_acquire(turns);
+		waited += unlock_wait(unlocks, seen);
+		seen = smp_load_acquire(unlocks);
 	}
 	return err;
 }
 
-void emb_file_unlock(struct emb_file *file, u32 *turns)
+void emb_file_unlock(struct emb_file *file, u32 *unlocks)
 {
 	emb_byte_lock(file->own, F_UNLCK, EMB_BYTE_LOCK);
 	process_unlock(&file->lock);
-	emb_futex_wake(turns, 1);
+	emb_futex_wake(unlocks, 1);
 }
 
 /* Whether the locks were away for a while; asked once each time. Under the lock. */
@@ -580,7 +580,7 @@ static bool end_lock(struct emb_file *file, u64 deadline)
 
 		if (!err)
 			return true;
-		if (err != -EAGAIN || rb_clock(CLOCK_MONOTONIC) >= deadline)
+		if (err != -EAGAIN || lib_clock(CLOCK_MONOTONIC) >= deadline)
 			return false;
 		nanosleep(&pause, NULL);
 	}
@@ -594,7 +594,7 @@ static bool end_lock(struct emb_file *file, u64 deadline)
  */
 static void file_end(struct emb_file *file, u64 deadline)
 {
-	if (file->process != rb_process())
+	if (file->process != lib_process())
 		return;
 	emb_fd_close(file, file->fd);
 	file->fd = -1;
@@ -618,14 +618,14 @@ __attribute__((destructor)) static void files_end(void)
 
 	if (!process_lock_for(&files_lock, 1000))
 		return;
-	deadline = rb_clock(CLOCK_MONOTONIC) + EMB_END_NS;
+	deadline = lib_clock(CLOCK_MONOTONIC) + EMB_END_NS;
 	for (file = files; file; file = file->next)
 		if (file->path)
 			file_end(file, deadline);
 	process_unlock(&files_lock);
 }
 
-/* ---- bytes of places, under the lock ----------------------------------------- */
+/* ---- bytes of seats, under the lock ----------------------------------------- */
 
 /*
  * True when nobody has @byte, no other handle of this process either, which the
@@ -647,8 +647,8 @@ void emb_byte_drop(struct emb_file *file, u32 byte)
 
 /*
  * Drop @byte without the slow-path lock, which is stuck or cannot be had: peers find
- * the place unlocked and end it as one whose user died.  If it is a thread of this
- * process that keeps the lock, the place stays until the process ends.
+ * the seat unlocked and end it as one whose user died.  If it is a thread of this
+ * process that keeps the lock, the seat stays until the process ends.
  */
 void emb_byte_abandon(struct emb_file *file, u32 byte)
 {

@@ -31,7 +31,7 @@ static int name_check(const char *name)
 static u64 header_bytes(const struct rb_layout *l)
 {
 	return rb_align(sizeof(struct emb_header) +
-				((u64)l->max_readers + l->max_writers) * sizeof(struct emb_place),
+				((u64)l->max_readers + l->max_writers) * sizeof(struct emb_seat),
 			l->page_size);
 }
 
@@ -133,9 +133,9 @@ static int allocate(int fd, u64 bytes, u64 page)
 static int memory_new(const struct ringbuf_config *config, int *fd)
 {
 	if (config->name)
-		*fd = rb_fd_high(open(EMB_SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+		*fd = lib_fd_high(open(EMB_SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 	else
-		*fd = rb_fd_high(memfd_create("ringbuf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+		*fd = lib_fd_high(memfd_create("ringbuf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	if (*fd >= 0)
 		return 0;
 	return config->name && *fd == -ENOENT ? -EOPNOTSUPP : *fd;
@@ -273,7 +273,7 @@ static void memory_close(struct ringbuf *ring)
 
 static int file_open(struct ringbuf *ring, const char *path)
 {
-	int fd = rb_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)), err;
+	int fd = lib_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)), err;
 
 	if (fd < 0)
 		return fd == -ELOOP ? -EPROTO : fd;
@@ -311,15 +311,15 @@ static int file_map(struct ringbuf *ring, const char *path)
 	return err;
 }
 
-/* Take the slow-path lock to change the name only: places are not looked at. */
+/* Take the slow-path lock to change the name only: seats are not looked at. */
 static int name_lock(struct ringbuf *ring)
 {
-	return emb_file_lock(ring->file, &ring->header->turns);
+	return emb_file_lock(ring->file, &ring->header->unlocks);
 }
 
 static void name_unlock(struct ringbuf *ring)
 {
-	emb_file_unlock(ring->file, &ring->header->turns);
+	emb_file_unlock(ring->file, &ring->header->unlocks);
 }
 
 /* -ESTALE: the name went away meanwhile, look again. */

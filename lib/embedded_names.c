@@ -65,7 +65,7 @@ static bool leftover_remove(const char *path, int fd)
 	if (!emb_byte_lock(fd, F_WRLCK, EMB_BYTE_LOCK)) {
 		removed = remove_locked(path, fd, header);
 		emb_byte_lock(fd, F_UNLCK, EMB_BYTE_LOCK);
-		emb_futex_wake(&header->turns, 1);
+		emb_futex_wake(&header->unlocks, 1);
 	}
 	munmap(header, sizeof(*header));
 	return removed;
@@ -80,7 +80,7 @@ static bool name_sweep(const char *path)
 
 	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
 		return false;
-	fd = rb_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+	fd = lib_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
 	if (fd < 0)
 		return false;
 	removed = leftover_remove(path, fd);
@@ -91,7 +91,7 @@ static bool name_sweep(const char *path)
 /* Open the folder of named rings, above the standard streams.  NULL: it cannot be read. */
 static DIR *folder_open(void)
 {
-	int fd = rb_fd_high(open(EMB_SHM_DIR, O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+	int fd = lib_fd_high(open(EMB_SHM_DIR, O_DIRECTORY | O_RDONLY | O_CLOEXEC));
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 	if (fd >= 0 && !dir)
@@ -123,8 +123,8 @@ void emb_names_sweep_once(void)
 {
 	static u64 swept;
 
-	if (READ_ONCE(swept) == rb_process())
+	if (READ_ONCE(swept) == lib_process())
 		return;
-	WRITE_ONCE(swept, rb_process());
+	WRITE_ONCE(swept, lib_process());
 	emb_names_sweep();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which process has a place, for processes of other pid namespaces: there its number
+ * Which process has a seat, for processes of other pid namespaces: there its number
  * means nothing, or another process.  The kernel translates pids for the module; here a
  * process is told only to those of its own namespace.
  */
@@ -18,7 +18,7 @@ static struct {
 /* A number of the pid namespace of this process; 0 if /proc does not tell. */
 static u64 pid_space(void)
 {
-	u64 process = rb_process();
+	u64 process = lib_process();
 	struct stat st;
 	u64 space;
 
@@ -32,14 +32,14 @@ static u64 pid_space(void)
 }
 
 /* This process has @p from here on. */
-void emb_place_own(struct emb_place *p)
+void emb_seat_own(struct emb_seat *p)
 {
 	p->pid = getpid();
 	p->pid_space = pid_space();
 }
 
 /* The process that has @p; 0: the caller has no number for it. */
-s32 emb_place_pid(const struct emb_place *p)
+s32 emb_seat_pid(const struct emb_seat *p)
 {
 	return p->pid_space == pid_space() ? p->pid : 0;
 }

@@ -17,7 +17,7 @@
 
 static FILE *text_open(const char *path)
 {
-	int fd = rb_fd_high(open(path, O_RDONLY | O_CLOEXEC));
+	int fd = lib_fd_high(open(path, O_RDONLY | O_CLOEXEC));
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
 	if (fd >= 0 && !f)

@@ -3,22 +3,22 @@
  * One thread that waits for many handles of the embedded host, see inside.h.
  *
  * The user arms handles, one at a time; a thread sleeps with futex_waitv(2) on the seq
- * words of all their places and on a control word.  Where a place was kicked, the thread
+ * words of all their seats and on a control word.  Where a seat was kicked, the thread
  * disarms it, notes its tag and makes an eventfd readable.
  *
  *	user				thread
  *	lock				lock
- *	seq = place->seq		copy all words and seqs
+ *	seq = seat->seq		copy all words and seqs
  *	emb_wait_begin()		unlock
- *	rb_wait_over()? look now	futex_waitv(): returns at once where a word has
+ *	lib_wait_over()? look now	futex_waitv(): returns at once where a word has
  *	unlock				another value than the copied one
  *
- * A place that is kicked after the user has read seq has another value than the thread
+ * A seat that is kicked after the user has read seq has another value than the thread
  * compares with, which is this seq or an older one.  So no wake-up is lost, and a handle
  * that the thread has in its copy already can be armed without a system call.  A new
  * handle, or an earlier look, changes the control word.
  *
- * Of the armed handles of a ring one is counted as a sleeper (EMB_SLEEPS), since one
+ * Of the armed handles of a ring one is counted as a waiter (EMB_SLEEPS), since one
  * thread sleeps for all; the time of the next look stands there.  When it is disarmed
  * another one takes over.
  *
@@ -66,16 +66,16 @@ struct waitv_time {
  * @waiter: what it waits for while @armed
  * @tag: the user's
  * @look: while @counted, when to look at the ring, coarse ns or NEVER
- * @seq: of its place when it was armed
+ * @seq: of its seat when it was armed
  * @at: its index in the watch, NOWHERE after that was destroyed
  * @fresh: the thread has not copied it yet
  * @armed: it waits
- * @counted: its place says EMB_SLEEPS, others of the same ring say EMB_WATCHED
- * @reported: its wait is over, and rb_watch_take() has not told so yet
+ * @counted: its seat says EMB_SLEEPS, others of the same ring say EMB_WATCHED
+ * @reported: its wait is over, and lib_watch_take() has not told so yet
  */
 struct emb_watched {
-	struct rb_watch *watch;
-	struct rb_handle *handle;
+	struct lib_watch *watch;
+	struct lib_handle *handle;
 	u64 waiter;
 	u64 tag;
 	u64 look;
@@ -88,9 +88,9 @@ struct emb_watched {
 };
 
 /**
- * struct rb_watch - see inside.h
+ * struct lib_watch - see inside.h
  * @lock: for all of it, and for its handles
- * @looked: signalled when @looking becomes NULL
+ * @checked: signalled when @looking becomes NULL
  * @looking: the ring that the thread looks at without the lock
  * @thread: sleeps for them
  * @process: that made it, and has the thread
@@ -105,7 +105,7 @@ struct emb_watched {
  * @count: how many handles it has
  * @watched: its handles
  */
-struct rb_watch {
+struct lib_watch {
 	pthread_mutex_t lock;
 	pthread_cond_t looked;
 	const struct ringbuf *looking;
@@ -120,22 +120,22 @@ struct rb_watch {
 	bool recent;
 	u64 until;
 	u32 count;
-	struct emb_watched *watched[RB_WATCH_MAX];
+	struct emb_watched *watched[LIB_WATCH_MAX];
 };
 
-/* What the thread sleeps by: the control word, then the places. */
+/* What the thread sleeps by: the control word, then the seats. */
 struct sleep {
-	struct waitv word[1 + RB_WATCH_MAX];
+	struct waitv word[1 + LIB_WATCH_MAX];
 	u32 count;
 	u64 until;
 };
 
-static bool ours(const struct rb_watch *watch)
+static bool ours(const struct lib_watch *watch)
 {
-	return watch->process == rb_process();
+	return watch->process == lib_process();
 }
 
-static void watch_put(struct rb_watch *watch)
+static void watch_put(struct lib_watch *watch)
 {
 	if (!__atomic_sub_fetch(&watch->refs, 1, __ATOMIC_ACQ_REL))
 		free(watch);
@@ -144,14 +144,14 @@ static void watch_put(struct rb_watch *watch)
 /* ---- under the lock ---------------------------------------------------------- */
 
 /* Let the thread look at its handles again.  Awake it will do so anyway. */
-static void alert(struct rb_watch *watch)
+static void alert(struct lib_watch *watch)
 {
 	if (watch->asleep)
 		emb_futex_wake(&watch->control, 1);
 }
 
 /* The handle by which the thread looks at @ring, or NULL while none is armed. */
-static struct emb_watched *counted(const struct rb_watch *watch, const struct ringbuf *ring)
+static struct emb_watched *counted(const struct lib_watch *watch, const struct ringbuf *ring)
 {
 	u32 i;
 
@@ -164,15 +164,14 @@ static struct emb_watched *counted(const struct rb_watch *watch, const struct ri
 /* Another armed handle of the ring of @e counts from now on, the next one if there is. */
 static void hand_over(struct emb_watched *e)
 {
-	const struct rb_watch *watch = e->watch;
+	const struct lib_watch *watch = e->watch;
 	struct emb_watched *o;
 	u32 n;
 
 	e->counted = false;
 	for (n = 1; n < watch->count; n++) {
 		o = watch->watched[(e->at + n) % watch->count];
-		if (!o->armed || o->handle->ring != e->handle->ring ||
-		    !emb_place_is_ours(o->handle))
+		if (!o->armed || o->handle->ring != e->handle->ring || !emb_seat_is_ours(o->handle))
 			continue;
 		o->counted = true;
 		o->look = e->look;
@@ -203,7 +202,7 @@ static void report(struct emb_watched *e)
 		e->watch->told = false;
 }
 
-static void enlist(struct rb_watch *watch, struct emb_watched *e)
+static void enlist(struct lib_watch *watch, struct emb_watched *e)
 {
 	e->at = watch->count++;
 	e->fresh = true;
@@ -212,7 +211,7 @@ static void enlist(struct rb_watch *watch, struct emb_watched *e)
 
 static void delist(struct emb_watched *e)
 {
-	struct rb_watch *watch = e->watch;
+	struct lib_watch *watch = e->watch;
 	struct emb_watched *last = watch->watched[--watch->count];
 
 	watch->watched[e->at] = last;
@@ -233,7 +232,7 @@ static void sleep_add(struct sleep *s, const u32 *word, u32 value)
  * How long to sleep before a look.  Handles that are armed again and again find the
  * thread asleep for no longer than they need, so that they need not wake it.
  */
-static u64 sleep_until(struct rb_watch *watch)
+static u64 sleep_until(struct lib_watch *watch)
 {
 	u64 until = NEVER;
 	u32 i;
@@ -242,13 +241,13 @@ static u64 sleep_until(struct rb_watch *watch)
 		if (watch->watched[i]->counted && watch->watched[i]->look < until)
 			until = watch->watched[i]->look;
 	if (until == NEVER && watch->recent)
-		until = rb_clock(CLOCK_MONOTONIC_COARSE) + EMB_SLICE_NS;
+		until = lib_clock(CLOCK_MONOTONIC_COARSE) + EMB_SLICE_NS;
 	watch->recent = false;
 	return until;
 }
 
 /* Report the handles that were kicked, and prepare to sleep.  False: the thread ends. */
-static bool sleep_begin(struct rb_watch *watch, struct sleep *s)
+static bool sleep_begin(struct lib_watch *watch, struct sleep *s)
 {
 	u32 i;
 
@@ -257,7 +256,7 @@ static bool sleep_begin(struct rb_watch *watch, struct sleep *s)
 	sleep_add(s, &watch->control, READ_ONCE(watch->control));
 	for (i = 0; i < watch->count; i++) {
 		struct emb_watched *e = watch->watched[i];
-		const u32 *word = &emb_place(e->handle)->seq;
+		const u32 *word = &emb_seat(e->handle)->seq;
 		u32 seq = smp_load_acquire(word);
 
 		if (e->armed && seq != e->seq)
@@ -272,7 +271,7 @@ static bool sleep_begin(struct rb_watch *watch, struct sleep *s)
 	return watch->asleep;
 }
 
-/* The place of a handle that was closed meanwhile may be mapped no more: look again. */
+/* The seat of a handle that was closed meanwhile may be mapped no more: look again. */
 static bool sleep_is_over(int err)
 {
 	return !err || err == EAGAIN || err == EINTR || err == ETIMEDOUT || err == EFAULT;
@@ -294,11 +293,11 @@ static void sleep_now(const struct sleep *s)
 /* @slice: of the ring, 0 for ever. */
 static u64 next_look(u64 slice)
 {
-	return slice ? rb_clock(CLOCK_MONOTONIC_COARSE) + slice : NEVER;
+	return slice ? lib_clock(CLOCK_MONOTONIC_COARSE) + slice : NEVER;
 }
 
 /* Look at the ring of @e, without the lock. */
-static void look(struct rb_watch *watch, struct emb_watched *e)
+static void look(struct lib_watch *watch, struct emb_watched *e)
 {
 	struct ringbuf *ring = e->handle->ring;
 	u32 i;
@@ -306,19 +305,19 @@ static void look(struct rb_watch *watch, struct emb_watched *e)
 	e->look = next_look(emb_slice(ring));
 	watch->looking = ring;
 	pthread_mutex_unlock(&watch->lock);
-	emb_look(ring, false);
+	emb_check_peers(ring, false);
 	pthread_mutex_lock(&watch->lock);
 	watch->looking = NULL;
 	pthread_cond_broadcast(&watch->looked);
 	for (i = 0; i < watch->count; i++) {
 		e = watch->watched[i];
-		if (e->armed && e->handle->ring == ring && rb_wait_over(e->handle, e->waiter))
+		if (e->armed && e->handle->ring == ring && lib_wait_over(e->handle, e->waiter))
 			report(e);
 	}
 }
 
 /* The first handle whose ring is to be looked at. */
-static struct emb_watched *due(const struct rb_watch *watch, u64 now)
+static struct emb_watched *due(const struct lib_watch *watch, u64 now)
 {
 	u32 i;
 
@@ -328,11 +327,11 @@ static struct emb_watched *due(const struct rb_watch *watch, u64 now)
 	return NULL;
 }
 
-/* Do for the armed handles what each sleeper does for itself, see embedded_wait.c. */
-static void sleep_end(struct rb_watch *watch)
+/* Do for the armed handles what each waiter does for itself, see embedded_wait.c. */
+static void sleep_end(struct lib_watch *watch)
 {
 	/* The kernel's own clock: by the coarse one a look is not due for some ms yet. */
-	u64 now = rb_clock(CLOCK_MONOTONIC);
+	u64 now = lib_clock(CLOCK_MONOTONIC);
 	struct emb_watched *e;
 
 	pthread_mutex_lock(&watch->lock);
@@ -344,7 +343,7 @@ static void sleep_end(struct rb_watch *watch)
 
 static void *watch_thread(void *arg)
 {
-	struct rb_watch *watch = arg;
+	struct lib_watch *watch = arg;
 	struct sleep s;
 
 	while (sleep_begin(watch, &s)) {
@@ -357,7 +356,7 @@ static void *watch_thread(void *arg)
 /* ---- life ------------------------------------------------------------------------- */
 
 /* Signals are for the user's threads. */
-static int thread_start(struct rb_watch *watch)
+static int thread_start(struct lib_watch *watch)
 {
 	sigset_t all, was;
 	int err;
@@ -377,10 +376,10 @@ static bool waitv_works(void)
 	return syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) < 0 && errno == EINVAL;
 }
 
-RB_HIDDEN int rb_watch_create(struct rb_watch **watch)
+LIB_HIDDEN int lib_watch_create(struct lib_watch **watch)
 {
-	RB_NO_CANCEL;
-	struct rb_watch *w;
+	LIB_NO_CANCEL;
+	struct lib_watch *w;
 	int err;
 
 	*watch = NULL;
@@ -392,8 +391,8 @@ RB_HIDDEN int rb_watch_create(struct rb_watch **watch)
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->looked, NULL);
 	w->refs = 1;
-	w->process = rb_process();
-	w->fd = rb_fd_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	w->process = lib_process();
+	w->fd = lib_fd_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	err = w->fd < 0 ? w->fd : thread_start(w);
 	if (!err) {
 		*watch = w;
@@ -405,7 +404,7 @@ RB_HIDDEN int rb_watch_create(struct rb_watch **watch)
 	return err;
 }
 
-static void thread_end(struct rb_watch *watch)
+static void thread_end(struct lib_watch *watch)
 {
 	u32 i;
 
@@ -424,9 +423,9 @@ static void thread_end(struct rb_watch *watch)
 	pthread_join(watch->thread, NULL);
 }
 
-RB_HIDDEN void rb_watch_destroy(struct rb_watch *watch)
+LIB_HIDDEN void lib_watch_destroy(struct lib_watch *watch)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	if (!watch)
 		return;
@@ -436,14 +435,14 @@ RB_HIDDEN void rb_watch_destroy(struct rb_watch *watch)
 	watch_put(watch);
 }
 
-RB_HIDDEN int rb_watch_fd(const struct rb_watch *watch)
+LIB_HIDDEN int lib_watch_fd(const struct lib_watch *watch)
 {
 	return watch->fd;
 }
 
-RB_HIDDEN int rb_watch_take(struct rb_watch *watch, uint64_t tags[RB_WATCH_MAX])
+LIB_HIDDEN int lib_watch_take(struct lib_watch *watch, uint64_t tags[LIB_WATCH_MAX])
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	int n = 0;
 	u64 count;
 	u32 i;
@@ -465,11 +464,11 @@ RB_HIDDEN int rb_watch_take(struct rb_watch *watch, uint64_t tags[RB_WATCH_MAX])
 /* ---- handles -------------------------------------------------------------------- */
 
 /* Take @h out of its watch.  When it returns the thread does nothing with its ring. */
-void rb_watch_drop(struct rb_handle *h)
+void lib_watch_drop(struct lib_handle *h)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct emb_watched *e = h->watched;
-	struct rb_watch *watch = e->watch;
+	struct lib_watch *watch = e->watch;
 
 	h->watched = NULL;
 	if (ours(watch)) {
@@ -488,7 +487,7 @@ void rb_watch_drop(struct rb_handle *h)
 
 static bool in_use(struct emb_watched *e)
 {
-	struct rb_watch *watch = e->watch;
+	struct lib_watch *watch = e->watch;
 	bool used;
 
 	if (!ours(watch))
@@ -500,7 +499,7 @@ static bool in_use(struct emb_watched *e)
 }
 
 /* Make @h a handle of @watch, which is not armed. */
-static int join(struct rb_watch *watch, struct rb_handle *h)
+static int join(struct lib_watch *watch, struct lib_handle *h)
 {
 	struct emb_watched *e = h->watched;
 	bool room;
@@ -510,14 +509,14 @@ static int join(struct rb_watch *watch, struct rb_handle *h)
 	if (e && e->watch == watch && e->at != NOWHERE)
 		return 0;
 	if (e)
-		rb_watch_drop(h);
+		lib_watch_drop(h);
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
 	e->watch = watch;
 	e->handle = h;
 	pthread_mutex_lock(&watch->lock);
-	room = watch->count < RB_WATCH_MAX;
+	room = watch->count < LIB_WATCH_MAX;
 	if (room) {
 		__atomic_add_fetch(&watch->refs, 1, __ATOMIC_RELAXED);
 		enlist(watch, e);
@@ -530,7 +529,7 @@ static int join(struct rb_watch *watch, struct rb_handle *h)
 }
 
 /* An interrupt ends the one wait that it finds, or else the next one. */
-static bool interrupted(struct rb_handle *h)
+static bool interrupted(struct lib_handle *h)
 {
 	if (likely(!READ_ONCE(h->interrupted)))
 		return false;
@@ -541,20 +540,20 @@ static bool interrupted(struct rb_handle *h)
 /* True: armed.  False: there is something to look at. */
 static bool arm(struct emb_watched *e, u64 waiter)
 {
-	struct rb_watch *watch = e->watch;
-	struct rb_handle *h = e->handle;
+	struct lib_watch *watch = e->watch;
+	struct lib_handle *h = e->handle;
 
 	e->counted = !counted(watch, h->ring);
 	e->look = e->counted ? next_look(emb_slice_first(h)) : NEVER;
 	e->waiter = waiter;
-	e->seq = smp_load_acquire(&emb_place(h)->seq);
+	e->seq = smp_load_acquire(&emb_seat(h)->seq);
 	e->armed = true;
 	emb_wait_begin(h, waiter, e->counted ? EMB_SLEEPS : EMB_WATCHED);
-	if (interrupted(h) || rb_wait_over(h, waiter)) {
+	if (interrupted(h) || lib_wait_over(h, waiter)) {
 		disarm(e);
 		return false;
 	}
-	emb_place(h)->waits++;
+	emb_seat(h)->waits++;
 	watch->recent |= e->look != NEVER;
 	if (e->fresh || e->look < watch->until)
 		alert(watch);
@@ -562,18 +561,18 @@ static bool arm(struct emb_watched *e, u64 waiter)
 }
 
 /*
- * Have the thread of @watch wait for @waiter in place of the user of @h.  0: it does.
- * 1: there is something to look at already.  Or an error of rb_watch_reader().
+ * Have the thread of @watch wait for @waiter instead of the user of @h.  0: it does.
+ * 1: there is something to look at already.  Or an error of lib_watch_reader().
  */
-int rb_watch_arm(struct rb_watch *watch, struct rb_handle *h, u64 waiter, u64 tag)
+int lib_watch_arm(struct lib_watch *watch, struct lib_handle *h, u64 waiter, u64 tag)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	bool armed;
 	int err;
 
-	if (h->host != &rb_embedded_host || !ours(watch))
+	if (h->host != &lib_embedded_host || !ours(watch))
 		return -EOPNOTSUPP;
-	if (!emb_place_is_ours(h))
+	if (!emb_seat_is_ours(h))
 		return -ESTALE;
 	err = join(watch, h);
 	if (err)
@@ -585,9 +584,9 @@ int rb_watch_arm(struct rb_watch *watch, struct rb_handle *h, u64 waiter, u64 ta
 	return !armed;
 }
 
-RB_HIDDEN void rb_unwatch(struct rb_watch *watch, uint64_t tag)
+LIB_HIDDEN void lib_unwatch(struct lib_watch *watch, uint64_t tag)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	u32 i;
 
 	if (!ours(watch))
@@ -606,17 +605,17 @@ RB_HIDDEN void rb_unwatch(struct rb_watch *watch, uint64_t tag)
 }
 
 /*
- * Before @h sleeps in the usual way: its place has one waiter word, so the wait of the
+ * Before @h sleeps in the usual way: its seat has one waiter word, so the wait of the
  * thread ends with a report, and its user looks again.  A handle that nobody waits for
  * leaves the watch: its wake-ups are not for the thread.
  */
-void emb_watched_elsewhere(struct rb_handle *h)
+void emb_watched_elsewhere(struct lib_handle *h)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct emb_watched *e = h->watched;
 
 	if (!in_use(e)) {
-		rb_watch_drop(h);
+		lib_watch_drop(h);
 		return;
 	}
 	pthread_mutex_lock(&e->watch->lock);

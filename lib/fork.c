@@ -23,21 +23,21 @@
 static const u64 zero;
 static u64 *word;
 static u64 by_pid; /* the number of this process, where there is no @word */
-const u64 *rb_process_word = &zero;
+const u64 *lib_process_word = &zero;
 
 static void forget(void)
 {
 	WRITE_ONCE(by_pid, 0);
 }
 
-__attribute__((constructor)) static void rb_process_map(void)
+__attribute__((constructor)) static void lib_process_map(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p != MAP_FAILED && !madvise(p, page, MADV_WIPEONFORK)) {
 		word = p;
-		rb_process_word = p;
+		lib_process_word = p;
 		return;
 	}
 	if (p != MAP_FAILED)
@@ -48,12 +48,12 @@ __attribute__((constructor)) static void rb_process_map(void)
 /* A number that no other process has had. */
 static u64 new_number(u64 pid)
 {
-	u64 now = rb_clock(CLOCK_MONOTONIC) & ((1ULL << PID_SHIFT) - 1);
+	u64 now = lib_clock(CLOCK_MONOTONIC) & ((1ULL << PID_SHIFT) - 1);
 
 	return pid << PID_SHIFT | now | 1;
 }
 
-u64 rb_process_renew(void)
+u64 lib_process_renew(void)
 {
 	u64 pid = (u64)syscall(SYS_getpid); /* a library may remember what it was */
 	u64 *at = word ? word : &by_pid;

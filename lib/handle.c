@@ -8,7 +8,7 @@
 /* What version 0.1 knew of it. */
 #define TICKET_SIZE_0_1 (offsetof(struct ringbuf_ticket, start) + sizeof(uint64_t))
 
-void rb_ring_put(struct ringbuf *ring)
+void lib_ring_put(struct ringbuf *ring)
 {
 	if (__atomic_sub_fetch(&ring->refs, 1, __ATOMIC_ACQ_REL))
 		return;
@@ -17,7 +17,7 @@ void rb_ring_put(struct ringbuf *ring)
 	free(ring);
 }
 
-static void handle_setup(struct rb_handle *h, struct ringbuf *ring, u32 role)
+static void handle_setup(struct lib_handle *h, struct ringbuf *ring, u32 role)
 {
 	h->ring = ring;
 	h->host = ring->host;
@@ -30,20 +30,20 @@ static void handle_setup(struct rb_handle *h, struct ringbuf *ring, u32 role)
 	__atomic_add_fetch(&ring->refs, 1, __ATOMIC_RELAXED);
 }
 
-int rb_handle_init(struct rb_handle *h, struct ringbuf *ring, u32 role, enum ringbuf_start start,
-		   u64 position)
+int lib_handle_init(struct lib_handle *h, struct ringbuf *ring, u32 role, enum ringbuf_start start,
+		    u64 position)
 {
 	int err;
 
 	handle_setup(h, ring, role);
 	err = h->host->attach(h, start, position);
 	if (err)
-		rb_ring_put(ring);
+		lib_ring_put(ring);
 	return err;
 }
 
-int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
-		     const struct ringbuf_ticket *ticket)
+int lib_handle_import(struct lib_handle *h, struct ringbuf *ring, u32 role,
+		      const struct ringbuf_ticket *ticket)
 {
 	bool reader = role == RINGBUF_ROLE_READER;
 	u32 row = reader ? ticket->id : ticket->id - 1;
@@ -51,11 +51,11 @@ int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
 
 	if (ticket->size < TICKET_SIZE_0_1 || ticket->fd < 0)
 		return -EINVAL;
-	if (!rb_tail_is_zero(ticket, sizeof(*ticket), ticket->size))
+	if (!lib_tail_is_zero(ticket, sizeof(*ticket), ticket->size))
 		return -E2BIG;
 	if (row >= (reader ? ring->layout.max_readers : ring->layout.max_writers))
 		return -EINVAL;
-	fd = rb_fd_take(ticket->fd);
+	fd = lib_fd_take(ticket->fd);
 	if (fd < 0)
 		return fd;
 	handle_setup(h, ring, role);
@@ -63,10 +63,10 @@ int rb_handle_import(struct rb_handle *h, struct ringbuf *ring, u32 role,
 	h->id = ticket->id;
 	h->generation = ticket->generation;
 	h->start = ticket->start;
-	return rb_fd_took(ticket->fd, fd, 0);
+	return lib_fd_took(ticket->fd, fd, 0);
 }
 
-int rb_handle_export(const struct rb_handle *h, struct ringbuf_ticket *ticket)
+int lib_handle_export(const struct lib_handle *h, struct ringbuf_ticket *ticket)
 {
 	size_t size = ticket->size;
 
@@ -83,10 +83,10 @@ int rb_handle_export(const struct rb_handle *h, struct ringbuf_ticket *ticket)
 	return 0;
 }
 
-void rb_handle_close(struct rb_handle *h)
+void lib_handle_close(struct lib_handle *h)
 {
 	if (h->watched)
-		rb_watch_drop(h);
+		lib_watch_drop(h);
 	h->host->leave(h);
-	rb_ring_put(h->ring);
+	lib_ring_put(h->ring);
 }

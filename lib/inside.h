@@ -10,74 +10,74 @@
 #include <ringbuf.h>
 
 /**
- * rb_reader_ahead() - peek at messages behind slots that are still in use
+ * lib_reader_ahead() - peek at messages behind slots that are still in use
  * @reader: the handle
  * @from: position to begin at, ringbuf_reader_position() or more
  * @slots: [out] at least 1, at most @max slots, in position order
  * @max: 1 to RINGBUF_BATCH_MAX
  * @timeout_ns: how long to wait for the first
  *
- * The call releases no slot; rb_reader_release_to() does.
+ * The call releases no slot; lib_reader_release_to() does.
  *
  * Return: the number of slots; -ENOBUFS: the unreleased slots fill the whole ring, so
  * no writer can publish another message; -ESTALE: the reader was moved forward or
  * evicted, and ringbuf_reader_peek() tells which; or an error of
  * ringbuf_reader_peek().
  */
-int rb_reader_ahead(struct ringbuf_reader *reader, uint64_t from, struct ringbuf_slot *slots,
-		    unsigned int max, int64_t timeout_ns);
+int lib_reader_ahead(struct ringbuf_reader *reader, uint64_t from, struct ringbuf_slot *slots,
+		     unsigned int max, int64_t timeout_ns);
 
 /**
- * rb_reader_release_to() - release every slot before @position
+ * lib_reader_release_to() - release every slot before @position
  * @reader: the handle
  * @position: at most the position after the last slot that was seen; one that is
  *	not above the reader's position changes nothing
  *
  * Return: 0, -EINVAL, or -ESTALE as from ringbuf_reader_release().
  */
-int rb_reader_release_to(struct ringbuf_reader *reader, uint64_t position);
+int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position);
 
 /**
- * rb_reader_whole() - check that the slots in use were not overwritten
+ * lib_reader_whole() - check that the slots in use were not overwritten
  * @reader: the handle
  *
  * Return: 0, or -ESTALE: the reader was moved forward or evicted, and a writer
  * may have overwritten the slots while the caller copied them.
  */
-int rb_reader_whole(const struct ringbuf_reader *reader);
+int lib_reader_whole(const struct ringbuf_reader *reader);
 
 /**
- * rb_reader_end() - how the stream ended
+ * lib_reader_end() - how the stream ended
  * @reader: the handle
  *
  * Return: enum ringbuf_end, or the errors of a first use.
  */
-int rb_reader_end(struct ringbuf_reader *reader);
+int lib_reader_end(struct ringbuf_reader *reader);
 
 /**
- * rb_writer_abandon() - close a handle as if its process had been killed
+ * lib_writer_abandon() - close a handle as if its process had been killed
  * @writer: the handle, or NULL
  *
  * What was reserved becomes a hole, and the stream counts as ended by a death,
  * unless the writer had said that it was done.
  */
-void rb_writer_abandon(struct ringbuf_writer *writer);
+void lib_writer_abandon(struct ringbuf_writer *writer);
 
-#define RB_WATCH_MAX 127 /* handles of one watch: futex_waitv(2) takes 128 words */
+#define LIB_WATCH_MAX 127 /* handles of one watch: futex_waitv(2) takes 128 words */
 
 /*
- * A watch: a thread that sleeps in place of the users of up to RB_WATCH_MAX handles of
+ * A watch: a thread that sleeps instead of the users of up to LIB_WATCH_MAX handles of
  * the embedded host.  The user arms a handle that found nothing to do, and may use it
  * meanwhile, also wait with it in another thread, which ends the wait of the watch.
  * When there is something to look at the watch has disarmed the handle and its descriptor
- * becomes readable; rb_watch_take() then tells the tag.  Handles may be of several rings,
- * and be closed at any time.  A child has no thread, and rb_watch_reader() says
+ * becomes readable; lib_watch_take() then tells the tag.  Handles may be of several rings,
+ * and be closed at any time.  A child has no thread, and lib_watch_reader() says
  * -EOPNOTSUPP there.
  */
-struct rb_watch;
+struct lib_watch;
 
 /**
- * rb_watch_create() - start a thread
+ * lib_watch_create() - start a thread
  * @watch: [out] to be destroyed by the caller
  *
  * The thread blocks all signals.
@@ -85,65 +85,65 @@ struct rb_watch;
  * Return: 0; -ENOSYS: no futex_waitv(2), which came with Linux 5.16, or a sandbox forbids
  * it; -ENOMEM, or an error of eventfd(2) or pthread_create(3).
  */
-int rb_watch_create(struct rb_watch **watch);
+int lib_watch_create(struct lib_watch **watch);
 
 /**
- * rb_watch_destroy() - end the thread
+ * lib_watch_destroy() - end the thread
  * @watch: the watch, or NULL
  *
  * The handles stay, disarmed.  No other call with this watch may be in progress.
  */
-void rb_watch_destroy(struct rb_watch *watch);
+void lib_watch_destroy(struct lib_watch *watch);
 
 /**
- * rb_watch_fd() - a descriptor to poll
+ * lib_watch_fd() - a descriptor to poll
  * @watch: the watch, which keeps the descriptor
  *
  * Return: a descriptor that is readable while there is something to take.
  */
-int rb_watch_fd(const struct rb_watch *watch);
+int lib_watch_fd(const struct lib_watch *watch);
 
 /**
- * rb_watch_take() - which handles to look at
+ * lib_watch_take() - which handles to look at
  * @watch: the watch
  * @tags: [out] of handles that are not armed any more
  *
  * Return: how many, also 0.
  */
-int rb_watch_take(struct rb_watch *watch, uint64_t tags[RB_WATCH_MAX]);
+int lib_watch_take(struct lib_watch *watch, uint64_t tags[LIB_WATCH_MAX]);
 
 /**
- * rb_watch_reader() - wait for a message
+ * lib_watch_reader() - wait for a message
  * @watch: the watch
  * @reader: the handle, with which a call with RINGBUF_TRY has found nothing
- * @from: position of the message, as for rb_reader_ahead()
- * @tag: what rb_watch_take() says, of this handle alone
+ * @from: position of the message, as for lib_reader_ahead()
+ * @tag: what lib_watch_take() says, of this handle alone
  *
  * Return: 0: armed.  1: not armed, look now.  -EBUSY: armed already, or a report is to be
- * taken.  -ENOSPC: the watch has RB_WATCH_MAX handles.  -EOPNOTSUPP: not on this host, not
+ * taken.  -ENOSPC: the watch has LIB_WATCH_MAX handles.  -EOPNOTSUPP: not on this host, not
  * in a child, and not before the first use.  -ESTALE: this process was taken for dead.
  * -ENOMEM.
  */
-int rb_watch_reader(struct rb_watch *watch, struct ringbuf_reader *reader, uint64_t from,
-		    uint64_t tag);
+int lib_watch_reader(struct lib_watch *watch, struct ringbuf_reader *reader, uint64_t from,
+		     uint64_t tag);
 
 /**
- * rb_watch_writer() - wait for room for one message
+ * lib_watch_writer() - wait for room for one message
  * @watch: the watch
  * @writer: the handle, with which a call with RINGBUF_TRY has found no room
- * @tag: what rb_watch_take() says
+ * @tag: what lib_watch_take() says
  *
- * Return: as rb_watch_reader().
+ * Return: as lib_watch_reader().
  */
-int rb_watch_writer(struct rb_watch *watch, struct ringbuf_writer *writer, uint64_t tag);
+int lib_watch_writer(struct lib_watch *watch, struct ringbuf_writer *writer, uint64_t tag);
 
 /**
- * rb_unwatch() - wait no more
+ * lib_unwatch() - wait no more
  * @watch: the watch
  * @tag: of a handle that is armed, or was, or is closed by now
  *
- * After this rb_watch_take() does not tell the tag.
+ * After this lib_watch_take() does not tell the tag.
  */
-void rb_unwatch(struct rb_watch *watch, uint64_t tag);
+void lib_unwatch(struct lib_watch *watch, uint64_t tag);
 
 #endif

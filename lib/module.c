@@ -23,7 +23,7 @@
 
 static int device_open(void)
 {
-	return rb_fd_high(open(DEVICE, O_RDWR | O_CLOEXEC));
+	return lib_fd_high(open(DEVICE, O_RDWR | O_CLOEXEC));
 }
 
 static int call(int fd, unsigned long request, void *arg)
@@ -138,7 +138,7 @@ static int module_create(struct ringbuf *ring, const struct ringbuf_config *conf
 		.max_writers = config->max_writers,
 		.wait_readers = config->wait_readers,
 	};
-	int fd = config->name ? rb_module_make(config->name) : device_open();
+	int fd = config->name ? lib_module_make(config->name) : device_open();
 
 	if (fd < 0)
 		return fd;
@@ -174,7 +174,7 @@ static int module_open(struct ringbuf *ring, const char *name)
 {
 	struct ringbuf_attach a = { 0 };
 	bool both;
-	int file = rb_module_look(name, &both), err;
+	int file = lib_module_look(name, &both), err;
 
 	if (file < 0)
 		return file;
@@ -223,13 +223,13 @@ static int handle_open(const struct ringbuf *ring, int *from)
 		return fd;
 	*from = -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", ring->fd);
-	if (rb_module_is_ring(path))
+	if (lib_module_is_ring(path))
 		return fd;
-	file = rb_fd_high(open(path, O_RDWR | O_CLOEXEC));
+	file = lib_fd_high(open(path, O_RDWR | O_CLOEXEC));
 	return file < 0 ? fd : file;
 }
 
-static int module_attach(struct rb_handle *h, enum ringbuf_start start, u64 position)
+static int module_attach(struct lib_handle *h, enum ringbuf_start start, u64 position)
 {
 	struct ringbuf_attach a = { .start = start };
 	int err, from;
@@ -270,7 +270,7 @@ static void unmap(void *map[RB_REGIONS], const struct rb_layout *l)
 			munmap(map[i], l->region[i].bytes);
 }
 
-static void view_maps(const struct rb_handle *h, void *map[RB_REGIONS])
+static void view_maps(const struct lib_handle *h, void *map[RB_REGIONS])
 {
 	map[RINGBUF_REGION_INFO] = h->view.info;
 	map[RINGBUF_REGION_HEAD] = h->view.head;
@@ -279,7 +279,7 @@ static void view_maps(const struct rb_handle *h, void *map[RB_REGIONS])
 	map[RINGBUF_REGION_DATA] = h->data;
 }
 
-static int map_regions(struct rb_handle *h, const struct rb_layout *l, void *map[RB_REGIONS])
+static int map_regions(struct lib_handle *h, const struct rb_layout *l, void *map[RB_REGIONS])
 {
 	unsigned int i;
 	void *p;
@@ -295,7 +295,7 @@ static int map_regions(struct rb_handle *h, const struct rb_layout *l, void *map
 }
 
 /* Its own page, over the read-only map of all of them. */
-static int map_cursor(const struct rb_handle *h, const struct rb_layout *l, char *cursors)
+static int map_cursor(const struct lib_handle *h, const struct rb_layout *l, char *cursors)
 {
 	u64 page = (u64)h->id * l->page_size;
 	void *p = mmap(cursors + page, l->page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
@@ -304,7 +304,7 @@ static int map_cursor(const struct rb_handle *h, const struct rb_layout *l, char
 	return p == MAP_FAILED ? -errno : 0;
 }
 
-static int module_enter(struct rb_handle *h)
+static int module_enter(struct lib_handle *h)
 {
 	void *map[RB_REGIONS] = { NULL };
 	struct rb_layout l = { 0 };
@@ -334,12 +334,12 @@ static int module_enter(struct rb_handle *h)
 	return 0;
 }
 
-static void module_leave(struct rb_handle *h)
+static void module_leave(struct lib_handle *h)
 {
 	struct ringbuf_detach d = { .size = sizeof(d) };
 	void *map[RB_REGIONS];
 
-	if (h->process && h->process == rb_process()) {
+	if (h->process && h->process == lib_process()) {
 		/* Without DETACH the kernel takes the end of the maps for a death. */
 		if (!h->abandoned)
 			call(h->fd, RINGBUF_IOC_DETACH, &d);
@@ -353,10 +353,10 @@ static void module_leave(struct rb_handle *h)
  * The kernel knows nothing of @h->interrupted, and a signal may come just before
  * the call: who may be interrupted looks up now and then.
  */
-static int module_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
+static int module_wait(struct lib_handle *h, u64 waiter, u32 count, u64 deadline)
 {
 	struct ringbuf_wait w = { .size = sizeof(w), .timeout = deadline, .count = count };
-	u64 slice = h->interruptible ? rb_clock(CLOCK_MONOTONIC) + SLICE_NS : ~0ULL;
+	u64 slice = h->interruptible ? lib_clock(CLOCK_MONOTONIC) + SLICE_NS : ~0ULL;
 	int err, was;
 
 	(void)waiter;
@@ -365,18 +365,18 @@ static int module_wait(struct rb_handle *h, u64 waiter, u32 count, u64 deadline)
 	if (slice < deadline)
 		w.timeout = slice;
 	/* The kernel disarms the handle when a cancelled thread leaves the call. */
-	was = rb_cancel_now();
+	was = lib_cancel_now();
 	err = call(h->fd, RINGBUF_IOC_WAIT, &w);
-	rb_cancel_later(was);
+	lib_cancel_later(was);
 	return err == -ETIMEDOUT && slice < deadline ? 0 : err;
 }
 
-static void module_interrupt(struct rb_handle *h)
+static void module_interrupt(struct lib_handle *h)
 {
 	(void)h;
 }
 
-static void module_wake(struct rb_handle *h)
+static void module_wake(struct lib_handle *h)
 {
 	struct ringbuf_wake w = { .size = sizeof(w) };
 
@@ -384,19 +384,19 @@ static void module_wake(struct rb_handle *h)
 }
 
 /* The kernel repairs at once. */
-static bool module_peers(struct rb_handle *h)
+static bool module_peers(struct lib_handle *h)
 {
 	(void)h;
 	return false;
 }
 
-static bool module_ours(const struct rb_handle *h)
+static bool module_ours(const struct lib_handle *h)
 {
 	(void)h;
 	return true;
 }
 
-static int module_done(struct rb_handle *h)
+static int module_done(struct lib_handle *h)
 {
 	struct ringbuf_done d = { .size = sizeof(d) };
 
@@ -503,16 +503,16 @@ static int module_writers(struct ringbuf *ring, struct ringbuf_writer_status *wr
 	return err ? err : (int)i;
 }
 
-static int module_fd(struct rb_handle *h)
+static int module_fd(struct lib_handle *h)
 {
 	return h->fd;
 }
 
-const struct rb_host rb_module_host = {
+const struct lib_host lib_module_host = {
 	.kind = RINGBUF_HOST_MODULE,
 	.create = module_create,
 	.open = module_open,
-	.unlink = rb_module_remove,
+	.unlink = lib_module_remove,
 	.destroy = module_destroy,
 	.attach = module_attach,
 	.enter = module_enter,

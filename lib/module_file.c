@@ -50,7 +50,7 @@ static int path_check(const char *path, int missing)
 }
 
 /* What there is at @path is a ring.  -EPROTO: it is something else. */
-int rb_module_is_ring(const char *path)
+int lib_module_is_ring(const char *path)
 {
 	struct stat st;
 	int err = path_check(path, -EPROTO);
@@ -80,15 +80,15 @@ static int path_check_folder(const char *path)
  * Whether @name is a ring of the module, or would be made in a file system of such rings.
  * The folder of a ring that is bound into a container alone is in another file system.
  */
-bool rb_module_has(const char *name)
+bool lib_module_has(const char *name)
 {
 	char path[PATH_MAX];
 
-	return !path_of(name, path) && (!rb_module_is_ring(path) || !path_check_folder(path));
+	return !path_of(name, path) && (!lib_module_is_ring(path) || !path_check_folder(path));
 }
 
 /* Make the file of @name.  Its descriptor, open for both, on which CREATE is to follow. */
-int rb_module_make(const char *name)
+int lib_module_make(const char *name)
 {
 	char path[PATH_MAX];
 	int err = path_of(name, path), fd;
@@ -98,20 +98,20 @@ int rb_module_make(const char *name)
 	if (err)
 		return err;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return rb_fd_high(fd);
+	return lib_fd_high(fd);
 }
 
 /*
  * Open the file of @name, as far as its mode allows: for reading and writing, else for
  * reading, unbound.  *both says which.
  */
-int rb_module_look(const char *name, bool *both)
+int lib_module_look(const char *name, bool *both)
 {
 	char path[PATH_MAX];
 	int err = path_of(name, path), fd;
 
 	if (!err)
-		err = rb_module_is_ring(path);
+		err = lib_module_is_ring(path);
 	if (err == -ENOENT)
 		err = path_check_folder(path) == -ENODEV ? -ENODEV : err;
 	if (err)
@@ -120,16 +120,16 @@ int rb_module_look(const char *name, bool *both)
 	*both = fd >= 0;
 	if (fd < 0 && errno == EACCES)
 		fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
-	return rb_fd_high(fd);
+	return lib_fd_high(fd);
 }
 
-int rb_module_remove(const char *name)
+int lib_module_remove(const char *name)
 {
 	char path[PATH_MAX];
 	int err = path_of(name, path);
 
 	if (!err)
-		err = rb_module_is_ring(path);
+		err = lib_module_is_ring(path);
 	if (err || !unlink(path))
 		return err;
 	return errno == EPERM ? -EACCES : -errno; /* EPERM: another user's, in a sticky folder */

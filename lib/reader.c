@@ -8,7 +8,7 @@
 #include "slot.h"
 
 struct ringbuf_reader {
-	struct rb_handle h;
+	struct lib_handle h;
 	struct rb_reader r;
 	u64 told; /* of r.lost, how many the user was told of */
 	u32 peeked; /* slots that may be released */
@@ -16,8 +16,8 @@ struct ringbuf_reader {
 
 static int reader_enter(struct ringbuf_reader *reader)
 {
-	RB_NO_CANCEL;
-	struct rb_handle *h = &reader->h;
+	LIB_NO_CANCEL;
+	struct lib_handle *h = &reader->h;
 	int err;
 
 	if (h->detached)
@@ -28,22 +28,22 @@ static int reader_enter(struct ringbuf_reader *reader)
 	rb_reader_init(&h->view, &reader->r, h->id);
 	reader->peeked = 0;
 	h->cpu = &reader->r.cursor->cpu;
-	rb_cpu_hint(h);
-	h->process = rb_process();
+	lib_cpu_hint(h);
+	h->process = lib_process();
 	return 0;
 }
 
 static inline int reader_ready(struct ringbuf_reader *reader)
 {
-	if (likely(reader->h.process == rb_process()))
+	if (likely(reader->h.process == lib_process()))
 		return 0;
 	return reader_enter(reader);
 }
 
-RB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start,
-				    uint64_t position, struct ringbuf_reader **reader)
+LIB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start,
+				     uint64_t position, struct ringbuf_reader **reader)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct ringbuf_reader *r;
 	int err;
 
@@ -53,7 +53,7 @@ RB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start sta
 	if (posix_memalign((void **)&r, RINGBUF_LINE, sizeof(*r)))
 		return -ENOMEM;
 	memset(r, 0, sizeof(*r));
-	err = rb_handle_init(&r->h, ring, RINGBUF_ROLE_READER, start, position);
+	err = lib_handle_init(&r->h, ring, RINGBUF_ROLE_READER, start, position);
 	if (err) {
 		free(r);
 	} else {
@@ -63,16 +63,16 @@ RB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start sta
 	return err;
 }
 
-RB_PUBLIC int ringbuf_reader_export(const struct ringbuf_reader *reader,
-				    struct ringbuf_ticket *ticket)
+LIB_PUBLIC int ringbuf_reader_export(const struct ringbuf_reader *reader,
+				     struct ringbuf_ticket *ticket)
 {
-	return rb_handle_export(&reader->h, ticket);
+	return lib_handle_export(&reader->h, ticket);
 }
 
-RB_PUBLIC int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
-				    struct ringbuf_reader **reader)
+LIB_PUBLIC int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+				     struct ringbuf_reader **reader)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct ringbuf_reader *r;
 	int err;
 
@@ -80,7 +80,7 @@ RB_PUBLIC int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_t
 	if (posix_memalign((void **)&r, RINGBUF_LINE, sizeof(*r)))
 		return -ENOMEM;
 	memset(r, 0, sizeof(*r));
-	err = rb_handle_import(&r->h, ring, RINGBUF_ROLE_READER, ticket);
+	err = lib_handle_import(&r->h, ring, RINGBUF_ROLE_READER, ticket);
 	if (err) {
 		free(r);
 	} else {
@@ -90,13 +90,13 @@ RB_PUBLIC int ringbuf_reader_import(struct ringbuf *ring, const struct ringbuf_t
 	return err;
 }
 
-RB_PUBLIC void ringbuf_reader_close(struct ringbuf_reader *reader)
+LIB_PUBLIC void ringbuf_reader_close(struct ringbuf_reader *reader)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	if (!reader)
 		return;
-	rb_handle_close(&reader->h);
+	lib_handle_close(&reader->h);
 	free(reader);
 }
 
@@ -107,27 +107,27 @@ static inline int reader_look(struct ringbuf_reader *reader, unsigned int max)
 	int n = rb_peek(&reader->h.view, &reader->r, max, &wake);
 
 	if (unlikely(wake))
-		rb_host_wake(&reader->h);
+		lib_host_wake(&reader->h);
 	if (unlikely(n < 0) && !reader->h.host->ours(&reader->h))
 		return -ESTALE; /* what is in the row is not for us */
 	return n;
 }
 
 /* Nothing can be read: the end, or wait until @last is finished. 0: look again. */
-static int reader_block(struct ringbuf_reader *reader, struct rb_block *b, u64 last, u32 count)
+static int reader_block(struct ringbuf_reader *reader, struct lib_block *b, u64 last, u32 count)
 {
 	if (rb_ended(&reader->h.view)) {
 		int n = reader_look(reader, 1); /* (J): what came before the end */
 
 		return n ? (n < 0 ? n : 0) : -ENODATA;
 	}
-	return rb_block(&reader->h, b, rb_waiter(last, RB_WAIT_POSITION), count);
+	return lib_block(&reader->h, b, rb_waiter_word(last, RB_WAIT_POSITION), count);
 }
 
-static RB_SLOW int reader_fill_slowly(struct ringbuf_reader *reader, unsigned int max,
-				      int64_t timeout_ns)
+static LIB_SLOW int reader_fill_slowly(struct ringbuf_reader *reader, unsigned int max,
+				       int64_t timeout_ns)
 {
-	struct rb_block b = { .timeout = timeout_ns };
+	struct lib_block b = { .timeout = timeout_ns };
 	int n, err;
 
 	reader->h.spin.hot = false;
@@ -152,9 +152,9 @@ static inline void reader_watch(const struct ringbuf_reader *reader)
 	const u64 *state = &reader->h.view.desc[r->index].state;
 	u32 n;
 
-	for (n = 0; n < RB_WATCH_PAUSES && !rb_state_finished(READ_ONCE(*state), r->pos); n++) {
-		__builtin_prefetch(rb_slot_data(&reader->h, r->index));
-		rb_pause();
+	for (n = 0; n < LIB_WATCH_PAUSES && !rb_state_finished(READ_ONCE(*state), r->pos); n++) {
+		__builtin_prefetch(lib_slot_data(&reader->h, r->index));
+		lib_pause();
 	}
 }
 
@@ -162,10 +162,10 @@ static inline int reader_fill(struct ringbuf_reader *reader, unsigned int max, i
 {
 	u32 n;
 
-	if (likely(reader->h.process == rb_process())) {
+	if (likely(reader->h.process == lib_process())) {
 		/* The message is to come beside its state, not after it. */
-		__builtin_prefetch(rb_slot_data(&reader->h, reader->r.index));
-		if (reader->h.spin.hot && (timeout_ns < 0 || timeout_ns > RB_WATCH_NS) &&
+		__builtin_prefetch(lib_slot_data(&reader->h, reader->r.index));
+		if (reader->h.spin.hot && (timeout_ns < 0 || timeout_ns > LIB_WATCH_NS) &&
 		    !READ_ONCE(reader->h.interrupted))
 			reader_watch(reader);
 		n = rb_peek_now(&reader->h.view, &reader->r, max);
@@ -175,13 +175,13 @@ static inline int reader_fill(struct ringbuf_reader *reader, unsigned int max, i
 	return reader_fill_slowly(reader, max, timeout_ns);
 }
 
-static inline bool slot_show(const struct rb_handle *h, struct ringbuf_slot *slot, u64 index,
+static inline bool slot_show(const struct lib_handle *h, struct ringbuf_slot *slot, u64 index,
 			     u64 pos)
 {
-	u64 word = rb_described(&h->view.desc[index]);
+	u64 word = lib_described(&h->view.desc[index]);
 	size_t length = (u32)word;
 
-	slot->data = rb_slot_data(h, index);
+	slot->data = lib_slot_data(h, index);
 	slot->length = length;
 	slot->position = pos;
 	slot->timestamp = unlikely(h->view.stamp) ? READ_ONCE(h->view.stamp[index]) : 0;
@@ -191,7 +191,7 @@ static inline bool slot_show(const struct rb_handle *h, struct ringbuf_slot *slo
 }
 
 /* False when a length makes no sense. */
-static inline bool slots_show(const struct rb_handle *h, const struct rb_reader *r,
+static inline bool slots_show(const struct lib_handle *h, const struct rb_reader *r,
 			      struct ringbuf_slot *slots, u32 count)
 {
 	u64 index = r->index, pos = r->pos;
@@ -205,8 +205,9 @@ static inline bool slots_show(const struct rb_handle *h, const struct rb_reader 
 	return ok;
 }
 
-RB_PUBLIC RB_FLAT int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots,
-					  unsigned int max, int64_t timeout_ns)
+LIB_PUBLIC LIB_FLAT int ringbuf_reader_peek(struct ringbuf_reader *reader,
+					    struct ringbuf_slot *slots, unsigned int max,
+					    int64_t timeout_ns)
 {
 	int n;
 
@@ -229,25 +230,25 @@ static inline int reader_release(struct ringbuf_reader *reader, unsigned int cou
 
 	ok = rb_release(&reader->h.view, &reader->r, count, &wake);
 	if (unlikely(wake))
-		rb_host_wake(&reader->h);
+		lib_host_wake(&reader->h);
 	return likely(ok) ? 0 : -ESTALE;
 }
 
-RB_PUBLIC RB_FLAT int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count)
+LIB_PUBLIC LIB_FLAT int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count)
 {
 	int err;
 
-	if (unlikely(!count || count > reader->peeked || reader->h.process != rb_process()))
+	if (unlikely(!count || count > reader->peeked || reader->h.process != lib_process()))
 		return -EINVAL;
 	err = reader_release(reader, count);
 	reader->peeked = likely(!err) ? reader->peeked - count : 0;
 	return err;
 }
 
-RB_PUBLIC RB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data,
-					      size_t size, int64_t timeout_ns)
+LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data,
+						size_t size, int64_t timeout_ns)
 {
-	const struct rb_handle *h = &reader->h;
+	const struct lib_handle *h = &reader->h;
 
 	for (;;) {
 		int n = reader_fill(reader, 1, timeout_ns);
@@ -269,18 +270,18 @@ RB_PUBLIC RB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, voi
 				return -EMSGSIZE;
 			continue;
 		}
-		rb_copy(data, rb_slot_data(h, i), length);
+		lib_copy(data, lib_slot_data(h, i), length);
 		if (likely(!reader_release(reader, 1)))
 			return (ssize_t)length;
 		/* Moved while copying: what was copied may be torn, so the next one. */
 	}
 }
 
-RB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count,
-				  int64_t timeout_ns)
+LIB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count,
+				   int64_t timeout_ns)
 {
 	const struct rb_view *v = &reader->h.view;
-	struct rb_block b = { .timeout = timeout_ns };
+	struct lib_block b = { .timeout = timeout_ns };
 	struct rb_ready ready;
 	int n, err;
 
@@ -358,11 +359,11 @@ static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 	return rb_state_phase(state) && rb_state_pos(state) > at->pos ? -EPROTO : 0;
 }
 
-RB_HIDDEN int rb_reader_ahead(struct ringbuf_reader *reader, uint64_t from,
-			      struct ringbuf_slot *slots, unsigned int max, int64_t timeout_ns)
+LIB_HIDDEN int lib_reader_ahead(struct ringbuf_reader *reader, uint64_t from,
+				struct ringbuf_slot *slots, unsigned int max, int64_t timeout_ns)
 {
 	const struct rb_view *v = &reader->h.view;
-	struct rb_block b = { .timeout = timeout_ns };
+	struct lib_block b = { .timeout = timeout_ns };
 	struct rb_reader at;
 	bool ended;
 	int n, err = reader_ready(reader);
@@ -380,36 +381,36 @@ RB_HIDDEN int rb_reader_ahead(struct ringbuf_reader *reader, uint64_t from,
 			return n;
 		if (ended)
 			return -ENODATA;
-		err = rb_block(&reader->h, &b, rb_waiter(at.pos, RB_WAIT_POSITION),
-			       ahead_committed(v, &reader->r, at.pos) + 1);
+		err = lib_block(&reader->h, &b, rb_waiter_word(at.pos, RB_WAIT_POSITION),
+				ahead_committed(v, &reader->r, at.pos) + 1);
 		if (err)
 			return err;
 	}
 }
 
-RB_HIDDEN int rb_watch_reader(struct rb_watch *watch, struct ringbuf_reader *reader, uint64_t from,
-			      uint64_t tag)
+LIB_HIDDEN int lib_watch_reader(struct lib_watch *watch, struct ringbuf_reader *reader,
+				uint64_t from, uint64_t tag)
 {
 	const struct rb_view *v = &reader->h.view;
 	struct rb_reader at = reader->r;
 	u64 end = at.pos + v->slots;
 
-	if (reader->h.process != rb_process())
+	if (reader->h.process != lib_process())
 		return -EOPNOTSUPP;
 	if (from > at.pos)
 		rb_reader_seek(v, &at, from);
 	ahead_skip(v, &at, end);
 	if (at.pos >= end)
 		return 1;
-	return rb_watch_arm(watch, &reader->h, rb_waiter(at.pos, RB_WAIT_POSITION), tag);
+	return lib_watch_arm(watch, &reader->h, rb_waiter_word(at.pos, RB_WAIT_POSITION), tag);
 }
 
-RB_HIDDEN int rb_reader_release_to(struct ringbuf_reader *reader, uint64_t position)
+LIB_HIDDEN int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position)
 {
 	struct rb_reader *r = &reader->r;
 	u64 count = position - r->pos;
 
-	if (reader->h.process != rb_process())
+	if (reader->h.process != lib_process())
 		return -EINVAL;
 	if (position <= r->pos)
 		return 0;
@@ -423,12 +424,12 @@ RB_HIDDEN int rb_reader_release_to(struct ringbuf_reader *reader, uint64_t posit
 	return reader_release(reader, (unsigned int)count);
 }
 
-RB_HIDDEN int rb_reader_whole(const struct ringbuf_reader *reader)
+LIB_HIDDEN int lib_reader_whole(const struct ringbuf_reader *reader)
 {
 	return rb_reader_holds(&reader->r) ? 0 : -ESTALE;
 }
 
-RB_HIDDEN int rb_reader_end(struct ringbuf_reader *reader)
+LIB_HIDDEN int lib_reader_end(struct ringbuf_reader *reader)
 {
 	const struct rb_view *v = &reader->h.view;
 	int err = reader_ready(reader);
@@ -438,42 +439,42 @@ RB_HIDDEN int rb_reader_end(struct ringbuf_reader *reader)
 	return rb_ended(v) ? (int)READ_ONCE(v->info->ended) : RINGBUF_STREAM_OPEN;
 }
 
-RB_PUBLIC uint64_t ringbuf_reader_position(const struct ringbuf_reader *reader)
+LIB_PUBLIC uint64_t ringbuf_reader_position(const struct ringbuf_reader *reader)
 {
 	return reader->r.pos;
 }
 
-RB_PUBLIC uint64_t ringbuf_reader_lost(const struct ringbuf_reader *reader)
+LIB_PUBLIC uint64_t ringbuf_reader_lost(const struct ringbuf_reader *reader)
 {
 	return reader->r.lost;
 }
 
-RB_PUBLIC uint64_t ringbuf_reader_holes(const struct ringbuf_reader *reader)
+LIB_PUBLIC uint64_t ringbuf_reader_holes(const struct ringbuf_reader *reader)
 {
 	return reader->r.holes;
 }
 
-RB_PUBLIC uint32_t ringbuf_reader_id(const struct ringbuf_reader *reader)
+LIB_PUBLIC uint32_t ringbuf_reader_id(const struct ringbuf_reader *reader)
 {
 	return reader->h.id;
 }
 
-RB_PUBLIC int ringbuf_reader_fd(struct ringbuf_reader *reader)
+LIB_PUBLIC int ringbuf_reader_fd(struct ringbuf_reader *reader)
 {
 	return reader->h.host->fd(&reader->h);
 }
 
-RB_PUBLIC void ringbuf_reader_interruptible(struct ringbuf_reader *reader, int on)
+LIB_PUBLIC void ringbuf_reader_interruptible(struct ringbuf_reader *reader, int on)
 {
-	rb_interruptible(&reader->h, on);
+	lib_interruptible(&reader->h, on);
 }
 
-RB_PUBLIC void ringbuf_reader_interrupt(struct ringbuf_reader *reader)
+LIB_PUBLIC void ringbuf_reader_interrupt(struct ringbuf_reader *reader)
 {
-	rb_interrupt(&reader->h);
+	lib_interrupt(&reader->h);
 }
 
-RB_PUBLIC void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns)
+LIB_PUBLIC void ringbuf_reader_spin(struct ringbuf_reader *reader, int64_t ns)
 {
 	reader->h.spin.fixed_ns = ns;
 	reader->h.spin.hot = false;

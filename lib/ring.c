@@ -20,12 +20,12 @@ static_assert(!__builtin_strcmp(RINGBUF_VERSION, VERSION_TEXT), "VERSION and rin
 #define GEOMETRY_SIZE_0_1 (offsetof(struct ringbuf_geometry, host) + sizeof(enum ringbuf_host))
 #define STATUS_SIZE_0_1	  (offsetof(struct ringbuf_status, ended) + sizeof(uint32_t))
 
-RB_PUBLIC const char *ringbuf_version(void)
+LIB_PUBLIC const char *ringbuf_version(void)
 {
 	return VERSION_TEXT;
 }
 
-RB_PUBLIC unsigned int ringbuf_version_number(void)
+LIB_PUBLIC unsigned int ringbuf_version_number(void)
 {
 	return RINGBUF_VERSION_NUMBER;
 }
@@ -33,15 +33,15 @@ RB_PUBLIC unsigned int ringbuf_version_number(void)
 /* A ring that is a file needs no device: a container may have been given that alone. */
 static bool module_here(const char *name)
 {
-	return !access("/dev/ringbuf", R_OK | W_OK) || (name && rb_module_has(name));
+	return !access("/dev/ringbuf", R_OK | W_OK) || (name && lib_module_has(name));
 }
 
 /* -EINVAL: neither a known host nor a known word in the environment. */
-static int host_choose(enum ringbuf_host want, const char *name, const struct rb_host **host)
+static int host_choose(enum ringbuf_host want, const char *name, const struct lib_host **host)
 {
 	const char *env = getenv("RINGBUF_HOST");
 
-	*host = &rb_embedded_host;
+	*host = &lib_embedded_host;
 	if (want == RINGBUF_HOST_AUTO && env && *env) {
 		if (!strcmp(env, "module"))
 			want = RINGBUF_HOST_MODULE;
@@ -51,7 +51,7 @@ static int host_choose(enum ringbuf_host want, const char *name, const struct rb
 			return -EINVAL;
 	}
 	if (want == RINGBUF_HOST_MODULE || (want == RINGBUF_HOST_AUTO && module_here(name)))
-		*host = &rb_module_host;
+		*host = &lib_module_host;
 	else if (want != RINGBUF_HOST_EMBEDDED && want != RINGBUF_HOST_AUTO)
 		return -EINVAL;
 	return 0;
@@ -79,7 +79,7 @@ static int config_copy(struct ringbuf_config *to, const struct ringbuf_config *f
 	memset(to, 0, sizeof(*to));
 	if (!config_size_fits(size))
 		return -EINVAL;
-	if (!rb_tail_is_zero(from, sizeof(*to), size))
+	if (!lib_tail_is_zero(from, sizeof(*to), size))
 		return -E2BIG;
 	memcpy(to, from, size < sizeof(*to) ? size : sizeof(*to));
 	if (to->flags & ~(RINGBUF_EXCLUSIVE | RINGBUF_TIMESTAMP | RINGBUF_KEPT))
@@ -91,7 +91,7 @@ static int config_copy(struct ringbuf_config *to, const struct ringbuf_config *f
 	return 0;
 }
 
-static int ring_new(const char *name, const struct rb_host *host, struct ringbuf **ring)
+static int ring_new(const char *name, const struct lib_host *host, struct ringbuf **ring)
 {
 	struct ringbuf *r = calloc(1, sizeof(*r));
 
@@ -123,11 +123,11 @@ static int ring_finish(struct ringbuf *r, int err, struct ringbuf **ring)
 	return err;
 }
 
-RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring)
+LIB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct ringbuf_config c;
-	const struct rb_host *host;
+	const struct lib_host *host;
 	struct ringbuf *r;
 	int err;
 
@@ -153,10 +153,10 @@ RB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbuf
 	return ring_finish(r, err, ring);
 }
 
-RB_PUBLIC int ringbuf_open(const char *name, enum ringbuf_host want, struct ringbuf **ring)
+LIB_PUBLIC int ringbuf_open(const char *name, enum ringbuf_host want, struct ringbuf **ring)
 {
-	RB_NO_CANCEL;
-	const struct rb_host *host;
+	LIB_NO_CANCEL;
+	const struct lib_host *host;
 	struct ringbuf *r;
 	int err;
 
@@ -169,7 +169,7 @@ RB_PUBLIC int ringbuf_open(const char *name, enum ringbuf_host want, struct ring
 	return ring_finish(r, host->open(r, name), ring);
 }
 
-RB_PUBLIC int ringbuf_export(struct ringbuf *ring)
+LIB_PUBLIC int ringbuf_export(struct ringbuf *ring)
 {
 	return ring->host->export(ring);
 }
@@ -179,45 +179,45 @@ static int fd_import(struct ringbuf *r, int fd)
 	int err = r->host->import(r, fd);
 
 	if (err == -EPROTO) {
-		r->host = &rb_embedded_host;
+		r->host = &lib_embedded_host;
 		err = r->host->import(r, fd);
 	}
 	return err;
 }
 
-RB_PUBLIC int ringbuf_import(int fd, const char *name, struct ringbuf **ring)
+LIB_PUBLIC int ringbuf_import(int fd, const char *name, struct ringbuf **ring)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct ringbuf *r;
 	int err, taken;
 
 	*ring = NULL;
-	err = ring_new(name, &rb_module_host, &r);
+	err = ring_new(name, &lib_module_host, &r);
 	if (err)
 		return err;
-	taken = rb_fd_take(fd);
-	err = taken < 0 ? taken : rb_fd_took(fd, taken, fd_import(r, taken));
+	taken = lib_fd_take(fd);
+	err = taken < 0 ? taken : lib_fd_took(fd, taken, fd_import(r, taken));
 	return ring_finish(r, err, ring);
 }
 
-RB_PUBLIC int ringbuf_unlink(const char *name, enum ringbuf_host want)
+LIB_PUBLIC int ringbuf_unlink(const char *name, enum ringbuf_host want)
 {
-	RB_NO_CANCEL;
-	const struct rb_host *host;
+	LIB_NO_CANCEL;
+	const struct lib_host *host;
 	int err = host_choose(want, name, &host);
 
 	return err ? err : host->unlink(name);
 }
 
-RB_PUBLIC void ringbuf_close(struct ringbuf *ring)
+LIB_PUBLIC void ringbuf_close(struct ringbuf *ring)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	if (ring)
-		rb_ring_put(ring);
+		lib_ring_put(ring);
 }
 
-RB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry)
+LIB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_geometry *geometry)
 {
 	const struct rb_layout *l = &ring->layout;
 	struct ringbuf_geometry ours = {
@@ -239,24 +239,24 @@ RB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_ge
 	return 0;
 }
 
-RB_PUBLIC int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position)
+LIB_PUBLIC int ringbuf_sync(struct ringbuf *ring, uint32_t reader, uint64_t position)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	return ring->host->sync(ring, reader, position);
 }
 
-RB_PUBLIC int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader)
+LIB_PUBLIC int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	return ring->host->evict(ring, reader);
 }
 
-RB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
-			    struct ringbuf_reader_status *readers, unsigned int count)
+LIB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
+			     struct ringbuf_reader_status *readers, unsigned int count)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct ringbuf_status ours = { .size = status->size };
 	int n;
 
@@ -270,10 +270,10 @@ RB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	return n;
 }
 
-RB_PUBLIC int ringbuf_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
-			      unsigned int count)
+LIB_PUBLIC int ringbuf_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
+			       unsigned int count)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	if (count && !writers)
 		return -EINVAL;

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A slot's bytes and what its descriptor says of them. */
-#ifndef RB_SLOT_H
-#define RB_SLOT_H
+#ifndef LIB_SLOT_H
+#define LIB_SLOT_H
 
 #include <string.h>
 
 #include "internal.h"
 
 /* From here on a copy is worth the start of a string instruction. */
-#define RB_COPY_LARGE 65536U
+#define LIB_COPY_LARGE 65536U
 
-static inline char *rb_slot_data(const struct rb_handle *h, u64 index)
+static inline char *lib_slot_data(const struct lib_handle *h, u64 index)
 {
 	return h->data + index * h->slot_stride;
 }
 
 /* A message of a line without a call. */
-static inline void rb_copy(void *to, const void *from, size_t length)
+static inline void lib_copy(void *to, const void *from, size_t length)
 {
 	if (likely(length == RINGBUF_LINE))
 		memcpy(to, from, RINGBUF_LINE);
@@ -29,36 +29,36 @@ static inline void rb_copy(void *to, const void *from, size_t length)
  * REP MOVSB takes them over without having them sent first, which memcpy() of
  * the C library gives up above the size of a cache.
  */
-static inline void rb_copy_in(void *to, const void *from, size_t length)
+static inline void lib_copy_in(void *to, const void *from, size_t length)
 {
 #ifdef __x86_64__
-	if (length >= RB_COPY_LARGE) {
+	if (length >= LIB_COPY_LARGE) {
 		__asm__ __volatile__("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
 		return;
 	}
 #endif
-	rb_copy(to, from, length);
+	lib_copy(to, from, length);
 }
 
-typedef u64 __attribute__((may_alias)) rb_word;
+typedef u64 __attribute__((may_alias)) lib_word;
 
 static_assert(offsetof(struct ringbuf_desc, flags) == offsetof(struct ringbuf_desc, length) + 4,
 	      "one word");
 
 /* @length and @flags by one store. */
-static inline void rb_describe(struct ringbuf_desc *d, u32 length, u32 flags)
+static inline void lib_describe(struct ringbuf_desc *d, u32 length, u32 flags)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	WRITE_ONCE(*(rb_word *)&d->length, (u64)flags << 32 | length);
+	WRITE_ONCE(*(lib_word *)&d->length, (u64)flags << 32 | length);
 #else
-	WRITE_ONCE(*(rb_word *)&d->length, (u64)length << 32 | flags);
+	WRITE_ONCE(*(lib_word *)&d->length, (u64)length << 32 | flags);
 #endif
 }
 
 /* Both by one load: flags << 32 | length. */
-static inline u64 rb_described(const struct ringbuf_desc *d)
+static inline u64 lib_described(const struct ringbuf_desc *d)
 {
-	u64 word = READ_ONCE(*(const rb_word *)&d->length);
+	u64 word = READ_ONCE(*(const lib_word *)&d->length);
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	return word;

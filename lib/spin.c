@@ -13,7 +13,7 @@
  * gone to sleep or being awakened, and each gets as far as the slots allow, not
  * one slot.  Yields that nobody made use of let the next waits sleep at once,
  * twice as many each time.  And somebody who has nothing to do with the ring may
- * take the CPU for as long as the scheduler lets him, where a sleeper would have
+ * take the CPU for as long as the scheduler lets him, where a waiter would have
  * been awakened: after a yield as long as that there is none for four times as
  * long, and four times that when it soon happens again.
  */
@@ -35,7 +35,7 @@
 #define CROWD_EVERY	 15U
 #define NOBODY		 (~0U)
 
-void rb_cpu_hint(struct rb_handle *h)
+void lib_cpu_hint(struct lib_handle *h)
 {
 	WRITE_ONCE(*h->cpu, (u32)sched_getcpu() + 1);
 }
@@ -64,7 +64,7 @@ static bool reader_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 }
 
 /* Whether the CPU is wanted by others of this ring. */
-static bool crowded(const struct rb_handle *h)
+static bool crowded(const struct lib_handle *h)
 {
 	u32 me = READ_ONCE(*h->cpu);
 	bool reads = h->role == RINGBUF_ROLE_READER;
@@ -74,9 +74,9 @@ static bool crowded(const struct rb_handle *h)
 }
 
 /* How long to spin now; 0: not at all. */
-static u32 spin_budget(struct rb_handle *h, u64 waiter)
+static u32 spin_budget(struct lib_handle *h, u64 waiter)
 {
-	struct rb_spin *spin = &h->spin;
+	struct lib_spin *spin = &h->spin;
 	u32 me = READ_ONCE(*h->cpu);
 	bool other;
 
@@ -96,7 +96,7 @@ static u32 spin_budget(struct rb_handle *h, u64 waiter)
 	return SPIN_PROBE_NS;
 }
 
-static void spin_learn(struct rb_spin *spin, u32 spent_ns, bool enough)
+static void spin_learn(struct lib_spin *spin, u32 spent_ns, bool enough)
 {
 	if (enough)
 		spin->budget_ns = spent_ns * 2 > SPIN_MAX_NS ? SPIN_MAX_NS : spent_ns * 2;
@@ -104,14 +104,14 @@ static void spin_learn(struct rb_spin *spin, u32 spent_ns, bool enough)
 		spin->budget_ns /= 2;
 }
 
-void rb_interruptible(struct rb_handle *h, bool on)
+void lib_interruptible(struct lib_handle *h, bool on)
 {
 	h->interruptible = on;
 	WRITE_ONCE(h->interrupted, false);
 }
 
 /* By any thread, or a signal handler of the one that waits. */
-void rb_interrupt(struct rb_handle *h)
+void lib_interrupt(struct lib_handle *h)
 {
 	int saved = errno;
 
@@ -124,10 +124,10 @@ void rb_interrupt(struct rb_handle *h)
 
 /*
  * Whether there is something to look at.  All that a host wakes for without a
- * threshold is here, too: it may have happened before the sleeper took the
+ * wake word is here, too: it may have happened before the waiter took the
  * number that tells of it.
  */
-bool rb_wait_over(const struct rb_handle *h, u64 waiter)
+bool lib_wait_over(const struct lib_handle *h, u64 waiter)
 {
 	const struct rb_view *v = &h->view;
 
@@ -140,7 +140,7 @@ bool rb_wait_over(const struct rb_handle *h, u64 waiter)
 }
 
 /* Who is always there takes his turn again as soon as he is let; chance does not. */
-static void yield_ban(struct rb_spin *spin, u64 began, u64 ended)
+static void yield_ban(struct lib_spin *spin, u64 began, u64 ended)
 {
 	u64 ns = (ended - began) * YIELD_BAN;
 
@@ -150,7 +150,7 @@ static void yield_ban(struct rb_spin *spin, u64 began, u64 ended)
 	spin->ban_end = ended + spin->ban_ns;
 }
 
-static void yield_learn(struct rb_spin *spin, bool enough)
+static void yield_learn(struct lib_spin *spin, bool enough)
 {
 	if (enough) {
 		spin->futile = 0;
@@ -163,9 +163,9 @@ static void yield_learn(struct rb_spin *spin, bool enough)
 }
 
 /* Whether to yield in this wait: the CPU is wanted, and it was worth it before. */
-static bool yield_now(struct rb_handle *h)
+static bool yield_now(struct lib_handle *h)
 {
-	struct rb_spin *spin = &h->spin;
+	struct lib_spin *spin = &h->spin;
 
 	if (!spin->fixed_ns)
 		return false;
@@ -173,7 +173,7 @@ static bool yield_now(struct rb_handle *h)
 		spin->sleeps--;
 		return false;
 	}
-	if (spin->ban_end && rb_clock(CLOCK_MONOTONIC_COARSE) < spin->ban_end)
+	if (spin->ban_end && lib_clock(CLOCK_MONOTONIC_COARSE) < spin->ban_end)
 		return false;
 	if (crowded(h))
 		return true;
@@ -182,13 +182,13 @@ static bool yield_now(struct rb_handle *h)
 }
 
 /**
- * struct rb_turn - a wait that yields
+ * struct lib_yield - a wait that yields
  * @yields: whether it does
  * @start: when it began
  * @now: the last look at the clock
  * @deadline: of the wait
  */
-struct rb_turn {
+struct lib_yield {
 	bool yields;
 	u64 start;
 	u64 now;
@@ -196,61 +196,61 @@ struct rb_turn {
 };
 
 /* True when there is something to look at. */
-static bool yield_until(struct rb_handle *h, u64 waiter, struct rb_turn *turn)
+static bool yield_until(struct lib_handle *h, u64 waiter, struct lib_yield *yield)
 {
-	u64 since = turn->now;
+	u64 since = yield->now;
 	u32 i;
 
-	for (i = 0; i < YIELDS && turn->yields && turn->now < turn->deadline; i++) {
+	for (i = 0; i < YIELDS && yield->yields && yield->now < yield->deadline; i++) {
 		sched_yield();
-		turn->now = rb_clock(CLOCK_MONOTONIC);
-		if (turn->now - since > YIELD_LONG_NS) {
-			yield_ban(&h->spin, since, turn->now);
-			turn->yields = false;
+		yield->now = lib_clock(CLOCK_MONOTONIC);
+		if (yield->now - since > YIELD_LONG_NS) {
+			yield_ban(&h->spin, since, yield->now);
+			yield->yields = false;
 		}
-		if (rb_wait_over(h, waiter))
+		if (lib_wait_over(h, waiter))
 			return true;
 	}
 	return false;
 }
 
 /* True when there is something to look at. */
-static bool spin_for(struct rb_handle *h, u64 waiter, u32 budget, struct rb_turn *turn)
+static bool spin_for(struct lib_handle *h, u64 waiter, u32 budget, struct lib_yield *yield)
 {
 	u32 i;
 
 	do {
 		for (i = 0; i < 32; i++) {
-			if (rb_wait_over(h, waiter))
+			if (lib_wait_over(h, waiter))
 				return true;
-			rb_pause();
+			lib_pause();
 		}
 		if (h->host->peers(h))
 			return true;
 		pthread_testcancel();
-		turn->now = rb_clock(CLOCK_MONOTONIC);
-		if (turn->yields && yield_until(h, waiter, turn))
+		yield->now = lib_clock(CLOCK_MONOTONIC);
+		if (yield->yields && yield_until(h, waiter, yield))
 			return true;
-	} while (turn->now < turn->deadline && turn->now - turn->start < budget);
+	} while (yield->now < yield->deadline && yield->now - yield->start < budget);
 	return false;
 }
 
 /* True when there is something to look at.  The sleep that follows else knows the deadline. */
-static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
+static bool spin_until(struct lib_handle *h, u64 waiter, u64 deadline)
 {
 	u32 budget = spin_budget(h, waiter);
-	struct rb_turn turn = { .yields = yield_now(h), .deadline = deadline };
-	bool yields = turn.yields, over;
+	struct lib_yield yield = { .yields = yield_now(h), .deadline = deadline };
+	bool yields = yield.yields, over;
 
 	if (!budget && !yields)
 		return false;
-	turn.start = rb_clock(CLOCK_MONOTONIC);
-	turn.now = turn.start;
-	over = yields && yield_until(h, waiter, &turn);
+	yield.start = lib_clock(CLOCK_MONOTONIC);
+	yield.now = yield.start;
+	over = yields && yield_until(h, waiter, &yield);
 	if (!over && budget) {
-		over = spin_for(h, waiter, budget, &turn);
+		over = spin_for(h, waiter, budget, &yield);
 		spin_learn(&h->spin, budget, over);
-		h->spin.hot = over && !yields && budget >= RB_WATCH_NS;
+		h->spin.hot = over && !yields && budget >= LIB_WATCH_NS;
 	}
 	if (yields)
 		yield_learn(&h->spin, over);
@@ -261,17 +261,17 @@ static bool spin_until(struct rb_handle *h, u64 waiter, u64 deadline)
  * The step before found that @waiter is not reached.  0: look again.
  * -EAGAIN, -ETIMEDOUT or -EINTR: give up.
  */
-int rb_block(struct rb_handle *h, struct rb_block *b, u64 waiter, u32 count)
+int lib_block(struct lib_handle *h, struct lib_block *b, u64 waiter, u32 count)
 {
 	int err;
 
 	if (b->timeout == RINGBUF_TRY)
 		return h->host->peers(h) ? 0 : -EAGAIN;
-	rb_cpu_hint(h);
+	lib_cpu_hint(h);
 	if (!b->deadline) {
 		b->deadline = ~0ULL;
 		if (b->timeout > 0) {
-			b->deadline = rb_clock(CLOCK_MONOTONIC);
+			b->deadline = lib_clock(CLOCK_MONOTONIC);
 			/* A timeout beyond the clock's end is none. */
 			if (__builtin_add_overflow(b->deadline, (u64)b->timeout, &b->deadline))
 				b->deadline = ~0ULL;

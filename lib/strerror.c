@@ -36,7 +36,7 @@ static const struct {
 	{ ENOSPC,
 	  "ringbuf_create(): /dev/shm is full, or on the module max_bytes or max_rings of the "
 	  "mount are taken; remove rings there, or make the slots fewer or smaller; "
-	  "otherwise all places are taken: max_readers or max_writers of this ring are "
+	  "otherwise all seats are taken: max_readers or max_writers of this ring are "
 	  "attached; close some, or create it with more" },
 	{ EMFILE, "this process has no descriptor left; raise ulimit -n, or close some" },
 	{ ENFILE, "this machine has no descriptor left; see fs.file-max" },
@@ -54,7 +54,7 @@ static const struct {
 	{ EFAULT, "a pointer leads to no memory" },
 };
 
-RB_PUBLIC const char *ringbuf_strerror(int err)
+LIB_PUBLIC const char *ringbuf_strerror(int err)
 {
 	size_t i;
 

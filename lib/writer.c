@@ -10,7 +10,7 @@
 #define RETRY_LIMIT 1000
 
 struct ringbuf_writer {
-	struct rb_handle h;
+	struct lib_handle h;
 	struct rb_writer w;
 	bool done;
 };
@@ -18,8 +18,8 @@ struct ringbuf_writer {
 /* First use in this process: become a writer here. */
 static int writer_enter(struct ringbuf_writer *writer)
 {
-	RB_NO_CANCEL;
-	struct rb_handle *h = &writer->h;
+	LIB_NO_CANCEL;
+	struct lib_handle *h = &writer->h;
 	int err;
 
 	if (h->detached)
@@ -29,21 +29,21 @@ static int writer_enter(struct ringbuf_writer *writer)
 		return err;
 	rb_writer_init(&h->view, &writer->w, h->id);
 	h->cpu = &rb_writer_row(&h->view, h->id)->cpu;
-	rb_cpu_hint(h);
-	h->process = rb_process();
+	lib_cpu_hint(h);
+	h->process = lib_process();
 	return 0;
 }
 
 static inline int writer_ready(struct ringbuf_writer *writer)
 {
-	if (likely(writer->h.process == rb_process()))
+	if (likely(writer->h.process == lib_process()))
 		return 0;
 	return writer_enter(writer);
 }
 
-RB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer)
+LIB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct ringbuf_writer *w;
 	int err;
 
@@ -51,7 +51,7 @@ RB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer 
 	if (posix_memalign((void **)&w, RINGBUF_LINE, sizeof(*w)))
 		return -ENOMEM;
 	memset(w, 0, sizeof(*w));
-	err = rb_handle_init(&w->h, ring, RINGBUF_ROLE_WRITER, RINGBUF_FROM_HEAD, 0);
+	err = lib_handle_init(&w->h, ring, RINGBUF_ROLE_WRITER, RINGBUF_FROM_HEAD, 0);
 	if (err)
 		free(w);
 	else
@@ -59,16 +59,16 @@ RB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer 
 	return err;
 }
 
-RB_PUBLIC int ringbuf_writer_export(const struct ringbuf_writer *writer,
-				    struct ringbuf_ticket *ticket)
+LIB_PUBLIC int ringbuf_writer_export(const struct ringbuf_writer *writer,
+				     struct ringbuf_ticket *ticket)
 {
-	return rb_handle_export(&writer->h, ticket);
+	return lib_handle_export(&writer->h, ticket);
 }
 
-RB_PUBLIC int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
-				    struct ringbuf_writer **writer)
+LIB_PUBLIC int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+				     struct ringbuf_writer **writer)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	struct ringbuf_writer *w;
 	int err;
 
@@ -76,7 +76,7 @@ RB_PUBLIC int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_t
 	if (posix_memalign((void **)&w, RINGBUF_LINE, sizeof(*w)))
 		return -ENOMEM;
 	memset(w, 0, sizeof(*w));
-	err = rb_handle_import(&w->h, ring, RINGBUF_ROLE_WRITER, ticket);
+	err = lib_handle_import(&w->h, ring, RINGBUF_ROLE_WRITER, ticket);
 	if (err)
 		free(w);
 	else
@@ -84,19 +84,19 @@ RB_PUBLIC int ringbuf_writer_import(struct ringbuf *ring, const struct ringbuf_t
 	return err;
 }
 
-RB_PUBLIC void ringbuf_writer_close(struct ringbuf_writer *writer)
+LIB_PUBLIC void ringbuf_writer_close(struct ringbuf_writer *writer)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 
 	if (!writer)
 		return;
-	if (writer->w.count && writer->h.process == rb_process())
+	if (writer->w.count && writer->h.process == lib_process())
 		ringbuf_writer_discard(writer);
-	rb_handle_close(&writer->h);
+	lib_handle_close(&writer->h);
 	free(writer);
 }
 
-RB_HIDDEN void rb_writer_abandon(struct ringbuf_writer *writer)
+LIB_HIDDEN void lib_writer_abandon(struct ringbuf_writer *writer)
 {
 	if (!writer)
 		return;
@@ -107,22 +107,23 @@ RB_HIDDEN void rb_writer_abandon(struct ringbuf_writer *writer)
 	ringbuf_writer_close(writer);
 }
 
-RB_HIDDEN int rb_watch_writer(struct rb_watch *watch, struct ringbuf_writer *writer, uint64_t tag)
+LIB_HIDDEN int lib_watch_writer(struct lib_watch *watch, struct ringbuf_writer *writer,
+				uint64_t tag)
 {
 	struct rb_ready ready;
 
-	if (writer->h.process != rb_process())
+	if (writer->h.process != lib_process())
 		return -EOPNOTSUPP;
 	if (writer->done)
 		return 1;
 	rb_writer_ready(&writer->h.view, 1, &ready);
 	if (!ready.waiter)
 		return 1;
-	return rb_watch_arm(watch, &writer->h, ready.waiter, tag);
+	return lib_watch_arm(watch, &writer->h, ready.waiter, tag);
 }
 
 /* The engine said no: wait for what it names. 0: try again. */
-static int writer_block(struct ringbuf_writer *writer, struct rb_block *b, enum rb_reserved why,
+static int writer_block(struct ringbuf_writer *writer, struct lib_block *b, enum rb_reserved why,
 			unsigned int count, unsigned int *tries)
 {
 	struct rb_writer *w = &writer->w;
@@ -130,16 +131,16 @@ static int writer_block(struct ringbuf_writer *writer, struct rb_block *b, enum 
 	if (why == RB_RETRY)
 		return ++*tries < RETRY_LIMIT ? 0 : -EPROTO;
 	*tries = 0;
-	return rb_block(&writer->h, b,
-			rb_waiter(w->blocked,
-				  why == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION : RB_WAIT_CURSOR),
-			count);
+	return lib_block(&writer->h, b,
+			 rb_waiter_word(w->blocked, why == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION
+									      : RB_WAIT_CURSOR),
+			 count);
 }
 
-static RB_SLOW int writer_reserve_slowly(struct ringbuf_writer *writer, unsigned int count,
-					 int64_t timeout_ns, enum rb_reserved got)
+static LIB_SLOW int writer_reserve_slowly(struct ringbuf_writer *writer, unsigned int count,
+					  int64_t timeout_ns, enum rb_reserved got)
 {
-	struct rb_block b = { .timeout = timeout_ns };
+	struct lib_block b = { .timeout = timeout_ns };
 	unsigned int tries = 0;
 	int err;
 
@@ -153,7 +154,7 @@ static RB_SLOW int writer_reserve_slowly(struct ringbuf_writer *writer, unsigned
 }
 
 /* Who may not reserve, or not yet. */
-static RB_SLOW int writer_begin(struct ringbuf_writer *writer)
+static LIB_SLOW int writer_begin(struct ringbuf_writer *writer)
 {
 	int err = writer_ready(writer);
 
@@ -170,7 +171,7 @@ static inline int writer_reserve(struct ringbuf_writer *writer, unsigned int cou
 	enum rb_reserved got;
 	int err;
 
-	if (unlikely(writer->h.process != rb_process() || writer->done || writer->w.count)) {
+	if (unlikely(writer->h.process != lib_process() || writer->done || writer->w.count)) {
 		err = writer_begin(writer);
 		if (err)
 			return err;
@@ -187,7 +188,7 @@ static inline int writer_publish(struct ringbuf_writer *writer, unsigned int cou
 
 	ok = rb_publish(&writer->h.view, &writer->w, count, &wake);
 	if (unlikely(wake))
-		rb_host_wake(&writer->h);
+		lib_host_wake(&writer->h);
 	return likely(ok) ? 0 : -ESTALE;
 }
 
@@ -196,14 +197,14 @@ static inline void slot_describe(const struct ringbuf_writer *writer, size_t len
 {
 	const struct rb_view *v = &writer->h.view;
 
-	rb_describe(&v->desc[writer->w.index], (u32)length, 0);
+	lib_describe(&v->desc[writer->w.index], (u32)length, 0);
 	if (unlikely(v->stamp))
-		WRITE_ONCE(v->stamp[writer->w.index], rb_clock(CLOCK_MONOTONIC));
+		WRITE_ONCE(v->stamp[writer->w.index], lib_clock(CLOCK_MONOTONIC));
 }
 
 static void slots_stamp(const struct rb_view *v, u64 index, unsigned int count)
 {
-	u64 now = rb_clock(CLOCK_MONOTONIC);
+	u64 now = lib_clock(CLOCK_MONOTONIC);
 
 	for (; count; count--, index = rb_index_add(v, index, 1))
 		WRITE_ONCE(v->stamp[index], now);
@@ -217,9 +218,9 @@ static void slots_describe(const struct ringbuf_writer *writer, const struct rin
 	struct ringbuf_desc *d = &v->desc[writer->w.index];
 
 	for (k = 0; k < run; k++)
-		rb_describe(&d[k], (u32)slots[k].length, slots[k].flags);
+		lib_describe(&d[k], (u32)slots[k].length, slots[k].flags);
 	for (d = v->desc; k < count; k++)
-		rb_describe(&d[k - run], (u32)slots[k].length, slots[k].flags);
+		lib_describe(&d[k - run], (u32)slots[k].length, slots[k].flags);
 	if (unlikely(v->stamp))
 		slots_stamp(v, writer->w.index, count);
 }
@@ -235,10 +236,10 @@ static inline void lines_ask(const void *first, size_t bytes)
 }
 
 /* @count: slots in a row from @index. */
-static inline void slots_offer_run(const struct rb_handle *h, struct ringbuf_slot *slots, u64 index,
-				   u64 pos, u32 count)
+static inline void slots_offer_run(const struct lib_handle *h, struct ringbuf_slot *slots,
+				   u64 index, u64 pos, u32 count)
 {
-	char *data = rb_slot_data(h, index);
+	char *data = lib_slot_data(h, index);
 	u32 k;
 
 	lines_ask(&h->view.desc[index], count * sizeof(h->view.desc[0]));
@@ -256,7 +257,7 @@ static inline void slots_offer_run(const struct rb_handle *h, struct ringbuf_slo
 static inline void slots_offer(const struct ringbuf_writer *writer, struct ringbuf_slot *slots,
 			       unsigned int count)
 {
-	const struct rb_handle *h = &writer->h;
+	const struct lib_handle *h = &writer->h;
 	u64 index = writer->w.index, pos = writer->w.pos;
 	u32 run = rb_run(&h->view, index, count);
 
@@ -265,11 +266,11 @@ static inline void slots_offer(const struct ringbuf_writer *writer, struct ringb
 		slots_offer_run(h, slots + run, 0, pos + run, count - run);
 }
 
-RB_PUBLIC RB_FLAT int ringbuf_writer_reserve(struct ringbuf_writer *writer,
-					     struct ringbuf_slot *slots, unsigned int count,
-					     int64_t timeout_ns)
+LIB_PUBLIC LIB_FLAT int ringbuf_writer_reserve(struct ringbuf_writer *writer,
+					       struct ringbuf_slot *slots, unsigned int count,
+					       int64_t timeout_ns)
 {
-	const struct rb_handle *h = &writer->h;
+	const struct lib_handle *h = &writer->h;
 	int err;
 
 	if (unlikely(!count || count > RINGBUF_BATCH_MAX || count > h->ring->layout.slot_count))
@@ -281,13 +282,13 @@ RB_PUBLIC RB_FLAT int ringbuf_writer_reserve(struct ringbuf_writer *writer,
 	return (int)count;
 }
 
-RB_PUBLIC RB_FLAT int ringbuf_writer_commit(struct ringbuf_writer *writer,
-					    const struct ringbuf_slot *slots, unsigned int count)
+LIB_PUBLIC LIB_FLAT int ringbuf_writer_commit(struct ringbuf_writer *writer,
+					      const struct ringbuf_slot *slots, unsigned int count)
 {
-	const struct rb_handle *h = &writer->h;
+	const struct lib_handle *h = &writer->h;
 	unsigned int k;
 
-	if (unlikely(!count || count > writer->w.count || h->process != rb_process()))
+	if (unlikely(!count || count > writer->w.count || h->process != lib_process()))
 		return -EINVAL;
 	for (k = 0; k < count; k++)
 		if (unlikely(slots[k].length > h->slot_bytes))
@@ -296,15 +297,15 @@ RB_PUBLIC RB_FLAT int ringbuf_writer_commit(struct ringbuf_writer *writer,
 	return writer_publish(writer, count);
 }
 
-RB_PUBLIC int ringbuf_writer_discard(struct ringbuf_writer *writer)
+LIB_PUBLIC int ringbuf_writer_discard(struct ringbuf_writer *writer)
 {
-	if (!writer->w.count || writer->h.process != rb_process())
+	if (!writer->w.count || writer->h.process != lib_process())
 		return -EINVAL;
 	return writer_publish(writer, 0);
 }
 
-RB_PUBLIC RB_FLAT int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data,
-					   size_t length, int64_t timeout_ns)
+LIB_PUBLIC LIB_FLAT int ringbuf_writer_write(struct ringbuf_writer *writer, const void *data,
+					     size_t length, int64_t timeout_ns)
 {
 	int err;
 
@@ -313,13 +314,13 @@ RB_PUBLIC RB_FLAT int ringbuf_writer_write(struct ringbuf_writer *writer, const 
 	err = writer_reserve(writer, 1, timeout_ns);
 	if (unlikely(err))
 		return err;
-	rb_copy_in(rb_slot_data(&writer->h, writer->w.index), data, length);
+	lib_copy_in(lib_slot_data(&writer->h, writer->w.index), data, length);
 	slot_describe(writer, length);
 	return writer_publish(writer, 1);
 }
 
-RB_PUBLIC int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct iovec *iov,
-				    int count, int64_t timeout_ns)
+LIB_PUBLIC int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct iovec *iov,
+				     int count, int64_t timeout_ns)
 {
 	size_t length = 0;
 	char *to;
@@ -335,18 +336,18 @@ RB_PUBLIC int ringbuf_writer_writev(struct ringbuf_writer *writer, const struct 
 	err = writer_reserve(writer, 1, timeout_ns);
 	if (err)
 		return err;
-	to = rb_slot_data(&writer->h, writer->w.index);
+	to = lib_slot_data(&writer->h, writer->w.index);
 	for (k = 0; k < count; k++) {
-		rb_copy_in(to, iov[k].iov_base, iov[k].iov_len);
+		lib_copy_in(to, iov[k].iov_base, iov[k].iov_len);
 		to += iov[k].iov_len;
 	}
 	slot_describe(writer, length);
 	return writer_publish(writer, 1);
 }
 
-RB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
+LIB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 {
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	int err = writer_ready(writer);
 
 	if (err)
@@ -361,32 +362,32 @@ RB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 	return err;
 }
 
-RB_PUBLIC uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer)
+LIB_PUBLIC uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer)
 {
 	return writer->w.pos;
 }
 
-RB_PUBLIC uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer)
+LIB_PUBLIC uint32_t ringbuf_writer_id(const struct ringbuf_writer *writer)
 {
 	return writer->h.id;
 }
 
-RB_PUBLIC int ringbuf_writer_fd(struct ringbuf_writer *writer)
+LIB_PUBLIC int ringbuf_writer_fd(struct ringbuf_writer *writer)
 {
 	return writer->h.host->fd(&writer->h);
 }
 
-RB_PUBLIC void ringbuf_writer_interruptible(struct ringbuf_writer *writer, int on)
+LIB_PUBLIC void ringbuf_writer_interruptible(struct ringbuf_writer *writer, int on)
 {
-	rb_interruptible(&writer->h, on);
+	lib_interruptible(&writer->h, on);
 }
 
-RB_PUBLIC void ringbuf_writer_interrupt(struct ringbuf_writer *writer)
+LIB_PUBLIC void ringbuf_writer_interrupt(struct ringbuf_writer *writer)
 {
-	rb_interrupt(&writer->h);
+	lib_interrupt(&writer->h);
 }
 
-RB_PUBLIC void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns)
+LIB_PUBLIC void ringbuf_writer_spin(struct ringbuf_writer *writer, int64_t ns)
 {
 	writer->h.spin.fixed_ns = ns;
 }

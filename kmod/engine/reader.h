@@ -49,20 +49,20 @@ static inline void rb_reader_init(const struct rb_view *v, struct rb_reader *r, 
  */
 static inline bool rb_cursor_publish(const struct rb_view *v, struct rb_reader *r, u64 old)
 {
-	u64 threshold;
+	u64 wake;
 	u32 row;
 
 	xchg(&r->cursor->cursor, r->pos); /* (F), matches rb_row_cursor() */
 	smp_mb__after_atomic(); /* (D), matches rb_arm() */
-	threshold = READ_ONCE(v->info->wake_cursor);
-	if (likely(threshold > r->pos))
+	wake = READ_ONCE(v->info->wake_cursor);
+	if (likely(wake > r->pos))
 		return false;
 	/*
 	 * Stepped over: wake.  Below us before: it may be what a waiter left
 	 * behind, and hide a higher one, unless a slower reader is still to
 	 * step over it.
 	 */
-	return threshold > old || rb_gate_min(v, &row) >= threshold;
+	return wake > old || rb_gate_min(v, &row) >= wake;
 }
 
 /*

@@ -70,7 +70,7 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 		last = v->slots - 1;
 	if (last > n && rb_finished(v, pos + last))
 		last = n;
-	r->waiter = rb_waiter(pos + last, RB_WAIT_POSITION);
+	r->waiter = rb_waiter_word(pos + last, RB_WAIT_POSITION);
 }
 
 /* What a writer could reserve, by the rules of rb_reserve(); @want is at most a lap. */
@@ -88,13 +88,13 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 	r->waiter = 0;
 	if (rb_gate_closed(v)) {
 		r->count = 0;
-		r->waiter = rb_waiter(0, RB_WAIT_CURSOR);
+		r->waiter = rb_waiter_word(0, RB_WAIT_CURSOR);
 		return;
 	}
 	gate = rb_gate_end(v, rb_gate_min(v, &row));
 	if (row != RB_NO_ROW && gate < end) {
 		r->count = gate > w.pos ? gate - w.pos : 0;
-		r->waiter = rb_waiter(end - v->slots, RB_WAIT_CURSOR);
+		r->waiter = rb_waiter_word(end - v->slots, RB_WAIT_CURSOR);
 	}
 	for (k = 0; !rb_exclusive(v) && k < r->count; k++, i = rb_index_add(v, i, 1)) {
 		rb_relax(k);
@@ -102,7 +102,7 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 			continue;
 		r->count = k;
 		if (!r->waiter)
-			r->waiter = rb_waiter(w.blocked, RB_WAIT_POSITION);
+			r->waiter = rb_waiter_word(w.blocked, RB_WAIT_POSITION);
 	}
 }
 

@@ -4,21 +4,21 @@
  * reaches the target wakes it.
  *
  * A handle that wants to sleep stores its target in its own waiter word, lowers
- * the threshold on the info page to it, passes a full barrier and looks again.
+ * the wake word on the info page to it, passes a full barrier and looks again.
  * A task that finishes a slot or moves a cursor passes a full barrier and looks at
- * the threshold.  One of the two sees the other, so no wake-up is lost and an
+ * the wake word.  One of the two sees the other, so no wake-up is lost and an
  * unwatched stream makes no system call.
  *
- * A waker makes one round: it takes both thresholds down, wakes the waiters that
+ * A waker makes one round: it takes both wake words down, wakes the waiters that
  * have reached their targets, puts the lowest of the other targets back, passes a
  * full barrier and looks once more.  Rounds may overlap.
  *
- * A threshold may be left too low, by a waiter that was disarmed without a round
+ * A wake word may be left too low, by a waiter that was disarmed without a round
  * or that the second look of a round woke.  It costs a spurious round.  It hides no
- * higher target: a writer calls for every position threshold below what it has
- * finished, and a reader for a cursor threshold that it did not step over itself,
+ * higher target: a writer calls for every position wake word below what it has
+ * finished, and a reader for a cursor wake word that it did not step over itself,
  * unless a slower gating reader is still to step over it (rb_cursor_publish()).
- * The model checks this (cursor-threshold-hides, position-threshold-hides).
+ * The model checks this (cursor-wake-word-hides, position-wake-word-hides).
  */
 #ifndef RB_ENGINE_WAIT_H
 #define RB_ENGINE_WAIT_H
@@ -30,7 +30,7 @@
 #define RB_WAIT_CURSOR	 2ULL /* until all gating cursors are there, and the gate is open */
 #define RB_WAIT_KIND	 3ULL
 
-static inline u64 rb_waiter(u64 target, u64 kind)
+static inline u64 rb_waiter_word(u64 target, u64 kind)
 {
 	return target << 2 | kind;
 }
@@ -43,18 +43,18 @@ static inline bool rb_waiter_valid(u64 waiter)
 	return kind == RB_WAIT_POSITION || kind == RB_WAIT_CURSOR;
 }
 
-static inline u64 *rb_threshold(const struct rb_view *v, u64 waiter)
+static inline u64 *rb_wake_word(const struct rb_view *v, u64 waiter)
 {
 	return (waiter & RB_WAIT_KIND) == RB_WAIT_POSITION ? &v->info->wake_position
 							   : &v->info->wake_cursor;
 }
 
-static inline void rb_threshold_lower(u64 *threshold, u64 target)
+static inline void rb_wake_word_lower(u64 *word, u64 target)
 {
-	u64 now = READ_ONCE(*threshold);
+	u64 now = READ_ONCE(*word);
 
 	while (now > target) {
-		u64 was = cmpxchg(threshold, now, target);
+		u64 was = cmpxchg(word, now, target);
 
 		if (was == now)
 			break;
@@ -63,27 +63,27 @@ static inline void rb_threshold_lower(u64 *threshold, u64 target)
 }
 
 /* Before the waiter words are read: who arms later lowers it himself. */
-static inline void rb_threshold_clear(u64 *threshold)
+static inline void rb_wake_word_clear(u64 *word)
 {
-	if (READ_ONCE(*threshold) == RINGBUF_WAKE_NONE)
+	if (READ_ONCE(*word) == RINGBUF_WAKE_NONE)
 		return;
-	xchg(threshold, RINGBUF_WAKE_NONE);
+	xchg(word, RINGBUF_WAKE_NONE);
 	smp_mb__after_atomic(); /* matches rb_arm() */
 }
 
-static inline void rb_thresholds_clear(const struct rb_view *v)
+static inline void rb_wake_words_clear(const struct rb_view *v)
 {
-	rb_threshold_clear(&v->info->wake_position);
-	rb_threshold_clear(&v->info->wake_cursor);
+	rb_wake_word_clear(&v->info->wake_position);
+	rb_wake_word_clear(&v->info->wake_cursor);
 }
 
 /* The caller looks again after this, and only then sleeps. */
 static inline void rb_arm(const struct rb_view *v, u64 *word, u64 waiter)
 {
 	WRITE_ONCE(*word, waiter);
-	/* Matches rb_threshold_clear(): one sees the word, or the other its clearing. */
+	/* Matches rb_wake_word_clear(): one sees the word, or the other its clearing. */
 	smp_mb();
-	rb_threshold_lower(rb_threshold(v, waiter), waiter >> 2);
+	rb_wake_word_lower(rb_wake_word(v, waiter), waiter >> 2);
 	smp_mb(); /* (B) and (D), match rb_publish() and rb_cursor_publish() */
 }
 
@@ -121,7 +121,7 @@ static inline void rb_wake_begin(const struct rb_view *v, struct rb_round *round
 	round->lowest[0] = RINGBUF_WAKE_NONE;
 	round->lowest[1] = RINGBUF_WAKE_NONE;
 	round->looked = false;
-	rb_thresholds_clear(v);
+	rb_wake_words_clear(v);
 }
 
 static inline bool rb_wake_reached(const struct rb_view *v, struct rb_round *round, u64 waiter)
@@ -158,21 +158,21 @@ static inline bool rb_wake_end(const struct rb_view *v, struct rb_round *round)
 {
 	if (round->lowest[0] == RINGBUF_WAKE_NONE && round->lowest[1] == RINGBUF_WAKE_NONE)
 		return false;
-	rb_threshold_lower(&v->info->wake_position, round->lowest[0]);
-	rb_threshold_lower(&v->info->wake_cursor, round->lowest[1]);
+	rb_wake_word_lower(&v->info->wake_position, round->lowest[0]);
+	rb_wake_word_lower(&v->info->wake_cursor, round->lowest[1]);
 	smp_mb(); /* (B) and (D) */
 	round->looked = false;
 	return true;
 }
 
 /**
- * struct rb_places - the waiter words of a host that has them in an array
+ * struct rb_seats - the waiter words of a host that has them in an array
  * @count: how many
- * @word: the waiter word of place @i; NULL: it has none.  @pass: 0 or 1
- * @kick: wake who sleeps at place @i, whose word has been cleared
+ * @word: the waiter word of seat @i; NULL: it has none.  @pass: 0 or 1
+ * @kick: wake who sleeps at seat @i, whose word has been cleared
  * @host: for both
  */
-struct rb_places {
+struct rb_seats {
 	u32 count;
 	u64 *(*word)(void *host, u32 pass, u32 i);
 	void (*kick)(void *host, u32 i);
@@ -180,29 +180,29 @@ struct rb_places {
 };
 
 static inline void rb_wake_pass(const struct rb_view *v, struct rb_round *round,
-				const struct rb_places *places, u32 pass)
+				const struct rb_seats *seats, u32 pass)
 {
 	u32 i;
 
-	for (i = 0; i < places->count; i++) {
-		u64 *word = places->word(places->host, pass, i);
+	for (i = 0; i < seats->count; i++) {
+		u64 *word = seats->word(seats->host, pass, i);
 
 		if (word && rb_wake_one(v, round, word))
-			places->kick(places->host, i);
+			seats->kick(seats->host, i);
 	}
 }
 
 /*
  * A whole round.  Who is killed in it has kicked nobody whom it left armed; the
- * places that it did disarm are the host's to find.  @round is the caller's.
+ * seats that it did disarm are the host's to find.  @round is the caller's.
  */
 static inline void rb_wake_round(const struct rb_view *v, struct rb_round *round,
-				 const struct rb_places *places)
+				 const struct rb_seats *seats)
 {
 	rb_wake_begin(v, round);
-	rb_wake_pass(v, round, places, 0);
+	rb_wake_pass(v, round, seats, 0);
 	if (rb_wake_end(v, round))
-		rb_wake_pass(v, round, places, 1);
+		rb_wake_pass(v, round, seats, 1);
 }
 
 #endif

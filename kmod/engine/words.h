@@ -4,7 +4,7 @@
  *
  * The engine is everything in this folder.  It is compiled into the module and
  * into libringbuf, and nothing else in either touches a state, claim, cursor,
- * allowance or threshold word.  It uses the kernel's memory-model macros;
+ * allowance or wake word.  It uses the kernel's memory-model macros;
  * engine_arch.h supplies them (the kernel's own, C11's, or the model's).
  *
  * Barriers.  Each site in the code names its letter.

@@ -176,7 +176,7 @@ static inline enum rb_reserved rb_reserve(const struct rb_view *v, struct rb_wri
 
 /*
  * Whether somebody may wait for one of the @count positions from @pos on, which
- * are finished; (B) stands between their states and this.  A threshold below
+ * are finished; (B) stands between their states and this.  A wake word below
  * them counts too: it hides who waits for one of these.
  */
 static inline bool rb_position_awaited(const struct rb_view *v, u64 pos, u32 count)

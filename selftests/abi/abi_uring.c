@@ -894,7 +894,7 @@ static int writes_on(void *arg)
 
 /* ---- bounds ------------------------------------------------------------------------- */
 
-#define CROWD	 16384 /* RINGBUF_MAX_SLEEPERS */
+#define CROWD	 16384 /* RINGBUF_MAX_WAITERS */
 #define BY_ONE	 1024 /* requests of one handle */
 #define IN_A_ROW 256
 
@@ -924,7 +924,7 @@ TEST(sleepers_of_a_ring_are_limited)
 
 	if (!has_commands())
 		SKIP(return, "this kernel has no io_uring commands for modules");
-	ASSERT_EQ(CROWD, RINGBUF_MAX_SLEEPERS);
+	ASSERT_EQ(CROWD, RINGBUF_MAX_WAITERS);
 	ASSERT_EQ(0, io_uring_queue_init(2 * IN_A_ROW, &u, 0));
 	for (n = 0; n <= CROWD / BY_ONE; n++) {
 		reader[n] = reader_open(owner);

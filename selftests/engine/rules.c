@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The engine's rules, one thread: gate, attach, repair, move, thresholds. */
+/* The engine's rules, one thread: gate, attach, repair, move, wake words. */
 #include <pthread.h>
 
 #include "ring.h"
@@ -85,10 +85,10 @@ static void blocked_and_let_go(void)
 			CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
 		CHECK(ring_write(&ring, &w, 1, 1) == RB_BLOCKED_BY_READER);
 		CHECK(w.blocked == 1);
-		CHECK(!rb_reached(v, rb_waiter(w.blocked, RB_WAIT_CURSOR)));
+		CHECK(!rb_reached(v, rb_waiter_word(w.blocked, RB_WAIT_CURSOR)));
 		CHECK(rb_peek(v, &r, 64, &wake) == (int)slots);
 		CHECK(rb_release(v, &r, 1, &wake) && !wake);
-		CHECK(rb_reached(v, rb_waiter(w.blocked, RB_WAIT_CURSOR)));
+		CHECK(rb_reached(v, rb_waiter_word(w.blocked, RB_WAIT_CURSOR)));
 		CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
 		ring_free(&ring);
 	}
@@ -102,7 +102,7 @@ static void gate_waits_for_readers(void)
 	for (flags = 0; flags <= RINGBUF_CREATE_EXCLUSIVE; flags++) {
 		struct rb_writer w;
 		struct rb_ready ready;
-		u64 waiter = rb_waiter(0, RB_WAIT_CURSOR);
+		u64 waiter = rb_waiter_word(0, RB_WAIT_CURSOR);
 
 		begin(3, flags);
 		rb_gate_close(v, 3);
@@ -115,7 +115,7 @@ static void gate_waits_for_readers(void)
 		for (i = 0; i < 3; i++) {
 			CHECK(rb_readers_lacking(v) == 3 - i);
 			CHECK(ring_write(&ring, &w, 1, 1) == RB_BLOCKED_BY_READER);
-			CHECK(rb_waiter(w.blocked, RB_WAIT_CURSOR) == waiter);
+			CHECK(rb_waiter_word(w.blocked, RB_WAIT_CURSOR) == waiter);
 			CHECK(!rb_reached(v, waiter));
 			rb_writer_ready(v, 2, &ready);
 			CHECK(ready.count == 0 && ready.waiter == waiter);
@@ -144,7 +144,7 @@ static void round_leaves_waiters_at_a_closed_gate(void)
 
 	begin(3, 0);
 	rb_gate_close(v, 1);
-	rb_arm(v, &word, rb_waiter(0, RB_WAIT_CURSOR));
+	rb_arm(v, &word, rb_waiter_word(0, RB_WAIT_CURSOR));
 	rb_wake_begin(v, &round);
 	CHECK(!rb_wake_one(v, &round, &word));
 	CHECK(rb_wake_end(v, &round));
@@ -384,15 +384,15 @@ static void stream_end(void)
 	ring_free(&ring);
 }
 
-static void thresholds(void)
+static void wake_words(void)
 {
 	u64 a = 0, b = 0;
 	struct rb_round round;
 
 	begin(4, 0);
 	rb_attach_reader(v, 0, 0);
-	rb_arm(v, &a, rb_waiter(5, RB_WAIT_POSITION));
-	rb_arm(v, &b, rb_waiter(3, RB_WAIT_CURSOR));
+	rb_arm(v, &a, rb_waiter_word(5, RB_WAIT_POSITION));
+	rb_arm(v, &b, rb_waiter_word(3, RB_WAIT_CURSOR));
 	CHECK(v->info->wake_position == 5 && v->info->wake_cursor == 3);
 	CHECK(!rb_position_awaited(v, 4, 1) && rb_position_awaited(v, 5, 1));
 	CHECK(rb_position_awaited(v, 3, 3) && rb_position_awaited(v, 6, 1));
@@ -417,12 +417,12 @@ static void ready(void)
 	rb_attach_reader(v, 0, 0);
 	add_writer(&w, 1);
 	rb_reader_ready(v, 0, 1, &got);
-	CHECK(!got.count && got.waiter == rb_waiter(0, RB_WAIT_POSITION));
+	CHECK(!got.count && got.waiter == rb_waiter_word(0, RB_WAIT_POSITION));
 	CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
 	rb_reader_ready(v, 0, 2, &got);
-	CHECK(got.count == 1 && got.waiter == rb_waiter(1, RB_WAIT_POSITION));
+	CHECK(got.count == 1 && got.waiter == rb_waiter_word(1, RB_WAIT_POSITION));
 	rb_writer_ready(v, 3, &got);
-	CHECK(got.count == 2 && got.waiter == rb_waiter(1, RB_WAIT_CURSOR));
+	CHECK(got.count == 2 && got.waiter == rb_waiter_word(1, RB_WAIT_CURSOR));
 	rb_writer_ready(v, 2, &got);
 	CHECK(got.count == 2 && !got.waiter);
 	ring_free(&ring);
@@ -497,13 +497,13 @@ static void crowd_kick(void *host, u32 i)
 static void wake_round_looks_twice(void)
 {
 	struct crowd c = { .done = 0 };
-	const struct rb_places places = { CROWD, crowd_word, crowd_kick, &c };
+	const struct rb_seats places = { CROWD, crowd_word, crowd_kick, &c };
 	struct rb_round round;
 	u64 i;
 
 	begin(CROWD, RINGBUF_CREATE_EXCLUSIVE);
 	for (i = 0; i < CROWD; i++)
-		rb_arm(v, &c.word[i], rb_waiter(i, RB_WAIT_POSITION));
+		rb_arm(v, &c.word[i], rb_waiter_word(i, RB_WAIT_POSITION));
 	rb_wake_round(v, &round, &places);
 	CHECK(c.looks == 2 * CROWD);
 	CHECK(c.kicks == CROWD);
@@ -513,9 +513,9 @@ static void wake_round_looks_twice(void)
 static void waiter_words(void)
 {
 	CHECK(!rb_waiter_valid(0));
-	CHECK(!rb_waiter_valid(rb_waiter(7, RB_WAIT_KIND)));
-	CHECK(rb_waiter_valid(rb_waiter(0, RB_WAIT_POSITION)));
-	CHECK(rb_waiter_valid(rb_waiter(~0ULL, RB_WAIT_CURSOR)));
+	CHECK(!rb_waiter_valid(rb_waiter_word(7, RB_WAIT_KIND)));
+	CHECK(rb_waiter_valid(rb_waiter_word(0, RB_WAIT_POSITION)));
+	CHECK(rb_waiter_valid(rb_waiter_word(~0ULL, RB_WAIT_CURSOR)));
 }
 
 /* Where a hostile or broken host says that the tables lie outside of their regions. */
@@ -608,7 +608,7 @@ static const struct tap_test tests[] = {
 	{ "exclusive: the successor goes on where the killed one was", exclusive_successor },
 	{ "a reader is moved, and told how far", moved },
 	{ "end of stream", stream_end },
-	{ "thresholds and a round of waking", thresholds },
+	{ "wake_words and a round of waking", wake_words },
 	{ "what is ready", ready },
 	{ "the gate ends while readers attach", gate_ends_while_readers_attach },
 	{ "a wake round looks at each waiter twice", wake_round_looks_twice },

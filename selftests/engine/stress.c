@@ -17,7 +17,7 @@
 
 #define MAX_THREADS 4
 
-struct place {
+struct seat {
 	u64 waiter;
 	u32 seq;
 } __attribute__((aligned(64)));
@@ -38,7 +38,7 @@ struct stress {
 	u32 flags;
 	bool wait; /* writers wait until all readers are attached */
 	pthread_mutex_t lock;
-	struct place place[2 * MAX_THREADS + 1]; /* writers, then readers */
+	struct seat seat[2 * MAX_THREADS + 1]; /* writers, then readers */
 	u32 over;
 	u32 errors;
 };
@@ -69,7 +69,7 @@ static void complain(struct stress *s, const char *what, u64 a, u64 b)
 
 /* ---- the host -------------------------------------------------------------- */
 
-static void kick(struct place *p)
+static void kick(struct seat *p)
 {
 	__atomic_add_fetch(&p->seq, 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &p->seq, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -80,19 +80,19 @@ static u64 *wake_word(void *stress, u32 pass, u32 i)
 	struct stress *s = stress;
 
 	(void)pass;
-	return &s->place[i].waiter;
+	return &s->seat[i].waiter;
 }
 
 static void wake_kick(void *stress, u32 i)
 {
 	struct stress *s = stress;
 
-	kick(&s->place[i]);
+	kick(&s->seat[i]);
 }
 
 static void host_wake(struct stress *s)
 {
-	const struct rb_places places = { 2 * MAX_THREADS + 1, wake_word, wake_kick, s };
+	const struct rb_seats places = { 2 * MAX_THREADS + 1, wake_word, wake_kick, s };
 	struct rb_round round;
 
 	rb_wake_round(&s->ring.view, &round, &places);
@@ -104,10 +104,10 @@ static void wake_all(struct stress *s)
 
 	smp_mb();
 	for (i = 0; i < 2 * MAX_THREADS + 1; i++)
-		kick(&s->place[i]);
+		kick(&s->seat[i]);
 }
 
-static void host_wait(struct stress *s, struct place *p, u64 waiter, bool reader)
+static void host_wait(struct stress *s, struct seat *p, u64 waiter, bool reader)
 {
 	u32 seq = smp_load_acquire(&p->seq);
 
@@ -202,7 +202,7 @@ static void reserve(struct thread *t, struct rb_writer *w, u32 count)
 		u64 kind = got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION : RB_WAIT_CURSOR;
 
 		if (got != RB_RETRY)
-			host_wait(t->s, &t->s->place[t->id - 1], rb_waiter(w->blocked, kind),
+			host_wait(t->s, &t->s->seat[t->id - 1], rb_waiter_word(w->blocked, kind),
 				  false);
 	}
 }
@@ -254,8 +254,8 @@ static bool read_some(struct thread *t, struct rb_reader *r)
 	if (n < 0)
 		complain(s, "words make no sense", r->pos, t->row);
 	if (!n && !ended)
-		host_wait(s, &s->place[MAX_THREADS + t->row], rb_waiter(r->pos, RB_WAIT_POSITION),
-			  true);
+		host_wait(s, &s->seat[MAX_THREADS + t->row],
+			  rb_waiter_word(r->pos, RB_WAIT_POSITION), true);
 	if (n <= 0)
 		return !n && !ended;
 	for (k = 0, i = r->index; k < n; k++, i = rb_index_add(v, i, 1))

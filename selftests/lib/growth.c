@@ -143,7 +143,7 @@ TEST_F(growth, a_table_that_is_full_of_the_dead_has_room)
 
 #define SLEEPERS 60
 
-struct sleeper {
+struct waiter {
 	pthread_t thread;
 	struct ringbuf_reader *reader;
 	int64_t got;
@@ -151,13 +151,13 @@ struct sleeper {
 
 static void *sleeps(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	s->got = get(s->reader, RINGBUF_FOREVER);
 	return NULL;
 }
 
-static int sleepers_start(struct ringbuf *ring, struct sleeper *s, unsigned int count)
+static int sleepers_start(struct ringbuf *ring, struct waiter *s, unsigned int count)
 {
 	for (; count; count--, s++) {
 		s->reader = reader_new(ring);
@@ -195,7 +195,7 @@ TEST(many_sleepers_share_the_look_for_the_dead)
 {
 	struct ringbuf *many = ring_new(RINGBUF_EXCLUSIVE, 64, 4);
 	struct ringbuf *one = ring_new(0, 64, 4);
-	struct sleeper s[SLEEPERS], alone;
+	struct waiter s[SLEEPERS], alone;
 	uint64_t before, before_one;
 	unsigned int i;
 	pid_t pid;

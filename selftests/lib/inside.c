@@ -244,14 +244,14 @@ TEST(core_dumps_leave_a_ring_out_unless_asked_for_it)
 	ringbuf_close(ring);
 }
 
-struct sleeper {
+struct waiter {
 	struct ringbuf_reader *reader;
 	pid_t tid;
 };
 
 static void *sleeps(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	__atomic_store_n(&s->tid, gettid(), __ATOMIC_SEQ_CST);
 	get(s->reader, RINGBUF_FOREVER);
@@ -260,8 +260,8 @@ static void *sleeps(void *arg)
 
 TEST_F(inside, cancelled_waiter_is_disarmed)
 {
-	struct sleeper s = { .reader = reader_new(self->ring) };
-	const struct emb_place *p = self->header->place;
+	struct waiter s = { .reader = reader_new(self->ring) };
+	const struct emb_seat *p = self->header->seat;
 	pthread_t thread;
 	void *end;
 

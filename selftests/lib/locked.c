@@ -239,7 +239,7 @@ static int holds_long_and_moves(void *arg)
 
 	CHECK_EQ(0, hold(h));
 	for (end = now_ns() + EMB_PATIENCE_NS * 3 / 2; now_ns() < end; nanosleep(&pause, NULL))
-		__atomic_add_fetch(&h->header->turns, 1, __ATOMIC_SEQ_CST);
+		__atomic_add_fetch(&h->header->unlocks, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -257,11 +257,11 @@ TEST_F(locked, lock_that_changes_hands_is_waited_for)
 TEST_F(locked, first_use_without_the_lock_does_not_look_like_a_lock_in_use)
 {
 	struct ringbuf_reader *reader = reader_new(self->h->ring);
-	uint32_t turns = READ_ONCE(self->h->header->turns);
+	uint32_t unlocks = READ_ONCE(self->h->header->unlocks);
 
 	ASSERT_NE(NULL, reader);
 	EXPECT_EQ(1, get(reader, RINGBUF_TRY));
-	EXPECT_EQ(turns, READ_ONCE(self->h->header->turns));
+	EXPECT_EQ(unlocks, READ_ONCE(self->h->header->unlocks));
 	ringbuf_reader_close(reader);
 }
 

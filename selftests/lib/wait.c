@@ -103,7 +103,7 @@ TEST_F(wait, no_need_to_wait)
 }
 
 /* @others: what the child does not use and closes, so that the parent's copy is the last. */
-struct sleeper {
+struct waiter {
 	struct ringbuf_reader *reader;
 	struct ringbuf_writer *writer;
 	int64_t timeout;
@@ -114,7 +114,7 @@ struct sleeper {
 
 static int sleeping_reader(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	ringbuf_writer_close(s->other_writer);
 	CHECK_EQ(s->want, get(s->reader, s->timeout));
@@ -123,7 +123,7 @@ static int sleeping_reader(void *arg)
 
 static int sleeping_writer(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	ringbuf_reader_close(s->other_reader);
 	CHECK_EQ(0, put(s->writer, s->want, s->timeout));
@@ -134,7 +134,7 @@ static int sleeping_writer(void *arg)
 static pid_t reader_asleep(struct ringbuf_writer *writer, struct ringbuf_reader **reader,
 			   int64_t timeout, uint64_t want)
 {
-	struct sleeper s = {
+	struct waiter s = {
 		.reader = *reader, .timeout = timeout, .want = want, .other_writer = writer
 	};
 	pid_t pid = child_start(sleeping_reader, &s);
@@ -176,7 +176,7 @@ TEST_F(wait, reader_sleeps_on_over_a_hole)
 
 TEST_F(wait, release_wakes_a_writer)
 {
-	struct sleeper s = { .writer = self->writer, .timeout = RINGBUF_FOREVER, .want = SLOTS };
+	struct waiter s = { .writer = self->writer, .timeout = RINGBUF_FOREVER, .want = SLOTS };
 	unsigned int n;
 	pid_t pid;
 
@@ -199,9 +199,9 @@ TEST_F(wait, release_wakes_a_writer)
 
 TEST_F(wait, detach_wakes_a_writer)
 {
-	struct sleeper s = { .timeout = RINGBUF_FOREVER,
-			     .want = SLOTS,
-			     .other_reader = self->reader };
+	struct waiter s = { .timeout = RINGBUF_FOREVER,
+			    .want = SLOTS,
+			    .other_reader = self->reader };
 	pid_t pid;
 
 	ASSERT_EQ(0, fill(self->writer));
@@ -237,7 +237,7 @@ TEST_F(wait, close_wakes_a_reader)
 
 static int sleeping_for_many(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 	unsigned int n;
 
 	CHECK_EQ(0, ringbuf_reader_wait(s->reader, (unsigned int)s->want, s->timeout));
@@ -248,7 +248,7 @@ static int sleeping_for_many(void *arg)
 
 TEST_F(wait, for_many)
 {
-	struct sleeper s = { .reader = self->reader, .timeout = RINGBUF_FOREVER, .want = SLOTS };
+	struct waiter s = { .reader = self->reader, .timeout = RINGBUF_FOREVER, .want = SLOTS };
 	pid_t pid = child_start(sleeping_for_many, &s);
 	unsigned int n;
 
@@ -358,7 +358,7 @@ TEST_F(wait, end_with_fewer)
 
 static int many_and_the_end(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	CHECK_EQ(0, ringbuf_reader_wait(s->reader, 3, RINGBUF_FOREVER));
 	CHECK_EQ(0, get(s->reader, RINGBUF_TRY));
@@ -368,7 +368,7 @@ static int many_and_the_end(void *arg)
 
 TEST_F(wait, end_while_waiting_for_many)
 {
-	struct sleeper s = { .reader = self->reader };
+	struct waiter s = { .reader = self->reader };
 	pid_t pid;
 
 	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
@@ -383,7 +383,7 @@ TEST_F(wait, end_while_waiting_for_many)
 /* Nobody sleeps longer than the others write: a relay through two rings. */
 static int relay(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 	uint64_t n;
 
 	for (n = 0; n < s->want; n++) {
@@ -397,7 +397,7 @@ TEST_F(wait, ping_pong)
 {
 	struct ringbuf *back = ring_new(variant->flags, 64, 1);
 	struct ringbuf_reader *answers = reader_new(back);
-	struct sleeper s = { .reader = self->reader, .writer = writer_new(back) };
+	struct waiter s = { .reader = self->reader, .writer = writer_new(back) };
 	uint64_t n;
 	pid_t pid;
 

@@ -57,28 +57,28 @@ static struct emb_header *header_of(struct ringbuf *ring)
 	return mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 }
 
-static bool is_told(const struct rb_watch *watch, int ms)
+static bool is_told(const struct lib_watch *watch, int ms)
 {
-	struct pollfd p = { .fd = rb_watch_fd(watch), .events = POLLIN };
+	struct pollfd p = { .fd = lib_watch_fd(watch), .events = POLLIN };
 
 	return poll(&p, 1, ms) == 1;
 }
 
 /* The one tag that the watch tells, 0 where it does not, ~0 where there are more. */
-static uint64_t told(struct rb_watch *watch)
+static uint64_t told(struct lib_watch *watch)
 {
-	uint64_t tags[RB_WATCH_MAX];
+	uint64_t tags[LIB_WATCH_MAX];
 	int n;
 
 	if (!is_told(watch, (int)(PATIENCE / MS)))
 		return 0;
-	n = rb_watch_take(watch, tags);
+	n = lib_watch_take(watch, tags);
 	return n == 1 ? tags[0] : n ? ~0ULL : 0;
 }
 
 FIXTURE(watch)
 {
-	struct rb_watch *watch;
+	struct lib_watch *watch;
 	struct ringbuf *ring;
 	struct ringbuf_reader *reader;
 	struct ringbuf_writer *writer;
@@ -87,7 +87,7 @@ FIXTURE(watch)
 
 FIXTURE_SETUP(watch)
 {
-	if (rb_watch_create(&self->watch) == -ENOSYS)
+	if (lib_watch_create(&self->watch) == -ENOSYS)
 		SKIP(return, "this kernel has no futex_waitv()");
 	ASSERT_NE(NULL, self->watch);
 	self->ring = embedded_new(4, 200);
@@ -105,21 +105,21 @@ FIXTURE_TEARDOWN(watch)
 	ringbuf_reader_close(self->reader);
 	ringbuf_writer_close(self->writer);
 	ringbuf_close(self->ring);
-	rb_watch_destroy(self->watch);
+	lib_watch_destroy(self->watch);
 }
 
 TEST_F(watch, tells_of_a_message)
 {
-	uint64_t tags[RB_WATCH_MAX], n;
+	uint64_t tags[LIB_WATCH_MAX], n;
 
 	for (n = 0; n < 10; n++) {
-		ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
-		EXPECT_EQ(-EBUSY, rb_watch_reader(self->watch, self->reader, 0, 7));
+		ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
+		EXPECT_EQ(-EBUSY, lib_watch_reader(self->watch, self->reader, 0, 7));
 		EXPECT_FALSE(is_told(self->watch, 0));
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 		EXPECT_EQ(7, told(self->watch));
 		EXPECT_FALSE(is_told(self->watch, 0));
-		EXPECT_EQ(0, rb_watch_take(self->watch, tags));
+		EXPECT_EQ(0, lib_watch_take(self->watch, tags));
 		EXPECT_EQ(n, get(self->reader, RINGBUF_TRY));
 	}
 }
@@ -127,10 +127,10 @@ TEST_F(watch, tells_of_a_message)
 TEST_F(watch, a_message_that_is_there_already_is_said_at_once)
 {
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
-	EXPECT_EQ(1, rb_watch_reader(self->watch, self->reader, 0, 7));
-	EXPECT_EQ(0, self->header->sleepers);
+	EXPECT_EQ(1, lib_watch_reader(self->watch, self->reader, 0, 7));
+	EXPECT_EQ(0, self->header->waiters);
 	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
-	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	EXPECT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 }
 
 TEST_F(watch, waits_behind_messages_in_use)
@@ -139,24 +139,24 @@ TEST_F(watch, waits_behind_messages_in_use)
 
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	ASSERT_EQ(1, ringbuf_reader_peek(self->reader, &slot, 1, RINGBUF_TRY));
-	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, slot.position + 1, 7));
+	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, slot.position + 1, 7));
 	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
 	EXPECT_EQ(7, told(self->watch));
-	EXPECT_EQ(1, rb_watch_reader(self->watch, self->reader, slot.position + 1, 7));
+	EXPECT_EQ(1, lib_watch_reader(self->watch, self->reader, slot.position + 1, 7));
 }
 
 TEST_F(watch, tells_of_room)
 {
 	uint64_t n;
 
-	EXPECT_EQ(-EOPNOTSUPP, rb_watch_writer(self->watch, self->writer, 8));
+	EXPECT_EQ(-EOPNOTSUPP, lib_watch_writer(self->watch, self->writer, 8));
 	for (n = 0; n < 4; n++)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 	ASSERT_EQ(-EAGAIN, put(self->writer, n, RINGBUF_TRY));
-	ASSERT_EQ(0, rb_watch_writer(self->watch, self->writer, 8));
+	ASSERT_EQ(0, lib_watch_writer(self->watch, self->writer, 8));
 	ASSERT_EQ(0, get(self->reader, RINGBUF_TRY));
 	EXPECT_EQ(8, told(self->watch));
-	EXPECT_EQ(1, rb_watch_writer(self->watch, self->writer, 8));
+	EXPECT_EQ(1, lib_watch_writer(self->watch, self->writer, 8));
 	EXPECT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 }
 
@@ -164,13 +164,13 @@ TEST_F(watch, tells_of_the_end_and_of_a_move)
 {
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
-	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 	ASSERT_EQ(0, ringbuf_writer_done(self->writer));
 	EXPECT_EQ(7, told(self->watch));
 	EXPECT_EQ(-ENODATA, get(self->reader, RINGBUF_TRY));
 	ringbuf_writer_close(self->writer);
 	self->writer = writer_new(self->ring);
-	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 	ASSERT_EQ(0, ringbuf_evict_reader(self->ring, ringbuf_reader_id(self->reader)));
 	EXPECT_EQ(7, told(self->watch));
 	EXPECT_EQ(-EIDRM, get(self->reader, RINGBUF_TRY));
@@ -181,31 +181,31 @@ TEST_F(watch, an_interrupt_ends_one_wait)
 {
 	ringbuf_reader_interruptible(self->reader, 1);
 	ringbuf_reader_interrupt(self->reader);
-	EXPECT_EQ(1, rb_watch_reader(self->watch, self->reader, 0, 7));
-	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	EXPECT_EQ(1, lib_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 	ringbuf_reader_interrupt(self->reader);
 	EXPECT_EQ(7, told(self->watch));
 }
 
 TEST_F(watch, unwatched_is_not_told)
 {
-	uint64_t tags[RB_WATCH_MAX];
+	uint64_t tags[LIB_WATCH_MAX];
 
-	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
-	rb_unwatch(self->watch, 7);
-	EXPECT_EQ(0, self->header->sleepers);
+	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
+	lib_unwatch(self->watch, 7);
+	EXPECT_EQ(0, self->header->waiters);
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
 	/* A report that nobody took. */
-	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
 	ASSERT_TRUE(is_told(self->watch, (int)(PATIENCE / MS)));
-	rb_unwatch(self->watch, 7);
-	EXPECT_EQ(0, rb_watch_take(self->watch, tags));
+	lib_unwatch(self->watch, 7);
+	EXPECT_EQ(0, lib_watch_take(self->watch, tags));
 	EXPECT_FALSE(is_told(self->watch, 0));
 }
 
-/* One place of a ring is counted as a sleeper, whichever of them end. */
+/* One place of a ring is counted as a waiter, whichever of them end. */
 TEST_F(watch, counts_as_one_sleeper)
 {
 	struct ringbuf_reader *reader[10];
@@ -215,57 +215,57 @@ TEST_F(watch, counts_as_one_sleeper)
 		reader[i] = reader_new(self->ring);
 		ASSERT_NE(NULL, reader[i]);
 		ASSERT_EQ(-EAGAIN, get(reader[i], RINGBUF_TRY));
-		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i));
-		EXPECT_EQ(1, self->header->sleepers);
+		ASSERT_EQ(0, lib_watch_reader(self->watch, reader[i], 0, i));
+		EXPECT_EQ(1, self->header->waiters);
 	}
 	for (i = 0; i < 10; i++) {
-		EXPECT_EQ(1, self->header->sleepers);
+		EXPECT_EQ(1, self->header->waiters);
 		if (i % 2)
 			ringbuf_reader_close(reader[i]);
 		else
-			rb_unwatch(self->watch, i);
+			lib_unwatch(self->watch, i);
 	}
-	EXPECT_EQ(0, self->header->sleepers);
+	EXPECT_EQ(0, self->header->waiters);
 	for (i = 0; i < 10; i += 2)
 		ringbuf_reader_close(reader[i]);
 }
 
 TEST_F(watch, has_so_many_handles)
 {
-	struct ringbuf_reader *reader[RB_WATCH_MAX];
+	struct ringbuf_reader *reader[LIB_WATCH_MAX];
 	unsigned int i;
 
-	for (i = 0; i < RB_WATCH_MAX; i++) {
+	for (i = 0; i < LIB_WATCH_MAX; i++) {
 		reader[i] = reader_new(self->ring);
 		ASSERT_NE(NULL, reader[i]);
 		ASSERT_EQ(-EAGAIN, get(reader[i], RINGBUF_TRY));
-		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i + 1));
+		ASSERT_EQ(0, lib_watch_reader(self->watch, reader[i], 0, i + 1));
 	}
-	EXPECT_EQ(-ENOSPC, rb_watch_reader(self->watch, self->reader, 0, 1000));
+	EXPECT_EQ(-ENOSPC, lib_watch_reader(self->watch, self->reader, 0, 1000));
 	ringbuf_reader_close(reader[0]);
-	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 1000));
-	for (i = 1; i < RB_WATCH_MAX; i++)
+	EXPECT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 1000));
+	for (i = 1; i < LIB_WATCH_MAX; i++)
 		ringbuf_reader_close(reader[i]);
-	EXPECT_EQ(1, self->header->sleepers);
+	EXPECT_EQ(1, self->header->waiters);
 }
 
 TEST_F(watch, a_handle_goes_from_one_to_another)
 {
-	struct rb_watch *other;
+	struct lib_watch *other;
 
-	ASSERT_EQ(0, rb_watch_create(&other));
-	ASSERT_EQ(0, rb_watch_reader(other, self->reader, 0, 1));
-	EXPECT_EQ(-EBUSY, rb_watch_reader(self->watch, self->reader, 0, 2));
-	rb_unwatch(other, 1);
-	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 2));
-	rb_watch_destroy(self->watch);
+	ASSERT_EQ(0, lib_watch_create(&other));
+	ASSERT_EQ(0, lib_watch_reader(other, self->reader, 0, 1));
+	EXPECT_EQ(-EBUSY, lib_watch_reader(self->watch, self->reader, 0, 2));
+	lib_unwatch(other, 1);
+	EXPECT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 2));
+	lib_watch_destroy(self->watch);
 	self->watch = NULL;
-	EXPECT_EQ(0, self->header->sleepers);
-	EXPECT_EQ(0, self->header->place[ringbuf_reader_id(self->reader)].waiter);
-	ASSERT_EQ(0, rb_watch_reader(other, self->reader, 0, 3));
+	EXPECT_EQ(0, self->header->waiters);
+	EXPECT_EQ(0, self->header->seat[ringbuf_reader_id(self->reader)].waiter);
+	ASSERT_EQ(0, lib_watch_reader(other, self->reader, 0, 3));
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(3, told(other));
-	rb_watch_destroy(other);
+	lib_watch_destroy(other);
 }
 
 static void *waits(void *reader)
@@ -279,14 +279,14 @@ TEST_F(watch, a_wait_in_another_thread_ends_that_of_the_watch)
 	pthread_t thread;
 	void *got;
 
-	ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, waits, self->reader));
 	EXPECT_EQ(7, told(self->watch));
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	ASSERT_EQ(0, pthread_join(thread, &got));
 	EXPECT_EQ(1, (intptr_t)got);
-	EXPECT_EQ(0, self->header->sleepers);
-	EXPECT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+	EXPECT_EQ(0, self->header->waiters);
+	EXPECT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 }
 
 static unsigned int threads_of(pid_t pid)
@@ -308,16 +308,16 @@ static unsigned int threads_of(pid_t pid)
 static int inherits(void *arg)
 {
 	FIXTURE_DATA(watch) *self = arg;
-	uint64_t tags[RB_WATCH_MAX];
+	uint64_t tags[LIB_WATCH_MAX];
 
 	CHECK_EQ(1, threads_of(getpid()));
 	CHECK_EQ(-EBUSY, get(self->reader, RINGBUF_TRY));
-	CHECK_EQ(-EOPNOTSUPP, rb_watch_reader(self->watch, self->reader, 0, 9));
-	CHECK_EQ(0, rb_watch_take(self->watch, tags));
-	rb_unwatch(self->watch, 7);
+	CHECK_EQ(-EOPNOTSUPP, lib_watch_reader(self->watch, self->reader, 0, 9));
+	CHECK_EQ(0, lib_watch_take(self->watch, tags));
+	lib_unwatch(self->watch, 7);
 	ringbuf_reader_close(self->reader);
-	rb_watch_destroy(self->watch);
-	CHECK_EQ(1, self->header->sleepers);
+	lib_watch_destroy(self->watch);
+	CHECK_EQ(1, self->header->waiters);
 	return 0;
 }
 
@@ -326,7 +326,7 @@ TEST_F(watch, a_child_has_none_and_disturbs_none)
 	unsigned int n;
 
 	for (n = 1; n <= 20; n++) {
-		ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+		ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 		ASSERT_EQ(0, child_run(inherits, self));
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 		EXPECT_EQ(7, told(self->watch));
@@ -370,12 +370,12 @@ TEST_F(watch, finds_dead_writers_of_several_rings)
 	for (i = 0; i < RINGS; i++) {
 		ring[i] = looked_at(&reader[i], &pid[i]);
 		ASSERT_NE(NULL, ring[i]);
-		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i + 1));
-		rb_unwatch(self->watch, i + 1);
+		ASSERT_EQ(0, lib_watch_reader(self->watch, reader[i], 0, i + 1));
+		lib_unwatch(self->watch, i + 1);
 	}
 	nanosleep(&idle, NULL);
 	for (i = 0; i < RINGS; i++)
-		ASSERT_EQ(0, rb_watch_reader(self->watch, reader[i], 0, i + 1));
+		ASSERT_EQ(0, lib_watch_reader(self->watch, reader[i], 0, i + 1));
 	for (i = RINGS; i--;) {
 		ASSERT_EQ(128 + SIGKILL, child_kill(pid[i]));
 		EXPECT_EQ(i + 1, told(self->watch));
@@ -399,11 +399,11 @@ TEST_F(watch, sleeps_between_its_looks)
 	ring = looked_at(&reader, &pid);
 	ASSERT_NE(NULL, ring);
 	header = header_of(ring);
-	ASSERT_EQ(0, rb_watch_reader(self->watch, reader, 0, 7));
+	ASSERT_EQ(0, lib_watch_reader(self->watch, reader, 0, 7));
 	before = __atomic_load_n(&waitvs, __ATOMIC_RELAXED);
 	for (n = 0; n < 20; n++) {
-		last = READ_ONCE(header->looked);
-		UNTIL(READ_ONCE(header->looked) != last);
+		last = READ_ONCE(header->checked);
+		UNTIL(READ_ONCE(header->checked) != last);
 	}
 	EXPECT_GT(20 * 3, __atomic_load_n(&waitvs, __ATOMIC_RELAXED) - before);
 	ASSERT_EQ(128 + SIGKILL, child_kill(pid));
@@ -431,15 +431,15 @@ static int forbid_waitv(void)
 
 TEST_F(watch, goes_on_where_a_sandbox_begins)
 {
-	struct rb_watch *other;
+	struct lib_watch *other;
 	uint64_t n;
 
 	if (forbid_waitv())
 		SKIP(return, "no seccomp");
-	EXPECT_EQ(-ENOSYS, rb_watch_create(&other));
+	EXPECT_EQ(-ENOSYS, lib_watch_create(&other));
 	EXPECT_EQ(NULL, other);
 	for (n = 0; n < 100; n++) {
-		ASSERT_EQ(0, rb_watch_reader(self->watch, self->reader, 0, 7));
+		ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 		ASSERT_EQ(7, told(self->watch));
 		ASSERT_EQ(n, get(self->reader, RINGBUF_TRY));
@@ -520,7 +520,7 @@ static int relay_step(struct relay *r)
 }
 
 /* Until it has to wait, and the watch does that.  Returns 1 where that failed. */
-static int relay_run(struct rb_watch *watch, struct relay *r)
+static int relay_run(struct lib_watch *watch, struct relay *r)
 {
 	int step, armed;
 
@@ -534,25 +534,25 @@ static int relay_run(struct rb_watch *watch, struct relay *r)
 		}
 		armed = 1;
 		if (step == 1)
-			armed = rb_watch_reader(watch, r->in, 0, (uintptr_t)r);
+			armed = lib_watch_reader(watch, r->in, 0, (uintptr_t)r);
 		else if (step == 2)
-			armed = rb_watch_writer(watch, r->out, (uintptr_t)r | 1);
+			armed = lib_watch_writer(watch, r->out, (uintptr_t)r | 1);
 	} while (armed == 1);
 	CHECK_EQ(0, armed);
 	return 0;
 }
 
 /* Now and then one gives up its wait and begins another one. */
-static int relay_again(struct rb_watch *watch, struct relay *r)
+static int relay_again(struct lib_watch *watch, struct relay *r)
 {
 	if (r->ended)
 		return 0;
-	rb_unwatch(watch, (uintptr_t)r);
-	rb_unwatch(watch, (uintptr_t)r | 1);
+	lib_unwatch(watch, (uintptr_t)r);
+	lib_unwatch(watch, (uintptr_t)r | 1);
 	return relay_run(watch, r);
 }
 
-static int stage_start(struct rb_watch *watch, struct stage *s, unsigned int slots)
+static int stage_start(struct lib_watch *watch, struct stage *s, unsigned int slots)
 {
 	unsigned int i;
 
@@ -604,15 +604,15 @@ static unsigned int running(const struct stage *s)
 	return n;
 }
 
-static int loop(struct rb_watch *watch, struct stage *s)
+static int loop(struct lib_watch *watch, struct stage *s)
 {
-	uint64_t tags[RB_WATCH_MAX];
+	uint64_t tags[LIB_WATCH_MAX];
 	unsigned int turn = 0;
 	int n, i;
 
 	while (running(s)) {
 		CHECK(is_told(watch, -1));
-		n = rb_watch_take(watch, tags);
+		n = lib_watch_take(watch, tags);
 		for (i = 0; i < n; i++)
 			CHECK_EQ(0, relay_run(watch, (struct relay *)(uintptr_t)(tags[i] & ~1ULL)));
 		turn++;

@@ -80,7 +80,7 @@ static void host_unlock(struct task *t)
 	t->s.guard--;
 }
 
-static void kick(struct place *p)
+static void kick(struct seat *p)
 {
 	(void)MODEL_OP(OP_KICK, OP_FULL, &p->woken, 1, 0);
 }
@@ -96,20 +96,20 @@ static u64 *wake_word(void *waker, u32 pass, u32 i)
 	struct waker *w = waker;
 
 	AT(w->t, w->a, pass << 8 | i);
-	return tasks[i].spec->role >= ROLE_SYNC ? NULL : &arena.place[i].waiter;
+	return tasks[i].spec->role >= ROLE_SYNC ? NULL : &arena.seat[i].waiter;
 }
 
 static void wake_kick(void *waker, u32 i)
 {
 	(void)waker;
-	kick(&arena.place[i]);
+	kick(&arena.seat[i]);
 }
 
 /* The wake call of a host: as the embedded one does it, who can be killed in it. */
 static void host_wake(struct task *t, struct actor *a, u32 caller)
 {
 	struct waker waker = { t, a };
-	const struct rb_places places = { task_count, wake_word, wake_kick, &waker };
+	const struct rb_seats places = { task_count, wake_word, wake_kick, &waker };
 
 	a->caller = caller;
 	AT(t, a, 0);
@@ -127,7 +127,7 @@ static void wake_all(void)
 	smp_mb();
 	for (i = 0; i < task_count; i++)
 		if (tasks[i].spec->role < ROLE_SYNC)
-			kick(&arena.place[i]);
+			kick(&arena.seat[i]);
 }
 
 static bool wait_over(const struct task *t, u64 waiter)
@@ -143,7 +143,7 @@ static bool wait_over(const struct task *t, u64 waiter)
 /* Arm, look again, sleep. Nothing ends the sleep but a wake-up. */
 static void host_wait(struct task *t, struct actor *a, u64 waiter)
 {
-	struct place *p = &arena.place[t->index];
+	struct seat *p = &arena.seat[t->index];
 
 	if (config->spin) {
 		(void)MODEL_OP(OP_SPIN, 0, &model_nowhere, waiter, 0);
@@ -216,8 +216,8 @@ static void writer_reserve(struct task *t, struct actor *a, u32 count)
 			continue;
 		AT(t, a, got << 8 | count);
 		host_wait(t, a,
-			  rb_waiter(a->w.blocked,
-				    got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION : RB_WAIT_CURSOR));
+			  rb_waiter_word(a->w.blocked, got == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION
+										 : RB_WAIT_CURSOR));
 	}
 	check_reserved(t, &a->w);
 }
@@ -411,7 +411,7 @@ static void reader_loop(struct task *t, struct actor *a)
 		if (n)
 			reader_take(t, a, (u32)n);
 		else
-			host_wait(t, a, rb_waiter(a->r.pos, RB_WAIT_POSITION));
+			host_wait(t, a, rb_waiter_word(a->r.pos, RB_WAIT_POSITION));
 	}
 }
 
@@ -491,7 +491,7 @@ static void reap(struct task *t, const struct task *victim)
 		GHOST_SET(attached[victim->id], 0);
 		rb_detach_reader(&view, victim->id);
 	}
-	WRITE_ONCE(arena.place[victim->index].waiter, 0);
+	WRITE_ONCE(arena.seat[victim->index].waiter, 0);
 	if (!NO_WAKE_AT_REPAIR)
 		wake_all();
 	host_unlock(t);
@@ -648,7 +648,7 @@ bool actors_stuck(char *why, size_t size)
 		holds |= t->s.status == TASK_HOLDS;
 		if (t->s.status != TASK_RUNS || t->s.op.kind != OP_SLEEP)
 			continue;
-		if (wait_over(t, arena.place[i].waiter)) {
+		if (wait_over(t, arena.seat[i].waiter)) {
 			snprintf(why, size,
 				 "lost wake-up: %s sleeps, and what it waits for is there",
 				 t->name);

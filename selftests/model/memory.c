@@ -130,9 +130,9 @@ void name_of(u32 word, char *name, size_t size)
 			 AT(cursor) / 64);
 	else if (IN(payload))
 		snprintf(name, size, "payload[%u]", AT(payload) / 8);
-	else if (IN(place))
-		snprintf(name, size, "%s(%s)", AT(place) % 16 ? "woken" : "waiter",
-			 tasks[AT(place) / 16].name);
+	else if (IN(seat))
+		snprintf(name, size, "%s(%s)", AT(seat) % 16 ? "woken" : "waiter",
+			 tasks[AT(seat) / 16].name);
 	else
 		snprintf(name, size, "lock");
 #undef IN

@@ -40,11 +40,11 @@ enum memory_model { SC, TSO, PSO, MEMORY_MODELS };
 /* ---- shared memory ---------------------------------------------------------- */
 
 /**
- * struct place - a handle as its host sees it
+ * struct seat - a handle as its host sees it
  * @waiter: the engine's waiter word
  * @woken: stands for the futex: set by a wake-up, cleared before arming
  */
-struct place {
+struct seat {
 	u64 waiter;
 	u64 woken;
 };
@@ -58,7 +58,7 @@ struct arena {
 	u64 claim[MAX_SLOTS];
 	struct ringbuf_cursor cursor[MAX_READERS];
 	u64 payload[MAX_SLOTS];
-	struct place place[MAX_TASKS];
+	struct seat seat[MAX_TASKS];
 	u64 lock;
 };
 

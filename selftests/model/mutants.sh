@@ -19,13 +19,13 @@ mutants() {
 commit-without-barrier|x2-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/\txchg(&d->state/\tsmp_store_release(\&d->state/
 shared-commit-without-barrier|s1-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/return cmpxchg(&v->desc\[i\].state, old, \(.*\)) == old;/smp_store_release(\&v->desc[i].state, \1); return true;/
 release-without-barrier|x1-1w1r|tso|reader.h|/(D), matches rb_arm()/d; s/\txchg(&r->cursor->cursor/\tsmp_store_release(\&r->cursor->cursor/
-arm-without-barriers|x1-1w1r|tso|wait.h|/^static inline void rb_arm/,/^}/{/smp_mb()/d; s/rb_threshold_lower(\(.*\), waiter >> 2)/WRITE_ONCE(*\1, waiter >> 2)/}
-arm-without-first-barrier|x2-1w1r|tso|wait.h|/Matches rb_threshold_clear()/{N;d}
-clear-without-barrier|x1-1w2r-wake|tso|wait.h|s/\txchg(threshold, \(.*\));/\tWRITE_ONCE(*threshold, \1);/; /^static inline void rb_threshold_clear/,/^}/{/smp_mb/d}
+arm-without-barriers|x1-1w1r|tso|wait.h|/^static inline void rb_arm/,/^}/{/smp_mb()/d; s/rb_wake_word_lower(\(.*\), waiter >> 2)/WRITE_ONCE(*\1, waiter >> 2)/}
+arm-without-first-barrier|x2-1w1r|tso|wait.h|/Matches rb_wake_word_clear()/{N;d}
+clear-without-barrier|x1-1w2r-wake|tso|wait.h|s/\txchg(word, \(.*\));/\tWRITE_ONCE(*word, \1);/; /^static inline void rb_wake_word_clear/,/^}/{/smp_mb/d}
 wake-without-second-pass|x1-1w2r-wake|sc|wait.h|/^static inline bool rb_wake_end/,/^}/s/return true;/return false;/
-wake-forgets-who-stays|x1-1w2r-wake|sc|wait.h|/^static inline bool rb_wake_end/,/^}/{/rb_threshold_lower/d}
-cursor-threshold-hides|x1-1w1r|sc|reader.h|s/return threshold > old .*/(void)row; return threshold > old;/
-position-threshold-hides|s2-held|sc|writer.h|s/return unlikely(READ_ONCE(v->info->wake_position) < pos + count);/u64 t = READ_ONCE(v->info->wake_position); return t < pos + count \&\& (t >= pos || rb_finished(v, t));/
+wake-forgets-who-stays|x1-1w2r-wake|sc|wait.h|/^static inline bool rb_wake_end/,/^}/{/rb_wake_word_lower/d}
+cursor-wake-word-hides|x1-1w1r|sc|reader.h|s/return wake > old .*/(void)row; return wake > old;/
+position-wake-word-hides|s2-held|sc|writer.h|s/return unlikely(READ_ONCE(v->info->wake_position) < pos + count);/u64 t = READ_ONCE(v->info->wake_position); return t < pos + count \&\& (t >= pos || rb_finished(v, t));/
 gate-without-barrier|x1-oldest|tso|gate.h|/smp_mb(); \/\* (H)/d
 attach-without-barrier|x2-oldest|tso|host.h|/smp_mb(); \/\* (H)/d
 gate-without-second-look|x1-oldest|sc|gate.h|s/if (READ_ONCE(v->info->generation) == generation)/if (generation != ~0ULL)/

@@ -30,7 +30,7 @@ def _has_watch():
 WATCH = _has_watch()
 
 
-def sleepers():
+def waiters():
     return sum(thread.name == "ringbuffer" for thread in threading.enumerate())
 
 
@@ -435,8 +435,8 @@ def tasks():
 
 def _waiting():
     """For how many handles the threads of the running loop wait."""
-    sleepers = ringbuffer.aio._sleepers(asyncio.get_running_loop())
-    return len(sleepers._waiting) if sleepers else 0
+    waiters = ringbuffer.aio._waiters(asyncio.get_running_loop())
+    return len(waiters._waiting) if waiters else 0
 
 
 async def _until(condition):
@@ -699,13 +699,13 @@ class WithoutWatch(Aio):
             readers = [ring.async_reader() for _ in range(5)]
             writer = ring.writer()
             waiting = [asyncio.ensure_future(r.read()) for r in readers]
-            await _until(lambda: sleepers() == 5)
+            await _until(lambda: waiters() == 5)
             writer.write(b"")
             await asyncio.gather(*waiting)
 
-        until(lambda: gc.collect() + 1 and not sleepers(), "the end of other tests' threads")
+        until(lambda: gc.collect() + 1 and not waiters(), "the end of other tests' threads")
         run(main())
-        until(lambda: not sleepers(), "the end of the threads")
+        until(lambda: not waiters(), "the end of the threads")
 
 
 def _no_watch():

@@ -54,7 +54,7 @@
 #define RINGBUF_MAX_READERS    4096U
 #define RINGBUF_MAX_WRITERS    255U
 #define RINGBUF_MAX_BATCH      64U /* slots in one reservation */
-#define RINGBUF_MAX_SLEEPERS   16384U /* calls and requests that wait in one ring */
+#define RINGBUF_MAX_WAITERS    16384U /* calls and requests that wait in one ring */
 
 /* ---- ioctls ---------------------------------------------------------- */
 
@@ -328,7 +328,7 @@ struct ringbuf_info {
  * Returns 0 also at the end of the stream (a reader: @ready may be less than
  * @count, then nothing more will come).
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ETIMEDOUT, EINTR (restarted where
- * SA_RESTART asks for it), ENOSPC (RINGBUF_MAX_SLEEPERS wait in this ring already;
+ * SA_RESTART asks for it), ENOSPC (RINGBUF_MAX_WAITERS wait in this ring already;
  * read(2) and write(2) that would wait say so too).
  */
 struct ringbuf_wait {
@@ -347,8 +347,8 @@ struct ringbuf_wait {
  * @flags: must be 0
  *
  * A reader or writer calls it when it has changed a shared word and then, after a
- * full memory barrier, found that the threshold of struct ringbuf_info_page was
- * reached.  The call looks at every sleeper of the ring twice, and may sleep.
+ * full memory barrier, found that the wake word of struct ringbuf_info_page was
+ * reached.  The call looks at every waiter of the ring twice, and may sleep.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD (owners and observers change no word).
  */
 struct ringbuf_wake {
@@ -702,7 +702,7 @@ struct ringbuf_row {
 #define RINGBUF_END_DONE 1U /* all writers said that they are done */
 #define RINGBUF_END_DIED 2U /* none is left, and one ended without saying so */
 
-#define RINGBUF_WAKE_NONE (~0ULL) /* a threshold that nobody waits for */
+#define RINGBUF_WAKE_NONE (~0ULL) /* a wake word that nobody waits for */
 
 /**
  * struct ringbuf_info_page - start of the info region, written by the host only

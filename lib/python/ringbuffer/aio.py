@@ -82,7 +82,7 @@ class _Job:
             self._give_back()
 
 
-class _Sleeper:
+class _Waiter:
     """A thread that waits in our place, started when it is needed first."""
 
     def __init__(self):
@@ -130,7 +130,7 @@ def _serve(jobs):
         del job
 
 
-class _Sleepers:
+class _Waiters:
     """The threads that sleep for the handles of a loop; they end when it is closed.
 
     Only the loop refers to them, by its callbacks, and neither tasks nor tracebacks.
@@ -184,12 +184,12 @@ class _Sleepers:
             watch.disarm(handle)
 
 
-_sleepers_of = weakref.WeakKeyDictionary()     # loop -> weak reference to _Sleepers
+_waiters_of = weakref.WeakKeyDictionary()     # loop -> weak reference to _Waiters
 
 
-def _sleepers(loop):
+def _waiters(loop):
     """Those of loop, or None."""
-    reference = _sleepers_of.get(loop)
+    reference = _waiters_of.get(loop)
     return reference and reference()
 
 
@@ -201,16 +201,16 @@ async def _watched(handle):
 
     def enter():
         nonlocal armed
-        sleepers = _sleepers(loop)
-        if sleepers is None:
-            sleepers = _Sleepers(loop)
-            _sleepers_of[loop] = weakref.ref(sleepers)
-        armed = sleepers.arm(handle, future)
+        waiters = _waiters(loop)
+        if waiters is None:
+            waiters = _Waiters(loop)
+            _waiters_of[loop] = weakref.ref(waiters)
+        armed = waiters.arm(handle, future)
 
     def leave():
-        sleepers = _sleepers(loop)
-        if sleepers is not None:
-            sleepers.disarm(handle, future)
+        waiters = _waiters(loop)
+        if waiters is not None:
+            waiters.disarm(handle, future)
 
     # What comes while other tasks go on costs nobody a wake-up.
     await asyncio.sleep(0)
@@ -293,7 +293,7 @@ class AsyncReader(_Turns):
     def __init__(self, reader):
         self.reader = reader
         self._fd = _descriptor(reader)
-        self._sleeper = _Sleeper()
+        self._waiter = _Waiter()
 
     def _step(self, timeout):
         try:
@@ -310,7 +310,7 @@ class AsyncReader(_Turns):
                 loop = asyncio.get_running_loop()
                 await _polled(self.reader, loop.add_reader, loop.remove_reader, self._fd)
             elif self._fd is not None or not await _watched(self.reader):
-                await self._sleeper.until(self.reader, self._step)
+                await self._waiter.until(self.reader, self._step)
 
     async def _call(self, call, *args):
         while True:
@@ -347,14 +347,14 @@ class AsyncReader(_Turns):
             await self._ready()
 
     def close(self):
-        self._sleeper.stop()
+        self._waiter.stop()
         self.reader.close()
 
     async def __aenter__(self):
         return self
 
     async def __aexit__(self, *exc):
-        self._sleeper.stop()
+        self._waiter.stop()
         self.reader.__exit__(*exc)
 
 
@@ -364,7 +364,7 @@ class AsyncWriter(_Turns):
     def __init__(self, writer):
         self.writer = writer
         self._fd = _descriptor(writer)
-        self._sleeper = _Sleeper()
+        self._waiter = _Waiter()
 
     async def write(self, data):
         """Copy one message in and publish it; wait for slow readers.
@@ -384,12 +384,12 @@ class AsyncWriter(_Turns):
                 await _polled(self.writer, loop.add_writer, loop.remove_writer, self._fd)
 
     async def _write_reserved(self, data):
-        with await self._sleeper.until(self.writer, self._reserve, Slot.release) as slot:
+        with await self._waiter.until(self.writer, self._reserve, Slot.release) as slot:
             slot._write(data)
 
     def _try(self, data):
         # A write that was cancelled a moment ago may still be at it.
-        if not self._sleeper.idle:
+        if not self._waiter.idle:
             return False
         try:
             self.writer.write(data, timeout=0)
@@ -410,7 +410,7 @@ class AsyncWriter(_Turns):
         done = 0
         while done < len(messages):
             try:
-                if self._sleeper.idle and not self._taken:
+                if self._waiter.idle and not self._taken:
                     done += self.writer.write_many(messages[done:], timeout=0)
                     continue
             except WaitingForReaderError:
@@ -422,12 +422,12 @@ class AsyncWriter(_Turns):
         self.writer.done()
 
     def close(self):
-        self._sleeper.stop()
+        self._waiter.stop()
         self.writer.close()
 
     async def __aenter__(self):
         return self
 
     async def __aexit__(self, *exc):
-        self._sleeper.stop()
+        self._waiter.stop()
         self.writer.__exit__(*exc)

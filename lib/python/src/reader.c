@@ -51,7 +51,7 @@ static int look_unlocked(struct rp_reader *r, struct ringbuf_slot *slots, unsign
 		return -ESTALE;
 	ahead = r->held_count;
 	from = r->next;
-	RP_UNLOCKED(n = ahead ? rb_reader_ahead(r->reader, from, slots, max, timeout)
+	RP_UNLOCKED(n = ahead ? lib_reader_ahead(r->reader, from, slots, max, timeout)
 			      : ringbuf_reader_peek(r->reader, slots, max, timeout));
 	if (settle(r))
 		return -ESTALE;
@@ -72,7 +72,7 @@ static int look_now(struct rp_reader *r, struct ringbuf_slot *slots, unsigned in
 		return n;
 	}
 	if (RP_UNLIKELY(r->held_count))
-		return rb_reader_ahead(r->reader, r->next, slots, max, RINGBUF_TRY);
+		return lib_reader_ahead(r->reader, r->next, slots, max, RINGBUF_TRY);
 	n = ringbuf_reader_peek(r->reader, slots, max, RINGBUF_TRY);
 	return RP_UNLIKELY(n == -ESTALE) ? RP_GONE : n;
 }
@@ -98,7 +98,7 @@ static int look(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int ma
 /* Choose the error for the end of the stream: a death, unless the user wants an end. */
 static int ended(struct rp_reader *r)
 {
-	bool died = !r->died_is_end && rb_reader_end(r->reader) == RINGBUF_STREAM_DIED;
+	bool died = !r->died_is_end && lib_reader_end(r->reader) == RINGBUF_STREAM_DIED;
 
 	return died ? RP_DIED : -ENODATA;
 }
@@ -127,8 +127,8 @@ int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last)
 	r->next = last->position + 1;
 	r->untold = 0;
 	if (RP_LIKELY(!r->held_count))
-		return rb_reader_release_to(r->reader, r->next);
-	err = rb_reader_whole(r->reader);
+		return lib_reader_release_to(r->reader, r->next);
+	err = lib_reader_whole(r->reader);
 	if (err) {
 		rp_reader_lose(r);
 		r->overrun = true;
@@ -448,7 +448,7 @@ static PyObject *reader_ended(struct rp_reader *self, void *closure)
 	if (!end && !self->reader)
 		end = -EBADF;
 	if (!end)
-		RP_WITHOUT_GIL(&self->use, false, end = rb_reader_end(self->reader));
+		RP_WITHOUT_GIL(&self->use, false, end = lib_reader_end(self->reader));
 	if (settle(self))
 		self->overrun = true;
 	if (end < 0)

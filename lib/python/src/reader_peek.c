@@ -93,7 +93,7 @@ void rp_reader_lose(struct rp_reader *r)
  */
 int rp_reader_settle(struct rp_reader *r)
 {
-	int err = rb_reader_release_to(r->reader, lowest(r));
+	int err = lib_reader_release_to(r->reader, lowest(r));
 
 	r->unsettled = false;
 	if (err == -ESTALE)

@@ -176,7 +176,7 @@ static void token_fail(struct rp_dropin *self, struct rp_token *token)
 
 	word_drop(self, token);
 	token->writer = NULL;
-	RP_WITHOUT_GIL(&token->use, false, rb_writer_abandon(writer));
+	RP_WITHOUT_GIL(&token->use, false, lib_writer_abandon(writer));
 	token_free(self, token);
 }
 

@@ -7,7 +7,7 @@
  * @watch: of the library, NULL when closed
  */
 struct rp_watch {
-	PyObject_HEAD struct rb_watch *watch;
+	PyObject_HEAD struct lib_watch *watch;
 };
 
 static int watch_init(struct rp_watch *self, PyObject *args, PyObject *kwargs)
@@ -21,7 +21,7 @@ static int watch_init(struct rp_watch *self, PyObject *args, PyObject *kwargs)
 		PyErr_SetString(PyExc_RuntimeError, "made twice");
 		return -1;
 	}
-	err = rb_watch_create(&self->watch);
+	err = lib_watch_create(&self->watch);
 	if (!err)
 		return 0;
 	rp_error(err);
@@ -30,12 +30,12 @@ static int watch_init(struct rp_watch *self, PyObject *args, PyObject *kwargs)
 
 static PyObject *watch_close(struct rp_watch *self, PyObject *none)
 {
-	struct rb_watch *watch = self->watch;
+	struct lib_watch *watch = self->watch;
 
 	(void)none;
 	self->watch = NULL;
 	if (watch)
-		RP_UNLOCKED(rb_watch_destroy(watch));
+		RP_UNLOCKED(lib_watch_destroy(watch));
 	Py_RETURN_NONE;
 }
 
@@ -48,7 +48,7 @@ static void watch_dealloc(struct rp_watch *self)
 static PyObject *watch_fileno(struct rp_watch *self, PyObject *none)
 {
 	(void)none;
-	return self->watch ? PyLong_FromLong(rb_watch_fd(self->watch)) : rp_error(-EBADF);
+	return self->watch ? PyLong_FromLong(lib_watch_fd(self->watch)) : rp_error(-EBADF);
 }
 
 static int arm_reader(const struct rp_watch *self, struct rp_reader *r)
@@ -59,7 +59,7 @@ static int arm_reader(const struct rp_watch *self, struct rp_reader *r)
 		return err;
 	if (!r->reader || r->leaving)
 		return -EBADF;
-	return rb_watch_reader(self->watch, r->reader, r->held_count ? r->next : 0, (uintptr_t)r);
+	return lib_watch_reader(self->watch, r->reader, r->held_count ? r->next : 0, (uintptr_t)r);
 }
 
 static int arm_writer(const struct rp_watch *self, struct rp_writer *w)
@@ -68,7 +68,7 @@ static int arm_writer(const struct rp_watch *self, struct rp_writer *w)
 
 	if (err)
 		return err;
-	return w->writer ? rb_watch_writer(self->watch, w->writer, (uintptr_t)w) : -EBADF;
+	return w->writer ? lib_watch_writer(self->watch, w->writer, (uintptr_t)w) : -EBADF;
 }
 
 static int arm(const struct rp_watch *self, PyObject *handle)
@@ -99,14 +99,14 @@ static PyObject *watch_arm(struct rp_watch *self, PyObject *handle)
 static PyObject *watch_disarm(struct rp_watch *self, PyObject *handle)
 {
 	if (self->watch)
-		rb_unwatch(self->watch, (uintptr_t)handle);
+		lib_unwatch(self->watch, (uintptr_t)handle);
 	Py_RETURN_NONE;
 }
 
 static PyObject *watch_take(struct rp_watch *self, PyObject *none)
 {
-	uint64_t tags[RB_WATCH_MAX];
-	int n = self->watch ? rb_watch_take(self->watch, tags) : 0, i;
+	uint64_t tags[LIB_WATCH_MAX];
+	int n = self->watch ? lib_watch_take(self->watch, tags) : 0, i;
 	PyObject *list = PyList_New(n);
 
 	(void)none;

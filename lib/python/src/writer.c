@@ -375,7 +375,7 @@ static void leave(struct rp_writer *self, bool failed)
 
 	self->writer = NULL;
 	if (writer && failed)
-		RP_UNLOCKED(rb_writer_abandon(writer));
+		RP_UNLOCKED(lib_writer_abandon(writer));
 	else if (writer)
 		RP_UNLOCKED(ringbuf_writer_close(writer));
 }

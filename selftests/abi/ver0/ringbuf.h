@@ -57,7 +57,7 @@
 #define RINGBUF_MAX_READERS    4096U
 #define RINGBUF_MAX_WRITERS    255U
 #define RINGBUF_MAX_BATCH      64U /* slots in one reservation */
-#define RINGBUF_MAX_SLEEPERS   16384U /* calls and requests that wait in one ring */
+#define RINGBUF_MAX_WAITERS    16384U /* calls and requests that wait in one ring */
 
 /* ---- ioctls ---------------------------------------------------------- */
 
@@ -330,7 +330,7 @@ struct ringbuf_info {
  * Returns 0 also at the end of the stream (a reader: @ready may be less than
  * @count, then nothing more will come).
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ETIMEDOUT, EINTR (restarted where
- * SA_RESTART asks for it), ENOSPC (RINGBUF_MAX_SLEEPERS wait in this ring already;
+ * SA_RESTART asks for it), ENOSPC (RINGBUF_MAX_WAITERS wait in this ring already;
  * read(2) and write(2) that would wait say so too).
  */
 struct ringbuf_wait {

@@ -20,58 +20,58 @@
 #include "internal.h"
 
 /**
- * struct limit - a limit that is a module parameter, and may change at any time
- * @bytes: the limit; rings that exist already may take more
- * @part: which part of memory it is where the parameter is 0 or not given
+ * struct quota - a quota that is a module parameter, and may change at any time
+ * @bytes: the quota; rings that exist already may take more
+ * @share: which part of memory it is where the parameter is 0 or not given
  */
-struct limit {
+struct quota {
 	u64 bytes;
-	unsigned int part;
+	unsigned int share;
 };
 
-static struct limit max_ring = { .part = 2 };
-static struct limit max_user = { .part = 4 };
-static struct limit max_total = { .part = 2 };
+static struct quota max_ring = { .share = 2 };
+static struct quota max_user = { .share = 4 };
+static struct quota max_total = { .share = 2 };
 
-static int limit_set(const char *text, const struct kernel_param *param)
+static int quota_set(const char *text, const struct kernel_param *param)
 {
-	struct limit *limit = param->arg;
+	struct quota *quota = param->arg;
 	u64 bytes;
 	int err = kstrtou64(text, 0, &bytes);
 
 	if (err)
 		return err;
 	if (!bytes)
-		bytes = (u64)totalram_pages() * PAGE_SIZE / limit->part;
-	if (bytes < RB_LIMIT_LEAST || bytes > RB_LIMIT_MOST) {
+		bytes = (u64)totalram_pages() * PAGE_SIZE / quota->share;
+	if (bytes < RB_QUOTA_LEAST || bytes > RB_QUOTA_MOST) {
 		pr_err("ringbuf: %s=%llu is not between %llu and %llu\n", param->name, bytes,
-		       RB_LIMIT_LEAST, RB_LIMIT_MOST);
+		       RB_QUOTA_LEAST, RB_QUOTA_MOST);
 		return -EINVAL;
 	}
-	WRITE_ONCE(limit->bytes, bytes);
+	WRITE_ONCE(quota->bytes, bytes);
 	return 0;
 }
 
-static u64 limit_get(const struct limit *limit)
+static u64 quota_get(const struct quota *quota)
 {
-	return READ_ONCE(limit->bytes);
+	return READ_ONCE(quota->bytes);
 }
 
-static int limit_show(char *text, const struct kernel_param *param)
+static int quota_show(char *text, const struct kernel_param *param)
 {
-	return sysfs_emit(text, "%llu\n", limit_get(param->arg));
+	return sysfs_emit(text, "%llu\n", quota_get(param->arg));
 }
 
-static const struct kernel_param_ops limit_ops = {
-	.set = limit_set,
-	.get = limit_show,
+static const struct kernel_param_ops quota_ops = {
+	.set = quota_set,
+	.get = quota_show,
 };
 
-module_param_cb(max_ring_bytes, &limit_ops, &max_ring, 0644);
+module_param_cb(max_ring_bytes, &quota_ops, &max_ring, 0644);
 MODULE_PARM_DESC(max_ring_bytes, "largest ring, in bytes with all its pages (0: half of memory)");
-module_param_cb(max_user_bytes, &limit_ops, &max_user, 0644);
+module_param_cb(max_user_bytes, &quota_ops, &max_user, 0644);
 MODULE_PARM_DESC(max_user_bytes, "all rings that one user owns (0: a quarter of memory)");
-module_param_cb(max_total_bytes, &limit_ops, &max_total, 0644);
+module_param_cb(max_total_bytes, &quota_ops, &max_total, 0644);
 MODULE_PARM_DESC(max_total_bytes, "all rings; its last quarter is shared out (0: half of memory)");
 
 /**
@@ -90,17 +90,17 @@ static DEFINE_MUTEX(users_lock);
 static DEFINE_HASHTABLE(users, 6); /* under users_lock */
 static u64 total_bytes; /* under users_lock */
 
-static void __init limit_init(struct limit *limit)
+static void __init quota_init(struct quota *quota)
 {
-	if (!limit->bytes)
-		limit->bytes = (u64)totalram_pages() * PAGE_SIZE / limit->part;
+	if (!quota->bytes)
+		quota->bytes = (u64)totalram_pages() * PAGE_SIZE / quota->share;
 }
 
-void __init rb_limits_init(void)
+void __init rb_quota_init(void)
 {
-	limit_init(&max_ring);
-	limit_init(&max_user);
-	limit_init(&max_total);
+	quota_init(&max_ring);
+	quota_init(&max_user);
+	quota_init(&max_total);
 }
 
 /*
@@ -133,9 +133,9 @@ static struct rb_user *user_find(kuid_t uid)
 	return NULL;
 }
 
-static u64 without(u64 limit, u64 used)
+static u64 without(u64 quota, u64 used)
 {
-	return limit > used ? limit - used : 0;
+	return quota > used ? quota - used : 0;
 }
 
 /* The part of max_total_bytes that is there for who comes first. */
@@ -151,12 +151,12 @@ static u64 free_for_all(u64 total)
  */
 static u64 user_left(u64 has, bool exempt)
 {
-	u64 left = without(limit_get(&max_user), has), total, others, share;
+	u64 left = without(quota_get(&max_user), has), total, others, share;
 
 	lockdep_assert_held(&users_lock);
 	if (exempt)
 		return left;
-	total = limit_get(&max_total);
+	total = quota_get(&max_total);
 	others = total_bytes - has;
 	share = without(without(total, others) / 2, has);
 	share = max(share, without(free_for_all(total), total_bytes));
@@ -170,7 +170,7 @@ static bool user_exempt(void)
 }
 
 /* The largest ring that the caller may create now. */
-u64 rb_limits_ring_bytes(void)
+u64 rb_quota_ring_bytes(void)
 {
 	bool exempt = user_exempt();
 	struct rb_user *user;
@@ -180,14 +180,14 @@ u64 rb_limits_ring_bytes(void)
 	user = user_find(rb_payer(current_user_ns(), current_fsuid()));
 	left = user_left(user ? user->bytes : 0, exempt);
 	mutex_unlock(&users_lock);
-	return min(left, limit_get(&max_ring));
+	return min(left, quota_get(&max_ring));
 }
 
 /* The largest ring that a user may have who has no other, where no other user has any. */
-u64 rb_limits_most(void)
+u64 rb_quota_most(void)
 {
-	return min3(limit_get(&max_ring), limit_get(&max_user),
-		    free_for_all(limit_get(&max_total)));
+	return min3(quota_get(&max_ring), quota_get(&max_user),
+		    free_for_all(quota_get(&max_total)));
 }
 
 static void user_forget(struct rb_user *user)
@@ -209,7 +209,7 @@ struct rb_user *rb_user_charge(kuid_t uid, u64 bytes)
 	struct rb_user *user, *fresh;
 	int err = 0;
 
-	if (bytes > limit_get(&max_ring))
+	if (bytes > quota_get(&max_ring))
 		return ERR_PTR(-EINVAL);
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
 	if (!fresh)

@@ -11,14 +11,14 @@
 
 #include "embedded.h"
 
-static struct emb_place *place_of(const struct ringbuf *ring, u32 role, u32 id)
+static struct emb_seat *seat_of(const struct ringbuf *ring, u32 role, u32 id)
 {
-	return &ring->header->place[emb_place_index(ring, role, id)];
+	return &ring->header->seat[emb_seat_index(ring, role, id)];
 }
 
 static u32 used_byte(const struct ringbuf *ring, u32 role, u32 id)
 {
-	return EMB_BYTE_USED + emb_place_index(ring, role, id);
+	return EMB_BYTE_USED + emb_seat_index(ring, role, id);
 }
 
 static void row_take(struct ringbuf *ring, u32 row)
@@ -37,13 +37,13 @@ static void recover(struct ringbuf *ring)
 	u32 writers = 0, i;
 
 	for (i = 1; i <= v->max_writers; i++)
-		writers += place_of(ring, RINGBUF_ROLE_WRITER, i)->state != EMB_FREE;
+		writers += seat_of(ring, RINGBUF_ROLE_WRITER, i)->state != EMB_FREE;
 	smp_store_release(&v->info->writers, writers);
 	/* Who was about to be a writer, or to end one, died of it. */
 	if (!writers && v->info->writers_ever && v->info->ended == RINGBUF_END_NONE)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_DIED);
 	for (i = 0; i < v->max_readers; i++) {
-		if (place_of(ring, RINGBUF_ROLE_READER, i)->state == EMB_FREE) {
+		if (seat_of(ring, RINGBUF_ROLE_READER, i)->state == EMB_FREE) {
 			rb_detach_reader(v, i);
 			row_give(ring, i);
 		} else {
@@ -53,11 +53,11 @@ static void recover(struct ringbuf *ring)
 	emb_wake_all(ring);
 }
 
-/* Our locks were away for a while: of the places that we had, some are others' now. */
+/* Our locks were away for a while: of the seats that we had, some are others' now. */
 static void renewed(struct ringbuf *ring)
 {
 	u32 n = ring->layout.max_readers + ring->layout.max_writers, i;
-	const struct emb_place *p = ring->header->place;
+	const struct emb_seat *p = ring->header->seat;
 
 	for (i = 0; i < n; i++, p++)
 		if (emb_byte_mine(ring->file, EMB_BYTE_USED + i) &&
@@ -77,7 +77,7 @@ static void locked(struct ringbuf *ring)
 /* -EBUSY: the lock is stuck; -EBADF, or why the file cannot be opened again. */
 int emb_lock(struct ringbuf *ring)
 {
-	int err = emb_file_lock(ring->file, &ring->header->turns);
+	int err = emb_file_lock(ring->file, &ring->header->unlocks);
 
 	if (!err)
 		locked(ring);
@@ -87,13 +87,13 @@ int emb_lock(struct ringbuf *ring)
 void emb_unlock(struct ringbuf *ring)
 {
 	smp_store_release(&ring->header->dirty, 0);
-	emb_file_unlock(ring->file, &ring->header->turns);
+	emb_file_unlock(ring->file, &ring->header->unlocks);
 }
 
-/* The place becomes free last: who finds it half ended ends it again. */
-static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
+/* The seat becomes free last: who finds it half ended ends it again. */
+static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 {
-	struct emb_place *p = place_of(ring, role, id);
+	struct emb_seat *p = seat_of(ring, role, id);
 	u64 end;
 
 	if (role == RINGBUF_ROLE_WRITER) {
@@ -111,7 +111,7 @@ static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 	}
 	WRITE_ONCE(p->waiter, 0);
 	if (READ_ONCE(p->asleep) == EMB_SLEEPS)
-		__atomic_sub_fetch(&ring->header->sleepers, 1, __ATOMIC_RELAXED);
+		__atomic_sub_fetch(&ring->header->waiters, 1, __ATOMIC_RELAXED);
 	WRITE_ONCE(p->asleep, 0);
 	p->pid = 0;
 	smp_store_release(&p->state, EMB_FREE);
@@ -120,15 +120,15 @@ static void place_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 	emb_byte_drop(ring->file, used_byte(ring, role, id));
 }
 
-/* A descriptor that keeps @place, of this generation, alive. */
-static int keep(const struct ringbuf *ring, const struct emb_place *place)
+/* A descriptor that keeps @seat, of this generation, alive. */
+static int keep(const struct ringbuf *ring, const struct emb_seat *seat)
 {
 	int fd = emb_fd_reopen(emb_file_own(ring->file)), err;
 
 	if (fd < 0)
 		return fd;
 	err = emb_byte_lock(fd, F_WRLCK,
-			    EMB_BYTE_KEPT(place - ring->header->place, place->generation));
+			    EMB_BYTE_KEPT(seat - ring->header->seat, seat->generation));
 	if (!err)
 		return fd;
 	close(fd);
@@ -136,25 +136,25 @@ static int keep(const struct ringbuf *ring, const struct emb_place *place)
 }
 
 /* Whether some process has the descriptor. */
-static bool kept(const struct ringbuf *ring, const struct emb_place *place)
+static bool kept(const struct ringbuf *ring, const struct emb_seat *seat)
 {
 	return emb_byte_elsewhere(ring->file,
-				  EMB_BYTE_KEPT(place - ring->header->place, place->generation));
+				  EMB_BYTE_KEPT(seat - ring->header->seat, seat->generation));
 }
 
-static void keep_close(struct rb_handle *h)
+static void keep_close(struct lib_handle *h)
 {
 	emb_fd_close(h->ring->file, h->fd);
 	h->fd = -1;
 }
 
 /*
- * Whether a process uses the place, or keeps it.  A first user that comes meanwhile takes
+ * Whether a process uses the seat, or keeps it.  A first user that comes meanwhile takes
  * the byte before it closes the descriptor, so the byte is asked for last.
  */
-static bool place_alive(struct ringbuf *ring, u32 role, u32 id)
+static bool seat_alive(struct ringbuf *ring, u32 role, u32 id)
 {
-	struct emb_place *p = place_of(ring, role, id);
+	struct emb_seat *p = seat_of(ring, role, id);
 
 	if (READ_ONCE(p->state) == EMB_KEPT && kept(ring, p))
 		return true;
@@ -162,12 +162,12 @@ static bool place_alive(struct ringbuf *ring, u32 role, u32 id)
 }
 
 /*
- * Take the byte of a place that has no user, so that no process becomes its first user
- * before place_end() drops the byte.  False: the place is in use, or about to be.
+ * Take the byte of a seat that has no user, so that no process becomes its first user
+ * before seat_end() drops the byte.  False: the seat is in use, or about to be.
  */
-static bool place_claim(struct ringbuf *ring, u32 role, u32 id)
+static bool seat_claim(struct ringbuf *ring, u32 role, u32 id)
 {
-	return !place_alive(ring, role, id) && emb_byte_take(ring->file, used_byte(ring, role, id));
+	return !seat_alive(ring, role, id) && emb_byte_take(ring->file, used_byte(ring, role, id));
 }
 
 static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
@@ -176,12 +176,12 @@ static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 	u32 id;
 
 	for (id = first; id < end; id++) {
-		if (READ_ONCE(place_of(ring, role, id)->state) == EMB_FREE ||
-		    !place_claim(ring, role, id))
+		if (READ_ONCE(seat_of(ring, role, id)->state) == EMB_FREE ||
+		    !seat_claim(ring, role, id))
 			continue;
-		place_end(ring, role, id, true);
+		seat_end(ring, role, id, true);
 		/* A repair takes long in a large ring: let waiters see that the lock is in use. */
-		__atomic_add_fetch(&ring->header->turns, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&ring->header->unlocks, 1, __ATOMIC_RELAXED);
 		any = true;
 	}
 	return any;
@@ -191,7 +191,7 @@ static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 static bool reap_locked(struct ringbuf *ring, bool readers)
 {
 	bool any = reap_role(ring, RINGBUF_ROLE_WRITER, 1, ring->layout.max_writers + 1);
-	u64 now = rb_clock(CLOCK_MONOTONIC_COARSE);
+	u64 now = lib_clock(CLOCK_MONOTONIC_COARSE);
 
 	if (readers) {
 		any |= reap_role(ring, RINGBUF_ROLE_READER, 0, rb_rows(&ring->view));
@@ -211,10 +211,10 @@ static bool reap_locked(struct ringbuf *ring, bool readers)
 bool emb_reap(struct ringbuf *ring, bool readers)
 {
 	u64 before = READ_ONCE(ring->header->reaped[readers ? 0 : 1]);
-	RB_NO_CANCEL;
+	LIB_NO_CANCEL;
 	bool any;
 
-	if (rb_clock(CLOCK_MONOTONIC_COARSE) - before < EMB_SLICE_NS / 2)
+	if (lib_clock(CLOCK_MONOTONIC_COARSE) - before < EMB_SLICE_NS / 2)
 		return false;
 	if (emb_file_trylock(ring->file))
 		return false;
@@ -225,7 +225,7 @@ bool emb_reap(struct ringbuf *ring, bool readers)
 }
 
 /* Take the lock, and end what dead processes have left: the caller tells who is there. */
-int emb_lock_look(struct ringbuf *ring)
+int emb_lock_reap(struct ringbuf *ring)
 {
 	int err = emb_lock(ring);
 
@@ -261,7 +261,7 @@ static int find_row(struct ringbuf *ring, u32 *id)
 	}
 	if (row < 0)
 		return row;
-	if (place_of(ring, RINGBUF_ROLE_READER, (u32)row)->state != EMB_FREE)
+	if (seat_of(ring, RINGBUF_ROLE_READER, (u32)row)->state != EMB_FREE)
 		return -EPROTO;
 	*id = (u32)row;
 	return 0;
@@ -275,11 +275,11 @@ static u32 free_writer(const struct ringbuf *ring, bool named)
 {
 	u32 n = ring->layout.max_writers, row, id, i;
 	u64 min = rb_gate_min(&ring->view, &row);
-	const struct emb_place *p;
+	const struct emb_seat *p;
 
 	for (i = 0; i < n; i++) {
 		id = 1 + (ring->header->next_writer + i) % n;
-		p = place_of(ring, RINGBUF_ROLE_WRITER, id);
+		p = seat_of(ring, RINGBUF_ROLE_WRITER, id);
 		if (p->state != EMB_FREE)
 			continue;
 		if (named ? rb_can_forget_writer(&ring->view, id) : p->retired <= min)
@@ -305,7 +305,7 @@ static int find_writer(struct ringbuf *ring, u32 *id)
 		if (!found)
 			return rb_exclusive(&ring->view) ? -EBUSY : -ENOSPC;
 		rb_forget_writer(&ring->view, found);
-		place_of(ring, RINGBUF_ROLE_WRITER, found)->retired = 0;
+		seat_of(ring, RINGBUF_ROLE_WRITER, found)->retired = 0;
 	}
 	ring->header->next_writer = found % ring->layout.max_writers;
 	if (ring->header->ids < found)
@@ -321,21 +321,21 @@ static u64 start_position(enum ringbuf_start start, u64 position)
 	return start == RINGBUF_FROM_OLDEST ? 0 : position;
 }
 
-static int find_place(struct rb_handle *h, u32 *id)
+static int find_seat(struct lib_handle *h, u32 *id)
 {
 	if (h->role == RINGBUF_ROLE_READER)
 		return find_row(h->ring, id);
 	return find_writer(h->ring, id);
 }
 
-/* Nobody else has the place of @h: it is @state from here on. */
-static void place_begin(struct rb_handle *h, u32 state, u64 start)
+/* Nobody else has the seat of @h: it is @state from here on. */
+static void seat_begin(struct lib_handle *h, u32 state, u64 start)
 {
 	const struct rb_view *v = &h->ring->view;
-	struct emb_place *p = emb_place(h);
+	struct emb_seat *p = emb_seat(h);
 
 	h->generation = p->generation;
-	emb_place_own(p);
+	emb_seat_own(p);
 	p->waits = 0;
 	WRITE_ONCE(p->asleep, 0);
 	if (h->role == RINGBUF_ROLE_READER) {
@@ -350,30 +350,30 @@ static void place_begin(struct rb_handle *h, u32 state, u64 start)
 		emb_wake_writers(h->ring);
 }
 
-static int attach_locked(struct rb_handle *h, u64 start)
+static int attach_locked(struct lib_handle *h, u64 start)
 {
-	struct emb_place *p;
+	struct emb_seat *p;
 	int err, fd;
 	u32 id;
 
 	/* A dead reader must not help to open the gate. */
 	if (h->role == RINGBUF_ROLE_READER && rb_gate_closed(&h->ring->view))
 		reap_locked(h->ring, true);
-	err = find_place(h, &id);
+	err = find_seat(h, &id);
 	if (err)
 		return err;
-	p = place_of(h->ring, h->role, id);
+	p = seat_of(h->ring, h->role, id);
 	p->generation++;
 	fd = keep(h->ring, p);
 	if (fd < 0)
 		return fd;
 	h->fd = fd;
 	h->id = id;
-	place_begin(h, EMB_KEPT, start);
+	seat_begin(h, EMB_KEPT, start);
 	return 0;
 }
 
-int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position)
+int emb_attach(struct lib_handle *h, enum ringbuf_start start, u64 position)
 {
 	int err = emb_lock(h->ring);
 
@@ -385,7 +385,7 @@ int emb_attach(struct rb_handle *h, enum ringbuf_start start, u64 position)
 }
 
 /* A shared writer that another process has, or had, is a new one here. */
-static int enter_anew(struct rb_handle *h)
+static int enter_anew(struct lib_handle *h)
 {
 	u32 id;
 	int err = find_writer(h->ring, &id);
@@ -395,13 +395,13 @@ static int enter_anew(struct rb_handle *h)
 	if (!emb_byte_take(h->ring->file, used_byte(h->ring, h->role, id)))
 		return -EBUSY;
 	h->id = id;
-	emb_place(h)->generation++;
-	place_begin(h, EMB_USED, 0);
+	emb_seat(h)->generation++;
+	seat_begin(h, EMB_USED, 0);
 	return 0;
 }
 
 /* Become its user. */
-static int enter_locked(struct rb_handle *h)
+static int enter_locked(struct lib_handle *h)
 {
 	struct ringbuf *ring = h->ring;
 	bool shared = h->role == RINGBUF_ROLE_WRITER && !rb_exclusive(&ring->view);
@@ -410,10 +410,10 @@ static int enter_locked(struct rb_handle *h)
 	/* Who used it before, in this process's parent say, may have died. */
 	if (reap_role(ring, h->role, h->id, h->id + 1))
 		emb_wake_all(ring);
-	ours = emb_place_is_ours(h);
+	ours = emb_seat_is_ours(h);
 	if (ours && emb_byte_take(ring->file, used_byte(ring, h->role, h->id))) {
-		emb_place_own(emb_place(h));
-		smp_store_release(&emb_place(h)->state, EMB_USED);
+		emb_seat_own(emb_seat(h));
+		smp_store_release(&emb_seat(h)->state, EMB_USED);
 		return 0;
 	}
 	if (shared)
@@ -421,43 +421,43 @@ static int enter_locked(struct rb_handle *h)
 	return ours ? -EBUSY : -ESTALE;
 }
 
-static bool place_is_kept(const struct rb_handle *h)
+static bool seat_is_kept(const struct lib_handle *h)
 {
-	const struct emb_place *p = emb_place(h);
+	const struct emb_seat *p = emb_seat(h);
 
-	/* Pairs with the release in place_begin(): a later attach has its own generation. */
+	/* Pairs with the release in seat_begin(): a later attach has its own generation. */
 	return smp_load_acquire(&p->state) == EMB_KEPT && READ_ONCE(p->generation) == h->generation;
 }
 
 /*
- * Become the first user of a place, without the slow-path lock, which costs more the more
- * places are kept.  The byte decides between processes: a process that takes the place for
+ * Become the first user of a seat, without the slow-path lock, which costs more the more
+ * seats are kept.  The byte decides between processes: a process that takes the seat for
  * dead, because @h->fd was closed behind the library's back, takes the byte before it ends
- * the place.  False: the caller has to take the lock.
+ * the seat.  False: the caller has to take the lock.
  */
-static bool enter_kept(struct rb_handle *h)
+static bool enter_kept(struct lib_handle *h)
 {
 	u32 byte = used_byte(h->ring, h->role, h->id);
 	struct emb_file *file = h->ring->file;
 	bool entered = false;
 
-	if (h->fd < 0 || !place_is_kept(h) || emb_file_lock_threads(file))
+	if (h->fd < 0 || !seat_is_kept(h) || emb_file_lock_threads(file))
 		return false;
 	if (emb_byte_take(file, byte)) {
-		/* Another process may have used the place and left it just now. */
-		entered = place_is_kept(h);
+		/* Another process may have used the seat and left it just now. */
+		entered = seat_is_kept(h);
 		if (!entered)
 			emb_byte_drop(file, byte);
 	}
 	if (entered) {
-		emb_place_own(emb_place(h));
-		smp_store_release(&emb_place(h)->state, EMB_USED);
+		emb_seat_own(emb_seat(h));
+		smp_store_release(&emb_seat(h)->state, EMB_USED);
 	}
-	emb_file_unlock_threads(file, &h->ring->header->turns);
+	emb_file_unlock_threads(file, &h->ring->header->unlocks);
 	return entered;
 }
 
-static int enter_slowly(struct rb_handle *h)
+static int enter_slowly(struct lib_handle *h)
 {
 	int err = emb_lock(h->ring);
 
@@ -468,7 +468,7 @@ static int enter_slowly(struct rb_handle *h)
 	return err;
 }
 
-int emb_enter(struct rb_handle *h)
+int emb_enter(struct lib_handle *h)
 {
 	int err = 0;
 
@@ -481,18 +481,18 @@ int emb_enter(struct rb_handle *h)
 	return err;
 }
 
-/* The handle goes here; the place too, if this process used it or nobody else may. */
-static void leave_locked(struct rb_handle *h)
+/* The handle goes here; the seat too, if this process used it or nobody else may. */
+static void leave_locked(struct lib_handle *h)
 {
-	bool ours = h->process && h->process == rb_process();
+	bool ours = h->process && h->process == lib_process();
 
-	if (h->detached || !emb_place_is_ours(h))
+	if (h->detached || !emb_seat_is_ours(h))
 		return;
 	/* Another process used it and will say how it ended, or may still begin to use it. */
 	if (!ours &&
-	    (READ_ONCE(emb_place(h)->state) == EMB_USED || !place_claim(h->ring, h->role, h->id)))
+	    (READ_ONCE(emb_seat(h)->state) == EMB_USED || !seat_claim(h->ring, h->role, h->id)))
 		return;
-	place_end(h->ring, h->role, h->id, h->abandoned);
+	seat_end(h->ring, h->role, h->id, h->abandoned);
 	if (h->role == RINGBUF_ROLE_READER)
 		emb_wake_writers(h->ring);
 	else
@@ -501,9 +501,9 @@ static void leave_locked(struct rb_handle *h)
 
 /*
  * Without the lock, whatever the reason, give up the byte: the peers find out that the
- * place has no user.
+ * seat has no user.
  */
-void emb_leave(struct rb_handle *h)
+void emb_leave(struct lib_handle *h)
 {
 	int err = emb_lock(h->ring);
 
@@ -511,20 +511,20 @@ void emb_leave(struct rb_handle *h)
 	if (!err) {
 		leave_locked(h);
 		emb_unlock(h->ring);
-	} else if (h->process == rb_process() && !h->detached && emb_place_is_ours(h)) {
+	} else if (h->process == lib_process() && !h->detached && emb_seat_is_ours(h)) {
 		emb_byte_abandon(h->ring->file, used_byte(h->ring, h->role, h->id));
 	}
 	h->detached = true;
 }
 
-int emb_done(struct rb_handle *h)
+int emb_done(struct lib_handle *h)
 {
 	int err = emb_lock(h->ring);
 
 	if (err)
 		return err;
-	if (emb_place_is_ours(h))
-		place_end(h->ring, RINGBUF_ROLE_WRITER, h->id, false);
+	if (emb_seat_is_ours(h))
+		seat_end(h->ring, RINGBUF_ROLE_WRITER, h->id, false);
 	emb_wake_all(h->ring);
 	emb_unlock(h->ring);
 	h->detached = true;
@@ -535,17 +535,17 @@ static int evict_reader(struct ringbuf *ring, u32 row)
 {
 	const struct rb_view *v = &ring->view;
 
-	if (row >= v->max_readers || place_of(ring, RINGBUF_ROLE_READER, row)->state == EMB_FREE)
+	if (row >= v->max_readers || seat_of(ring, RINGBUF_ROLE_READER, row)->state == EMB_FREE)
 		return -ENOENT;
 	if (!rb_row_evicted(v, row))
 		rb_evict_reader(v, row);
 	return 0;
 }
 
-/* The place stays taken until its user goes. */
+/* The seat stays taken until its user goes. */
 int emb_evict(struct ringbuf *ring, u32 row)
 {
-	int err = emb_lock_look(ring);
+	int err = emb_lock_reap(ring);
 
 	if (err)
 		return err;
