@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A handle that is read or written before an ioctl has bound it becomes a reader or writer
- * with stream framing: of the ring of its file, or of the user's default ring.
+ * A handle that is open for one of reading and writing is bound by its open, and one that is
+ * open for both by its first read or write, unless an ioctl has bound it: it becomes a reader
+ * or writer with stream framing, of the ring of its file or of the user's default ring.
  */
 #include "internal.h"
 
@@ -63,28 +64,37 @@ int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait)
 }
 
 /*
- * ->open of a file of the file system.  What is open for one of reading and writing is
- * bound now, unless O_EXCL without O_CREAT says that it is only to be named in an ATTACH,
- * or to be an observer.
+ * Bind a handle that is open for one of reading and writing, unless O_EXCL without O_CREAT
+ * says that it is only to be named in an ATTACH, or to be an observer.
  */
-int rb_bind_open(struct file *file, struct rb_handle *h)
+static int bind_one_way(struct file *file, struct rb_handle *h)
 {
-	bool made = file->f_mode & FMODE_CREATED;
-	bool reads = file->f_mode & FMODE_READ, writes = file->f_mode & FMODE_WRITE;
-	int err = rb_file_enter(&file->f_path, made ? h : NULL);
+	bool excl = file->f_flags & O_EXCL && !(file->f_mode & FMODE_CREATED);
+	u32 role = h->rights & FMODE_WRITE ? RINGBUF_ROLE_WRITER : RINGBUF_ROLE_READER;
+
+	if (excl || h->rights == (FMODE_READ | FMODE_WRITE))
+		return 0;
+	return rb_bind_stream(file, h, role, true);
+}
+
+static int bind_file(struct file *file, struct rb_handle *h)
+{
+	int err = rb_file_enter(&file->f_path, file->f_mode & FMODE_CREATED ? h : NULL);
 
 	if (err)
 		return rb_file_stale(file);
 	h->path = file->f_path;
-	if ((reads && writes) || (file->f_flags & O_EXCL && !made))
-		return 0;
-	err = rb_bind_stream(file, h, writes ? RINGBUF_ROLE_WRITER : RINGBUF_ROLE_READER, true);
-	if (err && made)
-		rb_file_fail(&h->path, h);
-	else if (err)
+	err = bind_one_way(file, h);
+	if (err)
 		rb_file_leave(&h->path, h);
 	if (err == -ESTALE)
 		return rb_file_stale(file);
 	/* As a FIFO says that nobody is there. */
 	return err == -EAGAIN ? -ENXIO : err;
+}
+
+/* Bind @h in its open(2), whose error it returns. */
+int rb_bind_open(struct file *file, struct rb_handle *h)
+{
+	return rb_is_file(file) ? bind_file(file, h) : bind_one_way(file, h);
 }

@@ -6,9 +6,9 @@
  * The user is who opened the file, not who uses it: whoever is handed a
  * descriptor as its standard output writes where its giver may read.
  *
- * A handle that is open for writing only keeps the stream from ending from its
- * open on, as with a FIFO: a shell that holds one may let writers come and go.
- * Before its first write it is counted as a writer without an id (h->opened).
+ * A handle that is open for one of reading and writing is bound by its open, as that of a
+ * FIFO is: a shell that holds one for writing may let writers come and go, and no reader
+ * sees the end of the stream.
  */
 #include <linux/cred.h>
 #include <linux/hashtable.h>
@@ -161,7 +161,7 @@ static struct rb_ring *default_add(struct rb_ring *ring)
 	return old;
 }
 
-/* The default ring of who has @cred, in the caller's network namespace; with a reference. */
+/* The default ring of the user of @cred, in the caller's network namespace; with a reference. */
 struct rb_ring *rb_default_ring(const struct cred *cred)
 {
 	struct rb_layout layout = default_now();
@@ -189,46 +189,4 @@ void rb_default_forget(struct rb_ring *ring)
 	mutex_lock(&default_lock);
 	hash_del(&ring->default_node);
 	mutex_unlock(&default_lock);
-}
-
-/*
- * Count @h, which has just been opened for writing, as a writer to come.  Without memory for
- * the ring it is not counted: its first write says why, and a handle that is bound to
- * another ring needs none.
- */
-void rb_default_open(struct file *file, struct rb_handle *h)
-{
-	struct rb_ring *ring;
-
-	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != FMODE_WRITE)
-		return;
-	ring = rb_default_ring(file->f_cred);
-	if (IS_ERR(ring))
-		return;
-	mutex_lock(&ring->lock);
-	rb_count_writer(&ring->view);
-	mutex_unlock(&ring->lock);
-	h->opened = ring;
-}
-
-/*
- * @h is no longer one that may become a writer: it is @bound to a ring, or goes (NULL).
- * Bound to another ring it never was one, so its end is not that of a stream.
- */
-void rb_default_close(struct rb_handle *h, const struct rb_ring *bound)
-{
-	struct rb_ring *ring = h->opened;
-
-	lockdep_assert_held(&h->lock);
-	if (!ring)
-		return;
-	h->opened = NULL;
-	mutex_lock(&ring->lock);
-	if (bound && bound != ring)
-		rb_forget_count(&ring->view);
-	else
-		rb_discount_writer(&ring->view, false);
-	rb_notify(ring);
-	mutex_unlock(&ring->lock);
-	rb_ring_put(ring);
 }

@@ -7,10 +7,15 @@
  * by, where a reader that comes by chance would keep the writers waiting.
  *
  * A file is made without a ring (RB_FILE_NEW, or RB_FILE_MAKING while the handle that made
- * it may still say the geometry).  open(2) makes file and handle in one step, so that none
- * is left without its maker where the open is refused after all.  Its ring is made by
- * CREATE, or in the instance's default geometry by the first use (RB_FILE_SET), and lives as
- * long as the inode, or until a file that is gone has no handle any more.
+ * it may still say the geometry).  Its ring is made by CREATE, or in the instance's default
+ * geometry by the first use (RB_FILE_SET), and lives as long as the inode, or until a file
+ * that is gone has no handle any more.
+ *
+ * open(2) with O_CREAT makes the file under the lock of the directory, and opens it without:
+ * the pages of a ring may take long to get.  In between, the file counts the handle that is
+ * to come (@reserved), so that nobody else's last handle takes the name away.  A security
+ * module may refuse the open of the file that it let the caller make; so a file whose maker
+ * does not come within FILE_MAKER is anybody's.
  *
  * A file is kept until somebody unlinks it, or fleeting: then its name goes with its last
  * handle, and it is RB_FILE_GONE.  Whoever has found the name by then looks for it once
@@ -32,9 +37,15 @@
 /* So long after a file has gone, who found its name before may not have opened it yet. */
 #define FILE_RACE (HZ / 10)
 
+/* Within so long the open that has made a file reaches it, if it ever does. */
+#define FILE_MAKER HZ
+
 static const struct inode_operations file_dir_ops;
 static const struct inode_operations file_ring_ops;
 static void file_unname_work(struct work_struct *work);
+
+/* What would hold the lock of a directory for long, or wait for it. */
+static struct workqueue_struct *file_works;
 
 static struct rb_instance *file_instance(const struct super_block *sb)
 {
@@ -60,9 +71,11 @@ static struct rb_file *file_new(struct super_block *sb, enum rb_file_state state
 	f->instance = file_instance(sb);
 	f->state = state;
 	f->kept = state == RB_FILE_NEW;
+	f->reserved = state == RB_FILE_MAKING;
+	f->handles = f->reserved;
 	f->payer = file_payer(sb);
 	INIT_WORK(&f->work, file_unname_work);
-	f->handles = state == RB_FILE_MAKING; /* until file_make() is done with it */
+	f->made = jiffies;
 	ktime_get_coarse_real_ts64(&f->born);
 	return f;
 }
@@ -115,7 +128,7 @@ void rb_file_evict(struct inode *inode)
 	rb_instance_discount(file_instance(inode->i_sb));
 	if (!f)
 		return;
-	WARN_ON_ONCE(f->handles || f->busy);
+	WARN_ON_ONCE(f->handles != f->reserved || f->busy);
 	if (f->ring)
 		rb_ring_put(f->ring);
 	kfree(f);
@@ -195,35 +208,27 @@ static bool file_leave(struct rb_file *f, const struct rb_handle *h, bool gone)
 	return gone && !before;
 }
 
-/* Make a ring and open it, with the lock of @dir: what fails leaves no name. */
-static int file_make(struct inode *dir, struct dentry *dentry, struct file *file, umode_t mode)
-{
-	int err = file_add_ring(&nop_mnt_idmap, dir, dentry, mode, RB_FILE_MAKING);
-
-	if (err)
-		return err;
-	file->f_mode |= FMODE_CREATED;
-	err = finish_open(file, dentry, NULL);
-	file_leave(d_inode(dentry)->i_private, NULL, err);
-	if (err)
-		file_unlink(dir, dentry);
-	return err;
-}
-
-/* open(2), where the name is not in the cache, or nothing has it. */
+/*
+ * open(2), where the name is not in the cache, or nothing has it.  Make the file, if the
+ * caller wants one; the VFS opens it when it has dropped the lock of @dir.
+ */
 static int file_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file,
 			    unsigned int flags, umode_t mode)
 {
 	struct dentry *found;
+	int err = 0;
 
 	if (d_in_lookup(dentry)) {
 		found = simple_lookup(dir, dentry, 0);
 		if (found)
 			return PTR_ERR(found);
 	}
-	if (flags & O_CREAT)
-		return file_make(dir, dentry, file, mode);
-	return finish_no_open(file, NULL);
+	if (flags & O_CREAT) {
+		err = file_add_ring(&nop_mnt_idmap, dir, dentry, mode, RB_FILE_MAKING);
+		if (!err)
+			file->f_mode |= FMODE_CREATED;
+	}
+	return err ?: finish_no_open(file, NULL);
 }
 
 /* mknod(2) of a regular file. */
@@ -248,6 +253,35 @@ static int file_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 	return file_add(idmap, dir, dentry, S_IFDIR | mode, NULL);
 }
 
+/* The ring that goes with the name @dentry, if no handle has it; with a reference. */
+static struct rb_ring *file_last_ring(const struct dentry *dentry)
+{
+	struct rb_file *f = d_is_positive(dentry) ? d_inode(dentry)->i_private : NULL;
+	struct rb_ring *ring = NULL;
+
+	if (!f)
+		return NULL;
+	mutex_lock(&f->lock);
+	ring = f->handles ? NULL : f->ring;
+	if (ring)
+		kref_get(&ring->refs);
+	mutex_unlock(&f->lock);
+	return ring;
+}
+
+/* Free the pages of a ring that is renamed over later, without the locks of directories. */
+static int file_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
+		       struct inode *new_dir, struct dentry *new, unsigned int flags)
+{
+	struct rb_ring *ring = file_last_ring(new);
+	int err = simple_rename(idmap, old_dir, old, new_dir, new, flags);
+
+	/* Where another rename has queued it, that reference is dropped later, so not this one. */
+	if (ring && !queue_work(file_works, &ring->put))
+		rb_ring_put(ring);
+	return err;
+}
+
 static const struct inode_operations file_dir_ops = {
 	.lookup = simple_lookup,
 	.atomic_open = file_atomic_open,
@@ -256,7 +290,7 @@ static const struct inode_operations file_dir_ops = {
 	.mkdir = file_mkdir,
 	.rmdir = simple_rmdir,
 	.unlink = simple_unlink,
-	.rename = simple_rename,
+	.rename = file_rename,
 	.setattr = simple_setattr,
 };
 
@@ -309,8 +343,6 @@ static bool file_unname(struct dentry *dentry, enum file_wait wait)
 	return done;
 }
 
-static struct workqueue_struct *file_names;
-
 static void file_unname_work(struct work_struct *work)
 {
 	struct rb_file *f = container_of(work, struct rb_file, work);
@@ -328,24 +360,31 @@ static void file_unname_work(struct work_struct *work)
 static void file_unname_soon(struct rb_file *f, const struct path *path)
 {
 	/* What is mounted there is detached by file_unlink(), which has to find it hashed. */
+	dont_mount(path->dentry);
 	if (!d_mountpoint(path->dentry))
 		d_drop(path->dentry);
 	if (file_unname(path->dentry, FILE_NO_WAIT))
 		return;
 	f->path = *path;
 	path_get(&f->path);
-	queue_work(file_names, &f->work);
+	queue_work(file_works, &f->work);
 }
 
 int __init rb_file_init(void)
 {
-	file_names = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
-	return file_names ? 0 : -ENOMEM;
+	file_works = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
+	return file_works ? 0 : -ENOMEM;
 }
 
 void rb_file_exit(void)
 {
-	destroy_workqueue(file_names);
+	destroy_workqueue(file_works);
+}
+
+/* Wait for rings that are being freed: they are charged to their instance. */
+void rb_file_flush(void)
+{
+	flush_workqueue(file_works);
 }
 
 /* ---- stat(2) ----------------------------------------------------------------- */
@@ -389,6 +428,18 @@ bool rb_file_has(const struct rb_handle *h)
 	return h->path.dentry;
 }
 
+/* With f->lock: one more handle, @maker if its open has made the file, else NULL. */
+static void file_enter(struct rb_file *f, struct rb_handle *maker)
+{
+	if (!maker || !f->reserved) {
+		f->handles++;
+		return;
+	}
+	f->reserved = false; /* that was for this handle */
+	if (f->state == RB_FILE_MAKING)
+		f->maker = maker;
+}
+
 /*
  * One more handle of the file at @path, which it holds until rb_file_leave().  @maker: the
  * handle, if its open has made the file.  -ESTALE: the file is gone.
@@ -400,11 +451,8 @@ int rb_file_enter(const struct path *path, struct rb_handle *maker)
 
 	mutex_lock(&f->lock);
 	gone = f->state == RB_FILE_GONE;
-	if (!gone) {
-		f->handles++;
-		if (maker)
-			f->maker = maker;
-	}
+	if (!gone)
+		file_enter(f, maker);
 	mutex_unlock(&f->lock);
 	if (gone) {
 		file_unname(path->dentry, FILE_WAIT_KILLABLE);
@@ -424,11 +472,18 @@ void rb_file_leave(const struct path *path, const struct rb_handle *h)
 	path_put(path);
 }
 
-/* The open that has made the file @path fails: file_make(), which called it, takes the name. */
-void rb_file_fail(const struct path *path, const struct rb_handle *h)
+/* The open that has made the file @path fails before there is a handle. */
+void rb_file_fail(const struct path *path)
 {
-	file_leave(d_inode(path->dentry)->i_private, h, false);
-	path_put(path);
+	struct rb_file *f = d_inode(path->dentry)->i_private;
+	bool ours;
+
+	mutex_lock(&f->lock);
+	ours = f->reserved;
+	f->reserved = false;
+	mutex_unlock(&f->lock);
+	if (ours && file_leave(f, NULL, READ_ONCE(f->state) == RB_FILE_MAKING))
+		file_unname_soon(f, path);
 }
 
 /*
@@ -456,23 +511,32 @@ static void file_set(struct rb_file *f, struct rb_ring *ring)
 	lockdep_assert_held(&f->lock);
 	f->state = RB_FILE_SET;
 	f->maker = NULL;
+	/* By another handle, after FILE_MAKER: it no longer counts the one that did not come. */
+	f->handles -= f->reserved;
+	f->reserved = false;
 	smp_store_release(&f->ring, ring); /* matches rb_file_ring() */
+}
+
+/* Whether the handle that has made @f keeps @h from making the ring. */
+static bool file_has_maker(struct rb_file *f, const struct rb_handle *h)
+{
+	if (READ_ONCE(f->state) != RB_FILE_MAKING)
+		return false;
+	if (READ_ONCE(f->reserved))
+		return time_before(jiffies, f->made + FILE_MAKER);
+	return READ_ONCE(f->maker) != h;
 }
 
 /* Nobody but @h may make the ring, or it is there. */
 static bool file_made(struct rb_file *f, const struct rb_handle *h)
 {
-	enum rb_file_state state = READ_ONCE(f->state);
-
-	if (READ_ONCE(f->busy))
-		return false;
-	return state != RB_FILE_MAKING || READ_ONCE(f->maker) == h;
+	return !READ_ONCE(f->busy) && !file_has_maker(f, h);
 }
 
 /* With f->lock, and its maker no longer in the way. */
 static int file_lock_made(struct rb_file *f, const struct rb_handle *h, bool wait)
 {
-	int err;
+	long left;
 
 	for (;;) {
 		mutex_lock(&f->lock);
@@ -481,9 +545,9 @@ static int file_lock_made(struct rb_file *f, const struct rb_handle *h, bool wai
 		mutex_unlock(&f->lock);
 		if (!wait)
 			return -EAGAIN;
-		err = wait_event_interruptible(f->wq, file_made(f, h));
-		if (err)
-			return err;
+		left = wait_event_interruptible_timeout(f->wq, file_made(f, h), FILE_MAKER);
+		if (left < 0)
+			return left;
 	}
 }
 

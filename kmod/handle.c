@@ -63,17 +63,16 @@ static int handle_open(struct inode *inode, struct file *file)
 	struct rb_handle *h = handle_new();
 	int err;
 
-	if (!h)
+	if (!h) {
+		if (rb_is_file(file) && file->f_mode & FMODE_CREATED)
+			rb_file_fail(&file->f_path);
 		return -ENOMEM;
+	}
 	h->rights = file->f_mode & (FMODE_READ | FMODE_WRITE);
-	if (rb_is_file(file)) {
-		err = rb_bind_open(file, h);
-		if (err) {
-			handle_free(h);
-			return err;
-		}
-	} else {
-		rb_default_open(file, h);
+	err = rb_bind_open(file, h);
+	if (err) {
+		handle_free(h);
+		return err;
 	}
 	file->private_data = h;
 	file->f_mapping = h->inode->i_mapping;
@@ -109,7 +108,6 @@ void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
 		list_add_tail(&h->node, &ring->handles);
 	mutex_unlock(&ring->lock);
 	smp_store_release(&h->ring, ring); /* matches rb_handle_ring() */
-	rb_default_close(h, ring);
 	/* Who polled it before has armed nothing. */
 	wake_up_all(&h->wq);
 }
@@ -203,9 +201,6 @@ static int handle_release(struct inode *inode, struct file *file)
 	struct rb_ring *ring = h->ring;
 	int i;
 
-	mutex_lock(&h->lock);
-	rb_default_close(h, NULL);
-	mutex_unlock(&h->lock);
 	if (ring) {
 		handle_leave(h, ring);
 		for (i = 0; i < RB_POLLS; i++)

@@ -94,6 +94,7 @@ struct rb_seat {
  * @nr_deferred: seats of @ids that are; changes under wait_lock too
  * @is_default: it is the default ring of a user: its slots are kept while it has no reader;
  *	constant
+ * @put: drops a reference, where that may take too long
  * @default_uid: that user; constant
  * @default_scope: number of the network namespace that it belongs to; constant
  * @default_node: entry in the table of default rings
@@ -134,6 +135,7 @@ struct rb_ring {
 	u32 readers;
 	u64 repaired;
 	unsigned int nr_deferred;
+	struct work_struct put;
 	bool is_default;
 	kuid_t default_uid;
 	unsigned int default_scope;
@@ -250,8 +252,6 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @ring: set once, after all that binding sets; see rb_handle_ring()
  * @role: RINGBUF_ROLE_*; constant once bound
  * @framing: RINGBUF_FRAMING_*; may be read without the lock
- * @opened: the default ring that this handle, open for writing only and not bound,
- *	keeps from ending; with a reference
  * @skip_pos: reader: the slot in the middle of which it has stopped
  * @skip: bytes of that slot that it has read
  * @leftover_lock: (spinlock) the next
@@ -282,7 +282,6 @@ struct rb_handle {
 	struct rb_ring *ring;
 	u32 role;
 	u32 framing;
-	struct rb_ring *opened;
 	u64 skip_pos;
 	u32 skip;
 	spinlock_t leftover_lock; /* leftover */
@@ -358,11 +357,14 @@ enum rb_file_state {
  * @instance: constant
  * @state: may be read without the lock
  * @ring: with a reference, once it is set; see file_set()
- * @maker: MAKING: the handle that made the file, NULL: its open is still under way
- * @handles: that are in, and the call that makes it
+ * @maker: MAKING and not @reserved: the handle whose open has made the file
+ * @handles: that are in, and the one that is to come
+ * @reserved: the open that has made the file is under way: its handle is to come; may be
+ *	read without the lock
  * @busy: its ring is being made, without the lock; may be read without it
  * @payer: who pays for a ring of default geometry; constant
  * @kept: it stays until it is unlinked; may be read without the lock
+ * @made: when it was made, in jiffies; constant
  * @born: when it was made; constant
  * @work: takes the name away, where that would have to wait
  * @path: for @work
@@ -376,9 +378,11 @@ struct rb_file {
 	struct rb_ring *ring;
 	struct rb_handle *maker;
 	unsigned int handles;
+	bool reserved;
 	bool busy;
 	kuid_t payer;
 	bool kept;
+	unsigned long made;
 	struct timespec64 born;
 	struct work_struct work;
 	struct path path;
@@ -453,7 +457,8 @@ bool rb_file_kept(const struct rb_handle *h);
 int rb_file_enter(const struct path *path, struct rb_handle *maker);
 void rb_file_leave(const struct path *path, const struct rb_handle *h);
 int rb_file_stale(const struct file *file);
-void rb_file_fail(const struct path *path, const struct rb_handle *h);
+void rb_file_fail(const struct path *path);
+void rb_file_flush(void);
 struct rb_ring *rb_file_ring(struct rb_handle *h, bool wait);
 struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layout, bool kept);
 
@@ -471,8 +476,6 @@ int rb_default_init(void);
 void rb_default_geometry(u64 *slot_bytes, u64 *slot_count);
 struct rb_ring *rb_default_ring(const struct cred *cred);
 void rb_default_forget(struct rb_ring *ring);
-void rb_default_open(struct file *file, struct rb_handle *h);
-void rb_default_close(struct rb_handle *h, const struct rb_ring *bound);
 int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait);
 int rb_bind_open(struct file *file, struct rb_handle *h);
 

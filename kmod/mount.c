@@ -287,6 +287,7 @@ static void mount_kill(struct super_block *sb)
 	struct rb_instance *instance = instance_of(sb);
 
 	kill_litter_super(sb);
+	rb_file_flush();
 	if (instance)
 		WARN_ON_ONCE(instance->bytes || instance->files);
 	kfree(instance);

@@ -136,29 +136,11 @@ static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 	return 0;
 }
 
-/*
- * Of the device: who opened it for both has not said which it will be; the others poll before
- * their first call, and take an error, or a call that finds nothing after all, for the end.
- */
-static void poll_bind(struct file *file, struct rb_handle *h)
-{
-	fmode_t both = FMODE_READ | FMODE_WRITE;
-
-	if (rb_file_has(h))
-		return;
-	if ((file->f_mode & both) == FMODE_READ)
-		rb_bind_stream(file, h, RINGBUF_ROLE_READER, true);
-	else if ((file->f_mode & both) == FMODE_WRITE)
-		rb_bind_stream(file, h, RINGBUF_ROLE_WRITER, true);
-}
-
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct rb_handle *h = file->private_data;
-	struct rb_ring *ring;
+	struct rb_ring *ring = rb_handle_ring(h);
 
-	poll_bind(file, h);
-	ring = rb_handle_ring(h);
 	poll_wait(file, &h->wq, wait);
 	/* An eviction is seen by poll_reader(), by the look that tells what is ready. */
 	if (!ring || !READ_ONCE(h->members))

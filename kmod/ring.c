@@ -82,6 +82,11 @@ static int ring_alloc_seats(struct rb_ring *ring)
 	return ring->rows && ring->ids ? 0 : -ENOMEM;
 }
 
+static void ring_put_work(struct work_struct *work)
+{
+	rb_ring_put(container_of(work, struct rb_ring, put));
+}
+
 static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 {
 	kref_init(&ring->refs);
@@ -92,6 +97,7 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 	spin_lock_init(&ring->wait_lock);
 	INIT_LIST_HEAD(&ring->armed);
 	INIT_LIST_HEAD(&ring->leftover);
+	INIT_WORK(&ring->put, ring_put_work);
 	rb_timer_start(ring);
 }
 

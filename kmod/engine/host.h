@@ -277,16 +277,6 @@ static inline void rb_discount_writer(const struct rb_view *v, bool died)
 	smp_store_release(&v->info->writers, v->info->writers - 1);
 }
 
-/* Take rb_count_writer() back for one that turns out to be no writer of this ring. */
-static inline void rb_forget_count(const struct rb_view *v)
-{
-	if (v->info->writers_ever != ~0U)
-		/* rb_ended() loads it first: without a writer before, no end is seen. */
-		smp_store_release(&v->info->writers_ever, v->info->writers_ever - 1);
-	/* (J), matches rb_ended() */
-	smp_store_release(&v->info->writers, v->info->writers - 1);
-}
-
 /* Writer @id, already repaired, is gone. */
 static inline void rb_end_writer(const struct rb_view *v, u32 id, bool died)
 {

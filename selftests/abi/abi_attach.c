@@ -94,7 +94,7 @@ TEST_F(attach, rights)
 /* Nor what its file was not opened for. */
 TEST_F(attach, rights_of_the_file)
 {
-	int writes = open(RINGBUF_DEVICE, O_WRONLY | O_CLOEXEC), other = device_open();
+	int writes = open(RINGBUF_DEVICE, O_WRONLY | O_EXCL | O_CLOEXEC), other = device_open();
 
 	ASSERT_EQ(0, attach_fd(writes, RINGBUF_ROLE_WRITER, self->owner));
 	EXPECT_EQ(-EACCES, attach_fd(other, RINGBUF_ROLE_READER, writes));

@@ -41,7 +41,7 @@ FIXTURE_SETUP(standard)
 {
 	if (unshare(CLONE_NEWNET))
 		SKIP(return, "needs network namespaces and root");
-	self->reader = open_as(O_RDONLY | O_NONBLOCK);
+	self->reader = open_as(O_RDWR | O_NONBLOCK); /* its first read makes it one */
 	ASSERT_LE(0, self->reader);
 	self->writer = open_as(O_WRONLY | O_NONBLOCK);
 	ASSERT_LE(0, self->writer);
@@ -68,19 +68,32 @@ static void close_writer(struct _test_data_standard *self)
 	self->writer = -1;
 }
 
-TEST_F(standard, first_use_binds)
+TEST_F(standard, open_for_one_way_binds)
 {
 	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = 4 };
+	int reader = open_as(O_RDONLY | O_NONBLOCK);
 	char text[64];
 
-	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(self->reader));
-	FAILS(EAGAIN, read(self->reader, text, sizeof(text)));
-	ASSERT_EQ(5, write(self->writer, "hello", 5));
-	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(self->reader));
+	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(reader));
 	EXPECT_EQ(RINGBUF_ROLE_WRITER, role_of(self->writer));
-	ASSERT_EQ(2, read(self->reader, text, 2));
-	ASSERT_EQ(3, read(self->reader, text, sizeof(text)));
-	EXPECT_EQ(-EBADFD, call(self->reader, RINGBUF_IOC_CREATE, &c));
+	ASSERT_EQ(5, write(self->writer, "hello", 5));
+	ASSERT_EQ(2, read(reader, text, 2));
+	ASSERT_EQ(3, read(reader, text, sizeof(text)));
+	EXPECT_EQ(-EBADFD, call(reader, RINGBUF_IOC_CREATE, &c));
+	close(reader);
+}
+
+/* O_EXCL without O_CREAT: to be an observer, or to be named in an ATTACH. */
+TEST_F(standard, open_with_excl_does_not_bind)
+{
+	int reader = open_as(O_RDONLY | O_EXCL), writer = open_as(O_WRONLY | O_EXCL);
+
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(reader));
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(writer));
+	EXPECT_TRUE(binds_reader(self->reader));
+	EXPECT_EQ(1, stats_of(self->reader).writers);
+	close(reader);
+	close(writer);
 }
 
 TEST_F(standard, both_by_first_use)
@@ -99,26 +112,34 @@ TEST_F(standard, both_by_first_use)
 	close(b);
 }
 
-TEST_F(standard, poll_binds)
+TEST_F(standard, poll_binds_nothing)
 {
+	struct pollfd p[2] = { { .fd = self->reader, .events = POLLIN | POLLOUT },
+			       { .fd = open_as(O_RDONLY | O_EXCL), .events = POLLIN } };
+
+	ASSERT_EQ(2, poll(p, 2, -1));
+	EXPECT_EQ(POLLERR, p[0].revents);
+	EXPECT_EQ(POLLERR, p[1].revents);
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(self->reader));
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(p[1].fd));
 	EXPECT_EQ(0, polled(self->writer));
-	EXPECT_EQ(RINGBUF_ROLE_WRITER, role_of(self->writer));
-	EXPECT_EQ(0, polled(self->reader));
-	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(self->reader));
-	EXPECT_EQ(POLLOUT, polled(self->writer));
-	ASSERT_EQ(1, write(self->writer, "x", 1));
-	EXPECT_EQ(POLLIN, polled(self->reader));
+	close(p[1].fd);
 }
 
-TEST_F(standard, epoll_binds)
+/* As socat and event loops do: poll first, then read. */
+TEST_F(standard, poll_before_the_first_call)
 {
 	struct epoll_event e = { .events = EPOLLOUT | EPOLLET };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
+	int ep = epoll_create1(EPOLL_CLOEXEC), reader;
 
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->writer, &e));
 	EXPECT_EQ(0, epoll_wait(ep, &e, 1, 0));
-	EXPECT_EQ(0, polled(self->reader));
+	reader = open_as(O_RDONLY | O_NONBLOCK);
+	EXPECT_EQ(0, polled(reader));
 	EXPECT_EQ(1, epoll_wait(ep, &e, 1, -1));
+	ASSERT_EQ(1, write(self->writer, "x", 1));
+	EXPECT_EQ(POLLIN, polled(reader));
+	close(reader);
 	close(ep);
 }
 
@@ -397,7 +418,6 @@ TEST_F(standard, open_for_writing_keeps_the_stream_open)
 	ASSERT_EQ(1, read(self->reader, text, 16));
 	FAILS(EAGAIN, read(self->reader, text, 16));
 	EXPECT_EQ(0, polled(self->reader));
-	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(self->writer));
 	ASSERT_EQ(0, child_run(writes_and_closes, "b"));
 	ASSERT_EQ(1, read(self->reader, text, 16));
 	FAILS(EAGAIN, read(self->reader, text, 16));
@@ -422,32 +442,20 @@ TEST_F(standard, inherited_writer_keeps_the_stream_open)
 	EXPECT_EQ(0, read(self->reader, text, 16));
 }
 
-/* A handle that is bound to another ring is taken back as a writer of this one. */
-TEST_F(standard, bound_elsewhere_was_no_writer)
+/* As open(2) of a file says that the disk is full. */
+TEST_F(standard, open_says_why_there_is_no_ring)
 {
-	char text[16];
-
-	FAILS(EAGAIN, read(self->reader, text, 16));
-	EXPECT_EQ(1, stats_of(self->reader).writers);
-	ASSERT_OK(create_call(self->writer, 0, 64, 4));
-	/* It never was a writer of the default ring, whose stream has not begun yet. */
-	EXPECT_EQ(0, stats_of(self->reader).writers);
-	EXPECT_EQ(0, stats_of(self->reader).writers_ever);
-	FAILS(EAGAIN, read(self->reader, text, 16));
-	EXPECT_EQ(0, polled(self->reader));
-}
-
-/* Where there is no memory for a default ring, other rings can be had all the same. */
-TEST_F(standard, open_for_writing_needs_no_memory)
-{
-	static const char limit[] = "/sys/module/ringbuf/parameters/max_user_bytes";
-	int owner = ring_make(0, 8, 4), late, fd = open(limit, O_WRONLY | O_CLOEXEC);
+	static const char quota[] = "/sys/module/ringbuf/parameters/max_user_bytes";
+	int owner = ring_make(0, 8, 4), late, fd = open(quota, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		SKIP(return, "needs root, to change a limit of the module");
+		SKIP(return, "needs root, to change a quota of the module");
 	close_writer(self);
 	ASSERT_EQ(6, write(fd, "100000", 6));
-	late = open_as(O_WRONLY | O_NONBLOCK);
+	FAILS(EDQUOT, open_as(O_WRONLY | O_NONBLOCK));
+	FAILS(EDQUOT, open_as(O_RDONLY | O_NONBLOCK));
+	/* Other rings can be had all the same. */
+	late = open_as(O_WRONLY | O_NONBLOCK | O_EXCL);
 	EXPECT_LE(0, late);
 	EXPECT_OK(attach_fd(late, RINGBUF_ROLE_WRITER, owner));
 	EXPECT_EQ(8, write(late, "message", 8));
@@ -455,20 +463,6 @@ TEST_F(standard, open_for_writing_needs_no_memory)
 	close(fd);
 	close(late);
 	close(owner);
-}
-
-/* Its first write makes it the writer that it was counted as. */
-TEST_F(standard, first_write_counts_the_writer_once)
-{
-	char text[16];
-
-	FAILS(EAGAIN, read(self->reader, text, 16));
-	ASSERT_EQ(1, write(self->writer, "a", 1));
-	EXPECT_EQ(1, stats_of(self->reader).writers);
-	ASSERT_OK(done_call(self->writer));
-	EXPECT_EQ(0, stats_of(self->reader).writers);
-	ASSERT_EQ(1, read(self->reader, text, 16));
-	EXPECT_EQ(0, read(self->reader, text, 16));
 }
 
 /* The ring is there while it is used, and a new one after that. */

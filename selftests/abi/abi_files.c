@@ -405,8 +405,7 @@ TEST_F(files, waiting_opener_is_killed)
 	close(o->maker);
 }
 
-/* ---- how long a name lasts
- * ----------------------------------------------------------------------- */
+/* ---- how long a name lasts --------------------------------------- */
 
 TEST_F(files, fleeting_goes_with_the_last_handle)
 {
@@ -552,8 +551,7 @@ TEST_F(files, opened_again_by_its_descriptor)
 	close(path);
 }
 
-/* ---- rename
- * ----------------------------------------------------------------------------------------- */
+/* ---- rename ------------------------------------------------------ */
 
 TEST_F(files, renamed_while_open)
 {
@@ -620,8 +618,7 @@ TEST_F(files, renamed_across_kinds_and_mounts)
 	EXPECT_EQ(0, rmdir(MOUNTED "/folder"));
 }
 
-/* ---- rights
- * ---------------------------------------------------------------------------------------- */
+/* ---- rights ------------------------------------------------------ */
 
 /* What another user may do, by opens and by what attaches by their descriptors. */
 struct rights {
@@ -820,8 +817,7 @@ TEST_F(files, folder_that_others_may_not_write)
 	EXPECT_EQ(0, child_run(makes_in_a_closed_folder, NULL));
 }
 
-/* ---- what a ring is not
- * --------------------------------------------------------------------------- */
+/* ---- what a ring is not ------------------------------------------ */
 
 TEST_F(files, calls_that_are_for_other_files)
 {
@@ -941,8 +937,7 @@ TEST_F(files, names)
 	EXPECT_EQ(-ENOENT, file_open(MOUNTED "/none/ring", O_RDWR | O_CREAT));
 }
 
-/* ---- stat, and who watches
- * -------------------------------------------------------------------------- */
+/* ---- stat, and who watches --------------------------------------- */
 
 static uint64_t mtime_of(int fd)
 {

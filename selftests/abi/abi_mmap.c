@@ -318,7 +318,7 @@ TEST_F(mmap, same_pages_for_all)
 
 TEST(needs_an_open_for_both)
 {
-	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_CLOEXEC);
+	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_EXCL | O_CLOEXEC);
 	struct ringbuf_info info;
 
 	ASSERT_LE(0, fd);
@@ -327,7 +327,7 @@ TEST(needs_an_open_for_both)
 	EXPECT_EQ(-EACCES, try_map(fd, region_of(fd, RINGBUF_REGION_DATA).offset,
 				   region_of(fd, RINGBUF_REGION_DATA).bytes, RW, MAP_SHARED));
 	close(fd);
-	fd = open("/dev/ringbuf", O_WRONLY | O_CLOEXEC);
+	fd = open("/dev/ringbuf", O_WRONLY | O_EXCL | O_CLOEXEC);
 	ASSERT_EQ(0, attach_fd(fd, RINGBUF_ROLE_WRITER, owner));
 	EXPECT_EQ(-EACCES, try_map(fd, 0, region_of(fd, 0).bytes, PROT_READ, MAP_SHARED));
 	close(fd);
@@ -337,7 +337,7 @@ TEST(needs_an_open_for_both)
 /* A reader's map opened for reading only stays so: VM_SHARED is clear there. */
 TEST(read_only_open_stays_read_only)
 {
-	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_CLOEXEC);
+	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_EXCL | O_CLOEXEC);
 	struct ringbuf_info info;
 	void *p;
 

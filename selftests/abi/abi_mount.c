@@ -230,6 +230,88 @@ TEST_F(mount, read_only)
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
+struct opening {
+	int returned;
+};
+
+static int makes_a_large_ring(void *arg)
+{
+	struct opening *o = arg;
+	int fd = file_open(RING, O_WRONLY | O_CREAT);
+
+	FLAG_SET(o->returned);
+	CHECK(fd >= 0);
+	return 0;
+}
+
+/* The pages of a ring may take long to get, so the folder is free for others meanwhile. */
+TEST_F(mount, open_that_makes_a_ring_does_not_hold_its_folder)
+{
+	struct opening *o = shared_memory(sizeof(*o));
+	int changes = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, rings_mount("slot_bytes=16M,slot_count=8"));
+	pid = child_start(makes_a_large_ring, o);
+	UNTIL(there(RING));
+	while (!FLAG_GET(o->returned)) {
+		ASSERT_EQ(0, mkdir(MOUNTED "/other", 0700));
+		ASSERT_EQ(0, rmdir(MOUNTED "/other"));
+		changes++;
+	}
+	/* While the lock was held there were at most one or two, just after it. */
+	EXPECT_LT(50, changes);
+	EXPECT_EQ(0, child_end(pid));
+	EXPECT_TRUE(nothing_left(MOUNTED));
+}
+
+static int makes_ring_and_waits(void *arg)
+{
+	struct opening *o = arg;
+	int fd = file_open(RING, O_RDWR | O_CREAT);
+
+	CHECK(fd >= 0);
+	FLAG_SET(o->returned);
+	pause();
+	return 0;
+}
+
+/* Whoever meets the file before its maker's open has ended waits for it, and then uses it. */
+TEST_F(mount, maker_that_is_killed_leaves_no_name)
+{
+	struct opening *o = shared_memory(sizeof(*o));
+	pid_t pid;
+
+	ASSERT_EQ(0, rings_mount(""));
+	pid = child_start(makes_ring_and_waits, o);
+	UNTIL(FLAG_GET(o->returned));
+	EXPECT_EQ(-ENXIO, file_open(RING, O_RDONLY | O_NONBLOCK));
+	child_kill(pid);
+	EXPECT_FALSE(there(RING));
+	EXPECT_TRUE(nothing_left(MOUNTED));
+}
+
+/* The ring that was there is freed soon, and before the mount is gone. */
+TEST_F(mount, ring_that_is_renamed_over_is_freed)
+{
+	struct statfs one;
+	int i;
+
+	ASSERT_EQ(0, rings_mount("max_bytes=20M"));
+	ASSERT_EQ(0, close(file_make(RING, RINGBUF_CREATE_KEPT, 1 << 20, 8)));
+	one = statfs_of(MOUNTED);
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, close(file_make(MOUNTED "/next", RINGBUF_CREATE_KEPT, 1 << 20, 8)));
+		ASSERT_EQ(0, rename(MOUNTED "/next", RING));
+		UNTIL(statfs_of(MOUNTED).f_bfree == one.f_bfree);
+	}
+	EXPECT_EQ(one.f_ffree, statfs_of(MOUNTED).f_ffree);
+	/* Not even that long: the mount waits for it. */
+	ASSERT_EQ(0, close(file_make(MOUNTED "/next", RINGBUF_CREATE_KEPT, 1 << 20, 8)));
+	ASSERT_EQ(0, rename(MOUNTED "/next", RING));
+	EXPECT_EQ(0, rings_umount(0));
+}
+
 TEST_F(mount, full_in_bytes)
 {
 	struct statfs before, with;

@@ -627,10 +627,10 @@ struct ringbuf_threshold {
  */
 
 /*
- * The default ring.  The first read(2) or write(2) on an unbound handle of /dev/ringbuf
- * binds it to the ring that the user who opened it has in the caller's network namespace:
- * as a reader or a writer with stream framing.  (Polling does, too, but for O_RDWR.)  The ring
- * has the module's
+ * The default ring.  A handle of /dev/ringbuf that is open for one of reading and writing is
+ * bound by its open, unless O_EXCL is set, and one that is open for both by its first read(2)
+ * or write(2): to the ring that the user who opened it has in the caller's network namespace,
+ * as a reader or a writer with stream framing.  The ring has the module's
  * default_slot_bytes and default_slot_count, is there while handles are bound to
  * it, and has no name.  Writers wait while it has no reader.  A reader that
  * comes then goes on where the last one has stopped; another one gets what the
