@@ -13,10 +13,10 @@
 
 #define RB_NO_ROW (~0U)
 
-/* Where the reader in @row stands: what its own word says, or the floor. */
+/* The position of the reader in @row: the larger of its cursor and its floor. */
 static inline u64 rb_row_cursor(const struct rb_view *v, u32 row)
 {
-	/* (K) and (F): what the reader read, it read before these stores. */
+	/* (K) and (F): the reader's loads from its slots precede the stores that we read. */
 	u64 floor = smp_load_acquire(&rb_row(v, row)->floor);
 	/* (F), matches rb_cursor_publish() */
 	u64 cursor = smp_load_acquire(&rb_cursor(v, row)->cursor);
@@ -32,13 +32,16 @@ static inline bool rb_row_evicted(const struct rb_view *v, u32 row)
 
 static inline u32 rb_rows(const struct rb_view *v)
 {
-	/* Matches rb_attach_reader(): rows below are what it made them. */
+	/* Matches rb_attach_reader(): the rows below the count are initialised. */
 	u32 rows = smp_load_acquire(&v->info->rows);
 
 	return rows < v->max_readers ? rows : v->max_readers;
 }
 
-/* The lowest cursor of the gating readers, ~0 without any; @row says whose. */
+/*
+ * Return the lowest cursor of the gating readers, ~0 if there are none.  *row is the row of
+ * that reader, or RB_NO_ROW.
+ */
 static inline u64 rb_gate_min(const struct rb_view *v, u32 *row)
 {
 	u64 min = ~0ULL;
@@ -61,13 +64,13 @@ static inline u64 rb_gate_min(const struct rb_view *v, u32 *row)
 }
 
 /*
- * Whether the ring still waits for its first readers.  Then the gate is closed: no writer
- * has an allowance or reaches a cursor that it waits for.  So head is 0 as well, and each
- * reader that attaches starts at position 0.  An open gate never closes again.
+ * Whether the gate is closed because the ring still waits for its first readers.  No
+ * writer has an allowance then, and no wait for a cursor ends.  So head is 0 as well, and
+ * each reader that attaches starts at position 0.  An open gate never closes again.
  */
 static inline bool rb_gate_closed(const struct rb_view *v)
 {
-	/* (L), matches rb_gate_open(): the rows of the readers that opened it are seen. */
+	/* (L), matches rb_gate_open(): we see the rows of the readers that opened the gate. */
 	return smp_load_acquire(&v->info->readers_wanted);
 }
 
@@ -83,19 +86,19 @@ static inline u64 rb_gate_end(const struct rb_view *v, u64 min)
 	return min > ~0ULL - v->slots ? ~0ULL : min + v->slots;
 }
 
-/* Readers that may attach while the rows are scanned before the writer gives up. */
+/* How often a writer rescans the rows because a reader has attached meanwhile. */
 #define RB_GATE_TRIES 8
 
 /*
- * Raise the allowance of writer @id so that it covers @end, the position after
- * the last one that is wanted.  Returns the allowance, which may be lower; 0 while
- * the gate is closed, and when readers attach faster than the rows can be scanned:
- * the writer is blocked then.
+ * Raise the allowance of writer @id towards @end, the position after the last one that
+ * the writer wants.  Returns the new allowance, which may be below @end.  Returns 0 while
+ * the gate is closed, and when readers attach faster than the rows can be scanned; the
+ * writer is blocked then.
  *
- * The allowance is stored before it is used: who attaches at an old position
- * reads it and starts where this writer will not write.  With no gating reader
- * it is just what is wanted, so that it stays meaningful to who comes next.
- * What an honest reader says is never beyond @end by more than a lap.
+ * The allowance is stored before it is used: a reader that attaches at an old position
+ * loads it and starts where this writer will not write.  Without a gating reader the
+ * allowance is exactly @end, so that it does not keep later readers from slots that are
+ * still intact.  The cursors of honest readers allow at most a lap beyond @end.
  */
 static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
 {
@@ -106,7 +109,7 @@ static inline u64 rb_gate_raise(const struct rb_view *v, u32 id, u64 end)
 	if (rb_gate_closed(v))
 		return 0;
 	for (tries = 0; tries < RB_GATE_TRIES; tries++) {
-		/* (H), matches rb_attach_reader(): a row that is counted is seen. */
+		/* (H), matches rb_attach_reader(): we see the row that it counted. */
 		generation = smp_load_acquire(&v->info->generation);
 		allowance = rb_gate_end(v, rb_gate_min(v, &row));
 		if (row == RB_NO_ROW)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What only the host does, under its lock: attach, detach, move, evict, repair.
- * The host wakes all waiters after each of these.
+ * The operations of the host, under its lock: attach, detach, move, evict, repair.
+ * The host wakes all waiters after each of them.
  */
 #ifndef RB_ENGINE_HOST_H
 #define RB_ENGINE_HOST_H
@@ -10,7 +10,7 @@
 #include "reader.h"
 #include "wait.h"
 
-/* A ring as it is born; all its pages are zero. */
+/* Initialise the info page of a new ring, whose pages are all zero. */
 static inline void rb_host_init(const struct rb_view *v, u64 slot_bytes, u64 slot_stride)
 {
 	struct ringbuf_info_page *info = v->info;
@@ -31,13 +31,13 @@ static inline void rb_host_init(const struct rb_view *v, u64 slot_bytes, u64 slo
 	info->wake_cursor = RINGBUF_WAKE_NONE;
 }
 
-/* Close the gate of a ring that nobody knows yet, until @readers are attached at one time. */
+/* Close the gate until @readers are attached at once.  The ring has no other user yet. */
 static inline void rb_gate_close(const struct rb_view *v, u32 readers)
 {
 	v->info->readers_wanted = readers;
 }
 
-/* Readers that must still attach before the gate opens; those evicted do not count. */
+/* How many readers must still attach to open the gate.  Evicted ones do not count. */
 static inline u32 rb_readers_lacking(const struct rb_view *v)
 {
 	u32 lacking = READ_ONCE(v->info->readers_wanted), rows, i;
@@ -51,7 +51,7 @@ static inline u32 rb_readers_lacking(const struct rb_view *v)
 	return lacking;
 }
 
-/* Open the gate for good if no reader is lacking any more. */
+/* Open the gate for good once enough readers are attached. */
 static inline void rb_gate_open(const struct rb_view *v)
 {
 	if (v->info->readers_wanted && !rb_readers_lacking(v))
@@ -59,7 +59,10 @@ static inline void rb_gate_open(const struct rb_view *v)
 		smp_store_release(&v->info->readers_wanted, 0);
 }
 
-/* The largest allowance of any writer, gone or not, as far as it makes sense. */
+/*
+ * The largest allowance of all writers, those that have ended included.  A writer can
+ * store any value, so the result is limited to a lap beyond head.
+ */
 static inline u64 rb_max_allowance(const struct rb_view *v)
 {
 	u64 most = rb_head(v) + v->slots;
@@ -75,7 +78,7 @@ static inline u64 rb_max_allowance(const struct rb_view *v)
 	return max < most ? max : most;
 }
 
-/* The oldest position that no writer may overwrite any more. */
+/* The oldest position whose slot no writer has been allowed to overwrite. */
 static inline u64 rb_oldest(const struct rb_view *v)
 {
 	u64 max = rb_max_allowance(v);
@@ -84,8 +87,8 @@ static inline u64 rb_oldest(const struct rb_view *v)
 }
 
 /*
- * Give @row to a reader that starts at @want, or at the oldest slot still held
- * if that is later, or at head if that is earlier.  Returns where it starts.
+ * Give @row to a new reader.  It starts at @want, but not before the oldest slot that the
+ * ring still holds and not after head.  Returns the position where it starts.
  */
 static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 {
@@ -122,11 +125,11 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 
 static inline void rb_detach_reader(const struct rb_view *v, u32 row)
 {
-	/* Matches rb_gate_min(): what the reader read, it has read. */
+	/* Matches rb_gate_min(): the reader's loads from its slots are complete. */
 	smp_store_release(&rb_row(v, row)->flags, 0);
 }
 
-/* Raise the floor of @row to @pos, at most to head. */
+/* Move the reader in @row forward to @pos, at most to head, by raising its floor. */
 static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
 {
 	struct ringbuf_row *r = rb_row(v, row);
@@ -139,8 +142,8 @@ static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
 }
 
 /*
- * The reader in @row gates no more, whatever it does: what it is reading may be
- * overwritten from here on, and it finds that out by the floor.
+ * Evict the reader in @row: it no longer gates, whatever it does.  Writers may overwrite
+ * the slot that it is reading, which it detects by its floor.
  */
 static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 {
@@ -148,11 +151,11 @@ static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 
 	/* (K), matches rb_reader_holds() */
 	smp_store_release(&r->floor, RINGBUF_FLOOR_EVICTED);
-	/* Matches rb_gate_min(): who sees it not gate overwrites below the new floor. */
+	/* Matches rb_gate_min(): a writer that sees it not gate also sees the new floor. */
 	smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);
 }
 
-/* One more writer, or one that will be: the stream does not end before it does. */
+/* Count one more writer: the stream does not end before this writer does. */
 static inline void rb_count_writer(const struct rb_view *v)
 {
 	if (!v->info->writers)
@@ -167,14 +170,14 @@ static inline void rb_count_writer(const struct rb_view *v)
 		smp_store_release(&v->info->writers_ever, v->info->writers_ever + 1);
 }
 
-/* A writer begins: its id is its own, its allowance says nothing yet. */
+/* Attach writer @id, which no other writer has. */
 static inline void rb_attach_writer(const struct rb_view *v, u32 id)
 {
 	WRITE_ONCE(rb_writer_row(v, id)->allowance, 0);
 	rb_count_writer(v);
 }
 
-/* The position of the claim in slot @i, if it makes sense there. */
+/* Reconstruct the position of @claim from slot @i.  False: it cannot be a claim of @i. */
 static inline bool rb_claim_position(const struct rb_view *v, u64 i, u64 claim, u64 *pos)
 {
 	u64 near = READ_ONCE(v->head->head);
@@ -183,7 +186,7 @@ static inline bool rb_claim_position(const struct rb_view *v, u64 i, u64 claim, 
 	return rb_index(v, *pos) == i;
 }
 
-/* One slot that @id claimed and can no longer finish becomes a hole. */
+/* Make a hole of a slot that writer @id claimed and can no longer finish. */
 static inline bool rb_repair_slot(const struct rb_view *v, u32 id, u64 pos, u32 count)
 {
 	u64 i = rb_index(v, pos);
@@ -195,8 +198,8 @@ static inline bool rb_repair_slot(const struct rb_view *v, u32 id, u64 pos, u32 
 }
 
 /*
- * Make holes of what writer @id has claimed and not finished.  It has stopped.
- * Returns how many; *end is the position after the last hole, or 0.
+ * Make holes of the slots that writer @id, which has stopped, claimed and did not finish.
+ * Returns the number of holes; *end is the position after the last one, or 0.
  */
 static inline u64 rb_repair(const struct rb_view *v, u32 id, u64 *end)
 {
@@ -211,7 +214,7 @@ static inline u64 rb_repair(const struct rb_view *v, u32 id, u64 *end)
 		if (rb_claim_writer(claim) != id || !rb_claim_position(v, i, claim, &pos))
 			continue;
 		for (k = 0; k < rb_claim_count(claim); k++) {
-			/* Where the owner came to name itself, that word's turn comes. */
+			/* The owner has stamped this claim too: the outer loop reaches it. */
 			if (k &&
 			    rb_claim_ahead(READ_ONCE(v->claim[rb_index(v, pos + k)]), pos + k) >= 0)
 				break;
@@ -227,8 +230,8 @@ static inline u64 rb_repair(const struct rb_view *v, u32 id, u64 *end)
 }
 
 /*
- * Whether rb_forget_writer() can do its work.  The claim of position 0 alone cannot lose
- * its name: it would be zero, which says that nobody has ever claimed the slot.
+ * Whether rb_forget_writer() can remove the id @id from all claims.  It cannot from a
+ * claim of position 0 alone, which would become 0 and look like a slot never claimed.
  */
 static inline bool rb_can_forget_writer(const struct rb_view *v, u32 id)
 {
@@ -236,10 +239,10 @@ static inline bool rb_can_forget_writer(const struct rb_view *v, u32 id)
 }
 
 /*
- * Take the name of writer @id, which is gone and repaired, out of the claims of its
- * holes, so that another writer may have the id before all readers have passed them.
- * All of these claims are finished, so a writer that is about to replace one of them
- * fails its compare-and-swap at most once, and looks again.
+ * Remove the id @id from the claims of a writer that has ended and been repaired, so
+ * that another writer may get the id before all readers have passed the holes.  All
+ * these claims are finished, so a writer that is about to replace one of them fails its
+ * compare-and-swap at most once, and retries.
  */
 static inline void rb_forget_writer(const struct rb_view *v, u32 id)
 {
@@ -254,7 +257,7 @@ static inline void rb_forget_writer(const struct rb_view *v, u32 id)
 	}
 }
 
-/* What the allowance of @id forbade to new readers stays forbidden. */
+/* Keep the allowance of writer @id, which ends, in force for readers to come. */
 static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
 {
 	u64 most = rb_head(v) + v->slots;
@@ -266,7 +269,7 @@ static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
 		WRITE_ONCE(v->info->allowance, allowance);
 }
 
-/* One writer less. @died: without saying that it was done. */
+/* Count one writer less.  @died: it ended without DONE. */
 static inline void rb_discount_writer(const struct rb_view *v, bool died)
 {
 	if (died)
@@ -277,7 +280,7 @@ static inline void rb_discount_writer(const struct rb_view *v, bool died)
 	smp_store_release(&v->info->writers, v->info->writers - 1);
 }
 
-/* Writer @id, already repaired, is gone. */
+/* End writer @id, which has been repaired.  @died: it ended without DONE. */
 static inline void rb_end_writer(const struct rb_view *v, u32 id, bool died)
 {
 	rb_fold_allowance(v, id);

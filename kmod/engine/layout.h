@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Where things lie in a ring's pages.
+ * The layout of a ring's pages.
  *
  *	info, rows | head, writers | slots: desc[], claim[], stamp[] | cursor pages | data
  *
- * Regions are whole pages, one after the other, data last.  Slots of a page or
- * more begin on a page, so that they can be used for direct I/O; smaller ones
- * begin on a cache line.
+ * Each region is a whole number of pages; they follow each other, data last.  Slots of
+ * at least a page begin on a page boundary, so that they can be used for direct I/O;
+ * smaller slots begin on a cache line.
  */
 #ifndef RB_ENGINE_LAYOUT_H
 #define RB_ENGINE_LAYOUT_H
@@ -39,7 +39,7 @@ struct rb_layout {
 #define RB_DEFAULT_READERS 64
 #define RB_DEFAULT_WRITERS 16
 
-/* @to is a power of two. */
+/* Round @bytes up to a multiple of @to, a power of two. */
 static inline u64 rb_align(u64 bytes, u64 to)
 {
 	return (bytes + to - 1) & ~(to - 1);
@@ -52,7 +52,10 @@ static inline void rb_layout_region(struct rb_layout *l, enum ringbuf_region_id 
 	l->bytes += l->region[id].bytes;
 }
 
-/* The fields up to @wait_readers are set; zeros become defaults.  -EINVAL: out of range. */
+/*
+ * Check the fields up to @wait_readers, which the caller has set, and replace zeros by
+ * defaults.  Returns 0, or -EINVAL if one is out of range.
+ */
 static inline int rb_layout_check(struct rb_layout *l)
 {
 	bool exclusive = l->flags & RINGBUF_CREATE_EXCLUSIVE;
@@ -75,9 +78,10 @@ static inline int rb_layout_check(struct rb_layout *l)
 }
 
 /*
- * Lay a ring out whose info and head regions have at least @info and @head bytes, which
- * are below 2^31: the tables there may be those of a later version.  Nothing here
- * overflows: 2^31 bytes times 2^25 slots is 2^56, and all other regions are below 2^31.
+ * Lay out a ring whose info and head regions have at least @info and @head bytes, both
+ * below 2^31, since a later version may have longer tables there.  Returns 0 or -EINVAL.
+ * Nothing overflows: 2^31 bytes times 2^25 slots is 2^56, and every other region is
+ * below 2^31.
  */
 static inline int rb_layout_larger(struct rb_layout *l, u64 info, u64 head)
 {
@@ -107,14 +111,15 @@ static inline int rb_layout_larger(struct rb_layout *l, u64 info, u64 head)
 	return 0;
 }
 
+/* Lay out a ring with the tables of this version.  Returns 0 or -EINVAL. */
 static inline int rb_layout(struct rb_layout *l)
 {
 	return rb_layout_larger(l, 0, 0);
 }
 
 /*
- * The view of a ring whose control regions are mapped at @info … @cursor, with tables as
- * this version makes them.
+ * Set up the view of a ring whose control regions are mapped at @info to @cursor, with
+ * the tables of this version.
  */
 static inline void rb_view_init(struct rb_view *v, const struct rb_layout *l, void *info,
 				void *head, void *slots, void *cursor)
@@ -143,9 +148,9 @@ static inline bool rb_table_fits(u32 offset, u32 stride, u32 count, u64 bytes)
 }
 
 /*
- * Take from the info page where the tables lie: another version of the host may have
- * made them.  For user space, which reads these words once and trusts none of them; the
- * host knows where it has put its tables.  Returns 0 or -EPROTO.
+ * Read from the info page where the tables lie, since a host of another version may have
+ * laid them out.  For user space, which reads these words once and trusts none of them;
+ * the host itself knows where its tables are.  Returns 0 or -EPROTO.
  */
 static inline int rb_view_tables(struct rb_view *v, const struct rb_layout *l)
 {

@@ -8,13 +8,13 @@
 #include "gate.h"
 
 /**
- * struct rb_reader - private to the reader
+ * struct rb_reader - the private state of a reader
  * @pos: next position to read
- * @index: of @pos
- * @lost: slots it was moved over in its life
- * @holes: holes it skipped in its life
- * @cursor: its shared word
- * @floor: what the host says
+ * @index: the index of @pos
+ * @lost: slots that the host has moved it over, in all
+ * @holes: holes that it has skipped, in all
+ * @cursor: its cursor in shared memory
+ * @floor: the position below which the host does not let it read
  * @row: its row
  */
 struct rb_reader {
@@ -44,8 +44,8 @@ static inline void rb_reader_init(const struct rb_view *v, struct rb_reader *r, 
 }
 
 /*
- * Store the cursor; what was read below it has been read.  True when a writer
- * waits for a cursor that this step has reached.
+ * Store the cursor: the reader is done with the slots below it.  @old is the cursor
+ * before.  Returns true if a writer may wait for a cursor that this step has reached.
  */
 static inline bool rb_cursor_publish(const struct rb_view *v, struct rb_reader *r, u64 old)
 {
@@ -58,16 +58,16 @@ static inline bool rb_cursor_publish(const struct rb_view *v, struct rb_reader *
 	if (likely(wake > r->pos))
 		return false;
 	/*
-	 * Stepped over: wake.  Below us before: it may be what a waiter left
-	 * behind, and hide a higher one, unless a slower reader is still to
-	 * step over it.
+	 * This step has passed the wake word: wake.  A wake word that was already
+	 * below us may be stale and hide a higher target: wake as well, unless a
+	 * slower reader has yet to pass it.
 	 */
 	return wake > old || rb_gate_min(v, &row) >= wake;
 }
 
 /*
- * The host moved us: count what is lost.  True as in rb_cursor_publish().  Who
- * was evicted goes nowhere any more, and learns it from rb_peek().
+ * Follow a move by the host to @floor and count the slots lost.  Returns the result of
+ * rb_cursor_publish().  An evicted reader does not move; rb_peek() reports the eviction.
  */
 static inline bool rb_reader_moved(const struct rb_view *v, struct rb_reader *r, u64 floor)
 {
@@ -86,7 +86,7 @@ static inline bool rb_is_hole(u64 state, u64 pos)
 	return rb_state_finished(state, pos) && rb_state_phase(state) != RINGBUF_COMMITTED;
 }
 
-/* Skip the holes at the cursor, at most a lap of them.  True: wake a writer. */
+/* Skip the holes at the cursor, at most a lap of them.  Returns as rb_cursor_publish(). */
 static inline bool rb_skip_holes(const struct rb_view *v, struct rb_reader *r)
 {
 	u64 old = r->pos, n;
@@ -103,7 +103,7 @@ static inline bool rb_skip_holes(const struct rb_view *v, struct rb_reader *r)
 	return rb_cursor_publish(v, r, old);
 }
 
-/* Committed slots from the cursor on, at most @max. */
+/* Count the committed slots from the cursor on, at most @max. */
 static inline u32 rb_peek_run(const struct rb_view *v, const struct rb_reader *r, u32 max)
 {
 	const struct ringbuf_desc *d = &v->desc[r->index];
@@ -121,15 +121,16 @@ static inline u32 rb_peek_run(const struct rb_view *v, const struct rb_reader *r
 	}
 }
 
-/* What can be read at first sight. */
+/* Fast path: count the slots that can be read, 0 if the host has moved the reader. */
 static inline u32 rb_peek_now(const struct rb_view *v, const struct rb_reader *r, u32 max)
 {
 	return likely(READ_ONCE(*r->floor) <= r->pos) ? rb_peek_run(v, r, max) : 0;
 }
 
 /*
- * What stands at the cursor when nothing can be read there: 0 nothing yet,
- * -EAGAIN look again, -EIDRM we were evicted, -EPROTO words that make no sense.
+ * Find out why nothing can be read at the cursor, and skip holes there.  Returns 0 if
+ * nothing has been written yet, -EAGAIN to peek again, -EIDRM if the reader was evicted,
+ * -EPROTO if the words make no sense.
  */
 static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool *wake)
 {
@@ -149,16 +150,17 @@ static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool
 		return -EAGAIN;
 	}
 	if (rb_state_phase(state) && rb_state_pos(state) > r->pos) {
-		smp_rmb(); /* (K), matches rb_move_reader(): the floor that allowed it */
+		smp_rmb(); /* (K), matches rb_move_reader(), which let a writer come here */
 		return READ_ONCE(*r->floor) > r->pos ? -EAGAIN : -EPROTO;
 	}
 	return 0;
 }
 
 /*
- * How many slots, at most @max, can be read from r->pos on: skips holes, obeys
- * the floor.  0: none now.  -EIDRM: we were evicted.  -EPROTO: the words make no
- * sense.  *wake tells whether the host has to be asked for a wake-up.
+ * Return how many slots, at most @max, can be read from r->pos on, after skipping holes
+ * and following a move by the host.  Returns 0 if there are none now, -EIDRM if the
+ * reader was evicted, -EPROTO if the words make no sense.  *wake: the caller must ask the
+ * host to wake writers.
  */
 static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max, bool *wake)
 {
@@ -178,7 +180,7 @@ static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max,
 	return 0;
 }
 
-/* Whether what was read at the cursor is whole: the host has not moved us on. */
+/* Whether the bytes read at the cursor are whole: the host has not moved the reader. */
 static inline bool rb_reader_holds(const struct rb_reader *r)
 {
 	smp_rmb(); /* (K), matches rb_move_reader() */
@@ -186,8 +188,8 @@ static inline bool rb_reader_holds(const struct rb_reader *r)
 }
 
 /*
- * Give the first @count slots back; false when the reader was moved meanwhile.
- * *wake as in rb_peek().
+ * Release the first @count slots.  Returns false if the host has moved the reader
+ * meanwhile, so that their bytes may be torn.  *wake: as in rb_peek().
  */
 static inline bool rb_release(const struct rb_view *v, struct rb_reader *r, u32 count, bool *wake)
 {
@@ -203,7 +205,10 @@ static inline bool rb_release(const struct rb_view *v, struct rb_reader *r, u32 
 	return true;
 }
 
-/* No writer is left and one has been: nothing more will come after a last look. */
+/*
+ * Whether the stream has ended: there has been a writer and none is left.  The caller
+ * must peek once more after this, for messages committed in between.
+ */
 static inline bool rb_ended(const struct rb_view *v)
 {
 	/* In the order opposite to rb_attach_writer()'s; (J), matches rb_end_writer(). */

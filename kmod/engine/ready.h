@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Looking without touching: what could be read or reserved now, and what to
- * wait for where that is not enough.  For hosts that answer for a reader or
- * writer whose private state they do not see.
+ * Readiness: what a reader could read or a writer could reserve now, and what to wait
+ * for if that is not enough.  Changes nothing.  For hosts, which do not see the private
+ * state of the reader or writer.
  */
 #ifndef RB_ENGINE_READY_H
 #define RB_ENGINE_READY_H
@@ -12,10 +12,10 @@
 #include "writer.h"
 
 /**
- * struct rb_ready - an answer
- * @count: slots that can be read or reserved, at most those wanted
- * @evicted: the reader was evicted, and nothing else here means anything
- * @waiter: what to arm while that is too few; 0: it is enough
+ * struct rb_ready - what is ready for a reader or writer
+ * @count: slots that can be read or reserved, at most the number wanted
+ * @evicted: the reader was evicted; the other fields mean nothing
+ * @waiter: waiter word to arm if @count is too few; 0 if it is enough
  */
 struct rb_ready {
 	u32 count;
@@ -23,7 +23,7 @@ struct rb_ready {
 	u64 waiter;
 };
 
-/* The first position from @pos on that is not finished, at most @end. */
+/* The first position from @pos on that is not finished; @end if all below it are. */
 static inline u64 rb_first_unfinished(const struct rb_view *v, u64 pos, u64 end)
 {
 	u64 i = rb_index(v, pos), n;
@@ -39,10 +39,10 @@ static inline u64 rb_first_unfinished(const struct rb_view *v, u64 pos, u64 end)
 }
 
 /*
- * What the reader in @row could read: committed slots from its cursor on.  A
- * lap in which nothing is unfinished is enough, whatever holes it has: more
- * will not come before the reader moves.  A word that makes no sense counts as
- * readable, and an eviction as enough: the reader has to see it.
+ * Count the committed slots that the reader in @row could read from its cursor on, at
+ * most @want.  A lap without an unfinished slot is enough, however many holes it has,
+ * since no more will come before the reader moves.  A word that makes no sense counts as
+ * readable and an eviction as enough, so that the reader is woken to see it.
  */
 static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, struct rb_ready *r)
 {
@@ -73,7 +73,7 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 	r->waiter = rb_waiter_word(pos + last, RB_WAIT_POSITION);
 }
 
-/* What a writer could reserve, by the rules of rb_reserve(); @want is at most a lap. */
+/* Count the slots that rb_reserve() would give a writer, at most @want, at most a lap. */
 static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_ready *r)
 {
 	struct rb_writer w;
@@ -109,10 +109,10 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 /* ---- what blocks ------------------------------------------------------------ */
 
 /**
- * struct rb_blocker - the reader or writer for which all others wait first
- * @row: the reader that lags most, RB_NO_ROW if there is none or @writer is set
- * @writer: id of a writer that holds the others up, 0 if there is none
- * @position: the slot that it has not finished, or the reader's cursor, or head
+ * struct rb_blocker - the reader or writer that all others wait for
+ * @row: the reader with the lowest cursor; RB_NO_ROW if there is none or @writer is set
+ * @writer: id of the writer that holds the others up; 0 if there is none
+ * @position: the slot that @writer has not finished, or the cursor of @row, or head
  */
 struct rb_blocker {
 	u32 row;
@@ -121,8 +121,8 @@ struct rb_blocker {
 };
 
 /*
- * The writer that has claimed @pos and not finished it, 0 if there is none.  It may
- * not have named itself in the words behind the first of its batch yet.
+ * Return the id of the writer that has claimed @pos and not finished it, 0 if there is
+ * none.  Only the first claim word of a batch is sure to hold the id, so search backwards.
  */
 static inline u32 rb_open_writer(const struct rb_view *v, u64 pos)
 {
@@ -142,9 +142,10 @@ static inline u32 rb_open_writer(const struct rb_view *v, u64 pos)
 }
 
 /*
- * The lowest reader keeps the writers back, unless it waits itself for a slot that
- * a writer holds open: then that writer keeps all of them back.  Without a reader
- * the slot of the lap before may be what the writers wait for.
+ * Find what limits the writers, whose head is @head.  That is the reader with the lowest
+ * cursor, unless it waits itself for a slot that a writer has not finished: then that
+ * writer limits all of them.  Without a reader it may be an unfinished slot of the
+ * previous lap.
  */
 static inline void rb_find_blocker(const struct rb_view *v, u64 head, struct rb_blocker *b)
 {

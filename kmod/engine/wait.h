@@ -3,22 +3,22 @@
  * Waiting: a waiter arms a target before it sleeps; the writer or reader that
  * reaches the target wakes it.
  *
- * A handle that wants to sleep stores its target in its own waiter word, lowers
- * the wake word on the info page to it, passes a full barrier and looks again.
- * A task that finishes a slot or moves a cursor passes a full barrier and looks at
- * the wake word.  One of the two sees the other, so no wake-up is lost and an
- * unwatched stream makes no system call.
+ * A waiter stores its target in its own waiter word, lowers the wake word on the info
+ * page to it, passes a full barrier and checks again before it sleeps.  A task that
+ * finishes a slot or moves a cursor passes a full barrier and loads the wake word.  At
+ * least one of the two sees the other's store, so no wake-up is lost, and a stream
+ * without waiters makes no system call.
  *
- * A waker makes one round: it takes both wake words down, wakes the waiters that
- * have reached their targets, puts the lowest of the other targets back, passes a
- * full barrier and looks once more.  Rounds may overlap.
+ * A waker makes one round: it clears both wake words, wakes the waiters whose targets
+ * are reached, lowers the wake words to the lowest remaining targets, passes a full
+ * barrier and checks the waiters once more.  Rounds may overlap.
  *
- * A wake word may be left too low, by a waiter that was disarmed without a round
- * or that the second look of a round woke.  It costs a spurious round.  It hides no
- * higher target: a writer calls for every position wake word below what it has
- * finished, and a reader for a cursor wake word that it did not step over itself,
- * unless a slower gating reader is still to step over it (rb_cursor_publish()).
- * The model checks this (cursor-wake-word-hides, position-wake-word-hides).
+ * A wake word may be left too low, by a waiter that was disarmed without a round or
+ * that the second pass of a round woke.  That costs a spurious round, but hides no
+ * higher target: a writer calls for any position wake word below what it has finished,
+ * and a reader also for a cursor wake word that it did not pass itself, unless a slower
+ * gating reader has yet to pass it (rb_cursor_publish()).  The model checks this
+ * (cursor-wake-word-hides, position-wake-word-hides).
  */
 #ifndef RB_ENGINE_WAIT_H
 #define RB_ENGINE_WAIT_H
@@ -35,7 +35,7 @@ static inline u64 rb_waiter_word(u64 target, u64 kind)
 	return target << 2 | kind;
 }
 
-/* Whether @waiter names a kind: anything else would never be found by a round. */
+/* Whether @waiter is of a known kind.  A round ignores any other word. */
 static inline bool rb_waiter_valid(u64 waiter)
 {
 	u64 kind = waiter & RB_WAIT_KIND;
@@ -62,7 +62,10 @@ static inline void rb_wake_word_lower(u64 *word, u64 target)
 	}
 }
 
-/* Before the waiter words are read: who arms later lowers it himself. */
+/*
+ * Clear a wake word before loading the waiter words.  A waiter that arms after our load of
+ * its word lowers the wake word after this store.
+ */
 static inline void rb_wake_word_clear(u64 *word)
 {
 	if (READ_ONCE(*word) == RINGBUF_WAKE_NONE)
@@ -77,11 +80,11 @@ static inline void rb_wake_words_clear(const struct rb_view *v)
 	rb_wake_word_clear(&v->info->wake_cursor);
 }
 
-/* The caller looks again after this, and only then sleeps. */
+/* Arm @word for @waiter.  The caller must check for its target again before it sleeps. */
 static inline void rb_arm(const struct rb_view *v, u64 *word, u64 waiter)
 {
 	WRITE_ONCE(*word, waiter);
-	/* Matches rb_wake_word_clear(): one sees the word, or the other its clearing. */
+	/* Matches rb_wake_word_clear(): the waker sees our word, or we see its clearing. */
 	smp_mb();
 	rb_wake_word_lower(rb_wake_word(v, waiter), waiter >> 2);
 	smp_mb(); /* (B) and (D), match rb_publish() and rb_cursor_publish() */
@@ -104,23 +107,23 @@ static inline bool rb_reached(const struct rb_view *v, u64 waiter)
 
 /**
  * struct rb_round - one round of waking
- * @lowest: of the targets that stay armed, by kind - 1
- * @min: lowest cursor, if @looked in this pass: the rows are scanned once, not
- *	for everybody who waits for them
- * @looked: @min has been read since the last barrier
+ * @lowest: lowest target that stays armed, for each kind - 1
+ * @min: lowest cursor, valid if @scanned: the rows are scanned once for a pass, not once
+ *	for each waiter
+ * @scanned: @min has been computed since the last barrier
  */
 struct rb_round {
 	u64 lowest[2];
 	u64 min;
-	bool looked;
+	bool scanned;
 };
 
-/* First step of a round. */
+/* First step of a round: clear the wake words. */
 static inline void rb_wake_begin(const struct rb_view *v, struct rb_round *round)
 {
 	round->lowest[0] = RINGBUF_WAKE_NONE;
 	round->lowest[1] = RINGBUF_WAKE_NONE;
-	round->looked = false;
+	round->scanned = false;
 	rb_wake_words_clear(v);
 }
 
@@ -130,13 +133,16 @@ static inline bool rb_wake_reached(const struct rb_view *v, struct rb_round *rou
 
 	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
 		return rb_reached(v, waiter);
-	if (!round->looked)
+	if (!round->scanned)
 		round->min = rb_gate_min(v, &row);
-	round->looked = true;
+	round->scanned = true;
 	return rb_cursor_reached(v, round->min, waiter >> 2);
 }
 
-/* Second step, and after rb_wake_end() the fourth: true means wake this one. */
+/*
+ * Second step of a round for each waiter word, and the fourth after rb_wake_end().
+ * Returns true if the caller must wake this waiter, whose word is now cleared.
+ */
 static inline bool rb_wake_one(const struct rb_view *v, struct rb_round *round, u64 *word)
 {
 	u64 waiter = READ_ONCE(*word);
@@ -152,7 +158,8 @@ static inline bool rb_wake_one(const struct rb_view *v, struct rb_round *round, 
 }
 
 /*
- * Third step: true means that a waiter stays armed, so look at all once more.
+ * Third step of a round: lower the wake words to the remaining targets.  Returns true if
+ * a waiter stays armed, so that the caller must check all waiters once more.
  */
 static inline bool rb_wake_end(const struct rb_view *v, struct rb_round *round)
 {
@@ -161,16 +168,17 @@ static inline bool rb_wake_end(const struct rb_view *v, struct rb_round *round)
 	rb_wake_word_lower(&v->info->wake_position, round->lowest[0]);
 	rb_wake_word_lower(&v->info->wake_cursor, round->lowest[1]);
 	smp_mb(); /* (B) and (D) */
-	round->looked = false;
+	round->scanned = false;
 	return true;
 }
 
 /**
- * struct rb_seats - the waiter words of a host that has them in an array
- * @count: how many
- * @word: the waiter word of seat @i; NULL: it has none.  @pass: 0 or 1
- * @kick: wake who sleeps at seat @i, whose word has been cleared
- * @host: for both
+ * struct rb_seats - how a round reaches the waiter words of its host
+ * @count: number of waiter words
+ * @word: returns waiter word @i, or NULL if it has gone.  @pass: 0 in the second step of
+ *	a round, 1 in the fourth
+ * @kick: wakes the waiter of word @i, which has been cleared
+ * @host: first argument of both
  */
 struct rb_seats {
 	u32 count;
@@ -193,8 +201,8 @@ static inline void rb_wake_pass(const struct rb_view *v, struct rb_round *round,
 }
 
 /*
- * A whole round.  Who is killed in it has kicked nobody whom it left armed; the
- * seats that it did disarm are the host's to find.  @round is the caller's.
+ * Make a whole round, with @round as scratch space.  A waker that is killed in between
+ * may have cleared a waiter word without kicking the waiter; the host must find those.
  */
 static inline void rb_wake_round(const struct rb_view *v, struct rb_round *round,
 				 const struct rb_seats *seats)

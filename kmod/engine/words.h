@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The shared words: encoding, view, and the rules of who orders what.
+ * The shared words: their encoding, the view of a ring, and all memory barriers.
  *
  * The engine is everything in this folder.  It is compiled into the module and
  * into libringbuf, and nothing else in either touches a state, claim, cursor,
@@ -44,13 +44,13 @@
  *	WRITER: load floor	(K acquire)	read barrier		(K)
  *	reuse the slot				load floor
  *
- * Without (A) a reader sees bytes of the message before.  Without (B) or (D)
- * both sides of a wake-up read the old value and somebody sleeps for ever.
- * Without (F) a writer overwrites bytes that are being read.  Without (H) a
- * writer that passed its gate overwrites what a new reader is owed.  Without
- * (J) a reader ends before the last message.  Without (K) a reader that was
- * moved returns torn bytes as if they were whole.  Without (L) a writer finds the
- * gate open and misses a reader for which it was closed.
+ * Without (A) a reader sees bytes of the previous message in the slot.  Without
+ * (B) or (D) both sides of a wake-up read the old value, and the waiter sleeps for
+ * ever.  Without (F) a writer overwrites bytes that a reader is reading.  Without
+ * (H) a writer that passed its gate overwrites slots from which a new reader starts.
+ * Without (J) a reader sees the end of the stream before the last message.  Without
+ * (K) a reader that was moved returns torn bytes as if they were whole.  Without
+ * (L) a writer finds the gate open and misses a reader for which it was closed.
  */
 #ifndef RB_ENGINE_WORDS_H
 #define RB_ENGINE_WORDS_H
@@ -63,21 +63,21 @@ static_assert(sizeof(struct ringbuf_desc) == 16 && sizeof(struct ringbuf_row) ==
 
 /**
  * struct rb_view - a ring as mapped here
- * @slots: slot_count; this and the next six are private copies, never re-read
- *	from memory that others can write
+ * @slots: slot_count.  All fields up to @writer_stride are private copies, never
+ *	re-read from memory that others can write
  * @page_size: bytes from one cursor page to the next
  * @flags: RINGBUF_CREATE_*
  * @max_readers: entries in the table of rows
  * @max_writers: entries in the table of writers
  * @row_stride: bytes from one row to the next
  * @writer_stride: bytes from one writer's row to the next
- * @info: written by the host only
- * @head: written by writers
- * @rows: the first reader's row, behind @info
- * @writers: the first writer's row, behind @head
- * @desc: written by writers
- * @claim: written by writers; unused with an exclusive writer
- * @stamp: written by writers; NULL without timestamps
+ * @info: the info page; only the host writes it
+ * @head: the head page; writers write it
+ * @rows: the first reader's row, after @info in the same region
+ * @writers: the first writer's row, after @head in the same region
+ * @desc: a descriptor for each slot; writers write it
+ * @claim: a claim word for each slot, unused with an exclusive writer; writers write it
+ * @stamp: a timestamp for each slot, NULL without timestamps; writers write it
  * @cursor: the first cursor page
  */
 struct rb_view {
@@ -108,14 +108,14 @@ static inline u64 rb_index(const struct rb_view *v, u64 pos)
 	return rb_mod64(pos, v->slots);
 }
 
-/* @index is that of a position below @slots from here on: no division. */
+/* The index @n slots after @index.  @n is at most @slots, so no division is needed. */
 static inline u64 rb_index_add(const struct rb_view *v, u64 index, u64 n)
 {
 	index += n;
 	return index >= v->slots ? index - v->slots : index;
 }
 
-/* Of @count slots from @index on, those before the array wraps. */
+/* How many of the @count slots from @index on lie before the end of the array. */
 static inline u32 rb_run(const struct rb_view *v, u64 index, u32 count)
 {
 	u64 left = v->slots - index;
@@ -134,7 +134,7 @@ static inline struct ringbuf_row *rb_row(const struct rb_view *v, u32 row)
 	return (struct ringbuf_row *)(v->rows + (size_t)row * v->row_stride);
 }
 
-/* The row of writer @id, which is at least 1. */
+/* The table entry of writer @id, which is at least 1. */
 static inline struct ringbuf_writer_row *rb_writer_row(const struct rb_view *v, u32 id)
 {
 	return (struct ringbuf_writer_row *)(v->writers + (size_t)(id - 1) * v->writer_stride);
@@ -198,7 +198,7 @@ static inline u32 rb_claim_writer(u64 claim)
 	return claim >> RINGBUF_CLAIM_COUNT_BITS & ((1U << RINGBUF_CLAIM_WRITER_BITS) - 1);
 }
 
-/* The same claim of a writer that is not known any more. */
+/* The same claim without the id of its writer. */
 static inline u64 rb_claim_forget(u64 claim)
 {
 	u64 writer = (1ULL << RINGBUF_CLAIM_WRITER_BITS) - 1;
@@ -207,10 +207,10 @@ static inline u64 rb_claim_forget(u64 claim)
 }
 
 /*
- * How far the claim lies ahead of @pos; negative: @pos has not been claimed.
- * 50 bits of position: a claim word repeats after 2^50 slots, which at 20
- * million a second takes 1.8 years during which one writer would have to stand
- * between its load and its compare-and-swap.
+ * How far the claim lies ahead of @pos; negative if @pos has not been claimed.
+ * A claim holds 50 bits of its position, so a claim word repeats after 2^50 slots.
+ * At 20 million slots a second that takes 1.8 years, for which one writer would have
+ * to be stopped between its load and its compare-and-swap to take one for the other.
  */
 static inline s64 rb_claim_ahead(u64 claim, u64 pos)
 {
@@ -222,10 +222,10 @@ static inline s64 rb_claim_ahead(u64 claim, u64 pos)
 /* ---- head --------------------------------------------------------------- */
 
 /*
- * The next position to be reserved: the first one, from the hint on, that
- * nobody has claimed (or, with an exclusive writer, finished).  The hint may
- * lag; it may also have been set back by a writer that was slow to store it.
- * At most @most steps are walked, whatever the words say.
+ * Return the next position to be reserved: the first one at or after the hint @pos
+ * that no writer has claimed (or, with an exclusive writer, finished).  The hint may
+ * lag, and a writer that was slow to store it may have set it back.  The walk takes
+ * at most @most steps, whatever the words contain.
  */
 static inline u64 rb_find_head(const struct rb_view *v, u64 pos, u64 most)
 {
@@ -261,15 +261,15 @@ static inline u64 rb_head(const struct rb_view *v)
 }
 
 /*
- * The head, or a position below it where the hint lags by more than a batch: for a
- * caller who must not pay for what writers have stored.
+ * Return the head, or a position below it if the hint lags by more than a batch.  For
+ * callers whose cost must not depend on what writers have stored.
  */
 static inline u64 rb_head_nearby(const struct rb_view *v)
 {
 	return rb_find_head(v, READ_ONCE(v->head->head), RINGBUF_MAX_BATCH + 1);
 }
 
-/* Anyone may help the hint along; a stale store is mended by the next one. */
+/* Advance the hint.  Any writer or host may; the next store corrects a stale one. */
 static inline void rb_head_hint(const struct rb_view *v, u64 pos)
 {
 	if (READ_ONCE(v->head->head) < pos)

@@ -2,16 +2,15 @@
 /*
  * Writers: reserve, then commit or discard.
  *
- * Exclusive: the positions from head on are the writer's; nothing is stored
+ * Exclusive: all positions from head on belong to the one writer.  It stores nothing
  * until commit, so there is nothing to repair.
  *
- * Shared: one compare-and-swap on the claim word of the first position takes
- * it and the count - 1 behind it, and names the owner.  Nobody can claim one of
- * those meanwhile, since writers only claim the first unclaimed position and
- * skip a claim by its count.  A kill between any two instructions leaves no
- * claim, or one that tells owner and length.  Commit and discard are
- * compare-and-swaps from the state of the lap before, so a writer whose slot
- * was repaired meanwhile fails.
+ * Shared: one compare-and-swap on the claim word of the first position claims that
+ * position and the count - 1 after it, and records the owner.  No other writer can
+ * claim one of those, since writers claim only the first unclaimed position and skip
+ * a claim by its count.  A kill between any two instructions leaves no claim, or one
+ * that records owner and length.  Commit and discard are compare-and-swaps from the
+ * state of the previous lap, so they fail if the slot was repaired meanwhile.
  */
 #ifndef RB_ENGINE_WRITER_H
 #define RB_ENGINE_WRITER_H
@@ -19,12 +18,12 @@
 #include "gate.h"
 
 /**
- * struct rb_writer - private to the writer
+ * struct rb_writer - the private state of a writer
  * @pos: first reserved position, or the next one to try
- * @index: of @pos
- * @since: with shared writers: all positions from here to @pos were ours
+ * @index: the index of @pos
+ * @since: with shared writers: this writer wrote all positions from here to @pos
  * @limit: positions below it have passed the gate
- * @blocked: what the last failed reserve waits for, see rb_reserve()
+ * @blocked: what the last failed reserve waits for, see enum rb_reserved
  * @id: 1 to max_writers
  * @count: slots reserved now
  */
@@ -38,7 +37,7 @@ struct rb_writer {
 	u32 count;
 };
 
-/* Claims that others may snatch from us before we let them run. */
+/* How many claims other writers may win before a reserve gives up with RB_RETRY. */
 #define RB_MAX_LOSSES 64
 
 /* What rb_reserve() found. */
@@ -65,7 +64,10 @@ static inline void rb_writer_init(const struct rb_view *v, struct rb_writer *w, 
 	rb_writer_seek(v, w, rb_head(v));
 }
 
-/* True when the gate lets @w have @count positions from @pos on. */
+/*
+ * Whether the gate lets @w take @count positions from @pos on.  False: w->blocked is the
+ * cursor to wait for.
+ */
 static inline bool rb_gate_pass(const struct rb_view *v, struct rb_writer *w, u64 pos, u32 count)
 {
 	u64 end = pos + count;
@@ -75,16 +77,16 @@ static inline bool rb_gate_pass(const struct rb_view *v, struct rb_writer *w, u6
 	w->limit = rb_gate_raise(v, w->id, end);
 	if (end <= w->limit)
 		return true;
-	/* Where the gate gave up, any position may be next: 0 is reached at once. */
+	/* If rb_gate_raise() gave up, this may be a cursor that is reached already: retry. */
 	w->blocked = end > v->slots ? end - v->slots : 0;
 	return false;
 }
 
 /*
- * Whether @count slots from @pos on, which has index @i, were finished in the lap
- * before.  Where that lap was all ours we have finished it, since we reserve only
- * when we have: then their states need not be fetched from the reader who looked
- * at them last.
+ * Whether the @count slots from @pos on, whose index is @i, were finished in the previous
+ * lap.  False: w->blocked is the position that is not.  If this writer wrote the whole
+ * lap, it has finished it, since it reserves only after that: do not fetch the states'
+ * cache lines from the readers that have them.
  */
 static inline bool rb_slots_free(const struct rb_view *v, struct rb_writer *w, u64 pos, u64 i,
 				 u32 count)
@@ -103,7 +105,10 @@ static inline bool rb_slots_free(const struct rb_view *v, struct rb_writer *w, u
 	return true;
 }
 
-/* The claim on @pos is ours: name us in those behind it, for who starts there. */
+/*
+ * Record the owner in the other claims of a batch too, for a walk that starts in the
+ * middle of it.
+ */
 static inline void rb_claim_stamp(const struct rb_view *v, const struct rb_writer *w)
 {
 	u64 i = w->index;
@@ -121,7 +126,7 @@ static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct
 	u64 pos = READ_ONCE(v->head->head), i, steps;
 	u32 losses = 0;
 
-	/* Who writes alone goes on where he is, without a division. */
+	/* Fast path: head has not passed our position, so reuse its index; no division. */
 	if (likely(pos <= w->pos)) {
 		pos = w->pos;
 		i = w->index;
@@ -149,7 +154,7 @@ static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct
 		if (cmpxchg(&v->claim[i], claim, rb_claim(pos, w->id, count)) != claim)
 			continue;
 		if (pos != w->pos)
-			w->since = pos; /* others have written meanwhile */
+			w->since = pos; /* other writers took the positions in between */
 		w->pos = pos;
 		w->index = i;
 		w->count = count;
@@ -161,8 +166,8 @@ static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct
 }
 
 /*
- * Reserve @count slots, 1 to the smaller of slots and RINGBUF_MAX_BATCH, all or
- * none.  On success they are w->pos and the following ones.
+ * Reserve @count slots, all or none; @count is 1 to the smaller of the ring's slots and
+ * RINGBUF_MAX_BATCH.  On success they are w->pos and the positions after it.
  */
 static inline enum rb_reserved rb_reserve(const struct rb_view *v, struct rb_writer *w, u32 count)
 {
@@ -175,16 +180,16 @@ static inline enum rb_reserved rb_reserve(const struct rb_view *v, struct rb_wri
 }
 
 /*
- * Whether somebody may wait for one of the @count positions from @pos on, which
- * are finished; (B) stands between their states and this.  A wake word below
- * them counts too: it hides who waits for one of these.
+ * Whether a waiter may wait for one of the @count positions from @pos on, which are
+ * finished.  The caller has passed (B) after storing their states.  A wake word below
+ * these positions counts too, since it may hide a waiter for one of them.
  */
 static inline bool rb_position_awaited(const struct rb_view *v, u64 pos, u32 count)
 {
 	return unlikely(READ_ONCE(v->info->wake_position) < pos + count);
 }
 
-/* From the state of the lap before to @phase; false when it was repaired. */
+/* Advance the slot of @pos, index @i, to @phase.  False: it has been repaired. */
 static inline bool rb_finish_slot(const struct rb_view *v, u64 i, u64 pos, u64 phase)
 {
 	u64 old = READ_ONCE(v->desc[i].state);
@@ -226,15 +231,15 @@ static inline void rb_publish_exclusive(const struct rb_view *v, struct rb_write
 		smp_store_release(&d->state, rb_state(w->pos + k, RINGBUF_COMMITTED));
 	xchg(&d->state, rb_state(w->pos + k, RINGBUF_COMMITTED)); /* (A) */
 	smp_mb__after_atomic(); /* (B), matches rb_arm() */
-	/* The hint may lag, it must not lead: we may be killed before this. */
+	/* Store the hint last: a writer killed before this leaves it behind, never ahead. */
 	WRITE_ONCE(v->head->head, w->pos + count);
 }
 
 /*
- * Finish the reservation: the first @count slots become readable, the rest are
- * given back (as holes, with shared writers).  Length, flags and time of the
- * slots have been stored.  Returns false if one of them was repaired under us.
- * *wake tells whether the host has to be asked for a wake-up.
+ * Finish the reservation: publish the first @count slots and give the rest back, as holes
+ * if writers are shared.  The caller has stored length, flags and time of the slots.
+ * Returns false if one of them was repaired meanwhile.  *wake: the caller must ask the
+ * host to wake waiters.
  */
 static inline bool rb_publish(const struct rb_view *v, struct rb_writer *w, u32 count, bool *wake)
 {
