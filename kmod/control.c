@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_DONE, _DETACH, _EVICT and _SYNC: what ends a member, or moves it. */
+/* RINGBUF_IOC_DONE, _DETACH, _EVICT and _SYNC: end a member or move a reader. */
 #include <linux/nospec.h>
 
 #include "internal.h"
 
-/* End the member of the caller's address space; one in another address space stays. */
-static int part_end(struct rb_handle *h, bool *ended)
+/*
+ * End the member of the caller's address space; *ended says whether there was one.  Returns
+ * -EBUSY if the handle is a member in another address space, which is not ended.
+ */
+static int end_here(struct rb_handle *h, bool *ended)
 {
 	struct rb_member *m = rb_member_here(h);
 
@@ -28,7 +31,7 @@ static int done(struct rb_handle *h)
 	int err;
 
 	mutex_lock(&h->lock);
-	err = h->detached ? -EBADFD : part_end(h, &ended);
+	err = h->detached ? -EBADFD : end_here(h, &ended);
 	if (!err)
 		h->done = true;
 	mutex_unlock(&h->lock);
@@ -56,7 +59,7 @@ static int detach(struct rb_handle *h)
 	int err;
 
 	mutex_lock(&h->lock);
-	err = h->detached ? -EBADFD : part_end(h, &ended);
+	err = h->detached ? -EBADFD : end_here(h, &ended);
 	if (!err)
 		h->detached = true;
 	mutex_unlock(&h->lock);
@@ -113,7 +116,7 @@ static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	return !(s->flags & RINGBUF_SYNC_ALL) && s->reader == h->last_id ? 0 : -EACCES;
 }
 
-/* @row comes from the caller. */
+/* Whether a reader is attached in @row, which comes from user space. */
 static bool row_attached(const struct rb_view *v, u32 row)
 {
 	if (row >= v->max_readers)
@@ -130,7 +133,7 @@ static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbu
 	u32 row;
 
 	lockdep_assert_held(&ring->lock);
-	/* The row of a reader that has ended meanwhile may be another's. */
+	/* If this reader has ended meanwhile, another reader may have its row. */
 	if (h->role == RINGBUF_ROLE_READER && ring->rows[h->last_id].handle != h)
 		return -EBADFD;
 	if (!all && !row_attached(v, s->reader))
@@ -141,7 +144,7 @@ static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbu
 	for (row = 0; row < rb_rows(v); row++)
 		if (row_attached(v, row) && (all || s->reader == row))
 			rb_move_reader(v, row, s->position);
-	/* A reader that moves itself does not make everybody look. */
+	/* A reader that moves itself wakes itself only. */
 	if (h->role == RINGBUF_ROLE_READER)
 		rb_notify_handle(ring, h);
 	else

@@ -90,7 +90,7 @@ long rb_ioctl_create(struct file *file, void __user *arg)
 	kept = c.flags & RINGBUF_CREATE_KEPT;
 	if (rb_file_has(h) && (file->f_mode & both) != both)
 		return -EACCES;
-	/* What is no file has no name to keep. */
+	/* A ring that is no file has no name to keep. */
 	if (kept && !rb_file_has(h))
 		return -EINVAL;
 	return create_bind(h, &layout, kept);

@@ -2,9 +2,9 @@
 /*
  * The node /dev/ringbuf.
  *
- * Its number is its own, not one of the misc devices: misc_open() holds a mutex of all
- * of them while it calls ->open, which here may gather the memory of a default ring and
- * wait for the lock of one.  A slow user of ringbuf must not keep others from /dev/kvm.
+ * It has a device number of its own instead of a misc device: misc_open() calls ->open
+ * under a mutex of all misc devices, and this ->open may allocate a default ring or wait
+ * for the lock of one.  A slow user of ringbuf must not keep others from /dev/kvm.
  */
 #include <linux/cdev.h>
 #include <linux/device.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/PID/fdinfo/FD */
+/* Show a handle in /proc/PID/fdinfo/FD. */
 #include <linux/seq_file.h>
 
 #include "internal.h"
@@ -27,7 +27,7 @@ static const char *show_state(const struct rb_handle *h, const struct rb_ring *r
 	return READ_ONCE(h->done) ? " (done)" : "";
 }
 
-/* Also of a handle of /dev/ringbuf that has attached by the descriptor of a file. */
+/* Show the file, also of a handle of /dev/ringbuf that attached by a file's descriptor. */
 static void show_file(struct seq_file *m, const struct rb_handle *h)
 {
 	if (!rb_file_has(h))
@@ -44,7 +44,7 @@ static void show_position(struct seq_file *m, struct rb_handle *h, struct rb_rin
 	seq_printf(m, "ringbuf-head:\t%llu\n", head);
 	if (h->role == RINGBUF_ROLE_READER || h->role == RINGBUF_ROLE_WRITER)
 		seq_printf(m, "ringbuf-id:\t%u\n", READ_ONCE(h->last_id));
-	/* A row that is given up may be another reader's. */
+	/* After this reader has ended, another reader may have its row. */
 	if (h->role != RINGBUF_ROLE_READER || !READ_ONCE(h->members) || rb_member_evicted(h, ring))
 		return;
 	cursor = rb_row_cursor(&ring->view, h->last_id);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_FRAMING; RINGBUF_IOC_ROOM and FIONREAD: what write(2) and read(2) would find. */
+/* RINGBUF_IOC_FRAMING, RINGBUF_IOC_ROOM and FIONREAD. */
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -25,7 +25,7 @@ long rb_ioctl_framing(struct rb_handle *h, void __user *arg)
 	return 0;
 }
 
-/* Of the messages from the cursor on, at most @slots of them. */
+/* Count the bytes of the next @slots messages, less what has been read of the first. */
 static u64 bytes_ready(const struct rb_handle *h, const struct rb_ring *ring, u64 slots)
 {
 	const struct rb_view *v = &ring->view;
@@ -47,7 +47,7 @@ static u64 bytes_ready(const struct rb_handle *h, const struct rb_ring *ring, u6
 	return bytes > skip ? bytes - skip : 0;
 }
 
-/* From head on: those that the readers have left, and their writers finished. */
+/* Count the slots from head on that readers and writers are done with. */
 static u64 slots_ready(const struct rb_ring *ring)
 {
 	const struct rb_view *v = &ring->view;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_INFO: the geometry, and who the caller is here. */
+/* RINGBUF_IOC_INFO: the geometry of the ring, and the caller's role and id. */
 #include "internal.h"
 
-/* Where nothing is live, the last id stays on record. */
+/* The id of the caller's member; the last one of the handle if it has none here. */
 static u32 info_id(struct rb_handle *h)
 {
 	struct rb_member *m;
@@ -39,7 +39,10 @@ static int info_check(const struct ringbuf_info *info)
 	return info->regions ? rb_table_check(info->region_size, RINGBUF_REGION_SIZE_VER0) : 0;
 }
 
-/* As many regions as find room; @info->region_count becomes how many there are. */
+/*
+ * Copy as many regions as the caller has room for, and set region_count to how many the
+ * ring has.
+ */
 static int info_put_regions(struct ringbuf_info *info, const struct rb_layout *l)
 {
 	struct ringbuf_region region[RB_REGIONS];

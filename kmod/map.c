@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mmap(2): which region with which rights, and the identities that maps are.
+ * mmap(2): the regions of a ring, the rights of each role, and identities.
  *
- * In the offset space of a handle, whole pages each:
+ * The offset space of a handle, each region a whole number of pages:
  *
  *	0
  *	| info | head | slots | cursor pages | data ... |
@@ -10,19 +10,18 @@
  *
  *	r: all roles may read; W: writers may write; R: the reader may write
  *
- * Cursor pages are mapped by their numbers alone (VM_PFNMAP, and VM_IO, so that a
- * child gets none): no I/O can be aimed at one, and a row is free when its reader's
- * maps are gone.  All others are ordinary
- * pages, for O_DIRECT and registered buffers.
+ * Cursor pages are mapped by page number without a reference (VM_PFNMAP, and VM_IO so that
+ * MADV_DOFORK cannot copy them into a child).  So no I/O can use one as a buffer, and a row
+ * is free once its reader's maps are gone.  All other pages are ordinary ones, for O_DIRECT
+ * and registered buffers.
  *
- * Inside, maps lie at page offsets of their identity (vm_pgoff is base + page),
- * so that unmap_mapping_range() can take one of them alone.
+ * The kernel's vm_pgoff of a map is the base of its identity plus the page, so that
+ * unmap_mapping_range() can zap the maps of one identity alone.
  *
- * An identity begins with the first map of its region (reader: its own cursor
- * page; writer: slots) and ends with the last, by munmap(), exec or exit of
- * whatever kind.  VM_DONTCOPY keeps maps out of children, and what gets into
- * one all the same (MADV_DOFORK) belongs to another mm than its identity: it
- * faults, and counts only for the life of the structure.
+ * An identity begins with the first map of its region (reader: its own cursor page;
+ * writer: the slots) and ends with the last one, by munmap(), exec or any exit.
+ * VM_DONTCOPY keeps maps out of children.  A map that MADV_DOFORK copies all the same is
+ * in another mm than its identity: access faults, and the map only keeps the structure.
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -35,7 +34,7 @@
 #include "compat.h"
 #include "internal.h"
 
-/* Identities of a handle that have page offsets of their own; then they are shared. */
+/* How many identities of a handle get page offsets of their own before bases repeat. */
 #define RB_MAP_RANGES (BITS_PER_LONG == 64 ? 4096 : 256)
 
 static const struct vm_operations_struct rb_plain_ops;
@@ -43,11 +42,11 @@ static const struct vm_operations_struct rb_split_ops;
 static const struct vm_operations_struct rb_identity_ops;
 
 /**
- * struct rb_map - what is to be mapped
- * @ops: by what its maps stand for
+ * struct rb_map - how to map what the caller asks for
+ * @ops: operations of the VMA
  * @write: the role may write there
- * @bare: cursor pages: page numbers without a reference, so that no I/O can be
- *	aimed at them, which would outlive the reader
+ * @bare: map page numbers without references (cursor pages), so that no I/O that would
+ *	outlive the reader can use them as a buffer
  */
 struct rb_map {
 	const struct vm_operations_struct *ops;
@@ -60,7 +59,7 @@ static bool map_is_region(struct vm_area_struct *vma, const struct rb_span *r)
 	return vma->vm_pgoff == r->offset >> PAGE_SHIFT && vma_pages(vma) == r->bytes >> PAGE_SHIFT;
 }
 
-/* A single cursor page: its row, or -1. */
+/* Return the row if @vma maps a single cursor page, else -1. */
 static long map_cursor_row(struct vm_area_struct *vma, const struct rb_layout *l)
 {
 	unsigned long first = l->region[RINGBUF_REGION_CURSOR].offset >> PAGE_SHIFT;
@@ -88,7 +87,7 @@ static void map_region(const struct rb_handle *h, enum ringbuf_region_id id, str
 			map->ops = &rb_identity_ops;
 		break;
 	case RINGBUF_REGION_CURSOR:
-		/* A reader may lay its own page over the map of all of them. */
+		/* A reader may map its own page over its map of all of them, which splits it. */
 		map->ops = &rb_split_ops;
 		break;
 	default:
@@ -145,7 +144,10 @@ static void identity_free_unused(struct rb_identity *i)
 	kfree(i);
 }
 
-/* The first map of the identity region: the file's own member moves here, or a new one begins. */
+/*
+ * Begin identity @i with the first map of its region: move the handle's own member into it,
+ * or begin a new one.
+ */
 static int identity_begin(struct rb_handle *h, struct rb_identity *i)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -173,7 +175,7 @@ static int identity_begin(struct rb_handle *h, struct rb_identity *i)
 	return 0;
 }
 
-/* The identity for one more map of @h in @mm, counted. */
+/* Return the identity of @h in @mm and count one more map, @pin: of its own region. */
 static struct rb_identity *identity_get(struct rb_handle *h, struct mm_struct *mm, bool pin)
 {
 	bool alone = h->role == RINGBUF_ROLE_READER || rb_exclusive(&rb_handle_ring(h)->view);
@@ -223,7 +225,7 @@ static void identity_put(struct rb_identity *i, bool pin)
 
 /* ---- VMAs ---------------------------------------------------------------- */
 
-/* Moved by mremap(), split, or copied by a fork: the other one closes later. */
+/* Count a VMA that mremap(), a split or a fork has copied; the original closes later. */
 static void rb_vma_open(struct vm_area_struct *vma)
 {
 	struct rb_identity *i = vma->vm_private_data;
@@ -250,7 +252,7 @@ static int rb_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
 	return -EINVAL;
 }
 
-/* Takes no lock: all that it reads is constant. */
+/* Takes no lock, since all that it reads is constant. */
 static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 {
 	const struct rb_identity *i = vmf->vma->vm_private_data;
@@ -279,7 +281,7 @@ static const struct vm_operations_struct rb_split_ops = {
 	.fault = rb_vma_fault,
 };
 
-/* Apart from the others only so that vma_is_pin() can tell. */
+/* The same as rb_plain_ops; vma_is_pin() tells them apart by the address. */
 static const struct vm_operations_struct rb_identity_ops = {
 	.open = rb_vma_open,
 	.close = rb_vma_close,
@@ -288,8 +290,8 @@ static const struct vm_operations_struct rb_identity_ops = {
 };
 
 /*
- * Nobody else holds our file's only maps: what the role may not have now it
- * cannot get later by mprotect().
+ * Set the flags of @vma.  Without VM_MAYWRITE and VM_MAYEXEC mprotect() cannot add what
+ * the role may not have.
  *
  * VM_DONTDUMP is not set on maps of ordinary pages: VM_DONTEXPAND keeps MADV_DODUMP
  * from clearing it again.  As shared maps of a file they are left out of a core dump
@@ -323,10 +325,10 @@ int rb_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!ring)
 		return -EBADFD;
-	/* Whoever attached by one that may only write; what can be written can be read here. */
+	/* Attached by a descriptor that may only write: every writable map can be read. */
 	if (!(h->rights & FMODE_READ))
 		return -EACCES;
-	/* VM_SHARED is clear where the file was opened for reading only. */
+	/* Test VM_MAYSHARE: VM_SHARED is clear if the file was opened for reading only. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	err = map_find(h, &ring->layout, vma, &map);

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A member of a ring: a reader's row or a writer's id, from where it
- * begins to where it ends.
+ * Members: readers and writers that are attached to a ring, each with a row or an id.
  *
- * A member ends (rb_member_end) when it is done, detached, or its address space
- * has gone; what it had open is repaired then.  Its row or id stays taken until
- * nothing maps it any more (rb_member_leave): who has left may still write to
- * its cursor page, and must not write to another reader's.
+ * A member ends (rb_member_end) when it is done or detached, or when its address space
+ * goes; its unfinished slots are repaired then.  Its row or id stays taken until its last
+ * map is gone (rb_member_leave), since until then the process can still write to its
+ * cursor page, which must not be another reader's.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
 
 #include "internal.h"
 
-/* A row that nobody has, and so nobody can write to: its page cannot be pinned. */
+/*
+ * Take a free row.  No handle has it, so no map of its cursor page is left, and a page of
+ * that region cannot be pinned.  Returns -ENOSPC if all are taken.
+ */
 static int row_take(struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
@@ -23,7 +25,7 @@ static int row_take(struct rb_ring *ring)
 	return -ENOSPC;
 }
 
-/* False: it would have to wait, and must not. */
+/* Take ring->lock.  Returns false if that would mean to wait and the caller may not @wait. */
 static bool ring_lock(struct rb_ring *ring, bool wait)
 {
 	if (!wait)
@@ -33,9 +35,9 @@ static bool ring_lock(struct rb_ring *ring, bool wait)
 }
 
 /*
- * Find an id that nobody has.  One that no unread hole names comes first; where there is
- * none, take the name out of the holes of another, so that a slow reader does not keep
- * writers out for ever.
+ * Take a free writer id.  Prefer one that no unread hole carries.  If there is none, remove
+ * a free id from its holes, so that a slow reader does not keep new writers out for ever.
+ * Returns the id, -ENOSPC, or -EBUSY if the ring's exclusive writer is still attached.
  */
 static int id_take(struct rb_ring *ring)
 {
@@ -72,7 +74,7 @@ static void member_begin(struct rb_handle *h, struct rb_member *m, u32 id)
 	WRITE_ONCE(h->members, h->members + 1);
 }
 
-/* What is true under ring->lock stays so. */
+/* Whether the ring has gating readers.  The result is stable only under ring->lock. */
 bool rb_has_readers(const struct rb_ring *ring)
 {
 	u32 row;
@@ -81,13 +83,19 @@ bool rb_has_readers(const struct rb_ring *ring)
 	return row != RB_NO_ROW;
 }
 
-/* Its slots are kept for a reader that is not there yet: its writers wait. */
+/*
+ * Whether the writers of @ring must wait for a first reader: a default ring keeps its slots
+ * for the next reader while it has none.
+ */
 bool rb_lacks_readers(const struct rb_ring *ring)
 {
 	return ring->is_default && !rb_has_readers(ring);
 }
 
-/* Where the last reader stopped, if no other is there that knows better. */
+/*
+ * Return where a new reader of a default ring continues: where the last one stopped, with
+ * its leftovers, or 0 (the oldest slot) if the ring has other readers.
+ */
 static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 {
 	if (rb_has_readers(ring))
@@ -98,7 +106,7 @@ static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 	return ring->resume;
 }
 
-/* @more: 1, or -1. */
+/* Count one reader more or less: @more is 1 or -1. */
 static void readers_count(struct rb_ring *ring, int more)
 {
 	lockdep_assert_held(&ring->lock);
@@ -128,15 +136,15 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 	return min(row, 0);
 }
 
-/* Become a reader from @want on; *start is where it begins. */
+/* Make @h a reader from position @want on.  *start is the position where it starts. */
 int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start)
 {
 	return reader_begin(h, ring, want, false, true, start);
 }
 
 /*
- * Become a reader where the last one stopped, or beside others from the oldest
- * slot on.  Where it may not @wait: -EAGAIN.
+ * Make @h a reader that continues where the last one stopped, or, if the ring has other
+ * readers, at the oldest slot.  Returns -EAGAIN if it would have to wait and may not @wait.
  */
 int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring, bool wait)
 {
@@ -145,7 +153,10 @@ int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring, bool wait
 	return reader_begin(h, ring, 0, true, wait, &start);
 }
 
-/* Become a writer as @m.  Where it may not @wait: -EAGAIN. */
+/*
+ * Make @h a writer, with @m as the member.  Returns -EAGAIN if it would have to wait and may
+ * not @wait.
+ */
 int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring,
 			   bool wait)
 {
@@ -171,7 +182,7 @@ static void reader_stop(struct rb_handle *h, struct rb_ring *ring, u32 row)
 {
 	rb_leftover_leave(h, ring);
 	ring->resume = rb_row_cursor(&ring->view, row);
-	/* Who evicts has not locked the handle: its reader may be at it just now (read_move()). */
+	/* An eviction does not hold h->lock, so read_move() may be storing these words. */
 	if (smp_load_acquire(&h->skip_pos) == ring->resume)
 		ring->resume_skip = READ_ONCE(h->skip);
 	else
@@ -207,21 +218,21 @@ static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
 	struct rb_seat *seat = &ring->ids[m->id - 1];
 
 	rb_writer_stop(ring, m->id, died);
-	/* One exclusive writer may follow another before that has unmapped. */
+	/* The next exclusive writer may attach before this one has unmapped the ring. */
 	if (rb_exclusive(&ring->view)) {
 		seat->handle = NULL;
 		m->seated = false;
 	}
 }
 
-/* Reader @h has ended: it looks again, and the writers that it may have kept. */
+/* Notify the reader @h, which has ended, and the writers, which may have waited for it. */
 static void reader_notify(struct rb_ring *ring, struct rb_handle *h)
 {
 	rb_notify_handle(ring, h);
 	rb_notify_writers(ring);
 }
 
-/* End the reader that has @row, whoever it is. */
+/* Evict the reader in @row.  Returns 0, also if it was evicted before, or -ENOENT. */
 int rb_member_evict(struct rb_ring *ring, u32 row)
 {
 	struct rb_handle *h;
@@ -231,7 +242,7 @@ int rb_member_evict(struct rb_ring *ring, u32 row)
 	err = reader_evict(ring, row);
 	if (!err) {
 		h = ring->rows[array_index_nospec(row, ring->layout.max_readers)].handle;
-		/* An evicted row is its handle's until that member ends, which clears it. */
+		/* The row stays the handle's until its member ends, which clears the eviction. */
 		if (!WARN_ON_ONCE(!h))
 			reader_notify(ring, h);
 	}
@@ -239,13 +250,13 @@ int rb_member_evict(struct rb_ring *ring, u32 row)
 	return err;
 }
 
-/* Whether the live member of @h was evicted. */
+/* Whether the reader @h has been evicted. */
 bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring)
 {
 	return h->role == RINGBUF_ROLE_READER && rb_row_evicted(&ring->view, READ_ONCE(h->last_id));
 }
 
-/* @m reads or writes no more. @died: without having said so. */
+/* End the member @m of @h.  @died: it has not called DONE or DETACH. */
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -264,7 +275,7 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 	mutex_unlock(&ring->lock);
 }
 
-/* Nothing maps @m any more: others may have its row or id. */
+/* Give the row or id of @m back: no map of it is left. */
 void rb_member_leave(struct rb_handle *h, struct rb_member *m)
 {
 	struct rb_ring *ring = rb_handle_ring(h);

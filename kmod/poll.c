@@ -2,26 +2,26 @@
 /*
  * poll(2), select(2), epoll, io_uring's poll.
  *
- * Every call arms, also when the handle is ready and when there is no queue
- * function: with EPOLLET nobody asks again before the next wake-up, and the
- * shared words may be used up meanwhile without a system call.  So what is
- * armed is what happens after all that is ready now:
+ * Every call arms the handle, even if it is ready or the caller passes no queue function.
+ * With EPOLLET the caller does not poll again before the next wake-up, and meanwhile it
+ * may read or write what is ready without a system call.  So a call arms for what happens
+ * after everything that is ready now:
  *
  *	reader		the first position that is not finished
  *	writer		one step of the slowest reader; and, if writers share the
  *			ring, the first unfinished position, which the writer
  *			will meet a lap later
  *
- * A handle with a threshold is armed for as much more as that says.
+ * A handle with a threshold is armed for as many more slots as the threshold says.
  */
 #include <linux/poll.h>
 
 #include "internal.h"
 
-/* Then the wake-up is made here. */
+/* How often to arm before a call wakes its own pollers instead. */
 #define ARM_TRIES 4
 
-/* @target: nothing gets to one that a waiter word does not hold. */
+/* Arm for @target.  No position or cursor reaches one that a waiter word cannot hold. */
 static void poll_arm(struct rb_ring *ring, struct rb_handle *h, int which, u64 target, u64 kind)
 {
 	if (target > RB_MOST_TARGET)
@@ -30,7 +30,7 @@ static void poll_arm(struct rb_ring *ring, struct rb_handle *h, int which, u64 t
 		rb_arm_waiter(ring, &h->poll[which], rb_waiter_word(target, kind));
 }
 
-/* The walk over what is finished begins where the last one ended. */
+/* Arm for the first unfinished position; h->seen says where the last walk stopped. */
 static void poll_arm_position(struct rb_ring *ring, struct rb_handle *h, u64 from, u64 end)
 {
 	u64 seen = atomic64_read(&h->seen), pos;
@@ -40,7 +40,7 @@ static void poll_arm_position(struct rb_ring *ring, struct rb_handle *h, u64 fro
 	poll_arm(ring, h, RB_POLL_POSITION, pos, RB_WAIT_POSITION);
 }
 
-/* Done when what is armed was still to come after it had been armed. */
+/* Arm reader @h by its threshold, again if the target was reached before it was armed. */
 static void poll_arm_threshold(struct rb_ring *ring, struct rb_handle *h,
 			       const struct rb_threshold_values *l)
 {
@@ -74,7 +74,7 @@ static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
 		poll_arm_threshold(ring, h, &l);
 	else
 		poll_arm_position(ring, h, pos, pos + v->slots);
-	/* (J): before the last look */
+	/* (J): load this before the last check for slots. */
 	if (rb_ended(v))
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
 	rb_check_reader(h, ring, &l, true, &check);
@@ -86,7 +86,10 @@ static __poll_t poll_reader(struct rb_ring *ring, struct rb_handle *h)
 	return mask;
 }
 
-/* A step taken before we were armed has called nobody: then the next one is meant. */
+/*
+ * Arm for a step of the slowest reader.  A step that it took before we were armed woke
+ * nobody, so arm for the next one then.
+ */
 static void poll_arm_cursor(struct rb_ring *ring, struct rb_handle *h)
 {
 	const struct rb_view *v = &ring->view;
@@ -104,7 +107,7 @@ static void poll_arm_cursor(struct rb_ring *ring, struct rb_handle *h)
 	rb_ring_wake(ring);
 }
 
-/* Not every step of the slowest reader, but the one that makes room enough. */
+/* Arm for the step of the slowest reader that makes enough room, not for the next one. */
 static void poll_arm_room(struct rb_ring *ring, struct rb_handle *h, const struct rb_check *check)
 {
 	if ((check->waiter & RB_WAIT_KIND) != RB_WAIT_CURSOR)
@@ -142,7 +145,7 @@ __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 	struct rb_ring *ring = rb_handle_ring(h);
 
 	poll_wait(file, &h->wq, wait);
-	/* An eviction is seen by poll_reader(), by the look that tells what is ready. */
+	/* poll_reader() handles an eviction, in the same check that finds what is ready. */
 	if (!ring || !READ_ONCE(h->members))
 		return EPOLLERR;
 	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);

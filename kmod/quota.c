@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much memory rings may take: one of them, all of one user, and all there are.
+ * Quotas: how much memory one ring, all rings of a user, and all rings together may take.
  *
- * Who causes a ring pays for it: who created it, and for a default ring the user whose
- * default ring it is.  See rb_payer() for user namespaces.  A ring that is a file counts
- * against max_bytes of its mount, too.
+ * The user who creates a ring is charged for it; a default ring is charged to its user.
+ * See rb_payer() for user namespaces.  A ring that is a file also counts against max_bytes
+ * of its mount.
  *
- * No user, and no few of them, can take all of max_total_bytes: of its last quarter each
- * gets only what keeps it within half of what the others leave.
+ * To keep one user, or a few, from taking all of max_total_bytes, a user gets of its last
+ * quarter only what keeps it within half of what the other users leave.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -20,9 +20,9 @@
 #include "internal.h"
 
 /**
- * struct quota - a quota that is a module parameter, and may change at any time
- * @bytes: the quota; rings that exist already may take more
- * @share: which part of memory it is where the parameter is 0 or not given
+ * struct quota - a module parameter, which may change at any time
+ * @bytes: the quota; existing rings may already take more
+ * @share: the default, used if the parameter is 0 or not given, is memory / share
  */
 struct quota {
 	u64 bytes;
@@ -75,10 +75,10 @@ module_param_cb(max_total_bytes, &quota_ops, &max_total, 0644);
 MODULE_PARM_DESC(max_total_bytes, "all rings; its last quarter is shared out (0: half of memory)");
 
 /**
- * struct rb_user - what the rings of one user take
- * @node: in users
- * @uid: whose; constant
- * @bytes: the sum; the entry goes when it is 0
+ * struct rb_user - the bytes that the rings of one user take
+ * @node: entry in users
+ * @uid: the user; constant
+ * @bytes: the sum; the entry is freed when it becomes 0
  */
 struct rb_user {
 	struct hlist_node node;
@@ -104,9 +104,9 @@ void __init rb_quota_init(void)
 }
 
 /*
- * Who pays for what @uid does in @ns: in a user namespace the one outside who has made it,
- * so that a range of subordinate UIDs is still one user; or, if that is root, the one that
- * is root inside.
+ * Return the user who is charged for what @uid does in @ns.  In a user namespace that is
+ * the user who created the outermost one, so that a range of subordinate UIDs is one user.
+ * If root created it, it is the user that is root inside.
  */
 kuid_t rb_payer(const struct user_namespace *ns, kuid_t uid)
 {
@@ -116,7 +116,7 @@ kuid_t rb_payer(const struct user_namespace *ns, kuid_t uid)
 		ns = ns->parent;
 	if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
 		return ns->owner;
-	/* Of containers that root has made each is a user of its own, by its root. */
+	/* Containers that root has created are a user each: their own root's UID. */
 	uid = make_kuid((struct user_namespace *)ns, 0);
 	return uid_valid(uid) ? uid : ns->owner;
 }
@@ -138,16 +138,15 @@ static u64 without(u64 quota, u64 used)
 	return quota > used ? quota - used : 0;
 }
 
-/* The part of max_total_bytes that is there for who comes first. */
+/* The part of max_total_bytes that users get first come, first served. */
 static u64 free_for_all(u64 total)
 {
 	return total - total / 4;
 }
 
 /*
- * What a user who has @has bytes may have beside them.  @exempt: it may take from
- * max_total_bytes what it likes, so that one person with many UIDs cannot lock out the
- * administrator.
+ * Return how many more bytes a user may have who has @has.  max_total_bytes does not limit
+ * an @exempt one, so that one person with many UIDs cannot lock out the administrator.
  */
 static u64 user_left(u64 has, bool exempt)
 {
@@ -163,7 +162,10 @@ static u64 user_left(u64 has, bool exempt)
 	return min(left, share);
 }
 
-/* Asked for without users_lock, and without audit, as every creation asks. */
+/*
+ * Whether the caller is exempt.  Not under users_lock, since an LSM may be slow; without an
+ * audit record, since every creation asks.
+ */
 static bool user_exempt(void)
 {
 	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
@@ -183,7 +185,7 @@ u64 rb_quota_ring_bytes(void)
 	return min(left, quota_get(&max_ring));
 }
 
-/* The largest ring that a user may have who has no other, where no other user has any. */
+/* The largest ring that a user without rings may create while no other user has one. */
 u64 rb_quota_most(void)
 {
 	return min3(quota_get(&max_ring), quota_get(&max_user),
@@ -200,8 +202,8 @@ static void user_forget(struct rb_user *user)
 }
 
 /*
- * Charge @bytes to @uid.  -EINVAL: no ring may be that large.  -EDQUOT: not with what
- * the user has, or with what the others leave.
+ * Charge @bytes to @uid.  Returns the account, for rb_user_uncharge().  -EINVAL: no ring
+ * may be that large.  -EDQUOT: more than the user's quota, or than the others leave.
  */
 struct rb_user *rb_user_charge(kuid_t uid, u64 bytes)
 {

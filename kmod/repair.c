@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a writer leaves behind when its member ends, by death, DONE or DETACH.
+ * Repair what a writer leaves behind when it ends by death, DONE or DETACH.
  *
- * Its claims become holes, but not while I/O that it began may still write to
- * their pages.  Until that I/O has ended, or for a second, the writer is deferred:
- * a shared writer's claims stay open and it counts as a writer; after an exclusive
- * writer, which leaves nothing to repair, no other one may begin.
+ * Its claims become holes, but not while I/O that it started may still write to their
+ * pages.  Until that I/O has ended, for at most DEFER_MS, the writer is deferred: the
+ * claims of a shared writer stay unfinished and it still counts as a writer; an exclusive
+ * writer leaves nothing to repair, but the next one may not attach.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -14,32 +14,33 @@
 #include "internal.h"
 
 /*
- * The references that one I/O which may write to a page takes at least: direct I/O pins
- * pages, as registered buffers do, and a plain reference is that of a pipe (vmsplice),
- * which reads only, or of direct I/O on NFS, Ceph or 9p.  Half of a pin, so that maps that
- * come and go between two looks do not hide one.
+ * How many references beyond the expected ones mean that I/O may write to a page.  Direct
+ * I/O and registered buffers pin pages, which adds GUP_PIN_COUNTING_BIAS references.  A
+ * plain reference belongs to a pipe (vmsplice), which only reads, or to direct I/O on NFS,
+ * Ceph or 9p.  Half of a pin, so that a map that goes between the two loads of
+ * page_pinned() does not hide one.
  */
 #ifndef RB_PIN_REFS
 #define RB_PIN_REFS ((int)GUP_PIN_COUNTING_BIAS / 2)
 #endif
 
 /*
- * Whether I/O may still write to @page: it holds references beyond that of the ring
- * and those of maps.  A page that is being mapped meanwhile counts too, so that a
- * fault between the two looks does not hide a reference.
+ * Whether I/O may still write to @page: it has references beyond those of the ring and of
+ * maps.  Returns true as well if the number of maps changes meanwhile, since a page fault
+ * between the loads could hide a reference.
  */
 static bool page_pinned(struct page *page)
 {
 	int maps = atomic_read(&page->_mapcount) + 1;
 	int held;
 
-	smp_rmb(); /* the maps before the references */
+	smp_rmb(); /* load the maps before the references */
 	held = page_ref_count(page) - maps - 1;
-	smp_rmb(); /* the references before the maps, again */
+	smp_rmb(); /* load the references before the maps again */
 	return held >= RB_PIN_REFS || atomic_read(&page->_mapcount) + 1 != maps;
 }
 
-/* I/O into slots of a writer that is gone is waited for so long. */
+/* How long to wait for I/O into the slots of a writer that has ended. */
 #define DEFER_MS 1000
 
 static bool slot_pinned(const struct rb_ring *ring, u64 index)
@@ -56,7 +57,10 @@ static bool slot_pinned(const struct rb_ring *ring, u64 index)
 	return false;
 }
 
-/* @budget: slots that may still be looked at. */
+/*
+ * Whether a page of the unfinished slots of a claim is pinned.  *budget is how many slots
+ * may still be visited.
+ */
 static bool claim_pinned(const struct rb_ring *ring, u64 pos, u32 count, u64 *budget)
 {
 	const struct rb_view *v = &ring->view;
@@ -73,7 +77,7 @@ static bool claim_pinned(const struct rb_ring *ring, u64 pos, u32 count, u64 *bu
 	return false;
 }
 
-/* From head on: what it has open is not written down. */
+/* The same for an exclusive writer, whose open slots, from head on, are recorded nowhere. */
 static bool exclusive_pinned(const struct rb_ring *ring)
 {
 	const struct rb_view *v = &ring->view;
@@ -86,8 +90,8 @@ static bool exclusive_pinned(const struct rb_ring *ring)
 }
 
 /*
- * Whether I/O may still write to slots that writer @id had open.  Honest claims
- * do not overlap, so others do not keep us longer than a lap.
+ * Whether I/O may still write to slots that writer @id had open.  Honest claims do not
+ * overlap, so a lap and a batch of slots is enough; the budget bounds dishonest ones.
  */
 static bool writer_pinned(const struct rb_ring *ring, u32 id)
 {
@@ -128,21 +132,21 @@ static void count_deferred(struct rb_ring *ring, int more)
 	spin_unlock(&ring->wait_lock);
 }
 
-/* The I/O of @id has ended, or its time is over. */
+/* Reclaim the slots and the id of a deferred writer: its I/O has ended or timed out. */
 static void seat_reclaim(struct rb_ring *ring, u32 id)
 {
 	struct rb_seat *seat = &ring->ids[id - 1];
 
 	seat->deferred = false;
 	count_deferred(ring, -1);
-	/* An exclusive writer ended at once. */
+	/* An exclusive writer was ended in rb_writer_stop(). */
 	if (rb_exclusive(&ring->view))
 		return;
 	writer_end(ring, id, seat->died);
 	rb_notify(ring);
 }
 
-/* End those whose I/O has ended, or whose time is over. */
+/* Reclaim all deferred writers whose I/O has ended or timed out. */
 void rb_reclaim_deferred(struct rb_ring *ring)
 {
 	u32 id;
@@ -161,8 +165,8 @@ void rb_reclaim_deferred(struct rb_ring *ring)
 }
 
 /*
- * End writer @id; where I/O may still write to its slots, the repair of these, or a
- * successor, waits.
+ * End writer @id, or defer it if I/O may still write to its slots: then their repair, or
+ * the next exclusive writer, waits.  @died: it ended without DONE.
  */
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_STATS: the ring, its readers, who blocks it. */
+/* RINGBUF_IOC_STATS: counters of the ring, its readers and writers, and the blocker. */
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/pid.h>
@@ -9,7 +9,7 @@
 
 #include "internal.h"
 
-/* As the caller sees it; 0: not at all. */
+/* The process of @seat in the caller's pid namespace, 0 if it has no number there. */
 static s32 seat_pid(const struct rb_ring *ring, const struct rb_seat *seat)
 {
 	lockdep_assert_held(&ring->lock);
@@ -94,7 +94,7 @@ static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
 	s->blocker_position = b.position;
 	s->blocker_lag = s->head > b.position ? s->head - b.position : 0;
 	s->blocker_pid = 0;
-	/* Its id stood in a word that user space writes. */
+	/* The writer's id comes from a claim word, which user space writes. */
 	if (b.writer) {
 		u32 i = array_index_nospec(b.writer - 1, ring->layout.max_writers);
 
@@ -117,7 +117,7 @@ static void stats_counters(struct rb_ring *ring, struct ringbuf_stats *s)
 	spin_unlock(&ring->wait_lock);
 }
 
-/* The tables that the caller asked for, in the kernel's memory. */
+/* Kernel copies of the tables that the caller asked for. */
 struct stats_tables {
 	struct ringbuf_reader_stats *readers;
 	struct ringbuf_writer_stats *writers;

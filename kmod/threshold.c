@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RINGBUF_IOC_THRESHOLD: from how many slots or bytes on, or after what time, a
- * handle is worth waking.
+ * RINGBUF_IOC_THRESHOLD: how many slots or bytes, or how much time, make a handle worth
+ * waking.
  *
- * Bytes are waited for as the slots that they take at least, and once more when
- * those turn out to hold less.  What has been announced to a reader stays
- * announced (threshold.opened), so that it can be read message by message.
+ * A wait for bytes waits for the number of slots that they need at least, and again if
+ * those turn out to hold fewer bytes.  Slots that poll has announced to a reader stay
+ * readable below the threshold (threshold.opened), so that it can read them one by one.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
 
 #include "internal.h"
 
-/* Committed slots from @pos on and their bytes, until there are enough. */
+/* A number of committed slots and the bytes in them. */
 struct threshold_sum {
 	u64 slots;
 	u64 bytes;
 };
 
+/* Sum up committed slots from @pos on, until they have @enough bytes. */
 static struct threshold_sum threshold_sum(const struct rb_ring *ring, u64 pos, u64 enough)
 {
 	const struct rb_view *v = &ring->view;
@@ -38,7 +39,7 @@ static struct threshold_sum threshold_sum(const struct rb_ring *ring, u64 pos, u
 	return sum;
 }
 
-/* Slots that the bytes take that are still missing after @sum. */
+/* How many slots, at least, the bytes need that @sum lacks of @bytes. */
 static u64 threshold_missing(const struct rb_ring *ring, u64 bytes, const struct threshold_sum *sum)
 {
 	if (sum->bytes >= bytes)
@@ -46,7 +47,7 @@ static u64 threshold_missing(const struct rb_ring *ring, u64 bytes, const struct
 	return div64_u64(bytes - sum->bytes - 1, ring->layout.slot_bytes) + 1;
 }
 
-/* How many slots a handle with @sum before it waits for: at least one, at most all. */
+/* How many slots a handle must wait for in all, given that @sum is there: 1 to a lap. */
 static u32 threshold_slots(const struct rb_threshold_values *l, const struct rb_ring *ring,
 			   const struct threshold_sum *sum)
 {
@@ -57,7 +58,10 @@ static u32 threshold_slots(const struct rb_threshold_values *l, const struct rb_
 	return clamp_t(u64, want, 1, ring->view.slots);
 }
 
-/* Whether one slot is enough now; if that is a question of time, from when on. */
+/*
+ * Whether the time of the threshold is over, so that one slot is enough.  *deadline is when
+ * it will be, or RINGBUF_NO_TIMEOUT.  The first call of a wait starts the clock.
+ */
 static bool threshold_late(struct rb_handle *h, const struct rb_threshold_values *l, u64 *deadline)
 {
 	u64 now, at;
@@ -78,7 +82,10 @@ static bool threshold_late(struct rb_handle *h, const struct rb_threshold_values
 	return false;
 }
 
-/* What is there now is announced: all of it, not only what was waited for. */
+/*
+ * Announce all slots that are finished now, not only the number waited for, and compute
+ * what to wait for after them.
+ */
 static void check_announce(struct rb_handle *h, struct rb_ring *ring,
 			   const struct rb_threshold_values *l, u64 pos, struct rb_check *check)
 {
@@ -120,9 +127,9 @@ static void check_threshold(struct rb_handle *h, struct rb_ring *ring,
 }
 
 /*
- * The values of @h's threshold, for one call: what they decide must not change
- * between two of its steps.  A call that takes old ones, or some of each, is told
- * by the event of threshold_set(), since whoever polls or sleeps waits for that first.
+ * Read the threshold of @h once for a whole call, so that its steps agree.  A call that
+ * reads old values, or a mixture, is notified by threshold_set() after it, because a
+ * waiter joins the wait queue before it reads.
  */
 void rb_threshold_read(const struct rb_handle *h, struct rb_threshold_values *l)
 {
@@ -132,7 +139,10 @@ void rb_threshold_read(const struct rb_handle *h, struct rb_threshold_values *l)
 	l->after = READ_ONCE(h->threshold.after);
 }
 
-/* The end of the stream is for the caller to see. */
+/*
+ * Check whether reader @h is worth waking; @poll: and announce the slots to it.  The caller
+ * handles the end of the stream.
+ */
 void rb_check_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
 		     bool poll, struct rb_check *check)
 {
@@ -148,6 +158,7 @@ void rb_check_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_
 	check_ready(check, &ready);
 }
 
+/* Check whether writer @h is worth waking. */
 void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
 		     struct rb_check *check)
 {
@@ -171,13 +182,13 @@ void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_
 		WRITE_ONCE(h->threshold.deadline, 0);
 }
 
-/* For a task that polls: it is woken at the deadline, and looks again. */
+/* Wake the tasks that poll @h at the deadline of @check, to check again. */
 void rb_check_timer(struct rb_handle *h, const struct rb_threshold_values *l,
 		    const struct rb_check *check)
 {
 	u64 deadline = check->deadline;
 
-	/* What comes after all that is ready is waited for from now on. */
+	/* The wait for the slots after those announced begins now. */
 	if (check->ready && l->set)
 		threshold_late(h, l, &deadline);
 	if (deadline <= KTIME_MAX)
@@ -209,7 +220,7 @@ static void threshold_set(struct rb_handle *h, struct rb_ring *ring,
 	WRITE_ONCE(l->after, t->after);
 	WRITE_ONCE(l->opened, 0);
 	WRITE_ONCE(l->deadline, 0);
-	/* Publish @set last: a call that reads it reads the values above. */
+	/* Publish @set last: rb_threshold_read(), which loads it first, sees the fields above. */
 	smp_store_release(&l->set, t->slots > 1 || t->bytes);
 	rb_notify_handle(ring, h);
 	mutex_unlock(&ring->lock);

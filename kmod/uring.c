@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * IORING_OP_URING_CMD: RINGBUF_IOC_WAIT as a request, without a task that sleeps.
+ * IORING_OP_URING_CMD: RINGBUF_IOC_WAIT as an io_uring request, without a sleeping task.
  *
- * A request is always in one of these states, and changes it by compare-and-swap:
+ * A request is always in one of these states and changes it by compare-and-swap:
  *
- *	BUSY	somebody looks whether it is done: the task that submits it, or
- *		its task work.  Only he completes it
- *	WOKEN	as BUSY, and it has been kicked meanwhile: look once more
- *	ARMED	nobody's; who kicks it queues the task work
- *	QUEUED	the task work is on its way, and will make it BUSY
+ *	BUSY	one task owns it and checks whether it is done: the submitter or the
+ *		task work.  Only the owner completes it
+ *	WOKEN	BUSY, and it was kicked meanwhile: the owner checks once more
+ *	ARMED	no task owns it; a kick queues the task work
+ *	QUEUED	the task work is queued and will make it BUSY
  *
- * Kicked it is by its waiter (under ring->wait_lock), its timer (in a softirq),
- * and who cancels it.  The request holds the file, so the handle and its ring are
- * there until it is completed; the structure is freed after that, as until then
- * io_uring may still ask to cancel.
+ * A kick comes from its waiter (under ring->wait_lock), its timer (in a softirq) or a
+ * cancellation.  The request holds the file, so handle and ring live until it is completed.
+ * The structure is freed after that, because io_uring may ask to cancel it until then.
  */
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
@@ -30,16 +29,16 @@ enum uring_state { URING_BUSY, URING_WOKEN, URING_ARMED, URING_QUEUED };
 
 /**
  * struct uring_wait - a request that waits
- * @cmd: io_uring's side of it
- * @waiter: ours
- * @timer: kicks it when the time has come
- * @node: in handle->requests
- * @state: see above
- * @canceled: it is to end with ECANCELED
- * @want: slots
- * @timeout: as in struct ringbuf_wait
- * @after: when one slot is enough; absolute
- * @tag: as in struct ringbuf_uring_cmd
+ * @cmd: the io_uring command
+ * @waiter: its waiter in the ring
+ * @timer: kicks it at its deadline
+ * @node: entry in handle->requests
+ * @state: enum uring_state, see above
+ * @canceled: complete it with -ECANCELED
+ * @want: number of slots to wait for
+ * @timeout: deadline, as in struct ringbuf_wait
+ * @after: time from which on one slot is enough; absolute, ns
+ * @tag: the tag of struct ringbuf_uring_cmd
  */
 struct uring_wait {
 	struct io_uring_cmd *cmd;
@@ -54,7 +53,7 @@ struct uring_wait {
 	u64 tag;
 };
 
-/* What io_uring keeps of it for us. */
+/* Our data in struct io_uring_cmd. */
 struct uring_pdu {
 	struct uring_wait *wait;
 };
@@ -66,12 +65,12 @@ static struct uring_wait *uring_wait_of(struct io_uring_cmd *cmd)
 
 static void uring_work(struct io_uring_cmd *cmd, unsigned int flags);
 
-/* Somebody has to look.  Any context; the caller knows that it has not been freed. */
+/* Have the request checked.  Any context; the caller knows that it has not been freed. */
 static void uring_kick(struct uring_wait *w)
 {
 	int old, to, was;
 
-	smp_mb(); /* matches uring_step(): it looks again, or we find that it has looked */
+	smp_mb(); /* matches uring_step(): its check sees our change, or we see it BUSY */
 	for (old = READ_ONCE(w->state);; old = was) {
 		if (old == URING_WOKEN || old == URING_QUEUED)
 			return;
@@ -95,7 +94,7 @@ static enum hrtimer_restart uring_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Kick it when its time has come, and at @latest. */
+/* Start the timer for the request's next deadline, or for @latest if that is earlier. */
 static void uring_start_timer(struct uring_wait *w, u64 latest)
 {
 	u64 at = min(latest, w->want > 1 ? min(w->after, w->timeout) : w->timeout);
@@ -104,7 +103,10 @@ static void uring_start_timer(struct uring_wait *w, u64 latest)
 		hrtimer_start(&w->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_SOFT);
 }
 
-/* 1: ready, *count says how much; 0: not yet; else why it ends. */
+/*
+ * Check whether the request is done.  Returns 1 if slots are ready, *count of them; 0 if not
+ * yet, and *waiter is what to arm; or the error with which it completes.
+ */
 static int uring_check(struct uring_wait *w, u32 *count, u64 *waiter)
 {
 	struct rb_handle *h = w->waiter.handle;
@@ -125,24 +127,24 @@ static int uring_check(struct uring_wait *w, u32 *count, u64 *waiter)
 }
 
 /*
- * Looks of one step.  Others can make each of them futile, by SYNC or by words that
- * make no sense; the submitter, or its task work, must end all the same.
+ * How often a step checks and arms.  Other handles can make each attempt futile, by SYNC or
+ * by words that make no sense, but the submitter and the task work must return.
  */
 #define URING_TRIES 16
 
-/* Then the request looks again by itself. */
+/* How long the request rests then, until its timer has it checked again. */
 #define URING_REST_NS (10 * NSEC_PER_MSEC)
 
-/* Whether what @w has armed is still to come: no event since @notices, and not reached. */
+/* Whether @waiter is not reached yet, and no notification has come since @notices. */
 static bool uring_settled(const struct rb_ring *ring, u64 waiter, unsigned long notices)
 {
 	return READ_ONCE(ring->notices) == notices && !rb_reached(&ring->view, waiter);
 }
 
 /*
- * Leave the request ARMED until its timer kicks it, whatever has kicked it before.
- * A repetition takes another kick, of which the waiter, not armed again here, has
- * one at most.
+ * Leave the request ARMED until its timer kicks it, ignoring kicks so far.  Each repetition
+ * of the loop needs another kick; the waiter, which is not armed again here, gives at most
+ * one.
  */
 static int uring_rest(struct uring_wait *w)
 {
@@ -154,8 +156,8 @@ static int uring_rest(struct uring_wait *w)
 }
 
 /*
- * The request is BUSY, by us.  Its result; or -EIOCBQUEUED: it is ARMED, and no
- * longer ours to touch.
+ * Check and arm the request, which the caller owns (BUSY).  Returns its result, or
+ * -EIOCBQUEUED: it is ARMED, and the caller must not touch it any more.
  */
 static int uring_step(struct uring_wait *w)
 {
@@ -189,7 +191,7 @@ static void uring_free(struct uring_wait *w)
 	kfree(w);
 }
 
-/* It is BUSY or WOKEN, by us, and has got its result. */
+/* Complete the request, which the caller owns, with @result, and free it. */
 static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
 {
 	struct rb_ring *ring = rb_handle_ring(w->waiter.handle);
@@ -205,7 +207,7 @@ static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
 	uring_free(w);
 }
 
-/* Its task, or who stands in for one that has gone. */
+/* Task work: of the submitter, or of a kernel thread if the submitter has exited. */
 static void uring_work(struct io_uring_cmd *cmd, unsigned int flags)
 {
 	struct uring_wait *w = uring_wait_of(cmd);
@@ -240,12 +242,12 @@ static struct uring_wait *uring_new(struct io_uring_cmd *cmd, const struct ringb
 	return w;
 }
 
-/* Of one handle; all of a ring's are walked under its lock. */
+/* Requests of one handle; uring_cancel() walks all of them under ring->wait_lock. */
 #define URING_MOST 1024
 
 /*
- * From here on it can be canceled, so io_uring_cmd_done() has to end it.  False:
- * there are too many.
+ * Publish the request: it can be cancelled from here on, so only uring_complete() may end
+ * it.  Returns false if there are too many requests.
  */
 static bool uring_begin(struct uring_wait *w, unsigned int flags)
 {
@@ -282,7 +284,7 @@ static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int f
 	err = rb_wait_get(h, &wait, u64_to_user_ptr(arg));
 	if (err)
 		return err;
-	/* A request is not interrupted, and writes nothing to @arg. */
+	/* Signals do not interrupt a request, and it writes nothing to @arg: no flag applies. */
 	if (wait.flags)
 		return -EINVAL;
 	w = uring_new(cmd, &wait, tag);
@@ -329,7 +331,7 @@ int rb_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags)
 	u64 arg, tag;
 
 	if (flags & IO_URING_F_CANCEL) {
-		/* uring_complete() takes it from io_uring's list before it is freed. */
+		/* uring_complete() removes it from io_uring's list before it is freed. */
 		WRITE_ONCE(uring_wait_of(cmd)->canceled, true);
 		uring_kick(uring_wait_of(cmd));
 		return 0;
