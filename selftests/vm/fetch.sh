@@ -157,6 +157,66 @@ $kbuild
 END
 finds_nothing "no release is known" </dev/null
 
+# ---- downloads ------------------------------------------------------------------
+
+# apt-get says what the file "apt" says, leaves half a package, and fails.
+cat >"$tap_dir/bin/apt-get" <<'APT'
+#!/bin/bash
+echo "$@" >>"${0%/*}/calls"
+[[ " $* " != *' download '* ]] || echo half >half.deb
+cat "${0%/*}/apt" >&2
+exit 100
+APT
+cat >"$tap_dir/bin/df" <<'DF'
+#!/bin/bash
+printf 'Filesystem 1048576-blocks Used Available Capacity Mounted on\nnone 9999 1 %s 1%% /\n' \
+	"$(cat "${0%/*}/free")"
+DF
+chmod +x "$tap_dir/bin/"{apt-get,df}
+export XDG_CACHE_HOME=$tap_dir/cache
+cache=$XDG_CACHE_HOME/ringbuf
+cat >"$tap_dir/bin/list" <<END
+$old_list
+$kbuild
+END
+
+fetches()
+{
+	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch 6.1
+}
+
+echo 100000 >"$tap_dir/bin/free"
+echo 'E: Failed to fetch linux-image-6.1.0-9-amd64: Connection reset by peer' >"$tap_dir/bin/apt"
+fetches
+((status == 1)) && err_has 'Connection reset' && err_has 'cannot download .*is there a network' &&
+	[[ ! -e $cache/6.1 && ! -e $cache/6.1.tmp ]]
+ok $? "a download that breaks off says so, and leaves nothing behind"
+
+echo 17 >"$tap_dir/bin/free"
+fetches
+((status == 1)) && err_has 'no room in .*: 900 MiB are needed, 17 MiB are free' &&
+	[[ ! -e $cache/6.1 && ! -e $cache/6.1.tmp ]]
+ok $? "without room on the disk it says how much is needed, and does not begin"
+
+mkdir -p "$cache/6.1"
+echo 6.1.0-9-amd64 >"$cache/6.1/release"
+: >"$tap_dir/bin/calls"
+fetches
+((status == 0)) && [[ ! -s $tap_dir/bin/calls ]]
+ok $? "what has been fetched needs no network"
+
+if ((EUID)); then
+	skip "apt locked" "only root installs packages"
+else
+	echo 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 (apt)' \
+		>"$tap_dir/bin/apt"
+	PATH=$tap_dir/bin:$PATH run selftests/vm/deps no-such-package-of-ringbuf
+	((status == 1)) && err_has 'held by process 4711' && err_has 'failed: apt-get install' &&
+		grep -q 'Lock::Timeout=' "$tap_dir/bin/calls"
+	ok $? "where another apt holds the lock it waits, and then names that process"
+fi
+unset XDG_CACHE_HOME
+
 run selftests/vm/fetch --show 5.10
 ((status == 1)) && err_has 'usage: fetch --show'
 ok $? "--show of a line that is not supported is refused"
