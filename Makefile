@@ -184,8 +184,9 @@ install: lib tools
 	install -m 644 lib/ringbuf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 $(O)/lib/man/ringbuf.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 
+# .gitignore names what kbuild leaves in kmod/.
 clean:
-	rm -rf $(O)
+	rm -rf $(O) $$(sed -n 's,^/kmod/,kmod/,p' .gitignore)
 
 -include $(LIB_OBJ:.o=.d)
 
