@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# make              the library, the tools, the Python package and the module for the newest kernel fetched
-# make demo         the main job, on both hosts
-# make check        all tests; make check-quick: native ones and one kernel;
-#                   make check-full: and what takes longer
-# make perf-examples  the five examples that ringbuf began with
-# make bench        the benchmark; make bench-python: from Python
-# make growth       what a reader costs as there are more of them
-# make lint         every static check
-# make upstream     the module as a series of patches for the kernel, in build/upstream
-# make install      DESTDIR= PREFIX=/usr/local
+# The target help prints the lines that begin with "# make" here and in the build.mk files.
+#
+# make                  the library, the tools, the Python package and the module for the newest kernel fetched
+# make lib              build/lib/libringbuf.so and .a, the man pages
+# make tools            ringbufctl, perf_test_ringbuffer, demo_stream, in build/tools
+# make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all
+# make install          below DESTDIR= PREFIX=/usr/local
+# make demo             the main job, on both hosts
+# make check            every test
+# make check-quick      the native tests and those of one kernel
+# make check-full       every test, and what takes longer
+# make lint             every static check
+# make bench            the benchmark
+# make upstream         the module as a series of patches for the kernel, in build/upstream
+# make clean            remove what was built
+# make help             this list; V=1 with any target shows the whole commands
 #
 # What is needed is installed or fetched on the way (selftests/vm/deps and
 # selftests/vm/fetch); without root the apt-get line is printed instead.
@@ -33,10 +39,9 @@ INCLUDES := -Iinclude -Iinclude/uapi
 LIBFLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Ilib -Ikmod $(INCLUDES) \
 	-DRINGBUF_VERSION='"$(VERSION)"' -MMD -MP
 
-# What was compiled is kept where the kernels are, or in the build folder where that
-# may not be written; if there is ccache, which check installs.
-CACHE := $(shell bash -c '. selftests/vm/lib.sh && mkdir -p "$$cache"/{ccache,go} && \
-	cd "$$cache" && [[ -w ccache && -w go ]] && pwd' 2>/dev/null)
+# ccache and go keep what they compiled beside the kernels, or in the build folder if
+# the user may not write there.  They make these folders themselves.
+CACHE := $(shell bash -c '. selftests/vm/lib.sh && can_write "$$cache"/{ccache,go} && echo "$$cache"')
 KEEP := $(or $(CACHE),$(abspath $(O)))
 ifndef CCACHE_DIR
 export CCACHE_DIR := $(KEEP)/ccache
@@ -49,12 +54,24 @@ endif
 CCACHE_BIN := /usr/lib/ccache
 export PATH := $(if $(filter $(CCACHE_BIN):%,$(PATH)),,$(CCACHE_BIN):)$(PATH)
 
-# $(call program,COMPILER FLAGS,SOURCE,LIBRARIES): compiled, then linked, since ccache
+# $(call say,CC): a short line that tells what is made, as kbuild prints; a second
+# argument replaces the target's name.  V=1 shows the commands instead, -s nothing.
+ifeq ($(V),1)
+Q :=
+say :=
+else
+Q := @
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-7s %s\n' \
+	'$(1)' '$(or $(2),$(subst /obj/,/,$(@:$(O)/%=%)))')
+endif
+
+# $(call program,COMPILER FLAGS,SOURCE,LIBRARIES): compile, then link, since ccache
 # keeps objects only.
 define program
 @mkdir -p $(@D)
-$(1) -MMD -MP -MT $@ -c $(2) -o $@.o
-$(1) $@.o $(3) -o $@
+$(call say,$(if $(filter $(CXX),$(firstword $(1))),CXX,CC))
+$(Q)$(1) -MMD -MP -MT $@ -c $(2) -o $@.o
+$(Q)$(1) $@.o $(3) -o $@
 endef
 
 PACKAGES_BUILD := gcc g++ libc6-dev make perl-base libdeflate-dev libjansson-dev
@@ -99,36 +116,42 @@ lib: $(O)/lib/libringbuf.so $(O)/lib/libringbuf.a $(O)/lib/ringbuf.pc $(O)/lib/m
 
 $(O)/lib/obj/%.o: lib/%.c | packages-BUILD
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAGS) -fPIC -fvisibility=hidden -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(LIBFLAGS) -fPIC -fvisibility=hidden -c $< -o $@
 
 # One object, in which what is hidden is local: a static program sees the API only.
 $(O)/lib/libringbuf.a: $(LIB_OBJ)
-	$(LD) -r -o $(O)/lib/obj/libringbuf-all.o $(LIB_OBJ)
-	objcopy --localize-hidden $(O)/lib/obj/libringbuf-all.o
-	rm -f $@
-	$(AR) rcs $@ $(O)/lib/obj/libringbuf-all.o
+	$(call say,AR)
+	$(Q)$(LD) -r -o $(O)/lib/obj/libringbuf-all.o $(LIB_OBJ)
+	$(Q)objcopy --localize-hidden $(O)/lib/obj/libringbuf-all.o
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(O)/lib/obj/libringbuf-all.o
 
 # For lib/python: with the calls of lib/inside.h, which are hidden, too.
 $(O)/lib/libringbuf-inside.a: $(LIB_OBJ)
-	rm -f $@
-	$(AR) rcs $@ $(LIB_OBJ)
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
 
 $(O)/lib/libringbuf.so: $(LIB_OBJ) lib/libringbuf.map
-	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libringbuf.map \
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libringbuf.map \
 		-Wl,--no-undefined-version -Wl,-z,defs -o $@.$(VERSION) $(LIB_OBJ)
-	lib/check-map lib/libringbuf.map include/ringbuf.h $@.$(VERSION)
-	ln -sf libringbuf.so.$(VERSION) $(O)/lib/$(SONAME)
-	ln -sf $(SONAME) $@
+	$(Q)lib/check-map lib/libringbuf.map include/ringbuf.h $@.$(VERSION)
+	$(Q)ln -sf libringbuf.so.$(VERSION) $(O)/lib/$(SONAME)
+	$(Q)ln -sf $(SONAME) $@
 
 $(O)/lib/ringbuf.pc: lib/ringbuf.pc.in Makefile | packages
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+	$(call say,GEN)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 # All pages of section 3 come with it; of a function that is gone none stays.
 $(O)/lib/man/ringbuf.7: include/ringbuf.h lib/man-pages lib/ringbuf.7.in Makefile | packages
-	rm -rf $(@D)
-	mkdir -p $(@D)
-	lib/man-pages include/ringbuf.h $(@D) $(VERSION)
+	$(call say,MAN,lib/man)
+	$(Q)rm -rf $(@D)
+	$(Q)mkdir -p $(@D)
+	$(Q)lib/man-pages include/ringbuf.h $(@D) $(VERSION)
 
 # ---- module -----------------------------------------------------------------
 
@@ -139,7 +162,7 @@ kmod: packages-BUILD
 	done; kmod/build $$k
 
 kmod-%: packages-BUILD
-	kmod/build $*
+	$(Q)kmod/build $*
 
 kmod-all: $(KERNELS:%=kmod-%) kmod-debug
 
@@ -152,42 +175,53 @@ include selftests/build.mk
 # ---- what one calls ----------------------------------------------------------
 
 demo: packages packages-DEMO lib tools kmod-6.12
-	tools/demo
+	$(Q)tools/demo
 
 bench: packages packages-BENCH lib
-	$(MAKE) bench-tools
-	tools/bench/run
+	@$(MAKE) --no-print-directory bench-tools
+	$(Q)tools/bench/run
 
 lint: packages packages-LINT
-	selftests/lint
+	$(Q)selftests/lint
 
 upstream: packages packages-LINT
-	kmod/upstream/series
+	$(Q)kmod/upstream/series
 
-MAN_SECTIONS := 1 3 4 5 7
+INSTALL_TO = $(DESTDIR)$(PREFIX)
+
+# $(call put,MODE,FILES,FOLDER): install files into a folder below PREFIX.
+define put
+$(call say,INSTALL,$(INSTALL_TO)/$(3))
+$(Q)install -d $(INSTALL_TO)/$(3)
+$(Q)install -m $(1) $(2) $(INSTALL_TO)/$(3)/
+
+endef
 
 install: lib tools
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/linux \
-		$(DESTDIR)$(PREFIX)/bin $(MAN_SECTIONS:%=$(DESTDIR)$(PREFIX)/share/man/man%)
-	install -m 644 $(O)/lib/libringbuf.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 755 $(O)/lib/libringbuf.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/
-	ln -sf libringbuf.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libringbuf.so
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/ringbuf.pc.in \
-		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/ringbuf.pc
-	install -m 644 include/ringbuf.h include/ringbuf_uring.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 include/uapi/linux/ringbuf.h $(DESTDIR)$(PREFIX)/include/linux/
-	install -m 755 $(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 tools/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 $(O)/lib/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
-	install -m 644 lib/ringbuf.4 $(DESTDIR)$(PREFIX)/share/man/man4/
-	install -m 644 lib/ringbuf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 $(O)/lib/man/ringbuf.7 $(DESTDIR)$(PREFIX)/share/man/man7/
+	$(call put,644,$(O)/lib/libringbuf.a,lib)
+	$(call put,755,$(O)/lib/libringbuf.so.$(VERSION),lib)
+	$(Q)ln -sf libringbuf.so.$(VERSION) $(INSTALL_TO)/lib/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(INSTALL_TO)/lib/libringbuf.so
+	$(call put,644,$(O)/lib/ringbuf.pc,lib/pkgconfig)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/ringbuf.pc.in \
+		> $(INSTALL_TO)/lib/pkgconfig/ringbuf.pc
+	$(call put,644,include/ringbuf.h include/ringbuf_uring.h,include)
+	$(call put,644,include/uapi/linux/ringbuf.h,include/linux)
+	$(call put,755,$(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl,bin)
+	$(call put,644,tools/*.1,share/man/man1)
+	$(call put,644,$(O)/lib/man/*.3,share/man/man3)
+	$(call put,644,lib/ringbuf.4,share/man/man4)
+	$(call put,644,lib/ringbuf.5,share/man/man5)
+	$(call put,644,$(O)/lib/man/ringbuf.7,share/man/man7)
 
 # .gitignore names what kbuild leaves in kmod/.
 clean:
-	rm -rf $(O) $$(sed -n 's,^/kmod/,kmod/,p' .gitignore)
+	$(call say,CLEAN,$(O) kmod)
+	$(Q)rm -rf $(O) $$(sed -n 's,^/kmod/,kmod/,p' .gitignore)
+
+help:
+	@sed -n 's/^# make/make/p' $(filter Makefile %.mk,$(MAKEFILE_LIST))
 
 -include $(LIB_OBJ:.o=.d)
 
-.PHONY: packages all lib tools kmod kmod-all demo bench bench-tools check check-quick lint upstream install clean
+.PHONY: packages all lib tools kmod kmod-all demo bench bench-tools check check-quick lint upstream install clean help

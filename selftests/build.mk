@@ -28,7 +28,8 @@ KILL_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/kil
 # What selftests/run calls.
 $(O)/selftests/runner: selftests/harness/runner.c | packages
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $< -o $@
 
 ksft-source: packages
 	@selftests/vm/fetch source
@@ -70,10 +71,12 @@ $(O)/selftests/lib/first_use: TEST_LINK += -Wl,--wrap=fcntl64
 # It looks into the embedded host.
 $(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c $(HARNESS)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -MMD -MP -Ilib -Ikmod -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -MMD -MP -Ilib -Ikmod -c $< -o $@
 
 $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
-	$(CC) $^ -o $@ $(TEST_LINK)
+	$(call say,LD)
+	$(Q)$(CC) $^ -o $@ $(TEST_LINK)
 
 $(addprefix $(O)/selftests/abi/abi_,uring wakes direct pairs): TEST_LIBS := -luring
 
@@ -89,7 +92,8 @@ $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c $(HARNESS)
 
 $(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
+	$(call say,CC)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
 
 # The engine alone: natively under sanitizers, a fuzzer, and the model.
 ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikmod $(INCLUDES)
@@ -115,10 +119,12 @@ $(FUZZER): selftests/engine/fuzz_engine.c $(ENGINE_DEPS) | packages
 $(MODEL_OBJ): $(O)/selftests/model/%.o: selftests/model/%.c $(wildcard selftests/model/*.h kmod/engine/*.h) \
 		include/uapi/linux/ringbuf.h | packages
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) -Iselftests/model -Ikmod $(INCLUDES) -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) -Iselftests/model -Ikmod $(INCLUDES) -c $< -o $@
 
 $(O)/selftests/model/model: $(MODEL_OBJ)
-	$(CC) $^ -o $@
+	$(call say,LD)
+	$(Q)$(CC) $^ -o $@
 
 -include $(wildcard $(O)/selftests/*/*.d)
 
@@ -133,13 +139,13 @@ python-debian: packages-PYTHON lib
 	@$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
 
 check: packages tests kmod-all
-	selftests/check full
+	$(Q)selftests/check full
 
 check-quick: packages tests-quick kmod-6.12
-	selftests/check quick
+	$(Q)selftests/check quick
 
 # What takes too long for each time.
 check-full: check
-	kmod/upstream/series --check
+	$(Q)kmod/upstream/series --check
 
 .PHONY: check-full tests tests-quick python-debian check check-quick ksft-source

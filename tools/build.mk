@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tools: build/tools/...
+#
+# make perf-examples    the five examples that ringbuf began with: rows of README's table
+# make wake-cost        what a wake-up costs the writer, in the virtual machine, as a table
 
 PACKAGES_DEMO := alsa-utils
 PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
@@ -17,29 +20,32 @@ tools: $(O)/tools/perf_test_ringbuffer $(O)/tools/demo_stream $(O)/tools/ringbuf
 
 $(O)/tools/obj/%.o: tools/%.c | packages-BUILD
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_FLAGS) -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(TOOL_FLAGS) -c $< -o $@
 
 $(O)/tools/perf_test_ringbuffer: $(PERF_OBJ) $(O)/lib/libringbuf.a
-	$(CC) -o $@ $^ -ldeflate -ljansson -lm -pthread
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -ldeflate -ljansson -lm -pthread
 
 $(O)/tools/ringbufctl: $(CTL_OBJ) $(O)/lib/libringbuf.a
-	$(CC) -o $@ $^ -ljansson -pthread
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -ljansson -pthread
 
 $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
-	$(CC) -o $@ $^ -ldeflate -lm -pthread
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -ldeflate -lm -pthread
 
-# make perf-examples: rows of README's table
 perf-examples: packages tools
 	@tools/perf_examples
 
-# make wake-cost: in the virtual machine, as a table
 $(O)/tools/wake_cost: tools/wake_cost.c $(O)/tools/obj/common/output.o include/ringbuf_uring.h \
 		include/uapi/linux/ringbuf.h | packages-TEST
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_FLAGS) $(filter %.c %.o,$^) -o $@ -luring
+	$(call say,CC)
+	$(Q)$(CC) $(TOOL_FLAGS) $(filter %.c %.o,$^) -o $@ -luring
 
 wake-cost: packages-TEST $(O)/tools/wake_cost kmod-6.12
-	selftests/vm/run --kernel 6.12 -- $(O)/tools/wake_cost
+	$(Q)selftests/vm/run --kernel 6.12 -- $(O)/tools/wake_cost
 
 .PHONY: wake-cost perf-examples
 

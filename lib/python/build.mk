@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # The Python package: build/python/ringbuffer/_ringbuf.<version>.so, found by lib/python.
 #
-# make python          for python3, or PYTHON=...
-# make python-all      for every Python from 3.8 to 3.13 that is here
-# make bench-python    beside what a Python program would take instead
+# make python           the Python package for python3, or PYTHON=...
+# make python-all       for every Python from 3.8 to 3.13 on this machine
+# make bench-python     the Python package beside what a program would take instead
 
 PYTHON ?= python3
 PACKAGES_PYTHON := $(PACKAGES_BUILD) python3 python3-dev
@@ -29,11 +29,16 @@ python-built: $(O)/python/.built-$(subst /,_,$(PYTHON))
 
 $(PY_OBJ)/%.o: lib/python/src/%.c $(wildcard lib/python/src/*.h) include/ringbuf.h lib/inside.h
 	@mkdir -p $(@D)
-	$(CC) $(PY_FLAGS) -isystem $(PY_INCLUDE) -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(PY_FLAGS) -isystem $(PY_INCLUDE) -c $< -o $@
+
+# Without this make would delete the objects, as intermediate files.
+.PRECIOUS: $(PY_OBJ)/%.o
 
 $(O)/python/.built-%: $(PY_SRC:lib/python/src/%.c=$(PY_OBJ)/%.o) $(O)/lib/libringbuf-inside.a
 	@mkdir -p $(O)/python/ringbuffer
-	$(CC) -shared $^ -Wl,--exclude-libs,ALL -pthread -o $(PY_SO)
+	$(call say,LD,$(PY_SO:$(O)/%=%))
+	$(Q)$(CC) -shared $^ -Wl,--exclude-libs,ALL -pthread -o $(PY_SO)
 	@touch $@
 
 # After that for Debian's, which is one of them.
@@ -43,8 +48,8 @@ python-all: packages-PYTHON lib python-debian
 
 # Beside plain alternatives, and in place beside the C benchmark.
 bench-python: packages-BENCHPY lib
-	$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
-	$(MAKE) --no-print-directory $(O)/tools/bench
-	/usr/bin/python3 lib/python/bench/run.py
+	@$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
+	@$(MAKE) --no-print-directory $(O)/tools/bench
+	$(Q)/usr/bin/python3 lib/python/bench/run.py
 
 .PHONY: python python-built python-all bench-python

@@ -32,6 +32,19 @@ apt_has_lists()
 	compgen -G '/var/lib/apt/lists/*_dists_bookworm_main_binary-*_Packages*' >/dev/null
 }
 
+# Whether each folder may be written, or made if it does not exist yet.  Makes none.
+can_write()
+{
+	local folder
+
+	for folder; do
+		while [[ $folder && ! -e $folder ]]; do
+			folder=${folder%/*}
+		done
+		[[ -w ${folder:-/} ]] || return
+	done
+}
+
 is_kernel()
 {
 	local k

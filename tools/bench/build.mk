@@ -2,12 +2,15 @@
 # The benchmark: build/tools/bench.  A peer whose headers are missing is left
 # out; the program names it as skipped.  build/tools/bench_vm is the same for
 # any processor and without foreign libraries, for an emulated machine.
+#
+# make growth           what a reader costs as there are more of them
 
 BENCH_CORE := bench proc report targets peer_ring peer_hand peer_wake peer_pipe peer_unix peer_mqueue
 BENCH_C := $(BENCH_CORE)
 BENCH_CXX :=
 BENCH_LIBS := -pthread -lrt
-BENCH_MACHINE := $(shell $(CC) -dumpmachine)
+# ccache would write its statistics, even for make -n.
+BENCH_MACHINE := $(shell CCACHE_DISABLE=1 $(CC) -dumpmachine)
 BENCH_ICEORYX := $(firstword $(wildcard /usr/include/iceoryx/v2*))
 
 ifneq ($(wildcard /usr/include/zmq.h),)
@@ -41,28 +44,33 @@ bench-tools: $(O)/tools/bench $(O)/tools/bench_vm $(O)/tools/growth
 
 $(O)/tools/obj/bench/%.o: tools/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
 
 $(O)/tools/obj/bench_vm/%.o: tools/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
 
 $(O)/tools/obj/bench/%.o: tools/bench/%.cpp
 	@mkdir -p $(@D)
-	$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
+	$(call say,CXX)
+	$(Q)$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
 
 $(O)/tools/bench: $(BENCH_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
-	$(CXX) -o $@ $^ $(BENCH_LIBS)
+	$(call say,LD)
+	$(Q)$(CXX) -o $@ $^ $(BENCH_LIBS)
 
 $(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
-	$(CC) -o $@ $^ -pthread -lrt
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -pthread -lrt
 
-# What a reader costs as there are more of them.
 $(O)/tools/growth: $(O)/tools/obj/bench_vm/growth.o $(O)/lib/libringbuf.a
-	$(CC) -o $@ $^ -pthread
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -pthread
 
 growth: packages-BUILD $(O)/tools/growth
-	$(O)/tools/growth
+	$(Q)$(O)/tools/growth
 
 .PHONY: growth
 

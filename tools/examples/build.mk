@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The examples: build/tools/examples/LANGUAGE/PROGRAM.  Scripts stay where they are.
+#
+# make examples         writers and readers in every language that this machine can compile
 
 # A language that the machine has by other means than Debian's needs no package.
 package_unless = $(if $(shell command -v $(1)),,$(2))
@@ -41,26 +43,29 @@ $(EXAMPLE_CPP): $(EXAMPLES)/cpp/%: $(EXAMPLE_SRC)/cpp/%.cpp | packages-EXAMPLES
 	$(call program,$(CXX) -std=gnu++20 $(EXAMPLE_FLAGS),$<,)
 
 # What follows needs a compiler that not every machine has: no program, no test of it.
-example_has = @mkdir -p $(@D); command -v $(1) >/dev/null || { echo "no $(1): no $@"; exit 0; }
+define example
+$(call say,$(2))
+$(Q)mkdir -p $(@D); command -v $(1) >/dev/null || { echo "no $(1): no $@"; exit 0; }
+endef
 
 $(EXAMPLES)/go/stream_%: $(EXAMPLE_SRC)/go/stream_%.go $(EXAMPLE_SRC)/go/io.go | packages-EXAMPLES
-	$(call example_has,go); GOCACHE='$(KEEP)/go' GO111MODULE=off go build -o $@ $^
+	$(call example,go,GO); GOCACHE='$(KEEP)/go' GO111MODULE=off go build -o $@ $^
 
 $(EXAMPLES)/go/%: $(EXAMPLE_SRC)/go/%.go $(EXAMPLE_SRC)/go/io.go $(EXAMPLE_SRC)/go/ring.go \
 		| packages-EXAMPLES
-	$(call example_has,go); GOCACHE='$(KEEP)/go' GO111MODULE=off go build -o $@ $^
+	$(call example,go,GO); GOCACHE='$(KEEP)/go' GO111MODULE=off go build -o $@ $^
 
 $(EXAMPLES)/rust/%: $(EXAMPLE_SRC)/rust/%.rs $(EXAMPLE_SRC)/rust/ring.rs | packages-EXAMPLES
-	$(call example_has,rustc); env -u MAKEFLAGS -u MFLAGS rustc --edition 2018 -O -D warnings -o $@ $<
+	$(call example,rustc,RUSTC); env -u MAKEFLAGS -u MFLAGS rustc --edition 2018 -O -D warnings -o $@ $<
 
 $(EXAMPLES)/java/%.class: $(EXAMPLE_SRC)/java/%.java | packages-EXAMPLES
-	$(call example_has,javac); javac -Xlint:all -Werror -d $(@D) $<
+	$(call example,javac,JAVAC); javac -Xlint:all -Werror -d $(@D) $<
 
 $(EXAMPLES)/fortran/%: $(EXAMPLE_SRC)/fortran/%.f90 | packages-EXAMPLES
-	$(call example_has,gfortran); gfortran -O2 -Wall -Wextra -Wno-function-elimination -Werror $< -o $@
+	$(call example,gfortran,FC); gfortran -O2 -Wall -Wextra -Wno-function-elimination -Werror $< -o $@
 
 $(EXAMPLES)/ada/%: $(EXAMPLE_SRC)/ada/%.adb | packages-EXAMPLES
-	$(call example_has,gnatmake); gnatmake -q -O2 -gnatwae -D $(@D) $< -o $@
+	$(call example,gnatmake,GNAT); gnatmake -q -O2 -gnatwae -D $(@D) $< -o $@
 
 tests: examples
 
