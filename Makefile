@@ -2,11 +2,16 @@
 #
 # The target help prints the lines that begin with "# make" here and in the build.mk files.
 #
-# make                  the library, the tools, the Python package and the module for the newest kernel fetched
+# make                  the library, the tools and the Python package; the module, if the headers of the running kernel are there
 # make lib              build/lib/libringbuf.so and .a, the man pages
 # make tools            ringbufctl, perf_test_ringbuffer, demo_stream, in build/tools
+# make module           kmod/ringbuf.ko for the running kernel, or for that of KDIR=/path/to/its/build
+# make load             load it, with PARAMS="default_slot_count=32 ..." if wanted
+# make unload           unload it
+# make modules_install  for modprobe, below INSTALL_MOD_PATH=
 # make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all
-# make install          below DESTDIR= PREFIX=/usr/local
+# make install          library, tools and man pages, below DESTDIR= PREFIX=/usr/local
+# make uninstall        remove what make install has installed there
 # make demo             the main job, on both hosts
 # make check            every test
 # make check-quick      the native tests and those of one kernel
@@ -76,14 +81,15 @@ endef
 
 PACKAGES_BUILD := gcc g++ libc6-dev make perl-base libdeflate-dev libjansson-dev
 
-all: lib tools python kmod
+all: lib tools python module-if-headers
 
 # ---- packages ---------------------------------------------------------------
 
 # What all goals of this call need comes first, so that who is not root is told
 # everything in one line.
 PACKAGES_VM = $(shell sed 's/\#.*//' selftests/vm/packages)
-PACKAGES_FOR_all = $(PACKAGES_BUILD) $(PACKAGES_PYTHON) $(PACKAGES_VM)
+PACKAGES_FOR_all = $(PACKAGES_BUILD) $(PACKAGES_PYTHON)
+PACKAGES_FOR_module = gcc libc6-dev kmod
 PACKAGES_FOR_demo = $(PACKAGES_BUILD) $(PACKAGES_DEMO) $(PACKAGES_VM)
 PACKAGES_FOR_perf-examples = $(PACKAGES_BUILD)
 PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
@@ -95,9 +101,10 @@ PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
 PACKAGES_FOR_upstream = $(PACKAGES_LINT) $(PACKAGES_VM)
 PACKAGES_FOR_check-full = $(PACKAGES_FOR_check) $(PACKAGES_LINT)
 PACKAGES_FOR_install = $(PACKAGES_BUILD)
+PACKAGES_FOR_uninstall = $(PACKAGES_BUILD)
 PACKAGES_FOR_growth = $(PACKAGES_BUILD)
 PACKAGES_FOR_wake-cost = $(PACKAGES_TEST) $(PACKAGES_VM)
-$(foreach k,kmod kmod-all kmod-debug $(KERNELS:%=kmod-%), \
+$(foreach k,kmod-all kmod-debug $(KERNELS:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))
 
 packages:
@@ -155,12 +162,23 @@ $(O)/lib/man/ringbuf.7: include/ringbuf.h lib/man-pages lib/ringbuf.7.in Makefil
 
 # ---- module -----------------------------------------------------------------
 
-# For the newest kernel that was fetched, 6.12 if none was.
-kmod: packages-BUILD
-	@for k in 6.12 6.12-rt 6.1; do \
-		if selftests/vm/kernel $$k >/dev/null 2>&1; then break; fi; k=6.12; \
-	done; kmod/build $$k
+# For this machine, in kmod/.
+module: packages
+	@kmod/local build
 
+module-if-headers: packages
+	@kmod/local build --if-headers
+
+load:
+	@kmod/local load $(PARAMS)
+
+unload:
+	@kmod/local unload
+
+modules_install:
+	@kmod/local install
+
+# For the test kernels, in build/kmod.
 kmod-%: packages-BUILD
 	$(Q)kmod/build $*
 
@@ -214,6 +232,15 @@ install: lib tools
 	$(call put,644,lib/ringbuf.5,share/man/man5)
 	$(call put,644,$(O)/lib/man/ringbuf.7,share/man/man7)
 
+# Installs once more, into the build folder, to see which files these are.
+uninstall:
+	@rm -rf $(O)/installed
+	@$(MAKE) -s --no-print-directory install DESTDIR=$(abspath $(O)/installed)
+	$(call say,REMOVE,$(INSTALL_TO))
+	$(Q)cd $(O)/installed && find . ! -type d -printf '$(DESTDIR)/%P\0' | xargs -0 rm -f
+	$(Q)cd $(O)/installed && find . -depth -type d -name '*ringbuf*' -printf '$(DESTDIR)/%P\0' | \
+		xargs -0r rmdir --ignore-fail-on-non-empty
+
 # .gitignore names what kbuild leaves in kmod/.
 clean:
 	$(call say,CLEAN,$(O) kmod)
@@ -224,4 +251,5 @@ help:
 
 -include $(LIB_OBJ:.o=.d)
 
-.PHONY: packages all lib tools kmod kmod-all demo bench bench-tools check check-quick lint upstream install clean help
+.PHONY: packages all lib tools module module-if-headers load unload modules_install kmod-all demo bench \
+	bench-tools check check-quick lint upstream install uninstall clean help
