@@ -12,6 +12,7 @@
 # make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all
 # make install          library, tools and man pages, below DESTDIR= PREFIX=/usr/local
 # make uninstall        remove what make install has installed there
+# make deps             install the Debian packages that make needs
 # make demo             the main job, on both hosts
 # make check            every test
 # make check-quick      the native tests and those of one kernel
@@ -22,8 +23,9 @@
 # make clean            remove what was built
 # make help             this list; V=1 with any target shows the whole commands
 #
-# What is needed is installed or fetched on the way (selftests/vm/deps and
-# selftests/vm/fetch); without root the apt-get line is printed instead.
+# demo, check, lint, bench and the kmod-6.12 family install and fetch what they need
+# (selftests/vm/deps and selftests/vm/fetch); without root they print the apt-get line
+# instead.  All other targets print that line and stop if a package is missing.
 
 # As many jobs as there are processors, unless -j says otherwise.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -85,11 +87,19 @@ all: lib tools python module-if-headers
 
 # ---- packages ---------------------------------------------------------------
 
-# What all goals of this call need comes first, so that who is not root is told
-# everything in one line.
+# These targets install what they need, all others only name it.
+SET_UP := deps demo check check-quick check-full lint bench bench-python growth perf-examples \
+	wake-cost upstream kmod-%
+DEPS := selftests/vm/deps $(if $(filter $(SET_UP),$(MAKECMDGOALS)),,--check)
+
+# What all goals of this call need is checked first, so that one line names all of it.
 PACKAGES_VM = $(shell sed 's/\#.*//' selftests/vm/packages)
 PACKAGES_FOR_all = $(PACKAGES_BUILD) $(PACKAGES_PYTHON)
+PACKAGES_FOR_lib = $(PACKAGES_BUILD)
+PACKAGES_FOR_tools = $(PACKAGES_BUILD)
+PACKAGES_FOR_python = $(PACKAGES_PYTHON)
 PACKAGES_FOR_module = gcc libc6-dev kmod
+PACKAGES_FOR_deps = $(PACKAGES_FOR_all) $(PACKAGES_FOR_module) $(shell kmod/local package)
 PACKAGES_FOR_demo = $(PACKAGES_BUILD) $(PACKAGES_DEMO) $(PACKAGES_VM)
 PACKAGES_FOR_perf-examples = $(PACKAGES_BUILD)
 PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
@@ -108,10 +118,12 @@ $(foreach k,kmod-all kmod-debug $(KERNELS:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))
 
 packages:
-	@selftests/vm/deps $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(PACKAGES_FOR_$(goal))) make)
+	@$(DEPS) $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(PACKAGES_FOR_$(goal))) make)
 
 packages-%: packages
-	@selftests/vm/deps $(PACKAGES_$*)
+	@$(DEPS) $(PACKAGES_$*)
+
+deps: packages
 
 # ---- library ----------------------------------------------------------------
 
@@ -251,5 +263,5 @@ help:
 
 -include $(LIB_OBJ:.o=.d)
 
-.PHONY: packages all lib tools module module-if-headers load unload modules_install kmod-all demo bench \
+.PHONY: packages deps all lib tools module module-if-headers load unload modules_install kmod-all demo bench \
 	bench-tools check check-quick lint upstream install uninstall clean help

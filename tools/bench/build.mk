@@ -42,17 +42,17 @@ $(O)/tools/obj/bench/peer_iceoryx.o: BENCH_FLAGS += -isystem $(BENCH_ICEORYX)
 
 bench-tools: $(O)/tools/bench $(O)/tools/bench_vm $(O)/tools/growth
 
-$(O)/tools/obj/bench/%.o: tools/bench/%.c
+$(O)/tools/obj/bench/%.o: tools/bench/%.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
 
-$(O)/tools/obj/bench_vm/%.o: tools/bench/%.c
+$(O)/tools/obj/bench_vm/%.o: tools/bench/%.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 $(BENCH_FLAGS) -c $< -o $@
 
-$(O)/tools/obj/bench/%.o: tools/bench/%.cpp
+$(O)/tools/obj/bench/%.o: tools/bench/%.cpp | packages
 	@mkdir -p $(@D)
 	$(call say,CXX)
 	$(Q)$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
