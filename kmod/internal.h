@@ -508,12 +508,15 @@ bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died);
 void rb_reclaim_deferred(struct rb_ring *ring);
 
-/* ---- ioctl.c and the calls ----------------------------------------------- */
+/* ---- args.c -------------------------------------------------------------- */
 
 int rb_arg_get(void *to, size_t size, size_t least, const void __user *from);
 int rb_arg_put(void __user *to, const void *from, size_t size);
 int rb_table_check(u32 stride, size_t least);
 int rb_table_put(u64 to, u32 stride, const void *from, size_t size, u32 count);
+
+/* ---- ioctl.c and the calls ----------------------------------------------- */
+
 long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long rb_ioctl_features(struct rb_handle *h, void __user *arg);
 long rb_ioctl_create(struct file *file, void __user *arg);
