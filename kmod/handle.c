@@ -192,7 +192,7 @@ static void handle_leave(struct rb_handle *h, struct rb_ring *ring)
 	mutex_lock(&ring->lock);
 	list_del(&h->node);
 	mutex_unlock(&ring->lock);
-	rb_leftover_free(&h->leftover);
+	rb_leftovers_free(&h->leftover);
 }
 
 static int handle_release(struct inode *inode, struct file *file)

@@ -255,7 +255,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @skip_pos: reader: the slot in the middle of which it has stopped
  * @skip: bytes of that slot that it has read
  * @leftover_lock: (spinlock) the next
- * @leftover: what sendfile(2) has left, see splice.c
+ * @leftover: what sendfile(2) has left, see leftover.c
  * @inode: its address space, so that its maps can be found; constant
  * @node: in ring->handles, under ring->lock
  * @self: the member while no address space has mapped it
@@ -437,6 +437,47 @@ static inline bool rb_is_file(const struct file *file)
 {
 	return S_ISFIFO(file_inode(file)->i_mode);
 }
+
+/* ---- leftover.c ---------------------------------------------------------- */
+
+/**
+ * struct rb_leftover - bytes that have left the ring, for a pipe
+ * @node: in handle->leftover, under handle->leftover_lock; not in a list while a call or
+ *	a pipe has it
+ * @file: the file of the handle; referenced while buffers of a pipe point to the leftover
+ * @buffers: number of such buffers
+ * @length: number of bytes; they begin at the start of the first page
+ * @rest: bytes before this one were taken
+ * @count: entries of @page
+ * @page: pages that hold the bytes
+ */
+struct rb_leftover {
+	struct list_head node;
+	struct file *file;
+	refcount_t buffers;
+	size_t length;
+	size_t rest;
+	unsigned int count;
+	struct page *page[];
+};
+
+/* Check without a lock whether @h has leftovers; the answer may be stale. */
+static inline bool rb_has_leftover(const struct rb_handle *h)
+{
+	return !list_empty_careful(&h->leftover);
+}
+
+struct rb_leftover *rb_leftover_new(size_t length);
+void rb_leftover_free(struct rb_leftover *leftover);
+void rb_leftovers_free(struct list_head *list);
+struct rb_leftover *rb_leftover_first(struct rb_handle *h);
+size_t rb_leftover_bytes(struct rb_handle *h);
+void rb_leftover_leave(struct rb_handle *h, struct rb_ring *ring);
+ssize_t rb_leftover_read(struct rb_handle *h, struct iov_iter *to);
+size_t rb_pipe_room(const struct pipe_inode_info *pipe);
+ssize_t rb_leftover_push(struct file *in, struct pipe_inode_info *pipe,
+			 struct rb_leftover *leftover, size_t most);
+void rb_leftover_give(struct pipe_inode_info *pipe, struct rb_leftover *leftover);
 
 /* ---- mount.c, file.c ----------------------------------------------------- */
 
@@ -624,22 +665,12 @@ static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
 	return h->skip && h->skip_pos == pos ? h->skip : 0;
 }
 
-/* Whether sendfile(2) has left something; without a lock: for a first look. */
-static inline bool rb_has_leftover(const struct rb_handle *h)
-{
-	return !list_empty_careful(&h->leftover);
-}
-
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from);
 ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,
 		       unsigned int flags);
 ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t length,
 			unsigned int flags);
-size_t rb_leftover_bytes(struct rb_handle *h);
-ssize_t rb_leftover_read(struct rb_handle *h, struct iov_iter *to);
-void rb_leftover_leave(struct rb_handle *h, struct rb_ring *ring);
-void rb_leftover_free(struct list_head *leftover);
 void rb_show_fdinfo(struct seq_file *m, struct file *file);
 
 #endif

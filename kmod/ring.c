@@ -103,7 +103,7 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 
 static void ring_destroy(struct rb_ring *ring)
 {
-	rb_leftover_free(&ring->leftover);
+	rb_leftovers_free(&ring->leftover);
 	kvfree(ring->ids);
 	kvfree(ring->rows);
 	if (ring->control)

@@ -2,18 +2,14 @@
 /*
  * splice(2) and sendfile(2).
  *
- * What a pipe gets is a copy in pages of its own, so that slots can be written
- * again at once.  The kernel holds the pipe's mutex around both calls: so they
- * wait for the ring without it, and who uses the other end of the pipe does not
- * wait with us.
+ * A pipe gets a copy in pages of its own, so that writers can reuse the slots at once.
+ * The kernel holds the pipe's mutex around both calls.  They drop it while they wait for
+ * the ring, so that the task at the other end of the pipe does not wait for the ring too.
  *
- * sendfile(2) goes through a pipe of the task's own, and throws away what its
- * output did not take.  Buffers are released with what is left of them, so what
- * we put there is a piece that comes back: with something left it goes to the
- * handle's list, and is what the next call finds (struct rb_leftover).
+ * The pages for a pipe are a leftover (leftover.c), since the output of sendfile(2) may
+ * take only a part of them.
  */
 #include <linux/bvec.h>
-#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched.h>
@@ -26,26 +22,6 @@
 
 /* What sendfile's pipe holds. */
 #define DIRECT_PAGES PIPE_DEF_BUFFERS
-
-/**
- * struct rb_leftover - bytes that have left the ring, for a pipe
- * @node: in handle->leftover, under handle->leftover_lock; else its user's alone
- * @file: of the handle; counted while buffers of a pipe point here
- * @buffers: that do
- * @length: of the bytes, which begin with the first page
- * @rest: from here on they have not been taken
- * @count: entries of @page
- * @page: where they are
- */
-struct rb_leftover {
-	struct list_head node;
-	struct file *file;
-	refcount_t buffers;
-	size_t length;
-	size_t rest;
-	unsigned int count;
-	struct page *page[];
-};
 
 /* ---- waiting without the pipe's mutex -------------------------------------- */
 
@@ -146,220 +122,7 @@ static int room_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
 	return err;
 }
 
-/* ---- pieces ----------------------------------------------------------------- */
-
-static void leftover_free(struct rb_leftover *leftover)
-{
-	while (leftover->count--)
-		put_page(leftover->page[leftover->count]);
-	kvfree(leftover);
-}
-
-/* Pages for @length bytes, or for fewer where memory is short. */
-static struct rb_leftover *leftover_new(size_t length)
-{
-	unsigned int most = DIV_ROUND_UP(length, PAGE_SIZE);
-	struct rb_leftover *leftover;
-
-	leftover = kvzalloc(struct_size(leftover, page, most), RB_GFP_LARGE);
-	if (!leftover)
-		return NULL;
-	while (leftover->count < most) {
-		struct page *page = alloc_page(RB_GFP_LARGE);
-
-		if (!page)
-			break;
-		leftover->page[leftover->count++] = page;
-	}
-	leftover->length = min(length, leftover->count * PAGE_SIZE);
-	if (leftover->count)
-		return leftover;
-	kvfree(leftover);
-	return NULL;
-}
-
-/* What has not been taken is the first that comes next; or nothing is left. */
-static void leftover_back(struct rb_handle *h, struct rb_leftover *leftover)
-{
-	if (leftover->rest == leftover->length) {
-		leftover_free(leftover);
-		return;
-	}
-	spin_lock(&h->leftover_lock);
-	list_add(&leftover->node, &h->leftover);
-	spin_unlock(&h->leftover_lock);
-}
-
-static struct rb_leftover *leftover_first(struct rb_handle *h)
-{
-	struct rb_leftover *leftover;
-
-	if (!rb_has_leftover(h))
-		return NULL;
-	spin_lock(&h->leftover_lock);
-	leftover = list_first_entry_or_null(&h->leftover, struct rb_leftover, node);
-	if (leftover)
-		list_del(&leftover->node);
-	spin_unlock(&h->leftover_lock);
-	return leftover;
-}
-
-/* Bytes that come before those in the ring. */
-size_t rb_leftover_bytes(struct rb_handle *h)
-{
-	struct rb_leftover *leftover;
-	size_t bytes = 0;
-
-	spin_lock(&h->leftover_lock);
-	list_for_each_entry(leftover, &h->leftover, node)
-		bytes += leftover->length - leftover->rest;
-	spin_unlock(&h->leftover_lock);
-	return bytes;
-}
-
-void rb_leftover_free(struct list_head *list)
-{
-	struct rb_leftover *leftover, *next;
-
-	list_for_each_entry_safe(leftover, next, list, node)
-		leftover_free(leftover);
-	INIT_LIST_HEAD(list);
-}
-
-/*
- * The reader @h ends as a member.  What is left to it in a default ring is kept with the
- * position at which it stops, for the reader that goes on there (reader_resume()), and
- * takes the place of what a reader before it left: that one's position is gone too.
- */
-void rb_leftover_leave(struct rb_handle *h, struct rb_ring *ring)
-{
-	lockdep_assert_held(&ring->lock);
-	if (!ring->is_default)
-		return;
-	rb_leftover_free(&ring->leftover);
-	spin_lock(&h->leftover_lock);
-	list_splice_init(&h->leftover, &ring->leftover);
-	spin_unlock(&h->leftover_lock);
-}
-
-/* read(2) takes what sendfile(2) has left before anything else; 0: nothing. */
-ssize_t rb_leftover_read(struct rb_handle *h, struct iov_iter *to)
-{
-	size_t done = 0, part, got;
-	struct rb_leftover *leftover;
-
-	while (iov_iter_count(to) && (leftover = leftover_first(h))) {
-		part = min3(leftover->length - leftover->rest,
-			    PAGE_SIZE - offset_in_page(leftover->rest), iov_iter_count(to));
-		got = copy_page_to_iter(leftover->page[leftover->rest >> PAGE_SHIFT],
-					offset_in_page(leftover->rest), part, to);
-		leftover->rest += got;
-		done += got;
-		leftover_back(h, leftover);
-		if (got < part)
-			return done ? done : -EFAULT;
-	}
-	return done;
-}
-
-/* ---- buffers of a pipe --------------------------------------------------------- */
-
-/* Bytes before @buf in its piece. */
-static size_t buffer_at(const struct rb_leftover *leftover, const struct pipe_buffer *buf)
-{
-	unsigned int n = 0;
-
-	while (leftover->page[n] != buf->page)
-		n++;
-	return n * PAGE_SIZE + buf->offset;
-}
-
-/* In whatever order they go: what was not taken is the end of the piece. */
-static void direct_release(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
-{
-	struct rb_leftover *leftover = (struct rb_leftover *)buf->private;
-	struct file *file = leftover->file;
-
-	if (buf->len)
-		leftover->rest = min(leftover->rest, buffer_at(leftover, buf));
-	if (!refcount_dec_and_test(&leftover->buffers))
-		return;
-	leftover_back(file->private_data, leftover);
-	fput(file);
-}
-
-/* Nobody duplicates buffers of sendfile's pipe. */
-static bool direct_get(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
-{
-	return false;
-}
-
-static const struct pipe_buf_operations direct_ops = {
-	.release = direct_release,
-	.get = direct_get,
-};
-
-static void pipe_push(struct pipe_inode_info *pipe, struct pipe_buffer buf)
-{
-	pipe->bufs[pipe->head & (pipe->ring_size - 1)] = buf;
-	pipe->head++;
-}
-
-/* Bytes that @pipe has room for. */
-static size_t pipe_room(const struct pipe_inode_info *pipe)
-{
-	unsigned int used = pipe_occupancy(pipe->head, pipe->tail);
-
-	return used < pipe->max_usage ? (pipe->max_usage - used) * PAGE_SIZE : 0;
-}
-
-/* sendfile's pipe is empty, and gets at most @most bytes of what is left of @leftover. */
-static ssize_t direct_push(struct file *in, struct pipe_inode_info *pipe,
-			   struct rb_leftover *leftover, size_t most)
-{
-	size_t at = leftover->rest, room = pipe_room(pipe) - offset_in_page(at);
-	size_t pushed = min3(leftover->length - at, most, room), end = at + pushed;
-
-	leftover->rest = end;
-	leftover->file = get_file(in);
-	/* Ours until all are there. */
-	refcount_set(&leftover->buffers, 1);
-	while (at < end) {
-		struct pipe_buffer buf = {
-			.page = leftover->page[at >> PAGE_SHIFT],
-			.offset = offset_in_page(at),
-			.len = min_t(size_t, end - at, PAGE_SIZE - offset_in_page(at)),
-			.ops = &direct_ops,
-			.private = (unsigned long)leftover,
-		};
-
-		at += buf.len;
-		if (at < end)
-			refcount_inc(&leftover->buffers);
-		pipe_push(pipe, buf);
-	}
-	return pushed;
-}
-
-/* The pages become the pipe's. */
-static void leftover_give(struct pipe_inode_info *pipe, struct rb_leftover *leftover)
-{
-	size_t at;
-
-	for (at = 0; at < leftover->length; at += PAGE_SIZE) {
-		struct pipe_buffer buf = {
-			.page = leftover->page[at >> PAGE_SHIFT],
-			.len = min_t(size_t, leftover->length - at, PAGE_SIZE),
-			.ops = &nosteal_pipe_buf_ops,
-		};
-
-		get_page(buf.page);
-		pipe_push(pipe, buf);
-	}
-	leftover_free(leftover);
-}
-
-/* ---- the calls ------------------------------------------------------------------ */
+/* ---- to a pipe -------------------------------------------------------------------- */
 
 static bool splice_is_direct(const struct pipe_inode_info *pipe)
 {
@@ -394,7 +157,7 @@ static ssize_t leftover_fill(struct file *in, struct rb_leftover *leftover, bool
 /* A piece of at most @length bytes of the ring; *got says why there is none. */
 static struct rb_leftover *splice_piece(struct file *in, size_t length, bool wait, ssize_t *got)
 {
-	struct rb_leftover *leftover = leftover_new(length);
+	struct rb_leftover *leftover = rb_leftover_new(length);
 
 	*got = -ENOMEM;
 	if (!leftover)
@@ -403,7 +166,7 @@ static struct rb_leftover *splice_piece(struct file *in, size_t length, bool wai
 	if (leftover->length == length)
 		*got = leftover_fill(in, leftover, wait);
 	if (*got <= 0) {
-		leftover_free(leftover);
+		rb_leftover_free(leftover);
 		return NULL;
 	}
 	leftover->length = *got;
@@ -415,7 +178,7 @@ static struct rb_leftover *splice_piece(struct file *in, size_t length, bool wai
 static ssize_t splice_direct(struct file *in, struct pipe_inode_info *pipe, size_t length)
 {
 	struct rb_handle *h = in->private_data;
-	struct rb_leftover *leftover = leftover_first(h);
+	struct rb_leftover *leftover = rb_leftover_first(h);
 	ssize_t got;
 
 	if (!leftover)
@@ -423,7 +186,7 @@ static ssize_t splice_direct(struct file *in, struct pipe_inode_info *pipe, size
 					&got);
 	if (!leftover)
 		return got;
-	return direct_push(in, pipe, leftover, length);
+	return rb_leftover_push(in, pipe, leftover, length);
 }
 
 static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t length)
@@ -434,7 +197,7 @@ static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t
 	/* Where it may wait it does so without the mutex. */
 	leftover = splice_piece(in, length, false, &got);
 	if (leftover)
-		leftover_give(pipe, leftover);
+		rb_leftover_give(pipe, leftover);
 	return got;
 }
 
@@ -488,7 +251,7 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 {
 	struct rb_handle *h = in->private_data;
 	bool nonblock = in->f_flags & O_NONBLOCK, again = false;
-	bool cut = length >= pipe_room(pipe) && !pipe_empty(pipe->head, pipe->tail);
+	bool cut = length >= rb_pipe_room(pipe) && !pipe_empty(pipe->head, pipe->tail);
 	ssize_t got;
 	int err;
 
@@ -498,7 +261,7 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 	if (splice_is_direct(pipe))
 		return splice_direct(in, pipe, length);
 	for (;;) {
-		size_t most = min(length, pipe_room(pipe));
+		size_t most = min(length, rb_pipe_room(pipe));
 
 		got = most ? splice_once(in, pipe, most) : -EAGAIN;
 		if (got == -EMSGSIZE)
