@@ -520,9 +520,11 @@ void rb_default_forget(struct rb_ring *ring);
 int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait);
 int rb_bind_open(struct file *file, struct rb_handle *h);
 
-/* ---- handle.c ------------------------------------------------------------ */
+/* ---- fops.c -------------------------------------------------------------- */
 
 extern const struct file_operations rb_fops;
+
+/* ---- handle.c ------------------------------------------------------------ */
 
 void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role);
 struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
