@@ -479,15 +479,18 @@ ssize_t rb_leftover_push(struct file *in, struct pipe_inode_info *pipe,
 			 struct rb_leftover *leftover, size_t most);
 void rb_leftover_give(struct pipe_inode_info *pipe, struct rb_leftover *leftover);
 
-/* ---- mount.c, file.c ----------------------------------------------------- */
+/* ---- instance.c ---------------------------------------------------------- */
 
-int rb_mount_init(void);
-void rb_mount_exit(void);
 int rb_instance_charge(struct rb_instance *instance, u64 bytes);
 void rb_instance_uncharge(struct rb_instance *instance, u64 bytes);
 int rb_instance_count(struct rb_instance *instance);
 void rb_instance_discount(struct rb_instance *instance);
 struct rb_layout rb_instance_layout(struct rb_instance *instance);
+
+/* ---- mount.c, file.c ----------------------------------------------------- */
+
+int rb_mount_init(void);
+void rb_mount_exit(void);
 
 int rb_file_init(void);
 void rb_file_exit(void);

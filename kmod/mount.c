@@ -304,62 +304,6 @@ static struct file_system_type mount_type = {
 
 MODULE_ALIAS_FS("ringbuf");
 
-/* A ring of @bytes is to be made.  -ENOSPC: the instance has no room for it. */
-int rb_instance_charge(struct rb_instance *instance, u64 bytes)
-{
-	int err = 0;
-
-	mutex_lock(&instance->lock);
-	if (bytes <= instance->options.max_bytes &&
-	    instance->bytes <= instance->options.max_bytes - bytes)
-		instance->bytes += bytes;
-	else
-		err = -ENOSPC;
-	mutex_unlock(&instance->lock);
-	return err;
-}
-
-void rb_instance_uncharge(struct rb_instance *instance, u64 bytes)
-{
-	mutex_lock(&instance->lock);
-	WARN_ON_ONCE(instance->bytes < bytes);
-	instance->bytes -= bytes;
-	mutex_unlock(&instance->lock);
-}
-
-/* A ring or directory is to be made.  -ENOSPC: there are max_rings beside the root. */
-int rb_instance_count(struct rb_instance *instance)
-{
-	int err = 0;
-
-	mutex_lock(&instance->lock);
-	if (instance->files <= instance->options.max_rings)
-		instance->files++;
-	else
-		err = -ENOSPC;
-	mutex_unlock(&instance->lock);
-	return err;
-}
-
-void rb_instance_discount(struct rb_instance *instance)
-{
-	mutex_lock(&instance->lock);
-	WARN_ON_ONCE(!instance->files);
-	instance->files--;
-	mutex_unlock(&instance->lock);
-}
-
-/* The geometry of a ring whose creator has named none. */
-struct rb_layout rb_instance_layout(struct rb_instance *instance)
-{
-	struct rb_layout layout;
-
-	mutex_lock(&instance->lock);
-	layout = instance->layout;
-	mutex_unlock(&instance->lock);
-	return layout;
-}
-
 int __init rb_mount_init(void)
 {
 	return register_filesystem(&mount_type);
