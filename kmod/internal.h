@@ -102,7 +102,7 @@ struct rb_seat {
  * @resume_skip: bytes of the slot there that it has read; likewise
  * @leftover: what sendfile(2) had left when it went; likewise
  * @wait_lock: @armed to @timed, the waiter words of all waiters, the counters
- * @armed: waiters whose waiter word is set, and marks of walks; see wait.c
+ * @armed: waiters whose waiter word is set, and marks of walks; see wake.c
  * @nr_armed: waiters there
  * @walks: walks over more than RB_WAKE_CHUNK of them that are under way
  * @notify_walks: walks of a notification that are under way
@@ -584,25 +584,31 @@ long rb_ioctl_fionread(struct rb_handle *h, void __user *arg);
 
 int rb_mmap(struct file *file, struct vm_area_struct *vma);
 
-/* ---- wait.c, timer.c, poll.c --------------------------------------------- */
+/* ---- wake.c -------------------------------------------------------------- */
 
 /* Waiters that are looked at while ring->wait_lock is held without a break. */
 #define RB_WAKE_CHUNK 64
 
-bool rb_waiters_enter(struct rb_ring *ring);
-void rb_waiters_leave(struct rb_ring *ring);
 void rb_arm_waiter(struct rb_ring *ring, struct rb_waiter *s, u64 waiter);
 void rb_disarm_waiter(struct rb_ring *ring, struct rb_waiter *s);
+void rb_disarm_locked(struct rb_ring *ring, struct rb_waiter *s);
 void rb_ring_wake(struct rb_ring *ring);
 void rb_ring_recheck(struct rb_ring *ring);
 void rb_notify(struct rb_ring *ring);
 void rb_notify_writers(struct rb_ring *ring);
 void rb_notify_handle(struct rb_ring *ring, struct rb_handle *h);
+
+/* ---- wait.c -------------------------------------------------------------- */
+
+bool rb_waiters_enter(struct rb_ring *ring);
+void rb_waiters_leave(struct rb_ring *ring);
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long notices, u64 deadline);
 int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
 int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
 u64 rb_wait_after(const struct ringbuf_wait *w);
 u64 rb_caller_ns(void);
+
+/* ---- timer.c, poll.c ------------------------------------------------------ */
 
 int rb_timer_init(void);
 void rb_timer_exit(void);
