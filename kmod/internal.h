@@ -608,15 +608,20 @@ int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb
 u64 rb_wait_after(const struct ringbuf_wait *w);
 u64 rb_caller_ns(void);
 
-/* ---- timer.c, poll.c ------------------------------------------------------ */
+/* ---- timer.c ------------------------------------------------------------- */
 
 int rb_timer_init(void);
 void rb_timer_exit(void);
 void rb_timer_maps(struct rb_ring *ring, int more);
 void rb_timer_arm(struct rb_ring *ring);
 void rb_timer_settle(struct rb_ring *ring);
-void rb_timer_start(struct rb_ring *ring);
-void rb_timer_stop(struct rb_ring *ring);
+
+/* ---- recheck.c ----------------------------------------------------------- */
+
+void rb_recheck_start(struct rb_ring *ring);
+void rb_recheck_stop(struct rb_ring *ring);
+
+/* ---- poll.c -------------------------------------------------------------- */
 
 __poll_t rb_poll(struct file *file, struct poll_table_struct *wait);
 

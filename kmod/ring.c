@@ -98,7 +98,7 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 	INIT_LIST_HEAD(&ring->armed);
 	INIT_LIST_HEAD(&ring->leftover);
 	INIT_WORK(&ring->put, ring_put_work);
-	rb_timer_start(ring);
+	rb_recheck_start(ring);
 }
 
 static void ring_destroy(struct rb_ring *ring)
@@ -169,7 +169,7 @@ static void ring_release(struct kref *refs)
 
 	if (ring->is_default)
 		rb_default_forget(ring);
-	rb_timer_stop(ring);
+	rb_recheck_stop(ring);
 	ring_destroy(ring);
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The timer of a ring: while waiters are armed in it, it makes a round of waking
- * now and then.  So a task that is stopped between changing a word and its WAKE,
- * or in the middle of a round, delays nobody for longer than this.  It also ends
- * the writers whose end was put off (repair.c).
+ * The timer of a ring: when it runs.  What it does then stands in recheck.c.
  *
- * Each ring has a work item of its own: one that takes long, or waits for its
- * ring's lock, delays no other ring.  The work holds no reference: the ring waits
- * for it before it goes (rb_timer_stop()).
+ * While waiters are armed in a ring, its timer rechecks them periodically.  So a task that
+ * is stopped between the change of a word and its WAKE, or in the middle of a round,
+ * delays a waiter by at most one period.  The timer also runs while a writer of the ring
+ * is deferred (repair.c).
+ *
+ * Each ring has a work item of its own, so that work which takes long, or waits for the
+ * lock of its ring, delays no other ring.
  */
 #include <linux/jiffies.h>
 #include <linux/module.h>
@@ -94,34 +95,6 @@ void rb_timer_maps(struct rb_ring *ring, int more)
 	ring->maps += more;
 	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
-}
-
-static void timer_run(struct work_struct *work)
-{
-	struct rb_ring *ring = container_of(to_delayed_work(work), struct rb_ring, timer);
-
-	if (READ_ONCE(ring->nr_deferred))
-		rb_reclaim_deferred(ring);
-	/* A round finds those whose targets are reached, and not those whom an event is for. */
-	if (READ_ONCE(ring->notify_walks))
-		rb_ring_recheck(ring);
-	else
-		rb_ring_wake(ring);
-	spin_lock(&ring->wait_lock);
-	ring->timed = false;
-	rb_timer_arm(ring);
-	spin_unlock(&ring->wait_lock);
-}
-
-void rb_timer_start(struct rb_ring *ring)
-{
-	INIT_DELAYED_WORK(&ring->timer, timer_run);
-}
-
-/* Nobody has @ring any more, so nobody arms the timer again. */
-void rb_timer_stop(struct rb_ring *ring)
-{
-	cancel_delayed_work_sync(&ring->timer);
 }
 
 int __init rb_timer_init(void)
