@@ -21,8 +21,9 @@
  *	handle->lock		binding, membership; read(2) and write(2) of the handle
  *	file->lock		the ring of a file, who has it open
  *	ring->lock		rows, writer ids, host notices
- *	default_lock, users_lock, instance->lock
- *				the tables in default.c and quota.c, what a mount holds
+ *	default_lock, geometry_lock, users_lock, instance->lock
+ *				the table of default rings, their parameters, the users in
+ *				quota.c, what a mount holds
  *	ring->wait_lock		(spinlock) who is armed
  *	handle->leftover_lock	(spinlock) what sendfile(2) has left
  *
@@ -514,12 +515,24 @@ void rb_ring_put(struct rb_ring *ring);
 void rb_ring_note(struct rb_ring *ring);
 u64 rb_ring_written(struct rb_ring *ring);
 
-/* ---- default.c, bind.c --------------------------------------------------- */
+/* ---- geometry.c ---------------------------------------------------------- */
 
-int rb_default_init(void);
-void rb_default_geometry(u64 *slot_bytes, u64 *slot_count);
-struct rb_ring *rb_default_ring(const struct cred *cred);
+int rb_geometry_init(void);
+struct rb_layout rb_geometry(void);
+void rb_geometry_slots(u64 *slot_bytes, u64 *slot_count);
+
+/* ---- default_table.c ----------------------------------------------------- */
+
+struct rb_ring *rb_default_find(kuid_t uid, unsigned int scope);
+struct rb_ring *rb_default_add(struct rb_ring *ring);
 void rb_default_forget(struct rb_ring *ring);
+
+/* ---- default.c ----------------------------------------------------------- */
+
+struct rb_ring *rb_default_ring(const struct cred *cred);
+
+/* ---- bind.c -------------------------------------------------------------- */
+
 int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait);
 int rb_bind_open(struct file *file, struct rb_handle *h);
 

@@ -9,7 +9,7 @@ static int __init rb_init(void)
 	int err;
 
 	rb_quota_init();
-	err = rb_default_init();
+	err = rb_geometry_init();
 	if (err)
 		return err;
 	err = rb_timer_init();

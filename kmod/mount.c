@@ -275,7 +275,7 @@ static int mount_context(struct fs_context *fc)
 		o->mode = MOUNT_MODE;
 		o->uid = current_fsuid();
 		o->gid = current_fsgid();
-		rb_default_geometry(&o->slot_bytes, &o->slot_count);
+		rb_geometry_slots(&o->slot_bytes, &o->slot_count);
 	}
 	fc->fs_private = o;
 	fc->ops = &mount_context_ops;
