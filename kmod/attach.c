@@ -135,13 +135,14 @@ static int attach_like(struct rb_handle *h, const struct rb_handle *from, struct
 	return err;
 }
 
-static int attach_from(struct rb_handle *h, struct file *from, struct ringbuf_attach *a)
+/* Attach @file to the ring of @from, if that is a file of ringbuf; it may be @file itself. */
+static int attach_from(struct file *file, struct file *from, struct ringbuf_attach *a)
 {
-	struct rb_handle *whose;
+	struct rb_handle *h = file->private_data, *whose;
 	struct rb_ring *ring;
 	int err;
 
-	if (from->f_op != &rb_fops)
+	if (from->f_op != file->f_op)
 		return -EBADFD;
 	ring = attach_ring(from, a->role);
 	if (IS_ERR(ring))
@@ -158,21 +159,20 @@ static int attach_from(struct rb_handle *h, struct file *from, struct ringbuf_at
 
 static int attach(struct file *file, struct ringbuf_attach *a)
 {
-	struct rb_handle *h = file->private_data;
 	struct file *from;
 	int err;
 
-	if (rb_handle_ring(h))
+	if (rb_handle_ring(file->private_data))
 		return -EBADFD;
 	/* A file leads to its own ring, and to no other. */
 	if ((a->fd == -1) != rb_is_file(file))
 		return -EINVAL;
 	if (a->fd == -1)
-		return attach_from(h, file, a);
+		return attach_from(file, file, a);
 	from = fget(a->fd);
 	if (!from)
 		return -EBADF;
-	err = attach_from(h, from, a);
+	err = attach_from(file, from, a);
 	fput(from);
 	return err;
 }
