@@ -685,7 +685,7 @@ struct io_uring_cmd;
 
 int rb_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags);
 
-/* ---- rw.c, splice.c, framing.c, fdinfo.c ----------------------------------- */
+/* ---- rw.c ---------------------------------------------------------------- */
 
 /* Where read(2) finds the next bytes: in the middle of a slot, or 0. */
 static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
@@ -694,8 +694,51 @@ static inline u32 rb_handle_skip(const struct rb_handle *h, u64 pos)
 	return h->skip && h->skip_pos == pos ? h->skip : 0;
 }
 
+/*
+ * Attempts of a read or write that may find nothing to take: words that make no sense, a
+ * message that another thread took first, an empty message of a stream.
+ */
+#define RB_RW_TRIES 1000
+
+static inline bool rb_iocb_nonblock(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT || iocb->ki_filp->f_flags & O_NONBLOCK;
+}
+
+/* Whether the call may wait for a lock.  O_NONBLOCK forbids only to wait for other users. */
+static inline bool rb_iocb_wait(const struct kiocb *iocb)
+{
+	return !(iocb->ki_flags & IOCB_NOWAIT);
+}
+
+/* Take @lock.  Return false if the call would have to wait for it, and must not. */
+static inline bool rb_iocb_lock(const struct kiocb *iocb, struct mutex *lock)
+{
+	if (!rb_iocb_wait(iocb))
+		return mutex_trylock(lock);
+	mutex_lock(lock);
+	return true;
+}
+
+static inline bool rb_is_stream(const struct rb_handle *h)
+{
+	return READ_ONCE(h->framing) == RINGBUF_FRAMING_STREAM;
+}
+
+struct rb_ring *rb_iocb_ring(struct kiocb *iocb, u32 role);
+size_t rb_slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t length,
+		    struct iov_iter *iter, bool to_slot);
+
+/* ---- read.c -------------------------------------------------------------- */
+
 ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
+
+/* ---- write.c ------------------------------------------------------------- */
+
 ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from);
+
+/* ---- splice.c, fdinfo.c -------------------------------------------------- */
+
 ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,
 		       unsigned int flags);
 ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t length,
