@@ -4,38 +4,38 @@
  *
  * This file is the whole ABI: the ioctls and the layout of the shared pages.
  *
- * A ring that has a name is a file in a file system of type "ringbuf"; one that has none
- * is made through /dev/ringbuf.  An open file of either is a *handle*.
- * RINGBUF_IOC_CREATE or RINGBUF_IOC_ATTACH binds it, once, to one ring and one
- * role.  RINGBUF_IOC_INFO then tells which byte ranges of the file may be
- * mapped.  How the shared words are used is written down in kmod/protocol.rst;
- * the same words in the same layout are used by the embedded host of
- * libringbuf, which has no device.
+ * A named ring is a file in a file system of type "ringbuf"; an anonymous ring is
+ * created through /dev/ringbuf.  An open file of either kind is a *handle*.
+ * RINGBUF_IOC_CREATE or RINGBUF_IOC_ATTACH binds the handle, once, to one ring and one
+ * role.  RINGBUF_IOC_INFO then reports which byte ranges of the file can be mapped.
+ * kmod/protocol.rst describes how to use the shared words.  The embedded host of
+ * libringbuf, which has no device, uses the same words in the same layout.
  *
- * Every ioctl takes a pointer to a structure whose first field, @size, is the number
- * of bytes that the caller has.  Structures grow at their end only.  The size with
- * which a structure was introduced is RINGBUF_..._SIZE_VER0; it stands in the number of
- * the command, so that number never changes.  A caller and a kernel of different age
- * understand each other:
+ * Every ioctl takes a pointer to a structure.  Its first field, @size, is the number of
+ * bytes of the caller's structure.  Structures grow at their end only.
+ * RINGBUF_..._SIZE_VER0 is the size with which a structure was introduced; it is encoded
+ * in the number of the command, so that number never changes.  A program and a kernel of
+ * different versions agree on these rules:
  *
  *	@size is below VER0			EINVAL
- *	the caller has less than the kernel	what it lacks counts as 0 and is not
- *						written
- *	the caller has more than the kernel	what the kernel does not know must be 0
- *						on entry, else E2BIG, and is 0 on return
+ *	the caller's structure is shorter	the kernel takes the missing fields as 0
+ *						and does not write them
+ *	the caller's structure is longer	the fields that the kernel does not know
+ *						must be 0 on entry, else E2BIG, and are
+ *						0 on return
  *	@size is above the size of a page	E2BIG
  *
- * So a program clears the whole structure before it fills it in, [out] fields too.
- * @size is never written.  Beside an array that the kernel fills stands how many bytes
- * lie from one entry to the next: the entries grow by the same rules, but what the
- * kernel does not know of them is not read, only zeroed.
+ * So clear the whole structure before filling it in, [out] fields too.  The kernel
+ * never writes @size.  Each array that the kernel fills comes with the number of bytes
+ * from one entry to the next.  Entries grow by the same rules, but the kernel does not
+ * read the fields of an entry that it does not know; it only clears them.
  *
  * Unknown flags, unknown values of an enumeration and non-zero reserved fields are
- * EINVAL, so that a later kernel can give them a meaning.  What the kernel returns may
- * have flags, values of an enumeration and ids that a program does not know yet, and is
- * to ignore.  Fields marked [out] are ignored on entry.  Pointers travel as __u64.  A
- * handle that is not bound, or bound to a role that may not do this, gets EBADFD.  An
- * unknown command is ENOTTY.  A reader that was evicted gets EIDRM.
+ * EINVAL, so that a later kernel can give them a meaning.  The kernel may return flags,
+ * values of an enumeration and ids that a program does not know yet; the program must
+ * ignore them.  Fields marked [out] are ignored on entry.  Pointers are passed as __u64.
+ * A handle that is not bound, or is bound to a role that the command does not allow,
+ * gets EBADFD.  An unknown command is ENOTTY.  A reader that was evicted gets EIDRM.
  */
 #ifndef _UAPI_LINUX_RINGBUF_H
 #define _UAPI_LINUX_RINGBUF_H
@@ -48,8 +48,8 @@
 
 #define RINGBUF_FS_MAGIC 0x72627566 /* statfs.f_type of the file system: "rbuf" */
 
-/* Limits of the ABI; module parameters and RLIMITs may be lower. */
-#define RINGBUF_MAX_SLOT_BYTES (1ULL << 30) /* a write(2) may be no longer than 2^31 - 4096 */
+/* Limits of the ABI; module parameters and RLIMITs may set lower ones. */
+#define RINGBUF_MAX_SLOT_BYTES (1ULL << 30) /* one write(2) takes at most 2^31 - 4096 */
 #define RINGBUF_MAX_SLOTS      (1ULL << 25)
 #define RINGBUF_MAX_READERS    4096U
 #define RINGBUF_MAX_WRITERS    255U
@@ -60,7 +60,7 @@
 
 #define RINGBUF_IOC_MAGIC 0xBB /* 00-3F, see kmod/protocol.rst */
 
-/* What the structure of each call began with. */
+/* The size of each command's structure in the first version of the ABI. */
 #define RINGBUF_FEATURES_SIZE_VER0  32
 #define RINGBUF_CREATE_SIZE_VER0    40
 #define RINGBUF_ATTACH_SIZE_VER0    40
@@ -76,7 +76,7 @@
 #define RINGBUF_EVICT_SIZE_VER0	    16
 #define RINGBUF_ROOM_SIZE_VER0	    16
 
-/* What an entry of an array began with. */
+/* The size of each array's entry in the first version of the ABI. */
 #define RINGBUF_REGION_SIZE_VER0       24
 #define RINGBUF_READER_STATS_SIZE_VER0 56
 #define RINGBUF_WRITER_STATS_SIZE_VER0 24
@@ -135,7 +135,7 @@ struct ringbuf_features {
 	__aligned_u64 max_ring_bytes;
 };
 
-/* struct ringbuf_create.flags; all but KEPT also stand in ringbuf_info_page.flags. */
+/* struct ringbuf_create.flags; all but KEPT also appear in ringbuf_info_page.flags. */
 #define RINGBUF_CREATE_EXCLUSIVE (1U << 0) /* one writer at a time, plain stores */
 #define RINGBUF_CREATE_TIMESTAMP (1U << 1) /* the writer's CLOCK_MONOTONIC ns in every slot */
 #define RINGBUF_CREATE_KEPT	 (1U << 2) /* the file stays until it is unlinked */
@@ -149,27 +149,28 @@ struct ringbuf_features {
  * @max_readers: rows for readers, 1 to RINGBUF_MAX_READERS; 0 means 64
  * @max_writers: writers at a time, 1 to RINGBUF_MAX_WRITERS; 0 means 16,
  *	and always 1 with RINGBUF_CREATE_EXCLUSIVE
- * @wait_readers: writers get no slot before this many readers have been attached at one
- *	time; from then on they do, also when readers leave; 0 to @max_readers
+ * @wait_readers: writers get no slot before this many readers have been attached at the
+ *	same time; after that they do, even if readers leave; 0 to @max_readers
  * @__reserved: must be 0
  *
- * Until then reserving fails or waits, write(2) too, and poll does not say POLLOUT; each of
- * these readers gets the stream from position 0 on.
+ * Until @wait_readers readers have been attached, reserving a slot and write(2) fail or
+ * wait, and poll does not report POLLOUT.  Each of these readers gets the stream from
+ * position 0 on.
  *
- * The handle gets the role RINGBUF_ROLE_OWNER: it may be named by ATTACH to
- * attach any role, but reads and writes nothing itself.
+ * The handle gets the role RINGBUF_ROLE_OWNER: another handle may name it in ATTACH to
+ * get any role, but the owner itself reads and writes nothing.
  *
- * On a handle of /dev/ringbuf the ring has no name.  On a file that has no ring yet, open
- * for reading and writing, it is that file's: fleeting, so that the name goes with the
- * last handle, unless RINGBUF_CREATE_KEPT is set or the file was made by mknod(2).
+ * On a handle of /dev/ringbuf the new ring has no name.  On a handle of a file, the file
+ * must have no ring yet and be open for reading and writing; the ring becomes the file's.
+ * The file is then fleeting, so its name is removed with its last handle, unless
+ * RINGBUF_CREATE_KEPT is set or the file was made by mknod(2).
  *
- * Errors: EINVAL (a field out of range, slot_bytes * slot_count too large,
- * RINGBUF_CREATE_KEPT without a file),
- * E2BIG, EFAULT, EBADFD (handle already bound), EEXIST (the file has a ring), EBUSY
- * (whoever made the file with O_CREAT has not called CREATE yet), EACCES (the file is not
- * open for reading and writing), ESTALE (whoever made the file closed it without
- * CREATE), ENOSPC (max_bytes of the mount), EDQUOT (the caller's
- * share of ring memory), ENOMEM.
+ * Errors: EINVAL (a field is out of range, slot_bytes * slot_count is too large, or
+ * RINGBUF_CREATE_KEPT without a file), E2BIG, EFAULT, EBADFD (the handle is bound
+ * already), EEXIST (the file has a ring), EBUSY (another handle made the file with O_CREAT
+ * and has not called CREATE yet), EACCES (the file is not open for reading and writing),
+ * ESTALE (the handle that made the file was closed without CREATE), ENOSPC (max_bytes of
+ * the mount), EDQUOT (the caller's quota of ring memory), ENOMEM.
  */
 struct ringbuf_create {
 	__u32 size;
@@ -190,10 +191,10 @@ struct ringbuf_create {
 
 #define RINGBUF_START_HEAD     0U /* what is written from now on */
 #define RINGBUF_START_OLDEST   1U /* the oldest slot still held */
-#define RINGBUF_START_POSITION 2U /* @position, or the nearest still held */
+#define RINGBUF_START_POSITION 2U /* @position, or the nearest slot still held */
 
-/* What it means that a reader holds the writers up. */
-#define RINGBUF_POLICY_BLOCK 0U /* they wait for it */
+/* What writers do when a reader has not released the slot that they need. */
+#define RINGBUF_POLICY_BLOCK 0U /* wait for the reader */
 
 /**
  * struct ringbuf_attach - RINGBUF_IOC_ATTACH: bind the handle to a ring that exists
@@ -202,26 +203,26 @@ struct ringbuf_create {
  * @role: RINGBUF_ROLE_READER, _WRITER, _OBSERVER or _OWNER
  * @fd: on a handle of /dev/ringbuf: a handle of the ring; on a file: -1
  * @start: RINGBUF_START_*, for a reader; else 0
- * @position: in: for RINGBUF_START_POSITION, else 0; [out] where the reader starts,
- *	or the position that the writer will try first
+ * @position: in: where to start with RINGBUF_START_POSITION, else 0; [out] where the
+ *	reader starts, or the position that the writer will try first
  * @id: [out] reader row (0…), or writer id (1…)
  * @policy: RINGBUF_POLICY_*, for a reader; else 0
  * @__reserved: must be 0
  *
- * A file is open for what its mode allows: reader and observer need it open for reading,
- * writer for writing, owner for both.  A ring that has none yet gets the default geometry
- * of its mount; while whoever made the file may still call CREATE, the call waits, or is
- * EAGAIN with O_NONBLOCK.
+ * On a handle of a file, a reader or observer needs the file open for reading, a writer
+ * for writing, an owner for both.  If the file has no ring yet, the call creates one in
+ * the default geometry of the mount.  While the handle that made the file may still call
+ * CREATE, the call waits, or fails with EAGAIN if O_NONBLOCK is set.
  *
- * By fd one gets at most the rights of that handle: those that it was opened with, and if
- * it is bound those of its role: owner and writer give any
- * role, reader gives reader or observer, observer gives observer.
+ * Through @fd the caller gets at most the rights of that handle: those that it was opened
+ * with and, if it is bound, those of its role.  An owner or writer gives any role, a
+ * reader gives reader or observer, an observer gives observer.
  *
- * Errors: EINVAL, E2BIG, EFAULT, EBADF (@fd is not open), EBADFD (the handle
- * is bound already, or @fd is no handle of a ring), EACCES (the rights of the file or of
- * @fd), EAGAIN, EINTR, ESTALE (whoever made the file closed it without CREATE), EBUSY (a
- * second exclusive writer), ENOSPC (all rows taken, max_bytes of the mount), EDQUOT,
- * ENOMEM.
+ * Errors: EINVAL, E2BIG, EFAULT, EBADF (@fd is not open), EBADFD (the handle is bound
+ * already, or @fd is not a handle of a ring), EACCES (the rights of the file or of @fd do
+ * not suffice), EAGAIN, EINTR, ESTALE (the handle that made the file was closed without
+ * CREATE), EBUSY (a second exclusive writer), ENOSPC (all rows or ids are taken, or
+ * max_bytes of the mount), EDQUOT, ENOMEM.
  */
 struct ringbuf_attach {
 	__u32 size;
@@ -245,11 +246,11 @@ enum ringbuf_region_id {
 
 /**
  * struct ringbuf_region - a byte range of the handle that can be mapped
- * @id: enum ringbuf_region_id; ids that a program does not know are not for it
+ * @id: enum ringbuf_region_id; a program ignores ids that it does not know
  * @flags: 0
- * @offset: for mmap(2); map a region whole and with MAP_SHARED.  The cursor
- *	region may also be mapped by the page (that is how a reader maps its own
- *	page writable: PROT_READ | PROT_WRITE at offset + row * page_size).
+ * @offset: for mmap(2); map the whole region, with MAP_SHARED.  Single pages of the
+ *	cursor region may be mapped too: a reader maps its own page with PROT_READ |
+ *	PROT_WRITE at offset + row * page_size
  * @bytes: length, a multiple of the page size
  */
 struct ringbuf_region {
@@ -263,16 +264,16 @@ struct ringbuf_region {
  * struct ringbuf_info - RINGBUF_IOC_INFO: geometry of the ring of a bound handle
  * @size: sizeof(struct ringbuf_info)
  * @flags: must be 0
- * @regions: pointer to an array of struct ringbuf_region, in which what can be mapped
- *	is found by its id; 0: none is wanted
- * @region_size: bytes from one entry to the next; does not matter without @regions
- * @region_count: in: entries that fit; [out] regions there are, also when @regions is 0
+ * @regions: pointer to an array of struct ringbuf_region, in which the caller finds a
+ *	region by its id; 0: the caller wants no regions
+ * @region_size: bytes from one entry to the next; ignored if @regions is 0
+ * @region_count: in: entries that fit; [out] regions that exist, also when @regions is 0
  * @slot_bytes: [out] capacity of a slot
  * @slot_count: [out] number of slots
  * @slot_stride: [out] bytes from one slot to the next in the data region
- * @claim_offset: [out] of the __u64 claim words in the slots region
- * @stamp_offset: [out] of the __u64 timestamps in the slots region; 0 in a ring without
- *	RINGBUF_CREATE_TIMESTAMP
+ * @claim_offset: [out] offset of the __u64 claim words in the slots region
+ * @stamp_offset: [out] offset of the __u64 timestamps in the slots region; 0 in a ring
+ *	without RINGBUF_CREATE_TIMESTAMP
  * @ring_flags: [out] RINGBUF_CREATE_*
  * @max_readers: [out] rows for readers
  * @max_writers: [out] writers at a time
@@ -308,10 +309,10 @@ struct ringbuf_info {
 #define RINGBUF_NO_TIMEOUT (~0ULL)
 
 /* struct ringbuf_wait.flags */
-#define RINGBUF_WAIT_REMAINDER (1U << 0) /* write back what is left of @after */
+#define RINGBUF_WAIT_REMAINDER (1U << 0) /* write the rest of @after back */
 
 /**
- * struct ringbuf_wait - RINGBUF_IOC_WAIT: sleep until the handle can go on
+ * struct ringbuf_wait - RINGBUF_IOC_WAIT: sleep until slots can be read or reserved
  * @size: sizeof(struct ringbuf_wait)
  * @flags: RINGBUF_WAIT_*
  * @timeout: absolute CLOCK_MONOTONIC ns, or RINGBUF_NO_TIMEOUT
@@ -319,17 +320,17 @@ struct ringbuf_info {
  *	a writer until this many can be reserved; 1 to slot_count
  *	(and for a writer at most RINGBUF_MAX_BATCH)
  * @__reserved: must be 0
- * @after: when not 0: ns after arming at which one slot is enough.  A call that a
- *	signal restarts counts them from its start, but with RINGBUF_WAIT_REMAINDER:
- *	then a signal that ends or restarts the call leaves here how many are left, at
- *	least 1
+ * @after: when not 0: after this many ns one slot is enough.  A call that is restarted
+ *	after a signal counts them from the beginning again, unless RINGBUF_WAIT_REMAINDER
+ *	is set: then a signal that ends or restarts the call leaves here how many ns
+ *	remain, at least 1
  * @ready: [out] slots ready when the call returned 0 (a lower bound)
  *
- * Returns 0 also at the end of the stream (a reader: @ready may be less than
- * @count, then nothing more will come).
- * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ETIMEDOUT, EINTR (restarted where
- * SA_RESTART asks for it), ENOSPC (RINGBUF_MAX_WAITERS wait in this ring already;
- * read(2) and write(2) that would wait say so too).
+ * Returns 0 also at the end of the stream: then a reader's @ready may be less than
+ * @count, and no more slots will come.
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ETIMEDOUT, EINTR (restarted if SA_RESTART is
+ * set), ENOSPC (RINGBUF_MAX_WAITERS already wait in this ring; a read(2) or write(2) that
+ * would have to wait fails with it too).
  */
 struct ringbuf_wait {
 	__u32 size;
@@ -346,9 +347,9 @@ struct ringbuf_wait {
  * @size: sizeof(struct ringbuf_wake)
  * @flags: must be 0
  *
- * A reader or writer calls it when it has changed a shared word and then, after a
- * full memory barrier, found that the wake word of struct ringbuf_info_page was
- * reached.  The call looks at every waiter of the ring twice, and may sleep.
+ * A reader or writer calls it after it has changed a shared word and then, after a full
+ * memory barrier, found that the wake word of struct ringbuf_info_page is reached.  The
+ * call checks every waiter of the ring twice, and may sleep.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD (owners and observers change no word).
  */
 struct ringbuf_wake {
@@ -361,10 +362,11 @@ struct ringbuf_wake {
  * @size: sizeof(struct ringbuf_done)
  * @flags: must be 0
  *
- * What it had reserved and not committed becomes holes; while I/O may still
- * write to one of these slots (an O_DIRECT read, a registered buffer), that and
- * the writer's end come later, after a second at most.  Later writes fail with
- * EPIPE.  When the last writer is done readers drain and see the end.
+ * The slots that the writer has reserved and not committed become holes.  While I/O may
+ * still write to one of these slots (an O_DIRECT read, a registered buffer), the kernel
+ * defers the holes and the writer's end, for one second at most.  Later writes fail with
+ * EPIPE.  Once the last writer is done, readers get the remaining messages and then the
+ * end of the stream.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EPIPE (done already).
  */
 struct ringbuf_done {
@@ -383,8 +385,8 @@ struct ringbuf_done {
  * @reader: row of the reader; 0 with RINGBUF_SYNC_ALL.  A reader may name only
  *	itself; owners and writers may name any, or all
  * @__reserved: must be 0
- * @position: in: the new floor, 0 with RINGBUF_SYNC_HEAD; a reader that is there or
- *	beyond stays, and none moves beyond head.  [out] the position used
+ * @position: in: the new floor, 0 with RINGBUF_SYNC_HEAD; a reader at or beyond it does
+ *	not move, and none moves beyond head.  [out] the position used
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EACCES, ENOENT (no such reader).
  */
@@ -397,12 +399,13 @@ struct ringbuf_sync {
 };
 
 /**
- * struct ringbuf_detach - RINGBUF_IOC_DETACH: end this handle's part in the ring
+ * struct ringbuf_detach - RINGBUF_IOC_DETACH: leave the ring
  * @size: sizeof(struct ringbuf_detach)
  * @flags: must be 0
  *
- * A reader leaves the gate; a writer is done, as by RINGBUF_IOC_DONE.  Maps
- * stay readable until unmapped.  The handle cannot be bound again.
+ * Writers no longer wait for a reader that has left; a writer is done, as after
+ * RINGBUF_IOC_DONE.  Maps stay readable until they are unmapped.  The handle cannot be
+ * bound again.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
  */
 struct ringbuf_detach {
@@ -417,11 +420,11 @@ struct ringbuf_detach {
  * @reader: its row
  * @__reserved: must be 0
  *
- * For owners and writers.  The reader leaves the gate, whatever it still maps; what
- * it reads meanwhile may be overwritten, and its next step finds that out.  From
- * then on reading, waiting and moving are EIDRM, and poll says POLLERR; the row
- * stays taken until its handle and maps are gone.  It may attach anew, with another
- * handle.
+ * For owners and writers.  Writers no longer wait for the reader, even if it still maps
+ * the ring.  They may overwrite a slot that it is reading; it finds that out at its next
+ * step.  From then on its reading, waiting and moving fail with EIDRM, and poll reports
+ * POLLERR.  The row stays taken until the reader's handle and maps are gone.  The process
+ * may attach again, with another handle.
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOENT (no such reader).
  */
@@ -434,14 +437,15 @@ struct ringbuf_evict {
 
 /**
  * struct ringbuf_reader_stats - one reader in RINGBUF_IOC_STATS
- * @cursor: next position it will read (the floor, if that is higher)
+ * @cursor: next position that it will read (the floor, if that is higher)
  * @lag: head - cursor, never below 0
- * @lost: slots that it was moved over (as the reader itself counts them)
- * @holes: discarded or repaired slots that it skipped (likewise)
+ * @lost: slots that it was moved over, by its own count
+ * @holes: discarded or repaired slots that it skipped, by its own count
  * @waits: times it slept
- * @wakeups: times it was awakened
- * @id: row
- * @pid: process that maps or opened it, in the caller's pid namespace, or 0
+ * @wakeups: times it was woken
+ * @id: its row
+ * @pid: process that maps or opened the handle, in the caller's pid namespace; 0: not
+ *	visible to the caller
  */
 struct ringbuf_reader_stats {
 	__aligned_u64 cursor;
@@ -459,7 +463,7 @@ struct ringbuf_reader_stats {
  * @waits: times it slept
  * @wakeups: times it was woken
  * @id: its id
- * @pid: process that uses it, as the caller sees it; 0: not visible to the caller
+ * @pid: process that uses it, in the caller's pid namespace; 0: not visible to the caller
  */
 struct ringbuf_writer_stats {
 	__aligned_u64 waits;
@@ -470,37 +474,39 @@ struct ringbuf_writer_stats {
 
 /* struct ringbuf_stats.blocker_kind */
 #define RINGBUF_BLOCKER_NONE   0U
-#define RINGBUF_BLOCKER_READER 1U /* the one that lags most, and so limits the writers */
-#define RINGBUF_BLOCKER_WRITER 2U /* has not finished the slot for which the others wait */
+#define RINGBUF_BLOCKER_READER 1U /* it lags most, so the writers wait for it */
+#define RINGBUF_BLOCKER_WRITER 2U /* it has not finished a slot that the others wait for */
 
 /**
- * struct ringbuf_stats - RINGBUF_IOC_STATS: the ring, its readers and writers, who blocks it
+ * struct ringbuf_stats - RINGBUF_IOC_STATS: report on the ring, its members and its blocker
  * @size: sizeof(struct ringbuf_stats)
  * @flags: must be 0
- * @readers: pointer to an array of struct ringbuf_reader_stats; 0: none is wanted, and
- *	@count and @reader_size do not matter
+ * @readers: pointer to an array of struct ringbuf_reader_stats; 0: the caller wants none,
+ *	and @count and @reader_size are ignored
  * @count: in: entries that fit; [out] entries written
  * @reader_size: bytes from one entry to the next, see the top of this file
- * @writer_table: pointer to an array of struct ringbuf_writer_stats; 0: none is wanted,
- *	and @writer_count and @writer_size do not matter
+ * @writer_table: pointer to an array of struct ringbuf_writer_stats; 0: the caller wants
+ *	none, and @writer_count and @writer_size are ignored
  * @writer_count: in: entries that fit; [out] entries written
  * @writer_size: bytes from one entry to the next
  * @head: [out] next position to be written
  * @repaired: [out] slots made holes because their writer went away
  * @waits: [out] times a writer slept
- * @wakeups: [out] times a writer was awakened
+ * @wakeups: [out] times a writer was woken
  * @wake_calls: [out] times RINGBUF_IOC_WAKE was called
- * @blocker_lag: [out] slots between @blocker_position and @head; 0 if nobody blocks
- * @blocker_position: [out] the slot that the writer has not finished, or the reader's
- *	cursor; head if nobody blocks
- * @blocker_kind: [out] RINGBUF_BLOCKER_*.  Where the reader that lags most waits itself
- *	for a slot that a writer has reserved and not finished, it is that writer; without
- *	a reader, if the writers wait for such a slot
- * @blocker_id: [out] row of the reader, or id of the writer, that blocks
- * @blocker_pid: [out] its process, as in struct ringbuf_reader_stats
+ * @blocker_lag: [out] slots between @blocker_position and @head; 0 without a blocker
+ * @blocker_position: [out] the slot that the blocking writer has not finished, or the
+ *	cursor of the blocking reader; head without a blocker
+ * @blocker_kind: [out] RINGBUF_BLOCKER_*.  The blocker is the reader that lags most,
+ *	unless that reader waits for a slot that a writer has reserved and not finished:
+ *	then it is that writer.  Without readers it is the writer of an unfinished slot
+ *	that the other writers wait for
+ * @blocker_id: [out] row of the blocking reader, or id of the blocking writer
+ * @blocker_pid: [out] process of the blocker, in the caller's pid namespace; 0: not
+ *	visible to the caller
  * @total: [out] readers attached
- * @writers: [out] attached and not done
- * @writers_ever: [out] ever attached
+ * @writers: [out] writers attached and not done
+ * @writers_ever: [out] writers that have ever attached
  * @ended: [out] RINGBUF_END_*
  * @readers_lacking: [out] readers that must still attach before a writer gets a slot, see
  *	struct ringbuf_create.wait_readers
@@ -537,7 +543,7 @@ struct ringbuf_stats {
 
 /* struct ringbuf_framing.framing */
 #define RINGBUF_FRAMING_MESSAGE 0U /* one call, one message */
-#define RINGBUF_FRAMING_STREAM	1U /* bytes without boundaries, as in a pipe */
+#define RINGBUF_FRAMING_STREAM	1U /* bytes without message boundaries, as in a pipe */
 
 /**
  * struct ringbuf_framing - RINGBUF_IOC_FRAMING: how read(2) and write(2) see the ring
@@ -546,23 +552,25 @@ struct ringbuf_stats {
  * @framing: RINGBUF_FRAMING_*
  * @__reserved: must be 0
  *
- * Of this handle alone, at any time; others of the same ring may differ.
+ * The framing belongs to this handle and can be changed at any time; other handles of the
+ * same ring may use another one.
  *
- * Message: write(2) makes one message of what it is given, also of nothing;
- * more than a slot holds is EMSGSIZE.  read(2) returns the next message, or
- * EMSGSIZE, and leaves it there, when the buffer is too small.  At the end of
- * the stream it returns 0.
+ * Message framing: write(2) makes one message of its bytes, also of 0 bytes.  A message
+ * longer than a slot is EMSGSIZE.  read(2) returns the next message.  If the buffer is too
+ * small it fails with EMSGSIZE and the message stays.  At the end of the stream it
+ * returns 0.
  *
- * Stream: write(2) fills as many slots as it takes, and returns less than it
- * was given only when it would have to wait and may not, or is interrupted.
- * read(2) returns what there is, from as many slots as fit, and goes on in the
- * middle of a slot.  What one write(2) of at most a slot has written is not
- * mixed with what others write.  Empty messages are skipped.  Who changes to
- * messages in the middle of a slot gets its rest as the first one.
+ * Stream framing: write(2) fills as many slots as it needs.  It writes less than it was
+ * given only if it would have to wait and may not, or if a signal interrupts it.  read(2)
+ * returns the bytes that are available, from as many slots as fit into the buffer; the
+ * next read(2) continues in the middle of a slot.  The bytes of one write(2) of at most
+ * slot_bytes are not mixed with those of other writers.  Empty messages are skipped.  If a
+ * reader changes to message framing in the middle of a slot, the rest of that slot is its
+ * first message.
  *
- * In both, ioctl(FIONREAD) gives a reader, as an int, the bytes that can be read
- * without waiting (message framing: of the next message).  On any other handle it
- * is ENOTTY.
+ * In both framings ioctl(FIONREAD) stores, as an int, how many bytes a reader can read
+ * without waiting (in message framing: the length of the next message).  On any other
+ * handle it is ENOTTY.
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD (neither reader nor writer).
  */
@@ -591,22 +599,24 @@ struct ringbuf_room {
  * struct ringbuf_threshold - RINGBUF_IOC_THRESHOLD: when it is worth waking this handle
  * @size: sizeof(struct ringbuf_threshold)
  * @flags: must be 0
- * @slots: this many can be read or written; 0: do not count them
+ * @slots: wake when this many slots can be read or written; 0: do not count slots
  * @__reserved: must be 0
- * @bytes: a reader: this many can be read; a writer: slots for this many can be
- *	written; 0: do not count them
- * @after: when not 0: ns after arming at which one slot is enough
+ * @bytes: wake a reader when this many bytes can be read, a writer when it can write slots
+ *	for this many bytes; 0: do not count bytes
+ * @after: when not 0: after this many ns one slot is enough, counted from the moment at
+ *	which the handle is armed
  *
- * For poll, epoll, io_uring, read(2) and write(2) that wait; whichever is first.
- * More than the ring holds means a full ring (or an empty one, for a writer).
- * All 0, as it is at first: one slot.  The end of the stream counts always.
- * A reader and a writer that together want more than the ring has slots may
- * wait for each other, unless one of them has set @after.
+ * The threshold applies to poll, epoll, io_uring, and read(2) and write(2) that wait; the
+ * first condition that is met counts.  A value larger than the ring means a full ring for
+ * a reader, an empty one for a writer.  If all are 0, as on a new handle, one slot is
+ * enough.  The end of the stream always wakes.
+ * If a reader and a writer together want more slots than the ring has, they may wait for
+ * each other, unless one of them has set @after.
  *
- * A reader that has been told that enough is there finds all of that: only when
- * it has read what was there then does the threshold hold for it again, for
- * read(2) too, which gives EAGAIN below it where it may not wait.  Arming is to
- * begin to wait, or to be told by poll how things stand.
+ * A reader that was told that its threshold is met can read everything that was available
+ * then.  After that the threshold applies again, also to read(2): below the threshold it
+ * waits, or fails with EAGAIN if it must not wait.  A handle is armed when a call begins to
+ * wait, or when poll reports its state.
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD (neither reader nor writer).
  */
@@ -620,46 +630,48 @@ struct ringbuf_threshold {
 };
 
 /*
- * Files.  open(2) of a ring for reading makes a reader of the handle, for writing a writer,
- * with stream framing; for both, or with O_EXCL and without O_CREAT, it stays unbound: CREATE
- * or ATTACH, or the first read(2) or write(2), binds it.  ENXIO: whoever made the file may
- * still call CREATE, and O_NONBLOCK is set.  EBUSY and ENOSPC are as in ATTACH.
+ * Files.  open(2) of a ring for reading makes the handle a reader, for writing a writer,
+ * with stream framing.  With O_RDWR, or with O_EXCL and without O_CREAT, the handle stays
+ * unbound until CREATE, ATTACH or the first read(2) or write(2) binds it.  open(2) fails
+ * with ENXIO if O_NONBLOCK is set while the handle that made the file may still call
+ * CREATE, with EBUSY for a second exclusive writer, and with ENOSPC if all rows or ids are
+ * taken or the mount's max_bytes do not suffice.
  */
 
 /*
- * The default ring.  A handle of /dev/ringbuf that is open for one of reading and writing is
- * bound by its open, unless O_EXCL is set, and one that is open for both by its first read(2)
- * or write(2): to the ring that the user who opened it has in the caller's network namespace,
- * as a reader or a writer with stream framing.  The ring has the module's
- * default_slot_bytes and default_slot_count, is there while handles are bound to
- * it, and has no name.  Writers wait while it has no reader.  A reader that
- * comes then goes on where the last one has stopped; another one gets what the
- * ring still holds, and what follows.
+ * The default ring.  open(2) of /dev/ringbuf for reading makes the handle a reader of it, for
+ * writing a writer, with stream framing.  With O_RDWR the first read(2) or write(2) does;
+ * O_EXCL leaves the handle unbound.  Each user has one default ring per network namespace; it
+ * is that of the user who opened the handle, in the namespace of the caller that binds it.
+ * The ring has the module's default_slot_bytes and default_slot_count, exists while handles
+ * are bound to it, and has no name.  Its writers wait while it has no reader.  The next
+ * reader then continues where the last one stopped; a reader that joins others gets the
+ * slots that the ring still holds, and all that follow.
  */
 
 /* ---- io_uring ----------------------------------------------------------- */
 
-/* The cmd_op of IORING_OP_URING_CMD on a handle; numbers of their own, from 1 on. */
+/* cmd_op of IORING_OP_URING_CMD on a handle; these are not the numbers of the ioctls. */
 #define RINGBUF_URING_WAIT   1U
 #define RINGBUF_URING_CANCEL 2U
 
 /**
- * struct ringbuf_uring_cmd - what stands in sqe->cmd
- * @wait: RINGBUF_URING_WAIT: pointer to a struct ringbuf_wait, which is read when
- *	the request is issued and never written; RINGBUF_URING_CANCEL: 0
- * @tag: of the request, for RINGBUF_URING_CANCEL
+ * struct ringbuf_uring_cmd - argument of a command, in sqe->cmd
+ * @wait: for RINGBUF_URING_WAIT a pointer to a struct ringbuf_wait, which the kernel
+ *	reads when the request is issued and never writes; 0 for RINGBUF_URING_CANCEL
+ * @tag: any number, by which RINGBUF_URING_CANCEL finds the request
  *
- * RINGBUF_URING_WAIT is RINGBUF_IOC_WAIT without a thread that sleeps.  The
- * result is what that would give as @ready, or its negative errno; ECANCELED
- * when it was canceled.
+ * RINGBUF_URING_WAIT does what RINGBUF_IOC_WAIT does, without a sleeping thread.  Its
+ * result is the value that the ioctl would return in @ready, or the ioctl's negative
+ * errno, or -ECANCELED if the request was canceled.
  *
- * RINGBUF_URING_CANCEL ends what waits on the same handle with the same @tag;
- * its result is how many, or ENOENT.  IORING_OP_ASYNC_CANCEL does not reach the
- * requests of drivers before that is in io_uring itself; the exit of the ring,
- * of the process and of its threads does.
+ * RINGBUF_URING_CANCEL ends the waits on the same handle that have the same @tag.  Its
+ * result is the number of waits, or -ENOENT.  IORING_OP_ASYNC_CANCEL does not find these
+ * waits: io_uring does not search the requests of drivers.  They do end when the io_uring,
+ * the process or its thread exits.
  *
- * Where RINGBUF_FEAT_URING is missing (before Linux 6.12) all is EOPNOTSUPP: then
- * set a threshold, and wait by IORING_OP_POLL_ADD.
+ * Where RINGBUF_FEAT_URING is missing (before Linux 6.12) both fail with EOPNOTSUPP:
+ * set a threshold and wait by IORING_OP_POLL_ADD instead.
  */
 struct ringbuf_uring_cmd {
 	__aligned_u64 wait;
@@ -671,9 +683,10 @@ struct ringbuf_uring_cmd {
 #define RINGBUF_LINE 64 /* stride of words that must not share a line */
 
 /*
- * The pages grow at their ends, and so do the entries of the tables behind them.  The
- * info page says where these lie and how far one entry is from the next, so a program
- * that does not know the newest fields finds its way.  These are the first sizes:
+ * The pages grow at their ends, and so do the entries of the tables that follow them.  The
+ * info page tells where each table begins and how many bytes lie from one entry to the
+ * next, so a program need not know the newest fields.  These are the sizes in the first
+ * version of the ABI:
  */
 #define RINGBUF_INFO_PAGE_SIZE_VER0  256
 #define RINGBUF_ROW_SIZE_VER0	     16
@@ -681,16 +694,16 @@ struct ringbuf_uring_cmd {
 #define RINGBUF_WRITER_ROW_SIZE_VER0 64
 
 #define RINGBUF_ROW_ATTACHED (1U << 0) /* the row belongs to a reader */
-#define RINGBUF_ROW_GATING   (1U << 1) /* writers wait for it */
+#define RINGBUF_ROW_GATING   (1U << 1) /* writers wait for its reader */
 #define RINGBUF_ROW_EVICTED  (1U << 2) /* its reader may read no more */
 
-#define RINGBUF_FLOOR_EVICTED (~0ULL) /* the floor of such a row */
+#define RINGBUF_FLOOR_EVICTED (~0ULL) /* the floor of an evicted reader */
 
 /**
- * struct ringbuf_row - what the host says of a reader
- * @floor: positions below may no longer be read
+ * struct ringbuf_row - state of a reader, written by the host
+ * @floor: the reader may no longer read positions below this one
  * @flags: RINGBUF_ROW_*
- * @generation: +1 whenever the row is given to a reader
+ * @generation: incremented when the row is given to a reader
  */
 struct ringbuf_row {
 	__aligned_u64 floor;
@@ -698,14 +711,14 @@ struct ringbuf_row {
 	__u32 generation;
 };
 
-#define RINGBUF_END_NONE 0U /* writers are there, or none has been yet */
-#define RINGBUF_END_DONE 1U /* all writers said that they are done */
-#define RINGBUF_END_DIED 2U /* none is left, and one ended without saying so */
+#define RINGBUF_END_NONE 0U /* a writer is attached, or none has ever been */
+#define RINGBUF_END_DONE 1U /* all writers called RINGBUF_IOC_DONE or detached */
+#define RINGBUF_END_DIED 2U /* no writer is left, and one ended without doing so */
 
-#define RINGBUF_WAKE_NONE (~0ULL) /* a wake word that nobody waits for */
+#define RINGBUF_WAKE_NONE (~0ULL) /* a wake word while no waiter is armed */
 
 /**
- * struct ringbuf_info_page - start of the info region, written by the host only
+ * struct ringbuf_info_page - begin of the info region, written by the host only
  * @magic: RINGBUF_MAGIC
  * @abi_version: RINGBUF_ABI_VERSION
  * @flags: RINGBUF_CREATE_*
@@ -714,21 +727,21 @@ struct ringbuf_row {
  * @slot_stride: bytes from one slot to the next
  * @max_readers: entries in the table of struct ringbuf_row
  * @max_writers: entries in the table of struct ringbuf_writer_row
- * @row_offset: of the first row in the info region; reader i has row i
+ * @row_offset: offset of the first row in the info region; reader i has row i
  * @row_stride: bytes from one row to the next
- * @writer_offset: of the first writer's row in the head region; entry i belongs to
- *	writer id i + 1
+ * @writer_offset: offset of the first writer's row in the head region; entry i belongs
+ *	to writer id i + 1
  * @writer_stride: bytes from one writer's row to the next
- * @wake_position: lowest position whose completion somebody waits for
- * @wake_cursor: lowest cursor that somebody waits for
- * @generation: +1 whenever a row begins to gate
- * @allowance: largest allowance of the writers that are gone
+ * @wake_position: wake word: the lowest position that a waiter needs finished
+ * @wake_cursor: wake word: the lowest cursor that a waiter needs
+ * @generation: incremented when a row begins to gate
+ * @allowance: largest allowance of the writers that have left
  * @rows: rows at and above this one have never been used
- * @writers: attached and not done
- * @writers_ever: ever attached, stops at its largest value
+ * @writers: writers attached and not done
+ * @writers_ever: writers that have ever attached, stops at its largest value
  * @ended: RINGBUF_END_*
- * @readers_wanted: readers that must be attached at one time before a writer may take a
- *	position; 0 once they have been
+ * @readers_wanted: readers that must be attached at the same time before a writer may
+ *	take a position; 0 once they have been
  */
 struct ringbuf_info_page {
 	__aligned_u64 magic;
@@ -762,10 +775,10 @@ struct ringbuf_info_page {
 };
 
 /**
- * struct ringbuf_writer_row - what a writer says of itself, in a line of its own
- * @allowance: it may take positions below this one
- * @cpu: where it last slept or woke somebody, + 1; 0: not known.  A hint, for
- *	who considers spinning
+ * struct ringbuf_writer_row - state of a writer, written by the writer itself
+ * @allowance: the writer may take positions below this one
+ * @cpu: the CPU on which the writer last slept or woke a waiter, plus 1; 0: not known.  A
+ *	hint, for a peer that considers spinning
  */
 struct ringbuf_writer_row {
 	__aligned_u64 allowance;
@@ -775,8 +788,8 @@ struct ringbuf_writer_row {
 };
 
 /**
- * struct ringbuf_head_page - start of the head region, written by all writers
- * @head: a position not above the next one to be reserved (a hint)
+ * struct ringbuf_head_page - begin of the head region, written by all writers
+ * @head: a hint: the next position to be reserved, or a lower one
  */
 struct ringbuf_head_page {
 	__aligned_u64 head;
@@ -792,9 +805,9 @@ struct ringbuf_head_page {
 
 /**
  * struct ringbuf_desc - one slot; entry i is for positions p with p % slot_count == i
- * @state: position and phase; all zero: never used
+ * @state: position and phase; 0: never used
  * @length: bytes of the message, 0 to slot_bytes
- * @flags: free for the writer's use
+ * @flags: any value that the writer wants to pass to the readers
  */
 struct ringbuf_desc {
 	__aligned_u64 state;
@@ -805,21 +818,21 @@ struct ringbuf_desc {
 /*
  * A claim word (shared writers only) is
  *	low bits of the position | writer id | slots - 1
- * and names who has reserved the slot and how many from there on.  Writer id 0: the host
- * has given the id of that writer, which is gone, to another.
+ * and names the writer that has reserved the slot and the number of slots reserved from
+ * there on.  Writer id 0: the writer has left, and the host has given its id to another.
  */
 #define RINGBUF_CLAIM_COUNT_BITS  6
 #define RINGBUF_CLAIM_WRITER_BITS 8
 #define RINGBUF_CLAIM_SHIFT	  (RINGBUF_CLAIM_COUNT_BITS + RINGBUF_CLAIM_WRITER_BITS)
 
 /**
- * struct ringbuf_cursor - what a reader says of itself
- * @cursor: next position that it will read
- * @lost: slots that it was moved over
- * @holes: holes that it skipped
- * @cpu: as in struct ringbuf_writer_row
+ * struct ringbuf_cursor - state of a reader, written by the reader itself
+ * @cursor: next position that the reader will read
+ * @lost: slots that the reader was moved over
+ * @holes: holes that the reader skipped
+ * @cpu: the CPU on which the reader last slept or woke a waiter, plus 1; 0: not known
  *
- * It lies in the reader's page at RINGBUF_CURSOR_OFFSET(row).
+ * The structure lies in the reader's page at RINGBUF_CURSOR_OFFSET(row).
  */
 struct ringbuf_cursor {
 	__aligned_u64 cursor;
@@ -830,7 +843,7 @@ struct ringbuf_cursor {
 	__aligned_u64 __pad1[4];
 };
 
-/* Rows take turns through the lines of a page, or all would share one cache set. */
+/* Give neighbouring rows different lines of their pages, so that they do not share a cache set. */
 #define RINGBUF_CURSOR_OFFSET(row) (((row) % 64U) * RINGBUF_LINE)
 
 #endif /* _UAPI_LINUX_RINGBUF_H */
