@@ -189,7 +189,7 @@ struct ringbuf_create {
 #define RINGBUF_ROLE_OBSERVER 3U
 #define RINGBUF_ROLE_OWNER    4U /* what CREATE gives; reads and writes nothing */
 
-#define RINGBUF_START_HEAD     0U /* what is written from now on */
+#define RINGBUF_START_HEAD     0U /* the next message to be written */
 #define RINGBUF_START_OLDEST   1U /* the oldest slot still held */
 #define RINGBUF_START_POSITION 2U /* @position, or the nearest slot still held */
 
