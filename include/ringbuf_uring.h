@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1 OR MIT */
 /*
- * Rings on /dev/ringbuf with io_uring, through liburing 2.3 or later.
+ * Rings of the module with io_uring, through liburing 2.3 or later.
  *
- * The descriptors are those of ringbuf_fd(), or of open(2).  Each call fills a
- * submission queue entry, as those of liburing do; set its user_data after that.
+ * The descriptors are those of open(2), or of ringbuf_reader_fd() and
+ * ringbuf_writer_fd().  Each ringbuf_prep_*() function fills a submission queue entry, as
+ * those of liburing do; set its user_data after the call.
  *
- * Leave O_NONBLOCK off: io_uring never blocks on these files, and with O_NONBLOCK
- * a request that finds nothing ends with -EAGAIN on some kernels, and waits on others.
+ * Do not set O_NONBLOCK: io_uring never blocks on these files.  With O_NONBLOCK a request
+ * that finds no message or slot ends with -EAGAIN on some kernels and waits on others.
  *
  * Only programs that include this file need liburing.
  */
 #ifndef RINGBUF_URING_H
 #define RINGBUF_URING_H
 
-#include <liburing.h> /* first: it asks for the system calls that it needs */
+#include <liburing.h> /* first: it defines _GNU_SOURCE */
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
@@ -25,26 +26,29 @@
 extern "C" {
 #endif
 
-/* The next message into @to.  Result: its length; 0: end of stream; or -errno. */
+/* Read the next message into @to.  Result: its length; 0: end of stream; or -errno. */
 static inline void ringbuf_prep_read(struct io_uring_sqe *sqe, int fd, void *to, unsigned int room)
 {
 	io_uring_prep_read(sqe, fd, to, room, (uint64_t)-1);
 }
 
-/* A message of @length bytes.  Result: @length, or -errno. */
+/* Write a message of @length bytes.  Result: @length, or -errno. */
 static inline void ringbuf_prep_write(struct io_uring_sqe *sqe, int fd, const void *from,
 				      unsigned int length)
 {
 	io_uring_prep_write(sqe, fd, from, length, (uint64_t)-1);
 }
 
-/* @events: POLLIN of a reader, POLLOUT of a writer; RINGBUF_IOC_THRESHOLD applies. */
+/*
+ * Poll a reader for POLLIN or a writer for POLLOUT.  The threshold that
+ * RINGBUF_IOC_THRESHOLD has set for the handle applies.
+ */
 static inline void ringbuf_prep_poll(struct io_uring_sqe *sqe, int fd, unsigned int events)
 {
 	io_uring_prep_poll_add(sqe, fd, events);
 }
 
-/* The same, a result for every wake-up until one without IORING_CQE_F_MORE. */
+/* Poll with a result for every wake-up; the last result lacks IORING_CQE_F_MORE. */
 static inline void ringbuf_prep_poll_multishot(struct io_uring_sqe *sqe, int fd,
 					       unsigned int events)
 {
@@ -57,7 +61,7 @@ static inline void ringbuf_prep_cmd(struct io_uring_sqe *sqe, int fd, uint32_t o
 	struct ringbuf_uring_cmd cmd;
 
 	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, NULL, 0, 0);
-	sqe->off = op; /* cmd_op, and zero behind it */
+	sqe->off = op; /* cmd_op, and zero in the padding that follows it */
 	memset(&cmd, 0, sizeof(cmd));
 	cmd.wait = (uint64_t)(uintptr_t)wait;
 	cmd.tag = tag;
@@ -65,9 +69,9 @@ static inline void ringbuf_prep_cmd(struct io_uring_sqe *sqe, int fd, uint32_t o
 }
 
 /*
- * RINGBUF_IOC_WAIT without a thread that sleeps.  @wait must stay until the
- * request has been submitted.  Result: slots ready, or -errno; -EOPNOTSUPP before
- * Linux 6.12, where ringbuf_queue_wait() does the same in another way.
+ * Wait as RINGBUF_IOC_WAIT does, without a sleeping thread.  @wait must stay valid until
+ * the request has been submitted.  Result: slots ready, or -errno.  Before Linux 6.12 it
+ * is -EOPNOTSUPP; ringbuf_queue_wait() works there too.
  */
 static inline void ringbuf_prep_wait(struct io_uring_sqe *sqe, int fd,
 				     const struct ringbuf_wait *wait, uint64_t tag)
@@ -76,10 +80,10 @@ static inline void ringbuf_prep_wait(struct io_uring_sqe *sqe, int fd,
 }
 
 /*
- * End the waits on @fd with @tag.  Result: how many, or -ENOENT.
+ * End the waits on @fd that have this @tag.  Result: how many, or -ENOENT.
  *
- * IORING_OP_ASYNC_CANCEL does not: it looks for polls, waitids, futexes, timeouts
- * and what its workers have, not for commands (Linux 6.12, io_uring/cancel.c,
+ * IORING_OP_ASYNC_CANCEL does not end them: it searches polls, waitids, futexes, timeouts
+ * and requests of io_uring's workers, but not commands (Linux 6.12, io_uring/cancel.c,
  * io_try_cancel()).
  */
 static inline void ringbuf_prep_cancel(struct io_uring_sqe *sqe, int fd, uint64_t tag)
@@ -89,7 +93,7 @@ static inline void ringbuf_prep_cancel(struct io_uring_sqe *sqe, int fd, uint64_
 
 /* ---- waits on every kernel --------------------------------------------------- */
 
-/* 1: the module does RINGBUF_URING_WAIT here; 0: it does not; or -errno. */
+/* Return 1 if the module supports RINGBUF_URING_WAIT on this kernel, 0 if not, or -errno. */
 static inline int ringbuf_uring_commands(int fd)
 {
 	struct ringbuf_features f;
@@ -101,13 +105,14 @@ static inline int ringbuf_uring_commands(int fd)
 	return !!(f.features & RINGBUF_FEAT_URING);
 }
 
-/* The user_data of completions that are to be ignored, see ringbuf_queue_wait(). */
+/* user_data of completions that the program must ignore, see ringbuf_queue_wait(). */
 #define RINGBUF_URING_TIMER (~(uint64_t)1)
 
 /*
- * struct ringbuf_uring_wait - what ringbuf_queue_wait() waits for
- * @wait: as for RINGBUF_IOC_WAIT
- * @until: for ringbuf_queue_wait() alone
+ * struct ringbuf_uring_wait - arguments of ringbuf_queue_wait()
+ * @wait: the arguments of RINGBUF_IOC_WAIT; only count, after and timeout are used
+ *	without RINGBUF_URING_WAIT
+ * @until: private to ringbuf_queue_wait()
  */
 struct ringbuf_uring_wait {
 	struct ringbuf_wait wait;
@@ -115,21 +120,21 @@ struct ringbuf_uring_wait {
 };
 
 /*
- * Waits on every kernel, and fills the submission queue entries that this takes.
- * @commands is what ringbuf_uring_commands() says; @w must stay until the
- * requests have been submitted; @tag becomes the user_data.
+ * Queue a wait that works on every kernel, as one or two submission queue entries.
+ * @commands is the result of ringbuf_uring_commands().  @w must stay valid until the
+ * requests have been submitted.  @tag becomes the user_data.
  *
- * Without commands this is a poll: the handle's RINGBUF_IOC_THRESHOLD, which holds
- * for everything that waits on the handle, becomes @count and @after of the wait;
- * and a timeout that is linked to the poll stands for @timeout, if there is one.
+ * Without commands the wait is a poll.  The call then sets the threshold of the handle,
+ * which applies to everything that waits on the handle, to count and after of the wait.
+ * If the wait has a timeout, a timeout request is linked to the poll.
  *
- * Result of the completion: positive: at least that is ready (the slots, or the
- * events of the poll: POLLIN, POLLOUT), 0 or POLLHUP: end of stream; -ECANCELED:
- * canceled; -ETIMEDOUT, and from a poll -ECANCELED too: @timeout has passed.  A
- * completion of RINGBUF_URING_TIMER may come before or after that.
+ * Result of the completion: if positive, the number of slots that are ready at least or,
+ * from a poll, its events (POLLIN, POLLOUT); 0 or POLLHUP at the end of the stream;
+ * -ECANCELED if the wait was canceled; -ETIMEDOUT, or from a poll -ECANCELED too, if the
+ * timeout has passed.  A completion of RINGBUF_URING_TIMER may come before or after it.
  *
- * Returns 0 or, with nothing queued, -errno: -EBUSY when the submission queue has
- * not the two entries that it may take.
+ * Return 0, or -errno with nothing queued: -EBUSY if the submission queue has not two
+ * free entries.
  */
 static inline int ringbuf_queue_wait(struct io_uring *uring, int fd, int commands,
 				     struct ringbuf_uring_wait *w, uint64_t tag)
@@ -165,7 +170,7 @@ static inline int ringbuf_queue_wait(struct io_uring *uring, int fd, int command
 	return 0;
 }
 
-/* End those waits.  Result: 0 or how many, or -ENOENT. */
+/* End the waits of ringbuf_queue_wait() with @tag.  Result: 0 or how many, or -ENOENT. */
 static inline void ringbuf_prep_cancel_wait(struct io_uring_sqe *sqe, int fd, int commands,
 					    uint64_t tag)
 {
