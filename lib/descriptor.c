@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Descriptors of the library, and where they must not be.
+ * Keep the library's descriptors off the standard streams.
  *
- * A process may have closed its standard streams, and the kernel gives out the
- * lowest free number.  A ring that were open as descriptor 1 would be overwritten
+ * A process may have closed its standard streams, and the kernel assigns the
+ * lowest free number.  A ring that is open as descriptor 1 would be overwritten
  * by the next printf().
  */
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #define FD_FIRST 3 /* above the standard streams */
 
-/* A copy of @fd that is no standard stream, or a negative errno; @fd stays open. */
+/* Copy @fd above the standard streams.  Returns the copy or a negative errno; @fd stays open. */
 static int fd_copy(int fd)
 {
 	int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST);
@@ -22,9 +22,9 @@ static int fd_copy(int fd)
 }
 
 /*
- * Move @fd, which open(2) or the like has just returned, above the standard
- * streams.  Returns the descriptor to be used, or a negative errno, where
- * @fd has been closed, or was negative with the reason in errno.
+ * Move @fd, the result of open(2) or a similar call, above the standard streams.
+ * Returns the descriptor to use.  On failure closes @fd and returns a negative errno;
+ * if @fd is negative, returns the errno that the call has left.
  */
 int lib_fd_high(int fd)
 {
@@ -40,9 +40,9 @@ int lib_fd_high(int fd)
 }
 
 /*
- * Begin to take over @fd of the caller.  Returns a descriptor above the standard
+ * Begin to take over @fd from the caller.  Returns a descriptor above the standard
  * streams for the same open file, which may be @fd itself, or a negative errno.
- * lib_fd_took() has to follow.
+ * After success the caller must call lib_fd_took().
  */
 int lib_fd_take(int fd)
 {
@@ -52,8 +52,8 @@ int lib_fd_take(int fd)
 }
 
 /*
- * End what lib_fd_take() began by returning @taken for @fd.  With @err nothing was
- * taken over, and @fd is the caller's as before.  Returns @err.
+ * Finish taking over @fd, for which lib_fd_take() returned @taken.  If @err is set, the
+ * caller keeps @fd and @taken is closed; else @fd is closed.  Returns @err.
  */
 int lib_fd_took(int fd, int taken, int err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The embedded host as the library sees it: control and statistics. */
+/* The embedded host's control calls, statistics and table of operations. */
 #include <string.h>
 
 #include "embedded.h"

@@ -5,29 +5,32 @@
  *
  *	header | seat[] of readers, then writers | the ring as in layout.h
  *
- * Liveness and the slow-path lock are byte-range locks on the memory file, of
- * open file descriptions (see embedded_file.c):
+ * The slow-path lock, and the mark that a process lives, are byte-range locks on the
+ * memory file, held by open file descriptions (see embedded_file.c):
  *
  *	byte 0			the slow-path lock
- *	byte 1			read-locked by the descriptor that is handed out
+ *	byte 1			read-locked by the descriptor that ringbuf_export() returns
  *	byte 2 + seat		locked by the process that uses the seat
  *	byte EMB_BYTE_HERE	read-locked by each process that has the file open, for
- *				speed only: the kernel keeps all locks of a file in
- *				one list, and looks through all of it for an owner
- *				that has none
- *	byte EMB_BYTE_KEPT(...)	locked by the descriptor of a handle that nobody
- *				has used yet; it may be meant for a child, or
- *				another process, and lives as long as one has it
+ *				speed only: the kernel keeps all locks of a file in one
+ *				list, and searches all of it for an owner without locks
+ *	byte EMB_BYTE_KEPT(...)	locked by the descriptor of a handle that no process has
+ *				used yet; a child or another process may still use the
+ *				handle, so it lives as long as a process has the
+ *				descriptor
  *
- * What this host cannot promise: peers that may write the memory can break the
- * ring (a reader maps all of it writable), lock any of these bytes, and truncate
- * the file of a named ring, since only a memfd can be sealed, and a memfd has no
- * name that outlives its owner; there is no descriptor to poll; a dead peer is
- * found by a process that it keeps waiting, within about EMB_SLICE_NS, by the next
- * one that needs its seat, or by statistics; memory is charged to its creator.
+ * This host has limits that the module has not:
  *
- * Attaching costs the same whatever the number of readers: it looks at no seat but
- * its own, unless none is free, or the writers still wait for their first readers.
+ * - A peer that may write the memory can break the ring (a reader maps all of it
+ *   writable), lock any of these bytes, and truncate the file of a named ring.  Only a
+ *   memfd can be sealed, and a memfd has no name that outlives its owner.
+ * - No descriptor can be polled.
+ * - A dead peer is found by a process that waits for it, within about EMB_SLICE_NS, by
+ *   the next process that needs its seat, or by statistics.
+ * - Memory is charged to the process that creates the ring.
+ *
+ * An attach costs the same for any number of readers: it checks no seat but its own,
+ * unless no seat is free or the writers still wait for their first readers.
  */
 #ifndef LIB_EMBEDDED_H
 #define LIB_EMBEDDED_H
@@ -37,11 +40,11 @@
 #include "internal.h"
 
 #define EMB_MAGIC    0x34626d6530676e72ULL
-#define EMB_SLICE_NS 25000000U /* all that sleep look for dead peers together this often */
-/* A slow-path lock that is not unlocked for this long is taken to be stuck. */
+#define EMB_SLICE_NS 25000000U /* the waiters of a ring look for dead peers this often */
+/* A slow-path lock that is not unlocked for this long counts as stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL
 
-/* A named ring is a file of this folder, with this before its name. */
+/* The file of a named ring lies in EMB_SHM_DIR and is called EMB_SHM_FILE plus the name. */
 #define EMB_SHM_DIR    "/dev/shm"
 #define EMB_SHM_FILE   "ringbuf."
 #define EMB_SHM_PREFIX EMB_SHM_DIR "/" EMB_SHM_FILE
@@ -51,29 +54,29 @@
 #define EMB_BYTE_OPEN 1
 #define EMB_BYTE_USED 2 /* + seat */
 #define EMB_BYTE_HERE 32768 /* above the last seat */
-/* Of each attach another one: copies of the descriptor may outlive the handle. */
+/* Give each attach another byte, because copies of the descriptor may outlive the handle. */
 #define EMB_BYTE_KEPT(seat, generation) (((u64)(generation) + 1) << 16 | (seat))
 
-/* The asleep word of a seat whose user waits. */
+/* Values of emb_seat.asleep while the user of the seat waits. */
 #define EMB_SLEEPS  1U /* counted in header->waiters */
-#define EMB_WATCHED 2U /* not counted: the thread that sleeps for it is, at another seat */
+#define EMB_WATCHED 2U /* not counted: the thread of its watch is, at another seat */
 
 #define EMB_FREE 0U
 #define EMB_KEPT 1U /* attached, not used yet */
 #define EMB_USED 2U
 
 /**
- * struct emb_seat - one reader or writer; fields are under the slow-path lock
+ * struct emb_seat - one reader or writer; the slow-path lock protects all fields
  * but @waiter, @seq and @asleep
- * @waiter: engine's waiter word
- * @seq: futex, +1 per wake-up
- * @state: EMB_*
- * @generation: +1 per attach
- * @pid: who uses it, or attached it
- * @waits: times it slept
+ * @waiter: the engine's waiter word
+ * @seq: futex, incremented by each wake-up
+ * @state: EMB_FREE, EMB_KEPT or EMB_USED
+ * @generation: incremented by each attach
+ * @pid: process that uses the seat, or attached it
+ * @waits: times its user slept
+ * @retired: of a writer's seat: holes below this position may name its id
  * @asleep: EMB_SLEEPS or EMB_WATCHED while its user waits for @seq, or is about to
- * @pid_space: pid namespace in which @pid counts
- * @retired: a writer's: holes below this position may name its id
+ * @pid_space: pid namespace of @pid
  */
 struct emb_seat {
 	u64 waiter;
@@ -92,23 +95,23 @@ struct emb_seat {
 static_assert(sizeof(struct emb_seat) == RINGBUF_LINE, "a line per seat");
 
 /**
- * struct emb_header - start of the memory file
+ * struct emb_header - begin of the memory file
  * @magic: EMB_MAGIC
- * @bytes: of the whole file
+ * @bytes: size of the whole file
  * @ring: offset of the ring
- * @layout: of the ring; checked against rb_layout() by who opens it
+ * @layout: layout of the ring; a process that opens the file checks it with rb_layout()
  * @dirty: the holder of the slow-path lock has not finished
- * @unlinked: the name is gone or going
- * @next_writer: where to look for a writer id first
- * @ids: writer ids above this one have never been used; who wakes looks no further
- * @repaired: slots made holes
- * @writer_waits: of writers that are gone
+ * @unlinked: the name has been removed, or is about to be
+ * @next_writer: where to search for a free writer id first
+ * @ids: writer ids above this one have never been used; a waker checks none of them
+ * @repaired: slots made holes because their writer died
+ * @writer_waits: times that writers which have left slept
  * @reaped: when a process last looked for dead readers and for dead writers, coarse ns
- * @recheck: a waiter looks for itself this often where it is alone, ns; 0: never
- * @checked: when a waiter last looked on behalf of all, coarse ns
- * @waiters: how many seats say EMB_SLEEPS; too low where one was killed as it fell asleep, never
- * too high
- * @unlocks: futex of those that wait for the slow-path lock, +1 per unlock
+ * @recheck: how often a waiter that is the only one looks for dead peers, ns; 0: never
+ * @checked: when a waiter last looked for dead peers on behalf of all, coarse ns
+ * @waiters: number of seats whose @asleep is EMB_SLEEPS; too low if a waiter was killed just
+ *	before it slept, never too high
+ * @unlocks: futex of tasks that wait for the slow-path lock, incremented by each unlock
  * @taken: a bit for each row whose seat is not free
  * @seat: readers by row, then writers by id - 1
  */
@@ -229,7 +232,10 @@ static inline struct emb_seat *emb_seat(const struct lib_handle *h)
 	return &h->ring->header->seat[emb_seat_index(h->ring, h->role, h->id)];
 }
 
-/* False too when this process was taken for dead; a look without the lock is a hint. */
+/*
+ * Return whether @h still has its seat.  It has not if a peer took this process for dead.
+ * Without the slow-path lock the result is only a hint.
+ */
 static inline bool emb_seat_is_ours(const struct lib_handle *h)
 {
 	const struct emb_seat *p = emb_seat(h);

@@ -2,29 +2,28 @@
 /*
  * Memory files of the embedded host and their byte-range locks.
  *
- * The locks are those of open file descriptions (F_OFD_SETLK), on descriptions
- * that nobody else gets.  POSIX locks would go as soon as this process closes
- * any descriptor of the file, and the exported one is in the user's hands.
+ * The locks belong to open file descriptions (F_OFD_SETLK) that only this process has.
+ * POSIX locks would be dropped as soon as this process closes any descriptor of the file,
+ * and the user may close copies of the exported one.
  *
- *	fd	what ringbuf_export() hands out.  Children and who it is sent to
- *		share its description, and with it the read lock of byte OPEN:
- *		that is there as long as one of them has a copy.
- *	own	this process's alone: the slow-path lock, and the bytes of the
- *		seats that it uses.  A child has its own from the fork on, so
- *		what its parent locked ends with the parent.
+ *	fd	the descriptor that ringbuf_export() returns.  Children, and processes
+ *		to which it is sent, share its description, and with it the read lock
+ *		of byte OPEN: the lock lives as long as one of them has a copy.
+ *	own	private to this process: it holds the slow-path lock, and the bytes of
+ *		the seats that the process uses.  A child opens its own at the fork, so
+ *		the parent's locks end with the parent.
  *
- * Maps have descriptions of their own: children inherit maps, and a map keeps
- * its description and all the locks of that.
+ * Maps use separate descriptions, because children inherit maps, and a map keeps its
+ * description with all its locks.
  *
- * A child of a raw clone() is noticed at its first use of the file only: until
- * then, and while it lives, it holds what its parent held.
+ * The library notices a child of a raw clone() only when the child first uses the file.
+ * Until then the child keeps its parent's locks as long as it lives.
  *
- * Whoever closes descriptors that are not his (closefrom()) takes the locks
- * away.  The slow path looks whether its descriptors are still what they were,
- * and locks again what it had.  Nothing is done to a descriptor that has become
- * another file's.
+ * A program that closes descriptors of the library (closefrom()) drops the locks.  The
+ * slow path checks that its descriptors still refer to the file, and if not takes the locks
+ * again.  It leaves a descriptor alone that has become another file's.
  */
-#define _FILE_OFFSET_BITS 64 /* EMB_BYTE_KEPT() is far out */
+#define _FILE_OFFSET_BITS 64 /* for EMB_BYTE_KEPT() */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -39,25 +38,25 @@
 
 #define EMB_BYTES (EMB_BYTE_USED + RINGBUF_MAX_READERS + RINGBUF_MAX_WRITERS)
 
-/* How long a process that ends waits for slow-path locks, all of its files together. */
+/* How long an exiting process waits for the slow-path locks of all its files together. */
 #define EMB_END_NS 100000000U
 
-/* Out of the way of those who count on low numbers, or close them. */
+/* Use high numbers: programs expect, or close, low ones. */
 #define FD_HIGH 512
 
 /**
  * struct emb_file - a memory file that this process has open
  * @next: list, under files_lock
- * @dev: which file
- * @ino: which file
- * @fd: the descriptor that is handed out, unless it was closed; -1: given up
- * @own: the descriptor whose locks are ours
- * @refs: under files_lock
- * @process: whose @own and @mine are
- * @lock: the slow-path lock among our threads
+ * @dev: device of the file
+ * @ino: inode number of the file
+ * @fd: the exported descriptor, if the program has not closed it; -1: closed by us
+ * @own: the descriptor that holds this process's locks
+ * @refs: references, under files_lock
+ * @process: lib_process() of the process that @own and @mine belong to
+ * @lock: the slow-path lock among the threads of this process
  * @mine: bytes that this process has locked; under @lock
- * @renewed: @own was lost, and so were the locks for a while; under @lock
- * @path: of the name that goes with the last user, or NULL; under files_lock
+ * @renewed: @own was closed, so the locks were dropped for a while; under @lock
+ * @path: path of a name that goes with the last user, or NULL; under files_lock
  */
 struct emb_file {
 	struct emb_file *next;
@@ -77,8 +76,8 @@ static u64 files_lock;
 static struct emb_file *files;
 
 /*
- * A lock among the threads of this process, which a forked child never inherits
- * in the locked state: it holds the number of the process that locked it.
+ * Try to take a lock among the threads of this process.  The lock stores the number of the
+ * process that took it, so a forked child does not inherit it in the locked state.
  */
 static bool process_trylock(u64 *lock)
 {
@@ -87,7 +86,7 @@ static bool process_trylock(u64 *lock)
 	return now != mine && cmpxchg(lock, now, mine) == now;
 }
 
-/* False: somebody else had it at each of @tries looks. */
+/* Try @tries times to take the lock.  False: another thread had it each time. */
 static bool process_lock_for(u64 *lock, unsigned int tries)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
@@ -124,22 +123,22 @@ static bool fd_is(const struct emb_file *file, int fd)
 	return fd >= 0 && !fstat(fd, &st) && st.st_dev == file->dev && st.st_ino == file->ino;
 }
 
-/* Unless somebody has closed it meanwhile, and the number is another file's. */
+/* Close @fd, unless the program has closed it and the number now belongs to another file. */
 void emb_fd_close(const struct emb_file *file, int fd)
 {
 	if (fd_is(file, fd))
 		close(fd);
 }
 
-/* Turn a failure to open a path in /proc into its reason; -EOPNOTSUPP: /proc is missing. */
+/* Return -EOPNOTSUPP if opening a path in /proc failed because /proc is missing, else @err. */
 static int proc_error(int err)
 {
 	return err == -ENOENT && access("/proc/thread-self", F_OK) ? -EOPNOTSUPP : err;
 }
 
 /*
- * Another description of what @fd is open on, with locks of its own.  Only /proc
- * leads to a file that has no name, so this host needs it.
+ * Open the file of @fd again, as another description with its own locks.  A file without a
+ * name can only be opened through /proc, so this host needs /proc.
  */
 int emb_fd_reopen(int fd)
 {
@@ -180,7 +179,7 @@ int emb_byte_lock(int fd, short type, u64 byte)
 	return byte_do(fd, F_OFD_SETLK, type, byte);
 }
 
-/* Whether another description than our own has @byte. */
+/* Return whether another description than @file->own has locked @byte. */
 bool emb_byte_elsewhere(const struct emb_file *file, u64 byte)
 {
 	struct flock fl = {
@@ -192,7 +191,7 @@ bool emb_byte_elsewhere(const struct emb_file *file, u64 byte)
 
 /* ---- the list of files ------------------------------------------------------ */
 
-/* In a new process @own is the parent's; in any, it may have been closed. */
+/* Replace @own, which is the parent's in a new process, or was closed by the program. */
 static int own_open(struct emb_file *file)
 {
 	emb_fd_close(file, file->own);
@@ -206,7 +205,7 @@ static int own_open(struct emb_file *file)
 	return 0;
 }
 
-/* What a new process of the file needs: its own view of locks. */
+/* Make @file usable in this process: open @own, which holds no locks yet. */
 static int file_claim(struct emb_file *file)
 {
 	int err = own_open(file);
@@ -233,9 +232,9 @@ int emb_file_enter(struct emb_file *file)
 }
 
 /*
- * Around fork(): no other thread is about to open a file, whose descriptor the
- * child would have without knowing; unless it takes too long, as it does when
- * a signal handler of the thread that is at it forks.
+ * Hold files_lock across fork(), so that no other thread is opening a file: the child would
+ * inherit a descriptor that it does not know.  Do not wait for ever, because a signal
+ * handler may fork in a thread that holds the lock.
  */
 static _Thread_local bool fork_locked;
 
@@ -252,7 +251,7 @@ static void fork_parent(void)
 		process_unlock(&files_lock);
 }
 
-/* While we may still do what our parent may.  What fails is tried again at first use. */
+/* Open each file now, while the child still has its parent's rights; retry failures later. */
 static void fork_child(void)
 {
 	LIB_NO_CANCEL;
@@ -278,7 +277,7 @@ static struct emb_file *file_find(const struct stat *st)
 	return NULL;
 }
 
-/* The entry of @path with one more reference, or NULL: not open here. */
+/* Get a reference to the file at @path.  NULL: this process does not have it open. */
 struct emb_file *emb_file_find(const char *path)
 {
 	struct emb_file *file = NULL;
@@ -337,12 +336,11 @@ static int file_get(const struct stat *st, int fd, struct emb_file **to)
 }
 
 /*
- * Take over @fd, on success, which is open on a ring.  One descriptor of a file
- * is enough for this process.
+ * Get a reference to the file of @fd, a descriptor of a ring, and take over @fd on success.
+ * This process keeps one exported descriptor of each file and closes others.
  *
- * Nobody who keeps the rules locks byte OPEN for writing, so nobody is waited
- * for.  Who opened the file himself has the byte by now; another one's lock on
- * a description that was sent is the same.
+ * The read lock of byte OPEN does not conflict with other users.  Only a process that breaks
+ * the rules locks the byte for writing: -EPROTO.
  */
 int emb_file_get(int fd, struct emb_file **file)
 {
@@ -387,8 +385,8 @@ void emb_file_put(struct emb_file *file)
 }
 
 /*
- * Remember @path, to be removed when this process ends as the last user of @file.
- * If memory for the copy is short, the name becomes a leftover.
+ * Store @path, so that it is removed if this process ends as the last user of @file.
+ * Without memory for the copy the name becomes a leftover, see embedded_names.c.
  */
 void emb_file_name(struct emb_file *file, const char *path)
 {
@@ -399,9 +397,9 @@ void emb_file_name(struct emb_file *file, const char *path)
 }
 
 /*
- * Under the slow-path lock: give up the descriptor that is handed out, and tell
- * whether nobody has one now.  The caller is about to put the file.  False too
- * when this process has another use for it.
+ * Close the exported descriptor and return whether no process has a copy left.  Returns
+ * false also if another ring of this process uses the file.  The caller holds the slow-path
+ * lock and is about to drop the file.
  */
 bool emb_file_last(struct emb_file *file)
 {
@@ -417,7 +415,7 @@ bool emb_file_last(struct emb_file *file)
 	return last && !emb_byte_elsewhere(file, EMB_BYTE_OPEN);
 }
 
-/* Whether @path is this file. */
+/* Return whether @path leads to this file. */
 bool emb_file_is(const struct emb_file *file, const char *path)
 {
 	struct stat st;
@@ -427,7 +425,7 @@ bool emb_file_is(const struct emb_file *file, const char *path)
 
 /* ---- the slow-path lock ------------------------------------------------------ */
 
-/* Somebody closed what is ours.  What nobody has taken meanwhile is ours again. */
+/* Open @own again, which the program has closed, and lock the bytes that are still free. */
 static int own_renew(struct emb_file *file)
 {
 	int err;
@@ -451,9 +449,10 @@ static int own_check(struct emb_file *file)
 }
 
 /*
- * Keep the other threads of this process away from the bytes that it has.  Other processes
- * go on.  -EAGAIN: another thread keeps the slow-path lock, or this process's locks were
- * away for a while.  The caller then takes the slow-path lock, which has a time limit.
+ * Lock out the other threads of this process, but not other processes, while the caller
+ * changes @mine.  -EAGAIN: another thread keeps the slow-path lock, or the locks of this
+ * process were dropped for a while.  Then the caller takes the slow-path lock, which has a
+ * time limit.
  */
 int emb_file_lock_threads(struct emb_file *file)
 {
@@ -470,9 +469,9 @@ int emb_file_lock_threads(struct emb_file *file)
 }
 
 /*
- * A thread that waits in emb_file_lock() sleeps on @unlocks.  Do not add to it: other
- * processes would think that the slow-path lock changes hands.  A thread that is just
- * about to sleep misses the wake-up, and looks again after a slice.
+ * Undo emb_file_lock_threads() and wake a thread that waits in emb_file_lock().  Do not
+ * increment @unlocks: other processes would take that for an unlock of the slow-path lock.
+ * So a thread that is just about to sleep misses the wake-up, and retries after a slice.
  */
 void emb_file_unlock_threads(struct emb_file *file, const u32 *unlocks)
 {
@@ -480,7 +479,7 @@ void emb_file_unlock_threads(struct emb_file *file, const u32 *unlocks)
 	emb_futex_kick(unlocks, 1);
 }
 
-/* -EAGAIN: another process, or another thread of this one, has the lock. */
+/* Try to take the slow-path lock.  -EAGAIN: another process or thread has it. */
 int emb_file_trylock(struct emb_file *file)
 {
 	int err = emb_file_enter(file);
@@ -497,7 +496,7 @@ int emb_file_trylock(struct emb_file *file)
 	return err == -ENOLCK ? -EAGAIN : err;
 }
 
-/* Sleep until @unlocks is not @seen, one slice at most.  Returns for how long, in ns. */
+/* Sleep until @unlocks differs from @seen, one slice at most.  Returns the duration in ns. */
 static u64 unlock_wait(const u32 *unlocks, u32 seen)
 {
 	u64 begin = lib_clock(CLOCK_MONOTONIC), slept;
@@ -509,12 +508,12 @@ static u64 unlock_wait(const u32 *unlocks, u32 seen)
 }
 
 /*
- * Take the slow-path lock.  @unlocks is the word of the file that each unlock adds
- * to, so a waiter can tell a lock in use from a stuck one: any user of the file
- * may hold the lock for ever, by hand or because it was stopped, and must not
- * hang the others.  -EBUSY: @unlocks did not move for EMB_PATIENCE_NS.
+ * Take the slow-path lock.  Each unlock increments @unlocks, a word of the file, so a task
+ * that waits can tell a lock in use from a stuck one.  A process may hold the lock for ever,
+ * on purpose or because it was stopped, and must not hang the others.  -EBUSY: @unlocks did
+ * not change for EMB_PATIENCE_NS.
  *
- * A holder that dies wakes no waiter; the waiters notice within one slice.
+ * A holder that dies wakes no task; the waiting tasks notice within one slice.
  */
 int emb_file_lock(struct emb_file *file, const u32 *unlocks)
 {
@@ -541,7 +540,10 @@ void emb_file_unlock(struct emb_file *file, u32 *unlocks)
 	emb_futex_wake(unlocks, 1);
 }
 
-/* Whether the locks were away for a while; asked once each time. Under the lock. */
+/*
+ * Return whether the locks were dropped for a while, and forget it.  The caller holds the
+ * slow-path lock.
+ */
 bool emb_file_renewed(struct emb_file *file)
 {
 	bool renewed = file->renewed;
@@ -553,8 +555,8 @@ bool emb_file_renewed(struct emb_file *file)
 /* ---- the end of this process ---------------------------------------------------- */
 
 /*
- * Remove the name, and say so in the header.  That is mapped for it, since write()
- * would end a process whose RLIMIT_FSIZE is lower by SIGXFSZ.
+ * Remove the name and note that in the header.  Map the header to change it, because
+ * write() could kill a process with a low RLIMIT_FSIZE by SIGXFSZ.
  */
 static void name_end(struct emb_file *file)
 {
@@ -564,12 +566,12 @@ static void name_end(struct emb_file *file)
 		return;
 	header = mmap(NULL, sizeof(*header), PROT_READ | PROT_WRITE, MAP_SHARED, file->own, 0);
 	if (header == MAP_FAILED)
-		return; /* an open in progress gets a ring without a name, as after rm */
+		return; /* then an open in progress gets a ring without a name, as after rm */
 	WRITE_ONCE(header->unlinked, 1);
 	munmap(header, sizeof(*header));
 }
 
-/* Take the slow-path lock, or give up at @deadline, CLOCK_MONOTONIC ns. */
+/* Take the slow-path lock, or give up at @deadline, in CLOCK_MONOTONIC ns. */
 static bool end_lock(struct emb_file *file, u64 deadline)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
@@ -588,9 +590,10 @@ static bool end_lock(struct emb_file *file, u64 deadline)
 }
 
 /*
- * Other threads may still use the file: nothing but its descriptor goes here.  It is
- * closed before the lock is taken, so that of several users that end together the last
- * one to have the lock finds nobody else.
+ * Remove the name of @file if this exiting process is its last user.  Other threads may
+ * still use the file, so close nothing but the exported descriptor.  Close it before taking
+ * the lock, so that of several processes that exit together the last one to take the lock
+ * finds no other user.
  */
 static void file_end(struct emb_file *file, u64 deadline)
 {
@@ -607,9 +610,8 @@ static void file_end(struct emb_file *file, u64 deadline)
 }
 
 /*
- * Remove the names that a program leaves behind which ends without closing its
- * rings.  Locks that other threads or processes hold are waited for only briefly, all
- * together.
+ * Remove the names of rings that the program has not closed when it exits.  Wait only
+ * EMB_END_NS for all locks that other threads or processes hold.
  */
 __attribute__((destructor)) static void files_end(void)
 {
@@ -628,8 +630,8 @@ __attribute__((destructor)) static void files_end(void)
 /* ---- bytes of seats, under the lock ----------------------------------------- */
 
 /*
- * True when nobody has @byte, no other handle of this process either, which the
- * kernel would not tell apart; it is ours then.
+ * Lock @byte for this process.  False: another process, or another handle of this process,
+ * has it; the kernel does not tell handles of one process apart, so check @mine too.
  */
 bool emb_byte_take(struct emb_file *file, u32 byte)
 {
@@ -646,16 +648,15 @@ void emb_byte_drop(struct emb_file *file, u32 byte)
 }
 
 /*
- * Drop @byte without the slow-path lock, which is stuck or cannot be had: peers find
- * the seat unlocked and end it as one whose user died.  If it is a thread of this
- * process that keeps the lock, the seat stays until the process ends.
+ * Drop @byte without the slow-path lock, which could not be taken.  Peers find the seat
+ * unlocked and end it as one whose user died.  If a thread of this process keeps the lock,
+ * the seat stays taken until the process ends.
  */
 void emb_byte_abandon(struct emb_file *file, u32 byte)
 {
 	if (!process_lock_for(&file->lock, 1000))
 		return;
-	/* Where the descriptor was closed, the lock is gone with it: own_renew() must not renew it.
-	 */
+	/* If the program closed @own, keep own_renew() from locking @byte again. */
 	file->mine[byte] = 0;
 	if (fd_is(file, file->own))
 		emb_byte_lock(file->own, F_UNLCK, byte);
@@ -667,7 +668,7 @@ bool emb_byte_mine(const struct emb_file *file, u32 byte)
 	return file->mine[byte];
 }
 
-/* Whether a living process, this one included, has @byte. */
+/* Return whether a living process, this one or another, has locked @byte. */
 bool emb_byte_held(const struct emb_file *file, u32 byte)
 {
 	return file->mine[byte] || emb_byte_elsewhere(file, byte);

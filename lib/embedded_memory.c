@@ -11,14 +11,14 @@
 
 #include "embedded.h"
 
-#define ALLOCATE_MAX (64ULL << 20) /* at a time */
+#define ALLOCATE_MAX (64ULL << 20) /* bytes to allocate by one system call */
 
 static void shm_path(char path[EMB_SHM_PATH], const char *name)
 {
 	snprintf(path, EMB_SHM_PATH, "%s%s", EMB_SHM_PREFIX, name);
 }
 
-/* Here all names are in one folder.  NULL is no name. */
+/* Check a name, or NULL for none.  All names of this host are in one folder, so no slash. */
 static int name_check(const char *name)
 {
 	if (!name)
@@ -35,7 +35,7 @@ static u64 header_bytes(const struct rb_layout *l)
 			l->page_size);
 }
 
-/* Bytes of the whole file. */
+/* Return the size of the whole file. */
 static u64 file_bytes(const struct rb_layout *l)
 {
 	return header_bytes(l) + l->bytes;
@@ -47,8 +47,8 @@ static char *region(const struct ringbuf *ring, enum ringbuf_region_id id)
 }
 
 /*
- * A core dump would contain the whole ring, with what other processes wrote, and would
- * take as long as that takes.  RINGBUF_CORE=1 keeps the ring in it.
+ * Keep the ring out of core dumps, which would contain the data of other processes and take
+ * long to write.  RINGBUF_CORE=1 keeps the ring in.
  */
 static void leave_out_of_core(void *p, u64 bytes)
 {
@@ -58,13 +58,16 @@ static void leave_out_of_core(void *p, u64 bytes)
 		madvise(p, bytes, MADV_DONTDUMP);
 }
 
-/* By a description of its own: a map would keep the locks of @fd, in children too. */
+/*
+ * Map @bytes of the file of @fd.  Use a separate description, because a map would keep the
+ * locks of @fd alive, in children too.
+ */
 static int map(struct ringbuf *ring, int fd, u64 bytes)
 {
 	int err = 0;
 	void *p;
 
-	if (bytes > PTRDIFF_MAX) /* a 64-bit program made it, and this one has 32 */
+	if (bytes > PTRDIFF_MAX) /* a 64-bit program created it, and this one has 32 bits */
 		return -ENOMEM;
 	fd = emb_fd_reopen(fd);
 	if (fd < 0)
@@ -75,7 +78,7 @@ static int map(struct ringbuf *ring, int fd, u64 bytes)
 	close(fd);
 	if (err)
 		return err;
-	madvise(p, bytes, MADV_HUGEPAGE); /* only a wish */
+	madvise(p, bytes, MADV_HUGEPAGE); /* best effort */
 	leave_out_of_core(p, bytes);
 	ring->header = p;
 	ring->bytes = bytes;
@@ -91,8 +94,8 @@ static void view(struct ringbuf *ring)
 }
 
 /*
- * A signal ends the kernel's work and undoes it: so it is given less and less at
- * a time, or a timer that ticks would keep it from ever being done.
+ * Allocate @bytes of the file.  A signal makes the kernel undo an allocation in progress, so
+ * halve the chunk after each signal: else a periodic timer could prevent all progress.
  */
 static int allocate_chunks(int fd, u64 bytes, u64 page)
 {
@@ -121,15 +124,15 @@ static int allocate(int fd, u64 bytes, u64 page)
 	err = allocate_chunks(fd, bytes, page);
 	if (err != -ENOSPC)
 		return err;
-	/* Give back what the file has got: a check, and another try, ask for all of it. */
+	/* Free what was allocated, because the check, and a retry, need all of the room. */
 	if (ftruncate(fd, 0))
 		return -errno;
-	/* Another process took the room meanwhile, or the kernel has no memory for it. */
+	/* Either another process took the room, or the kernel has no memory for it. */
 	err = emb_room_check(fd, bytes);
 	return err ? err : -ENOMEM;
 }
 
-/* -EOPNOTSUPP: /dev/shm is missing. */
+/* Create an empty file.  -EOPNOTSUPP: the ring has a name and /dev/shm is missing. */
 static int memory_new(const struct ringbuf_config *config, int *fd)
 {
 	if (config->name)
@@ -141,7 +144,10 @@ static int memory_new(const struct ringbuf_config *config, int *fd)
 	return config->name && *fd == -ENOENT ? -EOPNOTSUPP : *fd;
 }
 
-/* Without it a lost wake-up would be found, not mended: for tests. */
+/*
+ * Return how often a waiter looks for dead peers, in ns; 0: never.  Tests set it to 0, so
+ * that a lost wake-up hangs instead of being repaired.
+ */
 static u64 recheck(void)
 {
 	const char *ms = getenv("RINGBUF_RECHECK_MS");
@@ -154,7 +160,7 @@ static u64 recheck(void)
 	return *end ? EMB_SLICE_NS : ns;
 }
 
-/* Fill a new file, while nobody else can see it. */
+/* Fill a new file, which no other process can open yet. */
 static int memory_fill(struct ringbuf *ring, int fd)
 {
 	struct rb_layout *l = &ring->layout;
@@ -186,16 +192,16 @@ static int name_link(int fd, const char *path, mode_t mode)
 	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
-/* What lies before the data must be below 2 GiB, or 32-bit programs could not map it. */
+/* Check that all regions before the data lie below 2 GiB, so that 32-bit programs can map them. */
 static bool layout_fits(const struct rb_layout *l)
 {
 	return l->region[RINGBUF_REGION_DATA].offset < 1ULL << 31;
 }
 
 /*
- * Lay @to out from the few fields of @from that define a layout, and compare all
- * the others: a layout that differs anywhere would lead out of the file.  The regions
- * with tables may be larger than this library makes them, see rb_view_tables().
+ * Compute @to from the few fields of @from that define a layout, and compare all
+ * fields: a layout that differs anywhere could point outside the file.  The regions with
+ * tables may be larger than those of this library, see rb_view_tables().
  */
 static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 {
@@ -233,9 +239,9 @@ static int header_check(struct ringbuf *ring, const struct emb_header *h, const 
 }
 
 /*
- * Fill @ring from the header of @fd, which any program may have written.  The header
- * is read once, into memory of our own: what is checked is what is used.  On
- * failure @fd is as it was, so that the caller may close what is not a ring.
+ * Set @ring's fields from the header of @fd, which any program may have written.  Copy the
+ * header once into private memory, so that no process changes it between check and use.
+ * Does not change @fd.
  */
 int emb_header_read(struct ringbuf *ring, int fd)
 {
@@ -249,7 +255,7 @@ int emb_header_read(struct ringbuf *ring, int fd)
 	return header_check(ring, &h, &st);
 }
 
-/* Map @fd, whose header has been read. */
+/* Map @fd, whose header emb_header_read() has checked. */
 static int memory_map(struct ringbuf *ring, int fd)
 {
 	int err = map(ring, fd, ring->bytes);
@@ -285,7 +291,7 @@ static int file_open(struct ringbuf *ring, const char *path)
 	return err;
 }
 
-/* The file of @path, opened unless this process has it open. */
+/* Get the file at @path, and open it unless this process has it open. */
 static int file_have(struct ringbuf *ring, const char *path)
 {
 	int err;
@@ -311,7 +317,7 @@ static int file_map(struct ringbuf *ring, const char *path)
 	return err;
 }
 
-/* Take the slow-path lock to change the name only: seats are not looked at. */
+/* Take the slow-path lock to change the name only; seats are not checked. */
 static int name_lock(struct ringbuf *ring)
 {
 	return emb_file_lock(ring->file, &ring->header->unlocks);
@@ -322,7 +328,7 @@ static void name_unlock(struct ringbuf *ring)
 	emb_file_unlock(ring->file, &ring->header->unlocks);
 }
 
-/* -ESTALE: the name went away meanwhile, look again. */
+/* Open and map the ring at @path.  -ESTALE: its name was removed meanwhile, retry. */
 static int name_open_once(struct ringbuf *ring, const char *path)
 {
 	int err = file_map(ring, path);
@@ -343,7 +349,7 @@ static int name_open(struct ringbuf *ring, const char *path)
 {
 	int err, tries;
 
-	/* Once for each time that the name was made anew; or the file lies. */
+	/* Bounded, because the file may claim that it is unlinked while it is not. */
 	for (tries = 0; tries < 100; tries++) {
 		err = name_open_once(ring, path);
 		if (err != -ESTALE)
@@ -356,16 +362,16 @@ static int path_remove(const char *path)
 {
 	if (!unlink(path))
 		return 0;
-	return errno == EPERM ? -EACCES : -errno; /* EPERM: another user's, in a sticky folder */
+	return errno == EPERM ? -EACCES : -errno; /* EPERM: not the owner, in a sticky folder */
 }
 
-/* Remove the name; under the lock, so that nobody claims the file meanwhile. */
+/* Remove the name.  The caller holds the slow-path lock, so no process opens the ring meanwhile. */
 static int name_remove(const struct ringbuf *ring, const char *path)
 {
 	struct emb_header *header = ring->header;
 	int err;
 
-	/* Somebody else may have removed it, and made it anew for another ring. */
+	/* Another process may have removed the name and given it to another ring. */
 	if (header->unlinked || !emb_file_is(ring->file, path))
 		return 0;
 	err = path_remove(path);
@@ -375,10 +381,10 @@ static int name_remove(const struct ringbuf *ring, const char *path)
 }
 
 /*
- * Remove the name of @path if its ring is a leftover: not kept, and the
- * last process that had it open ended without closing it.  -EEXIST: the name
- * stays, because the ring is in use, or because this user may open the file but
- * not remove it.  Such a leftover can be opened like a ring in use.
+ * Remove @path if its ring is a leftover: not kept, and the last process that had it open
+ * ended without closing it.  -EEXIST: the name stays, because the ring is in use, or because
+ * this user may open the file but not remove it.  Such a leftover can be opened like a ring
+ * in use.
  */
 static int name_reclaim(const char *path)
 {
@@ -398,7 +404,7 @@ static int name_reclaim(const char *path)
 	return err == -EACCES ? -EEXIST : err;
 }
 
-/* Open @path, unless its ring is a leftover, which is removed: -ENOENT. */
+/* Open @path.  If its ring is a leftover, remove the name and return -ENOENT. */
 static int name_open_used(struct ringbuf *ring, const char *path)
 {
 	int err = name_reclaim(path);
@@ -420,15 +426,16 @@ static int name_create(int fd, const char *name, mode_t mode)
 			break;
 		err = name_reclaim(path);
 	} while (!err && ++tries < 100);
-	/* A file that is no ring, cannot be opened or is locked has the name all the same. */
+	/* The name is also taken if the file is not a ring, cannot be opened or is locked. */
 	if (err == -EPROTO || err == -EACCES || err == -EBUSY)
 		err = -EEXIST;
 	return err;
 }
 
 /*
- * Readers write to the file of a ring as well.  Permission to read alone would
- * not be enough to use the ring, but enough to lock its bytes.
+ * Return whether owner, group and others each have both read and write permission or
+ * neither.  Readers write to the file of a ring too: with read permission alone a process
+ * could not use the ring, but could lock its bytes.
  */
 static bool mode_is_possible(mode_t mode)
 {
@@ -437,13 +444,13 @@ static bool mode_is_possible(mode_t mode)
 	return may_read == may_write;
 }
 
-/* Seal a memfd, so that no process can truncate it, which would be SIGBUS for its users. */
+/* Seal a memfd, so that no process can truncate it, which would kill its users by SIGBUS. */
 static int memory_seal(int fd)
 {
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
-/* Make a file with the ring in it, which no other process can see yet. */
+/* Make a file with the ring in it, which no other process can open yet. */
 static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config, int *fd)
 {
 	int err = memory_new(config, fd);
@@ -460,7 +467,7 @@ static int memory_make(struct ringbuf *ring, const struct ringbuf_config *config
 	return err;
 }
 
-/* Tie the name of @ring to its last user, even to one that ends without closing the ring. */
+/* Have the name of @ring removed with its last user, even if that exits without closing it. */
 static void name_tie(struct ringbuf *ring, const char *name)
 {
 	char path[EMB_SHM_PATH];
@@ -522,7 +529,7 @@ int emb_export(struct ringbuf *ring)
 	return emb_file_fd(ring->file);
 }
 
-/* Whether @fd is open on a file of EMB_SHM_DIR, where the files of named rings are. */
+/* Return whether @fd is a file in EMB_SHM_DIR, where the files of named rings are. */
 static bool in_shm(int fd)
 {
 	struct stat dir, st;
@@ -531,9 +538,9 @@ static bool in_shm(int fd)
 }
 
 /*
- * Seal the file of a ring that another process sent.  -EPROTO: its sender can truncate
- * it.  The file of a named ring cannot be sealed, and is accepted all the same; a memfd
- * without F_SEAL_SHRINK is not, even where F_SEAL_SEAL keeps seals from being added.
+ * Seal the file of a ring that another process sent.  -EPROTO: its sender can still truncate
+ * it.  Accept the file of a named ring, which cannot be sealed, but no memfd without
+ * F_SEAL_SHRINK, which its sender may have kept us from sealing by F_SEAL_SEAL.
  */
 static int import_seal(int fd)
 {
@@ -554,7 +561,7 @@ int emb_import(struct ringbuf *ring, int fd)
 		err = emb_header_read(ring, fd);
 	if (!err)
 		err = import_seal(fd);
-	/* Read the header again: only now the size is final. */
+	/* Read the header again, because the size can change until the file is sealed. */
 	if (!err)
 		err = emb_header_read(ring, fd);
 	if (!err)
@@ -589,7 +596,7 @@ int emb_unlink(const char *name)
 	}
 	/*
 	 * Neither a peer that keeps the lock nor a truncated file may keep the owner
-	 * from removing the name: go on without the lock, as rm does.
+	 * from removing the name: remove it without the lock, as rm does.
 	 */
 	return err == -EBUSY || err == -EPROTO ? path_remove(path) : err;
 }

@@ -2,9 +2,9 @@
 /*
  * Leftovers of the embedded host: names of rings that no process has open.
  *
- * No process outlives the users of a ring to remove its name when the last of
- * them is killed.  Each process that creates named rings removes the leftovers of
- * its user instead, so that they do not pile up until /dev/shm is full.
+ * When the last user of a ring is killed, no process is left that could remove the
+ * name.  So each process that creates named rings removes the leftovers of its
+ * user, to keep them from filling /dev/shm.
  */
 #define _FILE_OFFSET_BITS 64
 #include <dirent.h>
@@ -18,8 +18,8 @@
 #include "embedded.h"
 
 /*
- * Whether no process has the ring open, but for @fd itself.  A lock on either byte counts as a
- * user, so a stuck slow-path lock is never waited for.
+ * Return whether only @fd has the ring open.  A lock on either byte counts as a user, so a
+ * stuck slow-path lock does not make the caller wait.
  */
 static bool unused(int fd)
 {
@@ -38,7 +38,7 @@ static bool path_is(const char *path, int fd)
 	       here.st_ino == there.st_ino;
 }
 
-/* Remove @path, the name of @fd, under the slow-path lock, and say so in the header. */
+/* Remove @path, the name of @fd, and note that in the header.  Holds the slow-path lock. */
 static bool remove_locked(const char *path, int fd, struct emb_header *header)
 {
 	if (header->unlinked || !unused(fd) || !path_is(path, fd) || unlink(path))
@@ -48,8 +48,8 @@ static bool remove_locked(const char *path, int fd, struct emb_header *header)
 }
 
 /*
- * Remove @path, open as @fd, if its ring is a leftover.  The ring is not opened for that:
- * byte OPEN would look like a user to a process that creates a ring of this name now.
+ * Remove @path, open as @fd, if its ring is a leftover.  Do not lock byte OPEN: a process
+ * that creates a ring of this name at the same time would take that for a user.
  */
 static bool leftover_remove(const char *path, int fd)
 {
@@ -88,7 +88,7 @@ static bool name_sweep(const char *path)
 	return removed;
 }
 
-/* Open the folder of named rings, above the standard streams.  NULL: it cannot be read. */
+/* Open the folder of named rings, off the standard streams.  NULL: it cannot be read. */
 static DIR *folder_open(void)
 {
 	int fd = lib_fd_high(open(EMB_SHM_DIR, O_DIRECTORY | O_RDONLY | O_CLOEXEC));
@@ -99,7 +99,7 @@ static DIR *folder_open(void)
 	return dir;
 }
 
-/* Remove the leftovers of this user.  True when there was one. */
+/* Remove the leftovers of this user.  True: there was one. */
 bool emb_names_sweep(void)
 {
 	DIR *dir = folder_open();

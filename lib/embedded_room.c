@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * How much memory may be taken.  The kernel's memfd has no limit of its own:
- * who allocates more than there is meets the OOM killer, not an error.
+ * Check that enough memory is available for a ring.  A memfd has no size limit: a process
+ * that allocates more than the machine has gets no error, but meets the OOM killer.
  */
 #define _FILE_OFFSET_BITS 64
 #include <errno.h>
@@ -25,7 +25,7 @@ static FILE *text_open(const char *path)
 	return f;
 }
 
-/* False too for "max", which is no limit. */
+/* Read a number from a file.  False: no such file, or no number, as in "max". */
 static bool read_u64(const char *path, u64 *value)
 {
 	FILE *f = text_open(path);
@@ -56,7 +56,7 @@ static u64 memory_available(void)
 	return room;
 }
 
-/* Our path in the cgroup2 tree, with the newline cut off. */
+/* Get the path of this process in the cgroup2 tree, without the newline. */
 static bool cgroup_path(char path[256])
 {
 	FILE *f = text_open("/proc/self/cgroup");
@@ -75,7 +75,7 @@ static bool cgroup_path(char path[256])
 	return found;
 }
 
-/* Page cache: charged, and given back when others want it. */
+/* Return the page cache of a group, which is charged to it but can be reclaimed. */
 static u64 group_cache(const char *folder)
 {
 	char path[320], line[128], key[32];
@@ -111,7 +111,7 @@ static u64 group_available(const char *folder)
 	return max > now ? max - now : 0;
 }
 
-/* The tightest of our group and those above it. */
+/* Return the least that is available in this process's group and the groups above it. */
 static u64 cgroup_available(void)
 {
 	char group[256], folder[288];
@@ -130,7 +130,7 @@ static u64 cgroup_available(void)
 	}
 }
 
-/* Whether the file system of @fd has @bytes left. */
+/* Return whether the file system of @fd has @bytes left. */
 static bool folder_has_room(int fd, u64 bytes)
 {
 	struct statvfs st;
@@ -142,9 +142,9 @@ static bool folder_has_room(int fd, u64 bytes)
 }
 
 /*
- * Whether @fd, an empty file, may get @bytes without the risk of a signal or a
- * kill.  -ENOMEM: more than the machine, our control group or our addresses have;
- * -EFBIG: more than RLIMIT_FSIZE, which the kernel answers with SIGXFSZ; -ENOSPC:
+ * Return 0 if @bytes can be allocated for @fd, an empty file, without the risk of a signal
+ * or the OOM killer.  -ENOMEM: more than the machine, the control group or the address space
+ * has.  -EFBIG: more than RLIMIT_FSIZE, for which the kernel would send SIGXFSZ.  -ENOSPC:
  * more than /dev/shm has left.
  */
 int emb_room_check(int fd, u64 bytes)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Places of the embedded host: attach, first use, detach, repair.
+ * Seats of the embedded host: attach, first use, detach, repair.
  *
- * All of it happens under the slow-path lock.  Its holder may be killed at any
- * instruction: the header says that he was at work, and the next one recounts
- * what is counted and ends what was half begun.
+ * All of these hold the slow-path lock.  Its holder may be killed at any instruction.  The
+ * header's dirty flag then tells the next holder to recount writers and rows, and to end
+ * members that were only half attached.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,6 +31,7 @@ static void row_give(struct ringbuf *ring, u32 row)
 	ring->header->taken[row / 64] &= ~(1ULL << row % 64);
 }
 
+/* Repair the counts that a killed holder of the slow-path lock may have left wrong. */
 static void recover(struct ringbuf *ring)
 {
 	const struct rb_view *v = &ring->view;
@@ -39,7 +40,7 @@ static void recover(struct ringbuf *ring)
 	for (i = 1; i <= v->max_writers; i++)
 		writers += seat_of(ring, RINGBUF_ROLE_WRITER, i)->state != EMB_FREE;
 	smp_store_release(&v->info->writers, writers);
-	/* Who was about to be a writer, or to end one, died of it. */
+	/* A process was killed while it attached or ended a writer: count that as a death. */
 	if (!writers && v->info->writers_ever && v->info->ended == RINGBUF_END_NONE)
 		WRITE_ONCE(v->info->ended, RINGBUF_END_DIED);
 	for (i = 0; i < v->max_readers; i++) {
@@ -53,7 +54,10 @@ static void recover(struct ringbuf *ring)
 	emb_wake_all(ring);
 }
 
-/* Our locks were away for a while: of the seats that we had, some are others' now. */
+/*
+ * The locks of this process were dropped for a while, so other processes may have taken some
+ * of its seats.  Drop the bytes of those.
+ */
 static void renewed(struct ringbuf *ring)
 {
 	u32 n = ring->layout.max_readers + ring->layout.max_writers, i;
@@ -74,7 +78,11 @@ static void locked(struct ringbuf *ring)
 		renewed(ring);
 }
 
-/* -EBUSY: the lock is stuck; -EBADF, or why the file cannot be opened again. */
+/*
+ * Take the slow-path lock and recover from a killed holder.  -EBUSY: the lock is stuck.
+ * -EBADF, or another error: the program closed the descriptor, and opening the file again
+ * failed.
+ */
 int emb_lock(struct ringbuf *ring)
 {
 	int err = emb_file_lock(ring->file, &ring->header->unlocks);
@@ -90,7 +98,10 @@ void emb_unlock(struct ringbuf *ring)
 	emb_file_unlock(ring->file, &ring->header->unlocks);
 }
 
-/* The seat becomes free last: who finds it half ended ends it again. */
+/*
+ * End the member at a seat.  Set the seat free last: if this process is killed before, the
+ * next holder of the slow-path lock ends the member again.
+ */
 static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 {
 	struct emb_seat *p = seat_of(ring, role, id);
@@ -104,7 +115,7 @@ static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 		p->waits = 0;
 		rb_end_writer(&ring->view, id, died);
 	} else {
-		/* Should it live all the same, it must not read what nobody keeps for it. */
+		/* If the reader lives after all, it must not read slots that writers reuse. */
 		if (died)
 			rb_evict_reader(&ring->view, id);
 		rb_detach_reader(&ring->view, id);
@@ -120,7 +131,10 @@ static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 	emb_byte_drop(ring->file, used_byte(ring, role, id));
 }
 
-/* A descriptor that keeps @seat, of this generation, alive. */
+/*
+ * Open a descriptor that keeps @seat alive for its present generation.  Returns the
+ * descriptor or -errno.
+ */
 static int keep(const struct ringbuf *ring, const struct emb_seat *seat)
 {
 	int fd = emb_fd_reopen(emb_file_own(ring->file)), err;
@@ -135,7 +149,7 @@ static int keep(const struct ringbuf *ring, const struct emb_seat *seat)
 	return err;
 }
 
-/* Whether some process has the descriptor. */
+/* Return whether a process has the descriptor that keep() opened. */
 static bool kept(const struct ringbuf *ring, const struct emb_seat *seat)
 {
 	return emb_byte_elsewhere(ring->file,
@@ -149,8 +163,8 @@ static void keep_close(struct lib_handle *h)
 }
 
 /*
- * Whether a process uses the seat, or keeps it.  A first user that comes meanwhile takes
- * the byte before it closes the descriptor, so the byte is asked for last.
+ * Return whether a process uses the seat, or keeps it.  Check the byte last: a first user
+ * locks the byte before it closes the descriptor.
  */
 static bool seat_alive(struct ringbuf *ring, u32 role, u32 id)
 {
@@ -162,8 +176,8 @@ static bool seat_alive(struct ringbuf *ring, u32 role, u32 id)
 }
 
 /*
- * Take the byte of a seat that has no user, so that no process becomes its first user
- * before seat_end() drops the byte.  False: the seat is in use, or about to be.
+ * Lock the byte of a seat that has no user, so that no process becomes its first user
+ * before seat_end() drops the byte.  False: the seat has a user, or is about to get one.
  */
 static bool seat_claim(struct ringbuf *ring, u32 role, u32 id)
 {
@@ -180,14 +194,14 @@ static bool reap_role(struct ringbuf *ring, u32 role, u32 first, u32 end)
 		    !seat_claim(ring, role, id))
 			continue;
 		seat_end(ring, role, id, true);
-		/* A repair takes long in a large ring: let waiters see that the lock is in use. */
+		/* A repair takes long in a large ring: show that the lock is not stuck. */
 		__atomic_add_fetch(&ring->header->unlocks, 1, __ATOMIC_RELAXED);
 		any = true;
 	}
 	return any;
 }
 
-/* The writers that died, and with @readers the readers too. */
+/* End the writers that died, and with @readers the readers too.  True: there were some. */
 static bool reap_locked(struct ringbuf *ring, bool readers)
 {
 	bool any = reap_role(ring, RINGBUF_ROLE_WRITER, 1, ring->layout.max_writers + 1);
@@ -204,9 +218,9 @@ static bool reap_locked(struct ringbuf *ring, bool readers)
 }
 
 /*
- * End what dead writers have left, and with @readers what dead readers have, unless
- * another process has just looked for it or is at it: a waiter must not miss its timeout
- * because another process is stopped with the lock.  Returns whether there was something.
+ * End the writers that died, and with @readers the readers too, unless another process has
+ * done so just before or holds the lock: a waiter must not miss its timeout because the
+ * holder of the lock is stopped.  True: there were some.
  */
 bool emb_reap(struct ringbuf *ring, bool readers)
 {
@@ -224,7 +238,7 @@ bool emb_reap(struct ringbuf *ring, bool readers)
 	return any;
 }
 
-/* Take the lock, and end what dead processes have left: the caller tells who is there. */
+/* Take the lock and end the members of dead processes, so that the caller reports living ones. */
 int emb_lock_reap(struct ringbuf *ring)
 {
 	int err = emb_lock(ring);
@@ -234,7 +248,7 @@ int emb_lock_reap(struct ringbuf *ring)
 	return err;
 }
 
-/* The lowest free row, so that writers have few rows to look at; -ENOSPC: none. */
+/* Find the lowest free row, so that writers have few rows to scan.  -ENOSPC: none is free. */
 static int free_row(const struct ringbuf *ring)
 {
 	u32 row, max = ring->layout.max_readers;
@@ -250,7 +264,7 @@ static int free_row(const struct ringbuf *ring)
 	return -ENOSPC;
 }
 
-/* These two touch @id on success only: a handle that fails keeps the one it had. */
+/* Find a free row.  Sets @id on success only. */
 static int find_row(struct ringbuf *ring, u32 *id)
 {
 	int row = free_row(ring);
@@ -268,8 +282,8 @@ static int find_row(struct ringbuf *ring, u32 *id)
 }
 
 /*
- * The next free id: one that no unread hole names, or, with @named, one whose name can be
- * taken out of them.  0: there is none.
+ * Find the next free id that no unread hole names or, with @named, one that can be removed
+ * from the claims of these holes.  0: there is none.
  */
 static u32 free_writer(const struct ringbuf *ring, bool named)
 {
@@ -289,15 +303,15 @@ static u32 free_writer(const struct ringbuf *ring, bool named)
 }
 
 /*
- * Find an id that nobody has, if possible one that no unread hole names.  Where a slow
- * reader has left only others, take the name out of the holes of one: a slow reader must
- * not keep writers out for ever.
+ * Find a free writer id, if possible one that no unread hole names.  If a slow reader has
+ * left only others, remove one from the claims of its holes: a slow reader must not keep
+ * writers out for ever.  Sets @id on success only.
  */
 static int find_writer(struct ringbuf *ring, u32 *id)
 {
 	u32 found;
 
-	/* At most a few hundred, and how the stream ends depends on those that died before. */
+	/* How the stream ends depends on the writers that have died, at most a few hundred. */
 	reap_locked(ring, false);
 	found = free_writer(ring, false);
 	if (!found) {
@@ -309,7 +323,7 @@ static int find_writer(struct ringbuf *ring, u32 *id)
 	}
 	ring->header->next_writer = found % ring->layout.max_writers;
 	if (ring->header->ids < found)
-		WRITE_ONCE(ring->header->ids, found); /* before the writer arms: rb_arm() */
+		WRITE_ONCE(ring->header->ids, found); /* before the writer calls rb_arm() */
 	*id = found;
 	return 0;
 }
@@ -328,7 +342,7 @@ static int find_seat(struct lib_handle *h, u32 *id)
 	return find_writer(h->ring, id);
 }
 
-/* Nobody else has the seat of @h: it is @state from here on. */
+/* Make @h, whose seat is free, the member at its seat, in @state. */
 static void seat_begin(struct lib_handle *h, u32 state, u64 start)
 {
 	const struct rb_view *v = &h->ring->view;
@@ -345,7 +359,7 @@ static void seat_begin(struct lib_handle *h, u32 state, u64 start)
 		rb_attach_writer(v, h->id);
 	}
 	smp_store_release(&p->state, state);
-	/* A writer may have armed a cursor that this row was at for a moment. */
+	/* A writer may have armed a target for the cursor that this row had for a moment. */
 	if (h->role == RINGBUF_ROLE_READER)
 		emb_wake_writers(h->ring);
 }
@@ -356,7 +370,7 @@ static int attach_locked(struct lib_handle *h, u64 start)
 	int err, fd;
 	u32 id;
 
-	/* A dead reader must not help to open the gate. */
+	/* End dead readers first: they must not count towards opening the gate. */
 	if (h->role == RINGBUF_ROLE_READER && rb_gate_closed(&h->ring->view))
 		reap_locked(h->ring, true);
 	err = find_seat(h, &id);
@@ -384,7 +398,7 @@ int emb_attach(struct lib_handle *h, enum ringbuf_start start, u64 position)
 	return err;
 }
 
-/* A shared writer that another process has, or had, is a new one here. */
+/* Make @h a new writer, because another process has, or had, its shared writer. */
 static int enter_anew(struct lib_handle *h)
 {
 	u32 id;
@@ -400,14 +414,14 @@ static int enter_anew(struct lib_handle *h)
 	return 0;
 }
 
-/* Become its user. */
+/* Make this process the user of @h's seat. */
 static int enter_locked(struct lib_handle *h)
 {
 	struct ringbuf *ring = h->ring;
 	bool shared = h->role == RINGBUF_ROLE_WRITER && !rb_exclusive(&ring->view);
 	bool ours;
 
-	/* Who used it before, in this process's parent say, may have died. */
+	/* The process that used the seat before, for example the parent, may have died. */
 	if (reap_role(ring, h->role, h->id, h->id + 1))
 		emb_wake_all(ring);
 	ours = emb_seat_is_ours(h);
@@ -425,15 +439,15 @@ static bool seat_is_kept(const struct lib_handle *h)
 {
 	const struct emb_seat *p = emb_seat(h);
 
-	/* Pairs with the release in seat_begin(): a later attach has its own generation. */
+	/* Pairs with the release in seat_begin(): a later attach changes the generation first. */
 	return smp_load_acquire(&p->state) == EMB_KEPT && READ_ONCE(p->generation) == h->generation;
 }
 
 /*
- * Become the first user of a seat, without the slow-path lock, which costs more the more
- * seats are kept.  The byte decides between processes: a process that takes the seat for
- * dead, because @h->fd was closed behind the library's back, takes the byte before it ends
- * the seat.  False: the caller has to take the lock.
+ * Fast path: make this process the first user of a kept seat without the slow-path lock,
+ * which costs more the more seats are kept.  Locking the byte decides between processes: if
+ * the program closed @h->fd, a peer may take the seat for dead, but it locks the byte before
+ * it ends the seat.  False: the caller has to take the slow-path lock.
  */
 static bool enter_kept(struct lib_handle *h)
 {
@@ -444,7 +458,7 @@ static bool enter_kept(struct lib_handle *h)
 	if (h->fd < 0 || !seat_is_kept(h) || emb_file_lock_threads(file))
 		return false;
 	if (emb_byte_take(file, byte)) {
-		/* Another process may have used the seat and left it just now. */
+		/* Another process may have used the seat and left it since the first check. */
 		entered = seat_is_kept(h);
 		if (!entered)
 			emb_byte_drop(file, byte);
@@ -481,14 +495,14 @@ int emb_enter(struct lib_handle *h)
 	return err;
 }
 
-/* The handle goes here; the seat too, if this process used it or nobody else may. */
+/* End the member at @h's seat if this process used it, or if no other process still can. */
 static void leave_locked(struct lib_handle *h)
 {
 	bool ours = h->process && h->process == lib_process();
 
 	if (h->detached || !emb_seat_is_ours(h))
 		return;
-	/* Another process used it and will say how it ended, or may still begin to use it. */
+	/* A process that uses the seat ends it by itself; a kept seat may still get a user. */
 	if (!ours &&
 	    (READ_ONCE(emb_seat(h)->state) == EMB_USED || !seat_claim(h->ring, h->role, h->id)))
 		return;
@@ -500,7 +514,7 @@ static void leave_locked(struct lib_handle *h)
 }
 
 /*
- * Without the lock, whatever the reason, give up the byte: the peers find out that the
+ * Close the handle.  If the lock cannot be taken, drop the byte, so that peers find that the
  * seat has no user.
  */
 void emb_leave(struct lib_handle *h)
@@ -542,7 +556,7 @@ static int evict_reader(struct ringbuf *ring, u32 row)
 	return 0;
 }
 
-/* The seat stays taken until its user goes. */
+/* Evict a reader.  Its seat stays taken until its user closes the handle or dies. */
 int emb_evict(struct ringbuf *ring, u32 row)
 {
 	int err = emb_lock_reap(ring);

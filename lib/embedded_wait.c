@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Waiting on the embedded host: a futex per seat.  One thread may wait for many of them,
+ * Waiting on the embedded host: a futex per seat.  One thread may wait on many of them,
  * see embedded_watch.c.
  *
- * No kernel watches over a waker that is killed between its commit and its wake.  So a
- * lone waiter wakes up every header->recheck, and looks for itself and for dead peers.
- * Many waiters share that work: each sleeps longer the more of them there are, and
- * looks on behalf of all when it wakes up.  Where most of them are killed at once, together
- * with the peer that the others wait for, one of these may sleep STRETCH_MAX times longer
- * before it finds out.
+ * The kernel does not notice when a waker is killed between its commit and its wake.  So a
+ * waiter that is the only one wakes up every header->recheck, and checks its target and its
+ * peers.  Several waiters share that work: the more there are, the longer each sleeps, and
+ * one that wakes up checks on behalf of all.  If most of them are killed at once, together
+ * with the peer that the others wait for, a waiter may sleep STRETCH_MAX times longer before
+ * it finds out.
  */
 #include <linux/futex.h>
 #include <limits.h>
@@ -17,7 +17,7 @@
 
 #include "embedded.h"
 
-/* Sleep while @word is @value, for @ns at most, ~0 for ever. */
+/* Sleep while @word is @value, for at most @ns; ~0: without a limit.  Returns 0 or -errno. */
 int emb_futex_wait(const u32 *word, u32 value, u64 ns)
 {
 	const struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
@@ -26,22 +26,22 @@ int emb_futex_wait(const u32 *word, u32 value, u64 ns)
 	return syscall(SYS_futex, word, FUTEX_WAIT, value, ~ns ? &t : NULL, NULL, 0) ? -errno : 0;
 }
 
-/* Wake @count of those that sleep on @word, which stays as it is. */
+/* Wake @count tasks that sleep on @word, without changing @word. */
 void emb_futex_kick(const u32 *word, int count)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
-/* Add 1 to @word and wake @count of those that sleep on it. */
+/* Increment @word and wake @count tasks that sleep on it. */
 void emb_futex_wake(u32 *word, int count)
 {
 	__atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
 	emb_futex_kick(word, count);
 }
 
-#define LOOKERS	    4 /* waiters that each look every header->recheck */
-#define WAKE_ROUNDS 100 /* of one waker at most */
-#define STRETCH_MAX 40 /* how many times longer one sleeps at most */
+#define LOOKERS	    4 /* each further LOOKERS waiters make all sleep one header->recheck longer */
+#define WAKE_ROUNDS 100 /* most rounds that one waker makes */
+#define STRETCH_MAX 40 /* most times header->recheck that a waiter sleeps */
 
 static void kick(struct emb_seat *p)
 {
@@ -53,7 +53,7 @@ static struct emb_seat *writer_seats(const struct ringbuf *ring)
 	return &ring->header->seat[ring->layout.max_readers];
 }
 
-/* How many of them have ever been used. */
+/* Return how many writer seats have ever been used. */
 static u32 writer_count(const struct ringbuf *ring)
 {
 	u32 ids = READ_ONCE(ring->header->ids);
@@ -61,17 +61,20 @@ static u32 writer_count(const struct ringbuf *ring)
 	return ids < ring->layout.max_writers ? ids : ring->layout.max_writers;
 }
 
-/* Who is about to sleep has read @seq, and looks at @h->interrupted after that. */
+/*
+ * End the sleep of @h's user.  A user that is about to sleep is not missed: it checks
+ * @h->interrupted after it has read the seat's seq.
+ */
 void emb_interrupt(struct lib_handle *h)
 {
 	kick(emb_seat(h));
 }
 
 /**
- * struct emb_seats - those that may be armed: readers by row, then writers
- * @reader: the first row
- * @writer: the first writer
- * @rows: of readers, as many as there were when the round began
+ * struct emb_seats - seats that a round visits: readers by row, then writers
+ * @reader: seat of the first row
+ * @writer: seat of the first writer
+ * @rows: number of rows when the round began
  */
 struct emb_seats {
 	struct emb_seat *reader;
@@ -95,7 +98,7 @@ static void wake_kick(void *seats, u32 i)
 	kick(armed_seat(seats, i));
 }
 
-/* Wake those of the first @rows readers and @ids writers that have reached their targets. */
+/* Wake the waiters among the first @rows readers and @ids writers whose targets are reached. */
 static void wake_round(struct ringbuf *ring, u32 rows, u32 ids)
 {
 	struct emb_seats p = { .reader = ring->header->seat,
@@ -110,17 +113,18 @@ static void wake_round(struct ringbuf *ring, u32 rows, u32 ids)
 }
 
 /*
- * The counts are read before the round clears the wake words.  A seat that attached and
- * armed in between is not visited, and its wake word is gone, so make another round where
- * a count has grown.  A seat that the last reading of the counts does not show has armed
- * after the wake words were cleared.
+ * Wake all waiters whose targets are reached.  The counts are read before the round clears
+ * the wake words.  A member that attaches and arms in between is not visited, and the wake
+ * word that it lowered is cleared, so make another round if a count has grown.  A member
+ * that the last read of the counts does not show has armed after the wake words were
+ * cleared.
  */
 static void wake_reached(struct ringbuf *ring)
 {
 	u32 rows = rb_rows(&ring->view), ids = writer_count(ring), n;
 	u32 rows_seen, ids_seen;
 
-	/* Bounded, since a peer may write anything into the counts. */
+	/* Bounded, because a peer may write anything into the counts. */
 	for (n = 0; n < WAKE_ROUNDS; n++) {
 		rows_seen = rows;
 		ids_seen = ids;
@@ -145,18 +149,18 @@ static void kick_waiters(struct emb_seat *p, u32 count)
 }
 
 /*
- * Let the writers look again: a reader attached, moved or left, which no wake word
- * tells of.  Readers do not wait for one another.
+ * Notify the writers that a reader attached, moved or left, which no wake word covers.
+ * Readers do not wait for one another.
  */
 void emb_wake_writers(struct ringbuf *ring)
 {
-	smp_mb(); /* after the change; matches rb_arm(), which comes after asleep is set */
+	smp_mb(); /* after the change; matches rb_arm(), which follows the store of asleep */
 	kick_waiters(writer_seats(ring), writer_count(ring));
 }
 
 /*
- * Let all waiters look again: something changed that no wake word tells of.  That
- * includes a waiter whose waker disarmed it and died before it kicked.
+ * Notify all waiters of a change that no wake word covers.  Kick every sleeping user, also
+ * a waiter whose waker died after disarming it.
  */
 void emb_wake_all(struct ringbuf *ring)
 {
@@ -164,7 +168,7 @@ void emb_wake_all(struct ringbuf *ring)
 	kick_waiters(ring->header->seat, rb_rows(&ring->view));
 }
 
-/* Whether a writer sleeps, which may be waiting for a dead reader. */
+/* Return whether a writer sleeps: it may be waiting for a dead reader. */
 static bool writer_sleeps(const struct ringbuf *ring)
 {
 	const struct emb_seat *p = writer_seats(ring);
@@ -176,7 +180,7 @@ static bool writer_sleeps(const struct ringbuf *ring)
 	return false;
 }
 
-/* A reader that polls waits for writers only. */
+/* See struct lib_host.  A reader that polls waits for writers only, a writer for both. */
 bool emb_peers(struct lib_handle *h)
 {
 	u64 now = lib_clock(CLOCK_MONOTONIC_COARSE);
@@ -187,7 +191,7 @@ bool emb_peers(struct lib_handle *h)
 	return emb_reap(h->ring, h->role == RINGBUF_ROLE_WRITER);
 }
 
-/* Kick those that a waker disarmed and has not kicked: it may have been stopped or killed. */
+/* Kick disarmed waiters: their waker may have been stopped or killed before it kicked them. */
 static void kick_disarmed(struct emb_seat *p, u32 count)
 {
 	for (; count; count--, p++)
@@ -196,8 +200,8 @@ static void kick_disarmed(struct emb_seat *p, u32 count)
 }
 
 /*
- * Do what each waiter of @ring would do if it woke up now: look at its target, and for
- * the dead peers that it may be waiting for.  @writer: the caller waits as a writer.
+ * Check on behalf of all waiters of @ring: wake those whose targets are reached, and end the
+ * dead peers that they may be waiting for.  @writer: the caller waits as a writer.
  */
 void emb_check_peers(struct ringbuf *ring, bool writer)
 {
@@ -212,7 +216,7 @@ void emb_check_peers(struct ringbuf *ring, bool writer)
 	emb_reap(ring, writer || writer_sleeps(ring));
 }
 
-/* Return how many times @ring->header->recheck each of its waiters sleeps before a look. */
+/* Return how many times @ring->header->recheck each of its waiters sleeps before a check. */
 static u32 stretch(const struct ringbuf *ring)
 {
 	s32 many = READ_ONCE(ring->header->waiters) / LOOKERS;
@@ -223,8 +227,8 @@ static u32 stretch(const struct ringbuf *ring)
 }
 
 /*
- * Return how long to sleep before a look, in ns, so that all waiters together look often
- * enough; 0: for ever.
+ * Return how long to sleep before a check, in ns, so that all waiters together check often
+ * enough; 0: without a limit.
  */
 u64 emb_slice(const struct ringbuf *ring)
 {
@@ -232,9 +236,9 @@ u64 emb_slice(const struct ringbuf *ring)
 }
 
 /*
- * The same before a first look.  One message may have let all waiters fall asleep at the
- * same moment, so their first looks are spread by seat, and each keeps its phase from
- * there on.
+ * Return how long to sleep before the first check, in ns; 0: without a limit.  All waiters
+ * may have begun to sleep after the same message, so spread their first checks by seat;
+ * emb_slice() then keeps the phase of each.
  */
 u64 emb_slice_first(const struct lib_handle *h)
 {
@@ -243,7 +247,7 @@ u64 emb_slice_first(const struct lib_handle *h)
 	return READ_ONCE(h->ring->header->recheck) * (1 + phase);
 }
 
-/* -ETIMEDOUT: the deadline has passed.  *ns: how long to sleep, ~0 for ever. */
+/* Set *ns to how long to sleep, ~0: without a limit.  -ETIMEDOUT: the deadline has passed. */
 static int sleep_time(const struct lib_handle *h, u64 deadline, u64 *ns)
 {
 	u64 now;
@@ -262,21 +266,21 @@ static int sleep_time(const struct lib_handle *h, u64 deadline, u64 *ns)
 }
 
 /*
- * Begin to sleep: arm @waiter.  The caller has read its seat's seq before, and looks at
- * lib_wait_over() after it.  @asleep: EMB_SLEEPS or EMB_WATCHED.
+ * Arm @waiter, before the user of @h sleeps.  The caller reads the seat's seq before this
+ * call and checks lib_wait_over() after it.  @asleep: EMB_SLEEPS or EMB_WATCHED.
  */
 void emb_wait_begin(struct lib_handle *h, u64 waiter, u32 asleep)
 {
 	struct emb_seat *p = emb_seat(h);
 
-	/* Before rb_arm(), whose barriers emb_wake_writers() matches. */
+	/* Store asleep before rb_arm(), whose barriers match that of emb_wake_writers(). */
 	WRITE_ONCE(p->asleep, asleep);
 	if (asleep == EMB_SLEEPS)
 		__atomic_add_fetch(&h->ring->header->waiters, 1, __ATOMIC_RELAXED);
 	rb_arm(&h->view, &p->waiter, waiter);
 }
 
-/* From now on a look depends on @h, which began with EMB_WATCHED. */
+/* Count @h, which was armed with EMB_WATCHED, as a waiter from now on. */
 void emb_wait_count(const struct lib_handle *h)
 {
 	WRITE_ONCE(emb_seat(h)->asleep, EMB_SLEEPS);
@@ -284,9 +288,10 @@ void emb_wait_count(const struct lib_handle *h)
 }
 
 /*
- * Count before the flag is cleared: a kill in between must not leave the count too high.
- * A process that was taken for dead has been counted by seat_end(), and the seat is
- * another's by now.  Matches emb_wait_begin().
+ * End the wait that emb_wait_begin() has begun.  Decrement the count before clearing the
+ * flag, so that a kill in between does not leave the count too high.  If a peer took this
+ * process for dead, seat_end() has decremented the count, and the seat is no longer that of
+ * @h.
  */
 void emb_wait_end(const struct lib_handle *h)
 {
@@ -305,7 +310,7 @@ static void cancelled(void *handle)
 	emb_wait_end(handle);
 }
 
-/* A cancellation point.  A thread that is cancelled here leaves its seat disarmed. */
+/* Sleep; a cancellation point, which disarms the seat of a cancelled thread. */
 static LIB_SLOW int sleep_armed(struct lib_handle *h, u32 seq, u64 ns)
 {
 	struct emb_seat *p = emb_seat(h);

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * One thread that waits for many handles of the embedded host, see inside.h.
+ * One thread that waits on behalf of many handles of the embedded host, see inside.h.
  *
  * The user arms handles, one at a time; a thread sleeps with futex_waitv(2) on the seq
- * words of all their seats and on a control word.  Where a seat was kicked, the thread
- * disarms it, notes its tag and makes an eventfd readable.
+ * words of all their seats and on a control word.  When a seat was kicked, the thread
+ * disarms the handle, notes its tag and makes an eventfd readable.
  *
  *	user				thread
  *	lock				lock
  *	seq = seat->seq		copy all words and seqs
  *	emb_wait_begin()		unlock
- *	lib_wait_over()? look now	futex_waitv(): returns at once where a word has
- *	unlock				another value than the copied one
+ *	lib_wait_over()? disarm	futex_waitv(): returns at once if a word differs
+ *	unlock				from the copied value
  *
- * A seat that is kicked after the user has read seq has another value than the thread
- * compares with, which is this seq or an older one.  So no wake-up is lost, and a handle
- * that the thread has in its copy already can be armed without a system call.  A new
- * handle, or an earlier look, changes the control word.
+ * The thread compares seq with the value that the user has read, or an older one.  A kick
+ * after the user has read seq changes it, so no wake-up is lost.  A handle that the thread
+ * has in its copy already can be armed without a system call.  A new handle, or an earlier
+ * check, changes the control word.
  *
- * Of the armed handles of a ring one is counted as a waiter (EMB_SLEEPS), since one
- * thread sleeps for all; the time of the next look stands there.  When it is disarmed
- * another one takes over.
+ * Only one of the armed handles of a ring counts as a waiter (EMB_SLEEPS), because one
+ * thread sleeps for all of them; it holds the time of the ring's next check.  When it is
+ * disarmed another handle takes over.
  *
- * A handle stays with the thread until it is closed, waits in another way, or the watch
- * is destroyed.  Everything is under watch->lock, but the look at a ring: who drops a
- * handle waits for the end of a look at its ring.  In a child there is no thread, and its
- * copy of the lock may be locked for ever: nothing is done there but to give back memory.
+ * A handle stays in the watch until it is closed, waits in another way, or the watch is
+ * destroyed.  watch->lock protects everything but the check of a ring: a user that drops a
+ * handle waits for the end of a check of its ring.  A child has no thread, and its copy of
+ * the lock may be locked for ever: there these functions only free memory.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -44,9 +44,9 @@
 #define NOWHERE	 (~0U)
 #define NEVER	 (~0ULL)
 #define FUTEX_32 2U /* FUTEX2_SIZE_U32 */
-#define POLL_NS	 1000000U /* where futex_waitv() fails all of a sudden */
+#define POLL_NS	 1000000U /* how long to sleep if futex_waitv() fails unexpectedly */
 
-/* struct futex_waitv and a timeout, which older headers lack. */
+/* struct futex_waitv and its timeout, which older headers lack. */
 struct waitv {
 	u64 value;
 	u64 address;
@@ -61,17 +61,17 @@ struct waitv_time {
 
 /**
  * struct emb_watched - a handle in a watch
- * @watch: counted
- * @handle: the handle, whose watched field leads here
- * @waiter: what it waits for while @armed
- * @tag: the user's
- * @look: while @counted, when to look at the ring, coarse ns or NEVER
- * @seq: of its seat when it was armed
- * @at: its index in the watch, NOWHERE after that was destroyed
- * @fresh: the thread has not copied it yet
- * @armed: it waits
- * @counted: its seat says EMB_SLEEPS, others of the same ring say EMB_WATCHED
- * @reported: its wait is over, and lib_watch_take() has not told so yet
+ * @watch: the watch, of which it holds a reference
+ * @handle: the handle, whose watched field points to this structure
+ * @waiter: its waiter word while @armed
+ * @tag: the user's number for the handle
+ * @look: while @counted, when to check the ring, coarse ns or NEVER
+ * @seq: seq of its seat when it was armed
+ * @at: its index in the watch, NOWHERE after the watch was destroyed
+ * @fresh: the thread has not copied its seq yet
+ * @armed: the thread waits on its behalf
+ * @counted: its seat is EMB_SLEEPS, those of other handles of the ring are EMB_WATCHED
+ * @reported: its wait is over, and lib_watch_take() has not returned its tag yet
  */
 struct emb_watched {
 	struct lib_watch *watch;
@@ -89,20 +89,20 @@ struct emb_watched {
 
 /**
  * struct lib_watch - see inside.h
- * @lock: for all of it, and for its handles
- * @checked: signalled when @looking becomes NULL
- * @looking: the ring that the thread looks at without the lock
- * @thread: sleeps for them
- * @process: that made it, and has the thread
- * @refs: its creator's, and one per handle
+ * @lock: protects all fields, and those of its handles
+ * @looked: signalled when @looking becomes NULL
+ * @looking: the ring that the thread checks without @lock, or NULL
+ * @thread: the thread that sleeps
+ * @process: lib_process() of the process that created the watch and has the thread
+ * @refs: references: one of the creator, one of each handle
  * @fd: eventfd, readable while @told
- * @control: futex, +1 when the thread has to look at its handles again
- * @stop: the thread ends
- * @asleep: the thread sleeps, or is about to, by a copy of the handles
- * @told: something was reported that was not taken
- * @recent: a handle was armed since the thread fell asleep
- * @until: how long the thread sleeps, coarse ns or NEVER
- * @count: how many handles it has
+ * @control: futex, incremented when the thread has to copy its handles again
+ * @stop: the thread has to end
+ * @asleep: the thread sleeps on a copy of the handles, or is about to
+ * @told: a handle was reported and lib_watch_take() has not been called since
+ * @recent: a handle was armed since the thread last began to sleep
+ * @until: when the thread's sleep ends, coarse ns or NEVER
+ * @count: number of handles
  * @watched: its handles
  */
 struct lib_watch {
@@ -123,7 +123,7 @@ struct lib_watch {
 	struct emb_watched *watched[LIB_WATCH_MAX];
 };
 
-/* What the thread sleeps by: the control word, then the seats. */
+/* The words that the thread sleeps on: the control word, then those of the seats. */
 struct sleep {
 	struct waitv word[1 + LIB_WATCH_MAX];
 	u32 count;
@@ -143,14 +143,14 @@ static void watch_put(struct lib_watch *watch)
 
 /* ---- under the lock ---------------------------------------------------------- */
 
-/* Let the thread look at its handles again.  Awake it will do so anyway. */
+/* Make the thread copy its handles again.  A thread that is not asleep does so anyway. */
 static void alert(struct lib_watch *watch)
 {
 	if (watch->asleep)
 		emb_futex_wake(&watch->control, 1);
 }
 
-/* The handle by which the thread looks at @ring, or NULL while none is armed. */
+/* Return the handle of @ring that counts as a waiter, or NULL if none is armed. */
 static struct emb_watched *counted(const struct lib_watch *watch, const struct ringbuf *ring)
 {
 	u32 i;
@@ -161,7 +161,7 @@ static struct emb_watched *counted(const struct lib_watch *watch, const struct r
 	return NULL;
 }
 
-/* Another armed handle of the ring of @e counts from now on, the next one if there is. */
+/* Make the next armed handle of the ring of @e, if any, count as a waiter instead of @e. */
 static void hand_over(struct emb_watched *e)
 {
 	const struct lib_watch *watch = e->watch;
@@ -229,8 +229,8 @@ static void sleep_add(struct sleep *s, const u32 *word, u32 value)
 }
 
 /*
- * How long to sleep before a look.  Handles that are armed again and again find the
- * thread asleep for no longer than they need, so that they need not wake it.
+ * Return when the thread's sleep ends.  If a handle was armed recently, sleep one slice at
+ * most: a handle that is armed again and again then need not wake the thread.
  */
 static u64 sleep_until(struct lib_watch *watch)
 {
@@ -246,7 +246,7 @@ static u64 sleep_until(struct lib_watch *watch)
 	return until;
 }
 
-/* Report the handles that were kicked, and prepare to sleep.  False: the thread ends. */
+/* Report the handles that were kicked, and copy all words.  False: the thread has to end. */
 static bool sleep_begin(struct lib_watch *watch, struct sleep *s)
 {
 	u32 i;
@@ -271,7 +271,7 @@ static bool sleep_begin(struct lib_watch *watch, struct sleep *s)
 	return watch->asleep;
 }
 
-/* The seat of a handle that was closed meanwhile may be mapped no more: look again. */
+/* Return whether to copy the words again.  EFAULT: the seat of a closed handle was unmapped. */
 static bool sleep_is_over(int err)
 {
 	return !err || err == EAGAIN || err == EINTR || err == ETIMEDOUT || err == EFAULT;
@@ -285,18 +285,18 @@ static void sleep_now(const struct sleep *s)
 	long n = syscall(SYS_futex_waitv, s->word, s->count, 0, s->until == NEVER ? NULL : &t,
 			 CLOCK_MONOTONIC);
 
-	/* Out of memory, or a sandbox that forbids it from now on. */
+	/* Out of memory, or a sandbox now forbids the call: poll. */
 	if (n < 0 && !sleep_is_over(errno))
 		emb_futex_wait(control, (u32)s->word[0].value, POLL_NS);
 }
 
-/* @slice: of the ring, 0 for ever. */
+/* Return when the next check of a ring is due.  @slice: time between checks, 0: never. */
 static u64 next_look(u64 slice)
 {
 	return slice ? lib_clock(CLOCK_MONOTONIC_COARSE) + slice : NEVER;
 }
 
-/* Look at the ring of @e, without the lock. */
+/* Check the ring of @e.  Drops the lock meanwhile. */
 static void look(struct lib_watch *watch, struct emb_watched *e)
 {
 	struct ringbuf *ring = e->handle->ring;
@@ -316,7 +316,7 @@ static void look(struct lib_watch *watch, struct emb_watched *e)
 	}
 }
 
-/* The first handle whose ring is to be looked at. */
+/* Return the first handle whose ring is due for a check at @now, or NULL. */
 static struct emb_watched *due(const struct lib_watch *watch, u64 now)
 {
 	u32 i;
@@ -327,10 +327,10 @@ static struct emb_watched *due(const struct lib_watch *watch, u64 now)
 	return NULL;
 }
 
-/* Do for the armed handles what each waiter does for itself, see embedded_wait.c. */
+/* Check the rings whose time has come, as a waiter does, see embedded_wait.c. */
 static void sleep_end(struct lib_watch *watch)
 {
-	/* The kernel's own clock: by the coarse one a look is not due for some ms yet. */
+	/* Not the coarse clock: by that a check may not be due until some ms later. */
 	u64 now = lib_clock(CLOCK_MONOTONIC);
 	struct emb_watched *e;
 
@@ -355,7 +355,7 @@ static void *watch_thread(void *arg)
 
 /* ---- life ------------------------------------------------------------------------- */
 
-/* Signals are for the user's threads. */
+/* Start the thread with all signals blocked, so that the user's threads get them. */
 static int thread_start(struct lib_watch *watch)
 {
 	sigset_t all, was;
@@ -370,7 +370,7 @@ static int thread_start(struct lib_watch *watch)
 	return -err;
 }
 
-/* With nothing to wait for it says EINVAL, where it exists and is allowed. */
+/* Return whether futex_waitv() exists and is allowed: then it fails with EINVAL for no words. */
 static bool waitv_works(void)
 {
 	return syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) < 0 && errno == EINVAL;
@@ -463,7 +463,7 @@ LIB_HIDDEN int lib_watch_take(struct lib_watch *watch, uint64_t tags[LIB_WATCH_M
 
 /* ---- handles -------------------------------------------------------------------- */
 
-/* Take @h out of its watch.  When it returns the thread does nothing with its ring. */
+/* Take @h out of its watch.  After this call the thread does not use the ring of @h. */
 void lib_watch_drop(struct lib_handle *h)
 {
 	LIB_NO_CANCEL;
@@ -485,6 +485,7 @@ void lib_watch_drop(struct lib_handle *h)
 	watch_put(watch);
 }
 
+/* Return whether @e is armed, or reported and not taken yet. */
 static bool in_use(struct emb_watched *e)
 {
 	struct lib_watch *watch = e->watch;
@@ -498,7 +499,7 @@ static bool in_use(struct emb_watched *e)
 	return used;
 }
 
-/* Make @h a handle of @watch, which is not armed. */
+/* Add @h to @watch, not armed.  Returns 0, -EBUSY, -ENOMEM or -ENOSPC. */
 static int join(struct lib_watch *watch, struct lib_handle *h)
 {
 	struct emb_watched *e = h->watched;
@@ -528,7 +529,7 @@ static int join(struct lib_watch *watch, struct lib_handle *h)
 	return room ? 0 : -ENOSPC;
 }
 
-/* An interrupt ends the one wait that it finds, or else the next one. */
+/* Return whether @h was interrupted, and forget it: an interrupt ends one wait. */
 static bool interrupted(struct lib_handle *h)
 {
 	if (likely(!READ_ONCE(h->interrupted)))
@@ -537,7 +538,7 @@ static bool interrupted(struct lib_handle *h)
 	return true;
 }
 
-/* True: armed.  False: there is something to look at. */
+/* Arm @e.  False: not armed, because the wait is over already. */
 static bool arm(struct emb_watched *e, u64 waiter)
 {
 	struct lib_watch *watch = e->watch;
@@ -561,8 +562,8 @@ static bool arm(struct emb_watched *e, u64 waiter)
 }
 
 /*
- * Have the thread of @watch wait for @waiter instead of the user of @h.  0: it does.
- * 1: there is something to look at already.  Or an error of lib_watch_reader().
+ * Have the thread of @watch wait for @waiter on behalf of the user of @h.  Returns 0 if it
+ * does, 1 if the wait is over already, or an error of lib_watch_reader().
  */
 int lib_watch_arm(struct lib_watch *watch, struct lib_handle *h, u64 waiter, u64 tag)
 {
@@ -605,9 +606,10 @@ LIB_HIDDEN void lib_unwatch(struct lib_watch *watch, uint64_t tag)
 }
 
 /*
- * Before @h sleeps in the usual way: its seat has one waiter word, so the wait of the
- * thread ends with a report, and its user looks again.  A handle that nobody waits for
- * leaves the watch: its wake-ups are not for the thread.
+ * Prepare @h, which is in a watch, for a sleep of its own user.  A seat has only one waiter
+ * word, so end the wait of the thread with a report; the user of the watch then checks
+ * again.  If @h is neither armed nor reported, take it out of the watch, so that its
+ * wake-ups no longer wake the thread.
  */
 void emb_watched_elsewhere(struct lib_handle *h)
 {

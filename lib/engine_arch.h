@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the engine needs, in user space: the kernel's memory-model macros.
+ * The kernel's memory-model macros in user space, for the engine.
  *
- * The kernel's read-modify-writes are fully ordered.  C11's sequentially
- * consistent ones are not with respect to plain accesses around them (arm64:
- * LDAXR/STLXR let later loads pass), so smp_mb__after_atomic() is a fence there
- * and a compiler barrier on x86.  ThreadSanitizer of GCC does not model fences:
- * under it a full barrier is a read-modify-write of a word of this thread.
+ * The kernel's read-modify-writes are fully ordered.  C11's sequentially consistent
+ * ones do not order the plain accesses around them (on arm64 later loads may pass
+ * LDAXR/STLXR), so smp_mb__after_atomic() is a fence there and a compiler barrier on
+ * x86.  GCC's ThreadSanitizer does not model fences: under it a full barrier is a
+ * read-modify-write of a thread-local word.
  */
 #ifndef RB_ENGINE_ARCH_H
 #define RB_ENGINE_ARCH_H

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which process is this: a word that a fork wipes.
+ * Tell this process from its parent, by a word that a fork sets to zero.
  *
- * A handle remembers the value under which it was entered; in a child the word
- * reads zero, whichever way the child was made (pthread_atfork() would miss a
- * raw clone()), and the next step enters the handle afresh.
+ * A handle stores the value of the word when a process enters it.  In a child the word
+ * is zero, however the child was made (pthread_atfork() would miss a raw clone()), so the
+ * child's next call enters the handle again.
  *
- * Where the kernel, or a sandbox, refuses MADV_WIPEONFORK, the word is zero for
- * ever: then each step asks for the pid, which costs a system call, and a child
- * of fork() is told apart even where it has its parent's pid in a namespace of
- * its own.
+ * If the kernel or a sandbox refuses MADV_WIPEONFORK, the word is always zero.  Then each
+ * call compares the pid instead, which costs a system call.  A handler of
+ * pthread_atfork() also resets the stored number, because a child in another pid
+ * namespace may have the pid of its parent.
  */
 #include <pthread.h>
 #include <sys/mman.h>
@@ -22,7 +22,7 @@
 
 static const u64 zero;
 static u64 *word;
-static u64 by_pid; /* the number of this process, where there is no @word */
+static u64 by_pid; /* the number of this process if @word is NULL */
 const u64 *lib_process_word = &zero;
 
 static void forget(void)
@@ -45,7 +45,7 @@ __attribute__((constructor)) static void lib_process_map(void)
 	pthread_atfork(NULL, NULL, forget);
 }
 
-/* A number that no other process has had. */
+/* Make a number that no other process has had. */
 static u64 new_number(u64 pid)
 {
 	u64 now = lib_clock(CLOCK_MONOTONIC) & ((1ULL << PID_SHIFT) - 1);
@@ -55,12 +55,12 @@ static u64 new_number(u64 pid)
 
 u64 lib_process_renew(void)
 {
-	u64 pid = (u64)syscall(SYS_getpid); /* a library may remember what it was */
+	u64 pid = (u64)syscall(SYS_getpid); /* the C library may have cached the parent's */
 	u64 *at = word ? word : &by_pid;
 	u64 was = READ_ONCE(*at);
 
 	if (word ? !was : was >> PID_SHIFT != pid)
-		/* Several threads of a new process may be here at once: the first one names it. */
+		/* If several threads get here at once, the number of the first one counts. */
 		cmpxchg(at, was, new_number(pid));
 	return READ_ONCE(*at);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What writers and readers have in common: their life. */
+/* Attach, export, import and close a handle, for writers and readers alike. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 
-/* What version 0.1 knew of it. */
+/* Size of struct ringbuf_ticket in version 0.1. */
 #define TICKET_SIZE_0_1 (offsetof(struct ringbuf_ticket, start) + sizeof(uint64_t))
 
 void lib_ring_put(struct ringbuf *ring)

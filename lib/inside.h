@@ -10,12 +10,12 @@
 #include <ringbuf.h>
 
 /**
- * lib_reader_ahead() - peek at messages behind slots that are still in use
+ * lib_reader_ahead() - peek at messages after slots that are still in use
  * @reader: the handle
- * @from: position to begin at, ringbuf_reader_position() or more
+ * @from: position to begin at, ringbuf_reader_position() or higher
  * @slots: [out] at least 1, at most @max slots, in position order
  * @max: 1 to RINGBUF_BATCH_MAX
- * @timeout_ns: how long to wait for the first
+ * @timeout_ns: how long to wait for the first message
  *
  * The call releases no slot; lib_reader_release_to() does.
  *
@@ -30,10 +30,10 @@ int lib_reader_ahead(struct ringbuf_reader *reader, uint64_t from, struct ringbu
 /**
  * lib_reader_release_to() - release every slot before @position
  * @reader: the handle
- * @position: at most the position after the last slot that was seen; one that is
- *	not above the reader's position changes nothing
+ * @position: at most the position after the last slot that was peeked; a position that
+ *	is not above the reader's changes nothing
  *
- * Return: 0, -EINVAL, or -ESTALE as from ringbuf_reader_release().
+ * Return: 0, -EINVAL, or -ESTALE (see ringbuf_reader_release()).
  */
 int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position);
 
@@ -47,10 +47,10 @@ int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position);
 int lib_reader_whole(const struct ringbuf_reader *reader);
 
 /**
- * lib_reader_end() - how the stream ended
+ * lib_reader_end() - tell how the stream ended
  * @reader: the handle
  *
- * Return: enum ringbuf_end, or the errors of a first use.
+ * Return: enum ringbuf_end, or an error of the first use (see ringbuf.h).
  */
 int lib_reader_end(struct ringbuf_reader *reader);
 
@@ -58,32 +58,32 @@ int lib_reader_end(struct ringbuf_reader *reader);
  * lib_writer_abandon() - close a handle as if its process had been killed
  * @writer: the handle, or NULL
  *
- * What was reserved becomes a hole, and the stream counts as ended by a death,
- * unless the writer had said that it was done.
+ * Reserved slots become holes, and the stream counts as ended by a death, unless
+ * the writer had called ringbuf_writer_done().
  */
 void lib_writer_abandon(struct ringbuf_writer *writer);
 
 #define LIB_WATCH_MAX 127 /* handles of one watch: futex_waitv(2) takes 128 words */
 
 /*
- * A watch: a thread that sleeps instead of the users of up to LIB_WATCH_MAX handles of
- * the embedded host.  The user arms a handle that found nothing to do, and may use it
- * meanwhile, also wait with it in another thread, which ends the wait of the watch.
- * When there is something to look at the watch has disarmed the handle and its descriptor
- * becomes readable; lib_watch_take() then tells the tag.  Handles may be of several rings,
- * and be closed at any time.  A child has no thread, and lib_watch_reader() says
- * -EOPNOTSUPP there.
+ * A watch: a thread that sleeps on behalf of the users of up to LIB_WATCH_MAX handles of
+ * the embedded host.  The user arms a handle with which a call found no message or no
+ * room, and may still use it.  If the user waits with it in another thread, the wait of
+ * the watch ends.  When the handle may be ready, the watch disarms it and the descriptor
+ * of the watch becomes readable; lib_watch_take() then returns the handle's tag.  The
+ * handles may belong to several rings and may be closed at any time.  A child process
+ * does not have the thread: lib_watch_reader() returns -EOPNOTSUPP there.
  */
 struct lib_watch;
 
 /**
- * lib_watch_create() - start a thread
- * @watch: [out] to be destroyed by the caller
+ * lib_watch_create() - start the thread of a watch
+ * @watch: [out] the watch, which the caller destroys
  *
  * The thread blocks all signals.
  *
- * Return: 0; -ENOSYS: no futex_waitv(2), which came with Linux 5.16, or a sandbox forbids
- * it; -ENOMEM, or an error of eventfd(2) or pthread_create(3).
+ * Return: 0; -ENOSYS: futex_waitv(2) is missing (before Linux 5.16) or forbidden by a
+ * sandbox; -ENOMEM, or an error of eventfd(2) or pthread_create(3).
  */
 int lib_watch_create(struct lib_watch **watch);
 
@@ -96,53 +96,53 @@ int lib_watch_create(struct lib_watch **watch);
 void lib_watch_destroy(struct lib_watch *watch);
 
 /**
- * lib_watch_fd() - a descriptor to poll
- * @watch: the watch, which keeps the descriptor
+ * lib_watch_fd() - get the descriptor to poll
+ * @watch: the watch, which owns the descriptor
  *
- * Return: a descriptor that is readable while there is something to take.
+ * Return: a descriptor that is readable while lib_watch_take() has tags to return.
  */
 int lib_watch_fd(const struct lib_watch *watch);
 
 /**
- * lib_watch_take() - which handles to look at
+ * lib_watch_take() - get the handles that may be ready
  * @watch: the watch
- * @tags: [out] of handles that are not armed any more
+ * @tags: [out] tags of handles that the watch has disarmed
  *
- * Return: how many, also 0.
+ * Return: the number of tags, which may be 0.
  */
 int lib_watch_take(struct lib_watch *watch, uint64_t tags[LIB_WATCH_MAX]);
 
 /**
- * lib_watch_reader() - wait for a message
+ * lib_watch_reader() - arm a reader, to wait for a message
  * @watch: the watch
- * @reader: the handle, with which a call with RINGBUF_TRY has found nothing
- * @from: position of the message, as for lib_reader_ahead()
- * @tag: what lib_watch_take() says, of this handle alone
+ * @reader: the handle, with which a call with RINGBUF_TRY has found no message
+ * @from: position of the message, ringbuf_reader_position() or higher
+ * @tag: number for lib_watch_take() to return, different for each handle
  *
- * Return: 0: armed.  1: not armed, look now.  -EBUSY: armed already, or a report is to be
- * taken.  -ENOSPC: the watch has LIB_WATCH_MAX handles.  -EOPNOTSUPP: not on this host, not
- * in a child, and not before the first use.  -ESTALE: this process was taken for dead.
- * -ENOMEM.
+ * Return: 0: armed.  1: not armed, because a message may be ready: try now.  -EBUSY: the
+ * handle is armed already, or lib_watch_take() has not returned its tag yet.  -ENOSPC: the
+ * watch has LIB_WATCH_MAX handles.  -EOPNOTSUPP: on the module, in a child, or before the
+ * first use of the handle.  -ESTALE: a peer took this process for dead.  -ENOMEM.
  */
 int lib_watch_reader(struct lib_watch *watch, struct ringbuf_reader *reader, uint64_t from,
 		     uint64_t tag);
 
 /**
- * lib_watch_writer() - wait for room for one message
+ * lib_watch_writer() - arm a writer, to wait for room for one message
  * @watch: the watch
  * @writer: the handle, with which a call with RINGBUF_TRY has found no room
- * @tag: what lib_watch_take() says
+ * @tag: number for lib_watch_take() to return, different for each handle
  *
- * Return: as lib_watch_reader().
+ * Return: the same values as lib_watch_reader().
  */
 int lib_watch_writer(struct lib_watch *watch, struct ringbuf_writer *writer, uint64_t tag);
 
 /**
- * lib_unwatch() - wait no more
+ * lib_unwatch() - disarm a handle
  * @watch: the watch
- * @tag: of a handle that is armed, or was, or is closed by now
+ * @tag: tag of a handle, which may be armed, disarmed or closed
  *
- * After this lib_watch_take() does not tell the tag.
+ * After this call lib_watch_take() does not return the tag.
  */
 void lib_unwatch(struct lib_watch *watch, uint64_t tag);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of libringbuf share: the objects and the host interface.
+ * Objects and host interface that the files of libringbuf share.
  *
- * A struct ringbuf is counted: its creator and every handle hold one reference.
- * A handle belongs to one host; all that differs between hosts goes through
- * struct lib_host.  The shared words are touched by the engine only.
+ * A struct ringbuf is reference counted: its creator and every handle hold one reference.
+ * A handle belongs to one host; struct lib_host has all operations that differ between
+ * hosts.  Only the engine accesses the shared words.
  */
 #ifndef LIB_INTERNAL_H
 #define LIB_INTERNAL_H
@@ -21,7 +21,7 @@
 
 #define LIB_HIDDEN __attribute__((visibility("hidden")))
 #define LIB_PUBLIC __attribute__((visibility("default")))
-/* What is called for each message: with all that it calls inside, but for what is slow. */
+/* For functions that are called for each message: inline all callees that are not LIB_SLOW. */
 #define LIB_FLAT __attribute__((flatten))
 #define LIB_SLOW __attribute__((noinline))
 
@@ -29,30 +29,32 @@ struct lib_handle;
 struct emb_watched;
 
 /**
- * struct lib_host - what owns memory and wait queues
+ * struct lib_host - operations of the module or of the embedded host
  * @kind: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
- * @create: fill @ring by @config; @ring->layout holds the checked request
- * @open: fill @ring from the name
+ * @create: create @ring from @config; @ring->layout holds the checked request
+ * @open: open @ring by its name
  * @unlink: remove a name
- * @destroy: the last reference is gone
+ * @destroy: free @ring's resources; called with the last reference
  * @attach: bind @h as @h->role; a reader starts at @start, @position
- * @enter: first use in this process: become the identity, fill view and data
- * @leave: detach and give back what @attach and @enter took
- * @wait: sleep until @waiter is reached or something else happened; absolute
- *	CLOCK_MONOTONIC @deadline in ns, ~0 for none.  0: look again; -ETIMEDOUT, -EINTR
- * @interrupt: @h->interrupted was set: end its sleep; from a signal handler
- * @wake: a wake word was reached
- * @peers: a step found nothing to do: look for dead peers now and then; true
- *	when something was repaired
- * @ours: false: this process was taken for dead, and @h's seat given to others
- * @done: the writer is done
+ * @enter: become the user of @h in this process and set its view and data; called at the
+ *	first use
+ * @leave: detach @h and release what @attach and @enter took
+ * @wait: sleep until @waiter is reached or another change may matter; @deadline is
+ *	absolute CLOCK_MONOTONIC ns, ~0 for none.  Returns 0 if the caller has to check
+ *	again, -ETIMEDOUT or -EINTR
+ * @interrupt: end the sleep of @h, whose @interrupted was set; callable from a signal handler
+ * @wake: wake the waiters whose target is reached; called when a wake word is reached
+ * @peers: look for dead peers, if the last look was long enough ago; called when a step
+ *	found nothing to do.  Returns true if it repaired something
+ * @ours: return false if a peer took this process for dead and @h has lost its seat
+ * @done: end the writer @h
  * @sync: see ringbuf_sync()
  * @evict: see ringbuf_evict_reader()
  * @stats: see ringbuf_stats()
  * @writers: see ringbuf_writers()
  * @fd: see ringbuf_reader_fd()
  * @export: see ringbuf_export()
- * @import: fill @ring from a descriptor that is of this host; -EPROTO if it is not
+ * @import: open @ring by a descriptor; -EPROTO if the descriptor is not of this host
  */
 struct lib_host {
 	enum ringbuf_host kind;
@@ -88,16 +90,16 @@ struct emb_header;
 
 /**
  * struct ringbuf - see ringbuf.h
- * @host: what it lives on
- * @refs: the user's, and one per handle
+ * @host: the host of the ring
+ * @refs: references: one of the user, one of each handle
  * @layout: geometry
  * @name: embedded: its name, or NULL
- * @kept: embedded: the name outlives us
+ * @kept: embedded: the name stays until it is unlinked
  * @fd: module: the handle that CREATE or ATTACH bound, of an owner or an observer
- * @from: module: the file, where only reading is allowed, by which handles attach; else -1
- * @file: embedded: the memory file, shared by all that have it open here
+ * @from: module: if the caller may only read, the file by which handles attach; else -1
+ * @file: embedded: the memory file, shared by all rings of this process that use it
  * @header: embedded: the whole mapping
- * @bytes: embedded: of @header
+ * @bytes: embedded: size of @header's mapping
  * @view: embedded: the ring in it
  * @data: embedded: the slots in it
  */
@@ -116,19 +118,19 @@ struct ringbuf {
 	char *data;
 };
 
-#define LIB_WATCH_PAUSES 64 /* of reader_watch(): 2 or 3 us */
-#define LIB_WATCH_NS	 10000 /* longer than that */
+#define LIB_WATCH_PAUSES 64 /* pauses of reader_watch(), which take 2 or 3 us */
+#define LIB_WATCH_NS	 10000 /* longer than these pauses */
 
 /**
  * struct lib_spin - how long to spin before sleeping, see spin.c
- * @fixed_ns: set by the user, or negative
- * @budget_ns: adapted
+ * @fixed_ns: duration that the user has set, or negative
+ * @budget_ns: duration that adapts to the waits so far
  * @skipped: waits since the last probe
- * @sleeps: how many waits will not yield
- * @futile: how many they were the last time
- * @hot: spinning was enough the last time
- * @ban_end: before that none yields, coarse ns
- * @ban_ns: how long that was forbidden
+ * @sleeps: number of next waits that do not yield
+ * @futile: last value that @sleeps began with
+ * @hot: the last wait ended while it spun
+ * @ban_end: no wait yields before this time, coarse ns
+ * @ban_ns: length of the last ban
  */
 struct lib_spin {
 	s64 fixed_ns;
@@ -142,27 +144,27 @@ struct lib_spin {
 };
 
 /**
- * struct lib_handle - what writers and readers have in common
- * @ring: counted
- * @host: of @ring
+ * struct lib_handle - the common part of writers and readers
+ * @ring: the ring, of which the handle holds a reference
+ * @host: host of @ring
  * @process: value of lib_process() when the handle was last entered
  * @view: the ring as the role maps it
  * @data: the slots
- * @slot_bytes: capacity
- * @slot_stride: from slot to slot
+ * @slot_bytes: capacity of a slot
+ * @slot_stride: bytes from one slot to the next
  * @role: RINGBUF_ROLE_READER or RINGBUF_ROLE_WRITER
  * @id: row of a reader, id of a writer
- * @fd: module: the handle
- * @generation: embedded: of the row when it became ours
+ * @fd: module: the handle; embedded: the descriptor that keeps an unused seat, or -1
+ * @generation: embedded: generation of the seat at the attach
  * @start: reader: where it begins
- * @checked: when the peers were last looked at, coarse ns
- * @spin: see there
- * @phased: embedded: the last wait ended with a look of its own, see emb_wait()
+ * @checked: when the handle last looked for dead peers, coarse ns
+ * @spin: how long to spin
  * @watched: embedded: the handle in a struct lib_watch, or NULL; see embedded_watch.c
- * @cpu: own hint word, see struct ringbuf_writer_row
- * @interruptible: waits end with -EINTR
- * @interrupted: the wait, or the next one, is to end so
- * @detached: this handle cannot be used any more
+ * @cpu: the hint word of this member, see struct ringbuf_writer_row
+ * @phased: embedded: the last wait looked for dead peers by itself, see emb_wait()
+ * @interruptible: waits may end with -EINTR
+ * @interrupted: the current or next wait has to end with -EINTR
+ * @detached: this handle can no longer be used
  * @abandoned: the writer leaves without DONE: the stream counts as ended by a death
  */
 struct lib_handle {
@@ -212,18 +214,18 @@ static inline void lib_cancel_restore(const int *was)
 }
 
 /*
- * Keep pthread_cancel() from ending this thread until the block ends.  Stands first
- * in every call that takes a lock or opens a descriptor, since a thread that ended
- * there would leave both behind.
+ * Keep pthread_cancel() from ending this thread until the block ends.  Every call that
+ * takes a lock or opens a descriptor begins with it, because a thread that ended there
+ * would leave both behind.
  */
 #define LIB_NO_CANCEL            \
 	const int lib_cancel_was \
 		__attribute__((cleanup(lib_cancel_restore), unused)) = lib_cancel_off()
 
 /*
- * Let pthread_cancel() end this thread at any instruction.  Around the system call that
- * sleeps only, where nothing is held but what a cleanup handler gives back.  Returns what
- * lib_cancel_later() takes.
+ * Let pthread_cancel() end this thread at any instruction.  Use it only around the system
+ * call that sleeps, where the thread holds nothing that a cleanup handler does not release.
+ * Returns the argument for lib_cancel_later().
  */
 static inline int lib_cancel_now(void)
 {
@@ -247,7 +249,7 @@ bool lib_module_has(const char *name) LIB_HIDDEN;
 extern const u64 *lib_process_word LIB_HIDDEN;
 u64 lib_process_renew(void) LIB_HIDDEN;
 
-/* A number of this process, another one in every child; see fork.c. */
+/* Return a number that identifies this process; every child has another; see fork.c. */
 static inline u64 lib_process(void)
 {
 	u64 process = READ_ONCE(*lib_process_word);
@@ -275,8 +277,8 @@ void lib_handle_close(struct lib_handle *h) LIB_HIDDEN;
 
 /**
  * struct lib_block - one blocking call
- * @timeout: as the user gave it
- * @deadline: absolute ns once known, 0 before
+ * @timeout: the user's timeout, relative ns
+ * @deadline: absolute ns, 0 until it is computed
  */
 struct lib_block {
 	s64 timeout;
@@ -306,7 +308,7 @@ static inline void lib_pause(void)
 #endif
 }
 
-/* Of a structure of @size bytes, what lies beyond the @known ones. */
+/* Return whether all bytes of a structure from @known to @size are zero. */
 static inline bool lib_tail_is_zero(const void *from, size_t known, size_t size)
 {
 	const char *byte = from;

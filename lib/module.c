@@ -2,10 +2,9 @@
 /*
  * The module as host: /dev/ringbuf through its ioctls and maps.
  *
- * A handle of ours is a handle of the device, or of the ring's file where there is no
- * device.  Its maps do not survive fork
- * (VM_DONTCOPY), so a child maps afresh on first use; the kernel then decides
- * whether it may.
+ * A handle of the library is a handle of the device, or of the ring's file if the device
+ * does not exist.  A child does not inherit its maps (VM_DONTCOPY), so the child maps the
+ * ring again at its first use, if the kernel allows it.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@
 #include "module.h"
 
 #define DEVICE	 "/dev/ringbuf"
-#define SLICE_NS 50000000U /* an interruptible wait looks up this often */
+#define SLICE_NS 50000000U /* how often an interruptible wait checks for an interrupt */
 
 static int device_open(void)
 {
@@ -31,10 +30,10 @@ static int call(int fd, unsigned long request, void *arg)
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
 }
 
-/* Room for regions of a later version, among which ours are found. */
+/* Entries for INFO; a later kernel may list more regions than this library knows. */
 #define REGION_ROOM 16
 
-/* The regions that this library knows; -EPROTO: one of them is missing. */
+/* Set the regions of @l that this library knows.  -EPROTO: one of them is missing. */
 static int layout_regions(struct rb_layout *l, const struct ringbuf_region *region, u32 count)
 {
 	u32 known = 0, i;
@@ -66,8 +65,8 @@ static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
 }
 
 /*
- * Ask for the geometry of the ring of @fd, for the @id of the handle, and for the @flags of the
- * ring, of which the last two may be NULL.
+ * Get the geometry of the ring of @fd, and unless they are NULL the @id of the handle and the
+ * @flags of the ring.
  */
 static int module_layout(int fd, struct rb_layout *l, u32 *id, u32 *flags)
 {
@@ -90,7 +89,7 @@ static int module_layout(int fd, struct rb_layout *l, u32 *id, u32 *flags)
 	return layout_regions(l, region, info.region_count);
 }
 
-/* Ask for what @ring is to know of the ring of @fd. */
+/* Set the geometry and kept flag of @ring from the ring of @fd. */
 static int module_ring(struct ringbuf *ring, int fd)
 {
 	u32 flags;
@@ -101,7 +100,7 @@ static int module_ring(struct ringbuf *ring, int fd)
 	return err;
 }
 
-/* @fd has been bound, or that failed with @err. */
+/* Make @fd the handle of @ring, after binding it has returned @err.  Closes @fd on failure. */
 static int ring_bound(struct ringbuf *ring, int fd, int err)
 {
 	if (!err)
@@ -114,7 +113,7 @@ static int ring_bound(struct ringbuf *ring, int fd, int err)
 	return 0;
 }
 
-/* The umask does not count, see struct ringbuf_config. */
+/* Create the ring of a file.  Set its mode by fchmod(), because the umask must not change it. */
 static int create_file(int fd, struct ringbuf_create *c, const struct ringbuf_config *config)
 {
 	int err;
@@ -147,7 +146,10 @@ static int module_create(struct ringbuf *ring, const struct ringbuf_config *conf
 				       : call(fd, RINGBUF_IOC_CREATE, &c));
 }
 
-/* Bind @fd, a handle of the device, to the ring of @from; -1: a file's handle, to its own. */
+/*
+ * Bind @fd.  @fd is a handle of the device and @from a handle of the ring, or @fd is a handle
+ * of the ring's file and @from is -1.
+ */
 static int attach(int fd, int from, u32 role, struct ringbuf_attach *a)
 {
 	a->size = sizeof(*a);
@@ -156,7 +158,10 @@ static int attach(int fd, int from, u32 role, struct ringbuf_attach *a)
 	return call(fd, RINGBUF_IOC_ATTACH, a);
 }
 
-/* The file alone says who may attach; an observer's handle would give an observer's rights. */
+/*
+ * Open a ring that the caller may only read: bind an observer.  Keep @file, because readers
+ * have to attach by it: the observer's handle gives only the rights of an observer.
+ */
 static int open_readable(struct ringbuf *ring, int file)
 {
 	struct ringbuf_attach a = { 0 };
@@ -186,7 +191,7 @@ static int module_open(struct ringbuf *ring, const char *name)
 	return err;
 }
 
-/* Who may only read has nothing that another one may attach by. */
+/* A caller that may only read the file has no handle by which another process may attach. */
 static int module_export(struct ringbuf *ring)
 {
 	return ring->from >= 0 ? -EOPNOTSUPP : ring->fd;
@@ -210,8 +215,9 @@ static void module_destroy(struct ringbuf *ring)
 }
 
 /*
- * One more handle of the ring, and by which descriptor ATTACH binds it: a handle of the
- * device, or where there is none (a container that was given the file alone) of the file.
+ * Open another handle for the ring and set *from to the descriptor that ATTACH needs.  The
+ * handle is one of the device or, if the device does not exist (in a container with a bind
+ * mount of the ring's file), one of the file.
  */
 static int handle_open(const struct ringbuf *ring, int *from)
 {
@@ -249,10 +255,13 @@ static int module_attach(struct lib_handle *h, enum ringbuf_start start, u64 pos
 	return 0;
 }
 
-/* What each role maps how; a reader maps its own cursor page once more, writable. */
+/*
+ * Return the protection of a region's map.  A reader also maps its own cursor page writable,
+ * see map_cursor().
+ */
 static int region_prot(u32 role, const struct rb_layout *l, unsigned int region)
 {
-	/* With one row the region is the reader's own page. */
+	/* With one row the whole region is the reader's page. */
 	if (role == RINGBUF_ROLE_READER && region == RINGBUF_REGION_CURSOR && l->max_readers == 1)
 		return PROT_READ | PROT_WRITE;
 	if (role == RINGBUF_ROLE_WRITER && region != RINGBUF_REGION_INFO &&
@@ -294,7 +303,7 @@ static int map_regions(struct lib_handle *h, const struct rb_layout *l, void *ma
 	return 0;
 }
 
-/* Its own page, over the read-only map of all of them. */
+/* Map the reader's own cursor page writable, over the read-only map of all cursor pages. */
 static int map_cursor(const struct lib_handle *h, const struct rb_layout *l, char *cursors)
 {
 	u64 page = (u64)h->id * l->page_size;
@@ -340,7 +349,7 @@ static void module_leave(struct lib_handle *h)
 	void *map[RB_REGIONS];
 
 	if (h->process && h->process == lib_process()) {
-		/* Without DETACH the kernel takes the end of the maps for a death. */
+		/* Without DETACH the end of the maps counts as a death. */
 		if (!h->abandoned)
 			call(h->fd, RINGBUF_IOC_DETACH, &d);
 		view_maps(h, map);
@@ -350,8 +359,8 @@ static void module_leave(struct lib_handle *h)
 }
 
 /*
- * The kernel knows nothing of @h->interrupted, and a signal may come just before
- * the call: who may be interrupted looks up now and then.
+ * Wait in the kernel, which does not check @h->interrupted.  A signal may also come just
+ * before the system call.  So an interruptible wait returns every SLICE_NS to check.
  */
 static int module_wait(struct lib_handle *h, u64 waiter, u32 count, u64 deadline)
 {
@@ -383,7 +392,7 @@ static void module_wake(struct lib_handle *h)
 	call(h->fd, RINGBUF_IOC_WAKE, &w);
 }
 
-/* The kernel repairs at once. */
+/* The module ends dead members by itself. */
 static bool module_peers(struct lib_handle *h)
 {
 	(void)h;
@@ -403,7 +412,7 @@ static int module_done(struct lib_handle *h)
 	return call(h->fd, RINGBUF_IOC_DONE, &d);
 }
 
-/* To act on others takes the rights of an owner. */
+/* Make a call that changes other members, which needs the rights of an owner. */
 static int owner_call(struct ringbuf *ring, unsigned long request, void *arg)
 {
 	return ring->from >= 0 ? -EACCES : call(ring->fd, request, arg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the module's host share. */
+/* Functions that the files of the module's host share. */
 #ifndef LIB_MODULE_H
 #define LIB_MODULE_H
 

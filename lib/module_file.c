@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Rings of the module that have a name: files in a file system of type "ringbuf".
+ * Named rings of the module: files in a file system of type "ringbuf".
  *
- * A name without a slash is looked for in $RINGBUF_DIR, else in /dev/rings; one with a slash
- * is a path.
+ * A name without a slash is a file in $RINGBUF_DIR, or in /dev/rings if that is not set; a
+ * name with a slash is a path.
  */
 #include <fcntl.h>
 #include <linux/ringbuf.h>
@@ -25,7 +25,7 @@ static const char *folder(void)
 	return dir && *dir ? dir : FOLDER;
 }
 
-/* The path of @name.  -EINVAL, -ENAMETOOLONG */
+/* Get the path of @name.  Returns 0, -EINVAL (empty name) or -ENAMETOOLONG. */
 static int path_of(const char *name, char path[PATH_MAX])
 {
 	int n;
@@ -39,7 +39,7 @@ static int path_of(const char *name, char path[PATH_MAX])
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* 0, if @path lies in a file system of type "ringbuf"; @missing: if not. */
+/* Return 0 if @path lies in a file system of type "ringbuf", @missing if not, or -errno. */
 static int path_check(const char *path, int missing)
 {
 	struct statfs fs;
@@ -49,7 +49,7 @@ static int path_check(const char *path, int missing)
 	return fs.f_type == RINGBUF_FS_MAGIC ? 0 : missing;
 }
 
-/* What there is at @path is a ring.  -EPROTO: it is something else. */
+/* Return 0 if the file at @path is a ring, -EPROTO if it is not, or -errno. */
 int lib_module_is_ring(const char *path)
 {
 	struct stat st;
@@ -62,7 +62,7 @@ int lib_module_is_ring(const char *path)
 	return S_ISFIFO(st.st_mode) ? 0 : -EPROTO;
 }
 
-/* The folder of @path; -ENODEV: no file system "ringbuf" is mounted there. */
+/* Check the folder of @path.  -ENODEV: no file system of type "ringbuf" is mounted there. */
 static int path_check_folder(const char *path)
 {
 	char dir[PATH_MAX], *slash;
@@ -72,13 +72,14 @@ static int path_check_folder(const char *path)
 	slash = strrchr(dir, '/');
 	slash[slash == dir] = '\0';
 	err = path_check(dir, -ENODEV);
-	/* Without a folder of the caller's choice it is the mount that is missing. */
+	/* If the default folder does not exist, the file system is not mounted. */
 	return err == -ENOENT && !strcmp(dir, FOLDER) ? -ENODEV : err;
 }
 
 /*
- * Whether @name is a ring of the module, or would be made in a file system of such rings.
- * The folder of a ring that is bound into a container alone is in another file system.
+ * Return whether @name is a ring of the module, or would be created in a file system of
+ * type "ringbuf".  Check the file itself too: if a container has a bind mount of a single
+ * ring, the folder of the ring is in another file system.
  */
 bool lib_module_has(const char *name)
 {
@@ -87,7 +88,10 @@ bool lib_module_has(const char *name)
 	return !path_of(name, path) && (!lib_module_is_ring(path) || !path_check_folder(path));
 }
 
-/* Make the file of @name.  Its descriptor, open for both, on which CREATE is to follow. */
+/*
+ * Make the file of @name.  Returns its descriptor, open for reading and writing, or -errno.
+ * The caller then calls RINGBUF_IOC_CREATE on it.
+ */
 int lib_module_make(const char *name)
 {
 	char path[PATH_MAX];
@@ -102,8 +106,8 @@ int lib_module_make(const char *name)
 }
 
 /*
- * Open the file of @name, as far as its mode allows: for reading and writing, else for
- * reading, unbound.  *both says which.
+ * Open the file of @name, unbound: for reading and writing if its mode allows both, else for
+ * reading.  *both tells which.  Returns a descriptor or -errno.
  */
 int lib_module_look(const char *name, bool *both)
 {
@@ -132,5 +136,5 @@ int lib_module_remove(const char *name)
 		err = lib_module_is_ring(path);
 	if (err || !unlink(path))
 		return err;
-	return errno == EPERM ? -EACCES : -errno; /* EPERM: another user's, in a sticky folder */
+	return errno == EPERM ? -EACCES : -errno; /* EPERM: not the owner, in a sticky folder */
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Readers: the public calls over the engine. */
+/* Public functions of readers. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 struct ringbuf_reader {
 	struct lib_handle h;
 	struct rb_reader r;
-	u64 told; /* of r.lost, how many the user was told of */
+	u64 told; /* the part of r.lost that the user was told of */
 	u32 peeked; /* slots that may be released */
 };
 
@@ -100,7 +100,7 @@ LIB_PUBLIC void ringbuf_reader_close(struct ringbuf_reader *reader)
 	free(reader);
 }
 
-/* What the engine can give now, at most @max; wakes a writer where that is due. */
+/* Return how many slots can be read now, at most @max, or -errno; may wake writers. */
 static inline int reader_look(struct ringbuf_reader *reader, unsigned int max)
 {
 	bool wake;
@@ -109,15 +109,15 @@ static inline int reader_look(struct ringbuf_reader *reader, unsigned int max)
 	if (unlikely(wake))
 		lib_host_wake(&reader->h);
 	if (unlikely(n < 0) && !reader->h.host->ours(&reader->h))
-		return -ESTALE; /* what is in the row is not for us */
+		return -ESTALE; /* the row's state is that of another reader */
 	return n;
 }
 
-/* Nothing can be read: the end, or wait until @last is finished. 0: look again. */
+/* Wait until @last is finished.  Returns 0 to check again, -ENODATA at the end, or -errno. */
 static int reader_block(struct ringbuf_reader *reader, struct lib_block *b, u64 last, u32 count)
 {
 	if (rb_ended(&reader->h.view)) {
-		int n = reader_look(reader, 1); /* (J): what came before the end */
+		int n = reader_look(reader, 1); /* (J): messages from before the end */
 
 		return n ? (n < 0 ? n : 0) : -ENODATA;
 	}
@@ -143,8 +143,9 @@ static LIB_SLOW int reader_fill_slowly(struct ringbuf_reader *reader, unsigned i
 }
 
 /*
- * Where spinning was enough the last time, watch the one word that will tell, with
- * nothing between its change and the look; the message is to come beside it.
+ * Spin on the state word of the next slot only, so that its change is seen at once; called
+ * if spinning was enough the last time.  Prefetch the message, so that it arrives together
+ * with the state.
  */
 static inline void reader_watch(const struct ringbuf_reader *reader)
 {
@@ -163,7 +164,7 @@ static inline int reader_fill(struct ringbuf_reader *reader, unsigned int max, i
 	u32 n;
 
 	if (likely(reader->h.process == lib_process())) {
-		/* The message is to come beside its state, not after it. */
+		/* Fetch the message together with its state, not after it. */
 		__builtin_prefetch(lib_slot_data(&reader->h, reader->r.index));
 		if (reader->h.spin.hot && (timeout_ns < 0 || timeout_ns > LIB_WATCH_NS) &&
 		    !READ_ONCE(reader->h.interrupted))
@@ -190,7 +191,7 @@ static inline bool slot_show(const struct lib_handle *h, struct ringbuf_slot *sl
 	return likely(length <= h->slot_bytes);
 }
 
-/* False when a length makes no sense. */
+/* Fill @slots.  False: a length is larger than a slot. */
 static inline bool slots_show(const struct lib_handle *h, const struct rb_reader *r,
 			      struct ringbuf_slot *slots, u32 count)
 {
@@ -260,7 +261,7 @@ LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, v
 			return n;
 		length = READ_ONCE(h->view.desc[i].length);
 		if (unlikely(length > h->slot_bytes)) {
-			/* A slot that was taken from us may say anything. */
+			/* A writer may have reused a slot that this reader was moved over. */
 			if (rb_reader_holds(&reader->r))
 				return -EPROTO;
 			continue;
@@ -273,7 +274,7 @@ LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, v
 		lib_copy(data, lib_slot_data(h, i), length);
 		if (likely(!reader_release(reader, 1)))
 			return (ssize_t)length;
-		/* Moved while copying: what was copied may be torn, so the next one. */
+		/* The reader was moved, so the copy may be torn: read the next message. */
 	}
 }
 
@@ -298,7 +299,7 @@ LIB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int c
 		if (!ready.waiter) {
 			if (n)
 				return 0;
-			continue; /* it has come between the two looks */
+			continue; /* the messages came between the two checks */
 		}
 		err = reader_block(reader, &b, ready.waiter >> 2, count);
 		if (n && (err == -ENODATA || (!err && rb_ended(v))))
@@ -310,7 +311,7 @@ LIB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int c
 
 /* ---- ahead of slots that are still in use, see inside.h ------------------ */
 
-/* Advance @at over holes, at most to @end, and leave the shared cursor where it is. */
+/* Advance @at over holes, at most to @end, without changing the shared cursor. */
 static void ahead_skip(const struct rb_view *v, struct rb_reader *at, u64 end)
 {
 	u64 n;
@@ -338,7 +339,7 @@ static u32 ahead_committed(const struct rb_view *v, const struct rb_reader *r, u
 	return count;
 }
 
-/* Peek from @at on.  Returns the number of slots, 0 for none yet, or an error. */
+/* Peek from @at on.  Returns the number of slots, 0 if none is ready, or -errno. */
 static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 		      struct ringbuf_slot *slots, unsigned int max)
 {
@@ -355,7 +356,7 @@ static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 		return -ESTALE;
 	if (n)
 		return slots_show(&reader->h, at, slots, n) ? (int)n : -EPROTO;
-	/* No writer can pass a position that our cursor holds: a later one is a broken word. */
+	/* The cursor keeps writers from passing @at->pos: a later position is a broken word. */
 	return rb_state_phase(state) && rb_state_pos(state) > at->pos ? -EPROTO : 0;
 }
 

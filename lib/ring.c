@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Rings: create, open, close; which host. */
+/* Create, open and close rings, and choose their host. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,11 +12,11 @@
 	TEXT(RINGBUF_VERSION_MAJOR) \
 	"." TEXT(RINGBUF_VERSION_MINOR) "." TEXT(RINGBUF_VERSION_PATCH)
 
-#ifdef RINGBUF_VERSION /* the Makefile's, by which files and packages are named */
+#ifdef RINGBUF_VERSION /* set by the Makefile, which names files and packages by it */
 static_assert(!__builtin_strcmp(RINGBUF_VERSION, VERSION_TEXT), "VERSION and ringbuf.h disagree");
 #endif
 
-/* What version 0.1 knew of each. */
+/* Sizes of the structures in version 0.1. */
 #define GEOMETRY_SIZE_0_1 (offsetof(struct ringbuf_geometry, host) + sizeof(enum ringbuf_host))
 #define STATUS_SIZE_0_1	  (offsetof(struct ringbuf_status, ended) + sizeof(uint32_t))
 
@@ -30,13 +30,16 @@ LIB_PUBLIC unsigned int ringbuf_version_number(void)
 	return RINGBUF_VERSION_NUMBER;
 }
 
-/* A ring that is a file needs no device: a container may have been given that alone. */
+/*
+ * Return whether the module can be used.  A ring that is a file needs no device: a container
+ * may have a bind mount of the file alone.
+ */
 static bool module_here(const char *name)
 {
 	return !access("/dev/ringbuf", R_OK | W_OK) || (name && lib_module_has(name));
 }
 
-/* -EINVAL: neither a known host nor a known word in the environment. */
+/* Choose the host.  -EINVAL: @want, or the value of RINGBUF_HOST, is not a known host. */
 static int host_choose(enum ringbuf_host want, const char *name, const struct lib_host **host)
 {
 	const char *env = getenv("RINGBUF_HOST");
@@ -57,7 +60,7 @@ static int host_choose(enum ringbuf_host want, const char *name, const struct li
 	return 0;
 }
 
-/* Where a member of the configuration ends, so that none is cut in two. */
+/* Return whether @size ends between two fields of the configuration. */
 static bool config_size_fits(size_t size)
 {
 	const size_t end = offsetof(struct ringbuf_config, wait_readers);
@@ -71,7 +74,7 @@ static bool config_size_fits(size_t size)
 	       size == offsetof(struct ringbuf_config, max_writers);
 }
 
-/* The user's structure may be shorter than ours, or longer if the rest is zero. */
+/* Copy the user's structure, which may be shorter than *to, or longer if the rest is zero. */
 static int config_copy(struct ringbuf_config *to, const struct ringbuf_config *from)
 {
 	size_t size = from->size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A slot's bytes and what its descriptor says of them. */
+/* Access to the bytes of a slot and to the length and flags in its descriptor. */
 #ifndef LIB_SLOT_H
 #define LIB_SLOT_H
 
@@ -7,7 +7,7 @@
 
 #include "internal.h"
 
-/* From here on a copy is worth the start of a string instruction. */
+/* From this length on a string instruction is faster than memcpy(), despite its setup. */
 #define LIB_COPY_LARGE 65536U
 
 static inline char *lib_slot_data(const struct lib_handle *h, u64 index)
@@ -15,7 +15,7 @@ static inline char *lib_slot_data(const struct lib_handle *h, u64 index)
 	return h->data + index * h->slot_stride;
 }
 
-/* A message of a line without a call. */
+/* Copy without a function call if the message is one cache line. */
 static inline void lib_copy(void *to, const void *from, size_t length)
 {
 	if (likely(length == RINGBUF_LINE))
@@ -25,9 +25,9 @@ static inline void lib_copy(void *to, const void *from, size_t length)
 }
 
 /*
- * Copy a message into a slot.  The lines of a large one are with the readers:
- * REP MOVSB takes them over without having them sent first, which memcpy() of
- * the C library gives up above the size of a cache.
+ * Copy a message into a slot.  The cache lines of a large slot are in the readers' caches:
+ * REP MOVSB takes ownership of them without fetching their contents, while memcpy() of
+ * the C library uses other instructions above the size of a cache.
  */
 static inline void lib_copy_in(void *to, const void *from, size_t length)
 {
@@ -45,7 +45,7 @@ typedef u64 __attribute__((may_alias)) lib_word;
 static_assert(offsetof(struct ringbuf_desc, flags) == offsetof(struct ringbuf_desc, length) + 4,
 	      "one word");
 
-/* @length and @flags by one store. */
+/* Store @length and @flags with one store. */
 static inline void lib_describe(struct ringbuf_desc *d, u32 length, u32 flags)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -55,7 +55,7 @@ static inline void lib_describe(struct ringbuf_desc *d, u32 length, u32 flags)
 #endif
 }
 
-/* Both by one load: flags << 32 | length. */
+/* Load length and flags with one load, as flags << 32 | length. */
 static inline u64 lib_described(const struct ringbuf_desc *d)
 {
 	u64 word = READ_ONCE(*(const lib_word *)&d->length);

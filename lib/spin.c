@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Waiting: spin where that can help, then sleep; and who may end it.
+ * Waiting: spin or yield where that can help, then sleep; and interrupts of a wait.
  *
- * Spinning helps only while the other side runs on another CPU, and only when
- * it is about to deliver.  So a wait spins for a budget that doubles when
- * spinning was enough and halves when it was not, and not at all while every
- * peer was last seen on this CPU.  A budget that has shrunk to nothing is
- * probed again now and then.
+ * Spinning helps only while the other side runs on another CPU and is about to deliver.
+ * So a wait spins for a budget that doubles when spinning was enough and halves when it was
+ * not.  It does not spin at all while every peer was last seen on this CPU.  A budget that
+ * has shrunk below SPIN_MIN_NS is probed again every SPIN_PROBE_EVERY waits.
  *
- * What peers on this CPU need is the CPU.  So who waits for them, or spins while
- * they are there, yields it first: it changes hands then without anybody having
- * gone to sleep or being awakened, and each gets as far as the slots allow, not
- * one slot.  Yields that nobody made use of let the next waits sleep at once,
- * twice as many each time.  And somebody who has nothing to do with the ring may
- * take the CPU for as long as the scheduler lets him, where a waiter would have
- * been awakened: after a yield as long as that there is none for four times as
- * long, and four times that when it soon happens again.
+ * Peers on this CPU need the CPU.  So a wait yields it to them first.  The CPU then changes
+ * hands without a sleep and a wake-up, and each side proceeds as far as the slots allow,
+ * not by one slot.  After yields that no peer made use of, the next waits sleep at once;
+ * their number doubles each time.
+ *
+ * A yield may also give the CPU to a program that does not use the ring, for as long as the
+ * scheduler allows, while a sleeping waiter would have been woken.  After such a long yield
+ * the handle does not yield for four times as long, and four times longer still if another
+ * long yield follows soon.
  */
 #include <sched.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@
 #define SPIN_MIN_NS	 1000U
 #define SPIN_PROBE_EVERY 64
 #define YIELDS		 4
-#define YIELD_LONG_NS	 1000000U /* shorter than what the scheduler gives to strangers */
+#define YIELD_LONG_NS	 1000000U /* less than the time slice of another program */
 #define YIELD_SOON_NS	 5000000U
 #define YIELD_BAN	 4U
 #define YIELD_BAN_MAX_NS 8000000000ULL
@@ -40,7 +40,10 @@ void lib_cpu_hint(struct lib_handle *h)
 	WRITE_ONCE(*h->cpu, (u32)sched_getcpu() + 1);
 }
 
-/* Whether a writer, or a reader that holds writers back, was last seen @here, or not. */
+/*
+ * Return whether a writer other than index @but was last seen on CPU @me (@here), or on
+ * another CPU (!@here).
+ */
 static bool writer_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 {
 	u32 i;
@@ -52,6 +55,10 @@ static bool writer_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 	return false;
 }
 
+/*
+ * Return whether a reader that writers wait for, other than row @but, was last seen on CPU
+ * @me (@here), or on another CPU (!@here).
+ */
 static bool reader_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 {
 	u32 rows = rb_rows(v), i;
@@ -63,7 +70,7 @@ static bool reader_seen(const struct rb_view *v, u32 me, bool here, u32 but)
 	return false;
 }
 
-/* Whether the CPU is wanted by others of this ring. */
+/* Return whether another member of this ring was last seen on this CPU. */
 static bool crowded(const struct lib_handle *h)
 {
 	u32 me = READ_ONCE(*h->cpu);
@@ -73,7 +80,7 @@ static bool crowded(const struct lib_handle *h)
 	       reader_seen(&h->view, me, true, reads ? h->id : NOBODY);
 }
 
-/* How long to spin now; 0: not at all. */
+/* Return how long to spin, in ns; 0: do not spin. */
 static u32 spin_budget(struct lib_handle *h, u64 waiter)
 {
 	struct lib_spin *spin = &h->spin;
@@ -110,7 +117,7 @@ void lib_interruptible(struct lib_handle *h, bool on)
 	WRITE_ONCE(h->interrupted, false);
 }
 
-/* By any thread, or a signal handler of the one that waits. */
+/* Interrupt the current or next wait of @h; callable from any thread or signal handler. */
 void lib_interrupt(struct lib_handle *h)
 {
 	int saved = errno;
@@ -123,9 +130,9 @@ void lib_interrupt(struct lib_handle *h)
 }
 
 /*
- * Whether there is something to look at.  All that a host wakes for without a
- * wake word is here, too: it may have happened before the waiter took the
- * number that tells of it.
+ * Return whether the wait for @waiter is over.  Check every change for which a host wakes
+ * without a wake word too, because it may have happened before the waiter read its seat's
+ * seq.
  */
 bool lib_wait_over(const struct lib_handle *h, u64 waiter)
 {
@@ -139,7 +146,10 @@ bool lib_wait_over(const struct lib_handle *h, u64 waiter)
 	       READ_ONCE(rb_row(v, h->id)->floor) > READ_ONCE(rb_cursor(v, h->id)->cursor);
 }
 
-/* Who is always there takes his turn again as soon as he is let; chance does not. */
+/*
+ * Ban yields for a while after a long one.  Lengthen the ban if another long yield follows
+ * soon: a permanent competitor takes the CPU again at once, a one-off does not.
+ */
 static void yield_ban(struct lib_spin *spin, u64 began, u64 ended)
 {
 	u64 ns = (ended - began) * YIELD_BAN;
@@ -162,7 +172,7 @@ static void yield_learn(struct lib_spin *spin, bool enough)
 	spin->sleeps = spin->futile;
 }
 
-/* Whether to yield in this wait: the CPU is wanted, and it was worth it before. */
+/* Return whether to yield in this wait: peers want this CPU, and yielding has helped before. */
 static bool yield_now(struct lib_handle *h)
 {
 	struct lib_spin *spin = &h->spin;
@@ -177,16 +187,16 @@ static bool yield_now(struct lib_handle *h)
 		return false;
 	if (crowded(h))
 		return true;
-	spin->sleeps = CROWD_EVERY; /* whoever is here, it is many that were looked at */
+	spin->sleeps = CROWD_EVERY; /* crowded() is expensive in a ring with many members */
 	return false;
 }
 
 /**
  * struct lib_yield - a wait that yields
- * @yields: whether it does
- * @start: when it began
- * @now: the last look at the clock
- * @deadline: of the wait
+ * @yields: false after a long yield
+ * @start: when the wait began
+ * @now: the clock when it was last read
+ * @deadline: deadline of the wait
  */
 struct lib_yield {
 	bool yields;
@@ -195,7 +205,7 @@ struct lib_yield {
 	u64 deadline;
 };
 
-/* True when there is something to look at. */
+/* Yield a few times.  True: the wait is over. */
 static bool yield_until(struct lib_handle *h, u64 waiter, struct lib_yield *yield)
 {
 	u64 since = yield->now;
@@ -214,7 +224,7 @@ static bool yield_until(struct lib_handle *h, u64 waiter, struct lib_yield *yiel
 	return false;
 }
 
-/* True when there is something to look at. */
+/* Spin for @budget ns.  True: the wait is over. */
 static bool spin_for(struct lib_handle *h, u64 waiter, u32 budget, struct lib_yield *yield)
 {
 	u32 i;
@@ -235,7 +245,7 @@ static bool spin_for(struct lib_handle *h, u64 waiter, u32 budget, struct lib_yi
 	return false;
 }
 
-/* True when there is something to look at.  The sleep that follows else knows the deadline. */
+/* Yield or spin, if that may help.  True: the wait is over; else the caller sleeps. */
 static bool spin_until(struct lib_handle *h, u64 waiter, u64 deadline)
 {
 	u32 budget = spin_budget(h, waiter);
@@ -258,8 +268,8 @@ static bool spin_until(struct lib_handle *h, u64 waiter, u64 deadline)
 }
 
 /*
- * The step before found that @waiter is not reached.  0: look again.
- * -EAGAIN, -ETIMEDOUT or -EINTR: give up.
+ * Wait for @waiter, which was not reached when the caller checked.  Returns 0 if the caller
+ * has to check again; -EAGAIN, -ETIMEDOUT or -EINTR if it has to give up.
  */
 int lib_block(struct lib_handle *h, struct lib_block *b, u64 waiter, u32 count)
 {
@@ -272,7 +282,7 @@ int lib_block(struct lib_handle *h, struct lib_block *b, u64 waiter, u32 count)
 		b->deadline = ~0ULL;
 		if (b->timeout > 0) {
 			b->deadline = lib_clock(CLOCK_MONOTONIC);
-			/* A timeout beyond the clock's end is none. */
+			/* A timeout that overflows the clock is infinite. */
 			if (__builtin_add_overflow(b->deadline, (u64)b->timeout, &b->deadline))
 				b->deadline = ~0ULL;
 		}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What errors mean for a ring. */
+/* Descriptions of errors, in terms of rings. */
 #include <errno.h>
 
 #include "internal.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Writers: the public calls over the engine. */
+/* Public functions of writers. */
 #include <limits.h>
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ struct ringbuf_writer {
 	bool done;
 };
 
-/* First use in this process: become a writer here. */
+/* Enter the handle at its first use in this process. */
 static int writer_enter(struct ringbuf_writer *writer)
 {
 	LIB_NO_CANCEL;
@@ -122,7 +122,7 @@ LIB_HIDDEN int lib_watch_writer(struct lib_watch *watch, struct ringbuf_writer *
 	return lib_watch_arm(watch, &writer->h, ready.waiter, tag);
 }
 
-/* The engine said no: wait for what it names. 0: try again. */
+/* Wait for what a failed rb_reserve() needs.  Returns 0 to retry, or -errno. */
 static int writer_block(struct ringbuf_writer *writer, struct lib_block *b, enum rb_reserved why,
 			unsigned int count, unsigned int *tries)
 {
@@ -153,7 +153,7 @@ static LIB_SLOW int writer_reserve_slowly(struct ringbuf_writer *writer, unsigne
 	return 0;
 }
 
-/* Who may not reserve, or not yet. */
+/* Check whether the writer may reserve; enter the handle first if this is its first use. */
 static LIB_SLOW int writer_begin(struct ringbuf_writer *writer)
 {
 	int err = writer_ready(writer);
@@ -192,7 +192,7 @@ static inline int writer_publish(struct ringbuf_writer *writer, unsigned int cou
 	return likely(ok) ? 0 : -ESTALE;
 }
 
-/* What a reader wants to know of the reserved slot, beside its state. */
+/* Set length, flags and time of the reserved slot; its state follows with the commit. */
 static inline void slot_describe(const struct ringbuf_writer *writer, size_t length)
 {
 	const struct rb_view *v = &writer->h.view;
@@ -225,7 +225,7 @@ static void slots_describe(const struct ringbuf_writer *writer, const struct rin
 		slots_stamp(v, writer->w.index, count);
 }
 
-/* The readers have these lines; ask for all of them before the first store. */
+/* Prefetch lines, which are in the readers' caches, all of them before the first store. */
 static inline void lines_ask(const void *first, size_t bytes)
 {
 	const char *p = first;
@@ -235,7 +235,7 @@ static inline void lines_ask(const void *first, size_t bytes)
 		__builtin_prefetch(p + at, 1);
 }
 
-/* @count: slots in a row from @index. */
+/* Fill @slots with @count slots that are contiguous from @index on. */
 static inline void slots_offer_run(const struct lib_handle *h, struct ringbuf_slot *slots,
 				   u64 index, u64 pos, u32 count)
 {
@@ -248,7 +248,7 @@ static inline void slots_offer_run(const struct lib_handle *h, struct ringbuf_sl
 		slots[k].data = data;
 		slots[k].length = h->slot_bytes;
 		slots[k].position = pos + k;
-		/* One after the other: two stores. */
+		/* timestamp and lost are adjacent: two stores. */
 		memset(&slots[k].timestamp, 0, sizeof(slots[k].timestamp) + sizeof(slots[k].lost));
 		slots[k].flags = 0;
 	}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 # What is clean already and stays so; "." once the whole tree is.
-CLEAN = ["selftests/prose.py", "selftests/same-code", "selftests/lint"]
+CLEAN = ["include", ":(glob)lib/*", "selftests/prose.py", "selftests/same-code", "selftests/lint"]
 # Copies of texts of others, and of an ABI that is frozen.
 NOT_OURS = ("LICENSES/", "selftests/abi/ver0/")
 COMMITS_SINCE = "2026-11-29 08:00 +0000"
@@ -26,7 +26,7 @@ PATTERNS = [
      r"|where|while|because|since|also|only|unless|until) who\b", "name the task, reader or writer, not a bare who"),
     (r"\b(?:whoever|whom|somebody|someone|anybody|anyone)\b", "name the task, reader or writer"),
     (r"\b(?:he|him|his|himself)\b", "name the task; a program is it"),
-    (r"\bours\b", "name what it belongs to"),
+    (r"(?<![@.])\bours\b", "name what it belongs to"),
     (r"\banew\b", "again"),
     (r"\bawaken(?:s|ed|ing)?\b", "wake, woken"),
     (r"\blikewise\b|\bso to say\b|\bditto\b", "say it again, so that the sentence stands alone"),
