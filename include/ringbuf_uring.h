@@ -139,7 +139,7 @@ struct ringbuf_uring_wait {
 static inline int ringbuf_queue_wait(struct io_uring *uring, int fd, int commands,
 				     struct ringbuf_uring_wait *w, uint64_t tag)
 {
-	struct ringbuf_threshold limit;
+	struct ringbuf_threshold threshold;
 	struct io_uring_sqe *sqe;
 
 	if (io_uring_sq_space_left(uring) < 2)
@@ -150,11 +150,11 @@ static inline int ringbuf_queue_wait(struct io_uring *uring, int fd, int command
 		sqe->user_data = tag;
 		return 0;
 	}
-	memset(&limit, 0, sizeof(limit));
-	limit.size = sizeof(limit);
-	limit.slots = w->wait.count;
-	limit.after = w->wait.after;
-	if (ioctl(fd, RINGBUF_IOC_THRESHOLD, &limit))
+	memset(&threshold, 0, sizeof(threshold));
+	threshold.size = sizeof(threshold);
+	threshold.slots = w->wait.count;
+	threshold.after = w->wait.after;
+	if (ioctl(fd, RINGBUF_IOC_THRESHOLD, &threshold))
 		return -errno;
 	sqe = io_uring_get_sqe(uring);
 	ringbuf_prep_poll(sqe, fd, POLLIN | POLLOUT);

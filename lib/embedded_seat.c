@@ -399,7 +399,7 @@ int emb_attach(struct lib_handle *h, enum ringbuf_start start, u64 position)
 }
 
 /* Make @h a new writer, because another process has, or had, its shared writer. */
-static int enter_anew(struct lib_handle *h)
+static int enter_as_new(struct lib_handle *h)
 {
 	u32 id;
 	int err = find_writer(h->ring, &id);
@@ -431,7 +431,7 @@ static int enter_locked(struct lib_handle *h)
 		return 0;
 	}
 	if (shared)
-		return enter_anew(h);
+		return enter_as_new(h);
 	return ours ? -EBUSY : -ESTALE;
 }
 
