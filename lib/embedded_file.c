@@ -49,7 +49,7 @@
  * @next: list, under files_lock
  * @dev: device of the file
  * @ino: inode number of the file
- * @fd: the exported descriptor, if the program has not closed it; -1: closed by us
+ * @fd: the exported descriptor, if the program has not closed it; -1: closed by the library
  * @own: the descriptor that holds this process's locks
  * @refs: references, under files_lock
  * @process: lib_process() of the process that @own and @mine belong to

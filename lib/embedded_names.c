@@ -18,8 +18,8 @@
 #include "embedded.h"
 
 /*
- * Return whether only @fd has the ring open.  A lock on either byte counts as a user, so a
- * stuck slow-path lock does not make the caller wait.
+ * Return whether no process has the ring open, except by @fd.  A lock on byte LOCK counts as
+ * a user too, so the caller never waits for a stuck slow-path lock.
  */
 static bool unused(int fd)
 {

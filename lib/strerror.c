@@ -15,7 +15,7 @@ static const struct {
 	{ EMSGSIZE, "the message is longer than a slot (see slot_bytes), or than the buffer" },
 	{ EPIPE, "this writer has called done; attach another writer to continue" },
 	{ ENODATA, "the stream has ended: no writer is left, and every message was read" },
-	{ ESTALE, "the slot was taken away while it was in use, or the handle has lost its place "
+	{ ESTALE, "the slot was taken away while it was in use, or the handle has lost its seat "
 		  "in the ring; in the second case attach again" },
 	{ EIDRM, "this reader was evicted because it held the writers up; attach again" },
 	{ EBUSY, "in use: the ring is exclusive and has a writer, or another process uses the "
