@@ -70,11 +70,14 @@ int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait)
 static int bind_one_way(struct file *file, struct rb_handle *h)
 {
 	bool excl = file->f_flags & O_EXCL && !(file->f_mode & FMODE_CREATED);
-	u32 role = h->rights & FMODE_WRITE ? RINGBUF_ROLE_WRITER : RINGBUF_ROLE_READER;
 
-	if (excl || h->rights == (FMODE_READ | FMODE_WRITE))
+	if (excl)
 		return 0;
-	return rb_bind_stream(file, h, role, true);
+	if (h->rights == FMODE_READ)
+		return rb_bind_stream(file, h, RINGBUF_ROLE_READER, true);
+	if (h->rights == FMODE_WRITE)
+		return rb_bind_stream(file, h, RINGBUF_ROLE_WRITER, true);
+	return 0;
 }
 
 static int bind_file(struct file *file, struct rb_handle *h)

@@ -13,9 +13,9 @@
  *
  * open(2) with O_CREAT makes the file under the lock of the directory, and opens it without:
  * the pages of a ring may take long to get.  In between, the file counts the handle that is
- * to come (@reserved), so that nobody else's last handle takes the name away.  A security
- * module may refuse the open of the file that it let the caller make; so a file whose maker
- * does not come within FILE_MAKER is anybody's.
+ * to come (@reserved), so that another handle's last close does not take the name away.  A
+ * security module may still refuse that open, so after FILE_MAKER the file no longer waits
+ * for it: see file_expire().
  *
  * A file is kept until somebody unlinks it, or fleeting: then its name goes with its last
  * handle, and it is RB_FILE_GONE.  Whoever has found the name by then looks for it once
@@ -37,15 +37,15 @@
 /* So long after a file has gone, who found its name before may not have opened it yet. */
 #define FILE_RACE (HZ / 10)
 
-/* Within so long the open that has made a file reaches it, if it ever does. */
+/* How long a file waits for the open that has made it. */
 #define FILE_MAKER HZ
 
 static const struct inode_operations file_dir_ops;
 static const struct inode_operations file_ring_ops;
 static void file_unname_work(struct work_struct *work);
 
-/* What would hold the lock of a directory for long, or wait for it. */
-static struct workqueue_struct *file_works;
+/* Removes names where that has to wait for the lock of a directory. */
+static struct workqueue_struct *file_names;
 
 static struct rb_instance *file_instance(const struct super_block *sb)
 {
@@ -75,7 +75,7 @@ static struct rb_file *file_new(struct super_block *sb, enum rb_file_state state
 	f->handles = f->reserved;
 	f->payer = file_payer(sb);
 	INIT_WORK(&f->work, file_unname_work);
-	f->made = jiffies;
+	f->made = get_jiffies_64();
 	ktime_get_coarse_real_ts64(&f->born);
 	return f;
 }
@@ -129,7 +129,9 @@ void rb_file_evict(struct inode *inode)
 	if (!f)
 		return;
 	WARN_ON_ONCE(f->handles != f->reserved || f->busy);
-	if (f->ring)
+	if (f->ring && f->put_later)
+		rb_ring_put_later(f->ring);
+	else if (f->ring)
 		rb_ring_put(f->ring);
 	kfree(f);
 }
@@ -253,32 +255,18 @@ static int file_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 	return file_add(idmap, dir, dentry, S_IFDIR | mode, NULL);
 }
 
-/* The ring that goes with the name @dentry, if no handle has it; with a reference. */
-static struct rb_ring *file_last_ring(const struct dentry *dentry)
-{
-	struct rb_file *f = d_is_positive(dentry) ? d_inode(dentry)->i_private : NULL;
-	struct rb_ring *ring = NULL;
-
-	if (!f)
-		return NULL;
-	mutex_lock(&f->lock);
-	ring = f->handles ? NULL : f->ring;
-	if (ring)
-		kref_get(&ring->refs);
-	mutex_unlock(&f->lock);
-	return ring;
-}
-
-/* Free the pages of a ring that is renamed over later, without the locks of directories. */
+/*
+ * The VFS drops the inode of a file that is renamed over under the locks of the directories,
+ * so let rb_file_evict() leave the pages of its ring to another task.
+ */
 static int file_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
 		       struct inode *new_dir, struct dentry *new, unsigned int flags)
 {
-	struct rb_ring *ring = file_last_ring(new);
+	struct rb_file *over = d_is_positive(new) ? d_inode(new)->i_private : NULL;
 	int err = simple_rename(idmap, old_dir, old, new_dir, new, flags);
 
-	/* Where another rename has queued it, that reference is dropped later, so not this one. */
-	if (ring && !queue_work(file_works, &ring->put))
-		rb_ring_put(ring);
+	if (over && !err && !(flags & RENAME_EXCHANGE))
+		WRITE_ONCE(over->put_later, true);
 	return err;
 }
 
@@ -359,32 +347,33 @@ static void file_unname_work(struct work_struct *work)
  */
 static void file_unname_soon(struct rb_file *f, const struct path *path)
 {
-	/* What is mounted there is detached by file_unlink(), which has to find it hashed. */
-	dont_mount(path->dentry);
-	if (!d_mountpoint(path->dentry))
-		d_drop(path->dentry);
+	struct dentry *dentry = path->dentry;
+
+	/*
+	 * Let nothing be mounted on it from here on.  file_unlink() detaches a mount that is
+	 * there already, for which the dentry has to stay hashed.
+	 */
+	spin_lock(&dentry->d_lock);
+	dentry->d_flags |= DCACHE_CANT_MOUNT;
+	if (!d_mountpoint(dentry))
+		__d_drop(dentry);
+	spin_unlock(&dentry->d_lock);
 	if (file_unname(path->dentry, FILE_NO_WAIT))
 		return;
 	f->path = *path;
 	path_get(&f->path);
-	queue_work(file_works, &f->work);
+	queue_work(file_names, &f->work);
 }
 
 int __init rb_file_init(void)
 {
-	file_works = alloc_workqueue("ringbuf", WQ_UNBOUND, 0);
-	return file_works ? 0 : -ENOMEM;
+	file_names = alloc_workqueue("ringbuf_names", WQ_UNBOUND, 0);
+	return file_names ? 0 : -ENOMEM;
 }
 
 void rb_file_exit(void)
 {
-	destroy_workqueue(file_works);
-}
-
-/* Wait for rings that are being freed: they are charged to their instance. */
-void rb_file_flush(void)
-{
-	flush_workqueue(file_works);
+	destroy_workqueue(file_names);
 }
 
 /* ---- stat(2) ----------------------------------------------------------------- */
@@ -428,16 +417,35 @@ bool rb_file_has(const struct rb_handle *h)
 	return h->path.dentry;
 }
 
-/* With f->lock: one more handle, @maker if its open has made the file, else NULL. */
+/* No longer wait for the open that has made @f: its handle, if it comes, is one like others. */
+static void file_unreserve(struct rb_file *f)
+{
+	lockdep_assert_held(&f->lock);
+	WARN_ON_ONCE(f->state != RB_FILE_MAKING || !f->handles);
+	f->state = RB_FILE_NEW;
+	f->reserved = false;
+	f->handles--;
+}
+
+/* Give up waiting for the open that has made @f, if FILE_MAKER is over. */
+static void file_expire(struct rb_file *f)
+{
+	lockdep_assert_held(&f->lock);
+	if (f->reserved && time_after_eq64(get_jiffies_64(), f->made + FILE_MAKER))
+		file_unreserve(f);
+}
+
+/* Count one more handle: @maker, if its open has made the file, else NULL. */
 static void file_enter(struct rb_file *f, struct rb_handle *maker)
 {
-	if (!maker || !f->reserved) {
-		f->handles++;
+	lockdep_assert_held(&f->lock);
+	if (maker && f->reserved) {
+		f->reserved = false; /* this handle is counted already */
+		f->maker = maker;
 		return;
 	}
-	f->reserved = false; /* that was for this handle */
-	if (f->state == RB_FILE_MAKING)
-		f->maker = maker;
+	file_expire(f);
+	f->handles++;
 }
 
 /*
@@ -476,13 +484,19 @@ void rb_file_leave(const struct path *path, const struct rb_handle *h)
 void rb_file_fail(const struct path *path)
 {
 	struct rb_file *f = d_inode(path->dentry)->i_private;
-	bool ours;
+	bool reserved;
 
 	mutex_lock(&f->lock);
-	ours = f->reserved;
-	f->reserved = false;
+	reserved = f->reserved;
+	if (reserved) {
+		file_unreserve(f);
+		f->handles++; /* until file_leave() */
+	}
 	mutex_unlock(&f->lock);
-	if (ours && file_leave(f, NULL, READ_ONCE(f->state) == RB_FILE_MAKING))
+	if (!reserved)
+		return;
+	wake_up_all(&f->wq);
+	if (file_leave(f, NULL, false))
 		file_unname_soon(f, path);
 }
 
@@ -511,20 +525,13 @@ static void file_set(struct rb_file *f, struct rb_ring *ring)
 	lockdep_assert_held(&f->lock);
 	f->state = RB_FILE_SET;
 	f->maker = NULL;
-	/* By another handle, after FILE_MAKER: it no longer counts the one that did not come. */
-	f->handles -= f->reserved;
-	f->reserved = false;
 	smp_store_release(&f->ring, ring); /* matches rb_file_ring() */
 }
 
 /* Whether the handle that has made @f keeps @h from making the ring. */
 static bool file_has_maker(struct rb_file *f, const struct rb_handle *h)
 {
-	if (READ_ONCE(f->state) != RB_FILE_MAKING)
-		return false;
-	if (READ_ONCE(f->reserved))
-		return time_before(jiffies, f->made + FILE_MAKER);
-	return READ_ONCE(f->maker) != h;
+	return READ_ONCE(f->state) == RB_FILE_MAKING && READ_ONCE(f->maker) != h;
 }
 
 /* Nobody but @h may make the ring, or it is there. */
@@ -533,19 +540,33 @@ static bool file_made(struct rb_file *f, const struct rb_handle *h)
 	return !READ_ONCE(f->busy) && !file_has_maker(f, h);
 }
 
-/* With f->lock, and its maker no longer in the way. */
+/* How long to wait for a change of @f before file_expire() may make one. */
+static long file_timeout(const struct rb_file *f)
+{
+	u64 now = get_jiffies_64(), end = f->made + FILE_MAKER;
+
+	if (!READ_ONCE(f->reserved))
+		return MAX_SCHEDULE_TIMEOUT;
+	return time_before64(now, end) ? end - now : 1;
+}
+
+/*
+ * Lock @f once nothing keeps @h from making the ring.  Returns -EAGAIN if that would mean to
+ * wait and the caller may not @wait, or the error of a signal.
+ */
 static int file_lock_made(struct rb_file *f, const struct rb_handle *h, bool wait)
 {
 	long left;
 
 	for (;;) {
 		mutex_lock(&f->lock);
+		file_expire(f);
 		if (file_made(f, h))
 			return 0;
 		mutex_unlock(&f->lock);
 		if (!wait)
 			return -EAGAIN;
-		left = wait_event_interruptible_timeout(f->wq, file_made(f, h), FILE_MAKER);
+		left = wait_event_interruptible_timeout(f->wq, file_made(f, h), file_timeout(f));
 		if (left < 0)
 			return left;
 	}
@@ -566,6 +587,7 @@ static struct rb_ring *file_fill(struct rb_file *f, const struct rb_layout *layo
 	ring = rb_ring_create(layout, payer, f->instance);
 	mutex_lock(&f->lock);
 	WRITE_ONCE(f->busy, false);
+	WARN_ON_ONCE(f->state == RB_FILE_GONE);
 	if (!IS_ERR(ring)) {
 		if (kept)
 			f->kept = true;

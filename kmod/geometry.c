@@ -21,6 +21,7 @@ static int geometry_check(u64 bytes, u64 count, struct rb_layout *layout)
 	*layout = (struct rb_layout){
 		.slot_bytes = bytes,
 		.slot_count = count,
+		.max_writers = RINGBUF_MAX_WRITERS, /* each open for writing is one */
 		.page_size = PAGE_SIZE,
 	};
 	if (!rb_layout(layout) && layout->bytes <= rb_quota_most())

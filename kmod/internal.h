@@ -95,6 +95,9 @@ void rb_leftover_give(struct pipe_inode_info *pipe, struct rb_leftover *leftover
 
 /* ---- instance.c ---------------------------------------------------------- */
 
+void rb_instance_init(struct rb_instance *instance, struct super_block *sb,
+		      const struct rb_options *o);
+void rb_instance_put(struct rb_instance *instance);
 int rb_instance_charge(struct rb_instance *instance, u64 bytes);
 void rb_instance_uncharge(struct rb_instance *instance, u64 bytes);
 int rb_instance_count(struct rb_instance *instance);
@@ -174,6 +177,9 @@ void rb_recheck_stop(struct rb_ring *ring);
 struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t payer,
 			       struct rb_instance *instance);
 void rb_ring_put(struct rb_ring *ring);
+void rb_ring_put_later(struct rb_ring *ring);
+int rb_ring_init(void);
+void rb_ring_exit(void);
 void rb_ring_note(struct rb_ring *ring);
 u64 rb_ring_written(struct rb_ring *ring);
 
@@ -237,7 +243,6 @@ int rb_file_enter(const struct path *path, struct rb_handle *maker);
 void rb_file_leave(const struct path *path, const struct rb_handle *h);
 int rb_file_stale(const struct file *file);
 void rb_file_fail(const struct path *path);
-void rb_file_flush(void);
 struct rb_ring *rb_file_ring(struct rb_handle *h, bool wait);
 struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layout, bool kept);
 

@@ -15,9 +15,12 @@ static int __init rb_init(void)
 	err = rb_timer_init();
 	if (err)
 		return err;
-	err = rb_anon_init();
+	err = rb_ring_init();
 	if (err)
 		goto err_timer;
+	err = rb_anon_init();
+	if (err)
+		goto err_ring;
 	err = rb_device_init();
 	if (err)
 		goto err_anon;
@@ -35,6 +38,8 @@ err_device:
 	rb_device_exit();
 err_anon:
 	rb_anon_exit();
+err_ring:
+	rb_ring_exit();
 err_timer:
 	rb_timer_exit();
 	return err;
@@ -46,6 +51,7 @@ static void __exit rb_exit(void)
 	rb_mount_exit();
 	rb_file_exit();
 	rb_device_exit();
+	rb_ring_exit();
 	rb_timer_exit();
 	rb_anon_exit();
 }

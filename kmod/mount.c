@@ -121,6 +121,7 @@ static int mount_check(struct fs_context *fc, const struct rb_options *o, struct
 	*layout = (struct rb_layout){
 		.slot_bytes = o->slot_bytes,
 		.slot_count = o->slot_count,
+		.max_writers = RINGBUF_MAX_WRITERS, /* each open for writing is one */
 		.page_size = PAGE_SIZE,
 		.wait_readers = 1, /* as a FIFO's writers */
 	};
@@ -198,9 +199,7 @@ static int mount_fill(struct super_block *sb, struct fs_context *fc)
 	if (!instance)
 		return -ENOMEM;
 	sb->s_fs_info = instance; /* mount_kill() frees it */
-	mutex_init(&instance->lock);
-	instance->options = *o;
-	instance->sb = sb;
+	rb_instance_init(instance, sb, o);
 	err = mount_check(fc, o, &instance->layout);
 	if (err)
 		return err;
@@ -287,10 +286,10 @@ static void mount_kill(struct super_block *sb)
 	struct rb_instance *instance = instance_of(sb);
 
 	kill_litter_super(sb);
-	rb_file_flush();
-	if (instance)
-		WARN_ON_ONCE(instance->bytes || instance->files);
-	kfree(instance);
+	if (!instance)
+		return;
+	WARN_ON_ONCE(instance->files);
+	rb_instance_put(instance);
 }
 
 static struct file_system_type mount_type = {

@@ -90,7 +90,7 @@ struct rb_seat {
  * @nr_deferred: seats of @ids that are; changes under wait_lock too
  * @is_default: it is the default ring of a user: its slots are kept while it has no reader;
  *	constant
- * @put: drops a reference, where that may take too long
+ * @put: work of rb_ring_put_later()
  * @default_uid: that user; constant
  * @default_scope: number of the network namespace that it belongs to; constant
  * @default_node: entry in the table of default rings
@@ -324,14 +324,16 @@ struct rb_options {
 
 /**
  * struct rb_instance - a mount of the file system
+ * @refs: the mount's and one for each ring
  * @lock: all that is not constant
- * @sb: its super block, whose s_fs_info it is; constant
+ * @sb: its super block, whose s_fs_info it is; constant.  Valid while the mount is
  * @options: may change by a remount
  * @layout: the default geometry of @options
  * @bytes: what its rings take
  * @files: rings and directories in it, and its root
  */
 struct rb_instance {
+	struct kref refs;
 	struct mutex lock; /* options, layout, bytes, files */
 	struct super_block *sb;
 	struct rb_options options;
@@ -360,7 +362,8 @@ enum rb_file_state {
  * @busy: its ring is being made, without the lock; may be read without it
  * @payer: who pays for a ring of default geometry; constant
  * @kept: it stays until it is unlinked; may be read without the lock
- * @made: when it was made, in jiffies; constant
+ * @put_later: it was renamed over: drop the ring by rb_ring_put_later()
+ * @made: when it was made, by get_jiffies_64(); constant
  * @born: when it was made; constant
  * @work: takes the name away, where that would have to wait
  * @path: for @work
@@ -368,7 +371,7 @@ enum rb_file_state {
  * @wq: who waits for its maker
  */
 struct rb_file {
-	struct mutex lock; /* state, ring, maker, handles, kept */
+	struct mutex lock; /* state, ring, maker, handles, reserved, busy, kept */
 	struct rb_instance *instance;
 	enum rb_file_state state;
 	struct rb_ring *ring;
@@ -378,7 +381,8 @@ struct rb_file {
 	bool busy;
 	kuid_t payer;
 	bool kept;
-	unsigned long made;
+	bool put_later;
+	u64 made;
 	struct timespec64 born;
 	struct work_struct work;
 	struct path path;

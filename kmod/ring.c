@@ -173,6 +173,29 @@ static void ring_release(struct kref *refs)
 	ring_destroy(ring);
 }
 
+/* Drops references that rb_ring_put_later() takes over. */
+static struct workqueue_struct *ring_puts;
+
+int __init rb_ring_init(void)
+{
+	ring_puts = alloc_workqueue("ringbuf_puts", WQ_UNBOUND, 0);
+	return ring_puts ? 0 : -ENOMEM;
+}
+
+void rb_ring_exit(void)
+{
+	destroy_workqueue(ring_puts);
+}
+
+/*
+ * Drop a reference from another task, for a caller with locks that it must not hold while
+ * the pages are freed.  Once in the life of a ring.
+ */
+void rb_ring_put_later(struct rb_ring *ring)
+{
+	queue_work(ring_puts, &ring->put);
+}
+
 /* May sleep. */
 void rb_ring_put(struct rb_ring *ring)
 {

@@ -442,6 +442,30 @@ TEST_F(standard, inherited_writer_keeps_the_stream_open)
 	EXPECT_EQ(0, read(self->reader, text, 16));
 }
 
+/* Each open for writing is a writer, as many as a ring can have. */
+TEST_F(standard, many_may_open_it_for_writing)
+{
+	int fds[RINGBUF_MAX_WRITERS], i;
+
+	for (i = 1; i < (int)RINGBUF_MAX_WRITERS; i++) {
+		fds[i] = open_as(O_WRONLY | O_NONBLOCK);
+		ASSERT_LE(0, fds[i]);
+	}
+	FAILS(ENOSPC, open_as(O_WRONLY));
+	while (--i)
+		close(fds[i]);
+}
+
+/* Access mode 3 is for ioctls only. */
+TEST_F(standard, open_without_rights_does_not_bind)
+{
+	int fd = open_as(O_WRONLY | O_RDWR);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(fd));
+	close(fd);
+}
+
 /* As open(2) of a file says that the disk is full. */
 TEST_F(standard, open_says_why_there_is_no_ring)
 {
