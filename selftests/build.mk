@@ -3,16 +3,12 @@
 
 PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
 	unifdef patch mandoc man-db
-PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils patch pkg-config procps python3 liburing-dev
+PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config procps python3 liburing-dev
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc6-dev-i386 pv \
 	socat ffmpeg
 
-# kselftest_harness.h comes from Debian's linux-source-6.12; selftests/vm/fetch unpacks it.
-# Where that is, is asked for once, by the first that needs it.
-KSFT = $(eval KSFT := $(shell selftests/vm/kernel source | sed -n 's/^source=//p')/tools/testing/selftests)$(KSFT)
 # Offsets of 64 bits in 32-bit programs too, whatever is included first.
-TEST_FLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness \
-	-I$(O)/selftests/harness -I$(KSFT)
+TEST_FLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness
 # Each test case is a process of its own, and one without shared libraries is made and
 # ended in three quarters of the time under the debug kernel.
 # In half the time with gold, where that is.
@@ -31,29 +27,16 @@ $(O)/selftests/runner: selftests/harness/runner.c | packages
 	$(call say,CC)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $< -o $@
 
-ksft-source: packages
-	@selftests/vm/fetch source
-
-# Looked at each time, since Debian's source may be another. One that the patch does not
-# fit is used as it is.
-HARNESS := $(O)/selftests/harness/kselftest_harness.h
-$(HARNESS): selftests/harness/kselftest_harness.patch ksft-source | packages-QUICK
-	@mkdir -p $(@D)
-	@patch -s -f -F0 -r - -o $@.new $(KSFT)/$(@F) $< || { [ $$? = 1 ] && cp $(KSFT)/$(@F) $@.new && \
-		echo "$< does not fit, so the tests take longer" >&2; }
-	@chmod 644 $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-
-$(O)/selftests/harness/outcomes: selftests/harness/outcomes.c $(HARNESS)
+$(O)/selftests/harness/outcomes: selftests/harness/outcomes.c | packages
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(TEST_LINK))
 
 # One calls what is hidden.
 INSIDE_TESTS := $(O)/selftests/lib/watch
 
-$(filter-out $(INSIDE_TESTS),$(LIB_TESTS)): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a $(HARNESS)
+$(filter-out $(INSIDE_TESTS),$(LIB_TESTS)): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK))
 
-$(INSIDE_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf-inside.a $(HARNESS)
+$(INSIDE_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf-inside.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf-inside.a $(TEST_LINK))
 
 # These know how the embedded host is made.
@@ -69,7 +52,7 @@ $(O)/selftests/lib/watch: TEST_LINK += -Wl,--wrap=syscall
 $(O)/selftests/lib/first_use: TEST_LINK += -Wl,--wrap=fcntl64
 
 # It looks into the embedded host.
-$(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c $(HARNESS)
+$(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -MMD -MP -Ilib -Ikmod -c $< -o $@
@@ -80,14 +63,14 @@ $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
 
 $(addprefix $(O)/selftests/abi/abi_,uring wakes direct pairs): TEST_LIBS := -luring
 
-$(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a $(HARNESS)
+$(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
 	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs,$(ABI_TESTS)))
 
-$(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c $(HARNESS)
+$(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | packages
 	$(call program,$(CC) -m32 $(TEST_FLAGS),$<,$(TEST_LINK))
 
 $(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
@@ -148,4 +131,4 @@ check-quick: packages tests-quick kmod-6.12
 check-full: check
 	$(Q)kmod/upstream/series --check
 
-.PHONY: check-full tests tests-quick python-debian check check-quick ksft-source
+.PHONY: check-full tests tests-quick python-debian check check-quick
