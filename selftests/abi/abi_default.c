@@ -11,13 +11,6 @@
 
 #define NOBODY 65534
 
-#define FAILS(error, call)               \
-	do {                             \
-		errno = 0;               \
-		EXPECT_EQ(-1, (call));   \
-		EXPECT_EQ(error, errno); \
-	} while (0)
-
 static int open_as(int flags)
 {
 	return open("/dev/ringbuf", flags | O_CLOEXEC);

@@ -17,12 +17,6 @@
 #define RING  MOUNTED "/ring"
 #define OTHER MOUNTED "/other"
 
-#define FAILS(error, call)               \
-	do {                             \
-		EXPECT_EQ(-1, call);     \
-		EXPECT_EQ(error, errno); \
-	} while (0)
-
 FIXTURE(files)
 {
 	uint64_t before;

@@ -45,13 +45,6 @@ FIXTURE_TEARDOWN(rw)
 	close(self->owner);
 }
 
-#define FAILS(error, call)               \
-	do {                             \
-		errno = 0;               \
-		EXPECT_EQ(-1, (call));   \
-		EXPECT_EQ(error, errno); \
-	} while (0)
-
 TEST_F(rw, every_length)
 {
 	static char to[SLOT + 100], from[SLOT];

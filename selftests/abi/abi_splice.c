@@ -9,13 +9,6 @@
 #define SLOT  4096
 #define SLOTS 4
 
-#define FAILS(error, call)               \
-	do {                             \
-		errno = 0;               \
-		EXPECT_EQ(-1, (call));   \
-		EXPECT_EQ(error, errno); \
-	} while (0)
-
 FIXTURE(splice)
 {
 	int owner;

@@ -9,13 +9,6 @@
 #define SLOT  5000 /* more than a page */
 #define SLOTS 3
 
-#define FAILS(error, call)               \
-	do {                             \
-		errno = 0;               \
-		EXPECT_EQ(-1, (call));   \
-		EXPECT_EQ(error, errno); \
-	} while (0)
-
 FIXTURE(stream)
 {
 	int owner;

@@ -29,6 +29,14 @@
 #define ASSERT_OK(call) ASSERT_EQ(0, call)
 #define EXPECT_OK(call) EXPECT_EQ(0, call)
 
+/* Expect a system call to return -1 and set errno to @error. */
+#define FAILS(error, call)               \
+	do {                             \
+		errno = 0;               \
+		EXPECT_EQ(-1, (call));   \
+		EXPECT_EQ(error, errno); \
+	} while (0)
+
 static inline int device_open(void)
 {
 	return open("/dev/ringbuf", O_RDWR | O_CLOEXEC);
