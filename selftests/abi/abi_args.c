@@ -3,17 +3,14 @@
  * The argument rules that all ioctls share: sizes, flags, reserved fields,
  * pointers, roles.  A refused call changes nothing, not even its structure.
  */
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #define UNKNOWN_FLAG (1U << 31)
 
 FIXTURE(args)
 {
+	HANDLES;
 	int none; /* bound to nothing */
-	int owner;
-	int reader;
-	int writer;
 	int observer;
 };
 
@@ -84,12 +81,7 @@ FIXTURE_SETUP(args)
 {
 	self->none = device_open();
 	ASSERT_LE(0, self->none);
-	self->owner = ring_make(0, 64, 4);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(0, 64, 4);
 	self->observer = observer_open(self->owner);
 	ASSERT_LE(0, self->observer);
 }
@@ -97,9 +89,7 @@ FIXTURE_SETUP(args)
 FIXTURE_TEARDOWN(args)
 {
 	close(self->none);
-	close(self->owner);
-	close(self->reader);
-	close(self->writer);
+	HANDLES_CLOSE();
 	close(self->observer);
 }
 

@@ -4,8 +4,7 @@
  * RINGBUF_DIRECT names a folder whose file system does it; see files/direct.sh.
  * And slots that are pinned when their writer ends.
  */
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #include <ringbuf_uring.h>
 #include <sys/uio.h>
@@ -17,9 +16,7 @@
 
 FIXTURE(direct)
 {
-	int owner;
-	int reader;
-	int writer;
+	HANDLES;
 	struct maps r;
 	struct maps w;
 	int file; /* with O_DIRECT */
@@ -38,10 +35,7 @@ FIXTURE_SETUP(direct)
 	self->file = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
 	ASSERT_LE(0, self->file);
 	self->plain = open(path, O_RDWR | O_CLOEXEC);
-	self->owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	self->writer = writer_open(self->owner);
+	HANDLES_SETUP(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS);
 	ASSERT_OK(maps_open(&self->r, self->reader));
 	ASSERT_OK(maps_open(&self->w, self->writer));
 	ASSERT_OK(nonblock(self->reader));
@@ -51,9 +45,7 @@ FIXTURE_TEARDOWN(direct)
 {
 	maps_close(&self->r);
 	maps_close(&self->w);
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_CLOSE();
 	close(self->file);
 	close(self->plain);
 }

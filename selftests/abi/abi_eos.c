@@ -11,13 +11,7 @@ FIXTURE(eos)
 	int reader;
 };
 
-FIXTURE_VARIANT(eos)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(eos, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(eos, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(eos, RINGBUF_CREATE_EXCLUSIVE);
 
 FIXTURE_SETUP(eos)
 {

@@ -1,36 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_EVICT: a reader that is stuck is ended by another. */
-#include "../harness/harness.h"
-
-#include "../harness/child.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #define SLOTS 4
 
-FIXTURE(evict)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(evict)
 
 FIXTURE_SETUP(evict)
 {
-	self->owner = ring_make(0, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
-	ASSERT_OK(nonblock(self->reader));
-	ASSERT_OK(nonblock(self->writer));
-}
-
-FIXTURE_TEARDOWN(evict)
-{
-	close(self->owner);
-	close(self->reader);
-	close(self->writer);
+	HANDLES_SETUP(0, 64, SLOTS);
+	HANDLES_NONBLOCK();
 }
 
 static uint32_t id_of(int fd)

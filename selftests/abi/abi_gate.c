@@ -35,13 +35,7 @@ FIXTURE(gate)
 	int reader[WANTED];
 };
 
-FIXTURE_VARIANT(gate)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(gate, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(gate, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(gate, RINGBUF_CREATE_EXCLUSIVE);
 
 FIXTURE_SETUP(gate)
 {

@@ -4,33 +4,15 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 #include "../harness/passing.h"
 
-FIXTURE(handles)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(handles)
 
 FIXTURE_SETUP(handles)
 {
-	self->owner = ring_make(0, 64, 4);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(0, 64, 4);
 	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_STREAM));
-}
-
-FIXTURE_TEARDOWN(handles)
-{
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
 }
 
 static char byte_of(int fd)

@@ -7,43 +7,29 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 #include "../harness/passing.h"
 
 #define SLOTS 10
 
 FIXTURE(life)
 {
-	int owner;
-	int reader;
-	int writer;
+	HANDLES;
 	int observer;
 };
 
-FIXTURE_VARIANT(life)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(life, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(life, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(life, RINGBUF_CREATE_EXCLUSIVE);
 
 FIXTURE_SETUP(life)
 {
-	self->owner = ring_make(variant->flags, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	self->writer = writer_open(self->owner);
+	HANDLES_SETUP(variant->flags, 64, SLOTS);
 	self->observer = observer_open(self->owner);
 	ASSERT_LE(0, self->observer);
 }
 
 FIXTURE_TEARDOWN(life)
 {
-	close(self->owner);
-	close(self->reader);
-	close(self->writer);
+	HANDLES_CLOSE();
 	close(self->observer);
 }
 

@@ -2,46 +2,21 @@
 /* poll, select and epoll: what is reported, level and edge; see also abi_wakes. */
 #include <sys/select.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 #include "../harness/epoll.h"
 
 #define SLOTS 4
 #define IN    (POLLIN | POLLRDNORM)
 #define OUT   (POLLOUT | POLLWRNORM)
 
-FIXTURE(poll)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(poll)
 
-FIXTURE_VARIANT(poll)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(poll, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(poll, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(poll, RINGBUF_CREATE_EXCLUSIVE);
 
 FIXTURE_SETUP(poll)
 {
-	self->owner = ring_make(variant->flags, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
-	ASSERT_OK(nonblock(self->reader));
-	ASSERT_OK(nonblock(self->writer));
-}
-
-FIXTURE_TEARDOWN(poll)
-{
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_SETUP(variant->flags, 64, SLOTS);
+	HANDLES_NONBLOCK();
 }
 
 static int fill(int writer)

@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What several do with one handle, or at an unlucky moment, as a review found it. */
-#include "../harness/harness.h"
-
 #include <poll.h>
 #include <sched.h>
 
-#include "../harness/child.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 #include "../harness/epoll.h"
 
 #define SHORT (SECOND / 2)
 
-FIXTURE(two)
-{
-	int owner, reader, writer;
-};
+HANDLES_FIXTURE(two)
 
 FIXTURE_VARIANT(two)
 {
@@ -27,17 +21,7 @@ FIXTURE_VARIANT_ADD(two, edge){ .events = EPOLLET };
 
 FIXTURE_SETUP(two)
 {
-	self->owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, 2);
-	self->reader = reader_open(self->owner);
-	self->writer = writer_open(self->owner);
-	ASSERT_GE(self->writer, 0);
-}
-
-FIXTURE_TEARDOWN(two)
-{
-	close(self->writer);
-	close(self->reader);
-	close(self->owner);
+	HANDLES_SETUP(RINGBUF_CREATE_EXCLUSIVE, 64, 2);
 }
 
 /*

@@ -3,46 +3,21 @@
 #include <pthread.h>
 #include <sys/uio.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 #include "../harness/message.h"
 
 #define SLOT  6000 /* more than a page */
 #define SLOTS 5
 
-FIXTURE(rw)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(rw)
 
-FIXTURE_VARIANT(rw)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(rw, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(rw, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(rw, RINGBUF_CREATE_EXCLUSIVE);
 FIXTURE_VARIANT_ADD(rw, stamped){ .flags = RINGBUF_CREATE_TIMESTAMP };
 
 FIXTURE_SETUP(rw)
 {
-	self->owner = ring_make(variant->flags, SLOT, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
-	ASSERT_OK(nonblock(self->reader));
-	ASSERT_OK(nonblock(self->writer));
-}
-
-FIXTURE_TEARDOWN(rw)
-{
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_SETUP(variant->flags, SLOT, SLOTS);
+	HANDLES_NONBLOCK();
 }
 
 TEST_F(rw, every_length)
@@ -420,11 +395,9 @@ static void *vanish(void *arg)
 
 FIXTURE(vanishing)
 {
+	HANDLES;
 	struct vanishing v;
 	pthread_t thread;
-	int owner;
-	int reader;
-	int writer;
 	char *back;
 };
 
@@ -443,10 +416,7 @@ FIXTURE_SETUP(vanishing)
 		self->v.memory[i] = (char)(i * 7 + i / 256);
 	self->back = malloc(LARGE);
 	ASSERT_NE(NULL, self->back);
-	self->owner = ring_make(0, LARGE / 5 * 4, 10);
-	self->reader = reader_open(self->owner);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(0, LARGE / 5 * 4, 10);
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, vanish, &self->v));
 }
 
@@ -454,9 +424,7 @@ FIXTURE_TEARDOWN(vanishing)
 {
 	__atomic_store_n(&self->v.stop, true, __ATOMIC_RELAXED);
 	pthread_join(self->thread, NULL);
-	close(self->writer);
-	close(self->reader);
-	close(self->owner);
+	HANDLES_CLOSE();
 	free(self->back);
 	munmap(self->v.memory, LARGE);
 }

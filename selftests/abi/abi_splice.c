@@ -3,17 +3,14 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #define SLOT  4096
 #define SLOTS 4
 
 FIXTURE(splice)
 {
-	int owner;
-	int reader;
-	int writer;
+	HANDLES;
 	int in; /* of a pipe: what is read */
 	int out;
 };
@@ -30,16 +27,10 @@ FIXTURE_SETUP(splice)
 {
 	int p[2];
 
-	self->owner = ring_make(0, SLOT, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(0, SLOT, SLOTS);
 	ASSERT_OK(framing_call(self->reader, variant->framing));
 	ASSERT_OK(framing_call(self->writer, variant->framing));
-	ASSERT_OK(nonblock(self->reader));
-	ASSERT_OK(nonblock(self->writer));
+	HANDLES_NONBLOCK();
 	ASSERT_EQ(0, pipe2(p, O_CLOEXEC));
 	self->in = p[0];
 	self->out = p[1];
@@ -49,9 +40,7 @@ FIXTURE_TEARDOWN(splice)
 {
 	close(self->in);
 	close(self->out);
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_CLOSE();
 }
 
 static void fill(unsigned char *to, unsigned int seed, size_t length)

@@ -2,47 +2,22 @@
 /* Stream framing: bytes without boundaries, whatever the sizes of calls and slots. */
 #include <sys/uio.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 #include "../harness/epoll.h"
 
 #define SLOT  5000 /* more than a page */
 #define SLOTS 3
 
-FIXTURE(stream)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(stream)
 
-FIXTURE_VARIANT(stream)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(stream, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(stream, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(stream, RINGBUF_CREATE_EXCLUSIVE);
 
 FIXTURE_SETUP(stream)
 {
-	self->owner = ring_make(variant->flags, SLOT, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(variant->flags, SLOT, SLOTS);
 	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_STREAM));
 	ASSERT_OK(framing_call(self->writer, RINGBUF_FRAMING_STREAM));
-	ASSERT_OK(nonblock(self->reader));
-	ASSERT_OK(nonblock(self->writer));
-}
-
-FIXTURE_TEARDOWN(stream)
-{
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_NONBLOCK();
 }
 
 /* Byte @at of what all these tests write. */

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_SYNC: floors, who may set them, and that nothing is lost silently. */
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #define SLOTS 10
 
 FIXTURE(sync)
 {
-	int owner;
-	int reader;
+	HANDLES;
 	int other;
-	int writer;
 	int observer;
 };
 
@@ -18,11 +15,8 @@ FIXTURE_SETUP(sync)
 {
 	unsigned int n;
 
-	self->owner = ring_make(0, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
+	HANDLES_SETUP(0, 64, SLOTS);
 	self->other = reader_open(self->owner);
-	self->writer = writer_open(self->owner);
 	self->observer = observer_open(self->owner);
 	ASSERT_OK(nonblock(self->reader));
 	ASSERT_OK(nonblock(self->other));
@@ -33,10 +27,8 @@ FIXTURE_SETUP(sync)
 
 FIXTURE_TEARDOWN(sync)
 {
-	close(self->owner);
-	close(self->reader);
+	HANDLES_CLOSE();
 	close(self->other);
-	close(self->writer);
 	close(self->observer);
 }
 

@@ -1,45 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_THRESHOLD: nobody is awakened for less, and nobody sleeps over more. */
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 #include "../harness/epoll.h"
 
 #define SLOT  64
 #define SLOTS 16
 
-FIXTURE(limit)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(limit)
 
-FIXTURE_VARIANT(limit)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(limit, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(limit, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(limit, RINGBUF_CREATE_EXCLUSIVE);
 
 FIXTURE_SETUP(limit)
 {
-	self->owner = ring_make(variant->flags, SLOT, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
-	ASSERT_OK(nonblock(self->reader));
-	ASSERT_OK(nonblock(self->writer));
-}
-
-FIXTURE_TEARDOWN(limit)
-{
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_SETUP(variant->flags, SLOT, SLOTS);
+	HANDLES_NONBLOCK();
 }
 
 static int put_many(int fd, uint64_t from, uint64_t count)

@@ -2,8 +2,7 @@
 /* io_uring: reads, writes, polls and waits, none of which takes a worker thread. */
 #include <dirent.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #include <ringbuf_uring.h>
 
@@ -11,29 +10,20 @@
 
 FIXTURE(uring)
 {
-	int owner;
-	int reader;
-	int writer;
+	HANDLES;
 	struct io_uring u;
 };
 
 FIXTURE_SETUP(uring)
 {
-	self->owner = ring_make(0, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(0, 64, SLOTS);
 	ASSERT_EQ(0, io_uring_queue_init(256, &self->u, 0));
 }
 
 FIXTURE_TEARDOWN(uring)
 {
 	io_uring_queue_exit(&self->u);
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_CLOSE();
 }
 
 /* Threads that io_uring has made to sleep for us. */
@@ -546,9 +536,7 @@ static bool has_commands(void)
 
 FIXTURE(wait)
 {
-	int owner;
-	int reader;
-	int writer;
+	HANDLES;
 	struct io_uring u;
 };
 
@@ -565,12 +553,7 @@ FIXTURE_SETUP(wait)
 {
 	struct ringbuf_wait w = wait_for(1, NEVER);
 
-	self->owner = ring_make(0, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(0, 64, SLOTS);
 	ASSERT_EQ(0, io_uring_queue_init(64, &self->u, 0));
 	if (has_commands())
 		return;
@@ -582,9 +565,7 @@ FIXTURE_SETUP(wait)
 FIXTURE_TEARDOWN(wait)
 {
 	io_uring_queue_exit(&self->u);
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_CLOSE();
 }
 
 /*
@@ -993,9 +974,7 @@ TEST_F(wait, storm)
 
 FIXTURE(any)
 {
-	int owner;
-	int reader;
-	int writer;
+	HANDLES;
 	int commands;
 	struct io_uring u;
 };
@@ -1011,11 +990,7 @@ FIXTURE_VARIANT_ADD(any, as_it_can){ .poll = false };
 
 FIXTURE_SETUP(any)
 {
-	self->owner = ring_make(0, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
+	HANDLES_SETUP(0, 64, SLOTS);
 	ASSERT_EQ(0, io_uring_queue_init(8, &self->u, 0));
 	self->commands = ringbuf_uring_commands(self->owner);
 	ASSERT_EQ(has_commands(), self->commands);
@@ -1027,9 +1002,7 @@ FIXTURE_TEARDOWN(any)
 {
 	EXPECT_EQ(0, workers());
 	io_uring_queue_exit(&self->u);
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_CLOSE();
 }
 
 #define QUEUE(fd, w, tag)                                                                  \

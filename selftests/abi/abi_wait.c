@@ -2,41 +2,17 @@
 /* RINGBUF_IOC_WAIT and _WAKE: deadlines, counts, signals, thresholds. */
 #include <sys/time.h>
 
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #define SLOTS 8
 
-FIXTURE(wait)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(wait)
 
-FIXTURE_VARIANT(wait)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(wait, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(wait, exclusive){ .flags = RINGBUF_CREATE_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(wait, RINGBUF_CREATE_EXCLUSIVE);
 
 FIXTURE_SETUP(wait)
 {
-	self->owner = ring_make(variant->flags, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	ASSERT_LE(0, self->reader);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
-}
-
-FIXTURE_TEARDOWN(wait)
-{
-	close(self->reader);
-	close(self->writer);
-	close(self->owner);
+	HANDLES_SETUP(variant->flags, 64, SLOTS);
 }
 
 TEST_F(wait, counts_out_of_range)

@@ -1,35 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Exclusive and shared writers: who may, ids, and how one takes over from another. */
-#include "../harness/harness.h"
-#include "../harness/device.h"
+#include "../harness/handles.h"
 
 #define SLOTS 6
 
 /* ---- exclusive ---------------------------------------------------------------- */
 
-FIXTURE(exclusive)
-{
-	int owner;
-	int reader;
-	int writer;
-};
+HANDLES_FIXTURE(exclusive)
 
 FIXTURE_SETUP(exclusive)
 {
-	self->owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, SLOTS);
-	ASSERT_LE(0, self->owner);
-	self->reader = reader_open(self->owner);
-	self->writer = writer_open(self->owner);
-	ASSERT_LE(0, self->writer);
-	ASSERT_OK(nonblock(self->reader));
-	ASSERT_OK(nonblock(self->writer));
-}
-
-FIXTURE_TEARDOWN(exclusive)
-{
-	close(self->owner);
-	close(self->reader);
-	close(self->writer);
+	HANDLES_SETUP(RINGBUF_CREATE_EXCLUSIVE, 64, SLOTS);
+	HANDLES_NONBLOCK();
 }
 
 TEST_F(exclusive, second_is_busy)

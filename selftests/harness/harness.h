@@ -17,6 +17,22 @@
 
 #define RINGBUF_DEVICE "/dev/ringbuf"
 
+/*
+ * Run each case of fixture @name twice: with variant->flags of 0, for a ring with shared
+ * writers, and of @flag, which makes a ring for one exclusive writer.
+ */
+#define SHARED_AND_EXCLUSIVE(name, flag)                 \
+	FIXTURE_VARIANT(name)                            \
+	{                                                \
+		uint32_t flags;                          \
+	};                                               \
+                                                         \
+	FIXTURE_VARIANT_ADD(name, shared){ .flags = 0 }; \
+	FIXTURE_VARIANT_ADD(name, exclusive)             \
+	{                                                \
+		.flags = (flag)                          \
+	}
+
 /* The whole program skips; TAP has a plan of nothing for that. */
 static inline int harness_skip_all(const char *reason)
 {

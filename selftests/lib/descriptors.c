@@ -8,8 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #define SLOTS 8
 
@@ -61,9 +60,7 @@ static int finds_all_alive(void *arg)
 
 FIXTURE(descriptors)
 {
-	struct ringbuf *ring;
-	struct ringbuf_reader *reader;
-	struct ringbuf_writer *writer;
+	ATTACHED;
 	struct given g;
 	char name[64];
 };
@@ -75,9 +72,7 @@ FIXTURE_SETUP(descriptors)
 	snprintf(self->name, sizeof(self->name), "%s", name_of("descriptors"));
 	config.name = self->name;
 	ASSERT_EQ(0, ringbuf_create(&config, &self->ring));
-	self->reader = reader_new(self->ring);
-	self->writer = writer_new(self->ring);
-	ASSERT_TRUE(self->reader && self->writer);
+	ATTACHED_MEMBERS();
 	/* Both are used, and nothing is read yet. */
 	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
 	ASSERT_EQ(0, ringbuf_reader_wait(self->reader, 1, RINGBUF_TRY));
@@ -86,9 +81,7 @@ FIXTURE_SETUP(descriptors)
 
 FIXTURE_TEARDOWN(descriptors)
 {
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
+	ATTACHED_CLOSE();
 	/* An idle child may have had it longer. */
 	ringbuf_unlink(self->name, RINGBUF_HOST_AUTO);
 }

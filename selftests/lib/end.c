@@ -11,13 +11,7 @@ FIXTURE(end)
 	struct ringbuf_reader *reader;
 };
 
-FIXTURE_VARIANT(end)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(end, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(end, exclusive){ .flags = RINGBUF_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(end, RINGBUF_EXCLUSIVE);
 
 FIXTURE_SETUP(end)
 {

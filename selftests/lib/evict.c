@@ -1,33 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ringbuf_evict_reader(), on either host. */
-#include "../harness/harness.h"
-
-#include "../harness/child.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #define SLOTS 4
 
-FIXTURE(evict)
-{
-	struct ringbuf *ring;
-	struct ringbuf_reader *reader;
-	struct ringbuf_writer *writer;
-};
+ATTACHED_FIXTURE(evict)
 
 FIXTURE_SETUP(evict)
 {
-	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
-
-	ASSERT_EQ(0, ringbuf_create(&config, &self->ring));
-	ASSERT_EQ(0, ringbuf_writer_attach(self->ring, &self->writer));
-	ASSERT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &self->reader));
-}
-
-FIXTURE_TEARDOWN(evict)
-{
-	ringbuf_reader_close(self->reader);
-	ringbuf_writer_close(self->writer);
-	ringbuf_close(self->ring);
+	ATTACHED_SETUP(0, 64, SLOTS);
 }
 
 TEST_F(evict, no_such_one)

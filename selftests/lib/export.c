@@ -5,8 +5,7 @@
  */
 #include <sys/socket.h>
 
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #define MESSAGES 1000
 
@@ -105,11 +104,9 @@ static int import_again(struct ringbuf *ring)
 
 FIXTURE(export)
 {
+	ATTACHED;
 	int socket[2];
 	pid_t child;
-	struct ringbuf *ring;
-	struct ringbuf_reader *reader;
-	struct ringbuf_writer *writer;
 	struct luggage l;
 };
 
@@ -117,12 +114,7 @@ FIXTURE_SETUP(export)
 {
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, self->socket));
 	self->child = child_start(echoes, &self->socket[1]);
-	self->ring = ring_new(0, 64, 10);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	self->writer = writer_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	ASSERT_NE(NULL, self->writer);
+	ATTACHED_SETUP(0, 64, 10);
 	self->l.reader.size = sizeof(self->l.reader);
 	self->l.writer.size = sizeof(self->l.writer);
 	ASSERT_EQ(0, ringbuf_reader_export(self->reader, &self->l.reader));

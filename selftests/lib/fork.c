@@ -9,39 +9,15 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
-FIXTURE(fork)
-{
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
-};
+ATTACHED_FIXTURE(fork)
 
-FIXTURE_VARIANT(fork)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(fork, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(fork, exclusive){ .flags = RINGBUF_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(fork, RINGBUF_EXCLUSIVE);
 
 FIXTURE_SETUP(fork)
 {
-	self->ring = ring_new(variant->flags, 64, 20);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
-	ASSERT_NE(NULL, self->writer);
-}
-
-FIXTURE_TEARDOWN(fork)
-{
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
+	ATTACHED_SETUP(variant->flags, 64, 20);
 }
 
 /* What a child is given, and a word both see. */

@@ -33,13 +33,7 @@ FIXTURE(gate)
 	struct ringbuf_reader *reader[WANTED];
 };
 
-FIXTURE_VARIANT(gate)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(gate, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(gate, exclusive){ .flags = RINGBUF_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(gate, RINGBUF_EXCLUSIVE);
 
 FIXTURE_SETUP(gate)
 {

@@ -13,13 +13,7 @@ FIXTURE(killed)
 	struct ringbuf *ring;
 };
 
-FIXTURE_VARIANT(killed)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(killed, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(killed, exclusive){ .flags = RINGBUF_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(killed, RINGBUF_EXCLUSIVE);
 
 FIXTURE_SETUP(killed)
 {

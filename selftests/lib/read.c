@@ -2,35 +2,25 @@
 /* The calls of a reader: what they refuse, and what a refusal leaves as it was. */
 #include <limits.h>
 
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #define SLOT  64
 #define SLOTS 100
 
 FIXTURE(read)
 {
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
+	ATTACHED;
 	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
 };
 
 FIXTURE_SETUP(read)
 {
-	self->ring = ring_new(0, SLOT, SLOTS);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
-	ASSERT_NE(NULL, self->writer);
+	ATTACHED_SETUP(0, SLOT, SLOTS);
 }
 
 FIXTURE_TEARDOWN(read)
 {
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
+	ATTACHED_CLOSE();
 }
 
 static int peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots, unsigned int max)

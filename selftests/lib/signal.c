@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Signals during a wait: restarted with the same deadline, or EINTR if asked for. */
-#include "../harness/harness.h"
 #include <pthread.h>
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #define SLOTS 4
 
@@ -27,12 +26,7 @@ static void handle_usr1(int flags)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-FIXTURE(signal)
-{
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
-};
+ATTACHED_FIXTURE(signal)
 
 FIXTURE_VARIANT(signal)
 {
@@ -49,20 +43,9 @@ FIXTURE_SETUP(signal)
 	shared = shared_memory(sizeof(*shared));
 	ASSERT_NE(NULL, shared);
 	handle_usr1(variant->flags);
-	self->ring = ring_new(0, 64, SLOTS);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
+	ATTACHED_SETUP(0, 64, SLOTS);
 	for (n = 0; n < SLOTS; n++)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
-}
-
-FIXTURE_TEARDOWN(signal)
-{
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
 }
 
 /* Signals @pid, asleep, @times times; it sleeps on after each. */

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Timestamps: CLOCK_MONOTONIC at commit, where the ring was made with them. */
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #define SLOTS 6
 
-FIXTURE(stamp)
-{
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
-};
+ATTACHED_FIXTURE(stamp)
 
 FIXTURE_VARIANT(stamp)
 {
@@ -22,19 +16,7 @@ FIXTURE_VARIANT_ADD(stamp, exclusive){ .flags = RINGBUF_TIMESTAMP | RINGBUF_EXCL
 
 FIXTURE_SETUP(stamp)
 {
-	self->ring = ring_new(variant->flags, 64, SLOTS);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
-	ASSERT_NE(NULL, self->writer);
-}
-
-FIXTURE_TEARDOWN(stamp)
-{
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
+	ATTACHED_SETUP(variant->flags, 64, SLOTS);
 }
 
 TEST_F(stamp, between_before_and_after)

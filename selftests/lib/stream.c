@@ -3,19 +3,13 @@
  * Messages through rings of many shapes: one by one, in batches, across the
  * wrap, of every length, and from one process to another.
  */
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 NO_RECHECK
 
 #define SLOT 100
 
-FIXTURE(stream)
-{
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
-};
+ATTACHED_FIXTURE(stream)
 
 FIXTURE_VARIANT(stream)
 {
@@ -39,19 +33,7 @@ SHAPE(1000);
 
 FIXTURE_SETUP(stream)
 {
-	self->ring = ring_new(variant->flags, SLOT, variant->slots);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
-	ASSERT_NE(NULL, self->writer);
-}
-
-FIXTURE_TEARDOWN(stream)
-{
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
+	ATTACHED_SETUP(variant->flags, SLOT, variant->slots);
 }
 
 TEST_F(stream, one_by_one)

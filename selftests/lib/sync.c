@@ -1,45 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Readers that are moved forward learn of it, count what they lost, never read torn. */
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 NO_RECHECK
 
 #define SLOTS 10
 
-FIXTURE(sync)
-{
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
-};
+ATTACHED_FIXTURE(sync)
 
-FIXTURE_VARIANT(sync)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(sync, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(sync, exclusive){ .flags = RINGBUF_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(sync, RINGBUF_EXCLUSIVE);
 
 FIXTURE_SETUP(sync)
 {
 	unsigned int n;
 
-	self->ring = ring_new(variant->flags, 64, SLOTS);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
+	ATTACHED_SETUP(variant->flags, 64, SLOTS);
 	for (n = 0; n < SLOTS; n++)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
-}
-
-FIXTURE_TEARDOWN(sync)
-{
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
 }
 
 TEST_F(sync, to_a_position)

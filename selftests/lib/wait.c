@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Waiting: what TRY, a timeout and FOREVER mean, and who ends a wait. */
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 NO_RECHECK
 
 #define SLOTS 8
 
-FIXTURE(wait)
-{
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
-};
+ATTACHED_FIXTURE(wait)
 
 FIXTURE_VARIANT(wait)
 {
@@ -27,21 +21,9 @@ FIXTURE_VARIANT_ADD(wait, spins_long){ .flags = 0, .spin = 5 * MS };
 
 FIXTURE_SETUP(wait)
 {
-	self->ring = ring_new(variant->flags, 64, SLOTS);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
-	ASSERT_NE(NULL, self->writer);
+	ATTACHED_SETUP(variant->flags, 64, SLOTS);
 	ringbuf_reader_spin(self->reader, variant->spin);
 	ringbuf_writer_spin(self->writer, variant->spin);
-}
-
-FIXTURE_TEARDOWN(wait)
-{
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
 }
 
 static int fill(struct ringbuf_writer *writer)

@@ -7,8 +7,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #include "embedded.h"
 #include "inside.h"
@@ -78,10 +77,8 @@ static uint64_t told(struct lib_watch *watch)
 
 FIXTURE(watch)
 {
+	ATTACHED;
 	struct lib_watch *watch;
-	struct ringbuf *ring;
-	struct ringbuf_reader *reader;
-	struct ringbuf_writer *writer;
 	const struct emb_header *header;
 };
 
@@ -92,9 +89,7 @@ FIXTURE_SETUP(watch)
 	ASSERT_NE(NULL, self->watch);
 	self->ring = embedded_new(4, 200);
 	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	self->writer = writer_new(self->ring);
-	ASSERT_TRUE(self->reader && self->writer);
+	ATTACHED_MEMBERS();
 	ASSERT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
 	self->header = header_of(self->ring);
 	ASSERT_NE(MAP_FAILED, self->header);
@@ -102,9 +97,7 @@ FIXTURE_SETUP(watch)
 
 FIXTURE_TEARDOWN(watch)
 {
-	ringbuf_reader_close(self->reader);
-	ringbuf_writer_close(self->writer);
-	ringbuf_close(self->ring);
+	ATTACHED_CLOSE();
 	lib_watch_destroy(self->watch);
 }
 

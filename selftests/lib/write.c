@@ -2,44 +2,28 @@
 /* The calls of a writer: what they refuse, and what a refusal leaves as it was. */
 #include <limits.h>
 
-#include "../harness/harness.h"
-#include "../harness/rings.h"
+#include "../harness/attached.h"
 
 #define SLOT  64
 #define SLOTS 8
 
 FIXTURE(write)
 {
-	struct ringbuf *ring;
-	struct ringbuf_writer *writer;
-	struct ringbuf_reader *reader;
+	ATTACHED;
 	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
 };
 
-FIXTURE_VARIANT(write)
-{
-	uint32_t flags;
-};
-
-FIXTURE_VARIANT_ADD(write, shared){ .flags = 0 };
-FIXTURE_VARIANT_ADD(write, exclusive){ .flags = RINGBUF_EXCLUSIVE };
+SHARED_AND_EXCLUSIVE(write, RINGBUF_EXCLUSIVE);
 
 FIXTURE_SETUP(write)
 {
-	self->ring = ring_new(variant->flags, SLOT, SLOTS);
-	ASSERT_NE(NULL, self->ring);
-	self->reader = reader_new(self->ring);
-	ASSERT_NE(NULL, self->reader);
-	self->writer = writer_new(self->ring);
-	ASSERT_NE(NULL, self->writer);
+	ATTACHED_SETUP(variant->flags, SLOT, SLOTS);
 	memset(self->slots, 0x5a, sizeof(self->slots));
 }
 
 FIXTURE_TEARDOWN(write)
 {
-	ringbuf_writer_close(self->writer);
-	ringbuf_reader_close(self->reader);
-	ringbuf_close(self->ring);
+	ATTACHED_CLOSE();
 }
 
 TEST_F(write, count_out_of_range)
