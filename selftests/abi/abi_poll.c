@@ -332,4 +332,77 @@ TEST_F(poll, epoll_exclusive)
 	EXPECT_EQ(8, child_end(pid[i]));
 }
 
+/* ---- two waiters on one handle -------------------------------------------------------- */
+
+HANDLES_FIXTURE(two_waiters)
+
+FIXTURE_VARIANT(two_waiters)
+{
+	uint32_t events;
+};
+
+FIXTURE_VARIANT_ADD(two_waiters, level){};
+
+FIXTURE_VARIANT_ADD(two_waiters, edge){ .events = EPOLLET };
+
+FIXTURE_SETUP(two_waiters)
+{
+	HANDLES_SETUP(RINGBUF_CREATE_EXCLUSIVE, 64, 2);
+}
+
+/*
+ * Stop the writer between its commit and its WAKE, and poll the reader's handle meanwhile,
+ * which arms the next position: WAKE must still wake the waiter armed before.
+ */
+TEST_F(two_waiters, poll_waiter_does_not_hide_a_reader_waiting_for_a_slot)
+{
+	struct maps m;
+	bool wake;
+	int set;
+
+	ASSERT_OK(maps_open(&m, self->writer));
+	set = epoll_on(self->reader, EPOLLIN | variant->events);
+	ASSERT_EQ(0, epolled(set, 0));
+	wake = commit_by_hand(&m, 0, 42);
+	EXPECT_TRUE(is_to_wake(wake));
+	EXPECT_EQ(POLLIN, polled(self->reader));
+	ASSERT_OK(wake_call(self->writer));
+	EXPECT_EQ(EPOLLIN, epolled(set, PATIENCE / MS) & EPOLLIN);
+	maps_close(&m);
+	close(set);
+}
+
+TEST_F(two_waiters, poll_waiter_does_not_hide_a_writer_waiting_for_room)
+{
+	struct maps m;
+	int set;
+
+	ASSERT_OK(maps_open(&m, self->reader));
+	ASSERT_EQ(0, put(self->writer, 0));
+	ASSERT_EQ(0, put(self->writer, 1));
+	set = epoll_on(self->writer, EPOLLOUT | variant->events);
+	ASSERT_EQ(0, epolled(set, 0));
+	EXPECT_TRUE(is_to_wake(release_by_hand(&m, 1)));
+	EXPECT_NE(0, polled(self->writer) & POLLOUT);
+	ASSERT_OK(wake_call(self->reader));
+	EXPECT_EQ(EPOLLOUT, epolled(set, PATIENCE / MS) & EPOLLOUT);
+	maps_close(&m);
+	close(set);
+}
+
+/* An epoll set that took a handle before ATTACH reports the first slot after it. */
+TEST_F(two_waiters, epoll_before_attach_reports_the_first_slot)
+{
+	int late = device_open(), set;
+
+	ASSERT_GE(late, 0);
+	set = epoll_on(late, EPOLLIN | variant->events);
+	epolled(set, 0);
+	ASSERT_OK(attach_fd(late, RINGBUF_ROLE_READER, self->owner));
+	ASSERT_EQ(0, put(self->writer, 7));
+	EXPECT_EQ(EPOLLIN, epolled(set, PATIENCE / MS) & EPOLLIN);
+	close(set);
+	close(late);
+}
+
 DEVICE_HARNESS_MAIN

@@ -376,4 +376,45 @@ TEST(forgotten_wake)
 	close(owner);
 }
 
+#define SHORT (SECOND / 2)
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+static int waits_until_the_deadline(void *arg)
+{
+	CHECK_EQ(-ETIMEDOUT, wait_call(*(int *)arg, 1, now_ns() + SHORT));
+	return 0;
+}
+
+/* Set CLOCK_MONOTONIC of later children ahead by @seconds; false: the kernel cannot. */
+static bool clock_shift(const char *seconds)
+{
+	char line[64];
+	int fd, n = snprintf(line, sizeof(line), "monotonic %s 0\n", seconds);
+	bool ok;
+
+	if (unshare(CLONE_NEWTIME))
+		return false;
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	ok = fd >= 0 && write(fd, line, (size_t)n) == n;
+	close(fd);
+	return ok;
+}
+
+/* The deadline is compared with the caller's clock, which its time namespace may shift. */
+TEST(deadline_follows_the_time_namespace)
+{
+	int owner = ring_make(0, 64, 2), reader = reader_open(owner);
+	uint64_t start = now_ns();
+
+	if (!clock_shift("100000"))
+		SKIP(return, "no time namespaces here");
+	EXPECT_EQ(0, child_run(waits_until_the_deadline, &reader));
+	EXPECT_GE(now_ns() - start, SHORT);
+	close(reader);
+	close(owner);
+}
+
 DEVICE_HARNESS_MAIN
