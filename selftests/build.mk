@@ -68,7 +68,7 @@ $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_syscalls %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs,$(ABI_TESTS)))
+	$(filter-out %/abi_order %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | packages
 	$(call program,$(CC) -m32 $(TEST_FLAGS),$<,$(TEST_LINK))

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A stream that nobody waits for makes no system call: the library's writer and
- * reader run under a filter that kills them at the first one.  And where
- * somebody waits, there is one WAKE for one wait.
+ * System calls of the library on the module: none while no task waits, which a filter proves
+ * that kills the writer and reader at the first one, and one WAKE for each wait.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -22,7 +21,7 @@ FIXTURE(syscalls)
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
-	int observer; /* of the same ring, to count */
+	int observer; /* of the same ring, for its statistics */
 };
 
 FIXTURE_VARIANT(syscalls)
@@ -56,7 +55,7 @@ FIXTURE_TEARDOWN(syscalls)
 	close(self->observer);
 }
 
-/* From here on every system call but exit is the end; -1 where filters are not known. */
+/* Kill this process at its next system call but exit; -1 where the kernel has no filters. */
 static int no_more_calls(void)
 {
 	struct sock_filter filter[] = {
@@ -107,7 +106,7 @@ static int streams(void *arg)
 	struct stream *s = arg;
 	uint64_t n;
 
-	/* The first use maps. */
+	/* The first use maps the ring. */
 	CHECK(!one(s, 0));
 	if (no_more_calls())
 		return CHILD_SKIP;
@@ -117,7 +116,7 @@ static int streams(void *arg)
 	for (n = 0; n < LAPS; n++)
 		if (batch(s))
 			return 1;
-	/* Full, empty: that they cannot go on is found without a call, too. */
+	/* A full ring and an empty one are found without a call, too. */
 	while (!ringbuf_writer_write(s->writer, &n, sizeof(n), RINGBUF_TRY))
 		;
 	while (ringbuf_reader_read(s->reader, &n, sizeof(n), RINGBUF_TRY) > 0)
@@ -136,14 +135,14 @@ static int calls_once(void *arg)
 	return 0;
 }
 
-TEST_F(syscalls, unwatched_stream_makes_none)
+TEST_F(syscalls, stream_without_waiters_makes_none)
 {
 	struct stream s = { self->writer, self->reader, RINGBUF_FOREVER };
 	int status = child_run(calls_once, &s);
 
 	if (status == CHILD_SKIP)
 		SKIP(return, "this kernel has no seccomp filters");
-	/* The filter bites. */
+	/* The filter works. */
 	ASSERT_EQ(128 + SIGSYS, status);
 	EXPECT_EQ(0, child_run(streams, &s));
 	EXPECT_EQ(0, stats_of(self->observer).wake_calls);
@@ -166,7 +165,7 @@ static int waits_for(void *arg)
 	return 0;
 }
 
-TEST_F(syscalls, a_wake_only_when_armed)
+TEST_F(syscalls, writer_wakes_only_an_armed_waiter)
 {
 	struct waiter w = { self->name, 10 };
 	uint64_t n, total = 0, calls = 0;
@@ -186,7 +185,7 @@ TEST_F(syscalls, a_wake_only_when_armed)
 		calls++;
 		EXPECT_EQ(calls, stats_of(self->observer).wake_calls);
 		EXPECT_EQ(0, child_end(pid));
-		/* Nobody waits any more. */
+		/* No task waits any more. */
 		ASSERT_EQ(0, ringbuf_writer_write(self->writer, &n, sizeof(n), RINGBUF_TRY));
 		EXPECT_EQ(calls, stats_of(self->observer).wake_calls);
 		total += 11;
@@ -197,7 +196,6 @@ TEST_F(syscalls, a_wake_only_when_armed)
 	EXPECT_EQ(calls, stats_of(self->observer).wake_calls);
 }
 
-/* A writer that waits for room is called when the slowest reader gets there, and not before. */
 static int waits_for_room(void *arg)
 {
 	struct stream *s = arg;
@@ -207,7 +205,8 @@ static int waits_for_room(void *arg)
 	return 0;
 }
 
-TEST_F(syscalls, a_wake_for_the_writer)
+/* A writer that waits for room is woken when the slowest reader releases a slot, not before. */
+TEST_F(syscalls, slowest_reader_wakes_the_writer)
 {
 	struct stream s = { self->writer, self->reader, RINGBUF_TRY };
 	struct ringbuf_reader *fast;
@@ -224,7 +223,7 @@ TEST_F(syscalls, a_wake_for_the_writer)
 	ASSERT_TRUE(task_asleep(pid));
 	while (ringbuf_reader_read(fast, &n, sizeof(n), RINGBUF_TRY) > 0)
 		;
-	/* One look of the fast one, who came by the threshold; the writer sleeps on. */
+	/* The fast reader passed the threshold and may have called WAKE once; the writer sleeps. */
 	EXPECT_GE(1, stats_of(self->observer).wake_calls);
 	ASSERT_TRUE(task_asleep(pid));
 	ASSERT_EQ(sizeof(n), ringbuf_reader_read(self->reader, &n, sizeof(n), RINGBUF_TRY));
