@@ -123,6 +123,17 @@ class Basics(Case):
         self.assertTrue(issubclass(ringbuffer.DataTooLargeError, ValueError))
         self.assertTrue(issubclass(ringbuffer.ReadTimeoutError, TimeoutError))
 
+    def test_use_before_init_is_an_error(self):
+        test = self
+
+        class Early(ringbuffer.RingBuffer):
+            def __init__(self):
+                test.assertRaises(ringbuffer.Error, self.new_writer)
+                test.assertRaises(ringbuffer.Error, self.force_reader_sync)
+                super().__init__(slot_bytes=4, slot_count=4)
+
+        Early().new_writer()
+
     def test_no_writer_ever(self):
         reader = self.ring.new_reader()
         self.assertRaises(ringbuffer.WriterFinishedError, self.ring.try_read, reader)
@@ -434,6 +445,36 @@ class Threads(Case):
             self.assertEqual(b"0", ring.blocking_read(reader))
             self.assertEqual(b"1", ring.blocking_read(reader))
             self.assertRaises(ringbuffer.WriterFinishedError, ring.blocking_read, reader)
+
+    def close_beside_a_write(self):
+        """What the write of another thread raises that waits for room or is about to."""
+        ring = ringbuffer.RingBuffer(slot_bytes=8, slot_count=1)
+        reader = ring.new_reader()
+        ring.new_writer()
+        raised = []
+
+        def writes():
+            ring.blocking_write(b"1")
+            try:
+                ring.blocking_write(b"2")
+            except ringbuffer.Error as error:
+                raised.append(type(error))
+
+        thread = threading.Thread(target=writes)
+        thread.start()
+        until(lambda: reader.get().counter == 0 and ring.writer.get().counter == 1, "written")
+        ring._close()
+        thread.join()
+        return raised.pop()
+
+    def test_close_ends_the_write_of_another_thread(self):
+        for _ in range(50):
+            raised = self.close_beside_a_write()
+            if raised is ringbuffer.ClosedError:
+                return
+            # The close came before the write began to wait.
+            self.assertIs(ringbuffer.AlreadyClosedError, raised)
+        self.fail("the write never waited before the close")
 
     def test_waiting_and_copying_leave_the_gil(self):
         ring = RingBuffer(slot_bytes=2**20, slot_count=2)

@@ -17,7 +17,13 @@ import time
 import unittest
 import weakref
 
-from support import METHODS, Case, asleep, killed, needs_numpy, on_module, ringbuffer, until
+from support import (METHODS, Case, asleep, killed, needs_numpy, on_module, ringbuffer, script,
+                     until)
+
+try:
+    import _testcapi
+except ImportError:
+    _testcapi = None
 
 Ring = ringbuffer.Ring
 
@@ -436,6 +442,59 @@ class Basics(Case):
         self.assertRaises(TypeError, ringbuffer.Slot)
         self.assertRaises(TypeError, ringbuffer.Reader, self.ring, ticket=5)
 
+    def test_init_twice_is_refused(self):
+        ring = ringbuffer.Ring.create(16, 4)
+        for thing in (ring.reader(), ring.writer()):
+            self.assertRaises(RuntimeError, thing.__init__, ring)
+        ring.writer().write(b"as before")
+
+    def test_handles_without_init_are_closed(self):
+        for cls in (ringbuffer.Reader, ringbuffer.Writer, ringbuffer._dropin.ReaderPointer):
+            thing = cls.__new__(cls)
+            thing.close()
+            for call in (lambda: thing.read(timeout=0), lambda: thing.write(b""),
+                         lambda: thing.position, lambda: thing._control, thing._export,
+                         lambda: next(thing), thing.fileno, lambda: thing.spin(1)):
+                self.assertRaises((ringbuffer.ClosedError, AttributeError, TypeError), call)
+
+    @unittest.skipUnless(_testcapi, "this Python has no _testcapi")
+    def test_import_in_a_second_interpreter_is_refused(self):
+        """Its exceptions would not be those that the first interpreter knows."""
+        ran = script("import ringbuffer, sys, _testcapi\n"
+                     "code = '''import sys; sys.path[:] = %r\n"
+                     "try:\n"
+                     "    import ringbuffer\n"
+                     "except ImportError as e:\n"
+                     "    sys.stdout.write('no')\n"
+                     "else:\n"
+                     "    sys.stdout.write('yes')\n"
+                     "''' % (sys.path,)\n"
+                     "assert not _testcapi.run_in_subinterp(code)\n"
+                     "ringbuffer.Ring.create(8, 1).reader()\n")
+        self.assertEqual("no", ran.stdout)
+
+    def test_close_refuses_while_a_view_of_a_lost_slot_lives(self):
+        for _ in range(3):
+            self.writer.write(b"message")
+        slots = self.reader.peek_many(2)
+        view = slots[1].data
+        self.ring.sync()
+        self.assertRaises(BufferError, self.reader.close)
+        self.assertEqual(b"message", bytes(view))
+        view.release()
+        del slots, view
+        self.reader.close()
+
+    def test_failed_commit_changes_nothing(self):
+        ring = ringbuffer.Ring.create(16, 4)
+        reader, writer = ring.reader(), ring.writer()
+        with writer.reserve() as slot:
+            slot[:2] = b"ok"
+            slot.length = 2
+            self.assertRaises(ringbuffer.DataTooLargeError, slot.commit, 17)
+            self.assertEqual(2, slot.length)
+        self.assertEqual(b"ok", reader.read())
+
     def test_descriptor(self):
         if on_module():
             self.assertGreater(self.reader.fileno(), 2)
@@ -754,6 +813,57 @@ class Processes(Case):
         self.assertEqual(b"1", slot)
         reserved[:1] = b"2"
         reserved.commit(1)
+        slot.release()
+        self.assertEqual(b"2", reader.read(timeout=0))
+
+    def in_a_child(self, body):
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                body()
+                status = 0
+            finally:
+                os._exit(status)
+        self.assertEqual(0, os.waitpid(pid, 0)[1])
+
+    def test_slot_reserved_before_a_fork_is_the_parents(self):
+        ring = ringbuffer.Ring.create(16, 4)
+        reader, writer = ring.reader(), ring.writer()
+        slot = writer.reserve()
+        slot[:6] = b"parent"
+        slot.length = 6
+        things = [slot]
+
+        def child():
+            own = writer.reserve()
+            own[:5] = b"child"
+            self.assertRaises(ringbuffer.BusyError, bytes, slot)
+            self.assertRaises(ringbuffer.BusyError, slot.commit, 3)
+            things.clear()
+            own.commit(5)
+            other = writer.reserve()
+            with self.assertRaises(ringbuffer.BusyError):
+                writer.write(b"not now")
+            other.discard()
+
+        self.in_a_child(child)
+        slot.commit(6)
+        self.assertEqual([b"parent", b"child"], reader.read_many(5, timeout=0))
+
+    def test_slot_peeked_before_a_fork_is_the_parents(self):
+        ring = ringbuffer.Ring.create(16, 4)
+        reader, writer = ring.reader(), ring.writer()
+        writer.write_many([b"1", b"2"])
+        slot = reader.peek()
+
+        def child():
+            self.assertRaises(ringbuffer.BusyError, bytes, slot)
+            slot.release()
+            self.assertRaises(ringbuffer.BusyError, reader.read, timeout=0)
+
+        self.in_a_child(child)
+        self.assertEqual(b"1", slot)
         slot.release()
         self.assertEqual(b"2", reader.read(timeout=0))
 
