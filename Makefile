@@ -209,7 +209,7 @@ demo: packages packages-DEMO lib tools kmod-6.12
 
 bench: packages packages-BENCH lib
 	@$(MAKE) --no-print-directory bench-tools
-	$(Q)tools/bench/run
+	$(Q)tools/bench/compare
 
 lint: packages packages-LINT
 	$(Q)selftests/lint

@@ -50,6 +50,6 @@ python-all: packages-PYTHON lib python-debian
 bench-python: packages-BENCHPY lib
 	@$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
 	@$(MAKE) --no-print-directory $(O)/tools/bench
-	$(Q)/usr/bin/python3 lib/python/bench/run.py
+	$(Q)/usr/bin/python3 lib/python/bench/compare.py
 
 .PHONY: python python-built python-all bench-python

@@ -5,7 +5,7 @@
 Repetitions of all peers are interleaved.  Writes build/bench-python/results.jsonl,
 a line per result, and plot.png, and prints a table.
 
-usage: run.py [--quick] [--only TEXT] [--reps N] [--seconds S]
+usage: compare.py [--quick] [--only TEXT] [--reps N] [--seconds S]
 """
 
 import argparse

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the tests of the Python package that are named, or all; prints TAP.
 
-usage: python3 selftests/python/run.py [test_module...]
+usage: python3 selftests/python/tap.py [test_module...]
 """
 
 import os
