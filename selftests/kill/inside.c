@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A look into the embedded host, which the tests of the library do not have. */
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -14,9 +13,9 @@ static struct emb_header *header_of(int fd)
 }
 
 /*
- * Under the lock, which a dead process has not any more, nobody is at work; who
- * says so nevertheless died at it.  The lock is this process's, and so is the
- * library's: nothing of it may run here meanwhile.
+ * While this process holds the lock no other is at work, so a dirty header means that the
+ * last one died at it.  The library's lock is this process's, too: it must not run here
+ * meanwhile.
  */
 bool died_inside(struct ringbuf *ring)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* See inside.c. */
+/* A look into the embedded host, which the tests of the library do not have. */
 #ifndef SELFTESTS_INSIDE_H
 #define SELFTESTS_INSIDE_H
 
@@ -7,7 +7,10 @@
 
 #include <ringbuf.h>
 
-/* Embedded host: the last one killed was in the middle of attaching, leaving, repairing. */
+/*
+ * Whether the process killed last was in the middle of attaching, leaving or repairing, on
+ * the embedded host.
+ */
 bool died_inside(struct ringbuf *ring);
 
 #endif

@@ -2,48 +2,45 @@
 /*
  * usage: kill [KILLS [SEED]]
  *
- * Writers write and readers read as fast as they can.  At random moments a
- * random one of them is killed with SIGKILL, and started again when the others
- * have gone on.  Every message names the writer's life and its number in that
- * life, and carries a checksum.  Readers check that
+ * Writers write and readers read as fast as they can.  At a random moment one of them is
+ * killed with SIGKILL, and started again when the others have continued.  Every message
+ * names the writer's life and its number in that life, and carries a checksum.  Readers
+ * check that
  *
  *   - positions follow each other but for holes,
- *   - of each life the numbers follow each other: none is lost, doubled or reordered,
+ *   - the numbers of each life follow each other: none is lost, doubled or reordered,
  *   - no message is torn,
  *   - at the end of a life, all that was committed has been seen.
  *
- * Stalls: after each kill every survivor has to go on for two laps of the ring;
- * its longest step, counted from the kill on, is its stall.  What the scheduler
- * does to so many busy processes is measured at the same time: now and then, for
- * as long as a kill takes, nobody is killed.  What the machine does to the
- * processors is measured too: on each a bystander of real-time priority, who has
- * nothing to do with the ring, sleeps for a millisecond over and over and adds up
- * by how much it woke too late.  Of a long stall, the time that the processors
- * lost during it does not count, nor that in which survivors were ready to run
- * and others ran: who waits for the ring is not ready.  The limit is 50 ms and
- * what nine of ten events without a kill stay below, which counts for 50 ms at
- * most; two kills may take longer, and more only where events without one do.
+ * Stalls: after each kill every survivor has to work for two laps of the ring; its longest
+ * step, counted from the kill on, is its stall.  The scheduler's share is measured by events
+ * without a kill, which last as long.  The machine's share is measured by a bystander on each
+ * processor, a process of real-time priority that does not use the ring: it sleeps for a
+ * millisecond over and over and adds up by how much it woke too late.  A long stall does not
+ * count the time that the processors lost during it, nor the time that survivors were ready
+ * to run while others ran; a process that waits for the ring is not ready.  The limit is
+ * 50 ms plus what nine of ten events without a kill stay below, but at most 100 ms.  Two
+ * kills may exceed it, and more only if events without a kill do.
  *
- * Those who are killed so are at work.  A fifth more are killed at a random
- * moment of attaching, using for the first time, leaving, creating, opening and
- * unlinking, beside a writer and readers who check the same as the others.  On
- * the embedded host some must have been killed while they changed what all
- * share, so that the next one had to repair it.
+ * A fifth as many kills hit a newcomer, which attaches, uses for the first time, leaves,
+ * creates, opens and unlinks, beside a writer and readers that check the same as the others.
+ * On the embedded host some of them must hit while the newcomer changes what all processes
+ * share, so that the next process has to repair it.
  *
- * RINGBUF_HOST chooses the host.  Half of the kills of who is at work go to a
- * ring with shared writers, half to an exclusive one.
+ * RINGBUF_HOST chooses the host.  Half of the kills of writers and readers are on a ring with
+ * shared writers, half on an exclusive one.
  */
 #include <sched.h>
 
 #include "../harness/harness.h"
 #include "inside.h"
-#include "lives.h"
-#include "young.h"
+#include "kill.h"
 
 #define STALL_NS   (50 * MS)
 #define WINDOW_NS  (25 * MS) /* what it takes to find a dead process on the embedded host */
 #define KILLS_EACH 8 /* for each event without one */
 #define LATE_NS	   MS /* a bystander that wakes later than this had no processor */
+#define NO_KILL	   (~0U) /* instead of the number of a victim */
 
 static uint64_t random_state;
 
@@ -55,13 +52,13 @@ static uint64_t random_next(void)
 	return random_state * 0x2545f4914f6cdd1dULL >> 16;
 }
 
-/* ---- the one who kills ------------------------------------------------------- */
+/* ---- kills ------------------------------------------------------------------- */
 
 /**
  * struct run - one ring, and what happened to it
  * @a: shared with the processes
- * @writers: places 0 … writers - 1 are writers', the others readers'
- * @stall: worst of each event; [0] nobody was killed, [1] somebody was
+ * @writers: victims 0 … writers - 1 are writers, the others readers
+ * @stall: worst of each event; [0] events without a kill, [1] kills
  * @count: entries in @stall
  */
 struct run {
@@ -71,45 +68,45 @@ struct run {
 	unsigned int count[2];
 };
 
-static unsigned int places(const struct run *r)
+static unsigned int victims(const struct run *r)
 {
 	return r->writers + KILL_READERS;
 }
 
-static bool place_start(struct run *r, unsigned int i)
+static bool victim_start(struct run *r, unsigned int i)
 {
-	struct place *place = &r->a->place[i];
+	struct victim *v = &r->a->victim[i];
 	pid_t parent = getpid(), pid;
 
-	place->alive = 0;
+	v->alive = 0;
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
 		child_tie(parent);
-		_exit(i < r->writers ? write_life(r->a, place) : read_life(r->a, place));
+		_exit(i < r->writers ? writer_run(r->a, v) : reader_run(r->a, v));
 	}
-	place->pid = pid;
+	v->pid = pid;
 	return pid > 0;
 }
 
-/* Until @done of every place but @but; false when one has ended or hangs. */
-static bool places_wait(struct run *r, bool (*done)(const struct run *r, unsigned int i),
-			unsigned int but)
+/* Wait until @done of every victim but @but; false if one has ended or hangs. */
+static bool victims_wait(struct run *r, bool (*done)(const struct run *r, unsigned int i),
+			 unsigned int but)
 {
 	const struct timespec pause = { .tv_nsec = 200000 };
 	uint64_t start = now_ns();
 	unsigned int i;
 
-	for (i = 0; i < places(r); i++) {
+	for (i = 0; i < victims(r); i++) {
 		while (i != but && !done(r, i)) {
 			int status;
 
-			if (waitpid(r->a->place[i].pid, &status, WNOHANG)) {
-				ksft_print_msg("place %u ended, status %x\n", i, status);
+			if (waitpid(r->a->victim[i].pid, &status, WNOHANG)) {
+				ksft_print_msg("victim %u ended, status %x\n", i, status);
 				return false;
 			}
 			if (now_ns() - start > (uint64_t)HANG_NS) {
-				ksft_print_msg("place %u (%s) hangs\n", i,
+				ksft_print_msg("victim %u (%s) hangs\n", i,
 					       i < r->writers ? "writer" : "reader");
 				return false;
 			}
@@ -121,12 +118,12 @@ static bool places_wait(struct run *r, bool (*done)(const struct run *r, unsigne
 
 static bool is_alive(const struct run *r, unsigned int i)
 {
-	return FLAG_GET(r->a->place[i].alive);
+	return FLAG_GET(r->a->victim[i].alive);
 }
 
 static bool is_past(const struct run *r, unsigned int i)
 {
-	return __atomic_load_n(&r->a->place[i].event, __ATOMIC_ACQUIRE) == r->a->event;
+	return __atomic_load_n(&r->a->victim[i].event, __ATOMIC_ACQUIRE) == r->a->event;
 }
 
 static uint64_t stolen(const struct arena *a)
@@ -139,7 +136,7 @@ static uint64_t stolen(const struct arena *a)
 	return sum;
 }
 
-/* ns for which survivors could have run, but had no processor. */
+/* Time for which survivors could have run but had no processor, in ns. */
 static uint64_t queued(const struct run *r, unsigned int but)
 {
 	unsigned long long ran, waited;
@@ -148,8 +145,8 @@ static uint64_t queued(const struct run *r, unsigned int but)
 	unsigned int i;
 	FILE *f;
 
-	for (i = 0; i < places(r); i++) {
-		snprintf(path, sizeof(path), "/proc/%d/schedstat", r->a->place[i].pid);
+	for (i = 0; i < victims(r); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/schedstat", r->a->victim[i].pid);
 		f = i == but ? NULL : fopen(path, "re");
 		if (!f)
 			continue;
@@ -160,7 +157,7 @@ static uint64_t queued(const struct run *r, unsigned int but)
 	return sum;
 }
 
-/* Until each bystander has woken twice: what it sleeps through now counts. */
+/* Wait until each bystander has woken twice, so that @stolen has all that it lost so far. */
 static void bystanders_wait(const struct arena *a)
 {
 	const struct timespec pause = { .tv_nsec = MS };
@@ -175,47 +172,47 @@ static void bystanders_wait(const struct arena *a)
 }
 
 /*
- * Without the time in which processors did not run, or ran others: what both
- * have come to since they were @before.
+ * A long @stall without the time for which processors did not run, or ran others: the sum of
+ * both now, less what it was @before.
  */
-static uint64_t own_stall(const struct run *r, unsigned int victim, uint64_t stall, uint64_t before)
+static uint64_t own_stall(const struct run *r, unsigned int hit, uint64_t stall, uint64_t before)
 {
 	uint64_t lost;
 
 	if (stall <= (uint64_t)STALL_NS)
 		return stall;
-	lost = queued(r, victim);
+	lost = queued(r, hit);
 	bystanders_wait(r->a);
 	lost += stolen(r->a) - before;
 	return stall > lost ? stall - lost : 0;
 }
 
-/* One event: @victim is killed, or nobody if there is no such place. */
-static bool event(struct run *r, unsigned int victim)
+/* One event: kill victim @hit, or none if @hit is NO_KILL, and measure the others' stalls. */
+static bool event(struct run *r, unsigned int hit)
 {
-	bool killed = victim < places(r);
-	uint64_t worst = 0, before = stolen(r->a) + queued(r, victim);
+	bool killed = hit != NO_KILL;
+	uint64_t worst = 0, before = stolen(r->a) + queued(r, hit);
 	unsigned int i;
 
 	r->a->event_ns = now_ns();
 	r->a->window = killed ? 0 : WINDOW_NS;
 	if (killed)
-		kill(r->a->place[victim].pid, SIGKILL);
+		kill(r->a->victim[hit].pid, SIGKILL);
 	__atomic_store_n(&r->a->event, r->a->event + 1, __ATOMIC_RELEASE);
-	if (killed && child_end(r->a->place[victim].pid) != 128 + SIGKILL) {
-		ksft_print_msg("place %u had ended by itself\n", victim);
+	if (killed && child_end(r->a->victim[hit].pid) != 128 + SIGKILL) {
+		ksft_print_msg("victim %u had ended by itself\n", hit);
 		return false;
 	}
-	if (!places_wait(r, is_past, victim))
+	if (!victims_wait(r, is_past, hit))
 		return false;
-	for (i = 0; i < places(r); i++)
-		if (i != victim && r->a->place[i].stall > worst)
-			worst = r->a->place[i].stall;
-	r->stall[killed][r->count[killed]++] = own_stall(r, victim, worst, before);
-	return !killed || (place_start(r, victim) && places_wait(r, is_alive, ~0U));
+	for (i = 0; i < victims(r); i++)
+		if (i != hit && r->a->victim[i].stall > worst)
+			worst = r->a->victim[i].stall;
+	r->stall[killed][r->count[killed]++] = own_stall(r, hit, worst, before);
+	return !killed || (victim_start(r, hit) && victims_wait(r, is_alive, NO_KILL));
 }
 
-/* Less than @most ns, in steps that have nothing to do with the ring's. */
+/* Sleep for less than @most ns, whatever the ring does. */
 static void random_pause(long most)
 {
 	struct timespec pause = { .tv_nsec = (long)(random_next() % (uint64_t)most) };
@@ -234,7 +231,7 @@ static int bystander(void *arg)
 	CPU_SET(b->cpu, &one);
 	if (sched_setaffinity(0, sizeof(one), &one))
 		return 1;
-	/* Without the right to it, its own wait for a processor counts as one lost. */
+	/* Without the right to that, its own wait for a processor counts as lost time. */
 	sched_setscheduler(0, SCHED_FIFO, &first);
 	for (;;) {
 		uint64_t start = now_ns(), late;
@@ -274,98 +271,98 @@ static void bystanders_kill(struct arena *a)
 		child_kill(a->bystander[i].pid);
 }
 
-/* Writers finish, readers drain and check; false when one is not content. */
+/* Let writers finish and readers drain; false if a check of one of them failed. */
 static bool run_end(struct run *r)
 {
 	unsigned int i;
 	bool ok = true;
 
 	FLAG_SET(r->a->stop);
-	for (i = 0; i < places(r); i++) {
+	for (i = 0; i < victims(r); i++) {
 		if (i == r->writers)
 			FLAG_SET(r->a->ended);
-		ok &= child_end(r->a->place[i].pid) == 0;
+		ok &= child_end(r->a->victim[i].pid) == 0;
 	}
 	return ok;
 }
 
-/* Everybody is there, and at work. */
-static bool places_start(struct run *r)
+/* Start all victims and wait until they are at work. */
+static bool victims_start(struct run *r)
 {
 	unsigned int i;
 
-	for (i = 0; i < places(r); i++)
-		if (!place_start(r, i))
+	for (i = 0; i < victims(r); i++)
+		if (!victim_start(r, i))
 			return false;
-	return places_wait(r, is_alive, ~0U);
+	return victims_wait(r, is_alive, NO_KILL);
 }
 
 static bool run_kills(struct run *r, unsigned int kills)
 {
 	unsigned int i;
 
-	if (!places_start(r))
+	if (!victims_start(r))
 		return false;
 	for (i = 0; i < kills; i++) {
 		random_pause(2 * MS);
-		if (i % KILLS_EACH == 0 && !event(r, ~0U))
+		if (i % KILLS_EACH == 0 && !event(r, NO_KILL))
 			return false;
 		random_pause(2 * MS);
-		if (!event(r, (unsigned int)(random_next() % places(r))))
+		if (!event(r, (unsigned int)(random_next() % victims(r))))
 			return false;
 	}
 	return run_end(r);
 }
 
-/* ---- those who begin and end ------------------------------------------------- */
+/* ---- newcomers --------------------------------------------------------------- */
 
-static pid_t young_start(struct run *r)
+static pid_t newcomer_start(struct run *r)
 {
-	struct place *place = &r->a->place[places(r)];
+	struct victim *v = &r->a->victim[victims(r)];
 	pid_t parent = getpid(), pid;
 
-	place->alive = 0;
+	v->alive = 0;
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
 		child_tie(parent);
-		_exit(young_life(r->a, place));
+		_exit(newcomer_run(r->a, v));
 	}
-	while (pid > 0 && !FLAG_GET(place->alive))
+	while (pid > 0 && !FLAG_GET(v->alive))
 		sched_yield();
 	return pid;
 }
 
-/* *inside: how many were killed where all others wait for them. */
-static bool run_young(struct run *r, unsigned int kills, unsigned int *inside)
+/* Add to *inside the kills that hit a newcomer inside the lock of the embedded host. */
+static bool run_newcomers(struct run *r, unsigned int kills, unsigned int *inside)
 {
-	/* Several rounds of what they do, where a processor is emulated too. */
+	/* Long enough for several rounds of a newcomer, on an emulated processor too. */
 	long most = getenv("RINGBUF_VM") ? 50 * MS : 2 * MS;
 	bool embedded = !on_module(r->a->ring);
 	unsigned int i;
 
-	if (!places_start(r))
+	if (!victims_start(r))
 		return false;
 	for (i = 0; i < kills; i++) {
-		pid_t pid = young_start(r);
+		pid_t pid = newcomer_start(r);
 
 		random_pause(most);
 		kill(pid, SIGKILL);
 		if (child_end(pid) != 128 + SIGKILL) {
-			ksft_print_msg("a young process had ended by itself\n");
+			ksft_print_msg("a newcomer had ended by itself\n");
 			return false;
 		}
 		*inside += embedded && died_inside(r->a->ring);
 		r->a->event_ns = now_ns();
 		r->a->window = 0;
 		__atomic_store_n(&r->a->event, r->a->event + 1, __ATOMIC_RELEASE);
-		if (!places_wait(r, is_past, ~0U))
+		if (!victims_wait(r, is_past, NO_KILL))
 			return false;
 	}
 	return run_end(r);
 }
 
-/* ---- what came of it ---------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------------ */
 
 static int compare(const void *a, const void *b)
 {
@@ -374,7 +371,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Of sorted stalls. */
+/* The stall that @percent of the @count sorted ones do not exceed. */
 static uint64_t quantile(const uint64_t *stall, unsigned int count, unsigned int percent)
 {
 	unsigned int i = (unsigned int)((uint64_t)count * percent / 100);
@@ -408,8 +405,8 @@ static unsigned int longer(const struct run *r, int killed, uint64_t limit)
 }
 
 /*
- * Two, and where the machine holds up processes without any kill, as large a
- * share of the kills as of those events, twice over.
+ * At most two stalls over @limit, plus twice the share that events without a kill have,
+ * where the machine holds up processes by itself.
  */
 static bool few_stalls(const struct run *r, uint64_t limit)
 {
@@ -434,17 +431,17 @@ static void run_report(const struct run *r, const char *mode, bool ok)
 	limit = quantile(r->stall[0], r->count[0], 90);
 	limit = STALL_NS + (limit < (uint64_t)STALL_NS ? limit : STALL_NS);
 	ksft_test_result(ok && few_stalls(r, limit),
-			 "%s: nobody stalls for more than 50 ms plus scheduling (%.2f ms)\n", mode,
-			 (double)limit / 1e6);
+			 "%s: no survivor stalls for more than 50 ms plus scheduling (%.2f ms)\n",
+			 mode, (double)limit / 1e6);
 }
 
-static void places_kill(struct run *r)
+static void victims_kill(struct run *r)
 {
 	unsigned int i;
 
-	for (i = 0; i < places(r); i++)
-		if (r->a->place[i].pid > 0)
-			child_kill(r->a->place[i].pid);
+	for (i = 0; i < victims(r); i++)
+		if (r->a->victim[i].pid > 0)
+			child_kill(r->a->victim[i].pid);
 }
 
 static void run_mode(uint32_t flags, unsigned int kills)
@@ -464,7 +461,7 @@ static void run_mode(uint32_t flags, unsigned int kills)
 	ok = run_kills(&r, kills);
 	bystanders_kill(r.a);
 	if (!ok)
-		places_kill(&r);
+		victims_kill(&r);
 	run_report(&r, flags & RINGBUF_EXCLUSIVE ? "exclusive" : "shared", ok);
 	ringbuf_close(r.a->ring);
 	free(r.stall[0]);
@@ -488,7 +485,7 @@ static void run_begin(struct run *r)
 		ksft_exit_fail_msg("no ring: %s\n", strerror(-err));
 }
 
-static void young_mode(unsigned int kills)
+static void newcomer_mode(unsigned int kills)
 {
 	unsigned int inside = 0;
 	struct ringbuf_status s;
@@ -496,21 +493,22 @@ static void young_mode(unsigned int kills)
 	bool ok, embedded;
 
 	run_begin(&r);
-	ok = run_young(&r, kills, &inside);
+	ok = run_newcomers(&r, kills, &inside);
 	if (!ok)
-		places_kill(&r);
+		victims_kill(&r);
 	embedded = !on_module(r.a->ring);
-	/* Who attaches buries the dead. */
+	/* An attach frees what the dead held. */
 	ringbuf_reader_close(reader_new(r.a->ring));
 	s = status_of(r.a->ring);
-	ksft_print_msg("young: %u kills, %u of them with the lock; %llu slots, %llu repaired\n",
+	ksft_print_msg("newcomers: %u kills, %u of them with the lock; %llu slots, %llu repaired\n",
 		       kills, inside, (unsigned long long)s.head, (unsigned long long)s.repaired);
-	ksft_test_result(ok, "young: no message lost, doubled, torn or reordered, no name kept\n");
-	ksft_test_result(!s.readers && !s.writers, "young: nobody is left (%u, %u)\n", s.readers,
-			 s.writers);
-	/* Natively a third of them are; none of twenty would be very strange. */
+	ksft_test_result(ok,
+			 "newcomers: no message lost, doubled, torn or reordered, no name kept\n");
+	ksft_test_result(!s.readers && !s.writers,
+			 "newcomers: no reader or writer is left (%u, %u)\n", s.readers, s.writers);
+	/* A third of them is natively; none of twenty is most unlikely. */
 	ksft_test_result(!embedded || inside || kills < 20,
-			 "young: on the embedded host, what was half done was repaired\n");
+			 "newcomers: on the embedded host, what was half done was repaired\n");
 	ringbuf_close(r.a->ring);
 }
 
@@ -530,6 +528,6 @@ int main(int argc, char **argv)
 	random_state = seed ? seed : 1;
 	run_mode(0, kills - kills / 2);
 	run_mode(RINGBUF_EXCLUSIVE, kills / 2);
-	young_mode(kills / 5 + 1);
+	newcomer_mode(kills / 5 + 1);
 	ksft_finished();
 }

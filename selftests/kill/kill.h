@@ -7,24 +7,24 @@
 
 #define KILL_WRITERS 3
 #define KILL_READERS 3
-#define KILL_PLACES  (KILL_WRITERS + KILL_READERS + 1) /* the last one's: a young process */
+#define KILL_VICTIMS (KILL_WRITERS + KILL_READERS + 1) /* the last is the newcomer */
 #define KILL_LIVES   8192 /* writers in one run, one after the other */
 #define KILL_SLOT    256
 #define KILL_SLOTS   16
 #define KILL_BATCH   5
-#define KILL_CPUS    64 /* of which it is seen whether they run */
+#define KILL_CPUS    64 /* processors that have a bystander */
 #define HANG_NS	     (20 * SECOND)
 
-/* How many steps a survivor takes before an event is over for it: more than a lap. */
+/* A survivor has survived an event after so many steps, which is more than a lap. */
 #define KILL_STEPS (2 * KILL_SLOTS)
 
 /**
- * struct place - a process that is killed now and then, and started again
+ * struct victim - a process that is killed now and then, and started again
  * @event: the last event that it has survived
  * @stall: ns, the longest step since then
  * @alive: attached and at work
  */
-struct place {
+struct victim {
 	uint64_t event;
 	uint64_t stall;
 	int alive;
@@ -40,9 +40,9 @@ struct life {
 };
 
 /**
- * struct bystander - who sees whether a processor runs
- * @stolen: ns by which it woke too late, in all
- * @ticks: times it woke
+ * struct bystander - a process that measures whether its processor runs
+ * @stolen: sum of the times by which it woke too late, in ns
+ * @ticks: how often it woke
  */
 struct bystander {
 	uint64_t stolen;
@@ -52,14 +52,14 @@ struct bystander {
 } __attribute__((aligned(64)));
 
 /**
- * struct arena - shared by all
- * @name: of the ring, where it has one
- * @second: of a ring that young processes create
+ * struct arena - memory that all processes share
+ * @name: of the ring, if it has one
+ * @second: name of a ring that newcomers create
  * @event: number of the event, a kill or none
  * @event_ns: when it happened
- * @window: ns, for which it is watched at least
- * @stop: writers finish
- * @ended: all writers have
+ * @window: ns for which survivors watch their steps at least
+ * @stop: writers are to finish
+ * @ended: all writers have finished
  * @lives: writers so far
  * @bystanders: entries in @bystander
  */
@@ -75,48 +75,22 @@ struct arena {
 	uint32_t lives;
 	unsigned int bystanders;
 	struct bystander bystander[KILL_CPUS];
-	struct place place[KILL_PLACES];
+	struct victim victim[KILL_VICTIMS];
 	struct life life[KILL_LIVES];
 };
 
-/* A survivor's own clock: how long its steps take after an event. */
-struct pulse {
-	struct place *place;
-	uint64_t last;
-	uint64_t event;
-	uint64_t longest;
-	unsigned int left;
-};
+/*
+ * What the processes run until they are killed; each returns only at the end of the stream
+ * (0) or when a check has failed (1).
+ */
+int writer_run(struct arena *a, struct victim *v);
+int reader_run(struct arena *a, struct victim *v);
+int newcomer_run(struct arena *a, struct victim *v);
 
-static inline void pulse_start(struct pulse *p, struct place *place, const struct arena *a)
-{
-	*p = (struct pulse){ .place = place, .event = FLAG_GET(a->event) };
-	FLAG_SET(place->alive);
-}
+/* Attach a writer, and wait if a dead one still holds its row; NULL and errno on failure. */
+struct ringbuf_writer *writer_attach(struct ringbuf *ring);
 
-/* After each step; a step that was under way when the event came counts from then on. */
-static inline void pulse_step(struct pulse *p, const struct arena *a)
-{
-	uint64_t event = __atomic_load_n(&a->event, __ATOMIC_ACQUIRE), now;
-
-	if (!p->left && event == p->event)
-		return;
-	now = now_ns();
-	if (event != p->event) {
-		p->event = event;
-		p->left = KILL_STEPS;
-		p->longest = 0;
-		p->last = a->event_ns;
-	}
-	if (now - p->last > p->longest)
-		p->longest = now - p->last;
-	p->last = now;
-	if (p->left > 1 || now - a->event_ns >= a->window)
-		p->left--;
-	if (!p->left) {
-		p->place->stall = p->longest;
-		__atomic_store_n(&p->place->event, p->event, __ATOMIC_RELEASE);
-	}
-}
+/* Reserve, fill and commit @count messages of writer @life from @number on; 0 or 1. */
+int write_batch(struct ringbuf_writer *writer, uint32_t life, uint64_t number, unsigned int count);
 
 #endif

@@ -1,15 +1,12 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
- * The young: they open, create, attach, use for the first time, leave, close and
- * unlink over and over, so that a kill finds them at one of these.
+ * A newcomer opens, creates, attaches, uses for the first time, leaves, closes and unlinks
+ * over and over, so that a kill hits it during one of these.
  */
-#ifndef SELFTESTS_YOUNG_H
-#define SELFTESTS_YOUNG_H
+#include "kill.h"
 
-#include "lives.h"
-
-/* A writer of its own for each batch; the numbers go on. */
-static int young_writes(struct arena *a, struct ringbuf *ring, uint32_t me, uint64_t *number)
+/* Attach a writer, write a batch that continues at *number, and leave. */
+static int newcomer_writes(struct arena *a, struct ringbuf *ring, uint32_t me, uint64_t *number)
 {
 	unsigned int count = 1 + (unsigned int)(message_mix(*number + me) % KILL_BATCH);
 	struct ringbuf_writer *writer = writer_attach(ring);
@@ -24,7 +21,7 @@ static int young_writes(struct arena *a, struct ringbuf *ring, uint32_t me, uint
 	return 0;
 }
 
-static int young_reads(struct ringbuf *ring, enum ringbuf_start start)
+static int newcomer_reads(struct ringbuf *ring, enum ringbuf_start start)
 {
 	struct ringbuf_reader *reader;
 	struct ringbuf_slot s;
@@ -42,8 +39,8 @@ static int young_reads(struct ringbuf *ring, enum ringbuf_start start)
 	return 0;
 }
 
-/* One of them at a time has this name: the name of a dead one is free again. */
-static int young_names(const struct arena *a, bool unlinks)
+/* Create a ring by a name that only one newcomer at a time uses: a dead one has freed it. */
+static int newcomer_names(const struct arena *a, bool unlinks)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 3);
 	struct ringbuf *ring, *other;
@@ -60,7 +57,7 @@ static int young_names(const struct arena *a, bool unlinks)
 	return 0;
 }
 
-static int young_life(struct arena *a, struct place *place)
+int newcomer_run(struct arena *a, struct victim *v)
 {
 	uint32_t me = __atomic_fetch_add(&a->lives, 1, __ATOMIC_SEQ_CST);
 	struct ringbuf *ring;
@@ -68,17 +65,15 @@ static int young_life(struct arena *a, struct place *place)
 	unsigned int turn;
 
 	CHECK(me < KILL_LIVES);
-	FLAG_SET(place->alive);
+	FLAG_SET(v->alive);
 	for (turn = 0;; turn++) {
 		CHECK_EQ(0, ringbuf_open(a->name, RINGBUF_HOST_AUTO, &ring));
-		CHECK(!young_writes(a, ring, me, &number));
-		CHECK(!young_reads(ring, turn % 2 ? RINGBUF_FROM_HEAD : RINGBUF_FROM_OLDEST));
+		CHECK(!newcomer_writes(a, ring, me, &number));
+		CHECK(!newcomer_reads(ring, turn % 2 ? RINGBUF_FROM_HEAD : RINGBUF_FROM_OLDEST));
 		ringbuf_close(ring);
-		CHECK(!young_names(a, turn % 2));
-		/* By the handle that its parent had made. */
-		CHECK(!young_writes(a, a->ring, me, &number));
+		CHECK(!newcomer_names(a, turn % 2));
+		/* Write by the ring handle that its parent has made. */
+		CHECK(!newcomer_writes(a, a->ring, me, &number));
 	}
 	return 0;
 }
-
-#endif

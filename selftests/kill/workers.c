@@ -1,13 +1,58 @@
-/* SPDX-License-Identifier: GPL-2.0 */
-/* What the writers and readers of the kill test do until they are killed. */
-#ifndef SELFTESTS_LIVES_H
-#define SELFTESTS_LIVES_H
-
+// SPDX-License-Identifier: GPL-2.0
+/* The writers and readers of the kill test, which work until they are killed. */
 #include "kill.h"
+
+/* ---- stalls ----------------------------------------------------------------- */
+
+/**
+ * struct pulse - how long a survivor's steps take after an event
+ * @last: when its last step ended, or the event came
+ * @event: the event that it watches or has survived
+ * @longest: step since then, in ns
+ * @left: steps that it has yet to take
+ */
+struct pulse {
+	struct victim *victim;
+	uint64_t last;
+	uint64_t event;
+	uint64_t longest;
+	unsigned int left;
+};
+
+static void pulse_start(struct pulse *p, struct victim *v, const struct arena *a)
+{
+	*p = (struct pulse){ .victim = v, .event = FLAG_GET(a->event) };
+	FLAG_SET(v->alive);
+}
+
+/* End a step.  A step that began before the event counts from the event on. */
+static void pulse_step(struct pulse *p, const struct arena *a)
+{
+	uint64_t event = __atomic_load_n(&a->event, __ATOMIC_ACQUIRE), now;
+
+	if (!p->left && event == p->event)
+		return;
+	now = now_ns();
+	if (event != p->event) {
+		p->event = event;
+		p->left = KILL_STEPS;
+		p->longest = 0;
+		p->last = a->event_ns;
+	}
+	if (now - p->last > p->longest)
+		p->longest = now - p->last;
+	p->last = now;
+	if (p->left > 1 || now - a->event_ns >= a->window)
+		p->left--;
+	if (!p->left) {
+		p->victim->stall = p->longest;
+		__atomic_store_n(&p->victim->event, p->event, __ATOMIC_RELEASE);
+	}
+}
 
 /* ---- writers ---------------------------------------------------------------- */
 
-/* Now and then one takes its time, so that a kill finds it with slots in its hands. */
+/* Sleep now and then, so that a kill hits a process that holds slots. */
 static void dawdle(uint64_t turn)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
@@ -16,8 +61,7 @@ static void dawdle(uint64_t turn)
 		nanosleep(&pause, NULL);
 }
 
-static int write_batch(struct ringbuf_writer *writer, uint32_t life, uint64_t number,
-		       unsigned int count)
+int write_batch(struct ringbuf_writer *writer, uint32_t life, uint64_t number, unsigned int count)
 {
 	struct ringbuf_slot s[KILL_BATCH];
 	unsigned int k;
@@ -32,8 +76,8 @@ static int write_batch(struct ringbuf_writer *writer, uint32_t life, uint64_t nu
 	return 0;
 }
 
-/* A place may be taken by a dead writer until its holes have been read. */
-static struct ringbuf_writer *writer_attach(struct ringbuf *ring)
+/* A dead writer holds its row until its holes have been read. */
+struct ringbuf_writer *writer_attach(struct ringbuf *ring)
 {
 	uint64_t start = now_ns();
 	struct ringbuf_writer *writer;
@@ -44,7 +88,7 @@ static struct ringbuf_writer *writer_attach(struct ringbuf *ring)
 	return writer;
 }
 
-static int write_life(struct arena *a, struct place *place)
+int writer_run(struct arena *a, struct victim *v)
 {
 	uint32_t me = __atomic_fetch_add(&a->lives, 1, __ATOMIC_SEQ_CST);
 	struct ringbuf_writer *writer = writer_attach(a->ring);
@@ -52,7 +96,7 @@ static int write_life(struct arena *a, struct place *place)
 	uint64_t number = 0;
 
 	CHECK(writer && me < KILL_LIVES);
-	pulse_start(&pulse, place, a);
+	pulse_start(&pulse, v, a);
 	while (!FLAG_GET(a->stop)) {
 		unsigned int count = 1 + (unsigned int)(message_mix(number + me) % KILL_BATCH);
 
@@ -69,9 +113,9 @@ static int write_life(struct arena *a, struct place *place)
 /* ---- readers ---------------------------------------------------------------- */
 
 /**
- * struct witness - a reader's memory
- * @next: number that each life has to say next, + 1; 0: not seen yet
- * @first: lives that began before this reader did
+ * struct witness - what a reader has seen
+ * @next: for each life, the number of its next message + 1; 0 before the first
+ * @first: number of lives that began before this reader did
  */
 struct witness {
 	struct ringbuf_reader *reader;
@@ -87,7 +131,7 @@ static int witness_slot(struct witness *w, const struct ringbuf_slot *s)
 
 	CHECK(message_whole(s->data, s->length, &m));
 	CHECK(m.writer < KILL_LIVES);
-	/* Who came late begins in the middle of a life that was there before. */
+	/* A reader that attached late begins in the middle of an older life. */
 	if (!w->next[m.writer])
 		w->next[m.writer] = (m.writer < w->first ? m.number : 0) + 1;
 	CHECK_EQ(w->next[m.writer], m.number + 1);
@@ -95,7 +139,7 @@ static int witness_slot(struct witness *w, const struct ringbuf_slot *s)
 	return 0;
 }
 
-/* *count: messages seen; 0 at the end of the stream, which may be for now only. */
+/* Set *count to the messages seen: 0 at an end of the stream, after which more may come. */
 static int witness_step(struct witness *w, int *count)
 {
 	struct ringbuf_slot s[KILL_BATCH];
@@ -120,7 +164,7 @@ static int witness_step(struct witness *w, int *count)
 	return 0;
 }
 
-/* All that was committed while we were there. */
+/* Check that this reader has seen all that was committed since it attached. */
 static int witness_complete(const struct witness *w, struct arena *a)
 {
 	uint32_t i;
@@ -139,7 +183,7 @@ static int witness_complete(const struct witness *w, struct arena *a)
 	return 0;
 }
 
-static int read_life(struct arena *a, struct place *place)
+int reader_run(struct arena *a, struct victim *v)
 {
 	struct witness *w = calloc(1, sizeof(*w));
 	struct pulse pulse;
@@ -149,19 +193,17 @@ static int read_life(struct arena *a, struct place *place)
 	CHECK(!ringbuf_reader_attach(a->ring, RINGBUF_FROM_HEAD, 0, &w->reader));
 	w->first = FLAG_GET(a->lives);
 	w->position = ringbuf_reader_position(w->reader);
-	pulse_start(&pulse, place, a);
+	pulse_start(&pulse, v, a);
 	for (;;) {
 		last = FLAG_GET(a->ended);
 		CHECK(!witness_step(w, &count));
 		if (!count && last)
 			break;
 		if (!count)
-			sched_yield(); /* the next writer is about to come */
+			sched_yield(); /* the next writer attaches soon */
 		pulse_step(&pulse, a);
 	}
 	CHECK(!witness_complete(w, a));
 	ringbuf_reader_close(w->reader);
 	return 0;
 }
-
-#endif
