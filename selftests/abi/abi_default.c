@@ -23,14 +23,14 @@ static uint32_t role_of(int fd)
 	return info_get(fd, &info) ? RINGBUF_ROLE_NONE : info.role;
 }
 
-FIXTURE(standard)
+FIXTURE(default_ring)
 {
 	int reader;
 	int writer;
 };
 
 /* Not the ring that somebody else may be using now. */
-FIXTURE_SETUP(standard)
+FIXTURE_SETUP(default_ring)
 {
 	if (unshare(CLONE_NEWNET))
 		SKIP(return, "needs network namespaces and root");
@@ -40,7 +40,7 @@ FIXTURE_SETUP(standard)
 	ASSERT_LE(0, self->writer);
 }
 
-FIXTURE_TEARDOWN(standard)
+FIXTURE_TEARDOWN(default_ring)
 {
 	close(self->reader);
 	close(self->writer);
@@ -55,13 +55,13 @@ static bool binds_reader(int fd)
 }
 
 /* While it is open no reader sees the end of the stream. */
-static void close_writer(struct _test_data_standard *self)
+static void close_writer(struct _test_data_default_ring *self)
 {
 	close(self->writer);
 	self->writer = -1;
 }
 
-TEST_F(standard, open_for_one_way_binds)
+TEST_F(default_ring, open_for_one_way_binds)
 {
 	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = 4 };
 	int reader = open_as(O_RDONLY | O_NONBLOCK);
@@ -77,7 +77,7 @@ TEST_F(standard, open_for_one_way_binds)
 }
 
 /* O_EXCL without O_CREAT: to be an observer, or to be named in an ATTACH. */
-TEST_F(standard, open_with_excl_does_not_bind)
+TEST_F(default_ring, open_with_excl_does_not_bind)
 {
 	int reader = open_as(O_RDONLY | O_EXCL), writer = open_as(O_WRONLY | O_EXCL);
 
@@ -89,7 +89,7 @@ TEST_F(standard, open_with_excl_does_not_bind)
 	close(writer);
 }
 
-TEST_F(standard, both_by_first_use)
+TEST_F(default_ring, both_by_first_use)
 {
 	int a = open_as(O_RDWR | O_NONBLOCK), b = open_as(O_RDWR | O_NONBLOCK);
 	char text[8];
@@ -105,7 +105,7 @@ TEST_F(standard, both_by_first_use)
 	close(b);
 }
 
-TEST_F(standard, poll_binds_nothing)
+TEST_F(default_ring, poll_binds_nothing)
 {
 	struct pollfd p[2] = { { .fd = self->reader, .events = POLLIN | POLLOUT },
 			       { .fd = open_as(O_RDONLY | O_EXCL), .events = POLLIN } };
@@ -120,7 +120,7 @@ TEST_F(standard, poll_binds_nothing)
 }
 
 /* As socat and event loops do: poll first, then read. */
-TEST_F(standard, poll_before_the_first_call)
+TEST_F(default_ring, poll_before_the_first_call)
 {
 	struct epoll_event e = { .events = EPOLLOUT | EPOLLET };
 	int ep = epoll_create1(EPOLL_CLOEXEC), reader;
@@ -137,7 +137,7 @@ TEST_F(standard, poll_before_the_first_call)
 }
 
 /* Without a reader a writer has no room, also when there has been one. */
-TEST_F(standard, writer_waits_for_a_reader)
+TEST_F(default_ring, writer_waits_for_a_reader)
 {
 	char text[8];
 
@@ -191,7 +191,7 @@ static int reads_golden(void *arg)
 	return 0;
 }
 
-TEST_F(standard, sleeping_writer)
+TEST_F(default_ring, sleeping_writer)
 {
 	pid_t pid;
 
@@ -202,7 +202,7 @@ TEST_F(standard, sleeping_writer)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(standard, polling_writer)
+TEST_F(default_ring, polling_writer)
 {
 	pid_t pid;
 
@@ -213,7 +213,7 @@ TEST_F(standard, polling_writer)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(standard, sleeping_reader)
+TEST_F(default_ring, sleeping_reader)
 {
 	pid_t pid;
 
@@ -225,7 +225,7 @@ TEST_F(standard, sleeping_reader)
 }
 
 /* A new reader goes on where the last one stopped, in the middle of a slot too. */
-TEST_F(standard, next_reader_goes_on)
+TEST_F(default_ring, next_reader_continues_the_stream)
 {
 	char text[16];
 	int n;
@@ -244,7 +244,7 @@ TEST_F(standard, next_reader_goes_on)
 }
 
 /* However full the ring is when its reader leaves: nothing is overwritten. */
-TEST_F(standard, full_when_the_reader_leaves)
+TEST_F(default_ring, full_when_the_reader_leaves)
 {
 	static char big[65536 * 16 + 1], text[65536];
 	size_t i;
@@ -267,7 +267,7 @@ TEST_F(standard, full_when_the_reader_leaves)
 }
 
 /* Beside another reader one gets what is still there, and all that follows. */
-TEST_F(standard, second_reader)
+TEST_F(default_ring, second_reader)
 {
 	int second = open_as(O_RDONLY | O_NONBLOCK);
 	char text[16];
@@ -282,7 +282,7 @@ TEST_F(standard, second_reader)
 	close(second);
 }
 
-TEST_F(standard, end)
+TEST_F(default_ring, end)
 {
 	int other = open_as(O_WRONLY | O_NONBLOCK);
 	char text[16];
@@ -329,7 +329,7 @@ static ssize_t read_all(int reader)
 }
 
 /* Whether the reader closes its file or only leaves: the next one gets each byte once. */
-TEST_F(standard, leftover_of_sendfile_is_the_next_readers)
+TEST_F(default_ring, leftover_of_sendfile_is_the_next_readers)
 {
 	static char bytes[10 * 60000];
 	ssize_t taken;
@@ -365,7 +365,7 @@ TEST_F(standard, leftover_of_sendfile_is_the_next_readers)
  * What sendfile() had taken for a reader that went, while another stayed, is not given to
  * the reader that comes when that one has read all and gone.
  */
-TEST_F(standard, leftover_of_a_reader_beside_others_goes_with_it)
+TEST_F(default_ring, leftover_of_a_reader_beside_others_goes_with_it)
 {
 	static char bytes[10 * 60000];
 	int s[2], other;
@@ -402,7 +402,7 @@ static int writes_and_closes(void *arg)
 }
 
 /* As `exec 3>/dev/ringbuf` in a shell, whose commands write one after the other. */
-TEST_F(standard, open_for_writing_keeps_the_stream_open)
+TEST_F(default_ring, open_for_writing_keeps_the_stream_open)
 {
 	char text[16];
 
@@ -420,7 +420,7 @@ TEST_F(standard, open_for_writing_keeps_the_stream_open)
 }
 
 /* The child's copy of the descriptor keeps it open as well. */
-TEST_F(standard, inherited_writer_keeps_the_stream_open)
+TEST_F(default_ring, inherited_writer_keeps_the_stream_open)
 {
 	int *fds = shared_memory(2 * sizeof(*fds));
 	char text[16];
@@ -460,7 +460,7 @@ TEST_F(standard, open_without_rights_does_not_bind)
 }
 
 /* As open(2) of a file says that the disk is full. */
-TEST_F(standard, open_says_why_there_is_no_ring)
+TEST_F(default_ring, open_says_why_there_is_no_ring)
 {
 	static const char quota[] = "/sys/module/ringbuf/parameters/max_user_bytes";
 	int owner = ring_make(0, 8, 4), late, fd = open(quota, O_WRONLY | O_CLOEXEC);
@@ -483,7 +483,7 @@ TEST_F(standard, open_says_why_there_is_no_ring)
 }
 
 /* The ring is there while it is used, and a new one after that. */
-TEST_F(standard, gone_with_its_handles)
+TEST_F(default_ring, gone_with_its_handles)
 {
 	struct ringbuf_info info;
 	char text[16];
@@ -524,7 +524,7 @@ static int nobody(void *arg)
 	return 0;
 }
 
-TEST_F(standard, each_user_has_one)
+TEST_F(default_ring, each_user_has_one)
 {
 	int fds[2] = { self->reader, self->writer };
 	char text[16];
@@ -549,7 +549,7 @@ static int elsewhere(void *arg)
 	return 0;
 }
 
-TEST_F(standard, each_network_namespace_has_one)
+TEST_F(default_ring, each_network_namespace_has_one)
 {
 	EXPECT_TRUE(binds_reader(self->reader));
 	EXPECT_EQ(0, child_run(elsewhere, NULL));
@@ -566,7 +566,7 @@ static int joins(void *arg)
 	return 0;
 }
 
-TEST_F(standard, one_for_all)
+TEST_F(default_ring, readers_that_begin_together_share_one_ring)
 {
 	int *gate = shared_memory(sizeof(*gate));
 	struct ringbuf_stats s;
@@ -600,7 +600,7 @@ static int reads_three(void *arg)
 	return text[0];
 }
 
-TEST_F(standard, inherited)
+TEST_F(default_ring, inherited)
 {
 	EXPECT_TRUE(binds_reader(self->reader));
 	ASSERT_EQ(9, write(self->writer, "abcdefghi", 9));
@@ -610,7 +610,7 @@ TEST_F(standard, inherited)
 }
 
 /* RWF_NOWAIT binds too: else who asks so would ask for ever. */
-TEST_F(standard, nowait)
+TEST_F(default_ring, nowait)
 {
 	int fd = open_as(O_RDWR);
 	char text[8];
@@ -636,7 +636,7 @@ static int reads_as_nobody(void *arg)
 }
 
 /* The ring is that of who opened the file, and so are its costs. */
-TEST_F(standard, opener_pays)
+TEST_F(default_ring, opener_pays)
 {
 	uint64_t before;
 

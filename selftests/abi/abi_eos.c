@@ -149,7 +149,7 @@ TEST_F(eos, late_reader)
 	close(writer);
 }
 
-TEST(all_of_them)
+TEST(stream_ends_when_all_writers_are_done)
 {
 	int owner = ring_make(0, 64, SLOTS), reader = reader_open(owner);
 	int a = writer_open(owner), b = writer_open(owner);
@@ -170,7 +170,7 @@ TEST(all_of_them)
 }
 
 /* One died, the last one says done: the stream is not whole. */
-TEST(one_died)
+TEST(stream_ends_as_died_if_one_writer_died)
 {
 	int owner = ring_make(0, 64, SLOTS), a = writer_open(owner), b = writer_open(owner);
 

@@ -31,7 +31,7 @@ static int fill_up(int writer)
 	return put(writer, 99) == -EAGAIN ? 0 : -EBADMSG;
 }
 
-TEST_F(evict, who_may_and_what)
+TEST_F(evict, only_owner_and_writer_may_evict)
 {
 	int observer = observer_open(self->owner), none = device_open();
 

@@ -175,7 +175,7 @@ static int lead_life(struct life *l)
 	return err ? err : life_map(l);
 }
 
-TEST(each_in_turn)
+TEST(every_allocation_fails_in_turn)
 {
 	uint64_t before = bytes_left();
 	unsigned int n, failed = 0;

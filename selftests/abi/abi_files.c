@@ -122,7 +122,7 @@ TEST_F(files, open_exclusively_does_not_bind)
 	close(owner);
 }
 
-TEST_F(files, open_finds_no_place)
+TEST_F(files, open_without_a_free_row_fails)
 {
 	int owner = file_open(RING, O_RDWR | O_CREAT), reader, writer;
 	struct ringbuf_create c = { .size = sizeof(c),
@@ -430,7 +430,7 @@ TEST_F(files, kept_stays_with_what_is_in_it)
 	EXPECT_EQ(0, unlink(RING));
 }
 
-TEST_F(files, unlinked_goes_on)
+TEST_F(files, unlinked_ring_stays_usable)
 {
 	int fd = file_make(RING, RINGBUF_CREATE_KEPT, 64, 4), writer = writer_open(fd),
 	    reader = reader_open(fd), other;

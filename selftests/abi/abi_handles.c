@@ -131,7 +131,7 @@ static int maps_and_sleeps(void *arg)
 	return sleeps(NULL);
 }
 
-TEST_F(handles, taken_from_who_has_it_mapped)
+TEST_F(handles, reader_is_taken_from_the_process_that_maps_it)
 {
 	pid_t pid = child_start(maps_and_sleeps, &self->reader);
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
@@ -192,7 +192,7 @@ static int claims_and_sleeps(void *arg)
 	return sleeps(NULL);
 }
 
-TEST_F(handles, writer_taken_from_who_has_it_mapped)
+TEST_F(handles, writer_is_taken_from_the_process_that_maps_it)
 {
 	struct claimer *c = shared_memory(sizeof(*c));
 	int pidfd, taken;

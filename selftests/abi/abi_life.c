@@ -346,7 +346,7 @@ static void *maps_in_a_thread(void *arg)
 	return maps_open(&thread_maps, *fd) ? arg : NULL;
 }
 
-TEST_F(life, threads_are_one)
+TEST_F(life, threads_share_one_reader)
 {
 	pthread_t thread;
 	void *failed;

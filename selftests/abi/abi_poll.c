@@ -154,7 +154,7 @@ TEST_F(poll, end_wakes)
 }
 
 /* A hang-up that nobody asked for. */
-TEST_F(poll, end_wakes_who_asked_for_nothing)
+TEST_F(poll, end_wakes_a_poll_for_no_events)
 {
 	struct sleeper s = { self->reader, 0, POLLHUP, 0 };
 	pid_t pid = child_start(polls, &s);

@@ -129,7 +129,7 @@ static pid_t peer_start(struct peer *p)
 }
 
 /* A handle belongs to who maps it, not to who opened it. */
-TEST_F(stats, who_blocks_me)
+TEST_F(stats, blocker_has_the_pid_of_its_user)
 {
 	struct peer *p = shared_memory(sizeof(*p));
 	unsigned int n;
@@ -320,7 +320,7 @@ TEST_F(stats, batch_without_names_blames_its_writer)
 }
 
 /* Claim words are a writer's to write: an id that no ring has names nobody. */
-TEST_F(stats, claim_of_nobody)
+TEST_F(stats, claim_of_no_known_writer_blames_the_reader)
 {
 	int reader = reader_open(self->owner);
 	struct maps m;

@@ -43,7 +43,7 @@ static struct ringbuf_reader_stats row_of(int fd, uint32_t row)
 	return r[row];
 }
 
-TEST_F(sync, who_may)
+TEST_F(sync, reader_may_sync_only_itself)
 {
 	EXPECT_EQ(-EACCES, sync_call(self->reader, 1, 1));
 	EXPECT_EQ(-EACCES, sync_all(self->reader, 1));
@@ -57,7 +57,7 @@ TEST_F(sync, who_may)
 }
 
 /* By another handle that was there first: writers and owners make owners. */
-TEST_F(sync, who_may_become_owner)
+TEST_F(sync, owner_attaches_only_by_a_writer)
 {
 	int fd = device_open();
 

@@ -7,11 +7,11 @@
 #define SLOT  64
 #define SLOTS 16
 
-HANDLES_FIXTURE(limit)
+HANDLES_FIXTURE(threshold)
 
-SHARED_AND_EXCLUSIVE(limit, RINGBUF_CREATE_EXCLUSIVE);
+SHARED_AND_EXCLUSIVE(threshold, RINGBUF_CREATE_EXCLUSIVE);
 
-FIXTURE_SETUP(limit)
+FIXTURE_SETUP(threshold)
 {
 	HANDLES_SETUP(variant->flags, SLOT, SLOTS);
 	HANDLES_NONBLOCK();
@@ -31,7 +31,7 @@ static int get_many(int fd, uint64_t from, uint64_t count)
 	return 0;
 }
 
-TEST_F(limit, slots)
+TEST_F(threshold, slots)
 {
 	uint64_t n;
 
@@ -54,7 +54,7 @@ TEST_F(limit, slots)
 }
 
 /* Without poll, read finds out for itself. */
-TEST_F(limit, slots_by_read)
+TEST_F(threshold, slots_by_read)
 {
 	ASSERT_OK(threshold_call(self->reader, 3, 0, 0));
 	ASSERT_EQ(0, put_many(self->writer, 0, 2));
@@ -67,7 +67,7 @@ TEST_F(limit, slots_by_read)
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 }
 
-TEST_F(limit, bytes)
+TEST_F(threshold, bytes)
 {
 	char text[SLOT] = "";
 	int n;
@@ -88,7 +88,7 @@ TEST_F(limit, bytes)
 	EXPECT_EQ(POLLIN, polled(self->reader));
 }
 
-TEST_F(limit, slots_or_bytes)
+TEST_F(threshold, slots_or_bytes)
 {
 	char text[SLOT] = "";
 
@@ -106,7 +106,7 @@ TEST_F(limit, slots_or_bytes)
 }
 
 /* More than there can be: a full ring is enough; empty messages fill it too. */
-TEST_F(limit, more_than_the_ring)
+TEST_F(threshold, more_than_the_ring)
 {
 	unsigned int n;
 
@@ -123,7 +123,7 @@ TEST_F(limit, more_than_the_ring)
 	EXPECT_EQ(POLLIN, polled(self->reader));
 }
 
-TEST_F(limit, end_counts)
+TEST_F(threshold, end_counts)
 {
 	ASSERT_OK(threshold_call(self->reader, 3, 0, 0));
 	ASSERT_EQ(0, put(self->writer, 0));
@@ -134,7 +134,7 @@ TEST_F(limit, end_counts)
 	EXPECT_EQ(-ENODATA, get(self->reader));
 }
 
-TEST_F(limit, roles)
+TEST_F(threshold, roles)
 {
 	int observer = observer_open(self->owner);
 
@@ -190,7 +190,7 @@ static int writes(void *arg)
 		EXPECT_EQ(0, child_end(pid));          \
 	} while (0)
 
-TEST_F(limit, poll_sleeps)
+TEST_F(threshold, poll_sleeps)
 {
 	struct sleeper s = { self->reader, POLLIN, 0 };
 	uint64_t n = 0;
@@ -201,7 +201,7 @@ TEST_F(limit, poll_sleeps)
 	STEPS(pid, 5, ASSERT_EQ(0, put(self->writer, n++)));
 }
 
-TEST_F(limit, read_sleeps)
+TEST_F(threshold, read_sleeps)
 {
 	struct sleeper s = { self->reader, 0, 0 };
 	uint64_t n = 0;
@@ -212,7 +212,7 @@ TEST_F(limit, read_sleeps)
 	STEPS(pid, 5, ASSERT_EQ(0, put(self->writer, n++)));
 }
 
-TEST_F(limit, read_sleeps_for_bytes)
+TEST_F(threshold, read_sleeps_for_bytes)
 {
 	struct sleeper s = { self->reader, 0, 0 };
 	uint64_t n = 0;
@@ -223,7 +223,7 @@ TEST_F(limit, read_sleeps_for_bytes)
 	STEPS(pid, 7, ASSERT_EQ(0, put(self->writer, n++)));
 }
 
-TEST_F(limit, poll_of_a_writer_sleeps)
+TEST_F(threshold, poll_of_a_writer_sleeps)
 {
 	struct sleeper s = { self->writer, POLLOUT, 0 };
 	uint64_t n = 0;
@@ -237,7 +237,7 @@ TEST_F(limit, poll_of_a_writer_sleeps)
 	EXPECT_EQ(0, polled(self->writer));
 }
 
-TEST_F(limit, write_sleeps)
+TEST_F(threshold, write_sleeps)
 {
 	struct sleeper s = { self->writer, 0, SLOTS };
 	uint64_t n = 0;
@@ -251,7 +251,7 @@ TEST_F(limit, write_sleeps)
 }
 
 /* Who sleeps finds out that the threshold has changed. */
-TEST_F(limit, change_wakes)
+TEST_F(threshold, change_wakes)
 {
 	struct sleeper s = { self->reader, POLLIN, 0 };
 	pid_t a, b;
@@ -272,7 +272,7 @@ TEST_F(limit, change_wakes)
 
 /* ---- time -------------------------------------------------------------------------- */
 
-TEST_F(limit, after)
+TEST_F(threshold, after)
 {
 	struct pollfd p = { .fd = self->reader, .events = POLLIN };
 	uint64_t start;
@@ -301,7 +301,7 @@ TEST_F(limit, after)
 	EXPECT_EQ(1, poll(&p, 1, -1));
 }
 
-TEST_F(limit, read_after)
+TEST_F(threshold, read_after)
 {
 	uint64_t start;
 
@@ -313,7 +313,7 @@ TEST_F(limit, read_after)
 	EXPECT_LE(30ULL * MS, now_ns() - start);
 }
 
-TEST_F(limit, late_reader_takes_the_first)
+TEST_F(threshold, late_reader_takes_the_first)
 {
 	struct sleeper s = { self->reader, 0, 0 };
 	pid_t pid;
@@ -326,7 +326,7 @@ TEST_F(limit, late_reader_takes_the_first)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(limit, write_after)
+TEST_F(threshold, write_after)
 {
 	uint64_t start;
 
@@ -348,7 +348,7 @@ TEST_F(limit, write_after)
 
 /* The same by epoll, level and edge: not before the time, though one is there; nor for fewer bytes.
  */
-TEST_F(limit, epoll_after)
+TEST_F(threshold, epoll_after)
 {
 	const uint32_t flags[] = { 0, EPOLLET, EPOLLONESHOT };
 	unsigned int i;
@@ -368,7 +368,7 @@ TEST_F(limit, epoll_after)
 	}
 }
 
-TEST_F(limit, epoll_bytes)
+TEST_F(threshold, epoll_bytes)
 {
 	const uint32_t flags[] = { 0, EPOLLET, EPOLLONESHOT };
 	unsigned int i, n;
@@ -390,7 +390,7 @@ TEST_F(limit, epoll_bytes)
 }
 
 /* No end of time, and no overflow. */
-TEST_F(limit, after_for_ever)
+TEST_F(threshold, after_for_ever)
 {
 	struct pollfd p = { .fd = self->reader, .events = POLLIN };
 
@@ -422,7 +422,7 @@ static uint64_t wakeups_of(int fd)
  * A logger that wants ten at a time beside a reader that wants each: they are
  * awakened for every tenth and for every one.
  */
-TEST_F(limit, logger_and_player)
+TEST_F(threshold, logger_and_player)
 {
 	int player = reader_open(self->owner), n;
 	int slow = epoll_on(self->reader, EPOLLIN | EPOLLET);
@@ -512,7 +512,7 @@ static int relay_writer(void *arg)
 	return 0;
 }
 
-TEST_F(limit, nobody_oversleeps)
+TEST_F(threshold, reader_does_not_sleep_past_its_threshold)
 {
 	struct relay r = { self->writer, often(50000) };
 	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);

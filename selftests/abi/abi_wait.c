@@ -244,7 +244,7 @@ static int waits_though_hit(void *arg)
 }
 
 /* Signals that come again and again do not put off the time after which one is enough. */
-TEST_F(wait, after_goes_on_over_signals)
+TEST_F(wait, after_continues_over_signals)
 {
 	struct sleeper s = { .fd = self->reader };
 

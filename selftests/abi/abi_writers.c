@@ -64,7 +64,7 @@ TEST_F(exclusive, by_hand_and_by_write)
  * A commit of which the head word does not know yet: its writer was killed
  * between the two stores, in whichever order it made them.
  */
-TEST_F(exclusive, successor_goes_on_behind_a_commit)
+TEST_F(exclusive, successor_continues_behind_a_commit)
 {
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_WRITER, self->owner);
 	struct maps m;

@@ -103,12 +103,12 @@ static int create_huge(void *arg)
 	return 0;
 }
 
-TEST(more_than_there_is)
+TEST(ring_larger_than_memory_is_refused)
 {
 	EXPECT_EQ(0, child_run(create_huge, NULL));
 }
 
-TEST(more_than_there_is_named)
+TEST(named_ring_larger_than_memory_is_refused)
 {
 	EXPECT_EQ(0, child_run(create_huge, (void *)name_of("huge")));
 }

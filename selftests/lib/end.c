@@ -167,7 +167,7 @@ TEST_F(end, exited)
 	EXPECT_EQ(RINGBUF_STREAM_DIED, status_of(self->ring).ended);
 }
 
-TEST_F(end, goes_on_after_a_death)
+TEST_F(end, stream_continues_after_a_death)
 {
 	unsigned int n;
 

@@ -21,7 +21,7 @@ TEST_F(evict, no_such_one)
 }
 
 /* As who blocks is named, so it is evicted; what it held may be overwritten. */
-TEST_F(evict, who_blocks)
+TEST_F(evict, reader_that_blocks_the_writer_is_evicted)
 {
 	struct ringbuf_reader *fast;
 	struct ringbuf_slot slot;

@@ -125,7 +125,7 @@ static int uses_what_seems_dead(void *arg)
 	return uses_in_the_middle(m);
 }
 
-TEST(first_use_is_not_ended_by_a_process_that_found_the_place_dead)
+TEST(first_use_survives_a_process_that_took_its_row_for_dead)
 {
 	pid_t child;
 

@@ -173,7 +173,7 @@ TEST_F(fork, used_shared_writer_is_another_in_a_child)
 }
 
 /* No place is free: the handle must not end up with that of another one. */
-static int finds_no_place(void *arg)
+static int finds_no_free_id(void *arg)
 {
 	struct given *g = arg;
 	struct ringbuf_writer *own = writer_new(g->ring);
@@ -190,7 +190,7 @@ static int finds_no_place(void *arg)
 	return 0;
 }
 
-TEST(no_place_in_a_child)
+TEST(child_without_a_free_id_fails)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 20);
 	struct ringbuf_reader *reader;
@@ -203,7 +203,7 @@ TEST(no_place_in_a_child)
 	g.writer = writer_new(g.ring);
 	ASSERT_TRUE(reader && g.writer);
 	ASSERT_EQ(0, put(g.writer, 1, RINGBUF_TRY));
-	EXPECT_EQ(0, child_run(finds_no_place, &g));
+	EXPECT_EQ(0, child_run(finds_no_free_id, &g));
 	ASSERT_EQ(0, put(g.writer, 5, RINGBUF_TRY));
 	for (n = 1; n <= 5; n++)
 		EXPECT_EQ(n, get(reader, PATIENCE));
@@ -398,7 +398,7 @@ static int sleeps(void *arg)
 }
 
 /* A child that lives on holds nothing of what its parent used and left. */
-TEST_F(fork, idle_child_keeps_nobody_waiting)
+TEST_F(fork, idle_child_keeps_no_writer_waiting)
 {
 	pid_t idle;
 	unsigned int n;

@@ -118,7 +118,7 @@ TEST(too_many)
 }
 
 /* Nobody waits for a reader that has gone. */
-TEST(slow_one_leaves)
+TEST(slow_reader_that_leaves_frees_the_writer)
 {
 	struct ringbuf *ring = ring_for(2, SLOTS);
 	struct ringbuf_writer *writer = writer_new(ring);

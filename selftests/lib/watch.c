@@ -422,7 +422,7 @@ static int forbid_waitv(void)
 			    &program);
 }
 
-TEST_F(watch, goes_on_where_a_sandbox_begins)
+TEST_F(watch, watch_survives_the_start_of_a_sandbox)
 {
 	struct lib_watch *other;
 	uint64_t n;

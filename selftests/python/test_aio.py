@@ -349,7 +349,7 @@ class Aio(Case):
         for first in (10, 20):
             self.assertEqual(list(range(first, first + 6)), run(main(first)))
 
-    def test_close_ends_all_who_wait(self):
+    def test_close_ends_the_waits_of_all_tasks(self):
         async def main():
             ring = Ring.create(16, 1)
             reader = ring.async_reader()
@@ -381,7 +381,7 @@ class Aio(Case):
 
         run(main())
 
-    def test_close_ends_who_waits(self):
+    def test_close_ends_every_kind_of_wait(self):
         async def main():
             for wait, full in (("read", False), ("peek", False), ("__anext__", False),
                                ("write", True), ("write_many", True)):
@@ -404,7 +404,7 @@ class Aio(Case):
 
         run(main())
 
-    def test_close_ends_who_polls(self):
+    def test_close_ends_a_task_that_polls(self):
         """As on the module, with a descriptor that never becomes ready."""
         async def main():
             for elsewhere in (False, True):

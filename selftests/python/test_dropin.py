@@ -592,7 +592,7 @@ class Processes(Case):
         self.assertRaises(ringbuffer.BusyError, pickle.dumps, reader)
         self.assertEqual(b"2", ring.try_read(reader))
 
-    def test_killed_reader_blocks_nobody(self):
+    def test_killed_reader_blocks_no_writer(self):
         seen = multiprocessing.Value("i", 0)
         ring = RingBuffer(slot_bytes=20, slot_count=5)
         dies, lives = ring.new_reader(), ring.new_reader()

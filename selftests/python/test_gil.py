@@ -81,7 +81,7 @@ class Gil(Case):
     def test_unlink(self):
         self.leaves_the_gil(lambda: Ring.unlink(self.name))
 
-    def test_first_use_waits_for_nobody(self):
+    def test_first_use_waits_for_no_thread(self):
         def tries(call, *args):
             def body():
                 try:

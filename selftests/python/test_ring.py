@@ -332,7 +332,7 @@ class Basics(Case):
         self.assertEqual(9, self.reader.lost)
         self.assertRaises(OSError, self.ring.sync, 60, 0)
 
-    def test_evict_who_blocks(self):
+    def test_reader_that_blocks_the_writer_is_evicted(self):
         fast = self.ring.reader()
         while True:
             try:
