@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Who counts the tests is tested as well: selftests/run, and step of tally.sh,
-# on scripts that end too soon, say too little, too much, or nothing.
+# Tests what counts the test cases, selftests/run and step of tally.sh, on scripts that end
+# too soon or print too little, too much or nothing; and the harness of the C programs.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
@@ -52,7 +52,7 @@ counts "ends well, but too soon" 2 1 0 1 0
 script 0 1..1 'ok 1 - one' 'ok 2 - two'
 counts "does more than it planned" 2 1 0 1 0
 script 0 'ok 1 - one' 'ok 2 - two'
-counts "has no plan, as who broke off before its end" 2 1 0 1 0
+counts "has no plan, as a program that broke off before its end" 2 1 0 1 0
 script 0 1..2 1..2 'ok 1 - one' 'ok 2 - two'
 counts "has two plans" 2 1 0 1 0
 script 1 1..2 'ok 1 - one' 'not ok 2 - two'
@@ -69,7 +69,7 @@ counts "skips as a whole" 0 1 0 0 1
 script 0 '3 passed, 0 failed, 1 skipped'
 run tallied
 [[ $status -eq 0 && $(tail -n 1 "$tap_dir/out") == "3 passed, 0 failed, 1 skipped" ]]
-ok $? "step: believes who counted himself"
+ok $? "step: believes a program that counted its own cases"
 
 # Two jobs, one of them with two inside, of which the second breaks off.
 # shellcheck disable=SC2016 # for the shell inside
@@ -83,9 +83,9 @@ script 0 1..2 'ok 1 - one' 'ok 2 - two # SKIP no such thing'
 run jobs
 [[ $status -eq 1 && $(tail -n 1 "$tap_dir/out") == "2 passed, 1 failed, 2 skipped" ]] &&
 	out_has '^broke off: exit 3$'
-ok $? "at_once: adds up, within itself too, and counts who breaks off"
+ok $? "at_once: adds up, within itself too, and counts a job that breaks off"
 
-# What the harness of the C programs makes of a case, however that ends.
+# How the harness of the C programs counts a case, however that ends.
 outcomes()
 {
 	sed -nE -e 's/^not ok [0-9]+ [a-z_]+\./failed /p' \
@@ -93,10 +93,10 @@ outcomes()
 		-e 's/^ok [0-9]+ [a-z_]+\./passed /p' "$tap_dir/out"
 }
 
-# After which cases; after an assertion Debian's harness has none.
+# The cases after which the fixture was torn down.
 torn_down()
 {
-	grep '^# torn down' "$tap_dir/out" | cut -d ' ' -f 5 | grep -v asserts_in_vain
+	grep '^# torn down' "$tap_dir/out" | cut -d ' ' -f 5
 }
 
 ulimit -c 0
@@ -123,12 +123,14 @@ ok $? "harness: each end of a case counts as what it is"
 diff - <(torn_down) <<-'END' >&2
 	passes
 	expects_in_vain
+	asserts_in_vain
 	skips
 	ends_without_its_signal
 	child_expects_in_vain
+	child_asserts_in_vain
 	passes_after_all_that
 	END
-ok $? "harness: who was set up is torn down, once"
+ok $? "harness: a fixture that was set up is torn down once"
 ! out_has '^# was run'
-ok $? "harness: who was not set up is not run"
+ok $? "harness: a case whose set-up failed is not run"
 done_testing
