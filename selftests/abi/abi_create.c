@@ -289,7 +289,7 @@ static int creates_with_another_fsuid(void *arg)
 	CHECK(may_create() + (4 << 20) <= nobody);
 	CHECK_EQ(0, seteuid(0));
 	CHECK_EQ(root, may_create());
-	/* Whoever goes on using it. */
+	/* Another user of the handle changes nothing. */
 	CHECK_EQ(0, setuid(NOBODY));
 	CHECK(may_create() + (4 << 20) <= nobody);
 	close(fd);
@@ -297,7 +297,7 @@ static int creates_with_another_fsuid(void *arg)
 	return 0;
 }
 
-/* Who calls CREATE pays: neither the real user, nor who opened the file. */
+/* The fsuid of the caller of CREATE pays, not its real user nor the opener of the file. */
 TEST(creator_pays)
 {
 	if (geteuid())
@@ -320,7 +320,7 @@ static uint64_t parameter(const char *name)
 	return strtoull(text, NULL, 10);
 }
 
-/* Nobody may have it: EINVAL.  The user may not, with what he has: EDQUOT. */
+/* More than any ring may have is EINVAL; more than the user has left is EDQUOT. */
 TEST(larger_than_allowed)
 {
 	struct ringbuf_create c = plain();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The default ring: which handles it gets, whose it is, who waits for whom. */
+/* The default ring: which handles it gets, whose it is, and who waits for it. */
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
@@ -29,7 +29,7 @@ FIXTURE(default_ring)
 	int writer;
 };
 
-/* Not the ring that somebody else may be using now. */
+/* In a network namespace of its own, so that no other program uses the same default ring. */
 FIXTURE_SETUP(default_ring)
 {
 	if (unshare(CLONE_NEWNET))
@@ -224,7 +224,7 @@ TEST_F(default_ring, sleeping_reader)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-/* A new reader goes on where the last one stopped, in the middle of a slot too. */
+/* A new reader continues where the last one stopped, in the middle of a slot too. */
 TEST_F(default_ring, next_reader_continues_the_stream)
 {
 	char text[16];
@@ -482,7 +482,7 @@ TEST_F(default_ring, open_says_why_there_is_no_ring)
 	close(owner);
 }
 
-/* The ring is there while it is used, and a new one after that. */
+/* The ring lasts as long as its handles; the next handle gets a new one. */
 TEST_F(default_ring, gone_with_its_handles)
 {
 	struct ringbuf_info info;
@@ -503,7 +503,7 @@ TEST_F(default_ring, gone_with_its_handles)
 	ASSERT_EQ(1, read(self->reader, text, 16));
 }
 
-/* The opener's ring, whoever uses the descriptor; another user has another ring. */
+/* A descriptor stays with its opener's ring; another user who opens gets another ring. */
 static int nobody(void *arg)
 {
 	int *fds = arg, own = open_as(O_WRONLY | O_NONBLOCK), theirs;
@@ -635,7 +635,7 @@ static int reads_as_nobody(void *arg)
 	return 0;
 }
 
-/* The ring is that of who opened the file, and so are its costs. */
+/* The user who opened the file has the ring and pays for it. */
 TEST_F(default_ring, opener_pays)
 {
 	uint64_t before;

@@ -160,7 +160,7 @@ TEST_F(direct, fixed_buffers)
 		ASSERT_EQ(SLOT, done(&u));
 		ASSERT_EQ(SLOT, read(self->reader, back, SLOT));
 	}
-	/* What is in the file, by another way than it came or goes on. */
+	/* Read the file through the page cache, which did not write it. */
 	for (n = 0; n < LAPS * SLOTS; n++) {
 		fill(text, n);
 		ASSERT_EQ(SLOT, pread(self->plain, back, SLOT, (off_t)n * SLOT));
@@ -367,7 +367,7 @@ TEST_F(pinned, end_waits_for_the_io)
 	EXPECT_TRUE(seen);
 }
 
-/* A writer that is killed while I/O of its own goes on: descriptors of its parent keep that. */
+/* A writer killed while its I/O is in flight; descriptors of its parent keep the I/O. */
 struct dying {
 	int writer;
 	bool exclusive;

@@ -169,7 +169,7 @@ TEST(stream_ends_when_all_writers_are_done)
 	close(owner);
 }
 
-/* One died, the last one says done: the stream is not whole. */
+/* If one writer died, the stream has ended as died, though the last one is done. */
 TEST(stream_ends_as_died_if_one_writer_died)
 {
 	int owner = ring_make(0, 64, SLOTS), a = writer_open(owner), b = writer_open(owner);

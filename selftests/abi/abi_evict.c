@@ -152,7 +152,7 @@ static int holds_a_slot(void *arg)
 	return 0;
 }
 
-/* One that does not run at all cannot hold the others up. */
+/* A stopped reader that has been evicted blocks no writer. */
 TEST_F(evict, stopped_reader)
 {
 	int go[2], next;

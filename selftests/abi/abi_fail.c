@@ -141,7 +141,7 @@ static int life_map(struct life *l)
 	return unlink(PATH) ? -errno : 0;
 }
 
-/* As far as they came to be. */
+/* Unmap those that were mapped before the failure. */
 static void maps_end(struct maps *m)
 {
 	unsigned int i;

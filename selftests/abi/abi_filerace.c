@@ -110,7 +110,7 @@ static int opens(struct racer *r)
 		bad = RACES(fd, ENOENT, ENXIO);
 		break;
 	case 3:
-		/* Waits for who has made it. */
+		/* This open waits for the maker of the file. */
 		let_go(r);
 		fd = file_open(name, O_WRONLY | O_CREAT);
 		bad = RACES(fd, ENOENT);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rings as files: what open binds, who makes a ring and who waits for that, how long a name
- * lasts, who may do what, and what a ring is not.
+ * Rings as files: what open binds, how a ring is made while others open it, how long a name
+ * lasts, what permissions allow, and what a ring is not.
  */
 #include "../harness/harness.h"
 
@@ -239,7 +239,7 @@ TEST_F(files, made_for_one_of_both_has_the_default_geometry)
 	close(other);
 }
 
-/* What mkfifo makes is anybody's to give a geometry, who may read and write it. */
+/* Any user who may read and write a file that mkfifo made can give it a geometry. */
 TEST_F(files, fifo_gets_its_geometry_at_the_first_use)
 {
 	int fd;
@@ -359,7 +359,7 @@ TEST_F(files, maker_dies_without_create)
 	EXPECT_EQ(-ENOENT, o->result);
 }
 
-/* The others that had opened the file have it no more. */
+/* Handles that opened the file while it was made get ESTALE. */
 TEST_F(files, handles_of_a_ring_that_was_never_made)
 {
 	int maker = file_open(RING, O_RDWR | O_CREAT), fd = file_open(RING, O_RDWR), path;
@@ -387,7 +387,7 @@ static int waits_and_dies(void *arg)
 	return 1;
 }
 
-/* Who waits can be killed, and takes nothing away from the maker. */
+/* A waiting open can be killed, and the maker loses nothing by that. */
 TEST_F(files, waiting_opener_is_killed)
 {
 	struct opener *o = shared_memory(sizeof(*o));
@@ -571,7 +571,7 @@ TEST_F(files, renamed_over_an_open_ring)
 	FAILS(EEXIST, renameat2(AT_FDCWD, OTHER, AT_FDCWD, RING, RENAME_NOREPLACE));
 	FAILS(EINVAL, renameat2(AT_FDCWD, OTHER, AT_FDCWD, RING, RENAME_WHITEOUT));
 	ASSERT_EQ(0, rename(OTHER, RING));
-	/* The ring that was there goes on without a name, and takes none away. */
+	/* The ring that was replaced stays usable without a name, and takes no name away. */
 	writer = writer_open(under);
 	EXPECT_EQ(0, put(writer, 1));
 	close(writer);
@@ -733,7 +733,7 @@ TEST_F(files, rights_do_not_grow_through_the_device)
 	close(owner);
 }
 
-/* What nobody can enter any more takes no memory, whoever still knows the inode. */
+/* A ring that no handle can reach takes no memory, although O_PATH holds its inode. */
 TEST_F(files, descriptor_of_o_path_keeps_no_memory)
 {
 	unsigned long before = statfs_of(MOUNTED).f_bfree;
@@ -931,7 +931,7 @@ TEST_F(files, names)
 	EXPECT_EQ(-ENOENT, file_open(MOUNTED "/none/ring", O_RDWR | O_CREAT));
 }
 
-/* ---- stat, and who watches --------------------------------------- */
+/* ---- stat and inotify --------------------------------------------- */
 
 static uint64_t mtime_of(int fd)
 {

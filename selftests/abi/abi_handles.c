@@ -22,7 +22,7 @@ static char byte_of(int fd)
 	return read(fd, &byte, 1) == 1 ? byte : '?';
 }
 
-/* One handle with two numbers: the same place in the same slot. */
+/* Two descriptors of one handle share its position in the slot. */
 TEST_F(handles, dup)
 {
 	int other = dup(self->reader);
@@ -72,7 +72,7 @@ TEST_F(handles, fork_and_exec)
 	EXPECT_EQ('?', byte_of(self->reader));
 }
 
-/* Without anybody who has it open but a message in a socket. */
+/* A message in a socket is the only holder of the handle. */
 TEST_F(handles, in_a_socket)
 {
 	int s[2];
@@ -152,7 +152,7 @@ TEST_F(handles, reader_is_taken_from_the_process_that_maps_it)
 	close(pidfd);
 }
 
-/* A writer: it writes on where the killed one was. */
+/* A writer continues behind the killed process from which it was taken. */
 TEST_F(handles, pidfd_getfd_of_a_writer)
 {
 	pid_t pid = child_start(sleeps, NULL);
@@ -175,7 +175,7 @@ TEST_F(handles, pidfd_getfd_of_a_writer)
 	EXPECT_EQ('?', byte_of(self->reader));
 }
 
-/* Who has mapped it and claimed slots is killed: those are repaired, and the handle is of use. */
+/* A writer that mapped and claimed slots is killed: they are repaired, the handle stays usable. */
 struct claimer {
 	int fd;
 	int claimed;

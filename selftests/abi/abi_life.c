@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Identities: they begin with a map and end with it, by munmap, exec, exit or
- * SIGKILL, before wait() returns, however long anybody keeps the file open.
+ * SIGKILL, before wait() returns, however long another process keeps the file open.
  */
 #include <pthread.h>
 #include <sys/socket.h>
@@ -409,7 +409,7 @@ TEST_F(life, maps_outlive_the_descriptor)
 
 /* ---- handing on ------------------------------------------------------------------ */
 
-/* Started before the ring was there. */
+/* This process starts before the ring is made. */
 static int receives_a_reader(void *arg)
 {
 	int *sockets = arg, fd = receive_fd(sockets[1]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A ring's memory is charged to the memory cgroup of who creates it: too much is
- * ENOMEM at CREATE, and nobody is killed for it.
+ * A ring's memory is charged to the memory cgroup of its creator: too much is ENOMEM at
+ * CREATE, and no process is killed for it.
  */
 #include <pthread.h>
 #include <sys/stat.h>
@@ -203,7 +203,7 @@ TEST_F(group, is_charged_and_uncharged)
 	EXPECT_TRUE(group_falls_to(self, before + SLACK));
 }
 
-/* All of it at CREATE: whoever touches it, nothing more is charged, and nothing can fail. */
+/* CREATE charges all of it, so touching it charges nothing more and cannot fail. */
 TEST_F(group, touching_charges_nothing)
 {
 	int fd = ring_make(0, MIB, 16), writer = writer_open(fd);

@@ -78,7 +78,7 @@ TEST_F(mount, options_out_of_range)
 		"max_bytes=4097t",
 		"max_bytes=18446744073709551615",
 		"max_bytes=18446744073713745920", /* 2^64 + 4 MiB */
-		"max_bytes=17592186044420m", /* likewise */
+		"max_bytes=17592186044420m", /* 2^64 + 4 MiB */
 		"max_bytes=99999999999999999999999",
 		"max_rings=0",
 		"max_rings=-1",
@@ -110,7 +110,7 @@ TEST_F(mount, options_out_of_range)
 		EXPECT_EQ(-EINVAL, tried(bad[i])) TH_LOG("%s", bad[i]);
 }
 
-/* What /proc/mounts says of ours; "" if it is not there. */
+/* The options of this mount in /proc/mounts; "" if it has none there. */
 static const char *shown(void)
 {
 	static char line[512];
@@ -396,7 +396,7 @@ TEST_F(mount, full_in_bytes)
 	EXPECT_EQ(-ENOSPC, file_make(MOUNTED "/more", 0, 1 << 20, 2));
 	EXPECT_FALSE(there(MOUNTED "/more"));
 	EXPECT_EQ(with.f_ffree, statfs_of(MOUNTED).f_ffree);
-	/* One that is kept waits for room. */
+	/* A kept ring waits for room. */
 	ASSERT_EQ(0, mkfifo(MOUNTED "/kept", 0600));
 	EXPECT_EQ(-ENOSPC, file_open(MOUNTED "/kept", O_WRONLY));
 	none = file_open(MOUNTED "/kept", O_RDWR | O_NONBLOCK);
@@ -427,7 +427,7 @@ TEST_F(mount, full_in_files)
 	EXPECT_EQ(ENOSPC, errno);
 	EXPECT_EQ(-1, mkdir(MOUNTED "/more", 0700));
 	EXPECT_EQ(ENOSPC, errno);
-	/* One that is open counts, whether it has its name or not. */
+	/* An open ring counts, whether it has its name or not. */
 	ASSERT_EQ(0, unlink(RING));
 	EXPECT_EQ(-ENOSPC, file_open(RING, O_RDWR | O_CREAT));
 	close(fd);
@@ -536,7 +536,7 @@ TEST_F(mount, busy_while_a_ring_is_mapped)
 	EXPECT_EQ(before, bytes_left());
 }
 
-/* It goes on for those who are in; the memory goes with the last of them. */
+/* Open handles keep working; the memory is freed with the last of them. */
 TEST_F(mount, lazily_unmounted_with_open_handles)
 {
 	uint64_t before = bytes_left();
@@ -756,8 +756,9 @@ static int serves_a_mount(void *arg)
 }
 
 /*
- * The administrator, from outside, in the mount of a namespace: no user of its own is he
- * there, so he makes no file; for the ring that he gives a file its maker pays.
+ * The administrator outside of a user namespace has no user in it, so a file cannot be made
+ * for it in a mount of the namespace.  If it creates the ring of a file, the maker of the
+ * file pays.
  */
 TEST_F(mount, owner_of_the_namespace_pays_for_others)
 {

@@ -286,7 +286,7 @@ TEST_F(poll, epoll_oneshot)
 	close(ep);
 }
 
-/* Of two that wait exclusively one is awakened; the next message is for the other. */
+/* Of two that wait exclusively one is woken; the next message is for the other. */
 static long switches_of(pid_t pid)
 {
 	char path[64], line[128];

@@ -521,7 +521,7 @@ static void *takes_slots(void *arg)
 	return NULL;
 }
 
-/* The message begins anew in another slot; one that never finds one is EPROTO. */
+/* The message begins again in another slot; one that never finds a slot is EPROTO. */
 TEST(message_whose_slot_is_taken_is_written_again)
 {
 	int owner = ring_make(0, TAKEN, 4), reader = reader_open(owner),

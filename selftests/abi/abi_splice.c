@@ -287,7 +287,7 @@ TEST_F(splice, sendfile_comes_short)
 	close(s[1]);
 }
 
-/* What is left when the handle goes, goes with it (a leak is the machine's to see). */
+/* What sendfile left over is freed with the handle; kmemleak would see a leak. */
 TEST_F(splice, sendfile_comes_short_at_the_end)
 {
 	static unsigned char from[SLOT];
@@ -335,7 +335,7 @@ TEST_F(splice, sleeps)
 	EXPECT_EQ(0, memcmp(text, "hello", 5));
 }
 
-/* Who waits for the ring has not locked the pipe: its other end goes on. */
+/* A splice that waits for the ring does not hold the pipe lock: the other end works. */
 TEST_F(splice, sleeps_without_the_pipe)
 {
 	struct blocked b = { self->reader, self->out, 2 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_STATS and /proc/PID/fdinfo: how far everybody is, and who blocks whom. */
+/* RINGBUF_IOC_STATS and /proc/PID/fdinfo: positions of all members, and which of them blocks. */
 #include <sched.h>
 
 #include "../harness/harness.h"
@@ -128,7 +128,7 @@ static pid_t peer_start(struct peer *p)
 	return pid;
 }
 
-/* A handle belongs to who maps it, not to who opened it. */
+/* A handle belongs to the process that maps it, not to the one that opened it. */
 TEST_F(stats, blocker_has_the_pid_of_its_user)
 {
 	struct peer *p = shared_memory(sizeof(*p));
@@ -255,7 +255,7 @@ TEST_F(stats, unfinished_slot_blames_its_writer)
 	EXPECT_EQ(-EAGAIN, put(self->writer, n));
 	EXPECT_EQ(0, blocks(self->owner, WRITER, 2, pid, 0, SLOTS));
 	child_kill(pid);
-	/* Its slot is a hole now; the reader can go on, and is what limits the writers. */
+	/* Its slot is a hole now; the reader can continue, and is what blocks the writers. */
 	EXPECT_EQ(0, blocks(self->owner, READER, 0, getpid(), 0, SLOTS));
 	EXPECT_EQ(1, get(reader));
 	close(stopped);
@@ -367,7 +367,7 @@ TEST_F(stats, writers)
 	EXPECT_EQ(1, s.writer_count);
 	EXPECT_EQ(2, s.writers);
 	EXPECT_EQ(0x5a5a5a5a, w[1].id);
-	/* One that is done counts no more, though its id stays taken. */
+	/* A writer that is done does not count, though its id stays taken. */
 	ASSERT_OK(done_call(self->writer));
 	s.writer_count = ~0U;
 	ASSERT_OK(call(self->owner, RINGBUF_IOC_STATS, &s));
@@ -489,7 +489,7 @@ static int as_init(void *arg)
 	struct inside *in = arg;
 	struct maps m;
 
-	/* Nobody outside can be named in here. */
+	/* A process outside of the pid namespace has no pid in it. */
 	CHECK_EQ(0, stats_of(in->owner).blocker_pid);
 	CHECK_EQ(0, maps_open(&m, in->reader));
 	in->seen = stats_of(in->owner).blocker_pid;

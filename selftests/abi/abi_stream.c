@@ -57,7 +57,7 @@ TEST_F(stream, long_write)
 	FAILS(EAGAIN, read(self->reader, to, sizeof(to)));
 }
 
-/* A short read goes on in the same slot, which stays taken until it is empty. */
+/* The read after a short one continues in the same slot, which stays taken until then. */
 TEST_F(stream, short_reads)
 {
 	static unsigned char from[SLOT * SLOTS], to[SLOT];
@@ -77,7 +77,7 @@ TEST_F(stream, short_reads)
 	FAILS(EAGAIN, read(self->reader, to, 1));
 }
 
-/* One read may take several slots; nothing is one byte too far. */
+/* One read may take several slots, and not one byte too many. */
 TEST_F(stream, reads_over_slots)
 {
 	unsigned char text[64];
@@ -409,8 +409,8 @@ TEST_F(stream, nowait)
 }
 
 /*
- * One call steps over so many empty messages, and no more: a writer that goes on
- * with them would keep a call that may not wait for ever.
+ * One call steps over so many empty messages, and no more: a writer of endless
+ * empty messages would otherwise keep a nonblocking call in the kernel for ever.
  */
 TEST(empty_messages_in_one_call)
 {
@@ -470,7 +470,7 @@ TEST(empty_messages_and_an_edge_triggered_poller)
 	close(owner);
 }
 
-/* One that may wait goes on by itself. */
+/* A blocking call steps over all of them by itself. */
 TEST(empty_messages_before_a_blocking_read)
 {
 	int owner = ring_make(0, 8, 3000), writer = writer_open(owner), reader = reader_open(owner);

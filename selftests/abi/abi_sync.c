@@ -56,7 +56,7 @@ TEST_F(sync, reader_may_sync_only_itself)
 	EXPECT_EQ(0, row_of(self->owner, 1).cursor);
 }
 
-/* By another handle that was there first: writers and owners make owners. */
+/* OWNER is attached by a handle of the ring that may write: a writer or an owner. */
 TEST_F(sync, owner_attaches_only_by_a_writer)
 {
 	int fd = device_open();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_THRESHOLD: nobody is awakened for less, and nobody sleeps over more. */
+/* RINGBUF_IOC_THRESHOLD: no waiter is woken below its threshold or sleeps above it. */
 
 #include "../harness/handles.h"
 #include "../harness/epoll.h"
@@ -42,7 +42,7 @@ TEST_F(threshold, slots)
 		EXPECT_EQ(0, polled(self->reader));
 		EXPECT_EQ(-EAGAIN, get(self->reader));
 		ASSERT_EQ(0, put_many(self->writer, n + 2, 2));
-		/* All that is there, one after the other. */
+		/* Read all of them, one after the other. */
 		EXPECT_EQ(POLLIN, polled(self->reader));
 		ASSERT_EQ(0, get_many(self->reader, n, 3));
 		EXPECT_EQ(POLLIN, polled(self->reader));
@@ -179,7 +179,7 @@ static int writes(void *arg)
 	return 0;
 }
 
-/* Asleep after each of @count steps but the last. */
+/* Check that @pid sleeps after each of @count steps but the last. */
 #define STEPS(pid, count, step)                        \
 	do {                                           \
 		unsigned int i_;                       \
@@ -250,7 +250,7 @@ TEST_F(threshold, write_sleeps)
 	ASSERT_EQ(0, get_many(self->reader, 5, SLOTS - 4));
 }
 
-/* Who sleeps finds out that the threshold has changed. */
+/* A sleeping reader sees that the threshold has changed. */
 TEST_F(threshold, change_wakes)
 {
 	struct sleeper s = { self->reader, POLLIN, 0 };
@@ -284,7 +284,7 @@ TEST_F(threshold, after)
 	EXPECT_EQ(1, poll(&p, 1, -1));
 	EXPECT_LE(30ULL * MS, now_ns() - start);
 	EXPECT_EQ(0, get(self->reader));
-	/* It counts anew; and once it is over, the first slot is enough. */
+	/* The time begins again; once it is over, the first slot is enough. */
 	start = now_ns();
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 	EXPECT_EQ(0, poll(&p, 1, 40));
@@ -337,7 +337,7 @@ TEST_F(threshold, write_after)
 	/* A write that succeeds ends what has run of the time. */
 	start = now_ns();
 	fcntl(self->writer, F_SETFL, 0);
-	/* There is room for one, which needs no waiting; then for none. */
+	/* There is room for one slot, which needs no waiting; then for none. */
 	ASSERT_EQ(0, put(self->writer, SLOTS));
 	fcntl(self->writer, F_SETFL, O_NONBLOCK);
 	EXPECT_EQ(-EAGAIN, put(self->writer, SLOTS));
@@ -346,8 +346,7 @@ TEST_F(threshold, write_after)
 	EXPECT_LE(29ULL * MS, now_ns() - start);
 }
 
-/* The same by epoll, level and edge: not before the time, though one is there; nor for fewer bytes.
- */
+/* epoll, level and edge, reports one slot only after the time, and no fewer bytes. */
 TEST_F(threshold, epoll_after)
 {
 	const uint32_t flags[] = { 0, EPOLLET, EPOLLONESHOT };
@@ -420,7 +419,7 @@ static uint64_t wakeups_of(int fd)
 
 /*
  * A logger that wants ten at a time beside a reader that wants each: they are
- * awakened for every tenth and for every one.
+ * woken for every tenth and for every one.
  */
 TEST_F(threshold, logger_and_player)
 {
@@ -450,7 +449,7 @@ TEST_F(threshold, logger_and_player)
 	close(player);
 }
 
-/* By edges, through maps: the writer calls only when the tenth is there. */
+/* By edges, through maps: the writer calls WAKE only at the tenth slot. */
 TEST(maps)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS);

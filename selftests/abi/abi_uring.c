@@ -132,7 +132,7 @@ TEST_F(uring, read)
 		ASSERT_EQ(8, result(&self->u, n));
 		ASSERT_EQ(n * n, number);
 	}
-	/* What is there is read at once. */
+	/* A slot that is ready is read at once. */
 	ASSERT_EQ(0, put(self->writer, 1));
 	ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, n));
 	ASSERT_FALSE(nothing(&self->u));
@@ -216,7 +216,7 @@ TEST_F(uring, poll)
 	EXPECT_EQ(0, workers());
 }
 
-/* One request, an answer for every message, none lost, none too many. */
+/* A multishot request gives one completion for every message. */
 TEST_F(uring, poll_multishot)
 {
 	struct io_uring_cqe *cqe;
@@ -269,7 +269,7 @@ TEST_F(uring, thresholds)
 	EXPECT_EQ(0, workers());
 }
 
-/* What waits for a threshold: a poll, one that goes on, a read. */
+/* What waits for a threshold: a poll, a multishot poll, a read. */
 enum waiter { ONCE, MANY, READ, WAITERS };
 
 static int start_waiter(struct io_uring *u, int fd, enum waiter waiter, uint64_t *number)
@@ -278,7 +278,7 @@ static int start_waiter(struct io_uring *u, int fd, enum waiter waiter, uint64_t
 			      : submit_poll(u, fd, POLLIN, waiter == MANY, 1);
 }
 
-/* Its end, and the number that it was awakened for. */
+/* End it, and return the number that it was woken for. */
 static int64_t end_waiter(struct io_uring *u, int fd, enum waiter waiter, const uint64_t *number)
 {
 	int res = result(u, 1);
@@ -310,7 +310,7 @@ TEST_F(uring, threshold_of_bytes)
 	EXPECT_EQ(0, workers());
 }
 
-/* One is enough after the time, and not before. */
+/* One slot is enough after the time, and not before. */
 TEST_F(uring, threshold_of_time)
 {
 	uint64_t number = 99, start;
@@ -416,7 +416,7 @@ TEST_F(uring, hundred_rings)
 	}
 }
 
-/* Requests in flight, and whoever made them goes: nothing stays behind. */
+/* End this process with requests in flight: nothing of them may stay. */
 static int goes_with_requests(void *arg)
 {
 	int *fds = arg;
@@ -540,7 +540,7 @@ FIXTURE(wait)
 	struct io_uring u;
 };
 
-/* @flags: of the requests; with IOSQE_ASYNC a worker issues them, and goes on. */
+/* @flags: of the requests; with IOSQE_ASYNC a worker issues them and does not wait. */
 FIXTURE_VARIANT(wait)
 {
 	unsigned int flags;
@@ -636,7 +636,7 @@ TEST_F(wait, several_slots)
 	ASSERT_TRUE(nothing(&self->u));
 	ASSERT_EQ(0, put(self->writer, 2));
 	ASSERT_EQ(3, result(&self->u, 1));
-	/* Enough is there. */
+	/* Enough slots are ready. */
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
 	ASSERT_EQ(3, result(&self->u, 2));
 }
@@ -806,7 +806,7 @@ TEST_F(wait, refused)
 	close(none);
 }
 
-/* The file is closed, the request still waits; the reader is there until it ends. */
+/* The file is closed while the request waits; the reader stays attached until it ends. */
 TEST_F(wait, closed_meanwhile)
 {
 	struct ringbuf_wait w = wait_for(1, NEVER);
@@ -914,7 +914,7 @@ TEST(sleepers_of_a_ring_are_limited)
 	for (n = 0; n < CROWD / BY_ONE; n++)
 		ASSERT_EQ(0, crowd(&u, reader[n], BY_ONE));
 	EXPECT_TRUE(nothing(&u));
-	/* Whoever would be one more is told so, and may still poll. */
+	/* One waiter more gets ENOSPC, and may still poll. */
 	ASSERT_EQ(0, submit_wait(&u, reader[n], &one, 7, 0));
 	EXPECT_EQ(-ENOSPC, result(&u, 7));
 	EXPECT_EQ(-ENOSPC, wait_call(reader[n], 1, NEVER));

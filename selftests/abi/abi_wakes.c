@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * No wake-up is lost, over thousands of waits in all, each for an event on another
- * processor, by everything that one can wait with.  One writes, one reads, both
- * sleep whenever they can; who is not awakened sleeps for ever, and the test
+ * processor, by every call that can wait.  One process writes, one reads, and both
+ * sleep whenever they can; one that is not woken sleeps for ever, and the test
  * fails.  That shows something where the module does not look again by itself:
  * load a test build with recheck_ms=0.
  */

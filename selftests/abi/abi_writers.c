@@ -150,7 +150,7 @@ TEST_F(shared, take_turns)
 	EXPECT_EQ(-ENODATA, get(self->reader));
 }
 
-/* A slow writer's claim: others go on behind it, readers stop before it. */
+/* Other writers continue behind a slow writer's claim; readers stop before it. */
 TEST_F(shared, claim_in_the_middle)
 {
 	int slow = writer_open(self->owner), fast = writer_open(self->owner);

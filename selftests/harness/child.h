@@ -3,8 +3,8 @@
  * Child processes of a test.
  *
  * ASSERT_* belongs to the process that the harness started; a child checks with
- * CHECK() and says by its exit status what it found.  A child dies with who
- * started it, so a failed test leaves nothing behind.
+ * CHECK() and says by its exit status what it found.  A child dies with the
+ * process that started it, so a failed test leaves nothing behind.
  */
 #ifndef SELFTESTS_CHILD_H
 #define SELFTESTS_CHILD_H

@@ -323,7 +323,7 @@ static inline int ready_call(int fd)
 	return ioctl(fd, FIONREAD, &n) < 0 ? -errno : n;
 }
 
-/* The module does not look for who has not been awakened (recheck_ms=0). */
+/* Whether the module does not recheck for waiters that were not woken (recheck_ms=0). */
 static inline bool timer_is_off(void)
 {
 	char text[16] = "";
@@ -338,8 +338,8 @@ static inline bool timer_is_off(void)
 }
 
 /*
- * Who stores by hand what somebody waits for is to call WAKE, unless the module looks
- * right then: that takes the thresholds down, and wakes by itself.
+ * A process that stores by hand what a waiter waits for has to call WAKE, as @called_for
+ * says, unless the module rechecks in that moment: it clears the wake words and wakes.
  */
 static inline bool is_to_wake(bool called_for)
 {
@@ -494,8 +494,8 @@ static inline struct ringbuf_writer_row *writer_row(const struct maps *m)
 /* ---- the shared words by hand --------------------------------------------------- */
 
 /*
- * What an exclusive writer stores for one number at @pos, whose gate the caller
- * knows to be open; true when somebody has to be awakened.
+ * Store one number at @pos as an exclusive writer does; the caller knows that the gate is
+ * open there.  True: a waiter has to be woken.
  */
 static inline bool commit_by_hand(struct maps *m, uint64_t pos, uint64_t number)
 {
@@ -513,7 +513,7 @@ static inline bool commit_by_hand(struct maps *m, uint64_t pos, uint64_t number)
 	return __atomic_load_n(&m->ip->wake_position, __ATOMIC_RELAXED) <= pos;
 }
 
-/* What a shared writer stores to reserve @count slots at @pos, which nobody has claimed. */
+/* Reserve @count unclaimed slots at @pos as a shared writer does. */
 static inline void claim_by_hand(struct maps *m, uint64_t pos, uint32_t count)
 {
 	uint32_t k;
@@ -537,7 +537,7 @@ static inline int64_t peek_by_hand(const struct maps *m, uint64_t pos)
 	return (int64_t)number;
 }
 
-/* What a reader stores to release all below @pos; true: wake a writer. */
+/* Release all below @pos as a reader does.  True: a writer has to be woken. */
 static inline bool release_by_hand(struct maps *m, uint64_t pos)
 {
 	uint64_t threshold;

@@ -56,7 +56,7 @@ static inline int message_whole(const void *from, size_t length, struct message 
 				     length - sizeof(*m));
 }
 
-/* One that is whole, of @writer, with @number. */
+/* Whether this is a whole message of @writer with @number. */
 static inline int message_is(const void *from, size_t length, uint32_t writer, uint64_t number)
 {
 	struct message m;

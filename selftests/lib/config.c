@@ -86,8 +86,8 @@ static bool too_large(int err)
 }
 
 /*
- * 2^31 bytes times 2^25 slots: within both limits, beyond any memory.  Who asks
- * the kernel for it without looking dies of SIGXFSZ, before the machine does.
+ * 2^31 bytes times 2^25 slots: within both limits, beyond any memory.  A
+ * library that asks the kernel for it unchecked dies of SIGXFSZ.
  */
 static int create_huge(void *arg)
 {

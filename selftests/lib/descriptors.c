@@ -39,7 +39,7 @@ static unsigned int descriptors(void)
 	return n;
 }
 
-/* Looks for dead peers, as who attaches does; all that it finds has to live. */
+/* Attach, which looks for dead peers: all that it finds have to be alive. */
 static int finds_all_alive(void *arg)
 {
 	struct given *g = arg;
@@ -206,7 +206,7 @@ static int attaches_late(void *arg)
 
 	UNTIL(FLAG_GET(*g->step) == 1);
 	CHECK_EQ(0, ringbuf_writer_attach(g->ring, &writer));
-	/* Nobody is there, as it seems. */
+	/* The other process looks dead. */
 	CHECK_EQ(0, status_of(g->ring).readers);
 	for (n = 0; n < 3 * SLOTS; n++)
 		CHECK_EQ(0, put(writer, n, RINGBUF_TRY));

@@ -101,7 +101,7 @@ TEST_F(end, needs_all_writers)
 	ringbuf_writer_close(a);
 }
 
-/* A writer that comes after the end: the stream goes on where it was. */
+/* With a writer that attaches after the end, the stream continues where it was. */
 TEST_F(end, begins_again)
 {
 	unsigned int n;
@@ -135,7 +135,7 @@ static int leaves_two(void *arg)
 	return 1;
 }
 
-/* What it committed is there, what it had reserved is not, and the end says how. */
+/* What it committed is read, what it had reserved is not, and the end says that it died. */
 TEST_F(end, killed)
 {
 	bool shared = !(variant->flags & RINGBUF_EXCLUSIVE);
@@ -186,7 +186,7 @@ TEST_F(end, stream_continues_after_a_death)
 	}
 }
 
-/* One died, another says done: somebody died. */
+/* One writer died, another is done: the stream has ended as died. */
 TEST_F(end, died_and_done)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);

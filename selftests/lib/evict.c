@@ -20,7 +20,7 @@ TEST_F(evict, no_such_one)
 	EXPECT_EQ(3, get(self->reader, RINGBUF_TRY));
 }
 
-/* As who blocks is named, so it is evicted; what it held may be overwritten. */
+/* The blocker that stats name can be evicted; what it held may be overwritten then. */
 TEST_F(evict, reader_that_blocks_the_writer_is_evicted)
 {
 	struct ringbuf_reader *fast;

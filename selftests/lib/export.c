@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rings and unused handles sent to a process that was there before them: it
+ * Rings and unused handles sent to a process that is older than they are: it
  * reads what the sender wrote, and its end is noticed.
  */
 #include <sys/socket.h>
@@ -133,7 +133,7 @@ TEST_F(export, stranger_reads_and_writes)
 	struct ringbuf_reader *back;
 	uint64_t n, got;
 
-	/* Ours go: the places have to live by what is under way. */
+	/* Close the handles here: what is in flight has to keep reader and writer attached. */
 	ASSERT_EQ(0, luggage_send(self->socket[0], ringbuf_export(self->ring), &self->l));
 	ringbuf_reader_close(self->reader);
 	ringbuf_writer_close(self->writer);
@@ -174,7 +174,7 @@ TEST_F(export, ticket_used_twice)
 	again.fd = dup(again.fd);
 	ASSERT_EQ(0, ringbuf_writer_import(self->ring, &again, &writer));
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
-	/* A shared writer becomes another one; it would not be told from ours else. */
+	/* An imported shared writer gets another id, which tells it from the one here. */
 	ASSERT_EQ(0, put(writer, 2, RINGBUF_TRY));
 	EXPECT_NE(ringbuf_writer_id(self->writer), ringbuf_writer_id(writer));
 	ringbuf_writer_close(writer);
@@ -191,7 +191,7 @@ TEST_F(export, ticket_used_twice)
 	ringbuf_reader_close(self->reader);
 }
 
-/* It leaves no descriptor, and who has it counts as alive at any moment. */
+/* An import leaves no descriptor, and a member counts as alive at any moment of it. */
 TEST_F(export, arrives_where_it_is)
 {
 	uint64_t n, got;

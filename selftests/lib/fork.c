@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Handles across fork, as ringbuf.h says: a shared writer becomes one of its
- * own in a child, a reader and an exclusive writer belong to who used them
- * first; made in the parent, used in one child, closed in both.
+ * own in a child, a reader and an exclusive writer belong to the process that used
+ * them first; made in the parent, used in one child, closed in both.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -80,7 +80,7 @@ TEST_F(fork, writer_for_a_child)
 	pid = child_start(writes_one, &g);
 	ringbuf_writer_close(self->writer);
 	self->writer = NULL;
-	/* Somebody will write yet: this is not the end. */
+	/* The child will write yet, so the stream has not ended. */
 	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
 	FLAG_SET(*g.go);
 	EXPECT_EQ(55, get(self->reader, PATIENCE));
@@ -155,7 +155,7 @@ static int writes_as_itself(void *arg)
 	return 0;
 }
 
-/* Its end is not ours. */
+/* The end of the child's writer is not that of the parent's. */
 TEST_F(fork, used_shared_writer_is_another_in_a_child)
 {
 	struct given g = { .writer = self->writer, .number = 2 };
@@ -252,9 +252,9 @@ static int many_numbers(void *arg)
 }
 
 /*
- * One handle, never used here, by three children at the same time.  Whoever
- * uses it first becomes the writer that was attached; should it end before the
- * others begin, that is the end of the stream, for now.
+ * Three children use one handle that is never used here.  The child that uses it first
+ * becomes the writer that was attached; if it ends before the others begin, the stream ends
+ * until they begin.
  */
 TEST_F(fork, one_shared_writer_for_many)
 {

@@ -133,7 +133,7 @@ static int dies_attached(void *arg)
 	return 1;
 }
 
-/* Nobody has looked for the dead: who finds no place does. */
+/* No peer has checked for the dead yet: an attach that finds no free row does. */
 TEST_F(growth, a_table_that_is_full_of_the_dead_has_room)
 {
 	ASSERT_EQ(128 + SIGKILL, child_run(dies_attached, self->ring));
@@ -190,7 +190,7 @@ static int writes_and_pauses(void *arg)
 	return 1;
 }
 
-/* Beside one that sleeps alone for as long; who looks finds the dead for all. */
+/* Many sleepers check for dead peers no oftener than one alone: each checks for all. */
 TEST(many_sleepers_share_the_look_for_the_dead)
 {
 	struct ringbuf *many = ring_new(RINGBUF_EXCLUSIVE, 64, 4);

@@ -60,7 +60,7 @@ static int sleeps_as_reader(void *arg)
 	return get(reader, RINGBUF_FOREVER) != 0;
 }
 
-/* Killed while it slept; a writer that it would have held up goes on. */
+/* A reader killed in its sleep does not block the writer. */
 TEST_F(killed, sleeping_reader)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
@@ -324,7 +324,7 @@ TEST(kept_name_stays)
 	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 }
 
-/* Somebody else has it open: it lives, name and all. */
+/* Another process has the ring open, so it stays with its name. */
 static int opens_and_waits(void *arg)
 {
 	struct ringbuf_reader *reader;
@@ -340,7 +340,7 @@ static int opens_and_waits(void *arg)
 	CHECK_EQ(0, ringbuf_open(arg, RINGBUF_HOST_AUTO, &ring));
 	ringbuf_close(ring);
 	ringbuf_reader_close(reader);
-	/* The descriptors of who was killed go a little after its maps. */
+	/* The descriptors of a killed process are closed a little after its maps. */
 	while (!(err = ringbuf_open(arg, RINGBUF_HOST_AUTO, &ring)))
 		ringbuf_close(ring);
 	CHECK_EQ(-ENOENT, err);

@@ -230,7 +230,7 @@ TEST_F(locked, writer_that_could_not_be_done_can_reserve_again)
 	EXPECT_EQ(0, ringbuf_writer_done(self->writer));
 }
 
-/* One holder, which does what many short ones do together: the lock moves. */
+/* Hold the lock for long and count releases, as if many processes held it for short. */
 static int holds_long_and_moves(void *arg)
 {
 	const struct timespec pause = { .tv_nsec = 10 * MS };

@@ -260,7 +260,7 @@ TEST(name_of_another_ring)
 	ringbuf_close(b);
 }
 
-/* Somebody cleaned the folder up: the name that is made anew is not ours to remove. */
+/* After the name was removed by hand and made again, close leaves the new one alone. */
 TEST(name_removed_by_hand)
 {
 	const char *name = name_of("cleaned");
@@ -330,7 +330,7 @@ TEST(kept)
 	ringbuf_writer_close(writer);
 	ringbuf_close(ring);
 
-	/* Nobody has it now; name and slots are still there. */
+	/* No process has it open now; name and slots remain. */
 	ASSERT_EQ(0, open_named(name, &ring));
 	EXPECT_EQ(-EEXIST, named(name, 0, 0, &(struct ringbuf *){ NULL }));
 	reader = reader_new(ring);
@@ -342,7 +342,7 @@ TEST(kept)
 	EXPECT_FALSE(name_there(name));
 }
 
-/* What another user may do with a name; the child starts before the ring is there. */
+/* What another user may do with a name; the child starts before the ring is made. */
 struct user {
 	char name[64];
 	int go;
@@ -600,7 +600,7 @@ TEST(name_stays_when_one_of_its_users_ends_without_closing)
 	struct ringbuf *ring;
 
 	ASSERT_EQ(0, named(name, 0, 0, &ring));
-	/* One that inherits it, and one that opens it, too. */
+	/* A child that inherits it, and a process that opens it, have it, too. */
 	EXPECT_EQ(0, child_run(ends_without_a_use, NULL));
 	EXPECT_TRUE(name_there(name));
 	EXPECT_EQ(0, child_run(ends_without_closing, (void *)name));
@@ -797,7 +797,7 @@ static size_t copy_of_a_ring(char *to, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* Nobody waits for him. */
+/* A foreign file in the place of a name, locked by its maker, delays no process. */
 TEST(squatter)
 {
 	struct squatter *s = shared_memory(sizeof(*s));
@@ -871,7 +871,7 @@ static int one_of_many(void *arg)
 	return 0;
 }
 
-/* Everybody makes and drops the same name. */
+/* All processes make and drop the same name. */
 TEST(race)
 {
 	char name[64];

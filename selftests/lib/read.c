@@ -131,7 +131,7 @@ TEST_F(read, peeked_is_held)
 	EXPECT_EQ(0, ringbuf_reader_release(self->reader, 7));
 }
 
-/* A peek ends at a hole and goes on behind it; positions tell. */
+/* A peek ends at a hole and the next continues behind it; positions tell. */
 TEST_F(read, holes_between)
 {
 	struct ringbuf_slot s;

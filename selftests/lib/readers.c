@@ -117,7 +117,7 @@ TEST(too_many)
 	ringbuf_close(ring);
 }
 
-/* Nobody waits for a reader that has gone. */
+/* The writer does not wait for a reader that has left. */
 TEST(slow_reader_that_leaves_frees_the_writer)
 {
 	struct ringbuf *ring = ring_for(2, SLOTS);
@@ -172,7 +172,8 @@ TEST(hundred)
 	ASSERT_NE(NULL, m->ring);
 	m->count = often(300);
 	writer = writer_new(m->ring);
-	ASSERT_EQ(0, put(writer, 0, RINGBUF_TRY)); /* so that it is ours, not a child's */
+	/* Use the handle before the children do, so that none of them becomes the writer. */
+	ASSERT_EQ(0, put(writer, 0, RINGBUF_TRY));
 	for (i = 0; i < MANY; i++)
 		pid[i] = child_start(one_of_many, m);
 	UNTIL(FLAG_GET(m->attached) == MANY);

@@ -74,7 +74,7 @@ static int read_after_all(void *arg)
 	return 0;
 }
 
-/* The gate opens for both readers: the one of the child and ours. */
+/* Read all, so that the gate opens: the child's reader has done so, too. */
 static int drain(struct ringbuf_reader *reader)
 {
 	unsigned int n;
@@ -136,7 +136,7 @@ TEST_F(signal, deadline_stays)
 	pid_t pid = child_start(times_out, self->ring);
 
 	UNTIL(FLAG_GET(shared->on));
-	/* Would each signal start the wait anew, it would never end. */
+	/* If each signal started the wait again, it would never end. */
 	while (task_state(pid) != 'Z') {
 		kill(pid, SIGUSR1);
 		nanosleep(&pause, NULL);
@@ -186,7 +186,7 @@ TEST_F(signal, interruptible)
 		SKIP(return, "SA_RESTART asks the kernel not to end the wait");
 	pid = child_start(interrupted, self->ring);
 	UNTIL(FLAG_GET(shared->on));
-	/* One that meets it awake, at a look of its own, is lost: it takes interrupt() not to. */
+	/* A signal that finds the reader awake is lost; ringbuf_reader_interrupt() would not be. */
 	for (n = 1; n <= 5; n++) {
 		while (FLAG_GET(shared->ended) < n && task_state(pid) != 'Z') {
 			int handled = FLAG_GET(shared->handled);
@@ -324,9 +324,8 @@ static void *message_and_interrupt(void *writer)
 }
 
 /*
- * Whose last wait ended while it was spinning, for somebody on another processor,
- * watches the next slot first, and nothing but that: interrupts from before it does
- * so to after that.
+ * A reader whose last wait ended while it spun for a writer on another processor watches
+ * only the next slot at first.  Interrupt it from before that until after it.
  */
 TEST_F(signal, while_it_watches)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What ringbuf_stats() says of a ring, its readers, and who blocks it. */
+/* What ringbuf_stats() says of a ring, its readers, and what blocks it. */
 #include <sched.h>
 
 #include "../harness/harness.h"
@@ -166,7 +166,7 @@ static int lazy_reader(void *arg)
 	return 0;
 }
 
-/* The pid of who blocks, until it is gone. */
+/* The pid of the blocker, until it is gone. */
 TEST_F(stats, blocker_in_another_process)
 {
 	struct peer *p = shared_memory(sizeof(*p));

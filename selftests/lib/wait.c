@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Waiting: what TRY, a timeout and FOREVER mean, and who ends a wait. */
+/* Waiting: what TRY, a timeout and FOREVER mean, and what ends a wait. */
 #include "../harness/attached.h"
 
 NO_RECHECK
@@ -112,7 +112,7 @@ static int sleeping_writer(void *arg)
 	return 0;
 }
 
-/* The child uses the handle; ours is closed before it does. */
+/* Start a child that uses the handle, and close the parent's before it does. */
 static pid_t reader_asleep(struct ringbuf_writer *writer, struct ringbuf_reader **reader,
 			   int64_t timeout, uint64_t want)
 {
@@ -362,7 +362,7 @@ TEST_F(wait, end_while_waiting_for_many)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-/* Nobody sleeps longer than the others write: a relay through two rings. */
+/* A relay through two rings: no side sleeps while the other writes. */
 static int relay(void *arg)
 {
 	struct waiter *s = arg;

@@ -350,7 +350,7 @@ static struct ringbuf *looked_at(struct ringbuf_reader **reader, pid_t *pid)
 	return get(*reader, PATIENCE) == 1 ? ring : NULL;
 }
 
-/* Nobody but the thread looks. */
+/* Only the thread of the watch checks. */
 TEST_F(watch, finds_dead_writers_of_several_rings)
 {
 	/* The thread sleeps for less before it finds that nothing is armed. */

@@ -224,7 +224,7 @@ TEST_F(write, ids)
 	}
 }
 
-/* A second exclusive writer may come when the first has gone, and goes on behind it. */
+/* A second exclusive writer may attach when the first has gone, and continues behind it. */
 TEST_F(write, one_after_the_other)
 {
 	unsigned int n;

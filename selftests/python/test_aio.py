@@ -363,7 +363,7 @@ class Aio(Case):
         run(main())
 
     def test_done_beside_a_write(self):
-        """The write says so, also when it had room already and had not come to use it."""
+        """The write fails, also when it had got room already and had not used it yet."""
         async def main():
             for room in (False, True):
                 ring = Ring.create(16, 1)

@@ -184,7 +184,7 @@ class Basics(Case):
         self.ring.try_write(a)
         b = numpy.frombuffer(self.ring.try_read(reader), "f4").reshape(4, 6)
         self.assertTrue((a == b).all())
-        b[0, 0] = 5  # the bytearray is ours
+        b[0, 0] = 5  # the bytearray is a copy
         self.assertRaises((BufferError, ValueError), self.ring.try_write, a[:, ::2])
 
     def test_what_cannot(self):
@@ -369,7 +369,7 @@ class Threads(Case):
             pass
 
     def test_more_threads_than_writers(self):
-        """Whoever writes may, while one writer is active."""
+        """Any thread may write, while one writer is active."""
         ring = RingBuffer(slot_bytes=20, slot_count=10)
         reader = ring.new_reader()
         ring.new_writer()
@@ -572,7 +572,7 @@ class Processes(Case):
         self.assertEqual(9, reader.get().counter)
 
     def test_used_reader_stays(self):
-        """One process reads; another one is told, whichever way it got the reader."""
+        """After one process has read, another one gets an error, however it got the reader."""
         ring = RingBuffer(slot_bytes=20, slot_count=10)
         reader = ring.new_reader()
         ring.new_writer()

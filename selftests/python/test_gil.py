@@ -12,7 +12,7 @@ from support import Case, on_module, ringbuffer, until
 
 Ring = ringbuffer.Ring
 F_OFD_SETLK = 37
-PATIENCE = 20   # for the main thread to go on, before the lock is dropped all the same
+PATIENCE = 20   # seconds for the main thread to continue, before the lock is dropped all the same
 
 
 def holds_lock(path, conn):
@@ -58,7 +58,7 @@ class Gil(Case):
     def leaves_the_gil(self, call):
         """call() waits for the lock, and we run meanwhile; then it ends."""
         done, thread, drop = self.beside_the_lock(call)
-        # Long enough for it to come to the lock; whenever it does, the test holds.
+        # Long enough for the call to reach the lock; the test holds whenever it does.
         thread.join(0.05)
         self.assertEqual([0], done, "it does not wait for the lock: nothing is tested")
         drop()
@@ -119,7 +119,7 @@ class Gil(Case):
             try:
                 ring.stats()
             except ringbuffer.ClosedError:
-                pass    # it was closed before we came to use it
+                pass    # it was closed before the first use
             self.assertRaises(ringbuffer.ClosedError, ring.stats)
 
         def closes():

@@ -127,7 +127,7 @@ class Closed(Case):
                 self.ends_well()
 
     def test_before_it_is_pickled(self):
-        """A queue pickles behind our back; who gets the message is told."""
+        """A queue pickles in a thread of its own; the process that gets the message is told."""
         ring = Ring.create(16, 4)
         closed, used = ring.reader(), ring.reader()
         closed.close()
@@ -173,7 +173,7 @@ class Twice(Case):
         until(lambda: descriptors() <= before, "the end of the descriptors")
 
     def test_locks_stay(self):
-        """Who gets a ring that he has counts as alive all the time."""
+        """A process that gets a ring that it has already counts as alive all the time."""
         ring = Ring.create(16, 2)
         reader = ring.reader()
         with ring.writer() as writer:
@@ -312,7 +312,7 @@ class Thrown(unittest.TestCase):
             _passing._offers._since[key] -= _passing.PATIENCE   # as if so long ago
         travelled(ring.reader()).close()
         with ring.writer():
-            # The thread that handed the reader over closes its descriptor when it comes to that.
+            # The thread that handed the reader over closes its descriptor at some later time.
             until(lambda: ((), 1) == (ring.stats().readers, ring.stats().writers),
                   "the end of the readers and writers")
         until(lambda: descriptors() <= before, "the end of the descriptors")

@@ -187,7 +187,7 @@ class Package(unittest.TestCase):
 
 
 class Stubs(unittest.TestCase):
-    """What the stubs say is there, and nothing public is missing in them."""
+    """The stubs declare what the package has, and nothing public is missing in them."""
 
     checked = 0
 

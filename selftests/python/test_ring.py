@@ -777,7 +777,7 @@ class Processes(Case):
                 ring.close()
 
     def test_through_a_queue(self):
-        """To a process that was there before the ring."""
+        """A process that is older than the ring gets a handle."""
         queue, out = multiprocessing.Queue(), multiprocessing.Queue()
         self.start(receives_and_reads, queue, out)
         ring = Ring.create(16, 4)

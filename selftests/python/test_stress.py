@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Threads, processes and kills: whoever lives gets every message that was committed."""
+"""Threads, processes and kills: every survivor gets every message that was committed."""
 
 import multiprocessing
 import os
@@ -118,7 +118,7 @@ class Stress(Case):
 
         with self.threads((own_reads,)):
             writers = [self.new_writer(ring, tags) for _ in range(WRITERS)]
-            # From the head on they see a part of a stream; only ours sees all.
+            # From the head on they see a part of a stream; only this process's reader sees all.
             readers = [self.start(holds_up, ring.reader(), n) for n in range(2)]
             for n in range(KILLS):
                 before = ring.head

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Views and arrays of slots: what anybody would write works, and memory is never reused
+"""Views and arrays of slots: plain code with them works, and memory is never reused
 under a view that lives."""
 
 import gc
@@ -14,7 +14,7 @@ Ring = ringbuffer.Ring
 
 
 class Reading(Case):
-    """The reader goes on while slices and arrays of earlier messages live."""
+    """The reader continues while slices and arrays of earlier messages live."""
 
     def setUp(self):
         super().setUp()
