@@ -18,7 +18,7 @@ TOP = Path(__file__).resolve().parent.parent
 CLEAN = ["include", ":(glob)lib/*", "tools/*.1", "*README.md", "selftests/prose.py",
          "selftests/same-code", "selftests/lint"]
 # Copies of texts of others, and of an ABI that is frozen.
-NOT_OURS = ("LICENSES/", "selftests/abi/ver0/")
+NOT_OURS = ("LICENSES/", "selftests/abi/ver0/", "selftests/harness/kselftest")
 COMMITS_SINCE = "2026-11-29 08:00 +0000"
 
 # A space stands for any white space.

@@ -436,7 +436,7 @@ TEST_F(default_ring, inherited_writer_keeps_the_stream_open)
 }
 
 /* Each open for writing is a writer, as many as a ring can have. */
-TEST_F(standard, many_may_open_it_for_writing)
+TEST_F(default_ring, many_may_open_it_for_writing)
 {
 	int fds[RINGBUF_MAX_WRITERS], i;
 
@@ -450,7 +450,7 @@ TEST_F(standard, many_may_open_it_for_writing)
 }
 
 /* Access mode 3 is for ioctls only. */
-TEST_F(standard, open_without_rights_does_not_bind)
+TEST_F(default_ring, open_without_rights_does_not_bind)
 {
 	int fd = open_as(O_WRONLY | O_RDWR);
 
