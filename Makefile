@@ -10,7 +10,7 @@
 # make unload           unload it
 # make modules_install  for modprobe, below INSTALL_MOD_PATH=
 # make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all
-# make install          library, tools and man pages, below DESTDIR= PREFIX=/usr/local
+# make install          library, tools and man pages, below DESTDIR= PREFIX=/usr/local LIBDIR=$(PREFIX)/lib
 # make uninstall        remove what make install has installed there
 # make deps             install the Debian packages that make needs
 # make demo             the main job, on both hosts
@@ -34,6 +34,7 @@ endif
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 CC := gcc
 CXX := g++
@@ -154,7 +155,7 @@ $(O)/lib/libringbuf-inside.a: $(LIB_OBJ)
 
 $(O)/lib/libringbuf.so: $(LIB_OBJ) lib/libringbuf.map
 	$(call say,LD)
-	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libringbuf.map \
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libringbuf.map \
 		-Wl,--no-undefined-version -Wl,-z,defs -o $@.$(VERSION) $(LIB_OBJ)
 	$(Q)lib/check-map lib/libringbuf.map include/ringbuf.h $@.$(VERSION)
 	$(Q)ln -sf libringbuf.so.$(VERSION) $(O)/lib/$(SONAME)
@@ -163,7 +164,7 @@ $(O)/lib/libringbuf.so: $(LIB_OBJ) lib/libringbuf.map
 $(O)/lib/ringbuf.pc: lib/ringbuf.pc.in Makefile | packages
 	@mkdir -p $(@D)
 	$(call say,GEN)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+	$(Q)$(fill_in) $< > $@
 
 # All pages of section 3 come with it; of a function that is gone none stays.
 $(O)/lib/man/ringbuf.7: include/ringbuf.h lib/man-pages lib/ringbuf.7.in Makefile | packages
@@ -217,38 +218,50 @@ lint: packages packages-LINT
 upstream: packages packages-LINT
 	$(Q)kmod/upstream/series
 
-INSTALL_TO = $(DESTDIR)$(PREFIX)
-
-# $(call put,MODE,FILES,FOLDER): install files into a folder below PREFIX.
+# $(call put,MODE,FILES,FOLDER): install files into a folder below DESTDIR.
 define put
-$(call say,INSTALL,$(INSTALL_TO)/$(3))
-$(Q)install -d $(INSTALL_TO)/$(3)
-$(Q)install -m $(1) $(2) $(INSTALL_TO)/$(3)/
+$(call say,INSTALL,$(DESTDIR)$(3))
+$(Q)install -d $(DESTDIR)$(3)
+$(Q)install -m $(1) $(2) $(DESTDIR)$(3)/
+
+endef
+
+# By these other build systems find the library.  The path from LIBDIR to the headers is
+# relative, so that the installed tree may be moved.
+fill_in = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	-e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' \
+	-e "s|@TO_INCLUDE@|$$(realpath -ms --relative-to=$(LIBDIR) $(PREFIX)/include)|"
+
+# $(call put_filled,FILE,FOLDER): install lib/FILE.in, filled in.
+define put_filled
+$(call say,INSTALL,$(DESTDIR)$(2))
+$(Q)install -d $(DESTDIR)$(2)
+$(Q)$(fill_in) lib/$(1).in > $(DESTDIR)$(2)/$(1)
 
 endef
 
 install: lib tools
-	$(call put,644,$(O)/lib/libringbuf.a,lib)
-	$(call put,755,$(O)/lib/libringbuf.so.$(VERSION),lib)
-	$(Q)ln -sf libringbuf.so.$(VERSION) $(INSTALL_TO)/lib/$(SONAME)
-	$(Q)ln -sf $(SONAME) $(INSTALL_TO)/lib/libringbuf.so
-	$(call put,644,$(O)/lib/ringbuf.pc,lib/pkgconfig)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/ringbuf.pc.in \
-		> $(INSTALL_TO)/lib/pkgconfig/ringbuf.pc
-	$(call put,644,include/ringbuf.h include/ringbuf_uring.h,include)
-	$(call put,644,include/uapi/linux/ringbuf.h,include/linux)
-	$(call put,755,$(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl,bin)
-	$(call put,644,tools/*.1,share/man/man1)
-	$(call put,644,$(O)/lib/man/*.3,share/man/man3)
-	$(call put,644,lib/ringbuf.4,share/man/man4)
-	$(call put,644,lib/ringbuf.5,share/man/man5)
-	$(call put,644,$(O)/lib/man/ringbuf.7,share/man/man7)
+	$(call put,644,$(O)/lib/libringbuf.a,$(LIBDIR))
+	$(call put,755,$(O)/lib/libringbuf.so.$(VERSION),$(LIBDIR))
+	$(Q)ln -sf libringbuf.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libringbuf.so
+	$(call put_filled,ringbuf.pc,$(LIBDIR)/pkgconfig)
+	$(call put_filled,ringbuf-config.cmake,$(LIBDIR)/cmake/ringbuf)
+	$(call put_filled,ringbuf-config-version.cmake,$(LIBDIR)/cmake/ringbuf)
+	$(call put,644,include/ringbuf.h include/ringbuf_uring.h,$(PREFIX)/include)
+	$(call put,644,include/uapi/linux/ringbuf.h,$(PREFIX)/include/linux)
+	$(call put,755,$(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl,$(PREFIX)/bin)
+	$(call put,644,tools/*.1,$(PREFIX)/share/man/man1)
+	$(call put,644,$(O)/lib/man/*.3,$(PREFIX)/share/man/man3)
+	$(call put,644,lib/ringbuf.4,$(PREFIX)/share/man/man4)
+	$(call put,644,lib/ringbuf.5,$(PREFIX)/share/man/man5)
+	$(call put,644,$(O)/lib/man/ringbuf.7,$(PREFIX)/share/man/man7)
 
 # Installs once more, into the build folder, to see which files these are.
 uninstall:
 	@rm -rf $(O)/installed
 	@$(MAKE) -s --no-print-directory install DESTDIR=$(abspath $(O)/installed)
-	$(call say,REMOVE,$(INSTALL_TO))
+	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)cd $(O)/installed && find . ! -type d -printf '$(DESTDIR)/%P\0' | xargs -0 rm -f
 	$(Q)cd $(O)/installed && find . -depth -type d -name '*ringbuf*' -printf '$(DESTDIR)/%P\0' | \
 		xargs -0r rmdir --ignore-fail-on-non-empty

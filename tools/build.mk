@@ -25,15 +25,15 @@ $(O)/tools/obj/%.o: tools/%.c | packages-BUILD
 
 $(O)/tools/perf_test_ringbuffer: $(PERF_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
-	$(Q)$(CC) -o $@ $^ -ldeflate -ljansson -lm -pthread
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldeflate -ljansson -lm -pthread
 
 $(O)/tools/ringbufctl: $(CTL_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
-	$(Q)$(CC) -o $@ $^ -ljansson -pthread
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ljansson -pthread
 
 $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
-	$(Q)$(CC) -o $@ $^ -ldeflate -lm -pthread
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldeflate -lm -pthread
 
 perf-examples: packages tools
 	@tools/perf_examples
