@@ -35,6 +35,7 @@ endif
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+ZSH_FUNCTIONS ?= $(PREFIX)/share/zsh/site-functions
 DESTDIR ?=
 CC := gcc
 CXX := g++
@@ -251,6 +252,8 @@ install: lib tools
 	$(call put,644,include/ringbuf.h include/ringbuf_uring.h,$(PREFIX)/include)
 	$(call put,644,include/uapi/linux/ringbuf.h,$(PREFIX)/include/linux)
 	$(call put,755,$(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl,$(PREFIX)/bin)
+	$(call put,644,tools/completion/bash/*,$(PREFIX)/share/bash-completion/completions)
+	$(call put,644,tools/completion/zsh/*,$(ZSH_FUNCTIONS))
 	$(call put,644,tools/*.1,$(PREFIX)/share/man/man1)
 	$(call put,644,$(O)/lib/man/*.3,$(PREFIX)/share/man/man3)
 	$(call put,644,lib/ringbuf.4,$(PREFIX)/share/man/man4)

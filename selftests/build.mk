@@ -5,7 +5,7 @@ PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellchec
 	unifdef patch mandoc man-db
 PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config procps python3 liburing-dev
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc6-dev-i386 pv \
-	socat ffmpeg cmake
+	socat ffmpeg cmake zsh
 
 # Offsets of 64 bits in 32-bit programs too, whatever is included first.
 TEST_FLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Completion offers what --help and the rings say: in bash, and in zsh where that is.
+set -u
+cd "$(dirname -- "$0")/../.." || exit 1
+# shellcheck source=selftests/tools/tap.sh
+. selftests/tools/tap.sh
+here=tools/completion
+export PATH=$PWD/build/tools:$PATH
+ring=completion-$$
+
+# usage: completes WORD...: what bash would offer for the last word, into $tap_dir/out
+# shellcheck disable=SC2016 # another bash expands it
+completes()
+{
+	run bash --norc -c '
+		. "$1"
+		shift
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		read -ra line < <(complete -p "$1")
+		"${line[2]}" "$1" "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
+		printf "%s\n" "${COMPREPLY[@]}"' bash "$here/bash/$1" "$@"
+}
+
+run ringbufctl create --slot-bytes=8 --slots=2 "$ring"
+ok "$status" "a ring to complete"
+
+completes ringbufctl ''
+cmp -s <(sort "$tap_dir/out") <(sed -n 's/^.BR\{0,1\} "\{0,1\}ringbufctl \([a-z]*\).*/\1/p' tools/ringbufctl.1 |
+	sort -u)
+ok $? "bash: the commands, all of the man page"
+completes ringbufctl st
+[[ $(<"$tap_dir/out") == stats ]]
+ok $? "bash: a command that is begun"
+completes ringbufctl create --slot-b
+[[ $(<"$tap_dir/out") == --slot-bytes= ]]
+ok $? "bash: an option, with its ="
+completes ringbufctl --json info complet
+out_has "^$ring\$"
+ok $? "bash: a ring, after an option and a command"
+completes ringbufctl info ./READM
+[[ $(<"$tap_dir/out") == ./README.md ]]
+ok $? "bash: a path"
+completes perf_test_ringbuffer --zero
+[[ $(<"$tap_dir/out") == --zero-copy* ]]
+ok $? "bash: an option of perf_test_ringbuffer"
+
+# What zsh shows for a line, by a terminal of its own.
+# shellcheck disable=SC2016 # zsh expands it
+zsh_offers()
+{
+	run timeout 60 zsh -f -c '
+		zmodload zsh/zpty
+		zpty shell zsh -f -i
+		zpty -w shell "PS1= TERM=dumb; fpath=($1 \$fpath); autoload -U compinit; compinit -D -u; \
+			LISTMAX=0; bindkey \"^I\" list-choices; echo rea\"\"dy"
+		zpty -r -m shell out "*ready*"
+		zpty -w -n shell "$2"$'"'\\t'"'
+		zpty -r -m shell out "*$3*" && print -r -- $out
+		zpty -d shell' zsh "$PWD/$here/zsh" "$@"
+}
+
+if command -v zsh >/dev/null; then
+	zsh_offers 'ringbufctl ' unlink
+	out_has unlink
+	ok $? "zsh: the commands"
+	zsh_offers 'ringbufctl info ' "$ring"
+	out_has "$ring"
+	ok $? "zsh: the rings"
+	zsh_offers 'perf_test_ringbuffer --ze' zero-copy
+	out_has zero-copy
+	ok $? "zsh: an option of perf_test_ringbuffer"
+else
+	skip "completion in zsh" "zsh is not installed"
+fi
+
+run ringbufctl unlink "$ring"
+done_testing
