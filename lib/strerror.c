@@ -4,6 +4,10 @@
 
 #include "internal.h"
 
+#define DENIED                                                                               \
+	"the mode of the ring, its folder or /dev/ringbuf does not let this user in; ls -l " \
+	"tells which group it lets in (usermod -aG GROUP USER)"
+
 static const struct {
 	int err;
 	const char *text;
@@ -26,8 +30,8 @@ static const struct {
 	{ ENODEV,
 	  "no file system of rings is mounted there: mount -t ringbuf ringbuf /dev/rings, or "
 	  "use the embedded host" },
-	{ EACCES, "the mode of the ring, its folder or /dev/ringbuf does not allow this user" },
-	{ EPERM, "the mode of the ring, its folder or /dev/ringbuf does not allow this user" },
+	{ EACCES, DENIED },
+	{ EPERM, DENIED },
 	{ ENAMETOOLONG, "the name is longer than 255 bytes, or 247 on the embedded host" },
 	{ ENOMEM, "not enough memory for the ring in this machine, memory cgroup or /dev/shm; "
 		  "use fewer or smaller slots" },

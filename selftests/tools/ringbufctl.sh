@@ -302,6 +302,11 @@ module_files()
 	run "${user[@]}" $ctl create "$dir/robot/other" --slot-bytes=1 --slots=1
 	((status == 1)) && err_has 'this user may not make files in that folder'
 	ok $? "create in another user's folder"
+	chgrp 2 "$dir/robot" && chmod 775 "$dir/robot"
+	run "${user[@]}" $ctl create "$dir/robot/other" --slot-bytes=1 --slots=1
+	group=$(stat -c %G "$dir/robot")
+	((status == 1)) && err_has "robot belongs to group $group \(as root: usermod -aG $group nobody;"
+	ok $? "create in a folder of another group names it, and how to join it"
 	chmod 644 "$dir/robot/cam"
 	run "${user[@]}" $ctl stats "$dir/robot/cam"
 	((status == 0)) && out_has '^head 0'

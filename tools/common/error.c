@@ -12,6 +12,7 @@
 #include <linux/ringbuf.h>
 
 #include "error.h"
+#include "group.h"
 #include "rings.h"
 
 #define SHM_DIR	   "/dev/shm"
@@ -192,26 +193,33 @@ static const char *not_supported(enum error_step step, const struct ringbuf_conf
 }
 
 /* Whether the module's ring or device, whichever the call met first, is closed to this user. */
-static const char *module_denied(enum error_step step, const struct ringbuf_config *ring)
+static const char *module_denied(char *words, enum error_step step,
+				 const struct ringbuf_config *ring)
 {
 	char path[PATH_MAX];
 
 	if (ring->name && step == ERROR_CREATE && rings_folder_of(ring->name, path) &&
 	    access(path, W_OK | X_OK))
-		return "Permission denied: this user may not make files in that folder";
+		return group_words(words, ERROR_WORDS_BYTES, path,
+				   "Permission denied: this user may not make files in that "
+				   "folder");
 	if (ring->name && step == ERROR_OPEN && rings_path(ring->name, path) && access(path, R_OK))
 		return NULL;
 	if (step != ERROR_UNLINK && access("/dev/ringbuf", R_OK | W_OK))
-		return "Permission denied: this user may not read and write /dev/ringbuf";
+		return group_words(words, ERROR_WORDS_BYTES, "/dev/ringbuf",
+				   "Permission denied: this user may not read and write "
+				   "/dev/ringbuf");
 	return NULL;
 }
 
-static const char *denied(enum error_step step, const struct ringbuf_config *ring)
+static const char *denied(char *words, enum error_step step, const struct ringbuf_config *ring)
 {
-	const char *words = ring->host == RINGBUF_HOST_MODULE ? module_denied(step, ring) : NULL;
+	const char *why = NULL;
 
-	if (words)
-		return words;
+	if (ring->host == RINGBUF_HOST_MODULE)
+		why = module_denied(words, step, ring);
+	if (why)
+		return why;
 	if (step == ERROR_UNLINK)
 		return "Permission denied: the ring, or its folder, is another user's";
 	if (step == ERROR_CREATE || step == ERROR_LIST)
@@ -284,7 +292,7 @@ const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int
 		return no_such(words, step, err, ring);
 	case EACCES:
 	case EPERM:
-		return denied(step, ring);
+		return denied(words, step, ring);
 	case EPROTO:
 		return no_ring(step, ring);
 	case EINVAL:
