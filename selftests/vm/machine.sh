@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # set by run
 #
 # Sourced by run: what the machine is made of, and its start. Goes by run's variables
-# smp, mem, append, verbose, khz, what "kernel" tells, and its folder tmp.
+# smp, mem, append, root, verbose, khz, what "kernel" tells, and its folder tmp.
 
 # The path of process 1, compiled once.
 find_init()
@@ -105,7 +105,7 @@ assemble()
 	port 1 out
 	port 2 status
 	port 3 task
-	share root / security_model=none,multidevs=remap,readonly=on
+	share root "$root" security_model=none,multidevs=remap,readonly=on
 	share tree "$top" security_model=none,multidevs=remap
 }
 
