@@ -12,6 +12,7 @@
 # make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all
 # make install          library, tools and man pages, below DESTDIR= PREFIX=/usr/local LIBDIR=$(PREFIX)/lib
 # make uninstall        remove what make install has installed there
+# make deb              Debian packages, in build/deb; SUFFIX= is added to their version
 # make deps             install the Debian packages that make needs
 # make demo             the main job, on both hosts
 # make check            every test
@@ -113,6 +114,7 @@ PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
 PACKAGES_FOR_upstream = $(PACKAGES_LINT) $(PACKAGES_VM)
 PACKAGES_FOR_check-full = $(PACKAGES_FOR_check) $(PACKAGES_LINT)
 PACKAGES_FOR_install = $(PACKAGES_BUILD)
+PACKAGES_FOR_deb = $(PACKAGES_BUILD) $(PACKAGES_DEB)
 PACKAGES_FOR_uninstall = $(PACKAGES_BUILD)
 PACKAGES_FOR_growth = $(PACKAGES_BUILD)
 PACKAGES_FOR_wake-cost = $(PACKAGES_TEST) $(PACKAGES_VM)
@@ -269,6 +271,9 @@ uninstall:
 	$(Q)cd $(O)/installed && find . -depth -type d -name '*ringbuf*' -printf '$(DESTDIR)/%P\0' | \
 		xargs -0r rmdir --ignore-fail-on-non-empty
 
+deb: packages packages-DEB
+	$(Q)tools/deb $(if $(SUFFIX),--suffix $(SUFFIX))
+
 # .gitignore names what kbuild leaves in kmod/.
 clean:
 	$(call say,CLEAN,$(O) kmod)
@@ -280,4 +285,4 @@ help:
 -include $(LIB_OBJ:.o=.d)
 
 .PHONY: packages deps all lib tools module module-if-headers load unload modules_install kmod-all demo bench \
-	bench-tools check check-quick lint upstream install uninstall clean help
+	bench-tools check check-quick lint upstream install uninstall deb clean help

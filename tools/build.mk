@@ -5,6 +5,9 @@
 # make wake-cost        what a wake-up costs the writer, in the virtual machine, as a table
 
 PACKAGES_DEMO := alsa-utils
+# As tools/debian/control says, and what checks the packages.
+PACKAGES_DEB := dpkg-dev debhelper dh-dkms dh-python pybuild-plugin-pyproject python3-all-dev \
+	python3-setuptools python3-wheel lintian
 PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
 	libiceoryx-hoofs-dev
 
