@@ -140,10 +140,16 @@ class Package(unittest.TestCase):
         if not shutil.which("gcc"):
             self.skipTest("nothing can be built here")
 
-    def pip(self, *args):
-        ran = run("-m", "pip", *args[:1], "--no-build-isolation", "--no-deps", "--no-index",
+    def pip(self, *args, into=sys.executable):
+        ran = run("-m", "pip", "--python", into, *args[:1], "--no-build-isolation", "--no-deps", "--no-index",
                   *args[1:])
         self.assertEqual(0, ran.returncode, ran.stdout)
+
+    def empty_environment(self, folder):
+        """The Python of a new virtual environment, which has the standard library only."""
+        ran = run("-m", "venv", "--without-pip", folder)
+        self.assertEqual(0, ran.returncode, ran.stdout)
+        return os.path.join(folder, "bin", "python")
 
     @staticmethod
     def tree():
@@ -165,11 +171,13 @@ class Package(unittest.TestCase):
             self.pip("wheel", "-w", folder, os.path.join(folder, archive))
             [wheel] = [name for name in os.listdir(folder) if name.endswith(".whl")]
             self.assertRegex(wheel, r"-manylinux_2_\d+_\w+\.whl$")     # others PyPI refuses
-            self.pip("install", "--target", os.path.join(folder, "to"), os.path.join(folder, wheel))
-            ran = run("-c", "import ringbuffer; ringbuffer.Ring.create(8, 1); "
-                      "print(ringbuffer.__version__)", cwd=folder,
-                      env=dict(os.environ, PYTHONPATH=os.path.join(folder, "to")))
-            self.assertEqual(ringbuffer.__version__ + "\n", ran.stdout)
+            python = self.empty_environment(os.path.join(folder, "environment"))
+            self.pip("install", os.path.join(folder, wheel), into=python)
+            says = subprocess.check_output(
+                [python, "-I", "-c", "import ringbuffer; ringbuffer.Ring.create(8, 1); "
+                 "print(ringbuffer.__version__)"], cwd=folder, timeout=PATIENCE,
+                universal_newlines=True)
+            self.assertEqual(ringbuffer.__version__ + "\n", says)
 
     def test_pip_installs_and_leaves_nothing_in_the_tree(self):
         before = self.tree()
