@@ -100,9 +100,11 @@ static int name_arg(PyObject *name, void *text)
 
 static PyObject *name_error(int err, const char *name)
 {
-	static const int of_names[] = { ENOENT, EACCES, EEXIST, EPERM, ENOTDIR, ENODEV };
+	static const int of_names[] = { ENOENT, EEXIST, ENOTDIR, ENODEV };
 	size_t i;
 
+	if (err == -EACCES || err == -EPERM)
+		return rp_denied(err, name);
 	for (i = 0; i < RP_ARRAY_SIZE(of_names) && of_names[i] != -err; i++)
 		;
 	if (i == RP_ARRAY_SIZE(of_names))

@@ -259,6 +259,20 @@ static PyObject *raise_named(const char *name, const char *text)
 	return NULL;
 }
 
+/*
+ * Raise PermissionError with the library's text, which says what to do about it; strerror(3)
+ * knows nothing of rings.  @name: of the ring, may be NULL.
+ */
+PyObject *rp_denied(int err, const char *name)
+{
+	PyObject *args = Py_BuildValue("isz", -err, ringbuf_strerror(err), name);
+
+	if (args)
+		PyErr_SetObject(PyExc_OSError, args);
+	Py_XDECREF(args);
+	return NULL;
+}
+
 PyObject *rp_error(int err)
 {
 	size_t i;
@@ -276,6 +290,8 @@ PyObject *rp_error(int err)
 				"del some of them, or keep copies, to read on");
 		return NULL;
 	}
+	if (err == -EACCES || err == -EPERM)
+		return rp_denied(err, NULL);
 	errno = -err;
 	return PyErr_SetFromErrno(PyExc_OSError);
 }
