@@ -128,7 +128,8 @@ check-quick: packages tests-quick kmod-6.12
 	$(Q)selftests/check quick
 
 # What takes too long for each time.
-check-full: check
+check-full: check packages-DEB
 	$(Q)kmod/upstream/series --check
+	$(Q)selftests/packages/run
 
 .PHONY: check-full tests tests-quick python-debian check check-quick
