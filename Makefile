@@ -2,7 +2,7 @@
 #
 # The target help prints the lines that begin with "# make" here and in the build.mk files.
 #
-# make                  the library, the tools and the Python package; the module, if the headers of the running kernel are there
+# make                  the library, the tools and the Python package; the module, if the headers of the running kernel are installed
 # make lib              build/lib/libringbuf.so and .a, the man pages
 # make tools            ringbufctl, perf_test_ringbuffer, demo_stream, in build/tools
 # make module           kmod/ringbuf.ko for the running kernel, or for that of KDIR=/path/to/its/build

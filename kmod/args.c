@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Arguments of ioctl(2): structures that begin with their size, and arrays whose entries
- * may be longer than ours, so that programs and kernels of different versions fit.
+ * may be longer than the kernel's, so that programs and kernels of different versions fit.
  */
 #include <linux/sched.h>
 #include <linux/uaccess.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A handle that is open for one of reading and writing is bound by its open, and one that is
- * open for both by its first read or write, unless an ioctl has bound it: it becomes a reader
- * or writer with stream framing, of the ring of its file or of the user's default ring.
+ * Bind a handle as a reader or writer with stream framing, to the ring of its file or to the
+ * user's default ring.  The open of a handle for one of reading and writing binds it; if it
+ * is open for both, its first read or write does, unless an ioctl has bound it.
  */
 #include "internal.h"
 
@@ -20,7 +20,7 @@ static int bind_begin(struct rb_handle *h, struct rb_ring *ring, u32 role, bool 
 	return rb_member_resume_reader(h, ring, wait);
 }
 
-/* With h->lock.  0: the reference on @ring is the handle's now. */
+/* Bind @h, with h->lock held.  On success (0) it takes over the reference on @ring. */
 static int bind(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)
 {
 	int err = bind_begin(h, ring, role, wait);
@@ -33,8 +33,8 @@ static int bind(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)
 }
 
 /*
- * Bind @h, unless it is.  Without @wait it waits for nobody, but for memory as any call
- * does: -EAGAIN.
+ * Bind @h, unless it is bound.  Without @wait it returns -EAGAIN instead of waiting for a
+ * lock or a maker; it may still wait for memory.
  */
 int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait)
 {
@@ -43,7 +43,7 @@ int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait)
 
 	if (rb_handle_ring(h))
 		return 0;
-	/* Before the lock: here it may wait for the maker of the file. */
+	/* Not under h->lock, since this may wait for the maker of the file. */
 	ring = bind_ring(file, h, wait && !(file->f_flags & O_NONBLOCK));
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
@@ -56,7 +56,7 @@ int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait)
 	if (!h->ring)
 		err = bind(h, ring, role, wait);
 	else
-		err = -EEXIST; /* by another thread meanwhile: that one counts */
+		err = -EEXIST; /* another thread has bound it meanwhile */
 	mutex_unlock(&h->lock);
 	if (err)
 		rb_ring_put(ring);
@@ -64,8 +64,8 @@ int rb_bind_stream(struct file *file, struct rb_handle *h, u32 role, bool wait)
 }
 
 /*
- * Bind a handle that is open for one of reading and writing, unless O_EXCL without O_CREAT
- * says that it is only to be named in an ATTACH, or to be an observer.
+ * Bind a handle that is open for one of reading and writing.  O_EXCL without O_CREAT keeps it
+ * unbound, for use in an ATTACH.
  */
 static int bind_one_way(struct file *file, struct rb_handle *h)
 {
@@ -92,11 +92,11 @@ static int bind_file(struct file *file, struct rb_handle *h)
 		rb_file_leave(&h->path, h);
 	if (err == -ESTALE)
 		return rb_file_stale(file);
-	/* As a FIFO says that nobody is there. */
+	/* The error of a FIFO that has no peer. */
 	return err == -EAGAIN ? -ENXIO : err;
 }
 
-/* Bind @h in its open(2), whose error it returns. */
+/* Bind @h in its open(2), if its mode says so.  Returns 0 or the error of the open. */
 int rb_bind_open(struct file *file, struct rb_handle *h)
 {
 	return rb_is_file(file) ? bind_file(file, h) : bind_one_way(file, h);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The default ring: what an unbound handle of /dev/ringbuf reads or writes.
+ * The default ring: the ring that read(2) and write(2) of /dev/ringbuf use.
  *
- * Each user has one in each network namespace, while handles are bound to it.
- * The user is who opened the file, not who uses it: whoever is handed a
- * descriptor as its standard output writes where its giver may read.
+ * Each user has one in each network namespace, while handles are bound to it.  It is that of
+ * the user who opened the file, not of the task that uses it: a program that inherits its
+ * standard output writes to the ring of the user who opened that.
  *
- * A handle that is open for one of reading and writing is bound by its open, as that of a
- * FIFO is: a shell that holds one for writing may let writers come and go, and no reader
- * sees the end of the stream.
+ * A handle that is open for one of reading and writing is bound by its open, like that of a
+ * FIFO.  So a shell that holds one for writing keeps the stream open while writers come
+ * and go.
  */
 #include <linux/cred.h>
 #include <linux/nsproxy.h>
@@ -17,15 +17,18 @@
 #include "internal.h"
 
 /*
- * The network namespace counts by its number, which another one may get when it has gone:
- * then they share the ring of the same user, if that is still in use.
+ * Identify the network namespace by its number.  A later namespace may get the same number;
+ * then the two share the ring of a user, if that is still in use.
  */
 static unsigned int default_scope(void)
 {
 	return current->nsproxy->net_ns->ns.inum;
 }
 
-/* The default ring of the user of @cred, in the caller's network namespace; with a reference. */
+/*
+ * Return the default ring of the user of @cred in the caller's network namespace, with a
+ * reference.
+ */
 struct rb_ring *rb_default_ring(const struct cred *cred)
 {
 	struct rb_layout layout = rb_geometry();

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is in the file system: directories, and rings, which are files.
+ * The files of the file system: directories, and rings.
  *
- * A ring's inode has the type of a FIFO, since that is how programs treat it well: they
- * read and write it in sequence, and what walks a tree (grep -r, tar, a backup) passes it
- * by, where a reader that comes by chance would keep the writers waiting.
+ * A ring's inode has the type of a FIFO, which programs handle well: they read and write it
+ * in sequence, and programs that walk a tree (grep -r, tar, a backup) skip it, so that none
+ * becomes a reader by accident and holds up the writers.
  *
- * A file is made without a ring (RB_FILE_NEW, or RB_FILE_MAKING while the handle that made
- * it may still say the geometry).  Its ring is made by CREATE, or in the instance's default
- * geometry by the first use (RB_FILE_SET), and lives as long as the inode, or until a file
- * that is gone has no handle any more.
+ * A file is made without a ring: RB_FILE_NEW, or RB_FILE_MAKING while the handle that made
+ * it may still set the geometry.  CREATE makes the ring, or the first use makes it in the
+ * instance's default geometry (RB_FILE_SET).  The ring lives as long as the inode; that of a
+ * file that is gone lives until its last handle goes.
  *
  * open(2) with O_CREAT makes the file under the lock of the directory, and opens it without:
  * the pages of a ring may take long to get.  In between, the file counts the handle that is
@@ -17,9 +17,9 @@
  * security module may still refuse that open, so after FILE_MAKER the file no longer waits
  * for it: see file_expire().
  *
- * A file is kept until somebody unlinks it, or fleeting: then its name goes with its last
- * handle, and it is RB_FILE_GONE.  Whoever has found the name by then looks for it once
- * more, see rb_file_stale().
+ * A file is kept, until it is unlinked, or fleeting: then its name goes with its last handle,
+ * and it is RB_FILE_GONE.  An open that found the name before that looks it up again, see
+ * rb_file_stale().
  */
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -34,7 +34,7 @@
 #include "compat.h"
 #include "internal.h"
 
-/* So long after a file has gone, who found its name before may not have opened it yet. */
+/* How long after a file has gone an open that found its name may still arrive. */
 #define FILE_RACE (HZ / 10)
 
 /* How long a file waits for the open that has made it. */
@@ -52,7 +52,10 @@ static struct rb_instance *file_instance(const struct super_block *sb)
 	return sb->s_fs_info;
 }
 
-/* In a mount of a user namespace that namespace's owner pays, whoever makes the ring. */
+/*
+ * Return the user who is charged for a new ring: the caller, or, in a mount made in a user
+ * namespace, the owner of that namespace.
+ */
 static kuid_t file_payer(const struct super_block *sb)
 {
 	const struct user_namespace *ns = sb->s_user_ns;
@@ -80,7 +83,7 @@ static struct rb_file *file_new(struct super_block *sb, enum rb_file_state state
 	return f;
 }
 
-/* Counted by the instance until rb_file_evict(). */
+/* Make an inode.  The instance counts it until rb_file_evict(). */
 static struct inode *file_new_inode(struct super_block *sb, umode_t mode)
 {
 	struct inode *inode;
@@ -118,7 +121,7 @@ struct inode *rb_file_root(struct super_block *sb, const struct rb_options *o)
 	return root;
 }
 
-/* The last of an inode: no name, no handle. */
+/* Free the file of an inode that has no name and no handle any more. */
 void rb_file_evict(struct inode *inode)
 {
 	struct rb_file *f = inode->i_private;
@@ -138,7 +141,7 @@ void rb_file_evict(struct inode *inode)
 
 /* ---- in directories -------------------------------------------------------- */
 
-/* The new inode @mode under the name @dentry, with @f if it is a ring. */
+/* Add an inode of @mode as the name @dentry.  @f: the file of a ring, else NULL. */
 static int file_add(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode,
 		    struct rb_file *f)
 {
@@ -152,7 +155,7 @@ static int file_add(struct mnt_idmap *idmap, struct inode *dir, struct dentry *d
 		inc_nlink(dir);
 	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
 	d_instantiate(dentry, inode);
-	dget(dentry); /* the name's, until simple_unlink() or simple_rmdir() */
+	dget(dentry); /* dropped by simple_unlink() or simple_rmdir() */
 	return 0;
 }
 
@@ -170,16 +173,16 @@ static int file_add_ring(struct mnt_idmap *idmap, struct inode *dir, struct dent
 	return err;
 }
 
-/* With the lock of the directory @dir. */
+/* Remove a name, with the lock of its directory @dir held. */
 static void file_unlink(struct inode *dir, struct dentry *dentry)
 {
 	simple_unlink(dir, dentry);
-	d_invalidate(dentry); /* and what is mounted there */
+	d_invalidate(dentry); /* detaches what is mounted there */
 }
 
 /*
- * One handle less, that of @h if it has entered.  True, once: the file is gone, by @gone or
- * since nobody is left, so that its name has to go.
+ * Count one handle less: @h if it has entered, else NULL.  @gone: the file is to go in any
+ * case.  Returns true, once, when the file is gone: the caller must remove its name.
  */
 static bool file_leave(struct rb_file *f, const struct rb_handle *h, bool gone)
 {
@@ -199,7 +202,7 @@ static bool file_leave(struct rb_file *f, const struct rb_handle *h, bool gone)
 		f->state = RB_FILE_GONE;
 		WRITE_ONCE(f->gone, jiffies);
 	}
-	/* Nobody can enter any more, but a descriptor of O_PATH may hold the inode for long. */
+	/* Drop the ring now: a descriptor of O_PATH may hold the inode for long. */
 	if (f->state == RB_FILE_GONE && !f->handles)
 		swap(ring, f->ring);
 	mutex_unlock(&f->lock);
@@ -211,8 +214,8 @@ static bool file_leave(struct rb_file *f, const struct rb_handle *h, bool gone)
 }
 
 /*
- * open(2), where the name is not in the cache, or nothing has it.  Make the file, if the
- * caller wants one; the VFS opens it when it has dropped the lock of @dir.
+ * Handle an open(2) of a name that is not in the dentry cache, or is negative.  Make the file
+ * if O_CREAT is set; the VFS opens it after it has dropped the lock of @dir.
  */
 static int file_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file,
 			    unsigned int flags, umode_t mode)
@@ -233,14 +236,14 @@ static int file_atomic_open(struct inode *dir, struct dentry *dentry, struct fil
 	return err ?: finish_no_open(file, NULL);
 }
 
-/* mknod(2) of a regular file. */
+/* Refuse mknod(2) of a regular file. */
 static int file_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		       umode_t mode, bool excl)
 {
 	return -EPERM;
 }
 
-/* mkfifo(1) makes a ring that is kept, as it would a FIFO. */
+/* Make a file that is kept, for mkfifo(1). */
 static int file_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		      umode_t mode, dev_t dev)
 {
@@ -282,12 +285,15 @@ static const struct inode_operations file_dir_ops = {
 	.setattr = simple_setattr,
 };
 
-/* With the lock of @dir.  False: @dentry has moved to another directory. */
+/*
+ * Remove the name of a file that is gone, with the lock of @dir held.  Returns false if
+ * @dentry has moved to another directory.
+ */
 static bool file_unname_locked(struct inode *dir, struct dentry *dentry)
 {
 	if (d_inode(dentry->d_parent) != dir)
 		return false;
-	/* Without a link it has no name, by unlink(2) or by who was here before. */
+	/* Without a link the name was removed already, by unlink(2) or by this function. */
 	if (d_inode(dentry)->i_nlink) {
 		file_unlink(dir, dentry);
 		fsnotify_unlink(dir, dentry);
@@ -311,8 +317,9 @@ static bool file_lock_dir(struct inode *dir, enum file_wait wait)
 }
 
 /*
- * Remove the name of a file that is gone.  Whoever meets it first does, so that the one
- * who looks again does not find it.  False: that would have to wait, or the wait was ended.
+ * Remove the name of a file that is gone.  Each task that meets the name tries, so that its
+ * next lookup does not find it.  Returns false if that would have to wait, or if a signal
+ * ended the wait.
  */
 static bool file_unname(struct dentry *dentry, enum file_wait wait)
 {
@@ -337,21 +344,20 @@ static void file_unname_work(struct work_struct *work)
 	struct path path = f->path;
 
 	file_unname(path.dentry, FILE_WAIT);
-	path_put(&path); /* perhaps the last of @f */
+	path_put(&path); /* may free @f */
 }
 
 /*
- * The name is not found any more, and what it takes goes now or soon: who reads the
- * directory into memory that is slow holds its lock for long, and neither a close nor an
- * exit waits for that.
+ * Hide the name at once, and remove it now or soon.  A task that reads the directory into
+ * slow memory holds its lock for long, and neither a close nor an exit may wait for that.
  */
 static void file_unname_soon(struct rb_file *f, const struct path *path)
 {
 	struct dentry *dentry = path->dentry;
 
 	/*
-	 * Let nothing be mounted on it from here on.  file_unlink() detaches a mount that is
-	 * there already, for which the dentry has to stay hashed.
+	 * Allow no new mount on it.  file_unlink() detaches a mount that exists already, for
+	 * which the dentry has to stay hashed.
 	 */
 	spin_lock(&dentry->d_lock);
 	dentry->d_flags |= DCACHE_CANT_MOUNT;
@@ -411,13 +417,13 @@ static struct rb_file *file_of(const struct rb_handle *h)
 	return d_inode(h->path.dentry)->i_private;
 }
 
-/* Whether @h is a handle of a file, by its open or by ATTACH. */
+/* Whether @h is a handle of a file, by its open or by an ATTACH to a file's descriptor. */
 bool rb_file_has(const struct rb_handle *h)
 {
 	return h->path.dentry;
 }
 
-/* No longer wait for the open that has made @f: its handle, if it comes, is one like others. */
+/* Stop waiting for the open that has made @f.  Its handle, if it comes, is an ordinary one. */
 static void file_unreserve(struct rb_file *f)
 {
 	lockdep_assert_held(&f->lock);
@@ -427,7 +433,7 @@ static void file_unreserve(struct rb_file *f)
 	f->handles--;
 }
 
-/* Give up waiting for the open that has made @f, if FILE_MAKER is over. */
+/* Stop waiting for the open that has made @f if FILE_MAKER is over. */
 static void file_expire(struct rb_file *f)
 {
 	lockdep_assert_held(&f->lock);
@@ -449,8 +455,8 @@ static void file_enter(struct rb_file *f, struct rb_handle *maker)
 }
 
 /*
- * One more handle of the file at @path, which it holds until rb_file_leave().  @maker: the
- * handle, if its open has made the file.  -ESTALE: the file is gone.
+ * Count one more handle of the file at @path and hold @path, until rb_file_leave().  @maker:
+ * the handle if its open has made the file, else NULL.  Returns -ESTALE if the file is gone.
  */
 int rb_file_enter(const struct path *path, struct rb_handle *maker)
 {
@@ -470,7 +476,7 @@ int rb_file_enter(const struct path *path, struct rb_handle *maker)
 	return 0;
 }
 
-/* @h goes.  May take locks of directories, so no lock of ours is held. */
+/* Undo rb_file_enter().  May take the lock of a directory, so the caller holds no lock. */
 void rb_file_leave(const struct path *path, const struct rb_handle *h)
 {
 	struct rb_file *f = d_inode(path->dentry)->i_private;
@@ -480,7 +486,7 @@ void rb_file_leave(const struct path *path, const struct rb_handle *h)
 	path_put(path);
 }
 
-/* The open that has made the file @path fails before there is a handle. */
+/* Tell the file at @path that the open which has made it fails without a handle. */
 void rb_file_fail(const struct path *path)
 {
 	struct rb_file *f = d_inode(path->dentry)->i_private;
@@ -501,11 +507,11 @@ void rb_file_fail(const struct path *path)
 }
 
 /*
- * What ->open returns if the file is gone.  At -EOPENSTALE the VFS looks for the name again,
- * but gives up soon, while others may make and drop it all the time; so the call starts
- * over.  Not so where no other file can be found: by a mount of the file itself, or, as
- * some time later, by a descriptor of O_PATH.  Nor in io_uring, which has no call to start
- * over, and first tries all but O_CREAT with O_NONBLOCK.
+ * Return what ->open returns for a file that is gone.  On -EOPENSTALE the VFS looks the name
+ * up again, but gives up soon, although other tasks may make and drop the name all the time;
+ * so restart the system call.  Do not restart where a lookup finds the same file again: a
+ * mount of the file itself, or, some time later, a descriptor of O_PATH.  Nor in io_uring,
+ * which has no call to restart, and tries opens without O_CREAT with O_NONBLOCK first.
  */
 int rb_file_stale(const struct file *file)
 {
@@ -519,7 +525,7 @@ int rb_file_stale(const struct file *file)
 	return restart_syscall();
 }
 
-/* Give @f its ring, which takes over the reference. */
+/* Give @f its ring, and the caller's reference on it. */
 static void file_set(struct rb_file *f, struct rb_ring *ring)
 {
 	lockdep_assert_held(&f->lock);
@@ -534,7 +540,7 @@ static bool file_has_maker(struct rb_file *f, const struct rb_handle *h)
 	return READ_ONCE(f->state) == RB_FILE_MAKING && READ_ONCE(f->maker) != h;
 }
 
-/* Nobody but @h may make the ring, or it is there. */
+/* Whether @f has its ring, or @h may make it now. */
 static bool file_made(struct rb_file *f, const struct rb_handle *h)
 {
 	return !READ_ONCE(f->busy) && !file_has_maker(f, h);
@@ -573,9 +579,9 @@ static int file_lock_made(struct rb_file *f, const struct rb_handle *h, bool wai
 }
 
 /*
- * Make the ring of @f, at the cost of @payer, with a reference for the caller.  Releases
- * f->lock, since memory may take its time, and who only comes or goes is not to wait for it;
- * other makers are.  A handle of the caller's keeps @f from being gone meanwhile.
+ * Make the ring of @f, charged to @payer, and return it with a reference for the caller.
+ * Drops f->lock meanwhile, since the allocation may take long: handles may enter and leave,
+ * but other makers wait.  The caller has a handle, so @f cannot go meanwhile.
  */
 static struct rb_ring *file_fill(struct rb_file *f, const struct rb_layout *layout, kuid_t payer,
 				 bool kept)
@@ -600,8 +606,9 @@ static struct rb_ring *file_fill(struct rb_file *f, const struct rb_layout *layo
 }
 
 /*
- * The ring of the file of @h, with a reference; in the default geometry, if it has none
- * yet.  While its maker may still say the geometry: -EAGAIN, or @wait.
+ * Return the ring of the file of @h, with a reference; make one in the default geometry if
+ * the file has none.  While the file's maker may still set the geometry, @wait for that, or
+ * return -EAGAIN.
  */
 struct rb_ring *rb_file_ring(struct rb_handle *h, bool wait)
 {
@@ -621,7 +628,7 @@ struct rb_ring *rb_file_ring(struct rb_handle *h, bool wait)
 	}
 	ring = f->ring;
 	if (!ring) {
-		/* The first use without CREATE. */
+		/* This is the first use, without CREATE. */
 		layout = rb_instance_layout(f->instance);
 		return file_fill(f, &layout, f->payer, false);
 	}
@@ -632,8 +639,9 @@ found:
 }
 
 /*
- * CREATE on a handle of a file: a ring for @layout, with a reference.  -EEXIST: it has
- * one.  -EBUSY: another handle, which has made the file, may still say the geometry.
+ * Make the ring of the file of @h with @layout, for CREATE, and return it with a reference.
+ * -EEXIST: the file has a ring.  -EBUSY: the handle that has made the file may still set the
+ * geometry, or another handle is making the ring.
  */
 struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layout, bool kept)
 {
@@ -653,7 +661,7 @@ struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layo
 	return ERR_PTR(err);
 }
 
-/* Whether the file of @h, if it has one, stays until it is unlinked. */
+/* Whether @h is a handle of a file that is kept. */
 bool rb_file_kept(const struct rb_handle *h)
 {
 	return rb_file_has(h) && READ_ONCE(file_of(h)->kept);

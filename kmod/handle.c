@@ -12,25 +12,25 @@
 
 #include "internal.h"
 
-/* @h becomes @role of @ring, whose reference it takes over.  Once. */
+/* Bind @h to @ring as @role, once, and take over the caller's reference on the ring. */
 void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role)
 {
 	lockdep_assert_held(&h->lock);
 	h->role = role;
 	i_size_write(h->inode, ring->layout.bytes);
 	mutex_lock(&ring->lock);
-	/* Writers first: rb_notify_writers() */
+	/* Writers first, for rb_notify_writers(). */
 	if (role == RINGBUF_ROLE_WRITER)
 		list_add(&h->node, &ring->handles);
 	else
 		list_add_tail(&h->node, &ring->handles);
 	mutex_unlock(&ring->lock);
 	smp_store_release(&h->ring, ring); /* matches rb_handle_ring() */
-	/* Who polled it before has armed nothing. */
+	/* Tasks that polled the unbound handle have armed nothing. */
 	wake_up_all(&h->wq);
 }
 
-/* The identity of @h in @mm that is, or may still begin. */
+/* Return the identity of @h in @mm that has begun or may still begin, or NULL. */
 struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm)
 {
 	struct rb_identity *i;
@@ -42,7 +42,7 @@ struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm)
 	return NULL;
 }
 
-/* Whether @h is live in an address space other than @mm. */
+/* Whether @h has a live member in an address space other than @mm. */
 bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm)
 {
 	struct rb_identity *i;
@@ -54,7 +54,7 @@ bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm)
 	return false;
 }
 
-/* The member of the caller's address space, or the one that no address space has. */
+/* Return the member of the caller's address space, or the file's own, or NULL. */
 struct rb_member *rb_member_here(struct rb_handle *h)
 {
 	struct rb_identity *i = rb_identity_of(h, current->mm);
@@ -65,8 +65,8 @@ struct rb_member *rb_member_here(struct rb_handle *h)
 }
 
 /*
- * The member by which the caller reads or writes with read(2) and write(2).  A
- * shared writer that has none here begins one, which may mean to @wait.
+ * Return the member for a read(2) or write(2) of the caller.  If a shared writer has none in
+ * this address space, begin one; without @wait that may fail with -EAGAIN.
  */
 struct rb_member *rb_member_io(struct rb_handle *h, bool wait)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file system "ringbuf": what mount(8) says, and what statfs(2) answers.
+ * The file system "ringbuf": mount options and statfs(2).
  *
- * Each mount is an instance of its own, as with devpts: its directories and rings, the
- * bytes and the number that they may take, and the geometry of rings whose creator
- * names none.  Whoever may mount in a user namespace may mount it.
+ * Each mount is an instance of its own, as with devpts: it has its own directories and
+ * rings, quotas for their bytes and number, and a geometry for rings whose creator gives
+ * none.  It may be mounted in a user namespace.
  */
 #include <linux/cred.h>
 #include <linux/ctype.h>
@@ -35,7 +35,7 @@ static const struct fs_parameter_spec mount_spec[] = { fsparam_string("max_bytes
 						       fsparam_string("slot_count", OPT_SLOT_COUNT),
 						       {} };
 
-/* How far the suffix @c shifts a number; 0: it is none. */
+/* Return by how many bits the suffix @c shifts a number, 0 if it is no suffix. */
 static unsigned int mount_suffix(char c)
 {
 	switch (tolower(c)) {
@@ -52,7 +52,7 @@ static unsigned int mount_suffix(char c)
 	}
 }
 
-/* @param: a number, which may end in k, m, g or t.  memparse() would let it wrap. */
+/* Parse a number that may end in k, m, g or t.  (memparse() would let it wrap.) */
 static int mount_number(struct fs_context *fc, const struct fs_parameter *param, u64 *value)
 {
 	size_t length = strlen(param->string);
@@ -72,7 +72,7 @@ static int mount_number(struct fs_context *fc, const struct fs_parameter *param,
 	return 0;
 }
 
-/* What a mount had from the start stays, see mount_change(). */
+/* Parse one option.  On a remount options not given keep their values. */
 static int mount_param(struct fs_context *fc, struct fs_parameter *param)
 {
 	struct rb_options *o = fc->fs_private;
@@ -110,7 +110,7 @@ static int mount_param(struct fs_context *fc, struct fs_parameter *param)
 	return 0;
 }
 
-/* Whether the options, all together, can be kept. */
+/* Check the options together, and lay out a ring of the default geometry. */
 static int mount_check(struct fs_context *fc, const struct rb_options *o, struct rb_layout *layout)
 {
 	if (o->max_bytes < RB_QUOTA_LEAST || o->max_bytes > RB_QUOTA_MOST)
@@ -222,7 +222,7 @@ static int mount_tree(struct fs_context *fc)
 	return get_tree_nodev(fc, mount_fill);
 }
 
-/* A remount: limits may change, also below what is taken; who owns the root may not. */
+/* Remount: quotas may change, even below what is taken; mode and owner of the root may not. */
 static int mount_change(struct fs_context *fc)
 {
 	struct rb_instance *instance = instance_of(fc->root->d_sb);

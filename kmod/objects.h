@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The objects of ringbuf.ko, and who owns and locks what.
+ * The objects of ringbuf.ko, their ownership and their locks.
  *
  *	file --> handle --> ring --> pages, control map, user's account
- *	  ^       | ^        ^
- *	 VMA      v |        |
- *	  `--> identity    inode --> file --> instance
+ *	  ^       | ^        ^ |
+ *	 VMA      v |        | `--> instance
+ *	  `--> identity    inode
  *
- * References.  A file owns its handle, and a VMA holds its file; so a handle
- * outlives its VMAs.  A bound handle holds a reference on its ring, and so does the
- * inode of a ring that is a file; a handle of such a ring holds the path, so that the
- * instance outlives it.  A default ring is found only while some reference exists.
- * An identity lives while VMAs point to it, and holds the mm_struct (not its
- * memory), so that a pointer compared with it cannot be another one reborn.
+ * References.  A file owns its handle, and a VMA holds its file, so a handle outlives its
+ * VMAs.  A bound handle holds a reference on its ring, and so does the inode of a ring that
+ * is a file.  A ring holds the account of its user and its instance.  A handle of a ring
+ * that is a file holds the path, so that the mount outlives it.  A default ring is found
+ * only while some reference exists.  An identity lives while VMAs point to it.  It holds the
+ * mm_struct (not the memory), so that no later mm can have the same address.
  *
  * Locks, outer ones first:
  *
- *	a directory's lock	names; also while open(2) makes a file
+ *	a directory's lock	names; held while open(2) makes a file
  *	mmap_lock
- *	handle->lock		binding, membership; read(2) and write(2) of the handle
- *	file->lock		the ring of a file, who has it open
- *	ring->lock		rows, writer ids, host notices
+ *	handle->lock		binding, members; held in read(2) and write(2) of the handle
+ *	file->lock		the ring of a file and its handles
+ *	ring->lock		rows, writer ids, the engine's host operations
  *	default_lock, geometry_lock, users_lock, instance->lock
- *				the table of default rings, their parameters, the users in
- *				quota.c, what a mount holds
- *	ring->wait_lock		(spinlock) who is armed
- *	handle->leftover_lock	(spinlock) what sendfile(2) has left
+ *				the table of default rings, their geometry, the accounts in
+ *				quota.c, the account of a mount
+ *	ring->wait_lock		(spinlock) armed waiters
+ *	handle->leftover_lock	(spinlock) leftovers of sendfile(2)
  *
- * ->fault takes none of them.  ->close takes them under mmap_lock, so nobody
- * touches user memory, where that can fault, while holding one of them.
+ * ->fault takes none of them.  ->close takes them under mmap_lock, so no code may access
+ * user memory, where it can fault, while it holds one of them.
  */
 #ifndef RB_OBJECTS_H
 #define RB_OBJECTS_H
@@ -52,14 +52,14 @@ struct rb_handle;
 struct rb_user;
 
 /**
- * struct rb_seat - what the module knows of a reader's row or a writer's id
- * @handle: who has it, NULL: nobody.  Ends when the last map of the identity
- *	goes, which may be after the member has ended
- * @live: writer: it counts as one, also while it is deferred
- * @retired: writer: the id may still be named by holes below this position
- * @deferred: writer: it has ended, but I/O may still write to slots that it had open
- * @died: deferred writer: it ended without saying so
- * @until: jiffies; then that is waited for no longer
+ * struct rb_seat - the module's record of a reader's row or a writer's id
+ * @handle: the handle that has it, NULL if it is free.  Cleared when the last map of the
+ *	identity goes, which may be after the member has ended
+ * @live: writer: it counts as a writer, also while it is deferred
+ * @retired: writer: holes below this position may carry the id
+ * @deferred: writer: it has ended, but its I/O may still write to slots that it had open
+ * @died: deferred writer: it ended without DONE or DETACH
+ * @until: deferred writer: jiffies at which it is reclaimed in any case
  */
 struct rb_seat {
 	struct rb_handle *handle;
@@ -72,45 +72,45 @@ struct rb_seat {
 
 /**
  * struct rb_ring - a ring
- * @refs: see above
+ * @refs: references of handles, of the inode, and of calls
  * @layout: geometry; constant
- * @view: its control pages, as the engine sees them; constant
+ * @view: the engine's view of its control pages; constant
  * @pages: all its pages, in the order of the layout; constant
  * @nr_pages: entries in @pages
  * @control: the kernel's map of the control pages
- * @user: whose account pays
- * @instance: the mount that it is in, which pays too; NULL: it is no file; constant
- * @lock: rows, ids, handles, and whatever the engine wants the host's lock for
- * @handles: bound handles, those of writers first
- * @rows: by reader row
+ * @user: the account that it is charged to
+ * @instance: the mount that it is charged to as well, NULL if it is no file; constant
+ * @lock: protects rows, ids and handles, and serialises the engine's host operations
+ * @handles: bound handles, writers first
+ * @rows: seat of each reader row
  * @free_row: all rows below it are taken
- * @ids: by writer id - 1
- * @readers: attached and not evicted
- * @repaired: slots made holes for writers that went away
- * @nr_deferred: seats of @ids that are; changes under wait_lock too
+ * @ids: seat of each writer id, from id 1 on
+ * @readers: number of readers that are attached and not evicted
+ * @repaired: number of slots made holes for writers that ended
+ * @nr_deferred: number of deferred writers; changes under @wait_lock as well
+ * @put: work of rb_ring_put_later()
  * @is_default: it is the default ring of a user: its slots are kept while it has no reader;
  *	constant
- * @put: work of rb_ring_put_later()
  * @default_uid: that user; constant
  * @default_scope: number of the network namespace that it belongs to; constant
- * @default_node: entry in the table of default rings
- * @resume: where its last reader stopped; under @lock
- * @resume_skip: bytes of the slot there that it has read; likewise
- * @leftover: what sendfile(2) had left when it went; likewise
- * @wait_lock: @armed to @timed, the waiter words of all waiters, the counters
+ * @default_node: entry in the table of default rings, under default_lock
+ * @resume: position where the last reader stopped; under @lock
+ * @resume_skip: bytes of the slot at @resume that it had read; under @lock
+ * @leftover: leftovers of a last reader's sendfile(2); under @lock
+ * @wait_lock: protects @armed to @timed, all waiter words, and the counters of waits
  * @armed: waiters whose waiter word is set, and marks of walks; see wake.c
- * @nr_armed: waiters there
- * @walks: walks over more than RB_WAKE_CHUNK of them that are under way
- * @notify_walks: walks of a notification that are under way
- * @maps: members that live in an address space, and could forget a wake-up
- * @notices: +1 by each notification; may be read without the lock
- * @timed: @timer will run
- * @timer: see timer.c
+ * @nr_armed: number of waiters in @armed
+ * @walks: number of walks in progress over more than RB_WAKE_CHUNK waiters
+ * @notify_walks: number of walks of notifications in progress
+ * @maps: number of members that have maps, and so could omit a wake-up
+ * @notices: incremented by each notification; may be read without the lock
+ * @timed: @timer is pending
+ * @timer: rechecks the ring, see timer.c
  * @nr_waiters: calls and requests that wait, at most RINGBUF_MAX_WAITERS
- * @writer_waits: times a writer slept
- * @writer_wakeups: times a writer was awakened
- * @wake_calls: times RINGBUF_IOC_WAKE was called
- * @noted: the head when it was looked at last, for @written
+ * @writer_waits: how often writers slept
+ * @writer_wakeups: how often writers were woken
+ * @wake_calls: how often RINGBUF_IOC_WAKE was called
+ * @noted: the head when @written was set
  * @written: when the head was last seen to have moved, see rb_ring_note()
  */
 struct rb_ring {
@@ -162,11 +162,11 @@ struct rb_ring {
 /**
  * struct rb_member - an attached reader or writer, until it ends
  * @id: row, or writer id
- * @live: begun and not ended
- * @seated: the row or id is still ours
- * @writer: the kernel's own writing, by write(2)
+ * @live: it has begun and not ended
+ * @seated: it still has the row or id
+ * @writer: the engine's writer, for write(2)
  *
- * All under handle->lock; @live and @seated change under ring->lock too.
+ * All under handle->lock; @live and @seated change under ring->lock as well.
  */
 struct rb_member {
 	u32 id;
@@ -177,14 +177,14 @@ struct rb_member {
 
 /**
  * struct rb_identity - a handle in one address space
- * @handle: outlives us
- * @node: in handle->identities
- * @mm: constant; counted by mmgrab()
+ * @handle: the handle, which outlives the identity
+ * @node: entry in handle->identities
+ * @mm: the address space, held by mmgrab(); constant
  * @base: page offset at which its maps begin; constant
- * @maps: VMAs that point here, also those that a fork copied into another mm
- * @pins: VMAs of the identity region in @mm; the member ends with the last one
- * @begun: has had a pin; without pins again it is over
- * @member: live from the first pin to the last, or until done
+ * @maps: number of VMAs that point here, those that a fork copied into another mm included
+ * @pins: number of VMAs of the identity region in @mm; the member ends with the last one
+ * @begun: it has had a pin; without pins again it is over
+ * @member: live from the first pin to the last, or until DONE or DETACH
  */
 struct rb_identity {
 	struct rb_handle *handle;
@@ -198,12 +198,12 @@ struct rb_identity {
 };
 
 /**
- * struct rb_waiter - somebody who waits for a target
+ * struct rb_waiter - a task, poll or request that waits for a target
  * @word: the engine's waiter word
- * @node: in ring->armed while @word is set
- * @handle: for whom
- * @task: who sleeps in rb_sleep(); NULL: those who poll the handle
- * @wake: instead of either; under ring->wait_lock
+ * @node: entry in ring->armed while @word is set
+ * @handle: the handle that it waits for
+ * @task: the task that sleeps in rb_sleep(); NULL: the tasks that poll the handle
+ * @wake: called instead of waking these tasks, under ring->wait_lock; NULL: wake them
  */
 struct rb_waiter {
 	u64 word;
@@ -214,16 +214,16 @@ struct rb_waiter {
 };
 
 /**
- * struct rb_wake_threshold - from when on a handle is worth waking
- * @set: it is not just one slot
- * @slots: see struct ringbuf_threshold
- * @bytes: likewise
- * @after: likewise
- * @opened: reader: positions below have been announced
- * @deadline: from then on one slot is enough; 0: nobody waits
- * @timer: wakes those who poll at @deadline
+ * struct rb_wake_threshold - when a handle is worth waking
+ * @set: the threshold is more than one slot
+ * @slots: number of slots, see struct ringbuf_threshold
+ * @bytes: number of bytes, see struct ringbuf_threshold
+ * @after: time after which one slot is enough, see struct ringbuf_threshold
+ * @opened: reader: positions below it have been announced
+ * @deadline: time from which on one slot is enough; 0 while no call waits
+ * @timer: wakes the tasks that poll, at @deadline
  *
- * Calls read it without a lock, once: see rb_threshold_read().
+ * A call reads it once, without a lock: see rb_threshold_read().
  */
 struct rb_wake_threshold {
 	bool set;
@@ -235,44 +235,44 @@ struct rb_wake_threshold {
 	struct hrtimer timer;
 };
 
-/* What poll may have to wait for; a writer for either. */
+/* The waiters of a handle that is polled, by target; a writer needs both. */
 enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
 
 /**
  * struct rb_handle - an open file
- * @lock: everything here that is not said to be otherwise
- * @path: the file of the ring, which it holds; empty: the ring is none, or not bound yet.
- *	Set by ->open, or by ATTACH together with @ring
- * @rights: FMODE_READ, FMODE_WRITE: what its open, and that of the handle that it attached
- *	by, were allowed; constant once bound
- * @ring: set once, after all that binding sets; see rb_handle_ring()
+ * @lock: protects every field for which nothing else is said
+ * @path: the file of the ring, with a reference; empty if the ring is no file or the handle
+ *	is unbound.  Set by ->open, or by ATTACH together with @ring
+ * @rights: FMODE_READ and FMODE_WRITE of its open, less those that the descriptor given to
+ *	ATTACH lacks; constant once bound
+ * @ring: the ring, set once and last when the handle is bound; see rb_handle_ring()
  * @role: RINGBUF_ROLE_*; constant once bound
  * @framing: RINGBUF_FRAMING_*; may be read without the lock
- * @skip_pos: reader: the slot in the middle of which it has stopped
- * @skip: bytes of that slot that it has read
- * @leftover_lock: (spinlock) the next
- * @leftover: what sendfile(2) has left, see leftover.c
- * @inode: its address space, so that its maps can be found; constant
- * @node: in ring->handles, under ring->lock
+ * @skip_pos: reader: position of a slot that it has read in part
+ * @skip: reader: bytes of that slot that it has read
+ * @leftover_lock: (spinlock) protects @leftover
+ * @leftover: leftovers of sendfile(2), see leftover.c
+ * @inode: has the address space of its maps, to find them by; constant
+ * @node: entry in ring->handles, under ring->lock
  * @self: the member while no address space has mapped it
- * @identities: those that have VMAs
- * @sequence: identities so far
- * @last_id: a reader's row; a writer's latest id
- * @members: live ones of this handle; may be read without the lock
- * @done: said so: no new member begins
- * @detached: likewise
- * @pid: process that opened or maps it; under ring->lock once bound
- * @wq: those who poll
- * @poll: their targets
- * @threshold: when to wake it
- * @seen: positions below are finished, as poll found; only ever a short cut
- * @requests: of io_uring that wait; under ring->wait_lock
- * @nr_requests: entries there; likewise
- * @waits: times it slept; under ring->wait_lock
- * @wakeups: times it was awakened; likewise
+ * @identities: its identities, which have VMAs
+ * @sequence: number of identities so far
+ * @last_id: reader: its row; writer: its latest id
+ * @members: number of its live members; may be read without the lock
+ * @done: DONE was called: no new member begins
+ * @detached: DETACH was called: no new member begins
+ * @pid: process that opened or mapped it; under ring->lock once bound
+ * @wq: tasks that poll it
+ * @poll: waiters for these tasks
+ * @threshold: when it is worth waking
+ * @seen: all positions below are finished, as poll has found; an optimisation only
+ * @requests: waiting io_uring requests, under ring->wait_lock
+ * @nr_requests: number of entries in @requests, under ring->wait_lock
+ * @waits: how often it slept, under ring->wait_lock
+ * @wakeups: how often it was woken, under ring->wait_lock
  */
 struct rb_handle {
-	struct mutex lock; /* what follows, but for node and pid */
+	struct mutex lock; /* all fields but those documented otherwise */
 	struct path path;
 	fmode_t rights;
 	struct rb_ring *ring;
@@ -303,14 +303,14 @@ struct rb_handle {
 };
 
 /**
- * struct rb_options - what mount(8) says
- * @max_bytes: all rings together, with all their pages
- * @max_rings: rings and directories but the root
- * @mode: of the root directory; with @uid and @gid
- * @uid: its owner
- * @gid: its group
- * @slot_bytes: of rings whose creator names no geometry
- * @slot_count: likewise
+ * struct rb_options - the options of mount(8)
+ * @max_bytes: quota of all rings together, with all their pages
+ * @max_rings: most rings and directories, the root not counted
+ * @mode: mode of the root directory
+ * @uid: owner of the root directory
+ * @gid: group of the root directory
+ * @slot_bytes: capacity of a slot of rings whose creator gives no geometry
+ * @slot_count: number of slots of such rings
  */
 struct rb_options {
 	u64 max_bytes;
@@ -323,14 +323,14 @@ struct rb_options {
 };
 
 /**
- * struct rb_instance - a mount of the file system
- * @refs: the mount's and one for each ring
- * @lock: all that is not constant
- * @sb: its super block, whose s_fs_info it is; constant.  Valid while the mount is
- * @options: may change by a remount
+ * struct rb_instance - the account of a mount of the file system
+ * @refs: the reference of the mount, and one for each ring
+ * @lock: protects all that is not constant
+ * @sb: its super block, valid while the mount exists; constant
+ * @options: options of the mount; a remount may change them
  * @layout: the default geometry of @options
- * @bytes: what its rings take
- * @files: rings and directories in it, and its root
+ * @bytes: bytes that its rings take
+ * @files: number of rings and directories, the root included
  */
 struct rb_instance {
 	struct kref refs;
@@ -343,32 +343,32 @@ struct rb_instance {
 };
 
 enum rb_file_state {
-	RB_FILE_NEW, /* no ring yet */
-	RB_FILE_MAKING, /* nor may others make it, before its maker has */
+	RB_FILE_NEW, /* it has no ring, and any handle may make it */
+	RB_FILE_MAKING, /* it has no ring, and only its maker may make it */
 	RB_FILE_SET, /* it has its ring */
-	RB_FILE_GONE, /* nobody may enter any more */
+	RB_FILE_GONE, /* no handle may enter any more */
 };
 
 /**
  * struct rb_file - a ring that is a file; i_private of its inode
- * @lock: all that is not constant
- * @instance: constant
- * @state: may be read without the lock
- * @ring: with a reference, once it is set; see file_set()
+ * @lock: protects all that is not constant
+ * @instance: the account of its mount; constant
+ * @state: enum rb_file_state; may be read without the lock
+ * @ring: the ring, with a reference, once it is set; see file_set()
  * @maker: MAKING and not @reserved: the handle whose open has made the file
- * @handles: that are in, and the one that is to come
- * @reserved: the open that has made the file is under way: its handle is to come; may be
- *	read without the lock
- * @busy: its ring is being made, without the lock; may be read without it
- * @payer: who pays for a ring of default geometry; constant
+ * @handles: number of handles that have entered, and of the one that is to come
+ * @reserved: the open that has made the file is in progress, and its handle is to come; may
+ *	be read without the lock
+ * @busy: a handle is making the ring without the lock; may be read without it
+ * @payer: user who is charged for a ring of default geometry; constant
  * @kept: it stays until it is unlinked; may be read without the lock
  * @put_later: it was renamed over: drop the ring by rb_ring_put_later()
  * @made: when it was made, by get_jiffies_64(); constant
- * @born: when it was made; constant
- * @work: takes the name away, where that would have to wait
- * @path: for @work
+ * @born: when it was made, for stat(2); constant
+ * @work: removes the name where that has to wait
+ * @path: the name for @work
  * @gone: GONE: since when, in jiffies; may be read without the lock
- * @wq: who waits for its maker
+ * @wq: tasks that wait for its maker
  */
 struct rb_file {
 	struct mutex lock; /* state, ring, maker, handles, reserved, busy, kept */

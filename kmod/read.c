@@ -157,7 +157,7 @@ static ssize_t read_piece(const struct kiocb *iocb, struct rb_handle *h, struct 
 }
 
 /*
- * Read what is there without waiting, and store in *pos the position to wait for.  Return
+ * Read what is ready without waiting, and store in *pos the position to wait for.  Return
  * -EAGAIN also after RB_RW_TRIES attempts that read nothing: writers may write empty
  * messages for ever, and a caller that may wait checks for signals then.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Rings: their memory, from the first page to the last reference. */
+/* Rings: their memory and their references. */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -14,7 +14,7 @@ static void ring_free_pages(struct rb_ring *ring)
 {
 	unsigned long i;
 
-	/* A page that is pinned for I/O stays until that has ended. */
+	/* A page that is pinned for I/O is freed when the I/O has ended. */
 	for (i = 0; i < ring->nr_pages; i++) {
 		put_page(ring->pages[i]);
 		cond_resched();
@@ -22,7 +22,7 @@ static void ring_free_pages(struct rb_ring *ring)
 	kvfree(ring->pages);
 }
 
-/* On failure what has been allocated stays, for ring_free_pages(). */
+/* Allocate all pages.  On failure ring_free_pages() frees those that were allocated. */
 static int ring_alloc_pages(struct rb_ring *ring)
 {
 	u64 count = ring->layout.bytes >> PAGE_SHIFT;
@@ -48,13 +48,12 @@ static int ring_alloc_pages(struct rb_ring *ring)
 }
 
 /*
- * The control regions, one after the other as in the layout, are mapped into
- * the kernel as they are into user space:
+ * Map the control regions into the kernel, one after the other as in the layout:
  *
  *	ring->control  | info | head | slots | cursor pages |
  *	handle offset  0                                    data ...
  *
- * The data is only ever reached page by page.
+ * The data region is not mapped; it is accessed page by page.
  */
 static int ring_map_control(struct rb_ring *ring)
 {
@@ -116,7 +115,7 @@ static void ring_destroy(struct rb_ring *ring)
 	kfree(ring);
 }
 
-/* @instance: or NULL.  Both pay, or none. */
+/* Charge the ring to @payer, and to @instance if it is not NULL: to both, or to none. */
 static int ring_charge(struct rb_ring *ring, kuid_t payer, struct rb_instance *instance)
 {
 	u64 bytes = ring->layout.bytes;
@@ -134,8 +133,8 @@ static int ring_charge(struct rb_ring *ring, kuid_t payer, struct rb_instance *i
 }
 
 /*
- * Make a ring for @layout, for which the user @payer and @instance, if there is one, pay;
- * with one reference.
+ * Make a ring with @layout, charged to the user @payer and to @instance, which may be NULL.
+ * Returns it with one reference, or an error pointer.
  */
 struct rb_ring *rb_ring_create(const struct rb_layout *layout, kuid_t payer,
 			       struct rb_instance *instance)
@@ -196,13 +195,16 @@ void rb_ring_put_later(struct rb_ring *ring)
 	queue_work(ring_puts, &ring->put);
 }
 
-/* May sleep. */
+/* Drop a reference; the last one frees the ring.  May sleep. */
 void rb_ring_put(struct rb_ring *ring)
 {
 	kref_put(&ring->refs, ring_release);
 }
 
-/* Somebody may have written: note when, as a coarse time of the day, for stat(2) of a file. */
+/*
+ * Record a coarse time of day if the head has moved since the last call, for stat(2) of a
+ * file.
+ */
 void rb_ring_note(struct rb_ring *ring)
 {
 	u64 head;
@@ -216,7 +218,7 @@ void rb_ring_note(struct rb_ring *ring)
 	WRITE_ONCE(ring->written, ktime_get_coarse_real_ns());
 }
 
-/* When the last write was seen, in ns as stat(2) counts; at first when it was made. */
+/* When a write was last seen, in ns since the epoch; at first when the ring was made. */
 u64 rb_ring_written(struct rb_ring *ring)
 {
 	rb_ring_note(ring);

@@ -20,12 +20,12 @@
 
 #include "internal.h"
 
-/* What sendfile's pipe holds. */
+/* How many pages the internal pipe of sendfile(2) holds. */
 #define DIRECT_PAGES PIPE_DEF_BUFFERS
 
 /* ---- waiting without the pipe's mutex -------------------------------------- */
 
-/* Until a look is worth it; whoever looks finds out why. */
+/* Wait until a read or write of the ring is worth an attempt, which tells the outcome. */
 static int ring_wait(struct rb_handle *h)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -58,7 +58,7 @@ static bool pipe_has_room(const struct pipe_inode_info *pipe)
 	       !pipe_full(READ_ONCE(pipe->head), READ_ONCE(pipe->tail), pipe->max_usage);
 }
 
-/* Nothing is left in the pipe, or nobody takes what is. */
+/* Whether the pipe is empty, or has no reader that could empty it. */
 static bool pipe_drained(const struct pipe_inode_info *pipe)
 {
 	return !pipe->readers || pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
@@ -69,7 +69,7 @@ static bool pipe_has_data(const struct pipe_inode_info *pipe)
 	return !pipe->writers || !pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
 }
 
-/* Others may fill the pipe, or leave it, while we wait for the ring. */
+/* Other tasks may fill the pipe, or close it, while we wait for the ring. */
 static int pipe_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 {
 	if (pipe_has_room(pipe))
@@ -79,7 +79,7 @@ static int pipe_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
 	return wait_event_interruptible(pipe->wr_wait, pipe_has_room(pipe));
 }
 
-/* The look before could not lock @h: who has it may need our processor. */
+/* Wait for h->lock, which the last attempt could not take. */
 static int lock_wait(struct rb_handle *h)
 {
 	if (mutex_lock_interruptible(&h->lock))
@@ -89,8 +89,8 @@ static int lock_wait(struct rb_handle *h)
 }
 
 /*
- * The ring had nothing, or no room: until it has.  Who may not wait for that has
- * another look, if it is the first one: it may have failed for the lock alone.
+ * Drop the pipe lock and wait for the ring.  A nonblocking caller retries once, since its
+ * first attempt may have failed only to take the lock of the handle.
  */
 static int ring_wait_unlocked(struct rb_handle *h, struct pipe_inode_info *pipe, bool nonblock,
 			      bool *again)
@@ -129,7 +129,7 @@ static bool splice_is_direct(const struct pipe_inode_info *pipe)
 	return pipe == current->splice_pipe;
 }
 
-/* Fill @leftover with what there is; @wait: sleep for it. */
+/* Read from the ring into @leftover.  @wait: the read may sleep. */
 static ssize_t leftover_fill(struct file *in, struct rb_leftover *leftover, bool wait)
 {
 	struct bio_vec *vec = kvmalloc_array(leftover->count, sizeof(*vec), GFP_KERNEL);
@@ -154,7 +154,10 @@ static ssize_t leftover_fill(struct file *in, struct rb_leftover *leftover, bool
 	return got;
 }
 
-/* A piece of at most @length bytes of the ring; *got says why there is none. */
+/*
+ * Return a leftover with the next bytes of the ring, at most @length.  NULL: *got is the
+ * error, or 0 at the end of the stream.
+ */
 static struct rb_leftover *splice_piece(struct file *in, size_t length, bool wait, ssize_t *got)
 {
 	struct rb_leftover *leftover = rb_leftover_new(length);
@@ -162,7 +165,7 @@ static struct rb_leftover *splice_piece(struct file *in, size_t length, bool wai
 	*got = -ENOMEM;
 	if (!leftover)
 		return NULL;
-	/* A message that is too long for what we have is not too long for the pipe. */
+	/* The message is longer than our pages, but the pipe may have room for it. */
 	if (leftover->length == length)
 		*got = leftover_fill(in, leftover, wait);
 	if (*got <= 0) {
@@ -194,7 +197,7 @@ static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t
 	struct rb_leftover *leftover;
 	ssize_t got;
 
-	/* Where it may wait it does so without the mutex. */
+	/* If it may wait, the caller waits without the pipe's mutex. */
 	leftover = splice_piece(in, length, false, &got);
 	if (leftover)
 		rb_leftover_give(pipe, leftover);
@@ -202,9 +205,8 @@ static ssize_t splice_once(struct file *in, struct pipe_inode_info *pipe, size_t
 }
 
 /*
- * The pipe has room now that the caller's length did not count on.  A call that may
- * wait is made once more by the kernel itself, as after a signal; a request of
- * io_uring has no call to repeat.
+ * The pipe has more room now than the kernel counted on when it chose the length.  Restart
+ * a call that may wait, as after a signal; an io_uring request has no call to restart.
  */
 static int splice_again(unsigned int flags)
 {
@@ -213,10 +215,10 @@ static int splice_again(unsigned int flags)
 	return restart_syscall();
 }
 
-/* A reader of a pipe wakes its writers only where it was full; it may not have been. */
+/* How often to recheck the pipe: its readers wake writers only if it was full. */
 #define PIPE_RECHECK_MS 10
 
-/* Wait until @pipe is empty or has no reader.  The mutex is held before and after. */
+/* Drop the pipe's mutex, wait until @pipe is empty or has no reader, and take it again. */
 static int empty_wait_unlocked(struct pipe_inode_info *pipe)
 {
 	const unsigned long recheck = msecs_to_jiffies(PIPE_RECHECK_MS);
@@ -231,9 +233,8 @@ static int empty_wait_unlocked(struct pipe_inode_info *pipe)
 }
 
 /*
- * A message is longer than what the caller asked for.  @cut: the kernel made that what the
- * pipe had room for, and we do not see how much more the caller wanted, so the call has
- * to come again with an empty pipe.
+ * Handle a message that is longer than the length asked for.  @cut: the kernel has cut the
+ * caller's length to the room in the pipe, so wait for an empty pipe and restart the call.
  */
 static int splice_too_long(struct pipe_inode_info *pipe, bool cut, unsigned int flags)
 {
@@ -278,7 +279,10 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 
 /* ---- from a pipe ------------------------------------------------------------------ */
 
-/* The mutex is held.  1: there is something; 0: nothing will come. */
+/*
+ * Wait for bytes in the pipe, whose mutex is held.  Returns 1 if it has some, 0 if it is empty
+ * and has no writer, or an error.
+ */
 static int data_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
 {
 	int err = 0;
@@ -295,7 +299,10 @@ static int data_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
 	return err ? err : 1;
 }
 
-/* What is in the pipe, at most @length bytes; how many entries of @vec that takes. */
+/*
+ * Point @vec at the bytes in the pipe, at most *length of them.  Returns the number of entries
+ * used.
+ */
 static int pipe_gather(struct pipe_inode_info *pipe, struct bio_vec *vec, size_t *length)
 {
 	unsigned int mask = pipe->ring_size - 1, at, n = 0;
@@ -318,7 +325,7 @@ static int pipe_gather(struct pipe_inode_info *pipe, struct bio_vec *vec, size_t
 	return n;
 }
 
-/* @length bytes of the pipe have been written. */
+/* Consume @length bytes of the pipe. */
 static void pipe_eat(struct pipe_inode_info *pipe, size_t length)
 {
 	while (!pipe_empty(pipe->head, pipe->tail)) {
@@ -337,7 +344,7 @@ static void pipe_eat(struct pipe_inode_info *pipe, size_t length)
 	kill_fasync(&pipe->fasync_writers, SIGIO, POLL_OUT);
 }
 
-/* What there is room for, without waiting. */
+/* Write to the ring what it has room for, without waiting. */
 static ssize_t pipe_write(struct pipe_inode_info *pipe, struct file *out, size_t length)
 {
 	struct bio_vec *vec = kvmalloc_array(pipe->ring_size, sizeof(*vec), GFP_KERNEL);
@@ -362,7 +369,7 @@ static ssize_t pipe_write(struct pipe_inode_info *pipe, struct file *out, size_t
 	return got;
 }
 
-/* sendfile's pipe is nobody else's, so there one may wait as everywhere. */
+/* No other task uses the internal pipe of sendfile(2), so wait with its mutex held. */
 ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t length,
 			unsigned int flags)
 {
@@ -387,7 +394,7 @@ ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *
 			break;
 		if (got && got != -EAGAIN)
 			break;
-		/* Nothing but empty buffers was there. */
+		/* The pipe had only empty buffers: try again. */
 		err = got ? ring_wait_unlocked(h, pipe, nonblock, &again) : 0;
 		if (err) {
 			got = err;

@@ -47,7 +47,7 @@ static u64 threshold_missing(const struct rb_ring *ring, u64 bytes, const struct
 	return div64_u64(bytes - sum->bytes - 1, ring->layout.slot_bytes) + 1;
 }
 
-/* How many slots a handle must wait for in all, given that @sum is there: 1 to a lap. */
+/* How many slots a handle must wait for in all, of which @sum are committed: 1 to a lap. */
 static u32 threshold_slots(const struct rb_threshold_values *l, const struct rb_ring *ring,
 			   const struct threshold_sum *sum)
 {

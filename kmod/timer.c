@@ -16,11 +16,11 @@
 
 #include "internal.h"
 
-/* The promise; a ring with deferred writers is looked at so often in any case. */
+/* The promised period.  A ring with deferred writers is rechecked this often in any case. */
 #define TIMER_MS   50
 #define TIMER_MOST 1000
 
-/* 0 is never: then a lost wake-up shows.  It breaks the promise, so only tests have it. */
+/* 0 means never, which makes a lost wake-up visible.  It breaks the promise: for tests only. */
 #ifdef RB_TEST
 #define TIMER_LEAST 0
 #else
@@ -56,9 +56,9 @@ MODULE_PARM_DESC(recheck_ms, "ms between looks at rings with waiters (50)");
 static struct workqueue_struct *timer_queue;
 
 /*
- * Whether anything may happen in @ring that nobody tells of.  Only tasks that have
- * mapped it can be stopped before a WAKE, and only those that walk over its waiters
- * in chunks in the middle of that.
+ * Whether @ring needs the timer.  A task can be stopped before its WAKE only if it has
+ * mapped the ring, and in the middle of a wake-up only if it walks over the waiters in
+ * chunks.
  */
 static bool timer_needed(const struct rb_ring *ring)
 {
@@ -68,7 +68,7 @@ static bool timer_needed(const struct rb_ring *ring)
 	return READ_ONCE(recheck_ms) && ring->nr_armed && (ring->maps || ring->walks);
 }
 
-/* Something has changed that may need the timer.  It goes on until a run finds nothing. */
+/* Arm the timer if @ring needs it now.  It rearms itself until a run finds no need. */
 void rb_timer_arm(struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->wait_lock);
@@ -79,11 +79,11 @@ void rb_timer_arm(struct rb_ring *ring)
 			   msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS));
 }
 
-/* What may have needed the timer is over: do without a run that would find nothing. */
+/* Cancel the timer if @ring does not need it any more, to save a run. */
 void rb_timer_settle(struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->wait_lock);
-	/* One that runs already looks by itself whether it is needed once more. */
+	/* A run in progress checks itself whether it is needed again. */
 	if (ring->timed && !timer_needed(ring) && cancel_delayed_work(&ring->timer))
 		ring->timed = false;
 }

@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-/* One more call or request waits in @ring.  False: there are too many. */
+/* Count one more call or request that waits in @ring.  Returns false if there are too many. */
 bool rb_waiters_enter(struct rb_ring *ring)
 {
 	if (atomic_inc_return(&ring->nr_waiters) <= RINGBUF_MAX_WAITERS)
@@ -35,7 +35,10 @@ static int sleep_until(u64 deadline)
 	return -ETIMEDOUT;
 }
 
-/* Where somebody makes nonsense of the words this may be all that a loop does. */
+/*
+ * Return without sleeping: the target is reached already.  If a process corrupts the words,
+ * this may be all that the caller's loop does.
+ */
 static int sleep_not(u64 deadline)
 {
 	cond_resched();
@@ -71,9 +74,9 @@ static int sleep_armed(struct rb_ring *ring, struct rb_waiter *s, u64 waiter, un
 }
 
 /*
- * Sleep until @waiter is reached, or a notification after @notices, which was read
- * before the caller looked.  0: look again.  -ENOSPC: too many sleep already.
- * Else -ETIMEDOUT or -ERESTARTSYS, and the caller looks again before it gives up.
+ * Sleep until @waiter is reached or a notification comes after @notices, which the caller
+ * read before its check.  Returns 0 to check again, -ENOSPC if too many tasks wait already,
+ * or -ETIMEDOUT or -ERESTARTSYS: the caller checks once more before it gives up.
  */
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long notices, u64 deadline)
 {
@@ -102,7 +105,10 @@ static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 	return 0;
 }
 
-/* 1: @want slots, or the end; 0: not yet; -EBADFD, -EIDRM: the member has ended. */
+/*
+ * Check whether @want slots are ready.  Returns 1 if they are or the stream has ended, 0 if
+ * not yet, and @r says what to wait for; -EBADFD or -EIDRM if the member has ended.
+ */
 int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
 {
 	bool end = false;
@@ -110,7 +116,7 @@ int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb
 	if (!READ_ONCE(h->members))
 		return -EBADFD;
 	if (h->role == RINGBUF_ROLE_READER) {
-		end = rb_ended(&ring->view); /* (J): before the last look */
+		end = rb_ended(&ring->view); /* (J): before the last check */
 		rb_reader_ready(&ring->view, READ_ONCE(h->last_id), want, r);
 		if (r->evicted)
 			return -EIDRM;
@@ -123,7 +129,7 @@ int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb
 	return end || !r->waiter;
 }
 
-/* When one slot is enough. */
+/* The time from which on one slot is enough, by CLOCK_MONOTONIC. */
 u64 rb_wait_after(const struct ringbuf_wait *w)
 {
 	u64 end;
@@ -158,7 +164,7 @@ static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_
 	}
 }
 
-/* User space reads CLOCK_MONOTONIC in its time namespace: so much later. */
+/* How far the caller's CLOCK_MONOTONIC is ahead, by its time namespace. */
 static s64 caller_offset(void)
 {
 	struct timespec64 ts = { 0 };
@@ -167,7 +173,7 @@ static s64 caller_offset(void)
 	return timespec64_to_ns(&ts);
 }
 
-/* What the caller's CLOCK_MONOTONIC says. */
+/* Convert kernel time @ns to the caller's CLOCK_MONOTONIC. */
 u64 rb_caller_ns(void)
 {
 	return ktime_get_ns() + caller_offset();
@@ -184,7 +190,7 @@ static u64 timeout_to_host(u64 timeout)
 	return min_t(u64, timeout, KTIME_MAX) - offset;
 }
 
-/* What the caller asks for, checked; its timeout in the host's time. */
+/* Copy and check the caller's arguments, with its timeout converted to kernel time. */
 int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -199,7 +205,10 @@ int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *
 	return wait_check(h, ring, w);
 }
 
-/* The call ends, or will be restarted: store how much of @after is left, where asked. */
+/*
+ * Store how much of @after is left, if the caller asked for it: the call ends or will be
+ * restarted.
+ */
 static int wait_interrupted(const struct ringbuf_wait *w, struct ringbuf_wait __user *to, u64 after)
 {
 	u64 now = ktime_get_ns();
@@ -238,7 +247,7 @@ long rb_ioctl_wake(struct rb_handle *h, void __user *arg)
 		return err;
 	if (w.flags)
 		return -EINVAL;
-	/* Others change no word for which somebody could wait. */
+	/* Only readers and writers change a word that a waiter can wait for. */
 	if (!ring || (h->role != RINGBUF_ROLE_READER && h->role != RINGBUF_ROLE_WRITER))
 		return -EBADFD;
 	spin_lock(&ring->wait_lock);

@@ -201,7 +201,7 @@ void rb_disarm_waiter(struct rb_ring *ring, struct rb_waiter *s)
 	spin_unlock(&ring->wait_lock);
 }
 
-/* Whom a notification is for: one handle, all writers, or all. */
+/* The waiters that a notification is for: those of a handle, of all writers, or all. */
 struct notified {
 	const struct rb_handle *handle;
 	bool writers;

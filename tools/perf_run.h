@@ -7,13 +7,13 @@
 
 /**
  * struct perf_run - the run as the parent sees it
- * @shared: what all see
- * @geometry: of the ring
+ * @shared: the memory that parent and children share
+ * @geometry: geometry of the ring
  * @signal: SIGHUP, SIGINT or SIGTERM if it ended the run early, else 0
  * @ring: the ring
  * @writer: a handle for each writer, until the children have theirs
- * @reader: likewise
- * @pool: what messages are cut from
+ * @reader: a handle for each reader, until the children have theirs
+ * @pool: random bytes that messages are cut from
  */
 struct perf_run {
 	struct perf_shared *shared;
@@ -25,10 +25,10 @@ struct perf_run {
 	struct perf_pool pool;
 };
 
-/* The ring and its handles; 0, or a negative errno after a line on stderr. */
+/* Make the ring and its handles.  Returns 0, or a negative errno after a line on stderr. */
 int perf_run_make(struct perf_run *run, const struct perf_options *o);
 
-/* The children, up to the moment before the start; errors likewise. */
+/* Start the children, up to the moment before they begin.  Returns as perf_run_make(). */
 int perf_run_fork(struct perf_run *run);
 
 /* From the start until every child has been waited for. */

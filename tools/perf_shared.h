@@ -43,7 +43,7 @@ enum perf_state {
  * @error: negative errno that ended it, 0 if none
  * @slots: messages written, or read
  * @started: CLOCK_MONOTONIC ns
- * @ended: likewise; 0 if it did not get there
+ * @ended: CLOCK_MONOTONIC ns; 0 if it did not get that far
  * @waited: writer: writes that found no room at first
  * @retries: writer: times it then tried again
  * @late: writer: writes that were in the ring later than a period after their time

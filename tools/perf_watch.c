@@ -89,7 +89,7 @@ static void show_progress(const struct perf_run *run, bool clear)
 	fflush(stderr);
 }
 
-/* What has been done by all; it grows as long as anybody gets on. */
+/* What has been done by all; it grows as long as one of them makes progress. */
 static uint64_t progress(struct perf_shared *s)
 {
 	uint64_t sum = 0;

@@ -221,7 +221,7 @@ struct run {
 	pid_t pid[MOST_READERS];
 };
 
-/* The beginning of /proc/PID/@name; empty when there is none. */
+/* Read the beginning of /proc/PID/@name into @text; empty if it does not exist. */
 static void proc_read(pid_t pid, const char *name, char *text, size_t room)
 {
 	char path[64];
@@ -237,7 +237,7 @@ static void proc_read(pid_t pid, const char *name, char *text, size_t room)
 	text[n > 0 ? n : 0] = 0;
 }
 
-/* Who says 'S' may still be on its way: its system call is then said to be "running". */
+/* A process in state S may still be entering its system call, which is "running" then. */
 static bool asleep(pid_t pid)
 {
 	char text[256], *paren;
@@ -399,7 +399,7 @@ static uint32_t id_of(int fd)
 	return info.id;
 }
 
-/* One that is awakened for every message, and one for every hundredth. */
+/* A reader that is woken for every message, and one for every hundredth. */
 struct listeners {
 	struct run run;
 	uint64_t before[2];

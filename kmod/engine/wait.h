@@ -27,7 +27,7 @@
 
 /* A waiter word: target << 2 | kind; 0: not armed. */
 #define RB_WAIT_POSITION 1ULL /* until the position is finished */
-#define RB_WAIT_CURSOR	 2ULL /* until all gating cursors are there, and the gate is open */
+#define RB_WAIT_CURSOR	 2ULL /* until all gating cursors have reached it, and the gate is open */
 #define RB_WAIT_KIND	 3ULL
 
 static inline u64 rb_waiter_word(u64 target, u64 kind)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The default ring: which handles it gets, whose it is, and who waits for it. */
+/* The default ring: its handles, its user, and the waits of its readers and writers. */
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>

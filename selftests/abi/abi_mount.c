@@ -321,8 +321,8 @@ static int is_refused(void *arg)
 }
 
 /*
- * A security module lets the open make the file and refuses it then.  After a while the file
- * is there for others, and its name goes with the last of them.
+ * A security module lets the open make the file and refuses it then.  After a while
+ * other handles may use the file, and its name goes with the last of them.
  */
 TEST_F(mount, maker_that_is_refused_is_not_waited_for_long)
 {
@@ -352,7 +352,7 @@ TEST_F(mount, name_of_a_refused_maker_goes_with_any_handle)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
-/* The ring that was there is freed soon, and before the mount is gone. */
+/* The old ring is freed soon, and before the mount is gone. */
 TEST_F(mount, ring_that_is_renamed_over_is_freed)
 {
 	struct statfs one;

@@ -41,7 +41,7 @@ extern "C" {
 #define BENCH_BATCH_RX	    128 /* most messages per call of a reader in T1b */
 #define BENCH_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* What a side does that cannot go on. */
+/* What a side does while it cannot continue. */
 enum bench_mode {
 	BENCH_SPIN, /* a CPU each: pause */
 	BENCH_INSIDE, /* a CPU each: the peer polls by itself, for seconds before it would sleep */

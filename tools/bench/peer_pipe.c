@@ -87,7 +87,7 @@ static inline void pipe_send_n(void *chan, const void *msgs, size_t count)
 	pipe_send(chan, msgs, count * sizeof(struct bench_msg));
 }
 
-/* What is there, in whole messages; the rest is kept for the next call. */
+/* What the pipe has, in whole messages; the rest is kept for the next call. */
 static inline size_t pipe_recv_n(void *chan, void *msgs, size_t max)
 {
 	const size_t one = sizeof(struct bench_msg);

@@ -76,7 +76,7 @@ static inline void futex_recv(void *chan, void *msg, size_t bytes)
 	bench_copy(msg, &k->shared->msg, bytes);
 }
 
-/* Wakes only who sleeps. */
+/* Wakes the peer only if it sleeps. */
 static inline void adaptive_send(void *chan, const void *msg, size_t bytes)
 {
 	struct wake *k = chan;

@@ -151,7 +151,7 @@ static const char *not_mounted(char *words, enum error_step step, const struct r
 	return words;
 }
 
-/* Whether the ring of the module is a file that is there. */
+/* Whether the ring of the module is a file that exists. */
 static bool is_there(const struct ringbuf_config *ring)
 {
 	char path[PATH_MAX];

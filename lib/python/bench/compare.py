@@ -187,7 +187,7 @@ def batch(seconds):
 # Nothing else of it is touched.
 
 PAGES = 256
-PERIOD = 1024   # numbers of messages begin anew
+PERIOD = 1024   # the numbers of messages start again at 0
 SLOTS = 4
 
 
@@ -247,7 +247,7 @@ def place(readers, seconds):
 
 
 def place_in_c(scenario):
-    """One repetition of the C benchmark, beside ours."""
+    """One repetition of the C benchmark, beside that of the package."""
     program = os.path.join(TOP, "build", "tools", "bench")
     out = os.path.join(OUT, "c.jsonl")
     subprocess.run([program, "--reps=1", "--only=ringbuf_exclusive/" + scenario, "--json=" + out],

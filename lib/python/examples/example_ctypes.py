@@ -50,7 +50,7 @@ def read(ring, reader, count):
             data = ring.blocking_read(reader)
         except ringbuffer.WriterFinishedError:
             break
-        # The bytearray is ours: the structure lies in it, nothing is copied again.
+        # This program owns the bytearray: the structure lies in it, nothing is copied again.
         header = Header.from_buffer(data)
         record = record_of(header.samples).from_buffer(data)
         if header.number != number or set(record.data) != {float(number)}:

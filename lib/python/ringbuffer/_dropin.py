@@ -196,14 +196,14 @@ class RingBuffer(_ringbuf.RingBuffer):
         return reader
 
     def _end_with_process(self, failed, given):
-        """End this process's writers.  A child that was given the ring and no reader, and
-        has not used it, was meant to write."""
+        """End this process's writers.  A child that was given the ring but no reader counts
+        as a writer, even if it has not used the ring."""
         meant = any(thing is self for thing in given)
         meant = meant and not any(isinstance(thing, ReaderPointer) for thing in given)
         self._leave(failed, meant)
 
     def stats(self):
-        """Who is where; see Ring.stats()."""
+        """The positions of readers and writers; see Ring.stats()."""
         return self._ring.stats()
 
     def close(self):

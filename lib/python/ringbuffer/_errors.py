@@ -47,7 +47,7 @@ class OverrunError(Error):
 
 
 class EvictedError(Error):
-    """Somebody has ended this reader with Ring.evict(); attach a new one."""
+    """This reader was evicted, by Ring.evict(); attach a new one."""
 
 
 class ClosedError(Error, ValueError):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Descriptors on their way to other processes, inside of pickles.
 
-A child that is being spawned gets them as it starts.  Whoever unpickles later, at
-the end of a queue or of a pipe, fetches them from us through multiprocessing's
-sharer: until then we keep a descriptor that closing the pickled object does not
-close.
+A child that is being spawned gets them as it starts.  A process that unpickles later, at
+the end of a queue or of a pipe, fetches them from the pickling process through
+multiprocessing's sharer.  Until then that process keeps a descriptor, which closing the
+pickled object does not close.
 """
 
 import errno

@@ -129,12 +129,12 @@ class Ring(_ringbuf.Ring):
 
     @classmethod
     def open(cls, name, *, host=None):
-        """The ring that somebody created by that name."""
+        """The ring of that name, which a process has created."""
         return cls._open(_text(name), _host(host))
 
     @staticmethod
     def unlink(name, *, host=None):
-        """Remove a name; who has the ring keeps it."""
+        """Remove a name; processes that have the ring open keep it."""
         _ringbuf.Ring._unlink(_text(name), _host(host))
 
     @property
@@ -229,7 +229,7 @@ class Ring(_ringbuf.Ring):
         self._evict(_row(reader))
 
     def stats(self):
-        """A Stats of now: who is where, and who limits the writers."""
+        """A Stats of now: the position of each reader, and which one limits the writers."""
         (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
          readers, kind, position, writer_list, lacking) = self._stats()
         return Stats(head, repaired, waits,
@@ -338,7 +338,7 @@ class Writer(_Awaited, _ringbuf.Writer):
         return self
 
     def _end_with_process(self, failed, given):
-        """End the writer if this process has used it, or failed before it came to use it."""
+        """End the writer if this process has used it, or failed before it could use it."""
         if not self._used and not (failed and any(thing is self for thing in given)):
             return
         try:

@@ -48,7 +48,7 @@ class _Job:
                 result = self.step(_SLICE)
         except BaseException as e:
             error = e
-        self.step = None    # which refers to who refers to us
+        self.step = None    # part of a cycle of references
         with self.lock:
             self.result = result
             if self.cancelled:
@@ -212,7 +212,7 @@ async def _watched(handle):
         if waiters is not None:
             waiters.disarm(handle, future)
 
-    # What comes while other tasks go on costs nobody a wake-up.
+    # Messages that arrive while other tasks run cost no wake-up.
     await asyncio.sleep(0)
     try:
         await _awaited(handle, future, leave, enter)
@@ -222,7 +222,7 @@ async def _watched(handle):
 
 
 async def _awaited(handle, future, leave, enter=None):
-    """Await future, or until somebody closes the handle, in whatever thread.
+    """Await future, or until a thread closes the handle.
 
     enter() is called when a close is noticed already.
     """

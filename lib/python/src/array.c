@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* NumPy arrays on slots.  NumPy is imported by who asks for an array. */
+/* NumPy arrays on slots.  NumPy is imported when an array is asked for first. */
 #include "package.h"
 
 /* What numpy.dtype() and numpy.frombuffer() are, or stand-ins; see _array.py. */

@@ -55,7 +55,7 @@ static bool control_good(const struct rp_control *c)
 	       c->page->readers <= (c->bytes - sizeof(*c->page)) / sizeof(uint64_t);
 }
 
-/* @fd is ours or closed. */
+/* The call takes over @fd, and closes it on failure. */
 static PyObject *control_import(PyObject *type, PyObject *args)
 {
 	struct stat st;

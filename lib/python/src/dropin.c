@@ -306,7 +306,7 @@ static PyObject *dropin_close(struct rp_dropin *self, PyObject *none)
 	Py_RETURN_NONE;
 }
 
-/* A cycle goes through attributes, ours or theirs, which break it: so no tp_clear. */
+/* Every cycle goes through attributes, whose clearing breaks it, so there is no tp_clear. */
 static int dropin_traverse(struct rp_dropin *self, visitproc visit, void *arg)
 {
 	Py_VISIT(self->ring);

@@ -54,7 +54,7 @@ static int find_exceptions(void)
 }
 
 /*
- * Types and exceptions are there once in a process.  In a second interpreter they
+ * Types and exceptions exist once in a process.  In a second interpreter they
  * would be objects of the first one, and no "except" there would know them.
  */
 static int module_exec(PyObject *module)

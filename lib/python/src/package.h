@@ -4,7 +4,7 @@
  *
  * A handle of libringbuf may be used by one thread at a time.  The GIL sees to
  * that as long as it is held; a call that gives it up, to wait or to copy much,
- * marks the handle busy, and who finds it so waits his turn.
+ * marks the handle busy, and a thread that finds it busy waits.
  */
 #ifndef RP_PACKAGE_H
 #define RP_PACKAGE_H
@@ -36,11 +36,11 @@
 /* ---- use.c: one thread at a time, waiting, errors ------------------------- */
 
 /**
- * struct rp_use - who is at work with a handle; all under the GIL
- * @busy: somebody is, without the GIL
- * @waiting: he sleeps, and has nothing in his hands
- * @closing: his wait is to end
- * @wanted: how many wait for him
+ * struct rp_use - the thread that uses a handle; all under the GIL
+ * @busy: a thread uses it without the GIL
+ * @waiting: that thread sleeps, and holds no slot
+ * @closing: the sleep is to end
+ * @wanted: how many threads wait for it
  * @turns: how many have waited
  * @thread: who is
  * @fork: value of rp_forks when @busy was last meant
@@ -69,7 +69,7 @@ void rp_use_give(struct rp_use *use, bool waiting);
 void rp_use_take(struct rp_use *use);
 
 /*
- * 0: the handle is ours while we hold the GIL.  -EAGAIN: its user sleeps.
+ * 0: the caller has the handle while it holds the GIL.  -EAGAIN: its user sleeps.
  * -EBUSY: we are a signal handler, or a finalizer, inside our own wait.
  */
 static inline int rp_use(struct rp_use *use, bool may_sleep)
@@ -226,7 +226,7 @@ struct rp_writer {
 };
 
 /**
- * struct rp_slot - Slot: a reserved or peeked one, and who looks at it
+ * struct rp_slot - Slot: a reserved or peeked slot, and the views of it
  * @slot: of the library
  * @owner: Reader or Writer, NULL when the slot is over, or not given yet
  * @fork: value of rp_forks when it was given: in a child it is its parent's

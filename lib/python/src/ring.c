@@ -18,7 +18,7 @@ struct ringbuf *rp_ring_get(struct rp_ring *ring)
 /*
  * Return the ring for a call without the GIL, or NULL with an exception.  A close()
  * during the call leaves closing to rp_ring_unuse().  A forked child starts counting
- * anew, since it does not have the other threads of its parent.
+ * at 0, since it does not have the other threads of its parent.
  */
 struct ringbuf *rp_ring_use(struct rp_ring *ring)
 {
@@ -145,7 +145,7 @@ static PyObject *ring_open(PyObject *type, PyObject *args)
 	return err ? name_error(err, name) : ring_of(type, ring, PyTuple_GET_ITEM(args, 0));
 }
 
-/* @fd is ours or closed. */
+/* The call takes over @fd, and closes it on failure. */
 static PyObject *ring_import(PyObject *type, PyObject *args)
 {
 	struct rp_ring *self;

@@ -3,7 +3,7 @@
  * Slot: bytes of the ring that Python may look at for a while.
  *
  * Every view of them is an export of this object.  A slot ends only when none
- * is left, so nothing in Python ever points at a slot that somebody else has.
+ * is left, so no Python object ever points at a slot that another reader or writer has.
  * A slot that was given back while views of it live ends with the last of them;
  * one that nobody refers to any more ends by itself.
  *
@@ -42,7 +42,7 @@ void rp_slot_give(struct rp_slot *self, PyObject *owner, const struct ringbuf_sl
 	self->owner = owner;
 }
 
-/* Nothing of it was shown to anybody, and its owner has taken it back. */
+/* Take back a slot of which no view was made. */
 void rp_slot_retract(struct rp_slot *self)
 {
 	Py_CLEAR(self->owner);
@@ -89,7 +89,7 @@ static void own_drop(struct rp_slot *self)
 		PyBuffer_Release(&self->own);
 }
 
-/* The slot is no longer anybody's; its owner does with the ring what is due. */
+/* End the slot, and have its reader or writer do with the ring what is due. */
 static int slot_leave(struct rp_slot *self, enum end end, bool told)
 {
 	PyObject *owner = self->owner;
@@ -182,7 +182,7 @@ static void slot_dealloc(struct rp_slot *self)
 	PyObject_GC_Del(self);
 }
 
-/* A cycle through us goes on from our owner, who breaks it: so no tp_clear. */
+/* Every cycle goes through the slot's owner, which breaks it, so there is no tp_clear. */
 static int slot_traverse(struct rp_slot *self, visitproc visit, void *arg)
 {
 	Py_VISIT(self->owner);

@@ -49,7 +49,7 @@ void rp_use_free(struct rp_use *use)
 	use->lock = NULL;
 }
 
-/* Whoever was busy when we were forked, or looked, is not here; his lock is left to him. */
+/* The thread that was busy at the fork does not exist in this child; leave its lock alone. */
 static bool left_behind(struct rp_use *use)
 {
 	PyThread_type_lock lock;
@@ -70,9 +70,9 @@ static bool left_behind(struct rp_use *use)
 static __thread unsigned int waits;
 
 /*
- * A thread that does nothing but copy would have the handle whenever somebody else
- * has the GIL.  So who finds it free, and others waiting, lets one of them go first;
- * for a while only, since what they do until then may need us.
+ * Let a waiting thread use the handle first, although it is free.  Otherwise a thread that
+ * only copies would have the handle whenever another thread has the GIL.  Wait for a short
+ * time only, since the other thread may need this one before it gets that far.
  */
 static int let_others(struct rp_use *use)
 {
@@ -130,7 +130,7 @@ int rp_use_wait(struct rp_use *use, bool may_sleep)
 	return err;
 }
 
-/* As rp_use(), and ends the waits of other threads: they get -EBADF. */
+/* Take the handle to close it: like rp_use(), but end the waits of other threads with -EBADF. */
 int rp_use_close(struct rp_use *use)
 {
 	int err;
@@ -141,7 +141,7 @@ int rp_use_close(struct rp_use *use)
 	return err;
 }
 
-/* Who looked at the lock in rp_use_wait() lets it go at once. */
+/* A thread that only checks the lock, in rp_use_wait(), lets it go at once. */
 void rp_use_give(struct rp_use *use, bool waiting)
 {
 	left_behind(use);

@@ -41,7 +41,7 @@ static int writer_free(struct rp_writer *w, bool may_sleep)
 }
 
 /*
- * Nothing that gives up the GIL begins while a slot is reserved, so whoever has
+ * Nothing that gives up the GIL begins while a slot is reserved, so the owner of
  * the slot may commit it at any time.
  */
 static int writer_ready(struct rp_writer *w, bool may_sleep)

@@ -45,7 +45,7 @@ static void release(const struct reader *r, uint64_t cursor)
 	ring_wake(&r->ring, &r->info->wake_cursor, cursor);
 }
 
-/* The slot goes to stdout without a copy in between; afterwards it must still be ours. */
+/* The slot goes to stdout without a copy in between; afterwards the reader must still hold it. */
 static void show(const struct reader *r, uint64_t position, uint64_t number)
 {
 	uint64_t index = position % r->ring.is.slot_count;

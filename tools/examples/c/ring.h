@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A ring by its file: bound, and mapped for who wants that. */
+/* A ring by its file: bound, and mapped on request. */
 #ifndef EXAMPLE_RING_H
 #define EXAMPLE_RING_H
 
@@ -12,7 +12,7 @@
 
 #include "io.h"
 
-/* Words that others store are read, and ours are stored, whole and in order. */
+/* Load words that other processes store, and store our own, whole and in order. */
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define fence()	    __atomic_thread_fence(__ATOMIC_SEQ_CST)

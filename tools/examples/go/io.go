@@ -28,7 +28,7 @@ func check(err error) {
 	}
 }
 
-// Copies until the end; package os goes on after EINTR and short writes.
+// Copies until the end; package os continues after EINTR and short writes.
 func copyAll(to io.Writer, from io.Reader) {
 	buffer := make([]byte, 65536)
 	for {

@@ -11,7 +11,7 @@ import java.nio.file.StandardOpenOption;
 class StreamWrite {
 	public static void main(String[] args) {
 		Path name = Path.of(args.length > 0 ? args[0] : "/dev/ringbuf");
-		// Java goes on after EINTR, and writes everything.
+		// Java continues after EINTR, and writes everything.
 		try (OutputStream ring = Files.newOutputStream(name, StandardOpenOption.WRITE)) {
 			byte[] buffer = new byte[65536];
 			FileInputStream in = new FileInputStream(FileDescriptor.in);

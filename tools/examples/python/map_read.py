@@ -55,7 +55,7 @@ class Reader(Ring):
         self.wake(self.info + WAKE_CURSOR, self.position)
 
     def release(self):
-        """Give the slot back, which is still ours."""
+        """Give back the slot, which this reader still holds."""
         fence()  # (K)
         self.check_floor()
         self.step()

@@ -72,7 +72,7 @@ impl Reader {
         self.ring.wake(&self.info.wake_cursor, self.ring.position)
     }
 
-    /// Give the slot back, which is still ours.
+    /// Give back the slot, which this reader still holds.
     fn release(&mut self) -> Result<()> {
         fence(SeqCst); // (K)
         self.check_floor()?;
