@@ -32,7 +32,7 @@ static void garbage(void)
 	}
 }
 
-/* The largest ring, every claim says that it is ours and 64 long. */
+/* The largest ring, every claim is the writer's own and 64 long. */
 static void longest_repair(void)
 {
 	struct timespec from, to;

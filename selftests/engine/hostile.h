@@ -161,7 +161,7 @@ static inline void hostile_wait(struct hostile *h, struct bytes *b)
 		rb_wake_one(v, &round, &h->waiter[0]);
 }
 
-/* What the host does; row and id belong to nobody or to somebody, as it comes. */
+/* An operation of the host, on any row and id, free or taken. */
 static inline void hostile_host(struct hostile *h, struct bytes *b)
 {
 	const struct rb_view *v = &h->ring.view;

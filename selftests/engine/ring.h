@@ -50,7 +50,7 @@ static inline void ring_free(struct ring *ring)
 	free(ring->memory);
 }
 
-/* Commit one message without looking at what anybody wants. */
+/* Commit one message without checking whether a waiter wants it. */
 static inline enum rb_reserved ring_write(struct ring *ring, struct rb_writer *w, u32 count,
 					  u32 commit)
 {

@@ -241,7 +241,7 @@ static void repairs(void)
 		}
 }
 
-/* Its id may be another's then, before anybody has read the holes. */
+/* Another writer may have its id then, before a reader has read the holes. */
 static void forgotten_writer_is_named_nowhere(void)
 {
 	struct rb_writer w, other;
@@ -308,7 +308,7 @@ static void two_of_one_id(void)
 	ring_free(&ring);
 }
 
-/* Killed in the middle of a batch: the next one goes on behind what was committed. */
+/* After a kill in the middle of a batch the next writer continues after the committed slots. */
 static void exclusive_successor(void)
 {
 	u32 done;

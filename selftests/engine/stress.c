@@ -235,7 +235,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* One step: read what is there, or sleep. False at the end of the stream. */
+/* One step: read what is ready, or sleep. False at the end of the stream. */
 static bool read_some(struct thread *t, struct rb_reader *r)
 {
 	struct stress *s = t->s;

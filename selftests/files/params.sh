@@ -153,14 +153,14 @@ changed_later()
 	unlink b
 }
 
-# become UID: whoever creates rings from now on
+# become UID: the user that creates rings from now on
 become()
 {
 	user=(setpriv --reuid "$1" --regid "$1" --clear-groups)
 }
 
-# Three quarters are there for who comes first; of the rest each user gets up to half of
-# what the others leave; the administrator what he likes.
+# Users get three quarters first come, first served; of the rest each gets up to half of
+# what the others leave, and the administrator all.
 shares()
 {
 	local user=() ring

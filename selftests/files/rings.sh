@@ -92,7 +92,7 @@ ok $? "and nothing is left"
 
 # ---- echo >, the shell's own -------------------------------------------------------
 
-# The ring is there while the writer is, whose echo waits for a reader.
+# The ring exists as long as the writer, whose echo waits for a reader.
 mkfifo -m 666 "$here/until"
 exec {hold}<>"$here/until"
 shell 1000 '(echo hello; read -r line) >/dev/rings/log <until' {hold}>&- &

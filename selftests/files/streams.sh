@@ -99,7 +99,7 @@ has()
 	fi
 }
 
-# Every reader that is there in time gets everything.
+# Every reader that is attached in time gets everything.
 all_read()
 {
 	local i readers=() status=0
@@ -120,7 +120,7 @@ all_read()
 	return "$status"
 }
 
-# A writer whose reader leaves waits for the next, which goes on there.
+# A writer whose reader leaves waits for the next, which continues there.
 relay()
 {
 	local status=0 writer

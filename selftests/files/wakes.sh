@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tools/wake_cost: who is awakened how often, and that waiting takes nothing: no
+# tools/wake_cost: which readers are woken how often, and that waiting takes nothing: no
 # time of the sleepers, and no look of the module's timer at rings that nobody
 # has mapped.  For selftests/vm/run.
 set -u
@@ -41,7 +41,7 @@ ok $? 'a reader of each message is awakened for each'
 [[ $(value '100 at a time') = 20.0 ]]
 ok $? 'a reader of a hundred messages is awakened for every hundredth'
 
-# Who comes late is awakened less often, and nobody more often.
+# A late reader is woken less often, and no reader more often.
 run $cost thresholds
 ((status == 0)) && awk -v logger="$(value '100 at a time')" -v player="$(value 'one at a time')" \
 	'BEGIN { exit !(logger > 0 && logger <= 10 && player > logger && player <= 1000) }'

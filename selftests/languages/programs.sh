@@ -8,7 +8,7 @@ examples=build/tools/examples
 source=tools/examples
 
 # Programs that only need files; those that bind by ioctl; those that map.
-# shellcheck disable=SC2034 # for who sources this
+# shellcheck disable=SC2034 # for scripts that source this
 stream_languages=(c c32 cpp python perl shell go rust node java tcl fortran ada cat dd)
 # shellcheck disable=SC2034
 message_languages=(c c32 cpp python perl go rust)
@@ -17,7 +17,7 @@ map_languages=(c c32 cpp python go rust)
 
 export PYTHONDONTWRITEBYTECODE=1
 
-# A 32-bit program without its argument: 2, or 126 from who cannot run it.
+# A 32-bit program without its argument: 2, or 126 where it cannot run.
 runs_32() {
 	if [[ ! ${status_32-} ]]; then
 		"$examples/c32/map_read" 2>/dev/null

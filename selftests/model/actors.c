@@ -85,7 +85,7 @@ static void kick(struct seat *p)
 	(void)MODEL_OP(OP_KICK, OP_FULL, &p->woken, 1, 0);
 }
 
-/* Who makes a round. */
+/* The task that makes a round. */
 struct waker {
 	struct task *t;
 	struct actor *a;
@@ -164,7 +164,7 @@ static void host_wait(struct task *t, struct actor *a, u64 waiter)
 	a->waiter = 0;
 }
 
-/* Where nobody sleeps: whether the task at OP_SPIN would go on. */
+/* In a configuration without sleep: whether the task at OP_SPIN would continue. */
 bool actors_spin_over(const struct task *t)
 {
 	return wait_over(t, t->s.op.value);
@@ -634,8 +634,8 @@ void check_store(const struct task *t, u32 word, u64 old, u64 value)
 }
 
 /*
- * Nobody can step, and not everybody has ended.  That is right only where a
- * writer holds a reservation for ever, and only if no sleeper could go on.
+ * No task can step, and not all have ended.  That is right only where a
+ * writer holds a reservation for ever, and only if no waiter could continue.
  */
 bool actors_stuck(char *why, size_t size)
 {
@@ -682,7 +682,7 @@ static void view_reset(void)
 	rb_gate_close(&view, readers_wanted());
 }
 
-/* A reader that was there first; @start above 0: it was moved there before anything was written. */
+/* A reader attached first; @start above 0: it was moved there before the first write. */
 static void first_reader(const struct task *t, u64 start)
 {
 	rb_attach_reader(&view, t->id, 0);

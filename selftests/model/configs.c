@@ -3,7 +3,7 @@
  * The small rings that are searched.
  *
  * Names: x exclusive, s shared, then the slot count; NwMr writers and readers;
- * what is special.  "spin" in the comment: whoever has to wait goes on when he
+ * what is special.  "spin" in the comment: a task that has to wait continues when it
  * can, so these are about the bytes; the others have the whole protocol of
  * arming, sleeping and waking, and nothing else ends a sleep.
  */
@@ -156,7 +156,7 @@ const struct config configs[] = {
 	{ "x1-evict-wake", 1, X, SLEEP, WEAK, ALL, { W("11"), R(), { EVICT } } },
 	{ "s1-evict", 1, S, SPIN, BOTH, ALL, { W("11"), R(), { EVICT } } },
 
-	/* Somebody is killed between any two steps. */
+	/* A task is killed between any two steps. */
 	{ "x2-killed", 2, X, SLEEP, BOTH, ALL, { W("12", .flags = MORTAL), R(), REAPER("11") } },
 	{ "x2-killed-reader", 2, X, SLEEP, BOTH, ALL,
 	  { W("111"), R(.flags = MORTAL), REAPER(NULL) } },

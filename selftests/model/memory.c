@@ -5,7 +5,7 @@
  * A step is local when no other task can tell when it happens: a store into
  * the own buffer, a barrier with nothing to wait for, or an access to a word
  * that no other task writes (a load) or touches (a store).  Local steps are
- * taken at once; only the others are interleaved.  Who touches what is found by
+ * taken at once; only the others are interleaved.  The words that tasks touch are found by
  * random walks, and by the search itself: it starts over when a new conflict turns
  * up, until none does, so the last run has treated every word rightly from its first
  * step.

@@ -5,7 +5,7 @@
  * Each writer, reader and host task is a coroutine that runs the real engine.
  * A shared access suspends it, unless no other task of the configuration ever
  * touches that word in a way that matters (see memory.c).  The search
- * (search.c) goes depth first through every choice of who steps next, restores
+ * (search.c) goes depth first through every choice of the next task, restores
  * memory and stacks to go back, and remembers the states that it has seen.
  * Of two moves that do not touch what the other one does it takes only one order
  * (sleep sets, Godefroid 1996): that leaves out no state, only ways to it.
@@ -261,7 +261,7 @@ enum role {
 	ROLE_NONE,
 	ROLE_WRITER,
 	ROLE_READER,
-	ROLE_REAPER, /* repairs after task @victim, then goes on as a writer with @script */
+	ROLE_REAPER, /* repairs after task @victim, then continues as a writer with @script */
 	ROLE_SYNC, /* moves reader @row to @start */
 	ROLE_EVICT, /* evicts the first reader */
 };
@@ -300,7 +300,7 @@ struct config {
 	const char *name;
 	u32 slots;
 	bool exclusive;
-	bool spin; /* nobody sleeps: whoever waits goes on when he can */
+	bool spin; /* no task sleeps: one that waits continues when it can */
 	u32 models; /* bits 1 << SC and so on: in the default set */
 	u32 full; /* in the full set */
 	struct actor_spec actor[MAX_TASKS];

@@ -14,7 +14,7 @@ if [[ ! -x $demo ]]; then
 	exit 0
 fi
 
-# Bytes and CRC-32 of files, by other means than ours.
+# Bytes and CRC-32 of files, by other programs than the demo's.
 expected()
 {
 	python - "$@" <<'END'

@@ -275,7 +275,7 @@ start()
 	# Nothing that the one before has said.
 	: >"$tap_dir/out"
 	: >"$tap_dir/err"
-	# Whoever runs the tests may have been started by nohup.
+	# The tests may have been started by nohup.
 	setsid env --default-signal=HUP $perf --debug --slot-bytes=10000 --slots=3 \
 		--duration-seconds=300 --readers=2 "$@" \
 		>"$tap_dir/out" 2>"$tap_dir/err" </dev/null &

@@ -7,7 +7,7 @@ tap_failed=0
 tap_dir=$(mktemp -d)
 trap 'rm -rf "$tap_dir"' EXIT
 
-# The host that is tested, for whom nobody has chosen one.
+# The host that is tested, unless RINGBUF_HOST says which.
 export RINGBUF_HOST=${RINGBUF_HOST:-embedded}
 
 # ok STATUS NAME: what the last command's status says; its output on failure
@@ -48,7 +48,7 @@ err_has()
 	grep -qE -- "$1" "$tap_dir/err"
 }
 
-# Sets $interpreter. A shim that finds it anew each time is slow where all is emulated.
+# Sets $interpreter.  A shim that searches for it each time is slow where all is emulated.
 interpreter()
 {
 	interpreter=/usr/bin/$1
@@ -63,7 +63,7 @@ python()
 }
 
 # One more program for each that is started is slow there, too. So selftests/run ends what
-# hangs, and who is ended so says where. In the background and in a pipe it has to be the
+# hangs, which then says where. In the background and in a pipe it has to be the
 # last command, since nothing after it would run.
 if [[ ${RINGBUF_VM-} ]]; then
 	trap 'ok 1 "all within the time that selftests/run gives"; exit 1' TERM

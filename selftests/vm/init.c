@@ -6,7 +6,7 @@
  *
  * What to do is a list of NUL-terminated KEY=VALUE, written by "run": in /boot.config
  * what the machine is made of, from the port TASK all else, ended by "end=".  Between
- * the two the machine may be saved, and go on later, more than once.  Two more virtio
+ * the two the machine may be saved, and continue later, more than once.  Two more virtio
  * ports lead to the host: OUT carries what the command prints and nothing else;
  * STATUS carries lines, of which "run" knows:
  *
@@ -59,7 +59,7 @@ static struct {
 	const char *tree; /* the source tree, writable */
 	const char *cwd; /* where the command starts */
 	long cpus; /* that there have to be */
-	long long now; /* µs since 1970, 0 for who has just booted */
+	long long now; /* µs since 1970, 0 for a machine that has just booted */
 	const char *module; /* ringbuf.ko, or none */
 	const char *module_args;
 	const char *load[MAX_LOADS]; /* other modules, in order */
@@ -95,7 +95,7 @@ static void tell(const char *form, ...)
 	vsnprintf(line, sizeof(line) - 1, form, ap);
 	va_end(ap);
 	strcat(line, "\n");
-	/* Before the port is there, the console has to do. */
+	/* Use the console until the port exists. */
 	put(status_fd < 0 ? STDERR_FILENO : status_fd, line, strlen(line));
 }
 

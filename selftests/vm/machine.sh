@@ -93,7 +93,7 @@ assemble()
 	# emulated: wide registers, and their saving at each switch; bytes by REP.
 	local cpu=max,la57=off,erms=off,avx=off,avx2=off,xsave=off
 	# QEMU 7.2 leaves garbage in the flags after CMPXCHG16B: an interrupt then makes
-	# the kernel, whose allocator it is in, go on in single steps or not at all.
+	# the kernel, whose allocator it is in, run in single steps or not at all.
 	cpu+=,cx16=off
 
 	# The BIOS's table, which a kernel without ACPI goes by, has one processor of each socket.
@@ -110,7 +110,7 @@ assemble()
 }
 
 # With that folder's initrd, or from or to its state: see saved.sh. The port "task" is
-# for who starts it.
+# for the caller.
 # usage: start SECONDS FOLDER OPTION...
 start()
 {

@@ -19,8 +19,8 @@ saved_folder()
 	echo "$cache/machines/$kernel-${key:0:12}"
 }
 
-# Whether it is there, and its clock is this host's: to a tenth of a percent, as
-# measuring has an error, too. Who asks wants it, so it is not an old one.
+# Whether the state exists, and its clock is this host's to a tenth of a percent, as
+# measuring has an error, too. The caller will use it, so mark it as used.
 is_saved()
 {
 	local was
