@@ -28,11 +28,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <ringbuf_uring.h>
 
+#include "common/clock.h"
 #include "common/output.h"
 
 #define MOST_READERS 100
@@ -52,14 +52,6 @@ static void fail(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
 /* ---- the ring --------------------------------------------------------------- */
@@ -342,9 +334,9 @@ static double write_cost(const struct kind *kind, unsigned int readers)
 		uint64_t start;
 
 		until_asleep(&r, n);
-		start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+		start = clock_read(CLOCK_THREAD_CPUTIME_ID);
 		run_write(&r);
-		ns[n] = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+		ns[n] = clock_read(CLOCK_THREAD_CPUTIME_ID) - start;
 	}
 	run_stop(&r);
 	qsort(ns, rounds, sizeof(ns[0]), compare);
@@ -439,7 +431,7 @@ static void show_thresholds(unsigned int seconds)
 	struct listeners l;
 
 	listeners_start(&l);
-	next = now_ns(CLOCK_MONOTONIC);
+	next = clock_read(CLOCK_MONOTONIC);
 	for (n = 0; n < seconds * 1000; n++) {
 		struct timespec at;
 
@@ -481,7 +473,7 @@ static uint64_t cpu_of(const struct run *r)
 		clockid_t clock;
 
 		if (!clock_getcpuclockid(r->pid[i], &clock))
-			sum += now_ns(clock);
+			sum += clock_read(clock);
 	}
 	return sum;
 }

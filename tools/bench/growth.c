@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include <ringbuf.h>
+
+#include "../common/clock.h"
 
 #define FEWEST	   250U
 #define MOST	   4000U
@@ -23,10 +24,7 @@ static struct ringbuf_reader *reader[MOST];
 /* In microseconds. */
 static double now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * PER_SECOND + (double)t.tv_nsec / 1000;
+	return (double)clock_now() / 1000;
 }
 
 static void failed(const char *what, unsigned int i, int err)

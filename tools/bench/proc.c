@@ -53,10 +53,10 @@ void bench_touch(void *p, size_t bytes)
 
 static void calibrate(void)
 {
-	uint64_t start = bench_now(), ticks = bench_ticks(), now;
+	uint64_t start = clock_now(), ticks = bench_ticks(), now;
 
 	do {
-		now = bench_now();
+		now = clock_now();
 	} while (now - start < 20000000);
 	bench_tick_ns = (double)(now - start) / (double)(bench_ticks() - ticks);
 }
@@ -218,13 +218,13 @@ static void collect(struct bench_run *run)
 static bool wait_count(struct bench_run *run, uint32_t *word, uint32_t want, const char *what)
 {
 	uint64_t patience = PATIENCE_NS * (bench_options.vm ? 4 : 1);
-	uint64_t end = bench_now() + patience;
+	uint64_t end = clock_now() + patience;
 	struct timespec look = { 0, LOOK_NS };
 	uint32_t seen;
 
 	while ((seen = __atomic_load_n(word, __ATOMIC_ACQUIRE)) < want) {
 		collect(run);
-		if (!run->failed && run->alive == run->procs && bench_now() < end) {
+		if (!run->failed && run->alive == run->procs && clock_now() < end) {
 			futex_sleep(word, seen, &look);
 			continue;
 		}
@@ -347,7 +347,7 @@ bool bench_round(struct bench_run *run)
 /* Send the processes home, and undo bench_start(). */
 void bench_stop(struct bench_run *run)
 {
-	uint64_t end = bench_now() + PATIENCE_NS;
+	uint64_t end = clock_now() + PATIENCE_NS;
 	int i;
 
 	__atomic_store_n(&run->shared->quit, 1, __ATOMIC_RELEASE);
@@ -357,7 +357,7 @@ void bench_stop(struct bench_run *run)
 		collect(run);
 		if (!run->alive)
 			break;
-		if (bench_now() > end) {
+		if (clock_now() > end) {
 			complain(run, "did not end");
 			kill_all(run);
 		}

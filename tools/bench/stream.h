@@ -10,28 +10,21 @@
 #include "message.h"
 
 #include <sched.h>
-#include <time.h>
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
 
+#include "../common/clock.h"
+
 #define BENCH_TIME_EVERY   64 /* messages between two looks at the clock */
 #define BENCH_TIME_BATCHES 32 /* batches between two looks at the clock */
-
-BENCH_INLINE uint64_t bench_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
 
 BENCH_INLINE uint64_t bench_ticks(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	return __rdtsc();
 #else
-	return bench_now();
+	return clock_now();
 #endif
 }
 
@@ -119,7 +112,7 @@ BENCH_INLINE uint64_t bench_send_ones(struct bench_run *run, int id, const struc
 
 	for (; !last; number++) {
 		if (bytes > sizeof(struct bench_msg) || number % BENCH_TIME_EVERY == 0)
-			last = bench_now() >= end;
+			last = clock_now() >= end;
 		bench_stamp(buf, bytes, number, (uint32_t)id, last);
 		if (shape != BENCH_FAN) {
 			ops->send(chan, buf, bytes);
@@ -142,7 +135,7 @@ BENCH_INLINE uint64_t bench_send_batches(struct bench_run *run, int id, const st
 	memset(msgs, 0, sizeof(msgs));
 	while (!last) {
 		if (number % (BENCH_TIME_BATCHES * BENCH_BATCH) == 0)
-			last = bench_now() >= end;
+			last = clock_now() >= end;
 		for (i = 0; i < BENCH_BATCH; i++, number++)
 			bench_stamp(&msgs[i], sizeof(msgs[i]), number, (uint32_t)id,
 				    last && i == BENCH_BATCH - 1);
@@ -161,7 +154,7 @@ BENCH_INLINE uint64_t bench_send_in_place(struct bench_run *run, int id,
 	for (; !last; number++) {
 		void *slot = ops->reserve(run->chan[0], bytes);
 
-		last = bench_now() >= end;
+		last = clock_now() >= end;
 		bench_stamp(slot, bytes, number, (uint32_t)id, last);
 		ops->commit(run->chan[0], bytes);
 	}
@@ -177,7 +170,7 @@ BENCH_INLINE void bench_produce(struct bench_run *run, int id, const struct benc
 	bench_open_tx(run, id, ops, shape);
 	while ((rep = bench_next(run))) {
 		double seconds = bench_options.seconds / (run->round == 1 ? 4 : 1);
-		uint64_t start = bench_now(), end = start + (uint64_t)(seconds * 1e9);
+		uint64_t start = clock_now(), end = start + (uint64_t)(seconds * 1e9);
 
 		rep->start[id] = start;
 		if (how == BENCH_BATCHED)
@@ -278,7 +271,7 @@ BENCH_INLINE void bench_consume(struct bench_run *run, int id, const struct benc
 			rep->got[id] = bench_recv_in_place(run, ops);
 		else
 			rep->got[id] = bench_recv_ones(run, id, ops, shape, buf);
-		rep->end[id] = bench_now();
+		rep->end[id] = clock_now();
 		bench_done(run);
 	}
 	bench_close_rx(run, id, ops, shape);
@@ -304,8 +297,8 @@ BENCH_INLINE void bench_pace(unsigned int us)
 
 	if (!us)
 		return;
-	end = bench_now() + us * 1000ULL;
-	while (bench_now() < end)
+	end = clock_now() + us * 1000ULL;
+	while (clock_now() < end)
 		bench_relax();
 }
 

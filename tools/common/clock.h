@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* CLOCK_MONOTONIC in nanoseconds. */
+/* Clocks in nanoseconds. */
 #ifndef TOOLS_CLOCK_H
 #define TOOLS_CLOCK_H
 
@@ -10,20 +10,26 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-static inline uint64_t clock_now(void)
+static inline uint64_t clock_read(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+static inline uint64_t clock_now(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
 }
 
 static inline struct timespec clock_timespec(uint64_t ns)
 {
-	return (struct timespec){
-		.tv_sec = (time_t)(ns / NS_PER_S),
-		.tv_nsec = (long)(ns % NS_PER_S),
-	};
+	struct timespec ts;
+
+	ts.tv_sec = (time_t)(ns / NS_PER_S);
+	ts.tv_nsec = (long)(ns % NS_PER_S);
+	return ts;
 }
 
 /* Signal handlers do not cut it short. */
