@@ -154,8 +154,7 @@ static int file_add(struct mnt_idmap *idmap, struct inode *dir, struct dentry *d
 	if (S_ISDIR(mode))
 		inc_nlink(dir);
 	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
-	d_instantiate(dentry, inode);
-	dget(dentry); /* dropped by simple_unlink() or simple_rmdir() */
+	rb_dentry_pin(dentry, inode);
 	return 0;
 }
 
@@ -252,10 +251,12 @@ static int file_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 	return file_add_ring(idmap, dir, dentry, mode, RB_FILE_NEW);
 }
 
-static int file_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		      umode_t mode)
+static RB_MKDIR_TYPE file_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+				umode_t mode)
 {
-	return file_add(idmap, dir, dentry, S_IFDIR | mode, NULL);
+	int err = file_add(idmap, dir, dentry, S_IFDIR | mode, NULL);
+
+	return RB_MKDIR_RESULT(err);
 }
 
 /*

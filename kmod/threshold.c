@@ -10,6 +10,7 @@
 #include <linux/ktime.h>
 #include <linux/math64.h>
 
+#include "compat.h"
 #include "internal.h"
 
 /* A number of committed slots and the bytes in them. */
@@ -205,8 +206,7 @@ static enum hrtimer_restart threshold_timer(struct hrtimer *timer)
 
 void rb_threshold_init(struct rb_handle *h)
 {
-	hrtimer_init(&h->threshold.timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
-	h->threshold.timer.function = threshold_timer;
+	rb_hrtimer_setup(&h->threshold.timer, threshold_timer);
 }
 
 static void threshold_set(struct rb_handle *h, struct rb_ring *ring,

@@ -203,7 +203,7 @@ static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
 	w->waiter.handle->nr_requests--;
 	spin_unlock(&ring->wait_lock);
 	rb_waiters_leave(ring);
-	io_uring_cmd_done(w->cmd, result, 0, flags);
+	rb_uring_done(w->cmd, result, flags);
 	uring_free(w);
 }
 
@@ -236,8 +236,7 @@ static struct uring_wait *uring_new(struct io_uring_cmd *cmd, const struct ringb
 	w->waiter.handle = cmd->file->private_data;
 	w->waiter.wake = uring_waiter_wake;
 	INIT_LIST_HEAD(&w->waiter.node);
-	hrtimer_init(&w->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
-	w->timer.function = uring_timer;
+	rb_hrtimer_setup(&w->timer, uring_timer);
 	io_uring_cmd_to_pdu(cmd, struct uring_pdu)->wait = w;
 	return w;
 }
