@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tools: build/tools/...
 #
-# make perf-examples    the five examples that ringbuf began with: rows of README's table
+# make perf-examples    the five examples that ringbuf began with: rows of a table in tools/bench/README.md
 # make wake-cost        what a wake-up costs the writer, in the virtual machine, as a table
 
 PACKAGES_DEMO := alsa-utils
