@@ -650,6 +650,7 @@ struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layo
 	int err = 0;
 
 	mutex_lock(&f->lock);
+	file_expire(f);
 	if (f->state == RB_FILE_GONE)
 		err = -ESTALE;
 	else if (f->ring)

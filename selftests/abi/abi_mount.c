@@ -339,6 +339,23 @@ TEST_F(mount, maker_that_is_refused_is_not_waited_for_long)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
+/* A handle that was opened before the second was over may set the geometry after it. */
+TEST_F(mount, geometry_of_a_refused_maker_may_be_set_later)
+{
+	int *landlock = shared_memory(sizeof(*landlock)), other, err;
+
+	ASSERT_EQ(0, rings_mount(""));
+	EXPECT_EQ(0, child_run(is_refused, landlock));
+	if (!*landlock)
+		SKIP(return, "this kernel has no Landlock");
+	other = file_open(RING, O_RDWR);
+	ASSERT_LE(0, other);
+	UNTIL((err = create_call(other, 0, 64, 4)) != -EBUSY);
+	EXPECT_EQ(0, err);
+	close(other);
+	EXPECT_FALSE(there(RING));
+}
+
 /* A handle that has made no ring takes the name away, too. */
 TEST_F(mount, name_of_a_refused_maker_goes_with_any_handle)
 {
