@@ -62,6 +62,12 @@ python()
 	"$interpreter" -I -S "$@"
 }
 
+# Prints the first block of README.md that is fenced as language $1.
+readme_block()
+{
+	awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next } /^```$/ && on { exit } on' README.md
+}
+
 # One more program for each that is started is slow there, too. So selftests/run ends what
 # hangs, which then says where. In the background and in a pipe it has to be the
 # last command, since nothing after it would run.
