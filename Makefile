@@ -40,6 +40,8 @@ ZSH_FUNCTIONS ?= $(PREFIX)/share/zsh/site-functions
 DESTDIR ?=
 CC := gcc
 CXX := g++
+# gcc-multilib, which would make /usr/include/asm, cannot be installed beside a cross compiler.
+CC32 = $(CC) -m32 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 O := build
 KERNELS := 6.1 6.12 6.12-rt
 

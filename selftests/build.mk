@@ -4,7 +4,7 @@
 PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellcheck python3-pyflakes git perl \
 	unifdef patch mandoc man-db
 PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config procps python3 liburing-dev
-PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev gcc-multilib libc6-dev-i386 pv \
+PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev lib32gcc-12-dev libc6-dev-i386 pv \
 	socat ffmpeg cmake zsh
 
 # Offsets of 64 bits in 32-bit programs too, whatever is included first.
@@ -71,7 +71,7 @@ ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
 	$(filter-out %/abi_order %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | packages
-	$(call program,$(CC) -m32 $(TEST_FLAGS),$<,$(TEST_LINK))
+	$(call program,$(CC32) $(TEST_FLAGS),$<,$(TEST_LINK))
 
 $(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
 	@mkdir -p $(@D)

@@ -5,7 +5,7 @@
 
 # A language that the machine has by other means than Debian's needs no package.
 package_unless = $(if $(shell command -v $(1)),,$(2))
-PACKAGES_EXAMPLES := $(PACKAGES_BUILD) gcc-multilib libc6-dev-i386 perl libatomic1 liburing-dev \
+PACKAGES_EXAMPLES := $(PACKAGES_BUILD) lib32gcc-12-dev libc6-dev-i386 perl libatomic1 liburing-dev \
 	$(call package_unless,python3,python3) $(call package_unless,go,golang-go) \
 	$(call package_unless,rustc,rustc) $(call package_unless,node,nodejs) \
 	$(call package_unless,javac,default-jdk-headless) $(call package_unless,tclsh,tcl) \
@@ -37,7 +37,7 @@ $(EXAMPLE_LIB): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c $(O)/lib/libringbuf.a | pa
 	$(call program,$(CC) -std=gnu11 -D_GNU_SOURCE $(EXAMPLE_FLAGS) -Iinclude,$<,$(O)/lib/libringbuf.a -luring)
 
 $(EXAMPLE_C32): $(EXAMPLES)/c32/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
-	$(call program,$(CC) -m32 -std=gnu11 $(EXAMPLE_FLAGS),$<,)
+	$(call program,$(CC32) -std=gnu11 $(EXAMPLE_FLAGS),$<,)
 
 $(EXAMPLE_CPP): $(EXAMPLES)/cpp/%: $(EXAMPLE_SRC)/cpp/%.cpp | packages-EXAMPLES
 	$(call program,$(CXX) -std=gnu++20 $(EXAMPLE_FLAGS),$<,)
