@@ -8,7 +8,12 @@ static int attach_check(const struct ringbuf_attach *a)
 {
 	bool reader = a->role == RINGBUF_ROLE_READER;
 
-	if (a->flags || a->__reserved || a->policy != RINGBUF_POLICY_BLOCK)
+	if (a->flags & ~RINGBUF_ATTACH_TAKE_OVER || a->__reserved ||
+	    a->policy != RINGBUF_POLICY_BLOCK)
+		return -EINVAL;
+	if ((a->flags || a->claim_timeout) && a->role != RINGBUF_ROLE_WRITER)
+		return -EINVAL;
+	if (a->claim_timeout && a->claim_timeout < RINGBUF_MIN_CLAIM_TIMEOUT)
 		return -EINVAL;
 	if (a->role < RINGBUF_ROLE_READER || a->role > RINGBUF_ROLE_OWNER)
 		return -EINVAL;
@@ -106,8 +111,10 @@ static int attach_bind(struct rb_handle *h, const struct rb_handle *from, struct
 	int err = -EBADFD;
 
 	mutex_lock(&h->lock);
-	if (!h->ring)
+	if (!h->ring) {
+		h->claim_timeout = a->claim_timeout;
 		err = attach_role(h, ring, a);
+	}
 	if (!err) {
 		h->rights &= from->rights;
 		if (path)
@@ -135,6 +142,21 @@ static int attach_like(struct rb_handle *h, const struct rb_handle *from, struct
 	return err;
 }
 
+/*
+ * Check what @a asks of the fences of @ring, and take the place of an exclusive writer over
+ * if that is asked.
+ */
+static int attach_fence(struct file *file, struct rb_ring *ring, const struct ringbuf_attach *a)
+{
+	if (a->claim_timeout > ring->layout.claim_timeout)
+		return -EINVAL;
+	if (!(a->flags & RINGBUF_ATTACH_TAKE_OVER))
+		return 0;
+	if (!rb_exclusive(&ring->view) || !ring->layout.claim_timeout)
+		return -EINVAL;
+	return rb_fence_take_over(ring, !(file->f_flags & O_NONBLOCK));
+}
+
 /* Attach @file to the ring of @from, if that is a file of ringbuf; it may be @file itself. */
 static int attach_from(struct file *file, struct file *from, struct ringbuf_attach *a)
 {
@@ -148,7 +170,10 @@ static int attach_from(struct file *file, struct file *from, struct ringbuf_atta
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	whose = from->private_data;
-	if (whose == h)
+	err = attach_fence(file, ring, a);
+	if (err)
+		;
+	else if (whose == h)
 		err = attach_bind(h, h, ring, a, NULL);
 	else
 		err = attach_like(h, whose, ring, a);

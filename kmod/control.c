@@ -30,6 +30,8 @@ static int done(struct rb_handle *h)
 	bool ended;
 	int err;
 
+	if (rb_fenced_here(h))
+		return -ESTALE;
 	mutex_lock(&h->lock);
 	err = h->detached ? -EBADFD : end_here(h, &ended);
 	if (!err)

@@ -9,7 +9,8 @@
 #define FEATURES                                                                 \
 	(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP | \
 	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |      \
-	 RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | (RB_URING_CMD ? RINGBUF_FEAT_URING : 0))
+	 RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | RINGBUF_FEAT_FENCE |      \
+	 (RB_URING_CMD ? RINGBUF_FEAT_URING : 0))
 
 long rb_ioctl_features(struct rb_handle *h, void __user *arg)
 {
@@ -38,6 +39,7 @@ static int create_layout(const struct ringbuf_create *c, struct rb_layout *layou
 		.max_writers = c->max_writers,
 		.page_size = PAGE_SIZE,
 		.wait_readers = c->wait_readers,
+		.claim_timeout = c->claim_timeout,
 	};
 
 	if (c->flags & ~CREATE_FLAGS || c->__reserved)

@@ -22,6 +22,8 @@ static const char *show_state(const struct rb_handle *h, const struct rb_ring *r
 {
 	if (READ_ONCE(h->detached))
 		return " (detached)";
+	if (READ_ONCE(h->fenced))
+		return " (fenced)";
 	if (READ_ONCE(h->members) && rb_member_evicted(h, ring))
 		return " (evicted)";
 	return READ_ONCE(h->done) ? " (done)" : "";

@@ -15,6 +15,7 @@ static void handle_init(struct rb_handle *h)
 {
 	int i;
 
+	refcount_set(&h->refs, 1);
 	mutex_init(&h->lock);
 	INIT_LIST_HEAD(&h->node);
 	INIT_LIST_HEAD(&h->identities);
@@ -50,7 +51,7 @@ static void handle_free(struct rb_handle *h)
 	hrtimer_cancel(&h->threshold.timer);
 	put_pid(h->pid);
 	iput(h->inode);
-	kfree(h);
+	rb_handle_put(h);
 }
 
 static int handle_open(struct inode *inode, struct file *file)

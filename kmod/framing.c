@@ -80,6 +80,8 @@ long rb_ioctl_room(struct rb_handle *h, void __user *arg)
 		return err;
 	if (r.flags)
 		return -EINVAL;
+	if (rb_fenced_here(h))
+		return -ESTALE;
 	if (!ring || h->role != RINGBUF_ROLE_WRITER || !READ_ONCE(h->members))
 		return -EBADFD;
 	r.slots = slots_ready(ring);

@@ -64,6 +64,27 @@ struct rb_member *rb_member_here(struct rb_handle *h)
 	return h->self.live ? &h->self : NULL;
 }
 
+static bool fenced_here(struct rb_handle *h)
+{
+	struct rb_identity *i = rb_identity_of(h, current->mm);
+
+	return i && i->fenced;
+}
+
+/* Whether the caller's address space is a writer that was fenced; until it unmaps the ring. */
+bool rb_fenced_here(struct rb_handle *h)
+{
+	bool fenced;
+
+	/* Matches fence_mapped(): the lock waits for a fence in progress. */
+	if (likely(!READ_ONCE(h->fenced)))
+		return false;
+	mutex_lock(&h->lock);
+	fenced = fenced_here(h);
+	mutex_unlock(&h->lock);
+	return fenced;
+}
+
 /*
  * Return the member for a read(2) or write(2) of the caller.  If a shared writer has none in
  * this address space, begin one; without @wait that may fail with -EAGAIN.
@@ -76,6 +97,8 @@ struct rb_member *rb_member_io(struct rb_handle *h, bool wait)
 
 	if (m && m->live)
 		return m;
+	if (fenced_here(h))
+		return ERR_PTR(-ESTALE);
 	if (h->detached)
 		return ERR_PTR(-EBADFD);
 	if (h->done)

@@ -29,6 +29,7 @@ static void info_fill(struct ringbuf_info *info, struct rb_handle *h, const stru
 	info->id = info_id(h);
 	info->page_size = l->page_size;
 	info->wait_readers = l->wait_readers;
+	info->claim_timeout = l->claim_timeout;
 	info->__reserved = 0;
 }
 

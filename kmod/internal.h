@@ -117,6 +117,16 @@ void rb_timer_exit(void);
 void rb_timer_maps(struct rb_ring *ring, int more);
 void rb_timer_arm(struct rb_ring *ring);
 void rb_timer_settle(struct rb_ring *ring);
+unsigned long rb_claim_period(u64 timeout);
+
+/* ---- pages.c ------------------------------------------------------------- */
+
+struct page *rb_page_get(const struct rb_ring *ring, unsigned long n);
+struct page *rb_page_for(const struct rb_identity *i, unsigned long n);
+int rb_identity_cut(struct rb_identity *i);
+void rb_private_free(struct rb_identity *i);
+int rb_pages_renew(struct rb_ring *ring, u64 index);
+void rb_pages_exit(void);
 
 /* ---- geometry.c ---------------------------------------------------------- */
 
@@ -136,6 +146,7 @@ void rb_geometry_slots(u64 *slot_bytes, u64 *slot_count);
 #define RB_WAKE_CHUNK 64
 
 void rb_arm_waiter(struct rb_ring *ring, struct rb_waiter *s, u64 waiter);
+void rb_ask(struct rb_ring *ring, u64 waiter);
 void rb_disarm_waiter(struct rb_ring *ring, struct rb_waiter *s);
 void rb_disarm_locked(struct rb_ring *ring, struct rb_waiter *s);
 void rb_ring_wake(struct rb_ring *ring);
@@ -166,6 +177,11 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
 int rb_member_evict(struct rb_ring *ring, u32 row);
 bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
+
+/* ---- fence.c ------------------------------------------------------------- */
+
+void rb_fence_check(struct rb_ring *ring);
+int rb_fence_take_over(struct rb_ring *ring, bool wait);
 
 /* ---- recheck.c ----------------------------------------------------------- */
 
@@ -250,6 +266,15 @@ struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layo
 
 struct rb_ring *rb_default_ring(const struct cred *cred);
 
+/* ---- handle.c ------------------------------------------------------------ */
+
+void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role);
+struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
+bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm);
+struct rb_member *rb_member_here(struct rb_handle *h);
+struct rb_member *rb_member_io(struct rb_handle *h, bool wait);
+bool rb_fenced_here(struct rb_handle *h);
+
 /* ---- wait.c -------------------------------------------------------------- */
 
 bool rb_waiters_enter(struct rb_ring *ring);
@@ -261,14 +286,6 @@ u64 rb_wait_after(const struct ringbuf_wait *w);
 u64 rb_caller_ns(void);
 long rb_ioctl_wait(struct rb_handle *h, void __user *arg);
 long rb_ioctl_wake(struct rb_handle *h, void __user *arg);
-
-/* ---- handle.c ------------------------------------------------------------ */
-
-void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role);
-struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
-bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm);
-struct rb_member *rb_member_here(struct rb_handle *h);
-struct rb_member *rb_member_io(struct rb_handle *h, bool wait);
 
 /* ---- uring.c ------------------------------------------------------------- */
 

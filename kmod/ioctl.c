@@ -6,17 +6,19 @@
 
 #define SIZE_IS(call, name) \
 	static_assert(sizeof(struct ringbuf_##name) == RINGBUF_##call##_SIZE_VER0)
+#define HAS_GROWN(call, name) \
+	static_assert(sizeof(struct ringbuf_##name) > RINGBUF_##call##_SIZE_VER0)
 
 SIZE_IS(FEATURES, features);
-SIZE_IS(CREATE, create);
-SIZE_IS(ATTACH, attach);
-SIZE_IS(INFO, info);
+HAS_GROWN(CREATE, create);
+HAS_GROWN(ATTACH, attach);
+HAS_GROWN(INFO, info);
 SIZE_IS(WAIT, wait);
 SIZE_IS(WAKE, wake);
 SIZE_IS(DONE, done);
 SIZE_IS(SYNC, sync);
 SIZE_IS(DETACH, detach);
-SIZE_IS(STATS, stats);
+HAS_GROWN(STATS, stats);
 SIZE_IS(FRAMING, framing);
 SIZE_IS(THRESHOLD, threshold);
 SIZE_IS(EVICT, evict);

@@ -54,6 +54,7 @@ static void __exit rb_exit(void)
 	rb_ring_exit();
 	rb_timer_exit();
 	rb_anon_exit();
+	rb_pages_exit();
 }
 
 module_init(rb_init);

@@ -16,7 +16,7 @@
  * and registered buffers.
  *
  * The kernel's vm_pgoff of a map is the base of its identity plus the page, so that
- * unmap_mapping_range() can zap the maps of one identity alone.
+ * unmap_mapping_range() can zap the maps of one identity alone, see pages.c.
  *
  * An identity begins with the first map of its region (reader: its own cursor page;
  * writer: the slots) and ends with the last one, by munmap(), exec or any exit.
@@ -123,7 +123,8 @@ static int map_find(const struct rb_handle *h, const struct rb_layout *l,
 static struct rb_identity *identity_new(struct rb_handle *h, struct mm_struct *mm)
 {
 	struct rb_identity *i = kzalloc(sizeof(*i), GFP_KERNEL_ACCOUNT);
-	unsigned int shift = order_base_2(rb_handle_ring(h)->nr_pages);
+	struct rb_ring *ring = rb_handle_ring(h);
+	unsigned int shift = order_base_2(ring->nr_pages);
 
 	if (!i)
 		return NULL;
@@ -131,15 +132,22 @@ static struct rb_identity *identity_new(struct rb_handle *h, struct mm_struct *m
 	i->mm = mm;
 	mmgrab(mm);
 	i->base = (unsigned long)(h->sequence++ % RB_MAP_RANGES) << shift;
+	mutex_lock(&ring->lock);
 	list_add(&i->node, &h->identities);
+	mutex_unlock(&ring->lock);
 	return i;
 }
 
 static void identity_free_unused(struct rb_identity *i)
 {
+	struct rb_ring *ring = rb_handle_ring(i->handle);
+
 	if (i->maps)
 		return;
+	mutex_lock(&ring->lock);
 	list_del(&i->node);
+	mutex_unlock(&ring->lock);
+	rb_private_free(i);
 	mmdrop(i->mm);
 	kfree(i);
 }
@@ -218,6 +226,8 @@ static void identity_put(struct rb_identity *i, bool pin)
 			rb_member_end(h, &i->member, true);
 		rb_member_leave(h, &i->member);
 		rb_timer_maps(rb_handle_ring(h), -1);
+		if (i->fenced)
+			WRITE_ONCE(h->fenced, h->fenced - 1);
 	}
 	i->maps--;
 	identity_free_unused(i);
@@ -252,7 +262,10 @@ static int rb_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
 	return -EINVAL;
 }
 
-/* Takes no lock, since all that it reads is constant. */
+/*
+ * Takes no lock of ours, since a cursor page never changes, and rb_page_for() finds any
+ * other.  The caller installs that page while its lock is held.
+ */
 static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 {
 	const struct rb_identity *i = vmf->vma->vm_private_data;
@@ -263,9 +276,8 @@ static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	if (vmf->vma->vm_flags & VM_PFNMAP)
 		return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(ring->pages[page]));
-	vmf->page = ring->pages[page];
-	get_page(vmf->page);
-	return 0;
+	vmf->page = rb_page_for(i, page);
+	return VM_FAULT_LOCKED;
 }
 
 static const struct vm_operations_struct rb_plain_ops = {

@@ -169,6 +169,7 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 	if (id > 0) {
 		ring->ids[id - 1].handle = h;
 		ring->ids[id - 1].live = true;
+		ring->ids[id - 1].claim_timeout = h->claim_timeout ?: ring->layout.claim_timeout;
 		member_begin(h, m, id);
 		rb_attach_writer(&ring->view, id);
 		rb_writer_init(&ring->view, &m->writer, id);

@@ -39,6 +39,8 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/path.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
@@ -60,6 +62,7 @@ struct rb_user;
  * @deferred: writer: it has ended, but its I/O may still write to slots that it had open
  * @died: deferred writer: it ended without DONE or DETACH
  * @until: deferred writer: jiffies at which it is reclaimed in any case
+ * @claim_timeout: writer: how long it may hold others up, in ns; 0: for ever
  */
 struct rb_seat {
 	struct rb_handle *handle;
@@ -68,6 +71,7 @@ struct rb_seat {
 	bool deferred;
 	bool died;
 	unsigned long until;
+	u64 claim_timeout;
 };
 
 /**
@@ -75,7 +79,8 @@ struct rb_seat {
  * @refs: references of handles, of the inode, and of calls
  * @layout: geometry; constant
  * @view: the engine's view of its control pages; constant
- * @pages: all its pages, in the order of the layout; constant
+ * @pages: all its pages, in the order of the layout; a data page may be replaced, under
+ *	@lock, see pages.c
  * @nr_pages: entries in @pages
  * @control: the kernel's map of the control pages
  * @user: the account that it is charged to
@@ -104,12 +109,19 @@ struct rb_seat {
  * @notify_walks: number of walks of notifications in progress
  * @maps: number of members that have maps, and so could omit a wake-up
  * @notices: incremented by each notification; may be read without the lock
+ * @asked: waiters that were armed since the timer ran last wait for a position below it
  * @timed: @timer is pending
  * @timer: rechecks the ring, see timer.c
  * @nr_waiters: calls and requests that wait, at most RINGBUF_MAX_WAITERS
  * @writer_waits: how often writers slept
  * @writer_wakeups: how often writers were woken
  * @wake_calls: how often RINGBUF_IOC_WAKE was called
+ * @claim_timeout: the shortest time after which a writer may be fenced, in ns; 0: none may
+ *	be.  May be read without a lock
+ * @fence_pos: the first unfinished position when the timer looked last; under @lock
+ * @fence_id: the writer that had claimed it, 0: none; under @lock
+ * @fence_since: when that was first seen, by ktime_get_ns(); under @lock
+ * @fenced: number of writers that were fenced; under @lock
  * @noted: the head when @written was set
  * @written: when the head was last seen to have moved, see rb_ring_note()
  */
@@ -140,13 +152,14 @@ struct rb_ring {
 	u32 resume_skip;
 	struct list_head leftover;
 
-	spinlock_t wait_lock; /* armed, waiter words, notices, counters */
+	spinlock_t wait_lock; /* armed, waiter words, notices, asked, counters */
 	struct list_head armed;
 	unsigned int nr_armed;
 	unsigned int walks;
 	unsigned int notify_walks;
 	unsigned int maps;
 	unsigned long notices;
+	u64 asked;
 	bool timed;
 	struct delayed_work timer;
 	atomic_t nr_waiters;
@@ -154,6 +167,12 @@ struct rb_ring {
 	u64 writer_waits;
 	u64 writer_wakeups;
 	u64 wake_calls;
+
+	u64 claim_timeout;
+	u64 fence_pos;
+	u32 fence_id;
+	u64 fence_since;
+	u64 fenced;
 
 	u64 noted;
 	u64 written;
@@ -178,12 +197,14 @@ struct rb_member {
 /**
  * struct rb_identity - a handle in one address space
  * @handle: the handle, which outlives the identity
- * @node: entry in handle->identities
+ * @node: entry in handle->identities; changes under ring->lock as well
  * @mm: the address space, held by mmgrab(); constant
  * @base: page offset at which its maps begin; constant
  * @maps: number of VMAs that point here, those that a fork copied into another mm included
  * @pins: number of VMAs of the identity region in @mm; the member ends with the last one
  * @begun: it has had a pin; without pins again it is over
+ * @fenced: its maps lead to @private; never cleared; may be read under a page's lock alone
+ * @private: fenced: the page that each map of a region shows; NULL for cursor pages
  * @member: live from the first pin to the last, or until DONE or DETACH
  */
 struct rb_identity {
@@ -194,6 +215,8 @@ struct rb_identity {
 	unsigned int maps;
 	unsigned int pins;
 	bool begun;
+	bool fenced;
+	struct page *private[RB_REGIONS];
 	struct rb_member member;
 };
 
@@ -240,6 +263,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
 
 /**
  * struct rb_handle - an open file
+ * @refs: of its memory alone: the file's, and that of a fence in progress
  * @lock: protects every field for which nothing else is said
  * @path: the file of the ring, with a reference; empty if the ring is no file or the handle
  *	is unbound.  Set by ->open, or by ATTACH together with @ring
@@ -255,10 +279,13 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @inode: has the address space of its maps, to find them by; constant
  * @node: entry in ring->handles, under ring->lock
  * @self: the member while no address space has mapped it
- * @identities: its identities, which have VMAs
+ * @identities: its identities, which have VMAs; changes under ring->lock as well
  * @sequence: number of identities so far
  * @last_id: reader: its row; writer: its latest id
  * @members: number of its live members; may be read without the lock
+ * @fenced: number of its identities that are fenced and have pins; may be read without the
+ *	lock
+ * @claim_timeout: as ATTACH has set it, 0: as the ring's; constant once bound
  * @done: DONE was called: no new member begins
  * @detached: DETACH was called: no new member begins
  * @pid: process that opened or mapped it; under ring->lock once bound
@@ -272,6 +299,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @wakeups: how often it was woken, under ring->wait_lock
  */
 struct rb_handle {
+	refcount_t refs;
 	struct mutex lock; /* all fields but those documented otherwise */
 	struct path path;
 	fmode_t rights;
@@ -289,6 +317,8 @@ struct rb_handle {
 	u32 sequence;
 	u32 last_id;
 	unsigned int members;
+	unsigned int fenced;
+	u64 claim_timeout;
 	bool done;
 	bool detached;
 	struct pid *pid;
@@ -394,6 +424,13 @@ struct rb_file {
 static inline struct rb_ring *rb_handle_ring(const struct rb_handle *h)
 {
 	return smp_load_acquire(&h->ring); /* matches rb_handle_bind() */
+}
+
+/* Drop a reference on the memory of @h.  Its file is closed, or a fence is over. */
+static inline void rb_handle_put(struct rb_handle *h)
+{
+	if (refcount_dec_and_test(&h->refs))
+		kfree(h);
 }
 
 /* Return how many bytes of the slot at @pos read(2) has read already. */

@@ -234,8 +234,12 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			got = read_now(iocb, h, to, &pos);
 			check.waiter = rb_waiter_word(pos, RB_WAIT_POSITION);
 		}
-		if (got != -EAGAIN || rb_iocb_nonblock(iocb))
+		if (got != -EAGAIN)
 			return got;
+		if (rb_iocb_nonblock(iocb)) {
+			rb_ask(ring, check.waiter);
+			return got;
+		}
 		if (err)
 			return err;
 		err = rb_sleep(h, check.waiter, notices, check.deadline);

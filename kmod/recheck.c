@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the timer of a ring does: recheck the ring's waiters, and end the deferred writers
- * whose I/O has ended.
+ * What the timer of a ring does: recheck the ring's waiters, end the deferred writers
+ * whose I/O has ended, and fence writers that hold others up.
  *
  * The work holds no reference on its ring: the ring waits for it before it is freed
  * (rb_recheck_stop()).
@@ -21,6 +21,7 @@ static void timer_run(struct work_struct *work)
 		rb_ring_recheck(ring);
 	else
 		rb_ring_wake(ring);
+	rb_fence_check(ring);
 	spin_lock(&ring->wait_lock);
 	ring->timed = false;
 	rb_timer_arm(ring);

@@ -2,10 +2,12 @@
 /*
  * Repair what a writer leaves behind when it ends by death, DONE or DETACH.
  *
- * Its claims become holes, but not while I/O that it started may still write to their
- * pages.  Until that I/O has ended, for at most DEFER_MS, the writer is deferred: the
- * claims of a shared writer stay unfinished and it still counts as a writer; an exclusive
- * writer leaves nothing to repair, but the next one may not attach.
+ * Its claims become holes.  I/O that it started may still write to their pages: then the
+ * ring replaces those pages by fresh ones, and the I/O keeps the old ones.  Where that cannot
+ * be, because slots are smaller than a page or there is no memory, the writer is deferred
+ * until the I/O has ended, for at most DEFER_MS: the claims of a shared writer stay
+ * unfinished and it still counts as a writer; an exclusive writer leaves nothing to repair,
+ * but the next one may not attach.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -43,7 +45,11 @@ static bool page_pinned(struct page *page)
 /* How long to wait for I/O into the slots of a writer that has ended. */
 #define DEFER_MS 1000
 
-static bool slot_pinned(const struct rb_ring *ring, u64 index)
+/*
+ * Whether I/O may still write to the slot at @index.  If so, try to give the slot fresh
+ * pages, into which no I/O writes.
+ */
+static bool slot_pinned(struct rb_ring *ring, u64 index)
 {
 	const struct rb_layout *l = &ring->layout;
 	u64 at = l->region[RINGBUF_REGION_DATA].offset + index * l->slot_stride;
@@ -52,16 +58,16 @@ static bool slot_pinned(const struct rb_ring *ring, u64 index)
 	for (i = at >> PAGE_SHIFT; i <= last; i++) {
 		rb_relax(i);
 		if (page_pinned(ring->pages[i]))
-			return true;
+			return rb_pages_renew(ring, index);
 	}
 	return false;
 }
 
 /*
- * Whether a page of the unfinished slots of a claim is pinned.  *budget is how many slots
- * may still be visited.
+ * Whether a page of the unfinished slots of a claim is pinned, and cannot be replaced.  *budget is
+ * how many slots may still be visited.
  */
-static bool claim_pinned(const struct rb_ring *ring, u64 pos, u32 count, u64 *budget)
+static bool claim_pinned(struct rb_ring *ring, u64 pos, u32 count, u64 *budget)
 {
 	const struct rb_view *v = &ring->view;
 	u32 k;
@@ -77,23 +83,29 @@ static bool claim_pinned(const struct rb_ring *ring, u64 pos, u32 count, u64 *bu
 	return false;
 }
 
-/* The same for an exclusive writer, whose open slots, from head on, are recorded nowhere. */
-static bool exclusive_pinned(const struct rb_ring *ring)
+/*
+ * The same for an exclusive writer, whose open slots are recorded nowhere.  They lie from
+ * head on, and before the first slot that a reader still holds.
+ */
+static bool exclusive_pinned(struct rb_ring *ring)
 {
 	const struct rb_view *v = &ring->view;
-	u64 head = rb_head(v), i;
+	u64 pos = rb_head(v), end = pos + min_t(u64, v->slots, RINGBUF_MAX_BATCH);
+	u32 row;
 
-	for (i = 0; i < min_t(u64, v->slots, RINGBUF_MAX_BATCH); i++)
-		if (slot_pinned(ring, rb_index(v, head + i)))
+	end = min(end, rb_gate_end(v, rb_gate_min(v, &row)));
+	for (; pos < end; pos++)
+		if (slot_pinned(ring, rb_index(v, pos)))
 			return true;
 	return false;
 }
 
 /*
- * Whether I/O may still write to slots that writer @id had open.  Honest claims do not
+ * Whether I/O may still write to slots that writer @id had open, once pages were replaced
+ * where that is possible.  Honest claims do not
  * overlap, so a lap and a batch of slots is enough; the budget bounds dishonest ones.
  */
-static bool writer_pinned(const struct rb_ring *ring, u32 id)
+static bool writer_pinned(struct rb_ring *ring, u32 id)
 {
 	const struct rb_view *v = &ring->view;
 	u64 budget = v->slots + RINGBUF_MAX_BATCH, i, pos;

@@ -90,6 +90,7 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 {
 	kref_init(&ring->refs);
 	ring->layout = *layout;
+	ring->claim_timeout = layout->claim_timeout;
 	ring->written = ktime_get_coarse_real_ns();
 	mutex_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->handles);

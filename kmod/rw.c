@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What read(2) and write(2) have in common; see read.c and write.c. */
 #include <linux/highmem.h>
+#include <linux/mm.h>
 #include <linux/uio.h>
 
 #include "internal.h"
@@ -29,7 +30,8 @@ size_t rb_slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t l
 	size_t done = 0;
 
 	while (done < length) {
-		char *page = kmap_local_page(ring->pages[at >> PAGE_SHIFT]);
+		struct page *held = rb_page_get(ring, at >> PAGE_SHIFT);
+		char *page = kmap_local_page(held);
 		size_t offset = offset_in_page(at);
 		size_t want = min_t(size_t, length - done, PAGE_SIZE - offset), got;
 
@@ -38,6 +40,7 @@ size_t rb_slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t l
 		else
 			got = copy_to_iter(page + offset, want, iter);
 		kunmap_local(page);
+		put_page(held);
 		done += got;
 		at += got;
 		if (got < want)

@@ -132,6 +132,7 @@ static void stats_fill(struct rb_ring *ring, struct ringbuf_stats *s, const stru
 	mutex_lock(&ring->lock);
 	s->head = rb_head(&ring->view);
 	s->repaired = ring->repaired;
+	s->fenced = ring->fenced;
 	stats_counters(ring, s);
 	s->writers = info->writers;
 	s->writers_ever = info->writers_ever;

@@ -5,7 +5,7 @@
  * While waiters are armed in a ring, its timer rechecks them periodically.  So a task that
  * is stopped between the change of a word and its WAKE, or in the middle of a round,
  * delays a waiter by at most one period.  The timer also runs while a writer of the ring
- * is deferred (repair.c).
+ * is deferred (repair.c), and while a writer may have to be fenced (fence.c).
  *
  * Each ring has a work item of its own, so that work which takes long, or waits for the
  * lock of its ring, delays no other ring.
@@ -65,7 +65,25 @@ static bool timer_needed(const struct rb_ring *ring)
 	lockdep_assert_held(&ring->wait_lock);
 	if (ring->nr_deferred)
 		return true;
+	if (ring->claim_timeout && ring->maps && (ring->nr_armed || ring->asked))
+		return true;
 	return READ_ONCE(recheck_ms) && ring->nr_armed && (ring->maps || ring->walks);
+}
+
+/* How often to look at writers that may be fenced after @timeout ns; in jiffies. */
+unsigned long rb_claim_period(u64 timeout)
+{
+	return max(nsecs_to_jiffies(timeout / 4), 1UL);
+}
+
+/* The period of @ring, in jiffies. */
+static unsigned long timer_period(const struct rb_ring *ring)
+{
+	unsigned long period = msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS);
+
+	if (!ring->claim_timeout)
+		return period;
+	return min(period, rb_claim_period(ring->claim_timeout));
 }
 
 /* Arm the timer if @ring needs it now.  It rearms itself until a run finds no need. */
@@ -75,8 +93,7 @@ void rb_timer_arm(struct rb_ring *ring)
 	if (ring->timed || !timer_needed(ring))
 		return;
 	ring->timed = true;
-	queue_delayed_work(timer_queue, &ring->timer,
-			   msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS));
+	queue_delayed_work(timer_queue, &ring->timer, timer_period(ring));
 }
 
 /* Cancel the timer if @ring does not need it any more, to save a run. */

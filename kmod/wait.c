@@ -107,12 +107,14 @@ static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 
 /*
  * Check whether @want slots are ready.  Returns 1 if they are or the stream has ended, 0 if
- * not yet, and @r says what to wait for; -EBADFD or -EIDRM if the member has ended.
+ * not yet, and @r says what to wait for; -EBADFD, -EIDRM or -ESTALE if the member has ended.
  */
 int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
 {
 	bool end = false;
 
+	if (rb_fenced_here(h))
+		return -ESTALE;
 	if (!READ_ONCE(h->members))
 		return -EBADFD;
 	if (h->role == RINGBUF_ROLE_READER) {
@@ -250,6 +252,8 @@ long rb_ioctl_wake(struct rb_handle *h, void __user *arg)
 	/* Only readers and writers change a word that a waiter can wait for. */
 	if (!ring || (h->role != RINGBUF_ROLE_READER && h->role != RINGBUF_ROLE_WRITER))
 		return -EBADFD;
+	if (rb_fenced_here(h))
+		return -ESTALE;
 	spin_lock(&ring->wait_lock);
 	ring->wake_calls++;
 	spin_unlock(&ring->wait_lock);

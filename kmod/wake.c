@@ -159,6 +159,32 @@ static void waiter_settle(struct rb_ring *ring, struct rb_waiter *s)
 	waiter_wake(ring, s);
 }
 
+/*
+ * Remember below which position a slot must be finished for @waiter.  The waiter may be gone
+ * when the timer runs: it does not sleep, and asks again later.
+ */
+static void waiter_ask(struct rb_ring *ring, u64 waiter)
+{
+	u64 target = waiter >> 2;
+
+	lockdep_assert_held(&ring->wait_lock);
+	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
+		target++;
+	if (target < RB_MOST_TARGET)
+		ring->asked = max(ring->asked, target);
+}
+
+/* The caller needs what @waiter says, but will not wait. */
+void rb_ask(struct rb_ring *ring, u64 waiter)
+{
+	if (!ring->claim_timeout)
+		return;
+	spin_lock(&ring->wait_lock);
+	waiter_ask(ring, waiter);
+	rb_timer_arm(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
 /* Arm @s for @waiter, which names a kind.  The caller checks again before it sleeps. */
 void rb_arm_waiter(struct rb_ring *ring, struct rb_waiter *s, u64 waiter)
 {
@@ -172,6 +198,7 @@ void rb_arm_waiter(struct rb_ring *ring, struct rb_waiter *s, u64 waiter)
 		ring->nr_armed++;
 	}
 	rb_arm(&ring->view, &s->word, waiter);
+	waiter_ask(ring, waiter);
 	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }

@@ -269,6 +269,8 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 		/* The wait is over: the next one gets a deadline of its own. */
 		if (!err)
 			WRITE_ONCE(h->threshold.deadline, 0);
+		if (err == -ESTALE && rb_fenced_here(h))
+			return err;
 		if (err == -EFAULT || err == -ESTALE) {
 			wr->faults += err == -EFAULT;
 			wr->tries += err == -ESTALE;
@@ -281,8 +283,12 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 			cond_resched();
 			continue;
 		}
-		if (err != -EAGAIN || rb_iocb_nonblock(wr->iocb))
+		if (err != -EAGAIN)
 			return err;
+		if (rb_iocb_nonblock(wr->iocb)) {
+			rb_ask(ring, wr->waiter);
+			return err;
+		}
 		if (slept)
 			return slept;
 		slept = write_wait(h, wr, notices);

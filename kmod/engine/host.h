@@ -29,6 +29,7 @@ static inline void rb_host_init(const struct rb_view *v, u64 slot_bytes, u64 slo
 	info->writer_stride = v->writer_stride;
 	info->wake_position = RINGBUF_WAKE_NONE;
 	info->wake_cursor = RINGBUF_WAKE_NONE;
+	info->fenced_from = RINGBUF_NOT_FENCED;
 }
 
 /* Close the gate until @readers are attached at once.  The ring has no other user yet. */

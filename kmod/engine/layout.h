@@ -30,6 +30,7 @@ struct rb_layout {
 	u32 page_size;
 	u32 wait_readers; /* see struct ringbuf_create */
 	u32 pad; /* 0 */
+	u64 claim_timeout; /* see struct ringbuf_create */
 	u64 claim_offset; /* in the slots region */
 	u64 stamp_offset; /* in the slots region; 0: none */
 	u64 bytes; /* of all regions */
@@ -53,7 +54,7 @@ static inline void rb_layout_region(struct rb_layout *l, enum ringbuf_region_id 
 }
 
 /*
- * Check the fields up to @wait_readers, which the caller has set, and replace zeros by
+ * Check the fields up to @claim_timeout, which the caller has set, and replace zeros by
  * defaults.  Returns 0, or -EINVAL if one is out of range.
  */
 static inline int rb_layout_check(struct rb_layout *l)
@@ -73,6 +74,8 @@ static inline int rb_layout_check(struct rb_layout *l)
 	if (l->max_readers > RINGBUF_MAX_READERS || l->max_writers > RINGBUF_MAX_WRITERS)
 		return -EINVAL;
 	if (exclusive && l->max_writers != 1)
+		return -EINVAL;
+	if (l->claim_timeout && l->claim_timeout < RINGBUF_MIN_CLAIM_TIMEOUT)
 		return -EINVAL;
 	return l->wait_readers > l->max_readers ? -EINVAL : 0;
 }

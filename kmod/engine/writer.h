@@ -236,6 +236,17 @@ static inline void rb_publish_exclusive(const struct rb_view *v, struct rb_write
 }
 
 /*
+ * Whether an exclusive writer was fenced before it had published all positions below @end.
+ * After a fence its info page is a private one, on which every position is awaited.  So the
+ * writer asks the host to wake after each commit, and calls this then.  A shared writer
+ * knows without this: its commit fails.
+ */
+static inline bool rb_fenced_before(const struct rb_view *v, u64 end)
+{
+	return rb_exclusive(v) && READ_ONCE(v->info->fenced_from) < end;
+}
+
+/*
  * Finish the reservation: publish the first @count slots and give the rest back, as holes
  * if writers are shared.  The caller has stored length, flags and time of the slots.
  * Returns false if one of them was repaired meanwhile.  *wake: the caller must ask the

@@ -259,8 +259,12 @@ TEST_F(direct, killed_with_requests)
 
 /* ---- a writer that ends while its slots are pinned ------------------------------- */
 
-/* The module waits so long for I/O at most; what takes longer here says nothing. */
+/*
+ * Slots that share pages with others cannot get fresh ones, so the end of their writer waits
+ * for the I/O; at most so long, and what takes longer here says nothing.
+ */
 #define PIN_WAIT SECOND
+#define SMALL	 512
 #define TURNS	 20
 
 FIXTURE(pinned)
@@ -276,13 +280,18 @@ FIXTURE(pinned)
 FIXTURE_VARIANT(pinned)
 {
 	uint32_t flags;
+	uint64_t bytes;
 	int (*end)(int fd);
 };
 
-FIXTURE_VARIANT_ADD(pinned, shared_done){ .end = done_call };
-FIXTURE_VARIANT_ADD(pinned, shared_detach){ .end = detach_call };
-FIXTURE_VARIANT_ADD(pinned, exclusive_done){ RINGBUF_CREATE_EXCLUSIVE, done_call };
-FIXTURE_VARIANT_ADD(pinned, exclusive_detach){ RINGBUF_CREATE_EXCLUSIVE, detach_call };
+FIXTURE_VARIANT_ADD(pinned, shared_done){ 0, SMALL, done_call };
+FIXTURE_VARIANT_ADD(pinned, shared_detach){ 0, SMALL, detach_call };
+FIXTURE_VARIANT_ADD(pinned, exclusive_done){ RINGBUF_CREATE_EXCLUSIVE, SMALL, done_call };
+FIXTURE_VARIANT_ADD(pinned, exclusive_detach){ RINGBUF_CREATE_EXCLUSIVE, SMALL, detach_call };
+FIXTURE_VARIANT_ADD(pinned, large_shared_done){ 0, SLOT, done_call };
+FIXTURE_VARIANT_ADD(pinned, large_shared_detach){ 0, SLOT, detach_call };
+FIXTURE_VARIANT_ADD(pinned, large_exclusive_done){ RINGBUF_CREATE_EXCLUSIVE, SLOT, done_call };
+FIXTURE_VARIANT_ADD(pinned, large_exclusive_detach){ RINGBUF_CREATE_EXCLUSIVE, SLOT, detach_call };
 
 /* A pin of all slots by a registered buffer, or where there is none, a pipe's reference. */
 static int pin_slots(struct _test_data_pinned *self)
@@ -311,7 +320,7 @@ static void unpin_slots(struct _test_data_pinned *self)
 
 FIXTURE_SETUP(pinned)
 {
-	self->owner = ring_make(variant->flags, SLOT, SLOTS);
+	self->owner = ring_make(variant->flags, variant->bytes, SLOTS);
 	ASSERT_LE(0, self->owner);
 }
 
@@ -330,6 +339,8 @@ TEST_F(pinned, end_waits_for_the_io)
 	bool exclusive = variant->flags, seen = false;
 	unsigned int turn, claims = exclusive ? 0 : 2;
 
+	if (variant->bytes != SMALL)
+		SKIP(return, "these slots get fresh pages");
 	for (turn = 0; turn < TURNS && !seen; turn++) {
 		struct ringbuf_stats s;
 		uint64_t before, repaired;
@@ -367,6 +378,78 @@ TEST_F(pinned, end_waits_for_the_io)
 	EXPECT_TRUE(seen);
 }
 
+/* A request that reads from the empty pipe into the first slot, when the pipe has bytes. */
+static int begin_read(struct _test_data_pinned *self)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&self->u);
+
+	io_uring_prep_read_fixed(sqe, self->pipe[0], self->w.data, 4096, 0, 0);
+	return io_uring_submit(&self->u);
+}
+
+/* Let it end: its bytes come now, or went with the pages into the pipe before. */
+static int end_read(struct _test_data_pinned *self, char *bytes)
+{
+	struct io_uring_cqe *cqe;
+
+	if (!self->registered)
+		return (int)read(self->pipe[0], bytes, 4096);
+	memset(bytes, 0x77, 4096);
+	if (write(self->pipe[1], bytes, 4096) != 4096 || io_uring_wait_cqe(&self->u, &cqe))
+		return -errno;
+	return cqe->res;
+}
+
+/*
+ * A slot with pages of its own gets fresh ones: the writer ends at once, and what the I/O
+ * does then is seen by nobody.
+ */
+TEST_F(pinned, end_gives_slots_fresh_pages)
+{
+	unsigned int claims = variant->flags ? 0 : 2, n;
+	static char text[SLOT], back[SLOT], bytes[4096];
+	int reader, writer;
+
+	if (variant->bytes == SMALL)
+		SKIP(return, "these slots share their pages");
+	reader = reader_open(self->owner);
+	self->writer = writer_open(self->owner);
+	ASSERT_OK(maps_open(&self->w, self->writer));
+	memset(self->w.data, 0x33, 4096);
+	ASSERT_EQ(0, pin_slots(self));
+	if (self->registered) {
+		ASSERT_EQ(0, pipe2(self->pipe, O_CLOEXEC));
+		ASSERT_EQ(1, begin_read(self));
+	}
+	if (claims)
+		claim_by_hand(&self->w, 0, claims);
+	ASSERT_EQ(0, variant->end(self->writer));
+	EXPECT_EQ(0, stats_of(self->owner).writers);
+	EXPECT_EQ(claims, stats_of(self->owner).repaired);
+	writer = writer_open(self->owner);
+	ASSERT_LE(0, writer);
+	for (n = 0; n < 3 * SLOTS; n++) {
+		memset(text, (int)n, SLOT);
+		ASSERT_EQ(SLOT, write(writer, text, SLOT));
+		if (n == SLOTS) {
+			memset(bytes, 0, sizeof(bytes));
+			ASSERT_EQ(4096, end_read(self, bytes));
+			EXPECT_EQ(self->registered ? 0x77 : 0x33, bytes[0]);
+		}
+		ASSERT_EQ(SLOT, read(reader, back, SLOT));
+		ASSERT_EQ(0, memcmp(text, back, SLOT));
+	}
+	unpin_slots(self);
+	if (self->registered) {
+		close(self->pipe[0]);
+		close(self->pipe[1]);
+	}
+	maps_close(&self->w);
+	close(self->writer);
+	close(writer);
+	close(reader);
+}
+
 /* A writer killed while its I/O is in flight; descriptors of its parent keep the I/O. */
 struct dying {
 	int writer;
@@ -399,7 +482,7 @@ static int dies_with_pinned_slots(void *arg)
  */
 static void dead_with_pinned_slots(struct __test_metadata *_metadata, uint32_t flags)
 {
-	int owner = ring_make(flags, SLOT, SLOTS);
+	int owner = ring_make(flags, SMALL, SLOTS);
 	unsigned int turn, claims = flags ? 0 : 2;
 	struct dying d = { .exclusive = flags };
 	bool seen = false;

@@ -509,7 +509,9 @@ static void *takes_slots(void *arg)
 			pos = __atomic_load_n(&t->m.claim[i], __ATOMIC_RELAXED) >>
 			      RINGBUF_CLAIM_SHIFT;
 			old = __atomic_load_n(&t->m.desc[i].state, __ATOMIC_RELAXED);
-			if (pos < t->m.info.slot_count || old >> RINGBUF_STATE_SHIFT == pos)
+			/* Only from the lap before: this thread may be late by a whole lap. */
+			if (pos < t->m.info.slot_count ||
+			    old >> RINGBUF_STATE_SHIFT != pos - t->m.info.slot_count)
 				continue;
 			if (__atomic_compare_exchange_n(&t->m.desc[i].state, &old,
 							pos << RINGBUF_STATE_SHIFT |

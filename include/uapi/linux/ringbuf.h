@@ -114,6 +114,7 @@
 #define RINGBUF_FEAT_THRESHOLD (1ULL << 6) /* RINGBUF_IOC_THRESHOLD */
 #define RINGBUF_FEAT_URING     (1ULL << 7) /* struct ringbuf_uring_cmd */
 #define RINGBUF_FEAT_EVICT     (1ULL << 8) /* RINGBUF_IOC_EVICT */
+#define RINGBUF_FEAT_FENCE     (1ULL << 9) /* claim_timeout, RINGBUF_ATTACH_TAKE_OVER */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -140,6 +141,8 @@ struct ringbuf_features {
 #define RINGBUF_CREATE_TIMESTAMP (1U << 1) /* the writer's CLOCK_MONOTONIC ns in every slot */
 #define RINGBUF_CREATE_KEPT	 (1U << 2) /* the file stays until it is unlinked */
 
+#define RINGBUF_MIN_CLAIM_TIMEOUT 1000000ULL /* ns; 0 means never */
+
 /**
  * struct ringbuf_create - RINGBUF_IOC_CREATE: make a ring, bind the handle to it
  * @size: sizeof(struct ringbuf_create)
@@ -152,6 +155,8 @@ struct ringbuf_features {
  * @wait_readers: writers get no slot before this many readers have been attached at the
  *	same time; after that they do, even if readers leave; 0 to @max_readers
  * @__reserved: must be 0
+ * @claim_timeout: how long, in ns, a writer may keep a slot reserved while others wait for
+ *	it, see below; 0: as long as it likes; else at least RINGBUF_MIN_CLAIM_TIMEOUT
  *
  * Until @wait_readers readers have been attached, reserving a slot and write(2) fail or
  * wait, and poll does not report POLLOUT.  Each of these readers gets the stream from
@@ -159,6 +164,15 @@ struct ringbuf_features {
  *
  * The handle gets the role RINGBUF_ROLE_OWNER: another handle may name it in ATTACH to
  * get any role, but the owner itself reads and writes nothing.
+ *
+ * A writer that has mapped the ring, and keeps a slot reserved for longer than
+ * @claim_timeout while a reader or another writer waits for that slot, is *fenced*: its
+ * maps no longer lead to the ring but to private pages, its reserved slots become holes,
+ * and it counts as a writer that died.  So whatever it stores later reaches no slot of the
+ * ring.  Its process is not disturbed: it learns of the fence by ESTALE, from the commit,
+ * RINGBUF_IOC_WAIT, _WAKE, _DONE and write(2).  To write again it unmaps the ring and maps
+ * it anew, or attaches another handle.  With RINGBUF_CREATE_EXCLUSIVE a writer holds nobody
+ * up; there @claim_timeout allows a successor to fence it, see RINGBUF_ATTACH_TAKE_OVER.
  *
  * On a handle of /dev/ringbuf the new ring has no name.  On a handle of a file, the file
  * must have no ring yet and be open for reading and writing; the ring becomes the file's.
@@ -181,6 +195,7 @@ struct ringbuf_create {
 	__u32 max_writers;
 	__u32 wait_readers;
 	__u32 __reserved;
+	__aligned_u64 claim_timeout;
 };
 
 #define RINGBUF_ROLE_NONE     0U
@@ -196,10 +211,13 @@ struct ringbuf_create {
 /* What writers do when a reader has not released the slot that they need. */
 #define RINGBUF_POLICY_BLOCK 0U /* wait for the reader */
 
+/* struct ringbuf_attach.flags */
+#define RINGBUF_ATTACH_TAKE_OVER (1U << 0) /* fence an exclusive writer that is stuck */
+
 /**
  * struct ringbuf_attach - RINGBUF_IOC_ATTACH: bind the handle to a ring that exists
  * @size: sizeof(struct ringbuf_attach)
- * @flags: must be 0
+ * @flags: RINGBUF_ATTACH_*
  * @role: RINGBUF_ROLE_READER, _WRITER, _OBSERVER or _OWNER
  * @fd: on a handle of /dev/ringbuf: a handle of the ring; on a file: -1
  * @start: RINGBUF_START_*, for a reader; else 0
@@ -208,6 +226,8 @@ struct ringbuf_create {
  * @id: [out] reader row (0…), or writer id (1…)
  * @policy: RINGBUF_POLICY_*, for a reader; else 0
  * @__reserved: must be 0
+ * @claim_timeout: for a writer: its own, at most the ring's, see struct ringbuf_create; 0:
+ *	the ring's; else 0
  *
  * On a handle of a file, a reader or observer needs the file open for reading, a writer
  * for writing, an owner for both.  If the file has no ring yet, the call creates one in
@@ -218,10 +238,15 @@ struct ringbuf_create {
  * with and, if it is bound, those of its role.  An owner or writer gives any role, a
  * reader gives reader or observer, an observer gives observer.
  *
+ * RINGBUF_ATTACH_TAKE_OVER is for a writer of a ring that has RINGBUF_CREATE_EXCLUSIVE and a
+ * claim_timeout.  If the ring has a writer, the call waits until that one has ended, or has
+ * committed nothing for claim_timeout; then it fences that writer and takes its place.
+ *
  * Errors: EINVAL, E2BIG, EFAULT, EBADF (@fd is not open), EBADFD (the handle is bound
  * already, or @fd is not a handle of a ring), EACCES (the rights of the file or of @fd do
  * not suffice), EAGAIN, EINTR, ESTALE (the handle that made the file was closed without
- * CREATE), EBUSY (a second exclusive writer), ENOSPC (all rows or ids are taken, or
+ * CREATE), EBUSY (a second exclusive writer; with RINGBUF_ATTACH_TAKE_OVER only if
+ * O_NONBLOCK is set, or if the writer could not be fenced), ENOSPC (all rows or ids are taken, or
  * max_bytes of the mount), EDQUOT, ENOMEM.
  */
 struct ringbuf_attach {
@@ -234,6 +259,7 @@ struct ringbuf_attach {
 	__u32 id;
 	__u32 policy;
 	__u32 __reserved;
+	__aligned_u64 claim_timeout;
 };
 
 enum ringbuf_region_id {
@@ -282,6 +308,7 @@ struct ringbuf_region {
  * @page_size: [out] bytes from one reader's cursor page to the next
  * @wait_readers: [out] as in struct ringbuf_create
  * @__reserved: [out] 0
+ * @claim_timeout: [out] as in struct ringbuf_create
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
  */
@@ -304,6 +331,7 @@ struct ringbuf_info {
 	__u32 page_size;
 	__u32 wait_readers;
 	__u32 __reserved;
+	__aligned_u64 claim_timeout;
 };
 
 #define RINGBUF_NO_TIMEOUT (~0ULL)
@@ -510,6 +538,7 @@ struct ringbuf_writer_stats {
  * @ended: [out] RINGBUF_END_*
  * @readers_lacking: [out] readers that must still attach before a writer gets a slot, see
  *	struct ringbuf_create.wait_readers
+ * @fenced: [out] writers that were fenced, see struct ringbuf_create.claim_timeout
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOMEM.
  */
@@ -537,6 +566,7 @@ struct ringbuf_stats {
 	__u32 writers_ever;
 	__u32 ended;
 	__u32 readers_lacking;
+	__aligned_u64 fenced;
 };
 
 /* ---- read(2) and write(2) --------------------------------------------- */
@@ -715,7 +745,8 @@ struct ringbuf_row {
 #define RINGBUF_END_DONE 1U /* all writers called RINGBUF_IOC_DONE or detached */
 #define RINGBUF_END_DIED 2U /* no writer is left, and one ended without doing so */
 
-#define RINGBUF_WAKE_NONE (~0ULL) /* a wake word while no waiter is armed */
+#define RINGBUF_WAKE_NONE  (~0ULL) /* a wake word while no waiter is armed */
+#define RINGBUF_NOT_FENCED (~0ULL) /* fenced_from of the ring itself */
 
 /**
  * struct ringbuf_info_page - begin of the info region, written by the host only
@@ -742,6 +773,8 @@ struct ringbuf_row {
  * @ended: RINGBUF_END_*
  * @readers_wanted: readers that must be attached at the same time before a writer may
  *	take a position; 0 once they have been
+ * @fenced_from: RINGBUF_NOT_FENCED; on the private page of an exclusive writer that was
+ *	fenced: none of its messages from this position on has reached the ring
  */
 struct ringbuf_info_page {
 	__aligned_u64 magic;
@@ -771,7 +804,8 @@ struct ringbuf_info_page {
 	__u32 ended;
 	__u32 readers_wanted;
 	__u32 __pad3;
-	__aligned_u64 __pad4[3];
+	__aligned_u64 fenced_from;
+	__aligned_u64 __pad4[2];
 };
 
 /**
