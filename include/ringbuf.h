@@ -140,6 +140,13 @@ enum ringbuf_host {
  *	their timeouts allow, and each of these readers gets the stream from its first
  *	message on.  After that writers do not wait for a reader that leaves.  Readers
  *	that ended, were killed or were evicted do not count.  0: writers begin at once
+ * @claim_timeout: how long, in ns, a writer may keep slots reserved while others wait for
+ *	them, at least 1 ms; 0: as long as it likes.  The module then *fences* the writer,
+ *	which may be stopped or stuck: its slots become holes, nothing that it stores
+ *	later reaches the ring, and its calls return -ESTALE.  It closes the handle, and
+ *	may attach another one.  With RINGBUF_EXCLUSIVE only ringbuf_writer_take_over()
+ *	fences.  The embedded host refuses it with -EOPNOTSUPP, since a process cannot
+ *	take the memory of another one away
  */
 struct ringbuf_config {
 	size_t size;
@@ -153,12 +160,13 @@ struct ringbuf_config {
 	enum ringbuf_host host;
 	uint32_t reserved;
 	uint32_t wait_readers;
+	uint64_t claim_timeout;
 };
 
 #define RINGBUF_CONFIG_INIT(bytes, count)                                          \
 	{                                                                          \
 		sizeof(struct ringbuf_config), 0, 0, (bytes), (count), 0, 0, NULL, \
-			RINGBUF_HOST_AUTO, 0, 0                                    \
+			RINGBUF_HOST_AUTO, 0, 0, 0                                 \
 	}
 
 /**
@@ -196,7 +204,7 @@ struct ringbuf_config {
  * Return: 0, or -EINVAL, -E2BIG (@config has fields that this library does not
  * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -ENOSPC (/dev/shm, or the mount
  * on the module, is full), -EFBIG (more than RLIMIT_FSIZE), -EDQUOT, -EOPNOTSUPP (no
- * /proc or /dev/shm, or a @mode that the embedded host does not support), -ENOENT
+ * /proc or /dev/shm, or a @mode or @claim_timeout that the host does not support), -ENOENT
  * (the module is required and /dev/ringbuf or the folder does not exist), -ENODEV (the
  * folder is not in a file system of type "ringbuf"), -EMFILE.
  */
@@ -254,6 +262,7 @@ void ringbuf_close(struct ringbuf *ring);
  * @host: RINGBUF_HOST_MODULE or RINGBUF_HOST_EMBEDDED
  * @wait_readers: how many readers must have been attached at the same time before a
  *	writer gets a slot
+ * @claim_timeout: as in struct ringbuf_config, in ns
  */
 struct ringbuf_geometry {
 	size_t size;
@@ -265,6 +274,7 @@ struct ringbuf_geometry {
 	uint32_t max_writers;
 	enum ringbuf_host host;
 	uint32_t wait_readers;
+	uint64_t claim_timeout;
 };
 
 /**
@@ -315,6 +325,21 @@ struct ringbuf_slot {
  */
 int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer);
 
+/**
+ * ringbuf_writer_take_over() - take the place of the writer of an exclusive ring
+ * @ring: the ring, with RINGBUF_EXCLUSIVE and a claim_timeout
+ * @writer: [out] the handle, which the caller closes with ringbuf_writer_close()
+ *
+ * If the ring has a writer, wait until that one has ended, or has committed nothing for
+ * the ring's claim_timeout although readers would have let it.  Then fence it: see
+ * claim_timeout of struct ringbuf_config.
+ *
+ * Return: 0, or -EINVAL (another kind of ring), -EOPNOTSUPP (embedded host, or a module
+ * without fences), -EINTR, -EBUSY (another process has taken the place first), or an error
+ * of ringbuf_writer_attach().
+ */
+int ringbuf_writer_take_over(struct ringbuf *ring, struct ringbuf_writer **writer);
+
 /** ringbuf_writer_close() - end the writer and free its handle; NULL is allowed */
 void ringbuf_writer_close(struct ringbuf_writer *writer);
 
@@ -345,7 +370,8 @@ int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *s
  *
  * Return: 0, or -EINVAL (fewer than @count slots are reserved), -EMSGSIZE (a length
  * above slot_bytes: nothing was committed, the reservation stays open), -ESTALE (the
- * host took the slots away; the readers skip them as holes).
+ * host took the slots away; the readers skip them as holes.  Of a batch of an exclusive
+ * writer that was fenced, the first slots may have been published).
  */
 int ringbuf_writer_commit(struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
 			  unsigned int count);
@@ -616,6 +642,7 @@ enum ringbuf_blocked_by {
  *	wait_readers of struct ringbuf_config); 0 from then on
  * @blocker_position: the slot that the blocking writer has not committed, or the cursor
  *	of the blocking reader; head without a blocker
+ * @fenced: writers that were fenced (see claim_timeout of struct ringbuf_config)
  */
 struct ringbuf_status {
 	size_t size;
@@ -632,6 +659,7 @@ struct ringbuf_status {
 	uint32_t blocker_kind;
 	uint32_t readers_lacking;
 	uint64_t blocker_position;
+	uint64_t fenced;
 };
 
 /**

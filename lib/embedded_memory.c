@@ -488,6 +488,9 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 		return -EINVAL;
 	if (config->name && !mode_is_possible(config->mode))
 		return -EOPNOTSUPP;
+	/* A fence has to take the memory of another process away, which no process can. */
+	if (config->claim_timeout)
+		return -EOPNOTSUPP;
 	if (config->name)
 		emb_names_sweep_once();
 	err = memory_make(ring, config, &fd);

@@ -166,6 +166,7 @@ struct lib_spin {
  * @interrupted: the current or next wait has to end with -EINTR
  * @detached: this handle can no longer be used
  * @abandoned: the writer leaves without DONE: the stream counts as ended by a death
+ * @take_over: the writer may fence the one whose place it takes
  */
 struct lib_handle {
 	struct ringbuf *ring;
@@ -189,6 +190,7 @@ struct lib_handle {
 	bool interrupted;
 	bool detached;
 	bool abandoned;
+	bool take_over;
 };
 
 /* ---- embedded_watch.c ------------------------------------------------------ */

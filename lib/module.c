@@ -60,6 +60,7 @@ static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
 	l->max_writers = info->max_writers;
 	l->page_size = info->page_size;
 	l->wait_readers = info->wait_readers;
+	l->claim_timeout = info->claim_timeout;
 	l->claim_offset = info->claim_offset;
 	l->stamp_offset = info->stamp_offset;
 }
@@ -136,6 +137,7 @@ static int module_create(struct ringbuf *ring, const struct ringbuf_config *conf
 		.max_readers = config->max_readers,
 		.max_writers = config->max_writers,
 		.wait_readers = config->wait_readers,
+		.claim_timeout = config->claim_timeout,
 	};
 	int fd = config->name ? lib_module_make(config->name) : device_open();
 
@@ -237,7 +239,10 @@ static int handle_open(const struct ringbuf *ring, int *from)
 
 static int module_attach(struct lib_handle *h, enum ringbuf_start start, u64 position)
 {
-	struct ringbuf_attach a = { .start = start };
+	struct ringbuf_attach a = {
+		.start = start,
+		.flags = h->take_over ? RINGBUF_ATTACH_TAKE_OVER : 0,
+	};
 	int err, from;
 
 	if (start == RINGBUF_FROM_POSITION)
@@ -485,6 +490,7 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	status->writers_ever = s.writers_ever;
 	status->ended = s.ended;
 	status->readers_lacking = s.readers_lacking;
+	status->fenced = s.fenced;
 	return (int)s.count;
 }
 

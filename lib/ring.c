@@ -64,8 +64,10 @@ static int host_choose(enum ringbuf_host want, const char *name, const struct li
 static bool config_size_fits(size_t size)
 {
 	const size_t end = offsetof(struct ringbuf_config, wait_readers);
+	const size_t last = offsetof(struct ringbuf_config, claim_timeout);
 
-	return size >= end + sizeof(uint32_t) ||
+	return size >= last + sizeof(uint64_t) ||
+	       (size >= end + sizeof(uint32_t) && size <= last) ||
 	       (size >= offsetof(struct ringbuf_config, host) + sizeof(enum ringbuf_host) &&
 		size <= end) ||
 	       size == offsetof(struct ringbuf_config, host) ||
@@ -149,6 +151,7 @@ LIB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbu
 	r->layout.max_writers = c.max_writers;
 	r->layout.page_size = (u32)sysconf(_SC_PAGESIZE);
 	r->layout.wait_readers = c.wait_readers;
+	r->layout.claim_timeout = c.claim_timeout;
 	r->kept = c.flags & RINGBUF_KEPT;
 	err = rb_layout(&r->layout);
 	if (!err)
@@ -233,6 +236,7 @@ LIB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_g
 		.max_writers = l->max_writers,
 		.host = ring->host->kind,
 		.wait_readers = l->wait_readers,
+		.claim_timeout = l->claim_timeout,
 	};
 
 	if (ours.size < GEOMETRY_SIZE_0_1)

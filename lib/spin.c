@@ -268,15 +268,29 @@ static bool spin_until(struct lib_handle *h, u64 waiter, u64 deadline)
 }
 
 /*
+ * Do not wait.  But a writer that is stuck is fenced only while others wait for it, so ask
+ * the host of a ring with a claim_timeout.  Returns -EAGAIN, 0 to retry, or another error.
+ */
+static int block_try(struct lib_handle *h, u64 waiter, u32 count)
+{
+	int err;
+
+	if (!h->ring->layout.claim_timeout)
+		return -EAGAIN;
+	err = h->host->wait(h, waiter, count, 0);
+	return err == -ETIMEDOUT || err == -EINTR ? -EAGAIN : err;
+}
+
+/*
  * Wait for @waiter, which was not reached when the caller checked.  Returns 0 if the caller
- * has to check again; -EAGAIN, -ETIMEDOUT or -EINTR if it has to give up.
+ * has to check again; -EAGAIN, -ETIMEDOUT, -EINTR or -ESTALE if it has to give up.
  */
 int lib_block(struct lib_handle *h, struct lib_block *b, u64 waiter, u32 count)
 {
 	int err;
 
 	if (b->timeout == RINGBUF_TRY)
-		return h->host->peers(h) ? 0 : -EAGAIN;
+		return h->host->peers(h) ? 0 : block_try(h, waiter, count);
 	lib_cpu_hint(h);
 	if (!b->deadline) {
 		b->deadline = ~0ULL;

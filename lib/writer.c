@@ -41,9 +41,8 @@ static inline int writer_ready(struct ringbuf_writer *writer)
 	return writer_enter(writer);
 }
 
-LIB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer)
+static int writer_attach(struct ringbuf *ring, bool take_over, struct ringbuf_writer **writer)
 {
-	LIB_NO_CANCEL;
 	struct ringbuf_writer *w;
 	int err;
 
@@ -51,12 +50,32 @@ LIB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer
 	if (posix_memalign((void **)&w, RINGBUF_LINE, sizeof(*w)))
 		return -ENOMEM;
 	memset(w, 0, sizeof(*w));
+	w->h.take_over = take_over;
 	err = lib_handle_init(&w->h, ring, RINGBUF_ROLE_WRITER, RINGBUF_FROM_HEAD, 0);
 	if (err)
 		free(w);
 	else
 		*writer = w;
 	return err;
+}
+
+LIB_PUBLIC int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer)
+{
+	LIB_NO_CANCEL;
+
+	return writer_attach(ring, false, writer);
+}
+
+LIB_PUBLIC int ringbuf_writer_take_over(struct ringbuf *ring, struct ringbuf_writer **writer)
+{
+	LIB_NO_CANCEL;
+
+	*writer = NULL;
+	if (ring->host->kind != RINGBUF_HOST_MODULE)
+		return -EOPNOTSUPP;
+	if (!(ring->layout.flags & RINGBUF_EXCLUSIVE) || !ring->layout.claim_timeout)
+		return -EINVAL;
+	return writer_attach(ring, true, writer);
 }
 
 LIB_PUBLIC int ringbuf_writer_export(const struct ringbuf_writer *writer,
@@ -182,13 +201,20 @@ static inline int writer_reserve(struct ringbuf_writer *writer, unsigned int cou
 	return writer_reserve_slowly(writer, count, timeout_ns, got);
 }
 
+/* Wake waiters after a commit.  Returns false if the writer was fenced before the commit. */
+static LIB_SLOW bool writer_wake(struct ringbuf_writer *writer)
+{
+	lib_host_wake(&writer->h);
+	return !rb_fenced_before(&writer->h.view, writer->w.pos);
+}
+
 static inline int writer_publish(struct ringbuf_writer *writer, unsigned int count)
 {
 	bool wake, ok;
 
 	ok = rb_publish(&writer->h.view, &writer->w, count, &wake);
 	if (unlikely(wake))
-		lib_host_wake(&writer->h);
+		ok &= writer_wake(writer);
 	return likely(ok) ? 0 : -ESTALE;
 }
 
@@ -358,7 +384,7 @@ LIB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 		ringbuf_writer_discard(writer);
 	err = writer->h.host->done(&writer->h);
 	/* After another error the host has ended nothing, and the caller may repeat the call. */
-	writer->done = !err || err == -EPIPE || err == -EBADFD;
+	writer->done = !err || err == -EPIPE || err == -EBADFD || err == -ESTALE;
 	return err;
 }
 
