@@ -5,7 +5,7 @@
  * The timer of a ring looks for the first position that is not finished.  If a writer has
  * claimed it, if a waiter waits for it, and if both has been so for the writer's
  * claim_timeout, the maps of that writer are cut off from the ring (pages.c), and the writer
- * ends as if it had been killed: its claims become holes, and all go on.
+ * ends as if it had been killed: its claims become holes, and the others continue.
  *
  * A write(2) needs no fence.  It holds a claim only while it copies with page faults
  * disabled, so it cannot stop there, and a fence waits for it: both take handle->lock.
@@ -36,7 +36,7 @@ static void fence_end(struct rb_handle *h, struct rb_member *m)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
 
-	/* Count it before the others go on. */
+	/* Count it before the others continue. */
 	mutex_lock(&ring->lock);
 	ring->fenced++;
 	mutex_unlock(&ring->lock);
@@ -180,7 +180,7 @@ static bool fence_taken(struct rb_ring *ring, struct rb_handle **h, u64 *pos)
 /*
  * Wait until the exclusive writer of @ring has ended, or has committed nothing for the
  * ring's claim_timeout although readers would have let it; then fence it.  Returns 0,
- * -EBUSY: it is there and the caller may not @wait, or -ERESTARTSYS.
+ * -EBUSY: it has not ended and the caller may not @wait, or -ERESTARTSYS.
  */
 int rb_fence_take_over(struct rb_ring *ring, bool wait)
 {

@@ -178,6 +178,15 @@ void rb_member_leave(struct rb_handle *h, struct rb_member *m);
 int rb_member_evict(struct rb_ring *ring, u32 row);
 bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 
+/* ---- handle.c ------------------------------------------------------------ */
+
+void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role);
+struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
+bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm);
+struct rb_member *rb_member_here(struct rb_handle *h);
+struct rb_member *rb_member_io(struct rb_handle *h, bool wait);
+bool rb_fenced_here(struct rb_handle *h);
+
 /* ---- fence.c ------------------------------------------------------------- */
 
 void rb_fence_check(struct rb_ring *ring);
@@ -265,15 +274,6 @@ struct rb_ring *rb_file_create(struct rb_handle *h, const struct rb_layout *layo
 /* ---- default.c ----------------------------------------------------------- */
 
 struct rb_ring *rb_default_ring(const struct cred *cred);
-
-/* ---- handle.c ------------------------------------------------------------ */
-
-void rb_handle_bind(struct rb_handle *h, struct rb_ring *ring, u32 role);
-struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
-bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm);
-struct rb_member *rb_member_here(struct rb_handle *h);
-struct rb_member *rb_member_io(struct rb_handle *h, bool wait);
-bool rb_fenced_here(struct rb_handle *h);
 
 /* ---- wait.c -------------------------------------------------------------- */
 

@@ -263,7 +263,7 @@ static int rb_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
 }
 
 /*
- * Takes no lock of ours, since a cursor page never changes, and rb_page_for() finds any
+ * Takes no lock of the ring, since a cursor page never changes, and rb_page_for() finds any
  * other.  The caller installs that page while its lock is held.
  */
 static vm_fault_t rb_vma_fault(struct vm_fault *vmf)

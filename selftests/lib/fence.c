@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Fences as the library shows them: a stuck writer learns of it, and the others go on. */
+/* Fences as the library shows them: a stuck writer learns of it, and the others continue. */
 #include "../harness/attached.h"
 
 #define SLOTS	4
