@@ -74,6 +74,7 @@ static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, con
 	json_object_set_new(j, "max_writers", number(g->max_writers));
 	json_object_set_new(j, "wait_readers", number(g->wait_readers));
 	json_object_set_new(j, "readers_lacking", number(l->status.readers_lacking));
+	json_object_set_new(j, "claim_timeout", json_real((double)g->claim_timeout / 1e9));
 	json_object_set_new(j, "exclusive", json_boolean(g->flags & RINGBUF_EXCLUSIVE));
 	json_object_set_new(j, "timestamp", json_boolean(g->flags & RINGBUF_TIMESTAMP));
 	json_object_set_new(j, "kept", json_boolean(g->flags & RINGBUF_KEPT));
@@ -101,6 +102,8 @@ static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, con
 	if (g->wait_readers)
 		printf("wait for     %u readers, of which %u are lacking\n", g->wait_readers,
 		       l->status.readers_lacking);
+	if (g->claim_timeout)
+		printf("fence after  %g s\n", (double)g->claim_timeout / 1e9);
 	printf("stream       %s\n", end_name(l->status.ended));
 }
 
@@ -176,6 +179,7 @@ static void stats_json(const struct look *l)
 
 	json_object_set_new(j, "head", number(s->head));
 	json_object_set_new(j, "repaired", number(s->repaired));
+	json_object_set_new(j, "fenced", number(s->fenced));
 	json_object_set_new(j, "writer_waits", number(s->writer_waits));
 	json_object_set_new(j, "writers", number(s->writers));
 	json_object_set_new(j, "writers_ever", number(s->writers_ever));
@@ -223,6 +227,8 @@ static void stats_text(const struct look *l)
 	       (unsigned long long)s->repaired, (unsigned long long)s->writer_waits);
 	if (s->readers_lacking)
 		printf("writers wait for %u more readers\n", s->readers_lacking);
+	if (s->fenced)
+		printf("writers fenced: %llu\n", (unsigned long long)s->fenced);
 	blocker_text(s);
 	printf("%7s %8s %12s %10s %10s %8s %10s\n", "reader", "process", "cursor", "lag", "lost",
 	       "holes", "slept");

@@ -30,6 +30,7 @@ enum {
 	KEY_LINES,
 	KEY_FOLLOW,
 	KEY_WAIT_READERS,
+	KEY_CLAIM_TIMEOUT,
 	KEY_HOST,
 	KEY_ESCAPED,
 	KEYS_END,
@@ -40,7 +41,7 @@ enum {
 #define KEYS_RING (BIT(KEY_HOST) | BIT(KEY_ESCAPED))
 #define KEYS_CREATE                                                                       \
 	(BIT(KEY_SLOT_BYTES) | BIT(KEY_SLOTS) | BIT(KEY_EXCLUSIVE) | BIT(KEY_TIMESTAMP) | \
-	 BIT(KEY_READERS) | BIT(KEY_WRITERS) | BIT(KEY_MODE))
+	 BIT(KEY_READERS) | BIT(KEY_WRITERS) | BIT(KEY_MODE) | BIT(KEY_CLAIM_TIMEOUT))
 #define KEYS_STATS (BIT(KEY_JSON) | BIT(KEY_WATCH) | BIT(KEY_COUNT))
 #define KEYS_CAT   (BIT(KEY_FROM) | BIT(KEY_COUNT) | BIT(KEY_LINES) | BIT(KEY_FOLLOW))
 #define KEYS_WRITE (BIT(KEY_LINES) | BIT(KEY_WAIT_READERS))
@@ -78,6 +79,10 @@ static const struct argp_option options[] = {
 	{ "max-readers", KEY_READERS, "N", 0, "Readers at a time (default 64)", 2 },
 	{ "max-writers", KEY_WRITERS, "N", 0, "Writers at a time (default 16)", 2 },
 	{ "mode", KEY_MODE, "OCTAL", 0, "Permission bits (default 600)", 2 },
+	{ "claim-timeout", KEY_CLAIM_TIMEOUT, "SECONDS", 0,
+	  "Fence a writer that keeps a slot reserved for longer while others wait for it, as it "
+	  "may be stopped or stuck (default: never; not on the embedded host)",
+	  2 },
 	{ "wait-readers", KEY_WAIT_READERS, "N", 0,
 	  "create: writers get no slot before N readers have been attached at one time; write: "
 	  "begin when N readers are attached (default 0)",
@@ -192,13 +197,13 @@ static uint32_t octal(struct argp_state *state, const char *arg)
 	return (uint32_t)value;
 }
 
-static double seconds(struct argp_state *state, const char *arg)
+static double seconds(struct argp_state *state, const char *option, const char *arg)
 {
 	char *end;
 	double value = arg ? strtod(arg, &end) : 1;
 
 	if (arg && (end == arg || *end || !(value >= 0.001 && value <= 1e6)))
-		argp_error(state, "--watch: %s: not from 0.001 to 1000000 seconds", arg);
+		argp_error(state, "%s: %s: not from 0.001 to 1000000 seconds", option, arg);
 	return value;
 }
 
@@ -237,7 +242,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			(uint32_t)number(state, "--wait-readers", arg, RINGBUF_MAX_READERS);
 		return 0;
 	case KEY_WATCH:
-		c->watch = seconds(state, arg);
+		c->watch = seconds(state, "--watch", arg);
 		return 0;
 	case KEY_COUNT:
 		c->count = positive(state, "--count", arg, INT64_MAX);
@@ -271,6 +276,9 @@ static error_t parse_create(int key, const char *arg, struct argp_state *state)
 	case KEY_WRITERS:
 		config->max_writers =
 			(uint32_t)positive(state, "--max-writers", arg, RINGBUF_MAX_WRITERS);
+		return 0;
+	case KEY_CLAIM_TIMEOUT:
+		config->claim_timeout = (uint64_t)(seconds(state, "--claim-timeout", arg) * 1e9);
 		return 0;
 	case KEY_MODE:
 		config->mode = octal(state, arg);

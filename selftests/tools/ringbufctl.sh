@@ -479,6 +479,23 @@ seq 5 | timeout 60 $ctl write --lines $ring 2>"$tap_dir/err" && [[ ! -s $tap_dir
 ok $? "write says nothing when the ring keeps all"
 
 $ctl unlink $ring
+refused 2 'not from 0.001 to 1000000 seconds' create $ring --slot-bytes=100 --slots=5 \
+	--claim-timeout=0.0001
+if [[ $RINGBUF_HOST = module ]]; then
+	$ctl create $ring --slot-bytes=100 --slots=5 --claim-timeout=0.25
+	run $ctl info $ring
+	out_has '^fence after +0.25 s$'
+	ok $? "create --claim-timeout, and info tells it"
+	run $ctl info --json $ring
+	json "j['claim_timeout'] == 0.25"
+	ok $? "info --json tells it too"
+	run $ctl stats --json $ring
+	json "j['fenced'] == 0"
+	ok $? "stats --json counts the writers that were fenced"
+	$ctl unlink $ring
+else
+	refused 1 'embedded host' create $ring --slot-bytes=100 --slots=5 --claim-timeout=0.25
+fi
 refused 1 'Invalid argument' create $ring --slot-bytes=100 --slots=5 --max-readers=2 --wait-readers=3
 refused 2 'at most 4096' create $ring --slot-bytes=100 --slots=5 --wait-readers=4097
 $ctl create $ring --slot-bytes=100 --slots=5 --wait-readers=2

@@ -182,6 +182,9 @@ static const char *not_supported(enum error_step step, const struct ringbuf_conf
 {
 	if (ring->host == RINGBUF_HOST_MODULE)
 		return strerror(EOPNOTSUPP);
+	if (step == ERROR_CREATE && ring->claim_timeout)
+		return "the embedded host has no fences (--claim-timeout): a process cannot take "
+		       "the memory of another one away";
 	if (access("/proc/self/fd", F_OK))
 		return "the embedded host needs /proc, which is not mounted here";
 	if (access(SHM_DIR, F_OK))

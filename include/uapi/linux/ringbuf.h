@@ -171,8 +171,9 @@ struct ringbuf_features {
  * and it counts as a writer that died.  So whatever it stores later reaches no slot of the
  * ring.  Its process is not disturbed: it learns of the fence by ESTALE, from the commit,
  * RINGBUF_IOC_WAIT, _WAKE, _DONE and write(2).  To write again it unmaps the ring and maps
- * it once more, or attaches another handle.  With RINGBUF_CREATE_EXCLUSIVE a writer holds nobody
- * up; there @claim_timeout allows a successor to fence it, see RINGBUF_ATTACH_TAKE_OVER.
+ * it once more, or attaches another handle.  With RINGBUF_CREATE_EXCLUSIVE a writer holds
+ * nobody up; there @claim_timeout allows a successor to fence it, see
+ * RINGBUF_ATTACH_TAKE_OVER.
  *
  * On a handle of /dev/ringbuf the new ring has no name.  On a handle of a file, the file
  * must have no ring yet and be open for reading and writing; the ring becomes the file's.
