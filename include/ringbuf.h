@@ -140,8 +140,8 @@ enum ringbuf_host {
  *	their timeouts allow, and each of these readers gets the stream from its first
  *	message on.  After that writers do not wait for a reader that leaves.  Readers
  *	that ended, were killed or were evicted do not count.  0: writers begin at once
- * @claim_timeout: how long, in ns, a writer may keep slots reserved while others wait for
- *	them, at least 1 ms; 0: as long as it likes.  The module then *fences* the writer,
+ * @claim_timeout: how long, in ns, a writer may keep slots reserved while readers or
+ *	other writers wait for them, at least 1 ms; 0: for ever.  The module then *fences* it,
  *	which may be stopped or stuck: its slots become holes, nothing that it stores
  *	later reaches the ring, and its calls return -ESTALE.  It closes the handle, and
  *	may attach another one.  With RINGBUF_EXCLUSIVE only ringbuf_writer_take_over()
@@ -334,9 +334,8 @@ int ringbuf_writer_attach(struct ringbuf *ring, struct ringbuf_writer **writer);
  * the ring's claim_timeout although readers would have let it.  Then fence it: see
  * claim_timeout of struct ringbuf_config.
  *
- * Return: 0, or -EINVAL (another kind of ring), -EOPNOTSUPP (embedded host, or a module
- * without fences), -EINTR, -EBUSY (another process has taken the place first), or an error
- * of ringbuf_writer_attach().
+ * Return: 0, or -EINVAL (another kind of ring), -EOPNOTSUPP (embedded host), -EINTR, -EBUSY
+ * (another process has taken the place first), or an error of ringbuf_writer_attach().
  */
 int ringbuf_writer_take_over(struct ringbuf *ring, struct ringbuf_writer **writer);
 
@@ -370,8 +369,8 @@ int ringbuf_writer_reserve(struct ringbuf_writer *writer, struct ringbuf_slot *s
  *
  * Return: 0, or -EINVAL (fewer than @count slots are reserved), -EMSGSIZE (a length
  * above slot_bytes: nothing was committed, the reservation stays open), -ESTALE (the
- * host took the slots away; the readers skip them as holes.  Of a batch of an exclusive
- * writer that was fenced, the first slots may have been published).
+ * host took slots away, and the readers skip them as holes; the first slots of a batch may
+ * have been published before).
  */
 int ringbuf_writer_commit(struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
 			  unsigned int count);

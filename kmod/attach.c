@@ -171,12 +171,12 @@ static int attach_from(struct file *file, struct file *from, struct ringbuf_atta
 		return PTR_ERR(ring);
 	whose = from->private_data;
 	err = attach_fence(file, ring, a);
-	if (err)
-		;
-	else if (whose == h)
+	if (!err && whose == h)
 		err = attach_bind(h, h, ring, a, NULL);
-	else
+	else if (!err)
 		err = attach_like(h, whose, ring, a);
+	if (a->flags & RINGBUF_ATTACH_TAKE_OVER)
+		rb_fence_settle(ring, err);
 	if (err)
 		rb_ring_put(ring);
 	return err;

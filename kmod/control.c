@@ -30,10 +30,11 @@ static int done(struct rb_handle *h)
 	bool ended;
 	int err;
 
-	if (rb_fenced_here(h))
-		return -ESTALE;
 	mutex_lock(&h->lock);
-	err = h->detached ? -EBADFD : end_here(h, &ended);
+	if (rb_fenced_locked(h))
+		err = -ESTALE;
+	else
+		err = h->detached ? -EBADFD : end_here(h, &ended);
 	if (!err)
 		h->done = true;
 	mutex_unlock(&h->lock);

@@ -3,7 +3,7 @@
  * Fences: end a writer that is stopped, or stuck, while it holds others up.
  *
  * The timer of a ring looks for the first position that is not finished.  If a writer has
- * claimed it, if a waiter waits for it, and if both has been so for the writer's
+ * claimed it, if a waiter waits for it, and if both have been so for the writer's
  * claim_timeout, the maps of that writer are cut off from the ring (pages.c), and the writer
  * ends as if it had been killed: its claims become holes, and the others continue.
  *
@@ -13,75 +13,32 @@
  * An exclusive writer has no claims and holds nobody up but its successor, which asks for a
  * fence itself (rb_fence_take_over()).
  */
+#include <linux/jiffies.h>
 #include <linux/memcontrol.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 
 #include "internal.h"
 
 /* ---- the fence ---------------------------------------------------------------- */
 
-/* Return the identity of @h that is writer @id, or NULL. */
-static struct rb_identity *fence_identity(struct rb_handle *h, u32 id)
-{
-	struct rb_identity *i;
-
-	list_for_each_entry(i, &h->identities, node)
-		if (i->member.live && i->member.id == id)
-			return i;
-	return NULL;
-}
-
-/* End the member @m, whose process can no longer write to the ring. */
-static void fence_end(struct rb_handle *h, struct rb_member *m)
-{
-	struct rb_ring *ring = rb_handle_ring(h);
-
-	/* Count it before the others continue. */
-	mutex_lock(&ring->lock);
-	ring->fenced++;
-	mutex_unlock(&ring->lock);
-	rb_member_end(h, m, true);
-	rb_member_leave(h, m);
-}
-
-/*
- * Fence the writer @i.  The memory that this takes is charged to the memory cgroup of that
- * writer.  If there is none, nothing changes, and the timer tries again.
+/**
+ * struct fence - a writer that is to be fenced
+ * @h: its handle, with a reference on the memory
+ * @id: its id
+ * @pos: the position that it keeps unfinished, or with an exclusive writer the head
  */
-static void fence_mapped(struct rb_handle *h, struct rb_identity *i)
-{
-	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(i->mm);
-	struct mem_cgroup *old = set_active_memcg(memcg);
-
-	/* First, so that the process cannot see private pages and not meet handle->lock. */
-	WRITE_ONCE(h->fenced, h->fenced + 1); /* matches rb_fenced_here() */
-	if (rb_identity_cut(i))
-		WRITE_ONCE(h->fenced, h->fenced - 1);
-	else
-		fence_end(h, &i->member);
-	set_active_memcg(old);
-	mem_cgroup_put(memcg);
-}
-
-/* Fence writer @id of @h, if it has not ended meanwhile, and drop the caller's reference. */
-static void fence(struct rb_ring *ring, struct rb_handle *h, u32 id)
-{
-	struct rb_identity *i;
-
-	mutex_lock(&h->lock);
-	i = fence_identity(h, id);
-	if (i)
-		fence_mapped(h, i);
-	else if (rb_exclusive(&ring->view) && h->self.live)
-		fence_end(h, &h->self); /* it has no map, and no write(2) is in progress */
-	mutex_unlock(&h->lock);
-	rb_handle_put(h);
-}
+struct fence {
+	struct rb_handle *h;
+	u32 id;
+	u64 pos;
+};
 
 /* Return the handle of writer @id with a reference on its memory, or NULL: it has ended. */
 static struct rb_handle *fence_handle(const struct rb_ring *ring, u32 id)
 {
-	struct rb_handle *h = ring->ids[id - 1].handle;
+	struct rb_handle *h =
+		ring->ids[array_index_nospec(id - 1, ring->layout.max_writers)].handle;
 
 	lockdep_assert_held(&ring->lock);
 	if (h)
@@ -89,12 +46,124 @@ static struct rb_handle *fence_handle(const struct rb_ring *ring, u32 id)
 	return h;
 }
 
+/* Whether the writer of @f still holds others up.  Count the fence if so. */
+static bool fence_begin(struct rb_ring *ring, const struct fence *f)
+{
+	const struct rb_view *v = &ring->view;
+	bool stuck;
+
+	mutex_lock(&ring->lock);
+	stuck = ring->ids[f->id - 1].handle == f->h && ring->ids[f->id - 1].live;
+	if (rb_exclusive(v))
+		stuck = stuck && rb_head(v) == f->pos;
+	else
+		stuck = stuck && rb_open_writer(v, f->pos) == f->id;
+	ring->fenced += stuck;
+	if (stuck && rb_exclusive(v)) {
+		/* The stream does not end, since the successor comes. */
+		rb_hold_stream(v);
+		ring->heir = true;
+	}
+	mutex_unlock(&ring->lock);
+	return stuck;
+}
+
+static void fence_cut(struct rb_handle *h, struct rb_identity *i)
+{
+	if (i->fenced)
+		return;
+	/* First, so that the process cannot see private pages and not meet handle->lock. */
+	WRITE_ONCE(h->fenced, h->fenced + 1); /* matches rb_fenced_here() */
+	rb_identity_cut(i);
+}
+
+static void fence_end(struct rb_handle *h, struct rb_member *m)
+{
+	rb_member_end(h, m, true);
+	rb_member_leave(h, m);
+}
+
+/*
+ * Fence the writer that @i is.  What this allocates is charged to the memory cgroup of that
+ * writer.
+ */
+static void fence_identity(struct rb_handle *h, struct rb_identity *i)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(i->mm);
+	struct mem_cgroup *old = set_active_memcg(memcg);
+
+	fence_cut(h, i);
+	fence_end(h, &i->member);
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+}
+
+/*
+ * Fence an exclusive writer that has not mapped the slots.  It may have mapped other regions.
+ * Its handle says ESTALE from now on.
+ */
+static void fence_self(struct rb_handle *h)
+{
+	struct rb_identity *i;
+
+	h->cut = true;
+	WRITE_ONCE(h->fenced, h->fenced + 1);
+	list_for_each_entry(i, &h->identities, node)
+		fence_cut(h, i);
+	fence_end(h, &h->self);
+}
+
+/* Fence the writer of @f, unless it has moved meanwhile, and drop the reference. */
+static void fence(struct rb_ring *ring, const struct fence *f)
+{
+	struct rb_handle *h = f->h;
+	struct rb_identity *i;
+
+	mutex_lock(&h->lock);
+	list_for_each_entry(i, &h->identities, node) {
+		if (!i->member.live || i->member.id != f->id)
+			continue;
+		if (fence_begin(ring, f))
+			fence_identity(h, i);
+		goto out;
+	}
+	/* No write(2) is in progress: it would hold the lock. */
+	if (rb_exclusive(&ring->view) && h->self.live && fence_begin(ring, f))
+		fence_self(h);
+out:
+	mutex_unlock(&h->lock);
+	rb_handle_put(h);
+}
+
+/* ---- how long a writer has held others up ------------------------------------------ */
+
+/* The timer of a busy machine may be late by so much. */
+#define FENCE_PAUSE (200 * NSEC_PER_MSEC)
+
+/*
+ * Note that writer @id keeps @pos unfinished now, and return for how long it has, in ns.  The
+ * time begins again after a pause without waiters, in which the timer did not run.
+ */
+static u64 fence_clock(struct rb_ring *ring, u64 pos, u32 id, u64 timeout)
+{
+	u64 now = ktime_get_ns();
+
+	lockdep_assert_held(&ring->lock);
+	if (pos != ring->fence_pos || id != ring->fence_id ||
+	    now - ring->fence_looked > timeout + FENCE_PAUSE)
+		ring->fence_since = now;
+	ring->fence_pos = pos;
+	ring->fence_id = id;
+	ring->fence_looked = now;
+	return now - ring->fence_since;
+}
+
 /* ---- shared writers: by the timer ---------------------------------------------- */
 
 /*
  * Whether a waiter needs @pos, the first unfinished position, to be finished.  A waiter for
  * a position waits for @pos or a later one; a waiter for a cursor beyond @pos waits for
- * readers that cannot pass it.
+ * readers that cannot pass it.  Forgets callers that asked long ago.
  */
 static bool fence_awaited(struct rb_ring *ring, u64 pos)
 {
@@ -103,111 +172,131 @@ static bool fence_awaited(struct rb_ring *ring, u64 pos)
 	u64 asked;
 
 	spin_lock(&ring->wait_lock);
+	if (time_after(jiffies, ring->asked_end))
+		ring->asked = 0;
 	asked = ring->asked;
-	ring->asked = 0;
 	spin_unlock(&ring->wait_lock);
 	return pos < asked || position < RB_MOST_TARGET ||
 	       (cursor != RINGBUF_WAKE_NONE && cursor > pos);
 }
 
 /*
- * Return the writer that has claimed the first unfinished position and kept it for too
- * long, or 0.  The words that tell this belong to user space: a writer that forges them can
- * have another writer of its ring fenced, and could as well overwrite its messages.
+ * Find the writer that has claimed the first unfinished position and kept it for too long.
+ * Returns false if there is none.  The words that tell this belong to user space: a writer
+ * that forges them can have another writer of its ring fenced, and could as well overwrite
+ * its messages.
  */
-static u32 fence_find(struct rb_ring *ring)
+static bool fence_find(struct rb_ring *ring, struct fence *f)
 {
 	const struct rb_view *v = &ring->view;
-	u64 head = rb_head(v), low = head > v->slots ? head - v->slots : 0;
-	u64 pos = ring->fence_pos, now = ktime_get_ns();
-	bool awaited;
-	u32 id;
+	u64 head = rb_head_nearby(v), low = head > v->slots ? head - v->slots : 0, timeout;
 
 	lockdep_assert_held(&ring->lock);
-	if (pos < low || pos > head)
-		pos = low;
-	pos = rb_first_unfinished(v, pos, head);
-	id = pos < head ? rb_open_writer(v, pos) : 0;
-	awaited = fence_awaited(ring, pos);
-	if (pos != ring->fence_pos || id != ring->fence_id) {
-		ring->fence_pos = pos;
-		ring->fence_id = id;
-		ring->fence_since = now;
-	}
-	if (!id || !awaited || now - ring->fence_since < ring->ids[id - 1].claim_timeout)
-		return 0;
-	return id;
+	f->pos = ring->fence_pos;
+	if (f->pos < low || f->pos > head)
+		f->pos = low;
+	f->pos = rb_first_unfinished(v, f->pos, head);
+	f->id = f->pos < head && fence_awaited(ring, f->pos) ? rb_open_writer(v, f->pos) : 0;
+	timeout =
+		ring->ids[f->id ? array_index_nospec(f->id - 1, v->max_writers) : 0].claim_timeout;
+	if (fence_clock(ring, f->pos, f->id, timeout) < timeout || !f->id)
+		return false;
+	f->h = fence_handle(ring, f->id);
+	return f->h;
 }
 
 /* Fence the writer that holds others up for too long, if there is one. */
 void rb_fence_check(struct rb_ring *ring)
 {
-	struct rb_handle *h = NULL;
-	u32 id;
+	struct fence f;
+	bool found;
 
-	if (!ring->claim_timeout || rb_exclusive(&ring->view))
+	if (!ring->layout.claim_timeout || rb_exclusive(&ring->view))
 		return;
 	mutex_lock(&ring->lock);
-	id = fence_find(ring);
-	if (id)
-		h = fence_handle(ring, id);
+	found = fence_find(ring, &f);
 	mutex_unlock(&ring->lock);
-	if (h)
-		fence(ring, h, id);
+	if (found)
+		fence(ring, &f);
 }
 
 /* ---- exclusive writers: for a successor ----------------------------------------- */
 
-/*
- * Whether @ring has an exclusive writer.  Then *h is its handle with a reference, NULL if
- * that is closed already, and *pos is the position that it writes next; ~0 while readers
- * do not let it write.
- */
-static bool fence_taken(struct rb_ring *ring, struct rb_handle **h, u64 *pos)
-{
-	struct rb_ready ready;
-	bool taken;
+/* How often a successor looks, at least. */
+#define TAKE_OVER_MS 50
 
-	mutex_lock(&ring->lock);
-	*h = fence_handle(ring, 1);
-	taken = ring->view.info->writers || ring->ids[0].deferred;
+/*
+ * Look at the exclusive writer of @ring.  Return -EBUSY if it is not the writer number
+ * @number of the ring's life, 0 if it has ended, 1 if it is to be fenced, as @f says, and 2 if
+ * it is to be waited for.  While readers do not let it write, its time does not run.
+ */
+static int take_over_look(struct rb_ring *ring, u32 number, struct fence *f)
+{
+	u64 timeout = ring->layout.claim_timeout;
+	struct rb_ready ready;
+	int found = 2;
+
+	lockdep_assert_held(&ring->lock);
+	if (ring->view.info->writers_ever != number)
+		return -EBUSY;
+	if (ring->view.info->writers == ring->heir && !ring->ids[0].deferred)
+		return 0;
 	rb_writer_ready(&ring->view, 1, &ready);
-	*pos = ready.count ? rb_head(&ring->view) : ~0ULL;
+	f->id = 1;
+	f->pos = rb_head(&ring->view);
+	if (fence_clock(ring, f->pos, ready.count ? number : 0, timeout) >= timeout &&
+	    ready.count) {
+		f->h = fence_handle(ring, 1);
+		if (f->h)
+			found = 1;
+	}
+	return found;
+}
+
+/*
+ * Let the stream end without a writer again.  The successor has attached, or, if @failed, it
+ * could not.
+ */
+void rb_fence_settle(struct rb_ring *ring, bool failed)
+{
+	mutex_lock(&ring->lock);
+	if (ring->heir) {
+		ring->heir = false;
+		rb_discount_writer(&ring->view, failed);
+		if (failed)
+			rb_notify(ring);
+	}
 	mutex_unlock(&ring->lock);
-	return taken;
 }
 
 /*
  * Wait until the exclusive writer of @ring has ended, or has committed nothing for the
- * ring's claim_timeout although readers would have let it; then fence it.  Returns 0,
- * -EBUSY: it has not ended and the caller may not @wait, or -ERESTARTSYS.
+ * ring's claim_timeout although readers would have let it; then fence it.  Returns 0: the
+ * caller attaches, and calls rb_fence_settle(); -EBUSY: it has not ended and the caller may not
+ * @wait, or another successor came first; or -ERESTARTSYS.
  */
 int rb_fence_take_over(struct rb_ring *ring, bool wait)
 {
-	u64 seen = ~0ULL, since = 0, pos;
-	struct rb_handle *h;
+	unsigned long pause =
+		min(rb_claim_period(ring->layout.claim_timeout), msecs_to_jiffies(TAKE_OVER_MS));
+	u32 number = READ_ONCE(ring->view.info->writers_ever);
+	struct fence f;
+	int found;
 
-	while (fence_taken(ring, &h, &pos)) {
-		u64 now = ktime_get_ns();
-
-		if (pos == ~0ULL || pos != seen) {
-			seen = pos;
-			since = now;
-		}
-		if (h && now - since >= ring->claim_timeout) {
-			since = now;
-			fence(ring, h, 1);
+	for (;;) {
+		mutex_lock(&ring->lock);
+		found = take_over_look(ring, number, &f);
+		mutex_unlock(&ring->lock);
+		if (found == 1)
+			fence(ring, &f);
+		if (found <= 0)
+			return found;
+		if (found == 1)
 			continue;
-		}
-		if (h)
-			rb_handle_put(h);
 		if (!wait)
 			return -EBUSY;
-		schedule_timeout_interruptible(rb_claim_period(ring->claim_timeout));
+		schedule_timeout_interruptible(pause);
 		if (signal_pending(current))
 			return -ERESTARTSYS;
 	}
-	if (h)
-		rb_handle_put(h);
-	return 0;
 }

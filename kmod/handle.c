@@ -64,11 +64,12 @@ struct rb_member *rb_member_here(struct rb_handle *h)
 	return h->self.live ? &h->self : NULL;
 }
 
-static bool fenced_here(struct rb_handle *h)
+/* The same as rb_fenced_here(), with handle->lock held. */
+bool rb_fenced_locked(struct rb_handle *h)
 {
 	struct rb_identity *i = rb_identity_of(h, current->mm);
 
-	return i && i->fenced;
+	return h->cut || (i && i->fenced);
 }
 
 /* Whether the caller's address space is a writer that was fenced; until it unmaps the ring. */
@@ -76,11 +77,11 @@ bool rb_fenced_here(struct rb_handle *h)
 {
 	bool fenced;
 
-	/* Matches fence_mapped(): the lock waits for a fence in progress. */
+	/* Matches fence_cut(): the lock waits for a fence in progress. */
 	if (likely(!READ_ONCE(h->fenced)))
 		return false;
 	mutex_lock(&h->lock);
-	fenced = fenced_here(h);
+	fenced = rb_fenced_locked(h);
 	mutex_unlock(&h->lock);
 	return fenced;
 }
@@ -97,7 +98,7 @@ struct rb_member *rb_member_io(struct rb_handle *h, bool wait)
 
 	if (m && m->live)
 		return m;
-	if (fenced_here(h))
+	if (rb_fenced_locked(h))
 		return ERR_PTR(-ESTALE);
 	if (h->detached)
 		return ERR_PTR(-EBADFD);

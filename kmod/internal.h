@@ -19,6 +19,7 @@ struct pipe_inode_info;
 struct poll_table_struct;
 struct seq_file;
 struct user_namespace;
+struct vm_fault;
 
 /*
  * For memory whose size the caller of the module chooses: where the memory cgroup of the
@@ -121,10 +122,13 @@ unsigned long rb_claim_period(u64 timeout);
 
 /* ---- pages.c ------------------------------------------------------------- */
 
-struct page *rb_page_get(const struct rb_ring *ring, unsigned long n);
-struct page *rb_page_for(const struct rb_identity *i, unsigned long n);
-int rb_identity_cut(struct rb_identity *i);
+int rb_pages_begin(void);
+void rb_pages_end(int section);
+struct page *rb_page(const struct rb_ring *ring, unsigned long n);
+vm_fault_t rb_page_fault(struct vm_fault *vmf, const struct rb_identity *i, unsigned long n);
+int rb_private_alloc(struct rb_identity *i);
 void rb_private_free(struct rb_identity *i);
+void rb_identity_cut(struct rb_identity *i);
 int rb_pages_renew(struct rb_ring *ring, u64 index);
 void rb_pages_exit(void);
 
@@ -185,12 +189,14 @@ struct rb_identity *rb_identity_of(struct rb_handle *h, struct mm_struct *mm);
 bool rb_handle_elsewhere(struct rb_handle *h, struct mm_struct *mm);
 struct rb_member *rb_member_here(struct rb_handle *h);
 struct rb_member *rb_member_io(struct rb_handle *h, bool wait);
+bool rb_fenced_locked(struct rb_handle *h);
 bool rb_fenced_here(struct rb_handle *h);
 
 /* ---- fence.c ------------------------------------------------------------- */
 
 void rb_fence_check(struct rb_ring *ring);
 int rb_fence_take_over(struct rb_ring *ring, bool wait);
+void rb_fence_settle(struct rb_ring *ring, bool failed);
 
 /* ---- recheck.c ----------------------------------------------------------- */
 

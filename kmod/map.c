@@ -129,6 +129,11 @@ static struct rb_identity *identity_new(struct rb_handle *h, struct mm_struct *m
 	if (!i)
 		return NULL;
 	i->handle = h;
+	if (rb_private_alloc(i)) {
+		rb_private_free(i);
+		kfree(i);
+		return NULL;
+	}
 	i->mm = mm;
 	mmgrab(mm);
 	i->base = (unsigned long)(h->sequence++ % RB_MAP_RANGES) << shift;
@@ -147,6 +152,8 @@ static void identity_free_unused(struct rb_identity *i)
 	mutex_lock(&ring->lock);
 	list_del(&i->node);
 	mutex_unlock(&ring->lock);
+	if (i->fenced)
+		WRITE_ONCE(i->handle->fenced, i->handle->fenced - 1);
 	rb_private_free(i);
 	mmdrop(i->mm);
 	kfree(i);
@@ -194,6 +201,8 @@ static struct rb_identity *identity_get(struct rb_handle *h, struct mm_struct *m
 		return ERR_PTR(-EBADFD);
 	if (alone && rb_handle_elsewhere(h, mm))
 		return ERR_PTR(-EBUSY);
+	if (rb_fenced_locked(h))
+		return ERR_PTR(-ESTALE);
 	i = rb_identity_of(h, mm);
 	if (!i)
 		i = identity_new(h, mm);
@@ -226,8 +235,6 @@ static void identity_put(struct rb_identity *i, bool pin)
 			rb_member_end(h, &i->member, true);
 		rb_member_leave(h, &i->member);
 		rb_timer_maps(rb_handle_ring(h), -1);
-		if (i->fenced)
-			WRITE_ONCE(h->fenced, h->fenced - 1);
 	}
 	i->maps--;
 	identity_free_unused(i);
@@ -263,8 +270,8 @@ static int rb_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
 }
 
 /*
- * Takes no lock of the ring, since a cursor page never changes, and rb_page_for() finds any
- * other.  The caller installs that page while its lock is held.
+ * Takes no lock of the ring, since a cursor page never changes, and rb_page_fault()
+ * finds any other.  The caller installs that page while its lock is held.
  */
 static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 {
@@ -276,8 +283,7 @@ static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	if (vmf->vma->vm_flags & VM_PFNMAP)
 		return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(ring->pages[page]));
-	vmf->page = rb_page_for(i, page);
-	return VM_FAULT_LOCKED;
+	return rb_page_fault(vmf, i, page);
 }
 
 static const struct vm_operations_struct rb_plain_ops = {

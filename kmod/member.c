@@ -47,7 +47,7 @@ static int id_take(struct rb_ring *ring)
 
 	lockdep_assert_held(&ring->lock);
 	if (rb_exclusive(&ring->view))
-		return ring->view.info->writers || ring->ids[0].deferred ? -EBUSY : 1;
+		return ring->view.info->writers > ring->heir || ring->ids[0].deferred ? -EBUSY : 1;
 	min = rb_gate_min(&ring->view, &row);
 	for (i = 0; i < ring->layout.max_writers; i++) {
 		seat = &ring->ids[i];
@@ -170,6 +170,8 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 		ring->ids[id - 1].handle = h;
 		ring->ids[id - 1].live = true;
 		ring->ids[id - 1].claim_timeout = h->claim_timeout ?: ring->layout.claim_timeout;
+		WRITE_ONCE(ring->claim_timeout,
+			   min(ring->claim_timeout, ring->ids[id - 1].claim_timeout));
 		member_begin(h, m, id);
 		rb_attach_writer(&ring->view, id);
 		rb_writer_init(&ring->view, &m->writer, id);

@@ -62,7 +62,7 @@ struct rb_user;
  * @deferred: writer: it has ended, but its I/O may still write to slots that it had open
  * @died: deferred writer: it ended without DONE or DETACH
  * @until: deferred writer: jiffies at which it is reclaimed in any case
- * @claim_timeout: writer: how long it may hold others up, in ns; 0: for ever
+ * @claim_timeout: writer: how long it may hold others up, in ns, if the ring has a timeout
  */
 struct rb_seat {
 	struct rb_handle *handle;
@@ -109,7 +109,8 @@ struct rb_seat {
  * @notify_walks: number of walks of notifications in progress
  * @maps: number of members that have maps, and so could omit a wake-up
  * @notices: incremented by each notification; may be read without the lock
- * @asked: waiters that were armed since the timer ran last wait for a position below it
+ * @asked: waiters that were armed before @asked_end wait for a position below it
+ * @asked_end: when they are no longer taken for waiters, in jiffies
  * @timed: @timer is pending
  * @timer: rechecks the ring, see timer.c
  * @nr_waiters: calls and requests that wait, at most RINGBUF_MAX_WAITERS
@@ -118,9 +119,13 @@ struct rb_seat {
  * @wake_calls: how often RINGBUF_IOC_WAKE was called
  * @claim_timeout: the shortest time after which a writer may be fenced, in ns; 0: none may
  *	be.  May be read without a lock
- * @fence_pos: the first unfinished position when the timer looked last; under @lock
- * @fence_id: the writer that had claimed it, 0: none; under @lock
- * @fence_since: when that was first seen, by ktime_get_ns(); under @lock
+ * @fence_pos: the first unfinished position at the last look; under @lock
+ * @fence_id: the writer that had claimed it, 0: none; of an exclusive writer, which one of
+ *	all it is; under @lock
+ * @fence_since: since when both have been so, by ktime_get_ns(); under @lock
+ * @fence_looked: time of the last look; under @lock
+ * @heir: a successor of an exclusive writer that was fenced is to come, and counts as a
+ *	writer; under @lock
  * @fenced: number of writers that were fenced; under @lock
  * @noted: the head when @written was set
  * @written: when the head was last seen to have moved, see rb_ring_note()
@@ -160,6 +165,7 @@ struct rb_ring {
 	unsigned int maps;
 	unsigned long notices;
 	u64 asked;
+	unsigned long asked_end;
 	bool timed;
 	struct delayed_work timer;
 	atomic_t nr_waiters;
@@ -172,6 +178,8 @@ struct rb_ring {
 	u64 fence_pos;
 	u32 fence_id;
 	u64 fence_since;
+	u64 fence_looked;
+	bool heir;
 	u64 fenced;
 
 	u64 noted;
@@ -204,7 +212,8 @@ struct rb_member {
  * @pins: number of VMAs of the identity region in @mm; the member ends with the last one
  * @begun: it has had a pin; without pins again it is over
  * @fenced: its maps lead to @private; never cleared; may be read under a page's lock alone
- * @private: fenced: the page that each map of a region shows; NULL for cursor pages
+ * @private: what each map of a region shows once it is fenced; NULL for cursor pages, and
+ *	if it cannot be fenced
  * @member: live from the first pin to the last, or until DONE or DETACH
  */
 struct rb_identity {
@@ -283,8 +292,9 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @sequence: number of identities so far
  * @last_id: reader: its row; writer: its latest id
  * @members: number of its live members; may be read without the lock
- * @fenced: number of its identities that are fenced and have pins; may be read without the
- *	lock
+ * @fenced: number of its identities that are fenced, and 1 more with @cut; may be read
+ *	without the lock
+ * @cut: its member was fenced while no address space had mapped it
  * @claim_timeout: as ATTACH has set it, 0: as the ring's; constant once bound
  * @done: DONE was called: no new member begins
  * @detached: DETACH was called: no new member begins
@@ -318,6 +328,7 @@ struct rb_handle {
 	u32 last_id;
 	unsigned int members;
 	unsigned int fenced;
+	bool cut;
 	u64 claim_timeout;
 	bool done;
 	bool detached;

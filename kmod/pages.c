@@ -11,19 +11,21 @@
  * each page is taken once, then the maps are zapped.  So a fault that has not seen the
  * change has installed its page by then, and loses it; a later one sees the change.
  *
- * Copies inside the kernel take a reference on each page, under RCU (rb_page_get()), and a
- * replaced page is dropped after a grace period.
+ * Copies inside the kernel are sections of SRCU, and a replaced page is dropped when those
+ * that may have found it are over.  They take no references, which would look like I/O.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 
 #include "internal.h"
 
+DEFINE_STATIC_SRCU(copies);
+
 /**
  * struct old_page - a page that a ring has replaced
- * @rcu: the grace period after which no copy can find it any more
+ * @rcu: until no copy uses it any more
  * @page: it, with the reference of the ring
  */
 struct old_page {
@@ -31,16 +33,44 @@ struct old_page {
 	struct page *page;
 };
 
-/* Return page @n of @ring, with a reference. */
-struct page *rb_page_get(const struct rb_ring *ring, unsigned long n)
+/* Begin to use pages of rings by rb_page(); may sleep until rb_pages_end(). */
+int rb_pages_begin(void)
 {
-	struct page *page;
+	return srcu_read_lock(&copies); /* matches page_renew() */
+}
 
-	rcu_read_lock(); /* matches page_drop() */
-	page = READ_ONCE(ring->pages[n]);
-	get_page(page);
-	rcu_read_unlock();
-	return page;
+void rb_pages_end(int section)
+{
+	srcu_read_unlock(&copies, section);
+}
+
+/* Return page @n of @ring, valid until rb_pages_end(). */
+struct page *rb_page(const struct rb_ring *ring, unsigned long n)
+{
+	return READ_ONCE(ring->pages[n]);
+}
+
+/* Return page @n of @ring, locked, and with a reference.  It is not replaced meanwhile. */
+static struct page *page_lock(const struct rb_ring *ring, unsigned long n)
+{
+	for (;;) {
+		int section = rb_pages_begin();
+		struct page *page = rb_page(ring, n);
+
+		get_page(page);
+		rb_pages_end(section);
+		lock_page(page);
+		if (likely(page == rb_page(ring, n))) /* matches page_renew() */
+			return page;
+		unlock_page(page);
+		put_page(page);
+	}
+}
+
+static void page_unlock(struct page *page)
+{
+	unlock_page(page);
+	put_page(page);
 }
 
 /* Return the region in which page @n of a ring lies. */
@@ -55,30 +85,30 @@ static enum ringbuf_region_id page_region(const struct rb_ring *ring, unsigned l
 }
 
 /*
- * Return the page that page @n of the maps of @i shows, locked, and with a reference.  The
- * maps of cursor pages are not cut, since their owner may not write to other cursors.
+ * Give the fault @vmf of a map of @i the page that page @n of the map shows, locked.
+ * Cursor pages are no concern of this function: they are never cut off, since a writer only
+ * reads them.
  */
-struct page *rb_page_for(const struct rb_identity *i, unsigned long n)
+vm_fault_t rb_page_fault(struct vm_fault *vmf, const struct rb_identity *i, unsigned long n)
 {
 	const struct rb_ring *ring = rb_handle_ring(i->handle);
+	struct page *page = page_lock(ring, n);
 
-	for (;;) {
-		struct page *page = rb_page_get(ring, n);
-
+	if (unlikely(READ_ONCE(i->fenced))) { /* matches rb_identity_cut() */
+		page_unlock(page);
+		page = i->private[page_region(ring, n)];
+		/* Any number of maps may show this page. */
+		if (!try_get_page(page))
+			return VM_FAULT_SIGBUS;
 		lock_page(page);
-		if (unlikely(READ_ONCE(i->fenced))) { /* matches rb_identity_cut() */
-			unlock_page(page);
-			put_page(page);
-			page = i->private[page_region(ring, n)];
-			get_page(page);
-			lock_page(page);
-			return page;
-		}
-		if (likely(page == READ_ONCE(ring->pages[n]))) /* matches page_renew() */
-			return page;
-		unlock_page(page);
-		put_page(page);
 	}
+	/* The caller would look for its other maps, by an address space that it has not. */
+	if (unlikely(PageHWPoison(page))) {
+		page_unlock(page);
+		return VM_FAULT_HWPOISON;
+	}
+	vmf->page = page;
+	return VM_FAULT_LOCKED;
 }
 
 /* ---- a fenced identity ----------------------------------------------------- */
@@ -105,7 +135,8 @@ void rb_private_free(struct rb_identity *i)
  * No state word of the slots is free for any position, so no commit succeeds; and no claim
  * word holds a claim, so no writer skips slots for ever.  The wake words are below every
  * position, so that each commit calls RINGBUF_IOC_WAKE, which says ESTALE: a commit of an
- * exclusive writer has no other way to learn of the fence.
+ * exclusive writer has no other way to learn of the fence.  The gate is closed, so that a
+ * program that ignores this waits, and learns it from RINGBUF_IOC_WAIT.
  */
 static void private_fill(const struct rb_ring *ring, struct rb_identity *i)
 {
@@ -114,22 +145,28 @@ static void private_fill(const struct rb_ring *ring, struct rb_identity *i)
 	memcpy(info, ring->view.info, sizeof(*info));
 	info->wake_position = 0;
 	info->wake_cursor = 0;
-	info->fenced_from = 0;
+	info->readers_wanted = 1;
 	memset(page_address(i->private[RINGBUF_REGION_SLOTS]), 0xff, PAGE_SIZE);
 }
 
-static int private_alloc(const struct rb_ring *ring, struct rb_identity *i)
+/*
+ * Allocate the private pages of the new identity @i, if it may have to be fenced: then there
+ * may be no memory.
+ */
+int rb_private_alloc(struct rb_identity *i)
 {
 	int id;
 
+	if (!rb_handle_ring(i->handle)->layout.claim_timeout ||
+	    i->handle->role != RINGBUF_ROLE_WRITER)
+		return 0;
 	for (id = 0; id < RB_REGIONS; id++) {
-		if (!region_is_cut(id) || i->private[id])
+		if (!region_is_cut(id))
 			continue;
 		i->private[id] = alloc_page(RB_GFP_LARGE | __GFP_ZERO);
 		if (!i->private[id])
 			return -ENOMEM;
 	}
-	private_fill(ring, i);
 	return 0;
 }
 
@@ -139,8 +176,7 @@ static void pages_pass(const struct rb_ring *ring, unsigned long from, unsigned 
 	unsigned long n;
 
 	for (n = from; n < to; n++) {
-		lock_page(ring->pages[n]);
-		unlock_page(ring->pages[n]);
+		page_unlock(page_lock(ring, n));
 		cond_resched();
 	}
 }
@@ -148,26 +184,25 @@ static void pages_pass(const struct rb_ring *ring, unsigned long from, unsigned 
 /* Zap the maps of @i that show pages from @from to before @to. */
 static void identity_zap(const struct rb_identity *i, unsigned long from, unsigned long to)
 {
-	unmap_mapping_range(i->handle->inode->i_mapping, (loff_t)(i->base + from) << PAGE_SHIFT,
-			    (loff_t)(to - from) << PAGE_SHIFT, 1);
+	unmap_mapping_pages(i->handle->inode->i_mapping, i->base + from, to - from, true);
 }
 
 /*
  * Lead the maps of @i to private pages.  When this returns, nothing that its process stores
- * reaches the ring any more; I/O that has pinned pages before still may.  Returns 0, or
- * -ENOMEM: nothing has changed.
+ * reaches the ring any more; I/O that has pinned pages before still may.
+ *
+ * The info region comes first: a writer that has stored a state on a private page finds the
+ * private wake word, too.
  */
-int rb_identity_cut(struct rb_identity *i)
+void rb_identity_cut(struct rb_identity *i)
 {
 	struct rb_ring *ring = rb_handle_ring(i->handle);
-	struct ringbuf_info_page *info;
-	int err, id;
+	struct ringbuf_info_page *info = page_address(i->private[RINGBUF_REGION_INFO]);
+	int id;
 
 	lockdep_assert_held(&i->handle->lock);
-	err = private_alloc(ring, i);
-	if (err)
-		return err;
-	smp_store_release(&i->fenced, true); /* matches rb_page_for(): the pages are filled */
+	private_fill(ring, i);
+	smp_store_release(&i->fenced, true); /* matches rb_page_fault(): the pages are filled */
 	for (id = 0; id < RB_REGIONS; id++) {
 		const struct rb_span *r = &ring->layout.region[id];
 		unsigned long from = r->offset >> PAGE_SHIFT;
@@ -178,11 +213,11 @@ int rb_identity_cut(struct rb_identity *i)
 		pages_pass(ring, from, to);
 		identity_zap(i, from, to);
 	}
-	info = page_address(i->private[RINGBUF_REGION_INFO]);
-	/* The process reads it after RINGBUF_IOC_WAKE, which takes handle->lock. */
-	if (rb_exclusive(&ring->view))
-		WRITE_ONCE(info->fenced_from, rb_head(&ring->view));
-	return 0;
+	if (!rb_exclusive(&ring->view))
+		return;
+	rb_retract(&ring->view, rb_head(&ring->view));
+	/* The process reads it after RINGBUF_IOC_WAKE, which waits for handle->lock. */
+	WRITE_ONCE(info->fenced_from, rb_head(&ring->view) + 1);
 }
 
 /* ---- fresh pages ------------------------------------------------------------ */
@@ -195,16 +230,7 @@ static void page_drop(struct rcu_head *rcu)
 	kfree(old);
 }
 
-static void page_zap(struct rb_ring *ring, unsigned long n)
-{
-	struct rb_handle *h;
-	struct rb_identity *i;
-
-	list_for_each_entry(h, &ring->handles, node)
-		list_for_each_entry(i, &h->identities, node)
-			identity_zap(i, n, n + 1);
-}
-
+/* Swap page @n for a fresh one. */
 static int page_renew(struct rb_ring *ring, unsigned long n)
 {
 	struct page *fresh = alloc_page(RB_GFP_LARGE | __GFP_ZERO);
@@ -216,13 +242,22 @@ static int page_renew(struct rb_ring *ring, unsigned long n)
 		kfree(old);
 		return -ENOMEM;
 	}
-	old->page = ring->pages[n];
-	lock_page(old->page);
-	WRITE_ONCE(ring->pages[n], fresh); /* matches rb_page_for() */
-	unlock_page(old->page);
-	page_zap(ring, n);
-	call_rcu(&old->rcu, page_drop); /* matches rb_page_get() */
+	old->page = page_lock(ring, n);
+	WRITE_ONCE(ring->pages[n], fresh); /* matches page_lock() */
+	page_unlock(old->page);
+	call_srcu(&copies, &old->rcu, page_drop); /* matches rb_pages_begin() */
 	return 0;
+}
+
+/* Zap all maps that show pages from @from to before @to. */
+static void pages_zap(struct rb_ring *ring, unsigned long from, unsigned long to)
+{
+	struct rb_handle *h;
+	struct rb_identity *i;
+
+	list_for_each_entry(h, &ring->handles, node)
+		list_for_each_entry(i, &h->identities, node)
+			identity_zap(i, from, to);
 }
 
 /*
@@ -234,20 +269,21 @@ int rb_pages_renew(struct rb_ring *ring, u64 index)
 {
 	const struct rb_layout *l = &ring->layout;
 	u64 at = l->region[RINGBUF_REGION_DATA].offset + index * l->slot_stride;
-	unsigned long n, last = (at + l->slot_bytes - 1) >> PAGE_SHIFT;
+	unsigned long first = at >> PAGE_SHIFT, last = (at + l->slot_bytes - 1) >> PAGE_SHIFT, n;
 	int err = 0;
 
 	lockdep_assert_held(&ring->lock);
 	if (l->slot_stride % PAGE_SIZE)
 		return -EOPNOTSUPP;
-	for (n = at >> PAGE_SHIFT; n <= last && !err; n++) {
+	for (n = first; n <= last && !err; n++) {
 		err = page_renew(ring, n);
 		cond_resched();
 	}
+	pages_zap(ring, first, last + 1);
 	return err;
 }
 
 void rb_pages_exit(void)
 {
-	rcu_barrier(); /* page_drop() is code of this module */
+	srcu_barrier(&copies); /* page_drop() is code of this module */
 }

@@ -45,39 +45,55 @@ static bool page_pinned(struct page *page)
 /* How long to wait for I/O into the slots of a writer that has ended. */
 #define DEFER_MS 1000
 
+/* Most slots that an honest writer has open, and that get fresh pages when it ends. */
+#define RENEW_SLOTS RINGBUF_MAX_BATCH
+
+/**
+ * struct rb_search - a search for I/O into the slots of a writer that ends
+ * @ring: its ring, whose lock is held
+ * @slots: how many slots may still be visited
+ * @renewals: how many slots may still get fresh pages
+ */
+struct rb_search {
+	struct rb_ring *ring;
+	u64 slots;
+	unsigned int renewals;
+};
+
 /*
  * Whether I/O may still write to the slot at @index.  If so, try to give the slot fresh
  * pages, into which no I/O writes.
  */
-static bool slot_pinned(struct rb_ring *ring, u64 index)
+static bool slot_busy(struct rb_search *s, u64 index)
 {
-	const struct rb_layout *l = &ring->layout;
+	const struct rb_layout *l = &s->ring->layout;
 	u64 at = l->region[RINGBUF_REGION_DATA].offset + index * l->slot_stride;
 	u64 i, last = (at + l->slot_bytes - 1) >> PAGE_SHIFT;
 
 	for (i = at >> PAGE_SHIFT; i <= last; i++) {
 		rb_relax(i);
-		if (page_pinned(ring->pages[i]))
-			return rb_pages_renew(ring, index);
+		if (!page_pinned(s->ring->pages[i]))
+			continue;
+		if (!s->renewals)
+			return true;
+		s->renewals--;
+		return rb_pages_renew(s->ring, index) != 0;
 	}
 	return false;
 }
 
-/*
- * Whether a page of the unfinished slots of a claim is pinned, and cannot be replaced.  *budget is
- * how many slots may still be visited.
- */
-static bool claim_pinned(struct rb_ring *ring, u64 pos, u32 count, u64 *budget)
+/* Whether I/O may still write to an unfinished slot of a claim. */
+static bool claim_busy(struct rb_search *s, u64 pos, u32 count)
 {
-	const struct rb_view *v = &ring->view;
+	const struct rb_view *v = &s->ring->view;
 	u32 k;
 
-	for (k = 0; k < count && *budget; k++, --*budget) {
+	for (k = 0; k < count && s->slots; k++, s->slots--) {
 		u64 i = rb_index(v, pos + k);
 
 		if (k && rb_claim_ahead(READ_ONCE(v->claim[i]), pos + k) >= 0)
 			break;
-		if (!rb_finished(v, pos + k) && slot_pinned(ring, i))
+		if (!rb_finished(v, pos + k) && slot_busy(s, i))
 			return true;
 	}
 	return false;
@@ -85,39 +101,43 @@ static bool claim_pinned(struct rb_ring *ring, u64 pos, u32 count, u64 *budget)
 
 /*
  * The same for an exclusive writer, whose open slots are recorded nowhere.  They lie from
- * head on, and before the first slot that a reader still holds.
+ * head on, below its allowance.
  */
-static bool exclusive_pinned(struct rb_ring *ring)
+static bool exclusive_busy(struct rb_search *s)
 {
-	const struct rb_view *v = &ring->view;
+	const struct rb_view *v = &s->ring->view;
 	u64 pos = rb_head(v), end = pos + min_t(u64, v->slots, RINGBUF_MAX_BATCH);
-	u32 row;
 
-	end = min(end, rb_gate_end(v, rb_gate_min(v, &row)));
+	end = min(end, rb_max_allowance(v));
 	for (; pos < end; pos++)
-		if (slot_pinned(ring, rb_index(v, pos)))
+		if (slot_busy(s, rb_index(v, pos)))
 			return true;
 	return false;
 }
 
 /*
- * Whether I/O may still write to slots that writer @id had open, once pages were replaced
- * where that is possible.  Honest claims do not
- * overlap, so a lap and a batch of slots is enough; the budget bounds dishonest ones.
+ * Whether I/O may still write to slots that writer @id had open, once they have got fresh
+ * pages where that is possible.  Honest claims do not overlap, so a lap and a batch of slots
+ * is enough; the search is bounded for dishonest ones.
  */
-static bool writer_pinned(struct rb_ring *ring, u32 id)
+static bool writer_busy(struct rb_ring *ring, u32 id)
 {
+	struct rb_search s = {
+		.ring = ring,
+		.slots = ring->view.slots + RINGBUF_MAX_BATCH,
+		.renewals = RENEW_SLOTS,
+	};
 	const struct rb_view *v = &ring->view;
-	u64 budget = v->slots + RINGBUF_MAX_BATCH, i, pos;
+	u64 i, pos;
 
 	if (rb_exclusive(v))
-		return exclusive_pinned(ring);
-	for (i = 0; i < v->slots && budget; i++) {
+		return exclusive_busy(&s);
+	for (i = 0; i < v->slots && s.slots; i++) {
 		u64 claim = READ_ONCE(v->claim[i]);
 
 		rb_relax(i);
 		if (rb_claim_writer(claim) == id && rb_claim_position(v, i, claim, &pos) &&
-		    claim_pinned(ring, pos, rb_claim_count(claim), &budget))
+		    claim_busy(&s, pos, rb_claim_count(claim)))
 			return true;
 	}
 	return false;
@@ -169,7 +189,7 @@ void rb_reclaim_deferred(struct rb_ring *ring)
 
 		if (!seat->deferred)
 			continue;
-		if (time_before(jiffies, seat->until) && writer_pinned(ring, id))
+		if (time_before(jiffies, seat->until) && writer_busy(ring, id))
 			continue;
 		seat_reclaim(ring, id);
 	}
@@ -183,12 +203,12 @@ void rb_reclaim_deferred(struct rb_ring *ring)
 void rb_writer_stop(struct rb_ring *ring, u32 id, bool died)
 {
 	struct rb_seat *seat = &ring->ids[id - 1];
-	bool pinned = writer_pinned(ring, id);
+	bool busy = writer_busy(ring, id);
 
 	WARN_ON_ONCE(seat->deferred);
-	if (!pinned || rb_exclusive(&ring->view))
+	if (!busy || rb_exclusive(&ring->view))
 		writer_end(ring, id, died);
-	if (!pinned)
+	if (!busy)
 		return;
 	seat->deferred = true;
 	seat->died = died;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What read(2) and write(2) have in common; see read.c and write.c. */
 #include <linux/highmem.h>
-#include <linux/mm.h>
 #include <linux/uio.h>
 
 #include "internal.h"
@@ -27,11 +26,11 @@ size_t rb_slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t l
 {
 	u64 at = ring->layout.region[RINGBUF_REGION_DATA].offset +
 		 index * ring->layout.slot_stride + skip;
+	int section = rb_pages_begin();
 	size_t done = 0;
 
 	while (done < length) {
-		struct page *held = rb_page_get(ring, at >> PAGE_SHIFT);
-		char *page = kmap_local_page(held);
+		char *page = kmap_local_page(rb_page(ring, at >> PAGE_SHIFT));
 		size_t offset = offset_in_page(at);
 		size_t want = min_t(size_t, length - done, PAGE_SIZE - offset), got;
 
@@ -40,12 +39,12 @@ size_t rb_slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t l
 		else
 			got = copy_to_iter(page + offset, want, iter);
 		kunmap_local(page);
-		put_page(held);
 		done += got;
 		at += got;
 		if (got < want)
 			break;
 		cond_resched();
 	}
+	rb_pages_end(section);
 	return done;
 }

@@ -161,7 +161,8 @@ static void waiter_settle(struct rb_ring *ring, struct rb_waiter *s)
 
 /*
  * Remember below which position a slot must be finished for @waiter.  The waiter may be gone
- * when the timer runs: it does not sleep, and asks again later.
+ * when the timer runs: a caller that may not sleep counts as a waiter for the time after
+ * which a writer is fenced.
  */
 static void waiter_ask(struct rb_ring *ring, u64 waiter)
 {
@@ -170,8 +171,10 @@ static void waiter_ask(struct rb_ring *ring, u64 waiter)
 	lockdep_assert_held(&ring->wait_lock);
 	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
 		target++;
-	if (target < RB_MOST_TARGET)
-		ring->asked = max(ring->asked, target);
+	if (!ring->claim_timeout || target >= RB_MOST_TARGET)
+		return;
+	ring->asked = max(ring->asked, target);
+	ring->asked_end = jiffies + 2 * nsecs_to_jiffies(ring->layout.claim_timeout) + HZ / 10;
 }
 
 /* The caller needs what @waiter says, but will not wait. */

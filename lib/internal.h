@@ -281,10 +281,12 @@ void lib_handle_close(struct lib_handle *h) LIB_HIDDEN;
  * struct lib_block - one blocking call
  * @timeout: the user's timeout, relative ns
  * @deadline: absolute ns, 0 until it is computed
+ * @tried: a call that may not wait has asked the host
  */
 struct lib_block {
 	s64 timeout;
 	u64 deadline;
+	bool tried;
 };
 
 void lib_interruptible(struct lib_handle *h, bool on) LIB_HIDDEN;

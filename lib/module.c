@@ -139,13 +139,15 @@ static int module_create(struct ringbuf *ring, const struct ringbuf_config *conf
 		.wait_readers = config->wait_readers,
 		.claim_timeout = config->claim_timeout,
 	};
-	int fd = config->name ? lib_module_make(config->name) : device_open();
+	int fd = config->name ? lib_module_make(config->name) : device_open(), err;
 
 	if (fd < 0)
 		return fd;
-	return ring_bound(ring, fd,
-			  config->name ? create_file(fd, &c, config)
-				       : call(fd, RINGBUF_IOC_CREATE, &c));
+	err = config->name ? create_file(fd, &c, config) : call(fd, RINGBUF_IOC_CREATE, &c);
+	/* A module without fences does not know the field. */
+	if (err == -E2BIG && config->claim_timeout)
+		err = -EOPNOTSUPP;
+	return ring_bound(ring, fd, err);
 }
 
 /*

@@ -268,15 +268,16 @@ static bool spin_until(struct lib_handle *h, u64 waiter, u64 deadline)
 }
 
 /*
- * Do not wait.  But a writer that is stuck is fenced only while others wait for it, so ask
- * the host of a ring with a claim_timeout.  Returns -EAGAIN, 0 to retry, or another error.
+ * Ask the module once without sleeping, in a ring with a claim_timeout: it fences a stuck
+ * writer only while a waiter needs its slot.  Returns 0 to retry, -EAGAIN, or another error.
  */
-static int block_try(struct lib_handle *h, u64 waiter, u32 count)
+static int block_try(struct lib_handle *h, struct lib_block *b, u64 waiter, u32 count)
 {
 	int err;
 
-	if (!h->ring->layout.claim_timeout)
+	if (!h->ring->layout.claim_timeout || b->tried)
 		return -EAGAIN;
+	b->tried = true;
 	err = h->host->wait(h, waiter, count, 0);
 	return err == -ETIMEDOUT || err == -EINTR ? -EAGAIN : err;
 }
@@ -290,7 +291,7 @@ int lib_block(struct lib_handle *h, struct lib_block *b, u64 waiter, u32 count)
 	int err;
 
 	if (b->timeout == RINGBUF_TRY)
-		return h->host->peers(h) ? 0 : block_try(h, waiter, count);
+		return h->host->peers(h) ? 0 : block_try(h, b, waiter, count);
 	lib_cpu_hint(h);
 	if (!b->deadline) {
 		b->deadline = ~0ULL;

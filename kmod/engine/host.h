@@ -29,7 +29,6 @@ static inline void rb_host_init(const struct rb_view *v, u64 slot_bytes, u64 slo
 	info->writer_stride = v->writer_stride;
 	info->wake_position = RINGBUF_WAKE_NONE;
 	info->wake_cursor = RINGBUF_WAKE_NONE;
-	info->fenced_from = RINGBUF_NOT_FENCED;
 }
 
 /* Close the gate until @readers are attached at once.  The ring has no other user yet. */
@@ -171,6 +170,12 @@ static inline void rb_count_writer(const struct rb_view *v)
 		smp_store_release(&v->info->writers_ever, v->info->writers_ever + 1);
 }
 
+/* Count a writer that is to come, so that the stream does not end before. */
+static inline void rb_hold_stream(const struct rb_view *v)
+{
+	smp_store_release(&v->info->writers, v->info->writers + 1); /* matches rb_ended() */
+}
+
 /* Attach writer @id, which no other writer has. */
 static inline void rb_attach_writer(const struct rb_view *v, u32 id)
 {
@@ -268,6 +273,25 @@ static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
 		allowance = most;
 	if (allowance > v->info->allowance)
 		WRITE_ONCE(v->info->allowance, allowance);
+}
+
+/*
+ * Take back what an exclusive writer published out of order, because it was cut off from the
+ * ring between the slots of a batch: the positions behind @head, the first one that is not
+ * finished.  No reader has come that far, and the writer can store nothing more.
+ */
+static inline void rb_retract(const struct rb_view *v, u64 head)
+{
+	u64 pos;
+
+	for (pos = head + 1; pos < head + RINGBUF_MAX_BATCH && pos < head + v->slots; pos++) {
+		u64 *state = &v->desc[rb_index(v, pos)].state;
+
+		if (rb_state_finished(READ_ONCE(*state), pos))
+			WRITE_ONCE(*state, pos < v->slots
+						   ? 0
+						   : rb_state(pos - v->slots, RINGBUF_COMMITTED));
+	}
 }
 
 /* Count one writer less.  @died: it ended without DONE. */

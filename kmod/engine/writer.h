@@ -243,7 +243,9 @@ static inline void rb_publish_exclusive(const struct rb_view *v, struct rb_write
  */
 static inline bool rb_fenced_before(const struct rb_view *v, u64 end)
 {
-	return rb_exclusive(v) && READ_ONCE(v->info->fenced_from) < end;
+	u64 from = READ_ONCE(v->info->fenced_from);
+
+	return rb_exclusive(v) && from && from <= end;
 }
 
 /*

@@ -293,6 +293,15 @@ FIXTURE_VARIANT_ADD(pinned, large_shared_detach){ 0, SLOT, detach_call };
 FIXTURE_VARIANT_ADD(pinned, large_exclusive_done){ RINGBUF_CREATE_EXCLUSIVE, SLOT, done_call };
 FIXTURE_VARIANT_ADD(pinned, large_exclusive_detach){ RINGBUF_CREATE_EXCLUSIVE, SLOT, detach_call };
 
+/* Reserve @claims slots, or with an exclusive writer, which stores no claims, two. */
+static void open_slots(struct maps *m, unsigned int claims)
+{
+	if (claims)
+		claim_by_hand(m, m->head->head, claims);
+	else
+		writer_row(m)->allowance = m->head->head + 2;
+}
+
 /* A pin of all slots by a registered buffer, or where there is none, a pipe's reference. */
 static int pin_slots(struct _test_data_pinned *self)
 {
@@ -351,8 +360,7 @@ TEST_F(pinned, end_waits_for_the_io)
 		ASSERT_OK(maps_open(&self->w, self->writer));
 		ASSERT_EQ(0, pin_slots(self));
 		repaired = stats_of(self->owner).repaired;
-		if (claims)
-			claim_by_hand(&self->w, self->w.head->head, claims);
+		open_slots(&self->w, claims);
 		before = now_ns();
 		ASSERT_EQ(0, variant->end(self->writer));
 		s = stats_of(self->owner);
@@ -421,8 +429,7 @@ TEST_F(pinned, end_gives_slots_fresh_pages)
 		ASSERT_EQ(0, pipe2(self->pipe, O_CLOEXEC));
 		ASSERT_EQ(1, begin_read(self));
 	}
-	if (claims)
-		claim_by_hand(&self->w, 0, claims);
+	open_slots(&self->w, claims);
 	ASSERT_EQ(0, variant->end(self->writer));
 	EXPECT_EQ(0, stats_of(self->owner).writers);
 	EXPECT_EQ(claims, stats_of(self->owner).repaired);
@@ -450,6 +457,32 @@ TEST_F(pinned, end_gives_slots_fresh_pages)
 	close(reader);
 }
 
+/* Slots from head on hold the oldest messages, which the end of the writer leaves alone. */
+TEST(end_of_an_exclusive_writer_keeps_old_messages)
+{
+	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS), reader;
+	struct _test_data_pinned self = { .writer = writer_open(owner) };
+	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, owner);
+	uint64_t n;
+
+	ASSERT_OK(maps_open(&self.w, self.writer));
+	for (n = 0; n < 2 * SLOTS; n++)
+		commit_by_hand(&self.w, n, n + 100);
+	ASSERT_EQ(0, pin_slots(&self));
+	ASSERT_EQ(0, done_call(self.writer));
+	reader = device_open();
+	a.start = RINGBUF_START_OLDEST;
+	ASSERT_OK(call(reader, RINGBUF_IOC_ATTACH, &a));
+	EXPECT_EQ(SLOTS, a.position);
+	for (n = SLOTS; n < 2 * SLOTS; n++)
+		EXPECT_EQ((int64_t)n + 100, get(reader));
+	unpin_slots(&self);
+	maps_close(&self.w);
+	close(self.writer);
+	close(reader);
+	close(owner);
+}
+
 /* A writer killed while its I/O is in flight; descriptors of its parent keep the I/O. */
 struct dying {
 	int writer;
@@ -465,8 +498,7 @@ static int dies_with_pinned_slots(void *arg)
 	struct maps m;
 
 	CHECK_EQ(0, maps_open(&m, d->writer));
-	if (!d->exclusive)
-		claim_by_hand(&m, m.head->head, 2);
+	open_slots(&m, d->exclusive ? 0 : 2);
 	all = (struct iovec){ m.data, m.region[RINGBUF_REGION_DATA].bytes };
 	if (io_uring_register_buffers(&d->u, &all, 1)) {
 		all.iov_len = 4096;

@@ -526,11 +526,11 @@ static int exclusive_body(void *arg)
 	CHECK_EQ(0, maps_open(&m, fd));
 	commit_by_hand(&m, 0, 10);
 	commit_by_hand(&m, 1, 11);
-	CHECK(m.ip->fenced_from == RINGBUF_NOT_FENCED);
+	CHECK_EQ(0, m.ip->fenced_from);
 	raise(SIGSTOP);
 	CHECK(commit_by_hand(&m, 2, 12));
 	CHECK_EQ(-ESTALE, wake_call(fd));
-	CHECK_EQ(2, m.ip->fenced_from);
+	CHECK_EQ(3, m.ip->fenced_from);
 	scribble(&m);
 	CHECK_EQ(-ESTALE, wait_call(fd, 1, NEVER));
 	return 0;
@@ -561,6 +561,59 @@ TEST_F(takeover, successor_of_a_stopped_writer)
 	close(fd);
 }
 
+/* A writer that has mapped the data alone: it is not the member of that address space. */
+TEST_F(takeover, of_a_writer_that_has_mapped_the_data_alone)
+{
+	struct ringbuf_region data = region_of(self->writer, RINGBUF_REGION_DATA);
+	char *map = map_region(self->writer, RINGBUF_REGION_DATA, PROT_READ | PROT_WRITE);
+	int fd;
+
+	ASSERT_NE(MAP_FAILED, map);
+	memset(map, 1, data.bytes);
+	fd = fence_writer(self->owner, RINGBUF_ATTACH_TAKE_OVER, 0);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, put(fd, 3));
+	memset(map, 2, data.bytes);
+	EXPECT_EQ(3, get(self->reader));
+	EXPECT_EQ(MAP_FAILED, map_region(self->writer, RINGBUF_REGION_SLOTS, PROT_READ));
+	EXPECT_EQ(ESTALE, errno);
+	munmap(map, data.bytes);
+	close(fd);
+}
+
+static int takes_over_or_is_busy(void *arg)
+{
+	int fd = fence_writer(*(int *)arg, RINGBUF_ATTACH_TAKE_OVER, 0);
+
+	CHECK(fd >= 0 || fd == -EBUSY);
+	/* Keep the place until the parent has counted. */
+	if (fd >= 0)
+		raise(SIGSTOP);
+	return fd < 0;
+}
+
+/* The one that comes first has the place; it has not been stuck yet. */
+TEST_F(takeover, second_successor_does_not_fence_the_first)
+{
+	pid_t pid[2];
+	int status[2], k, stopped = 0;
+
+	for (k = 0; k < 2; k++)
+		pid[k] = child_start(takes_over_or_is_busy, &self->owner);
+	for (k = 0; k < 2; k++) {
+		ASSERT_EQ(pid[k], waitpid(pid[k], &status[k], WUNTRACED));
+		if (WIFSTOPPED(status[k]))
+			stopped++;
+		else
+			EXPECT_EQ(1, WEXITSTATUS(status[k]));
+	}
+	EXPECT_EQ(1, stopped);
+	EXPECT_EQ(1, stats_of(self->owner).fenced);
+	for (k = 0; k < 2; k++)
+		if (WIFSTOPPED(status[k]))
+			EXPECT_EQ(0, stuck_continue(pid[k]));
+}
+
 /* It has no maps: it ends, and so does its next write(2). */
 TEST_F(takeover, of_a_writer_without_maps)
 {
@@ -569,7 +622,7 @@ TEST_F(takeover, of_a_writer_without_maps)
 	ASSERT_EQ(0, put(self->writer, 1));
 	fd = fence_writer(self->owner, RINGBUF_ATTACH_TAKE_OVER, 0);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(-EBUSY, put(self->writer, 2));
+	EXPECT_EQ(-ESTALE, put(self->writer, 2));
 	EXPECT_EQ(0, put(fd, 3));
 	EXPECT_EQ(1, get(self->reader));
 	EXPECT_EQ(3, get(self->reader));

@@ -142,6 +142,14 @@ TEST_F(fence, calls_that_never_wait_ask_too)
 	EXPECT_EQ(0, child_end(pid));
 }
 
+/* An interrupt that no call has taken yet must not keep a try going. */
+TEST_F(fence, try_after_an_interrupt_returns)
+{
+	ringbuf_reader_interruptible(self->reader, 1);
+	ringbuf_reader_interrupt(self->reader);
+	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
+}
+
 /* ---- exclusive writers ------------------------------------------------------------ */
 
 ATTACHED_FIXTURE(takeover)

@@ -93,10 +93,16 @@ TEST(older_configuration_waits_for_no_reader)
 	EXPECT_EQ(0, put(writer, 1, RINGBUF_TRY));
 	ringbuf_writer_close(writer);
 	ringbuf_close(ring);
-	for (config.size++; config.size < sizeof(config); config.size++)
-		EXPECT_EQ(config.size < offsetof(struct ringbuf_config, wait_readers) + 4 ? -EINVAL
-											  : 0,
-			  ringbuf_create(&config, &ring));
+	config.reserved = 0;
+	for (config.size++; config.size < sizeof(config); config.size++) {
+		/* A size must not end within a field; before claim_timeout there is a gap. */
+		bool fits = config.size >= offsetof(struct ringbuf_config, wait_readers) + 4 &&
+			    config.size <= offsetof(struct ringbuf_config, claim_timeout);
+		int err = ringbuf_create(&config, &ring);
+
+		EXPECT_EQ(fits ? 0 : -EINVAL, err);
+		ringbuf_close(ring);
+	}
 }
 
 TEST_F(gate, opens_with_the_last_reader_and_stays_open)

@@ -169,7 +169,8 @@ struct ringbuf_features {
  * @claim_timeout while a reader or another writer waits for that slot, is *fenced*: its
  * maps no longer lead to the ring but to private pages, its reserved slots become holes,
  * and it counts as a writer that died.  So whatever it stores later reaches no slot of the
- * ring.  Its process is not disturbed: it learns of the fence by ESTALE, from the commit,
+ * ring.  (Of I/O that its process has begun before, see "Identity" in kmod/protocol.rst.)
+ * Its process is not disturbed: it learns of the fence by ESTALE, from the commit,
  * RINGBUF_IOC_WAIT, _WAKE, _DONE and write(2).  To write again it unmaps the ring and maps
  * it once more, or attaches another handle.  With RINGBUF_CREATE_EXCLUSIVE a writer holds
  * nobody up; there @claim_timeout allows a successor to fence it, see
@@ -746,8 +747,7 @@ struct ringbuf_row {
 #define RINGBUF_END_DONE 1U /* all writers called RINGBUF_IOC_DONE or detached */
 #define RINGBUF_END_DIED 2U /* no writer is left, and one ended without doing so */
 
-#define RINGBUF_WAKE_NONE  (~0ULL) /* a wake word while no waiter is armed */
-#define RINGBUF_NOT_FENCED (~0ULL) /* fenced_from of the ring itself */
+#define RINGBUF_WAKE_NONE (~0ULL) /* a wake word while no waiter is armed */
 
 /**
  * struct ringbuf_info_page - begin of the info region, written by the host only
@@ -774,8 +774,8 @@ struct ringbuf_row {
  * @ended: RINGBUF_END_*
  * @readers_wanted: readers that must be attached at the same time before a writer may
  *	take a position; 0 once they have been
- * @fenced_from: RINGBUF_NOT_FENCED; on the private page of an exclusive writer that was
- *	fenced: none of its messages from this position on has reached the ring
+ * @fenced_from: 0; on the private page of an exclusive writer that was fenced: 1 plus the
+ *	first position of which nothing has reached the ring
  */
 struct ringbuf_info_page {
 	__aligned_u64 magic;
