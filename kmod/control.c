@@ -112,7 +112,7 @@ static int sync_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 		return -EBADFD;
 	if (h->role != RINGBUF_ROLE_READER)
 		return 0;
-	if (!READ_ONCE(h->members))
+	if (!rb_handle_members(h))
 		return -EBADFD;
 	if (rb_member_evicted(h, ring))
 		return -EIDRM;

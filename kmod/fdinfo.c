@@ -24,7 +24,7 @@ static const char *show_state(const struct rb_handle *h, const struct rb_ring *r
 		return " (detached)";
 	if (READ_ONCE(h->fenced))
 		return " (fenced)";
-	if (READ_ONCE(h->members) && rb_member_evicted(h, ring))
+	if (rb_handle_members(h) && rb_member_evicted(h, ring))
 		return " (evicted)";
 	return READ_ONCE(h->done) ? " (done)" : "";
 }
@@ -47,7 +47,7 @@ static void show_position(struct seq_file *m, struct rb_handle *h, struct rb_rin
 	if (h->role == RINGBUF_ROLE_READER || h->role == RINGBUF_ROLE_WRITER)
 		seq_printf(m, "ringbuf-id:\t%u\n", READ_ONCE(h->last_id));
 	/* After this reader has ended, another reader may have its row. */
-	if (h->role != RINGBUF_ROLE_READER || !READ_ONCE(h->members) || rb_member_evicted(h, ring))
+	if (h->role != RINGBUF_ROLE_READER || !rb_handle_members(h) || rb_member_evicted(h, ring))
 		return;
 	cursor = rb_row_cursor(&ring->view, h->last_id);
 	seq_printf(m, "ringbuf-cursor:\t%llu\n", cursor);

@@ -82,7 +82,7 @@ long rb_ioctl_room(struct rb_handle *h, void __user *arg)
 		return -EINVAL;
 	if (rb_fenced_here(h))
 		return -ESTALE;
-	if (!ring || h->role != RINGBUF_ROLE_WRITER || !READ_ONCE(h->members))
+	if (!ring || h->role != RINGBUF_ROLE_WRITER || !rb_handle_members(h))
 		return -EBADFD;
 	r.slots = slots_ready(ring);
 	return rb_arg_put(arg, &r, sizeof(r));

@@ -71,7 +71,7 @@ static void member_begin(struct rb_handle *h, struct rb_member *m, u32 id)
 	m->live = true;
 	m->seated = true;
 	h->last_id = id;
-	WRITE_ONCE(h->members, h->members + 1);
+	smp_store_release(&h->members, h->members + 1); /* matches rb_handle_members() */
 }
 
 /* Whether the ring has gating readers.  The result is stable only under ring->lock. */
@@ -127,8 +127,8 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 		if (resume)
 			want = reader_resume(h, ring);
 		ring->rows[row].handle = h;
-		member_begin(h, &h->self, row);
 		*start = rb_attach_reader(&ring->view, row, want);
+		member_begin(h, &h->self, row);
 		readers_count(ring, 1);
 		rb_notify_writers(ring);
 	}

@@ -291,7 +291,7 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @identities: its identities, which have VMAs; changes under ring->lock as well
  * @sequence: number of identities so far
  * @last_id: reader: its row; writer: its latest id
- * @members: number of its live members; may be read without the lock
+ * @members: number of its live members; without the lock by rb_handle_members()
  * @fenced: number of its identities that are fenced, and 1 more with @cut; may be read
  *	without the lock
  * @cut: its member was fenced while no address space had mapped it
@@ -442,6 +442,16 @@ static inline void rb_handle_put(struct rb_handle *h)
 {
 	if (refcount_dec_and_test(&h->refs))
 		kfree(h);
+}
+
+/*
+ * Return how many live members @h has, without its lock.  With a member, its latest row or
+ * id is visible, and so are the words of a reader's row: a task that polls while another
+ * one attaches must not arm for the cursor of the row's last reader.
+ */
+static inline unsigned int rb_handle_members(const struct rb_handle *h)
+{
+	return smp_load_acquire(&h->members); /* matches member_begin() */
 }
 
 /* Return how many bytes of the slot at @pos read(2) has read already. */

@@ -146,7 +146,7 @@ __poll_t rb_poll(struct file *file, struct poll_table_struct *wait)
 
 	poll_wait(file, &h->wq, wait);
 	/* poll_reader() handles an eviction, in the same check that finds what is ready. */
-	if (!ring || !READ_ONCE(h->members))
+	if (!ring || !rb_handle_members(h))
 		return EPOLLERR;
 	return h->role == RINGBUF_ROLE_READER ? poll_reader(ring, h) : poll_writer(ring, h);
 }

@@ -198,7 +198,7 @@ static bool read_enough(const struct kiocb *iocb, struct rb_handle *h, struct rb
 
 	check->deadline = RINGBUF_NO_TIMEOUT;
 	rb_threshold_read(h, &l);
-	if (!l.set || !READ_ONCE(h->members))
+	if (!l.set || !rb_handle_members(h))
 		return true;
 	end = rb_ended(&ring->view);
 	rb_check_reader(h, ring, &l, false, check);
@@ -221,7 +221,7 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return PTR_ERR(ring);
 	if (rb_is_stream(h) && !iov_iter_count(to))
 		return 0;
-	left = READ_ONCE(h->members) ? rb_leftover_read(h, to) : 0;
+	left = rb_handle_members(h) ? rb_leftover_read(h, to) : 0;
 	if (left)
 		return left;
 	for (;;) {

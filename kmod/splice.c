@@ -37,7 +37,7 @@ static int ring_wait(struct rb_handle *h)
 		struct rb_check check;
 		int err;
 
-		if (!READ_ONCE(h->members) || (reader && rb_ended(&ring->view)))
+		if (!rb_handle_members(h) || (reader && rb_ended(&ring->view)))
 			return 0;
 		rb_threshold_read(h, &l);
 		if (reader)

@@ -115,7 +115,7 @@ int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb
 
 	if (rb_fenced_here(h))
 		return -ESTALE;
-	if (!READ_ONCE(h->members))
+	if (!rb_handle_members(h))
 		return -EBADFD;
 	if (h->role == RINGBUF_ROLE_READER) {
 		end = rb_ended(&ring->view); /* (J): before the last check */
