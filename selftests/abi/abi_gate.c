@@ -181,7 +181,7 @@ TEST_F(gate, readers_that_are_gone_do_not_count)
 
 	self->reader[1] = reader_open(self->owner);
 	pid = child_start(read_and_hang, &self->reader[1]);
-	ASSERT_TRUE(task_asleep_in(pid, SYS_pause));
+	ASSERT_TRUE(task_asleep_in(pid, IN_PAUSE));
 	ASSERT_OK(is_closed(self->writer, 1));
 	ASSERT_EQ(128 + SIGKILL, child_kill(pid));
 	ASSERT_OK(is_closed(self->writer, 2));

@@ -137,7 +137,7 @@ TEST_F(handles, reader_is_taken_from_the_process_that_maps_it)
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
 	char byte;
 
-	ASSERT_TRUE(task_asleep_in(pid, SYS_pause));
+	ASSERT_TRUE(task_asleep_in(pid, IN_PAUSE));
 	taken = (int)syscall(SYS_pidfd_getfd, pidfd, self->reader, 0);
 	ASSERT_LE(0, taken);
 	ASSERT_EQ(1, write(self->writer, "a", 1));

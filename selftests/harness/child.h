@@ -147,15 +147,19 @@ static inline long task_syscall(pid_t pid)
 static inline bool is_wait(long call)
 {
 	static const long waits[] = {
-		SYS_ioctl,	    SYS_read,	      SYS_readv,	   SYS_write,  SYS_writev,
-		SYS_poll,	    SYS_ppoll,	      SYS_pselect6,	   SYS_splice, SYS_sendfile,
-		SYS_epoll_wait,	    SYS_epoll_pwait,  SYS_futex,	   SYS_select, SYS_preadv2,
-		SYS_io_uring_enter, SYS_pwritev2,
+		SYS_ioctl,	  SYS_read,	      SYS_readv,	   SYS_write,
+		SYS_writev,	  SYS_ppoll,	      SYS_pselect6,	   SYS_splice,
+		SYS_sendfile,	  SYS_epoll_pwait,    SYS_futex,	   SYS_preadv2,
+		SYS_pwritev2,	  SYS_io_uring_enter,
+/* Not on arm64. */
+#ifdef SYS_poll
+		SYS_poll,	  SYS_select,	      SYS_epoll_wait,
+#endif
 #ifdef SYS__newselect
-		SYS__newselect,	    SYS_sendfile64,
+		SYS__newselect,	  SYS_sendfile64,
 #endif
 #ifdef SYS_futex_time64
-		SYS_futex_time64,   SYS_ppoll_time64, SYS_pselect6_time64,
+		SYS_futex_time64, SYS_ppoll_time64,   SYS_pselect6_time64,
 #endif
 	};
 	unsigned int i;
@@ -165,6 +169,13 @@ static inline bool is_wait(long call)
 			return true;
 	return false;
 }
+
+/* What pause(3) calls: arm64 has no SYS_pause. */
+#ifdef SYS_pause
+#define IN_PAUSE SYS_pause
+#else
+#define IN_PAUSE SYS_ppoll
+#endif
 
 #define IN_A_WAIT -1L /* see is_wait() */
 #define IN_ANY	  -2L /* of a program that may count its calls otherwise, being 64-bit */

@@ -157,7 +157,7 @@ TEST_F(gate, readers_that_are_gone_do_not_count)
 
 	gone = reader_new(self->ring);
 	pid = child_start(hang, gone);
-	ASSERT_TRUE(task_asleep_in(pid, SYS_pause));
+	ASSERT_TRUE(task_asleep_in(pid, IN_PAUSE));
 	EXPECT_EQ(WANTED - 1, status_of(self->ring).readers_lacking);
 	ASSERT_EQ(128 + SIGKILL, child_kill(pid));
 	ringbuf_reader_close(gone);
