@@ -155,9 +155,10 @@ struct vanishing {
 static void *vanish(void *arg)
 {
 	struct vanishing *v = arg;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	while (!__atomic_load_n(&v->stop, __ATOMIC_RELAXED))
-		madvise(v->memory + MESSAGE - 4096, 4096, MADV_DONTNEED);
+		madvise(v->memory + MESSAGE - page, page, MADV_DONTNEED);
 	return NULL;
 }
 

@@ -382,14 +382,15 @@ struct vanishing {
  * One page, far behind the first, is gone again and again, so that a copy of all that
  * lies before it meets that nearly each time.  What it holds stays: it is that of a file.
  */
-#define GONE 734
+#define GONE 3006464
 
 static void *vanish(void *arg)
 {
 	struct vanishing *v = arg;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	while (!__atomic_load_n(&v->stop, __ATOMIC_RELAXED))
-		madvise(v->memory + GONE * 4096, 4096, MADV_DONTNEED);
+		madvise(v->memory + GONE / page * page, page, MADV_DONTNEED);
 	return NULL;
 }
 

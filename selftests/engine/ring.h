@@ -17,7 +17,8 @@ struct ring {
 	char *data;
 };
 
-static inline int ring_new(struct ring *ring, u64 slots, u32 flags, u32 readers, u32 writers)
+static inline int ring_new_paged(struct ring *ring, u32 page_size, u64 slots, u32 flags,
+				 u32 readers, u32 writers)
 {
 	struct rb_layout *l = &ring->layout;
 	int err;
@@ -28,11 +29,11 @@ static inline int ring_new(struct ring *ring, u64 slots, u32 flags, u32 readers,
 	l->flags = flags;
 	l->max_readers = readers;
 	l->max_writers = writers;
-	l->page_size = 4096;
+	l->page_size = page_size;
 	err = rb_layout(l);
 	if (err)
 		return err;
-	ring->memory = aligned_alloc(4096, l->bytes);
+	ring->memory = aligned_alloc(page_size, l->bytes);
 	if (!ring->memory)
 		return -ENOMEM;
 	memset(ring->memory, 0, l->bytes);
@@ -43,6 +44,11 @@ static inline int ring_new(struct ring *ring, u64 slots, u32 flags, u32 readers,
 	ring->data = ring->memory + l->region[RINGBUF_REGION_DATA].offset;
 	rb_host_init(&ring->view, l->slot_bytes, l->slot_stride);
 	return 0;
+}
+
+static inline int ring_new(struct ring *ring, u64 slots, u32 flags, u32 readers, u32 writers)
+{
+	return ring_new_paged(ring, 4096, slots, flags, readers, writers);
 }
 
 static inline void ring_free(struct ring *ring)

@@ -93,6 +93,10 @@ static void indices(void)
 	}
 }
 
+/* Those of x86-64 and of arm64. */
+static const u32 page_sizes[] = { 4096, 16384, 65536 };
+static u32 page_size = 4096;
+
 static int layout(u64 bytes, u64 slots, u32 flags, u32 readers, u32 writers, struct rb_layout *l)
 {
 	memset(l, 0, sizeof(*l));
@@ -101,13 +105,14 @@ static int layout(u64 bytes, u64 slots, u32 flags, u32 readers, u32 writers, str
 	l->flags = flags;
 	l->max_readers = readers;
 	l->max_writers = writers;
-	l->page_size = 4096;
+	l->page_size = page_size;
 	return rb_layout(l);
 }
 
-static void layout_regions(void)
+static void layout_regions_paged(void)
 {
-	static const u64 bytes[] = { 1, 63, 64, 65, 4095, 4096, 4097, 1 << 20 };
+	const u64 bytes[] = { 1,    63,	   64,	  65,	 4095,	  4096,
+			      4097, 16384, 65535, 65536, 1 << 20, page_size - 1 };
 	static const u64 slots[] = { 1, 2, 3, 7, 64, 1000 };
 	struct rb_layout l;
 	u32 i, k, r;
@@ -119,12 +124,12 @@ static void layout_regions(void)
 			CHECK(!layout(bytes[i], slots[k], RINGBUF_CREATE_TIMESTAMP, 100, 10, &l));
 			for (r = 0; r < RB_REGIONS; r++) {
 				CHECK(l.region[r].offset == at);
-				CHECK(l.region[r].bytes && !(l.region[r].bytes % 4096));
+				CHECK(l.region[r].bytes && !(l.region[r].bytes % page_size));
 				at += l.region[r].bytes;
 			}
 			CHECK(at == l.bytes);
 			CHECK(l.slot_stride >= bytes[i]);
-			CHECK(!(l.slot_stride % (bytes[i] < 4096 ? 64 : 4096)));
+			CHECK(!(l.slot_stride % (bytes[i] < page_size ? 64 : page_size)));
 			CHECK(l.slot_stride * slots[k] <= l.region[RINGBUF_REGION_DATA].bytes);
 			CHECK(l.claim_offset >= slots[k] * sizeof(struct ringbuf_desc));
 			CHECK(l.stamp_offset >= l.claim_offset + slots[k] * 8);
@@ -133,7 +138,24 @@ static void layout_regions(void)
 		}
 }
 
-static void layout_limits(void)
+/* Run @test with each size of a page. */
+static void on_each_page_size(void (*test)(void))
+{
+	u32 i;
+
+	for (i = 0; i < sizeof(page_sizes) / sizeof(*page_sizes); i++) {
+		page_size = page_sizes[i];
+		test();
+	}
+	page_size = page_sizes[0];
+}
+
+static void layout_regions(void)
+{
+	on_each_page_size(layout_regions_paged);
+}
+
+static void layout_limits_paged(void)
 {
 	struct rb_layout l;
 
@@ -154,6 +176,11 @@ static void layout_limits(void)
 	CHECK(layout(1, 1, RINGBUF_CREATE_KEPT, 1, 1, &l) == -EINVAL);
 }
 
+static void layout_limits(void)
+{
+	on_each_page_size(layout_limits_paged);
+}
+
 static void layout_defaults(void)
 {
 	struct rb_layout l;
@@ -165,19 +192,24 @@ static void layout_defaults(void)
 }
 
 /* Each reader's word is in its own page, and on a line of its own. */
-static void cursor_pages(void)
+static void cursor_pages_paged(void)
 {
 	struct ring ring;
 	u32 row;
 
-	CHECK(!ring_new(&ring, 2, 0, 130, 1));
+	CHECK(!ring_new_paged(&ring, page_size, 2, 0, 130, 1));
 	for (row = 0; row < 130; row++) {
 		size_t at = (size_t)((char *)rb_cursor(&ring.view, row) - ring.view.cursor);
 
-		CHECK(at / 4096 == row);
-		CHECK(at % 4096 == row % 64 * 64);
+		CHECK(at / page_size == row);
+		CHECK(at % page_size == row % 64 * 64);
 	}
 	ring_free(&ring);
+}
+
+static void cursor_pages(void)
+{
+	on_each_page_size(cursor_pages_paged);
 }
 
 static const struct tap_test tests[] = {

@@ -746,7 +746,7 @@ TEST(truncated_ring_can_be_unlinked_and_made_again)
 /* A file of one's own in the place of a ring, or the copy of one, and a lock on it. */
 struct squatter {
 	char path[128];
-	char bytes[1 << 16];
+	char bytes[1 << 20];
 	size_t size;
 	int ready;
 };
