@@ -9,11 +9,16 @@ cd "$(dirname -- "$0")/../.." || exit 1
 
 # Each line of the list: NAME VERSION [DEPENDS].  The version of a name that other
 # packages mention and that no archive has is "-": pkgnames tells such a name as well,
-# show says nothing about it and exits 0, and it has no candidate.
+# show says nothing about it and exits 0, and it has no candidate.  Those of arm64 are in
+# a list of their own, which options choose.
 mkdir "$tap_dir/bin"
 cat >"$tap_dir/bin/apt-cache" <<'APT'
 #!/bin/bash
 list=${0%/*}/list
+while [[ $1 = -o ]]; do
+	[[ $2 != APT::Architecture=arm64 ]] || list=${0%/*}/list-arm64
+	shift 2
+done
 candidate=Installationskandidat:
 [[ ${LC_ALL-} != C ]] || candidate=Candidate:
 command=$1
@@ -53,7 +58,22 @@ policy()
 
 "$command" "$@"
 APT
-chmod +x "$tap_dir/bin/apt-cache"
+# apt-get says what the file "apt" says, leaves half a package, and fails.
+cat >"$tap_dir/bin/apt-get" <<'APT'
+#!/bin/bash
+echo "$@" >>"${0%/*}/calls"
+[[ " $* " != *' download '* ]] || echo half >half.deb
+cat "${0%/*}/apt" >&2
+exit 100
+APT
+: >"$tap_dir/bin/apt"
+chmod +x "$tap_dir/bin/"{apt-cache,apt-get}
+
+# usage: run_show LINE
+run_show()
+{
+	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch --show "$1"
+}
 
 # usage: chooses LINE NAME RELEASE IMAGE HEADERS...: with the list that stands on stdin
 chooses()
@@ -61,7 +81,7 @@ chooses()
 	local line=$1 name=$2 release=$3
 	shift 3
 	cat >"$tap_dir/bin/list"
-	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch --show "$line"
+	run_show "$line"
 	((status == 0)) && cmp <(printf '%s\n' "$release" "$@") "$tap_dir/out" >>"$tap_dir/err"
 	ok $? "$name"
 }
@@ -141,11 +161,48 @@ linux-headers-6.12.115+deb12-common-rt 6.12.115-1
 linux-kbuild-6.12.115+deb12 6.12.115-1
 END
 
+# The architecture of all but the tools, which run here.
+arm64_headers()
+{
+	local flavour
+	for flavour in arm64 arm64-16k cloud-arm64 rt-arm64; do
+		echo "linux-image-6.12.$1+deb12-$flavour 6.12.$1-1"
+		echo "linux-headers-6.12.$1+deb12-$flavour 6.12.$1-1" \
+			"linux-headers-6.12.$1+deb12-common (= 6.12.$1-1), linux-kbuild-6.12.$1+deb12, gcc-12"
+	done
+	echo "linux-headers-6.12.$1+deb12-common 6.12.$1-1"
+	echo "linux-kbuild-6.12.$1+deb12 6.12.$1-1"
+}
+
+export XDG_CACHE_HOME=$tap_dir/cache
+{ arm64_headers 115; arm64_headers 117; } >"$tap_dir/bin/list-arm64"
+for flavour in arm64 arm64-16k; do
+	chooses "6.12-$flavour" "of 6.12-$flavour nothing else, with this machine's tools" \
+		"6.12.117+deb12-$flavour" "linux-image-6.12.117+deb12-$flavour" \
+		"linux-headers-6.12.117+deb12-$flavour" linux-headers-6.12.117+deb12-common \
+		linux-kbuild-6.12.117+deb12 <<-END
+		linux-headers-6.12.120+deb12-amd64 6.12.120-1
+		linux-kbuild-6.12.117+deb12 6.12.117-1
+		linux-kbuild-6.12.115+deb12 6.12.115-1
+	END
+done
+chooses 6.12-arm64 "an older release of arm64 as long as this machine's tools are missing" \
+	6.12.115+deb12-arm64 linux-image-6.12.115+deb12-arm64 linux-headers-6.12.115+deb12-arm64 \
+	linux-headers-6.12.115+deb12-common linux-kbuild-6.12.115+deb12 <<END
+linux-kbuild-6.12.117+deb12 -
+linux-kbuild-6.12.115+deb12 6.12.115-1
+END
+: >"$tap_dir/bin/list-arm64"
+run_show 6.12-arm64
+((status == 1)) && [[ ! -s $tap_dir/out ]] && err_has 'no complete Linux 6\.12-arm64 '
+ok $? "where no archive has arm64 it says so and exits 1"
+unset XDG_CACHE_HOME
+
 # usage: finds_nothing NAME: with the list that stands on stdin
 finds_nothing()
 {
 	cat >"$tap_dir/bin/list"
-	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch --show 6.1
+	run_show 6.1
 	((status == 1)) && [[ ! -s $tap_dir/out ]] && err_has 'no complete Linux 6\.1 .*apt-get update'
 	ok $? "$1: says so and exits 1"
 }
@@ -159,20 +216,12 @@ finds_nothing "no release is known" </dev/null
 
 # ---- downloads ------------------------------------------------------------------
 
-# apt-get says what the file "apt" says, leaves half a package, and fails.
-cat >"$tap_dir/bin/apt-get" <<'APT'
-#!/bin/bash
-echo "$@" >>"${0%/*}/calls"
-[[ " $* " != *' download '* ]] || echo half >half.deb
-cat "${0%/*}/apt" >&2
-exit 100
-APT
 cat >"$tap_dir/bin/df" <<'DF'
 #!/bin/bash
 printf 'Filesystem 1048576-blocks Used Available Capacity Mounted on\nnone 9999 1 %s 1%% /\n' \
 	"$(cat "${0%/*}/free")"
 DF
-chmod +x "$tap_dir/bin/"{apt-get,df}
+chmod +x "$tap_dir/bin/df"
 export XDG_CACHE_HOME=$tap_dir/cache
 cache=$XDG_CACHE_HOME/ringbuf
 cat >"$tap_dir/bin/list" <<END

@@ -7,7 +7,7 @@ vm=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034 # used by the scripts that source this
 top=$(cd -- "$vm/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ringbuf
-kernels='6.1 6.12 6.12-rt debug'
+kernels='6.1 6.12 6.12-rt debug 6.12-arm64 6.12-arm64-16k'
 
 say()
 {
@@ -24,6 +24,12 @@ die()
 usage()
 {
 	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
+# The packages in a file of this folder.
+listed()
+{
+	sed 's/#.*//; /^ *$/d' "$vm/$1"
 }
 
 # Debian's own. Goes by their names, as apt-cache takes a second to read them.
