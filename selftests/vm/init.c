@@ -57,6 +57,7 @@
 
 static struct {
 	const char *tree; /* the source tree, writable */
+	const char *build; /* a folder in it that is seen at build/, or none */
 	const char *cwd; /* where the command starts */
 	long cpus; /* that there have to be */
 	long long now; /* µs since 1970, 0 for a machine that has just booted */
@@ -66,7 +67,7 @@ static struct {
 	size_t loads;
 	char *env[MAX_WORDS];
 	char *argv[MAX_WORDS];
-} config = { .module_args = "" };
+} config = { .build = "", .module_args = "" };
 
 static int status_fd = -1;
 
@@ -199,6 +200,8 @@ static void parse_config(char *text, size_t len)
 			config.load[config.loads++] = value;
 		else if (!strncmp(p, "tree=", 5))
 			config.tree = value;
+		else if (!strncmp(p, "build=", 6))
+			config.build = value;
 		else if (!strncmp(p, "cwd=", 4))
 			config.cwd = value;
 		else if (!strncmp(p, "cpus=", 5))
@@ -480,16 +483,29 @@ static void boot(void)
 	start_processors();
 }
 
+/* What was built for this machine's architecture takes the place of what is the host's. */
+static void mount_build(void)
+{
+	char dir[4096];
+
+	if (!*config.build)
+		return;
+	snprintf(dir, sizeof(dir), "%s/build", config.tree);
+	if (mount(config.build, dir, NULL, MS_BIND, NULL))
+		fail("mount %s at %s", config.build, dir);
+}
+
 static void set_up(void)
 {
 	catch_up();
 	enter_host_root();
 	load_all(); /* from anywhere, as long as nothing of our own is in the way */
 	mount_all();
-	if (!*config.module)
-		return;
-	load_module(config.module, config.module_args);
-	mount_at(RINGS, "ringbuf", 0, NULL);
+	if (*config.module) {
+		load_module(config.module, config.module_args);
+		mount_at(RINGS, "ringbuf", 0, NULL);
+	}
+	mount_build();
 }
 
 /* ---- on the host ---- */

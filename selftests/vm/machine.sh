@@ -3,15 +3,21 @@
 # shellcheck disable=SC2154 # set by run
 #
 # Sourced by run: what the machine is made of, and its start. Goes by run's variables
-# smp, mem, append, root, verbose, khz, what "kernel" tells, and its folder tmp.
+# kernel, smp, mem, append, root, verbose, what "kernel" tells, and its folder tmp.
 
-# The path of process 1, compiled once.
+# Sets init to the path of process 1, compiled once, and khz to what it measures here.
 find_init()
 {
-	init=$cache/init-$(sha256sum <"$vm/init.c" | cut -c 1-12)
-	[[ -x $init ]] && return
-	gcc -static -pthread -O2 -Wall -Wextra -o "$tmp/init" "$vm/init.c" >&2 &&
-		mv "$tmp/init" "$init"
+	local compiler=(gcc)
+
+	[[ $arch = x86_64 ]] || compiler=("$arch-linux-gnu-gcc" --sysroot="$("$vm/kernel" arm64-root)")
+	init=$cache/init-$arch-$(sha256sum <"$vm/init.c" | cut -c 1-12)
+	if [[ ! -x $init ]]; then
+		"${compiler[@]}" -static -pthread -O2 -Wall -Wextra -o "$tmp/init" "$vm/init.c" >&2 &&
+			mv "$tmp/init" "$init" || return
+	fi
+	khz=0
+	[[ $arch != x86_64 ]] || khz=$("$init")
 }
 
 # The files of modules and of what they need, in the order to load them; what is
@@ -53,9 +59,13 @@ initrd()
 # take locks for needless, and patch them in again (noreplace-smp).
 cmdline()
 {
-	echo console=ttyS0 reboot=t tsc=reliable no_timer_check mitigations=off \
+	case $arch in
+	x86_64) echo console=ttyS0 reboot=t tsc=reliable no_timer_check noreplace-smp ;;
+	aarch64) echo console=ttyAMA0 ;;
+	esac
+	echo mitigations=off \
 		random.trust_cpu=on cryptomgr.notests norandmaps transparent_hugepage=madvise \
-		maxcpus=1 noreplace-smp panic=-1 oops=panic panic_on_warn=1 \
+		maxcpus=1 panic=-1 oops=panic panic_on_warn=1 \
 		rcupdate.rcu_cpu_stall_timeout=100 \
 		sysctl.kernel.panic_on_rcu_stall=1 sysctl.kernel.watchdog_thresh=50 \
 		sysctl.kernel.softlockup_panic=1 sysctl.kernel.hung_task_panic=1 \
@@ -86,20 +96,28 @@ port()
 	parts+=(-device "virtserialport,nr=$1,chardev=$2")
 }
 
+# What a program would use because it is fast, and which is slow when it is emulated: wide
+# registers, and their saving at each switch; bytes by REP.  QEMU 7.2 leaves garbage in the
+# flags after CMPXCHG16B: an interrupt then makes the kernel, whose allocator it is in, run
+# in single steps or not at all.  Of arm64 one machine has the atomic instructions of
+# Armv8.1 and the other one has none; the first one alone can have pages of 16 KiB.
+processor()
+{
+	case $kernel in
+	*-16k) echo cortex-a76 ;;
+	*-arm64) echo cortex-a72 ;;
+	*) echo max,la57=off,erms=off,avx=off,avx2=off,xsave=off,cx16=off ;;
+	esac
+}
+
 # Sets parts to what the kernel sees of the machine, ends to what it leads to on the host.
 assemble()
 {
-	# What a program would use because it is fast, and which is slow when it is
-	# emulated: wide registers, and their saving at each switch; bytes by REP.
-	local cpu=max,la57=off,erms=off,avx=off,avx2=off,xsave=off
-	# QEMU 7.2 leaves garbage in the flags after CMPXCHG16B: an interrupt then makes
-	# the kernel, whose allocator it is in, run in single steps or not at all.
-	cpu+=,cx16=off
-
 	# The BIOS's table, which a kernel without ACPI goes by, has one processor of each socket.
-	parts=(-accel "tcg,thread=multi" -cpu "$cpu" -smp "$smp,sockets=$smp" -m "$mem"
+	parts=(-accel "tcg,thread=multi" -cpu "$(processor)" -smp "$smp,sockets=$smp" -m "$mem"
 		-nodefaults -no-user-config -no-reboot -display none
 		-device "virtio-serial-pci,ioeventfd=off")
+	[[ $arch != aarch64 ]] || parts+=(-machine virt)
 	ends=(-serial "file:$tmp/console" -chardev "file,id=out,path=$tmp/out"
 		-chardev "file,id=status,path=$tmp/status")
 	port 1 out
@@ -114,7 +132,7 @@ assemble()
 # usage: start SECONDS FOLDER OPTION...
 start()
 {
-	RINGBUF_STATE=$2/state exec timeout -k 5 "$1" qemu-system-x86_64 "${parts[@]}" "${ends[@]}" \
+	RINGBUF_STATE=$2/state exec timeout -k 5 "$1" "qemu-system-$arch" "${parts[@]}" "${ends[@]}" \
 		-kernel "$image" -initrd "$2/initrd.cpio" -append "$(cmdline) $(clock)" "${@:3}" \
 		>"$tmp/qemu" 2>&1
 }

@@ -13,7 +13,7 @@ saved_folder()
 
 	key=$({
 		printf '%s\0' "${parts[@]}" "$(cmdline)" "${init##*/}"
-		stat -Lc '%s %Y' "$image" "$(type -P qemu-system-x86_64)"
+		stat -Lc '%s %Y' "$image" "$(type -P "qemu-system-$arch")"
 		cat "$vm"/{machine,saved}.sh
 	} | sha256sum)
 	echo "$cache/machines/$kernel-${key:0:12}"
