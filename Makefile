@@ -9,13 +9,15 @@
 # make load             load it, with PARAMS="default_slot_count=32 ..." if wanted
 # make unload           unload it
 # make modules_install  for modprobe, below INSTALL_MOD_PATH=
-# make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all
+# make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all,
+#                       6.12-arm64, 6.12-arm64-16k
 # make install          library, tools and man pages, below DESTDIR= PREFIX=/usr/local LIBDIR=$(PREFIX)/lib
 # make uninstall        remove what make install has installed there
 # make deb              Debian packages, in build/deb; SUFFIX= is added to their version
 # make deps             install the Debian packages that make needs
 # make demo             the main job, on both hosts
 # make check            every test
+# make tests-arm64      the module and the tests for arm64, in build/arm64, for selftests/vm/run
 # make check-quick      the native tests and those of one kernel
 # make check-full       every test, and what takes longer
 # make lint             every static check
@@ -42,8 +44,10 @@ CC := gcc
 CXX := g++
 # gcc-multilib, which would make /usr/include/asm, cannot be installed beside a cross compiler.
 CC32 = $(CC) -m32 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+OBJCOPY := objcopy
 O := build
 KERNELS := 6.1 6.12 6.12-rt
+KERNELS_ARM64 := 6.12-arm64 6.12-arm64-16k
 
 WARN := -Wall -Wextra -Wshadow
 CFLAGS ?= -O2 -g
@@ -74,7 +78,7 @@ say :=
 else
 Q := @
 say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-7s %s\n' \
-	'$(1)' '$(or $(2),$(subst /obj/,/,$(@:$(O)/%=%)))')
+	'$(1)' '$(or $(2),$(subst /obj/,/,$(@:build/%=%)))')
 endif
 
 # $(call program,COMPILER FLAGS,SOURCE,LIBRARIES): compile, then link, since ccache
@@ -93,12 +97,13 @@ all: lib tools python module-if-headers
 # ---- packages ---------------------------------------------------------------
 
 # These targets install what they need, all others only name it.
-SET_UP := deps demo check check-quick check-full lint bench bench-python growth perf-examples \
+SET_UP := deps demo tests-arm64 check check-quick check-full lint bench bench-python growth perf-examples \
 	wake-cost upstream kmod-%
 DEPS := selftests/vm/deps $(if $(filter $(SET_UP),$(MAKECMDGOALS)),,--check)
 
 # What all goals of this call need is checked first, so that one line names all of it.
 PACKAGES_VM = $(shell sed 's/\#.*//' selftests/vm/packages)
+PACKAGES_ARM64 = $(shell sed 's/\#.*//' selftests/vm/packages-arm64)
 PACKAGES_FOR_all = $(PACKAGES_BUILD) $(PACKAGES_PYTHON)
 PACKAGES_FOR_lib = $(PACKAGES_BUILD)
 PACKAGES_FOR_tools = $(PACKAGES_BUILD)
@@ -108,7 +113,7 @@ PACKAGES_FOR_deps = $(PACKAGES_FOR_all) $(PACKAGES_FOR_module) $(shell kmod/loca
 PACKAGES_FOR_demo = $(PACKAGES_BUILD) $(PACKAGES_DEMO) $(PACKAGES_VM)
 PACKAGES_FOR_perf-examples = $(PACKAGES_BUILD)
 PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
-	$(PACKAGES_VM)
+	$(PACKAGES_VM) $(PACKAGES_ARM64)
 PACKAGES_FOR_check-quick = $(PACKAGES_QUICK) $(PACKAGES_PYTEST) $(PACKAGES_VM)
 PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
 PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
@@ -122,6 +127,8 @@ PACKAGES_FOR_growth = $(PACKAGES_BUILD)
 PACKAGES_FOR_wake-cost = $(PACKAGES_TEST) $(PACKAGES_VM)
 $(foreach k,kmod-all kmod-debug $(KERNELS:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))
+$(foreach k,tests-arm64 $(KERNELS_ARM64:%=kmod-%), \
+	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM) $$(PACKAGES_ARM64)))
 
 packages:
 	@$(DEPS) $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(PACKAGES_FOR_$(goal))) make)
@@ -148,7 +155,7 @@ $(O)/lib/obj/%.o: lib/%.c | packages-BUILD
 $(O)/lib/libringbuf.a: $(LIB_OBJ)
 	$(call say,AR)
 	$(Q)$(LD) -r -o $(O)/lib/obj/libringbuf-all.o $(LIB_OBJ)
-	$(Q)objcopy --localize-hidden $(O)/lib/obj/libringbuf-all.o
+	$(Q)$(OBJCOPY) --localize-hidden $(O)/lib/obj/libringbuf-all.o
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(O)/lib/obj/libringbuf-all.o
 

@@ -111,6 +111,20 @@ $(O)/selftests/model/model: $(MODEL_OBJ)
 
 -include $(wildcard $(O)/selftests/*/*.d)
 
+# What runs in the virtual machines of arm64, below build/arm64: their root file system has
+# the headers and libraries, and the folder of its Python 3.11 tells the name of the package.
+ARM64_TESTS := $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS)
+ARM64_ROOT = $(shell selftests/vm/kernel arm64-root)
+ARM64 = aarch64-linux-gnu-
+ARM64_MAKE = $(MAKE) --no-print-directory O=build/arm64 CC="$(ARM64)gcc --sysroot=$(ARM64_ROOT)" \
+	LD=$(ARM64)ld AR=$(ARM64)ar OBJCOPY=$(ARM64)objcopy GOLD= PYTHON=python3.11 \
+	PY_INCLUDE=$(ARM64_ROOT)/usr/include/python3.11 PY_SUFFIX=.cpython-311-aarch64-linux-gnu.so
+
+arm64-programs: lib tools python-built $(ARM64_TESTS)
+
+tests-arm64: packages-ARM64 $(KERNELS_ARM64:%=kmod-%)
+	+@$(ARM64_MAKE) arm64-programs
+
 # What check-quick runs, and what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
 	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
@@ -121,7 +135,7 @@ tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selfte
 python-debian: packages-PYTHON lib
 	@$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
 
-check: packages tests kmod-all
+check: packages tests tests-arm64 kmod-all
 	$(Q)selftests/check full
 
 check-quick: packages tests-quick kmod-6.12
@@ -129,7 +143,8 @@ check-quick: packages tests-quick kmod-6.12
 
 # What takes too long for each time.
 check-full: check packages-DEB
+	$(Q)selftests/check arm64
 	$(Q)kmod/upstream/series --check
 	$(Q)selftests/packages/run
 
-.PHONY: check-full tests tests-quick python-debian check check-quick
+.PHONY: check-full arm64-programs tests-arm64 tests tests-quick python-debian check check-quick

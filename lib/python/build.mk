@@ -19,7 +19,8 @@ PY_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) -Wno-missing-field-initial
 py_say = $(shell $(1) -c 'import sysconfig; print($(2))')
 PY_INCLUDE = $(eval PY_INCLUDE := $(call py_say,$(PYTHON),sysconfig.get_paths()["include"]))$(PY_INCLUDE)
 PY_OBJ = $(O)/python/obj/$(subst /,_,$(PYTHON))
-PY_SO = $(O)/python/ringbuffer/_ringbuf$(call py_say,$(PYTHON),sysconfig.get_config_var("EXT_SUFFIX"))
+PY_SUFFIX = $(call py_say,$(PYTHON),sysconfig.get_config_var("EXT_SUFFIX"))
+PY_SO = $(O)/python/ringbuffer/_ringbuf$(PY_SUFFIX)
 
 python: packages-PYTHON lib
 	@$(MAKE) --no-print-directory python-built
