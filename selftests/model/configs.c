@@ -168,7 +168,7 @@ const struct config configs[] = {
 	{ "s3-killed-batch", 3, S, SPIN, NOT, WEAK,
 	  { W("2", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
 	{ "s1-killed-wake", 1, S, SLEEP, NOT, WEAK,
-	  { W("1", .flags = MORTAL), W("1", .flags = STAYS), R(), REAPER(NULL) } },
+	  { W("1", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
 
 	/* Two writers. */
 	{ "s1-2w", 1, S, SPIN, WEAK, ALL, { W("11"), W("1") } },
