@@ -30,7 +30,7 @@ enum model_op_kind {
 	OP_STORE,
 	OP_RELEASE, /* a store that comes after all stores before it */
 	OP_XCHG,
-	OP_CMPXCHG, /* a failed one is a full barrier, too: x86, not arm64 */
+	OP_CMPXCHG, /* one that fails is a barrier under TSO alone: x86, not arm64 */
 	OP_MB,
 	OP_LOCK,
 	OP_SNAP, /* a sleeper forgets the wake-ups so far */
