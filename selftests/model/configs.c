@@ -9,8 +9,12 @@
  */
 #include "model.h"
 
-/* PSO allows all that TSO allows, and that all of SC. */
+/*
+ * PSO allows all that TSO allows, and that all of SC.  RC11 allows more again, but has
+ * many more states.
+ */
 #define WEAK   (1U << PSO)
+#define RC     (1U << RC11)
 #define STRONG (1U << SC)
 #define BOTH   (1U << SC | 1U << PSO)
 #define ALL    (1U << SC | 1U << TSO | 1U << PSO)
@@ -60,17 +64,17 @@
 /* clang-format off */
 const struct config configs[] = {
 	/* One writer, one reader. */
-	{ "x1-1w1r", 1, X, SLEEP, BOTH, ALL, { W("111"), R() } },
-	{ "x2-1w1r", 2, X, SLEEP, BOTH, ALL, { W("1111"), R() } },
-	{ "x3-1w1r", 3, X, SLEEP, BOTH, ALL, { W("11111"), R() } },
-	{ "x2-batch", 2, X, SLEEP, BOTH, ALL, { W("212"), R(.max = 2) } },
-	{ "x3-batch", 3, X, SLEEP, BOTH, ALL, { W("2p2"), R(.max = 2) } },
-	{ "s1-1w1r", 1, S, SLEEP, WEAK, ALL, { W("111"), R() } },
-	{ "s2-1w1r", 2, S, SLEEP, WEAK, ALL, { W("1d2"), R(.max = 2) } },
-	{ "s3-1w1r", 3, S, SLEEP, WEAK, ALL, { W("p12"), R(.max = 3) } },
+	{ "x1-1w1r", 1, X, SLEEP, BOTH | RC, ALL | RC, { W("111"), R() } },
+	{ "x2-1w1r", 2, X, SLEEP, BOTH | RC, ALL | RC, { W("1111"), R() } },
+	{ "x3-1w1r", 3, X, SLEEP, BOTH | RC, ALL | RC, { W("11111"), R() } },
+	{ "x2-batch", 2, X, SLEEP, BOTH | RC, ALL | RC, { W("212"), R(.max = 2) } },
+	{ "x3-batch", 3, X, SLEEP, BOTH | RC, ALL | RC, { W("2p2"), R(.max = 2) } },
+	{ "s1-1w1r", 1, S, SLEEP, WEAK | RC, ALL | RC, { W("111"), R() } },
+	{ "s2-1w1r", 2, S, SLEEP, WEAK | RC, ALL | RC, { W("1d2"), R(.max = 2) } },
+	{ "s3-1w1r", 3, S, SLEEP, WEAK | RC, ALL | RC, { W("p12"), R(.max = 3) } },
 
 	/* Two readers. */
-	{ "x2-1w2r", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), R() } },
+	{ "x2-1w2r", 2, X, SPIN, WEAK | RC, ALL | RC, { W("1111"), R(), R() } },
 	{ "x3-1w2r", 3, X, SPIN, WEAK, ALL, { W("12121"), R(.max = 2), R() } },
 	{ "x1-1w2r-wake", 1, X, SLEEP, WEAK, ALL,
 	  { W("11", .flags = STAYS), R(STAY(2)), R(STAY(2)) } },
@@ -78,28 +82,30 @@ const struct config configs[] = {
 	  { W("111", .flags = STAYS), R(STAY(3)), R(STAY(3)) } },
 	{ "x1-1w2r-long", 1, X, SLEEP, NOT, WEAK,
 	  { W("111", .flags = STAYS), R(STAY(3)), R(STAY(3)) } },
-	{ "x2-detach", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), R(.quota = 1) } },
+	{ "x2-detach", 2, X, SPIN, WEAK | RC, ALL | RC, { W("1111"), R(), R(.quota = 1) } },
+	{ "x1-leaves", 1, X, SPIN, WEAK | RC, ALL | RC, { W("11"), R(.flags = LEAVES, .quota = 1) } },
+	{ "x1-skips", 1, X, SPIN, WEAK | RC, ALL | RC, { W("111"), R(.flags = SKIPS) } },
 	{ "x1-detach-wake", 1, X, SLEEP, WEAK, ALL,
 	  { W("11", .flags = STAYS), R(STAY(2)), R(.quota = 1) } },
-	{ "s1-1w2r", 1, S, SPIN, BOTH, ALL, { W("11"), R(), R() } },
-	{ "s2-1w2r", 2, S, SPIN, BOTH, ALL, { W("111"), R(), R() } },
-	{ "s3-1w2r", 3, S, SPIN, BOTH, ALL, { W("1111"), R(), R() } },
+	{ "s1-1w2r", 1, S, SPIN, BOTH | RC, ALL | RC, { W("11"), R(), R() } },
+	{ "s2-1w2r", 2, S, SPIN, BOTH | RC, ALL | RC, { W("111"), R(), R() } },
+	{ "s3-1w2r", 3, S, SPIN, BOTH | RC, ALL | RC, { W("1111"), R(), R() } },
 
 	/* A reader that attaches late. */
-	{ "x1-head", 1, X, SPIN, WEAK, ALL, { W("11"), R(), R(HEAD) } },
-	{ "x1-oldest", 1, X, SPIN, WEAK, ALL, { W("11"), R(), R(AT(0)) } },
+	{ "x1-head", 1, X, SPIN, WEAK | RC, ALL | RC, { W("11"), R(), R(HEAD) } },
+	{ "x1-oldest", 1, X, SPIN, WEAK | RC, ALL | RC, { W("11"), R(), R(AT(0)) } },
 	{ "x2-oldest", 2, X, SPIN, BOTH, ALL, { W("111"), R(), R(AT(0)) } },
 	{ "x2-position", 2, X, SPIN, WEAK, ALL, { W("111"), R(), R(AT(1)) } },
 	{ "x3-position", 3, X, SPIN, WEAK, ALL, { W("1111"), R(), R(AT(1)) } },
 	{ "x2-alone", 2, X, SLEEP, WEAK, ALL, { W("1111"), R(AT(0)) } },
-	{ "x3-alone", 3, X, SPIN, WEAK, ALL, { W("212"), R(AT(1)) } },
-	{ "x1-alone-head", 1, X, SPIN, BOTH, ALL, { W("11"), R(HEAD) } },
-	{ "x2-alone-head", 2, X, SPIN, BOTH, ALL, { W("111"), R(HEAD) } },
+	{ "x3-alone", 3, X, SPIN, WEAK | RC, ALL | RC, { W("212"), R(AT(1)) } },
+	{ "x1-alone-head", 1, X, SPIN, BOTH | RC, ALL | RC, { W("11"), R(HEAD) } },
+	{ "x2-alone-head", 2, X, SPIN, BOTH | RC, ALL | RC, { W("111"), R(HEAD) } },
 	{ "x3-alone-head", 3, X, SPIN, BOTH, ALL, { W("1111"), R(HEAD) } },
-	{ "x1-alone-oldest", 1, X, SPIN, BOTH, ALL, { W("11"), R(AT(0)) } },
+	{ "x1-alone-oldest", 1, X, SPIN, BOTH | RC, ALL | RC, { W("11"), R(AT(0)) } },
 	{ "x3-alone-oldest", 3, X, SPIN, BOTH, ALL, { W("1111"), R(AT(0)) } },
-	{ "x1-alone-position", 1, X, SPIN, BOTH, ALL, { W("11"), R(AT(1)) } },
-	{ "x2-alone-position", 2, X, SPIN, BOTH, ALL, { W("111"), R(AT(1)) } },
+	{ "x1-alone-position", 1, X, SPIN, BOTH | RC, ALL | RC, { W("11"), R(AT(1)) } },
+	{ "x2-alone-position", 2, X, SPIN, BOTH | RC, ALL | RC, { W("111"), R(AT(1)) } },
 	{ "x2-head", 2, X, SPIN, WEAK, ALL, { W("111"), R(), R(HEAD) } },
 	{ "x3-head", 3, X, SPIN, WEAK, ALL, { W("1111"), R(), R(HEAD) } },
 	{ "x3-oldest", 3, X, SPIN, WEAK, ALL, { W("1111"), R(), R(AT(0)) } },
@@ -129,7 +135,7 @@ const struct config configs[] = {
 	FOUR("s3-2w2r-position", 3, R(AT(1))),
 
 	/* The writers wait for readers that attach late. */
-	{ "x1-wait", 1, X, SLEEP, WEAK, ALL, { W("11"), R(WAITED_FOR) } },
+	{ "x1-wait", 1, X, SLEEP, WEAK | RC, ALL | RC, { W("11"), R(WAITED_FOR) } },
 	{ "x1-wait-for-2", 1, X, SLEEP, WEAK, ALL,
 	  { W("11", .flags = STAYS), R(WAITED_FOR | STAYS, .quota = 2),
 	    R(WAITED_FOR | STAYS, .quota = 2) } },
@@ -139,22 +145,22 @@ const struct config configs[] = {
 	  { W("1"), W("1"), R(WAITED_FOR), R(WAITED_FOR) } },
 
 	/* The first writer attaches late; the end of the stream. */
-	{ "x1-first", 1, X, SLEEP, WEAK, ALL, { W("11", .flags = LATE), R() } },
-	{ "s2-first", 2, S, SLEEP, WEAK, ALL, { W("1d", .flags = LATE), R() } },
+	{ "x1-first", 1, X, SLEEP, WEAK | RC, ALL | RC, { W("11", .flags = LATE), R() } },
+	{ "s2-first", 2, S, SLEEP, WEAK | RC, ALL | RC, { W("1d", .flags = LATE), R() } },
 
 	/* A reader is moved. */
-	{ "x2-sync", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), SYNC(~0ULL) } },
+	{ "x2-sync", 2, X, SPIN, WEAK | RC, ALL | RC, { W("1111"), R(), SYNC(~0ULL) } },
 	{ "x1-sync-wake", 1, X, SLEEP, WEAK, ALL,
 	  { W("11"), R(), SYNC(~0ULL) } },
-	{ "x2-sync-batch", 2, X, SPIN, WEAK, ALL, { W("212"), R(.max = 2), SYNC(1) } },
+	{ "x2-sync-batch", 2, X, SPIN, WEAK | RC, ALL | RC, { W("212"), R(.max = 2), SYNC(1) } },
 	{ "s1-sync", 1, S, SPIN, WEAK, ALL, { W("1"), W("d"), R(), SYNC(2) } },
 	{ "s2-sync", 2, S, SPIN, NOT, ALL, { W("11"), W("d"), R(), SYNC(2) } },
 
 	/* A reader is evicted. */
-	{ "x2-evict", 2, X, SPIN, WEAK, ALL, { W("1111"), R(), { EVICT } } },
-	{ "x2-evict-batch", 2, X, SPIN, WEAK, ALL, { W("212"), R(.max = 2), { EVICT } } },
+	{ "x2-evict", 2, X, SPIN, WEAK | RC, ALL | RC, { W("1111"), R(), { EVICT } } },
+	{ "x2-evict-batch", 2, X, SPIN, WEAK | RC, ALL | RC, { W("212"), R(.max = 2), { EVICT } } },
 	{ "x1-evict-wake", 1, X, SLEEP, WEAK, ALL, { W("11"), R(), { EVICT } } },
-	{ "s1-evict", 1, S, SPIN, BOTH, ALL, { W("11"), R(), { EVICT } } },
+	{ "s1-evict", 1, S, SPIN, BOTH | RC, ALL | RC, { W("11"), R(), { EVICT } } },
 
 	/* A task is killed between any two steps. */
 	{ "x2-killed", 2, X, SLEEP, BOTH, ALL, { W("12", .flags = MORTAL), R(), REAPER("11") } },
@@ -171,8 +177,8 @@ const struct config configs[] = {
 	  { W("1", .flags = MORTAL), W("1"), R(), REAPER(NULL) } },
 
 	/* Two writers. */
-	{ "s1-2w", 1, S, SPIN, WEAK, ALL, { W("11"), W("1") } },
-	{ "s2-2w", 2, S, SPIN, WEAK, ALL, { W("12"), W("2") } },
+	{ "s1-2w", 1, S, SPIN, WEAK | RC, ALL | RC, { W("11"), W("1") } },
+	{ "s2-2w", 2, S, SPIN, WEAK | RC, ALL | RC, { W("12"), W("2") } },
 	{ "s1-2w1r", 1, S, SPIN, WEAK, ALL, { W("11"), W("1"), R() } },
 	{ "s2-2w1r", 2, S, SPIN, WEAK, ALL, { W("11"), W("1"), R() } },
 	{ "s2-2w1r-mixed", 2, S, SPIN, WEAK, ALL, { W("2"), W("d1"), R(.max = 2) } },

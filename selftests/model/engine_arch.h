@@ -41,7 +41,7 @@ enum model_op_kind {
 };
 
 #define OP_ACQUIRE 1U /* flag: later loads stay behind this one */
-#define OP_FULL	   2U /* flag: a full barrier on both sides */
+#define OP_FULL	   2U /* flag: a full barrier on both sides; RC11: acquire and release */
 
 struct model_site {
 	const char *what;
@@ -64,6 +64,10 @@ u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 si
 #define smp_store_release(p, v) ((void)MODEL_OP(OP_RELEASE, 0, p, v, 0))
 #define xchg(p, v)		MODEL_OP(OP_XCHG, OP_FULL, p, v, 0)
 #define cmpxchg(p, old, new)	MODEL_OP(OP_CMPXCHG, OP_FULL, p, new, old)
+
+/* For barriers.py, which weakens the engine; under RC11 only. */
+#define xchg_relaxed(p, v)	     MODEL_OP(OP_XCHG, 0, p, v, 0)
+#define cmpxchg_relaxed(p, old, new) MODEL_OP(OP_CMPXCHG, 0, p, new, old)
 
 extern const u64 model_nowhere;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: model [--full] [--only NAME] [--model sc|tso|pso] [--limit STATES] [--all-ways]
+ * usage: model [--full] [--only NAME] [--model sc|tso|pso|rc11] [--limit STATES] [--all-ways]
  *              [--list]
  *
  * Searches every configuration under each of its memory models and prints TAP.
@@ -14,7 +14,7 @@
 /* Of a configuration that is too large; with --full, ten times as many. */
 #define PART_STATES 300000
 
-static const char *const model_name[MEMORY_MODELS] = { "SC", "TSO", "PSO" };
+static const char *const model_name[MEMORY_MODELS] = { "SC", "TSO", "PSO", "RC11" };
 
 struct options {
 	bool full;
@@ -26,7 +26,7 @@ struct options {
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: model [--full] [--list] [--only NAME] [--model sc|tso|pso]\n"
+	fprintf(stderr, "usage: model [--full] [--list] [--only NAME] [--model sc|tso|pso|rc11]\n"
 			"             [--limit STATES] [--all-ways]\n");
 	return 2;
 }

@@ -24,7 +24,7 @@ u64 arena_hash[2];
 
 #define NOWHERE (~0U)
 
-static u8 readers[ARENA_WORDS], writers[ARENA_WORDS];
+static u8 readers[2 * ARENA_WORDS], writers[2 * ARENA_WORDS]; /* of half words */
 static bool changed;
 
 /* ---- hash of the arena, kept up to date ------------------------------------------ */
@@ -145,6 +145,12 @@ void memory_forget_conflicts(void)
 {
 	memset(readers, 0, sizeof(readers));
 	memset(writers, 0, sizeof(writers));
+	views_forget();
+}
+
+u8 memory_writers(u32 word)
+{
+	return writers[word / 4];
 }
 
 bool memory_conflicts_changed(void)
@@ -163,7 +169,7 @@ static bool op_writes(const struct op *op)
 /* Note the access; whether another task's accesses to the word conflict with it. */
 static bool op_conflicts(const struct task *t, const struct op *op)
 {
-	u32 i = op->word / 8, me = 1U << t->index, others;
+	u32 i = op->word / 4, me = 1U << t->index, others;
 	bool write = op_writes(op);
 
 	others = (writers[i] | (write ? readers[i] : 0)) & ~me;
@@ -173,6 +179,8 @@ static bool op_conflicts(const struct task *t, const struct op *op)
 		else
 			readers[i] |= (u8)me;
 		changed |= others != 0;
+		if (others && memory_model == RC11)
+			views_share(op, readers[i] | writers[i]);
 	}
 	return others != 0;
 }
@@ -187,7 +195,7 @@ static u64 read_word(u32 word, u32 size)
 	return value;
 }
 
-static void write_word(const struct task *t, u32 word, u32 size, u64 value)
+void memory_write(const struct task *t, u32 word, u32 size, u64 value)
 {
 	u64 old = read_word(word, size);
 
@@ -211,6 +219,11 @@ static bool forwarded(const struct task *t, const struct op *op, u64 *value)
 			return true;
 		}
 	return false;
+}
+
+static bool has_buffers(void)
+{
+	return memory_model == TSO || memory_model == PSO;
 }
 
 /* A compare-and-swap that fails orders nothing, but on x86. */
@@ -252,9 +265,9 @@ bool op_local(const struct task *t)
 	if (op->kind == OP_WAIT_DEAD || op->kind == OP_SPIN || !op_enabled(t))
 		return false;
 	if (op->kind == OP_MB)
-		return true;
+		return memory_model != RC11 || !(op->flags & OP_FULL);
 	conflict = op_conflicts(t, op);
-	if (memory_model != SC && (op->kind == OP_STORE || op->kind == OP_RELEASE))
+	if (has_buffers() && (op->kind == OP_STORE || op->kind == OP_RELEASE))
 		return true;
 	return !conflict;
 }
@@ -280,8 +293,9 @@ static void print_step(const struct task *t, const struct op *op, u64 result)
 	else if (op->kind == OP_XCHG)
 		printf(" %lld -> %lld", (long long)result, (long long)op->value);
 	else if (op->kind == OP_STORE || op->kind == OP_RELEASE)
-		printf(" := %lld%s", (long long)op->value, result ? " (in the buffer)" : "");
-	printf("   %s\n", op->site->what);
+		printf(" := %lld%s", (long long)op->value,
+		       result && has_buffers() ? " (in the buffer)" : "");
+	printf("   %s%s\n", op->site->what, t->s.choice ? ", not the newest" : "");
 }
 
 static u64 load(const struct op *op)
@@ -294,8 +308,8 @@ static bool store(struct task *t, const struct op *op)
 {
 	struct buffered *b = &t->s.buffer[t->s.buffers];
 
-	if (memory_model == SC || !op_conflicts(t, op)) {
-		write_word(t, op->word, op->size, op->value);
+	if (!has_buffers() || !op_conflicts(t, op)) {
+		memory_write(t, op->word, op->size, op->value);
 		return false;
 	}
 	*b = (struct buffered){ op->word, op->size, op->value, op->kind == OP_RELEASE };
@@ -303,52 +317,61 @@ static bool store(struct task *t, const struct op *op)
 	return true;
 }
 
+/* A step on a word that is the latest for all, or in the own buffer. */
+static u64 step(struct task *t, const struct op *op)
+{
+	u64 result = 0;
+
+	switch (op->kind) {
+	case OP_LOAD:
+		if (!forwarded(t, op, &result))
+			result = load(op);
+		return result;
+	case OP_STORE:
+	case OP_RELEASE:
+		return store(t, op);
+	case OP_XCHG:
+	case OP_CMPXCHG:
+		if (!forwarded(t, op, &result))
+			result = load(op);
+		if (op->kind == OP_XCHG || result == op->expect)
+			memory_write(t, op->word, op->size, op->value);
+		return result;
+	case OP_LOCK:
+		load(op);
+		/* fall through */
+	case OP_SNAP:
+	case OP_KICK:
+		memory_write(t, op->word, op->size, op->value);
+		return 0;
+	case OP_WAIT_DEAD:
+		foot_read(STATUS_BIT(op->value));
+		views_inherit(t, (u32)op->value);
+		return tasks[op->value].s.status;
+	case OP_SLEEP:
+		load(op);
+		return 0;
+	case OP_SPIN:
+		actors_spin_over(t); /* again, for what it reads */
+		return 0;
+	case OP_MB:
+		views_barrier(t, op->flags & OP_FULL);
+		return 0;
+	}
+	return 0;
+}
+
 /* Take the step that the task is at. */
 u64 op_execute(struct task *t)
 {
 	const struct op op = t->s.op;
-	u64 result = 0;
+	u64 result = views_shared(&op) ? views_step(t, &op) : step(t, &op);
 
-	switch (op.kind) {
-	case OP_LOAD:
-		if (!forwarded(t, &op, &result))
-			result = load(&op);
-		break;
-	case OP_STORE:
-	case OP_RELEASE:
-		result = store(t, &op);
-		break;
-	case OP_XCHG:
-	case OP_CMPXCHG:
-		if (!forwarded(t, &op, &result))
-			result = load(&op);
-		if (op.kind == OP_XCHG || result == op.expect)
-			write_word(t, op.word, op.size, op.value);
-		break;
-	case OP_LOCK:
-		load(&op);
-		/* fall through */
-	case OP_SNAP:
-	case OP_KICK:
-		write_word(t, op.word, op.size, op.value);
-		break;
-	case OP_WAIT_DEAD:
-		foot_read(STATUS_BIT(op.value));
-		result = tasks[op.value].s.status;
-		break;
-	case OP_SLEEP:
-		load(&op);
-		break;
-	case OP_SPIN:
-		actors_spin_over(t); /* again, for what it reads */
-		break;
-	case OP_MB:
-		break;
-	}
 	if (verbose)
 		print_step(t, &op, result);
 	mix(t->s.seen, op.kind == OP_STORE || op.kind == OP_RELEASE ? 0 : result + 1);
 	t->s.result = result;
+	t->s.choice = 0;
 	return result;
 }
 
@@ -383,5 +406,5 @@ void flush_execute(struct task *t, u32 entry)
 	memmove(&t->s.buffer[entry], &t->s.buffer[entry + 1],
 		(t->s.buffers - entry) * sizeof(struct buffered));
 	memset(&t->s.buffer[t->s.buffers], 0, sizeof(struct buffered));
-	write_word(t, b.word, b.size, b.value);
+	memory_write(t, b.word, b.size, b.value);
 }

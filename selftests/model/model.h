@@ -15,7 +15,9 @@
  *
  * Memory models: SC; TSO, a store buffer per task, first in first out; PSO,
  * where stores to different words leave the buffer in any order but for
- * release.  Loads are in program order in all of them.
+ * release, and a compare-and-swap that fails orders nothing; RC11 (views.c), where
+ * loads pass each other, too, which is more than arm64 does.  Loads are in program
+ * order in the first three.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -35,7 +37,7 @@
 #define STACK_BYTES   65536
 #define STACK_KEEP    4096
 
-enum memory_model { SC, TSO, PSO, MEMORY_MODELS };
+enum memory_model { SC, TSO, PSO, RC11, MEMORY_MODELS };
 
 /* ---- shared memory ---------------------------------------------------------- */
 
@@ -78,6 +80,7 @@ extern u64 arena_hash[2]; /* of it, kept up to date */
  * @attached: per reader: gates, and knows where it starts
  * @finished: writers that have ended
  * @end: head when the last writer ended
+ * @first_end: head + 1 when no writer was left for the first time
  * @evicted: the first reader
  */
 struct ghost {
@@ -88,8 +91,9 @@ struct ghost {
 	u8 attached[MAX_READERS];
 	u8 finished;
 	u8 end;
+	u8 first_end;
 	u8 evicted;
-	u8 pad[3];
+	u8 pad[2];
 };
 
 extern struct ghost ghost;
@@ -99,7 +103,8 @@ extern struct ghost ghost;
 /* A bit for each word of the arena, each byte of the ghost, each task's status. */
 #define GHOST_BIT(field) ((u32)(ARENA_WORDS + ((u8 *)&ghost.field - (u8 *)&ghost)))
 #define STATUS_BIT(i)	 ((u32)(ARENA_WORDS + sizeof(struct ghost) + (i)))
-#define FOOTPRINT_WORDS	 ((STATUS_BIT(MAX_TASKS) + 63) / 64)
+#define BARRIER_BIT	 STATUS_BIT(MAX_TASKS)
+#define FOOTPRINT_WORDS	 (BARRIER_BIT / 64 + 1)
 #define ARENA_BIT(at)	 ((u32)((const char *)(at) - (const char *)&arena) / 8)
 
 struct footprint {
@@ -169,6 +174,7 @@ struct buffered {
  * @stack: lowest live byte
  * @op: its next step
  * @result: of its last step
+ * @choice: RC11: how many messages before the newest its next step is about
  * @seen: hash of its private state
  * @status: see there
  * @guard: above 0: in the host, cannot be killed
@@ -180,6 +186,7 @@ struct task_state {
 	char *stack;
 	struct op op;
 	u64 result;
+	u32 choice;
 	u64 seen[2];
 	enum task_status status;
 	int guard;
@@ -210,6 +217,8 @@ extern bool all_ways; /* no move is left for later */
 void memory_reset(void);
 void memory_forget_conflicts(void);
 bool memory_conflicts_changed(void);
+u8 memory_writers(u32 word);
+void memory_write(const struct task *t, u32 word, u32 size, u64 value);
 void memory_hash(u64 hash[2]);
 void memory_rehash(void);
 bool op_enabled(const struct task *t);
@@ -218,6 +227,66 @@ u64 op_execute(struct task *t);
 bool flush_enabled(const struct task *t, u32 entry);
 void flush_execute(struct task *t, u32 entry);
 void name_of(u32 word, char *name, size_t size);
+
+/* ---- views.c ------------------------------------------------------------------- */
+
+#define MAX_PLACES   48 /* a multiple of 8 */
+#define MAX_MESSAGES 120
+
+/**
+ * struct message - a store
+ * @value: stored
+ * @glued: by a read-modify-write: no other store comes between it and the one before
+ * @view: of each place, the message that a load with acquire order has seen after it
+ */
+struct message {
+	u64 value;
+	bool glued;
+	u8 view[MAX_PLACES];
+};
+
+/**
+ * struct task_views - for each place, a message by its number there
+ * @now: the first one that the task can still load
+ * @loaded: what was loaded without acquire order: a barrier adds it to @now
+ * @barrier: @now at the last full barrier: what a store without release order carries
+ */
+struct task_views {
+	u8 now[MAX_PLACES];
+	u8 loaded[MAX_PLACES];
+	u8 barrier[MAX_PLACES];
+};
+
+/**
+ * struct views - the memory of RC11
+ * @task: see there
+ * @barrier: @now of the last task that passed a full barrier
+ * @marked: of a place that stands for loads of a slot's bytes: there were some
+ * @first: index of the first message of each place
+ * @message: of all places, one after the other; those of a place in coherence order
+ */
+struct views {
+	struct task_views task[MAX_TASKS];
+	u8 barrier[MAX_PLACES];
+	u8 marked[MAX_PLACES];
+	u8 first[MAX_PLACES + 1];
+	struct message message[MAX_MESSAGES];
+};
+
+extern struct views views;
+
+void views_forget(void);
+void views_reset(void);
+void views_share(const struct op *op, u32 mask);
+bool views_shared(const struct op *op);
+u32 views_choices(const struct task *t);
+bool views_can(const struct task *t, u32 choice);
+u64 views_step(const struct task *t, const struct op *op);
+void views_barrier(const struct task *t, bool full);
+void views_inherit(const struct task *t, u32 of);
+void views_tidy(void);
+void views_hash(u64 hash[2]);
+void views_copy(struct views *to, const struct views *from);
 
 /* ---- seen.c -------------------------------------------------------------------- */
 
@@ -270,6 +339,8 @@ enum role {
 #define MORTAL 2U /* may be killed between any two steps */
 #define STAYS  4U /* does not leave at its end: neither done nor detached */
 #define WANTED 8U /* a reader for which the writers wait */
+#define LEAVES 16U /* a reader that detaches with its last message still in use */
+#define SKIPS  32U /* a reader that moves itself to head, with its message still in use */
 
 /**
  * struct actor_spec - one task
@@ -277,7 +348,7 @@ enum role {
  * @script: writer: a step per letter: 1-3 reserve and commit so many, d reserve
  *	one and discard it, p reserve two and commit one, h reserve one and hold
  *	it for ever
- * @flags: LATE, MORTAL, STAYS, WANTED
+ * @flags: LATE, MORTAL, STAYS, WANTED, LEAVES, SKIPS
  * @start: reader: where it attaches; sync: where it moves the reader
  * @max: reader: slots per peek, 1 if 0
  * @quota: reader: detaches after so many messages, 0: at the end of the stream
@@ -310,6 +381,7 @@ extern const struct config configs[];
 extern const struct config *config;
 
 void actors_reset(void);
+bool races_matter(void);
 bool actors_spin_over(const struct task *t);
 bool actors_stuck(char *why, size_t size); /* nobody can step: is that an error? */
 void check_store(const struct task *t, u32 word, u64 old, u64 value);

@@ -9,7 +9,7 @@
 #include "model.h"
 
 #define MAX_DEPTH   20000
-#define MAX_MOVES   24
+#define MAX_MOVES   32 /* bits of a u32 */
 #define LOCAL_LIMIT 20000
 #define WALKS	    300
 
@@ -139,7 +139,7 @@ u64 model_op(enum model_op_kind kind, u32 flags, const volatile void *at, u32 si
 /* ---- moves ---------------------------------------------------------------------------------- */
 
 #define MOVE_STEP 255U
-#define MOVE_KILL 254U /* lower ones: flush that entry of the buffer */
+#define MOVE_KILL 254U /* lower ones: flush that entry of the buffer; RC11: an older message */
 
 struct move {
 	u8 task;
@@ -154,14 +154,27 @@ static u64 name_of_move(struct move m)
 	return what < MOVES_OF_TASK ? 1ULL << (m.task * MOVES_OF_TASK + what) : 0;
 }
 
+/* RC11: its next step, as to other messages than the newest. */
+static u32 older_steps(const struct task *t, struct move *moves)
+{
+	u32 n = 0, i;
+
+	for (i = 1; memory_model == RC11 && i < views_choices(t); i++)
+		if (views_can(t, i))
+			moves[n++] = (struct move){ (u8)t->index, (u8)(i - 1) };
+	return n;
+}
+
 static u32 moves_of(const struct task *t, struct move *moves)
 {
 	u32 n = 0, i;
 
 	if (t->s.status == TASK_DEAD)
 		return 0;
-	if (t->s.status == TASK_RUNS && op_enabled(t))
+	if (t->s.status == TASK_RUNS && op_enabled(t)) {
 		moves[n++] = (struct move){ (u8)t->index, MOVE_STEP };
+		n += older_steps(t, moves + n);
+	}
 	for (i = 0; i < t->s.buffers; i++)
 		if (flush_enabled(t, i))
 			moves[n++] = (struct move){ (u8)t->index, (u8)i };
@@ -205,7 +218,8 @@ static void make_move(struct move m)
 		return; /* a violation while nobody ran */
 	if (m.what == MOVE_KILL) {
 		kill_task(t);
-	} else if (m.what == MOVE_STEP) {
+	} else if (m.what == MOVE_STEP || memory_model == RC11) {
+		t->s.choice = m.what == MOVE_STEP ? 0 : m.what + 1U;
 		op_execute(t);
 		resume(t);
 	} else {
@@ -215,6 +229,8 @@ static void make_move(struct move m)
 			resume(t);
 		}
 	}
+	if (memory_model == RC11)
+		views_tidy();
 }
 
 /* ---- snapshots --------------------------------------------------------------------------------
@@ -230,6 +246,7 @@ struct task_snapshot {
 struct node {
 	struct arena arena;
 	struct ghost ghost;
+	struct views views;
 	u64 hash[2]; /* of the arena */
 	u64 state[2]; /* of all */
 	const struct task_snapshot *task[MAX_TASKS];
@@ -272,6 +289,7 @@ static void save(struct node *n)
 {
 	n->arena = arena;
 	n->ghost = ghost;
+	views_copy(&n->views, &views);
 	memcpy(n->hash, arena_hash, sizeof(arena_hash));
 }
 
@@ -300,6 +318,7 @@ static void restore(const struct node *n)
 
 	arena = n->arena;
 	ghost = n->ghost;
+	views_copy(&views, &n->views);
 	memcpy(arena_hash, n->hash, sizeof(arena_hash));
 	for (; stale; stale &= stale - 1) {
 		const struct task_snapshot *from;
@@ -320,6 +339,8 @@ static void hash_state(void)
 	u32 i, k;
 
 	memory_hash(state);
+	if (memory_model == RC11)
+		views_hash(state);
 	for (i = 0; i < task_count; i++) {
 		const struct task_state *s = &tasks[i].s;
 
@@ -345,6 +366,7 @@ static void begin(void (*reset)(void))
 	memory_reset();
 	reset();
 	memory_rehash();
+	views_reset();
 	for (i = 0; i < task_count && !failed; i++) {
 		memset(&tasks[i].s, 0, sizeof(tasks[i].s));
 		tasks[i].index = i;
