@@ -32,7 +32,7 @@ static inline bool rb_row_evicted(const struct rb_view *v, u32 row)
 
 static inline u32 rb_rows(const struct rb_view *v)
 {
-	/* Matches rb_attach_reader(): the rows below the count are initialised. */
+	/* (E), matches rb_attach_reader(): the rows below the count are initialised. */
 	u32 rows = smp_load_acquire(&v->info->rows);
 
 	return rows < v->max_readers ? rows : v->max_readers;
@@ -51,7 +51,7 @@ static inline u64 rb_gate_min(const struct rb_view *v, u32 *row)
 	for (i = 0; i < rows; i++) {
 		u64 cursor;
 
-		/* Pairs with the release in rb_attach_reader(): cursor and floor are set. */
+		/* (E), matches rb_attach_reader(): cursor and floor are set. */
 		if (!(smp_load_acquire(&rb_row(v, i)->flags) & RINGBUF_ROW_GATING))
 			continue;
 		cursor = rb_row_cursor(v, i);

@@ -106,9 +106,9 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 	WRITE_ONCE(r->floor, start);
 	WRITE_ONCE(r->generation, r->generation + 1);
 	if (v->info->rows <= row)
-		/* Matches rb_rows(). */
+		/* (E), matches rb_rows(). */
 		smp_store_release(&v->info->rows, row + 1);
-	/* Matches rb_gate_min(). */
+	/* (E), matches rb_gate_min(). */
 	smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING);
 	/* (H), matches rb_gate_raise(). */
 	smp_store_release(&v->info->generation, v->info->generation + 1);
@@ -125,7 +125,7 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 
 static inline void rb_detach_reader(const struct rb_view *v, u32 row)
 {
-	/* Matches rb_gate_min(): the reader's loads from its slots are complete. */
+	/* (F), matches rb_gate_min(): the reader's loads from its slots are complete. */
 	smp_store_release(&rb_row(v, row)->flags, 0);
 }
 
@@ -137,8 +137,13 @@ static inline void rb_move_reader(const struct rb_view *v, u32 row, u64 pos)
 
 	if (pos > head)
 		pos = head;
-	if (pos > READ_ONCE(r->floor))
-		smp_store_release(&r->floor, pos); /* (K), matches rb_reader_holds() */
+	if (pos <= READ_ONCE(r->floor))
+		return;
+	/*
+	 * (K), matches rb_row_cursor(): if the reader moves itself, its loads from the slots
+	 * that it gives up are complete.
+	 */
+	smp_store_release(&r->floor, pos);
 }
 
 /*
@@ -151,7 +156,10 @@ static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 
 	/* (K), matches rb_reader_holds() */
 	smp_store_release(&r->floor, RINGBUF_FLOOR_EVICTED);
-	/* Matches rb_gate_min(): a writer that sees it not gate also sees the new floor. */
+	/*
+	 * (K), matches rb_gate_min(): a writer that sees it not gate also sees the new floor,
+	 * and so does a reader of what that writer stores, rb_reader_holds().
+	 */
 	smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);
 }
 
@@ -166,7 +174,7 @@ static inline void rb_count_writer(const struct rb_view *v)
 	 */
 	smp_store_release(&v->info->writers, v->info->writers + 1);
 	if (v->info->writers_ever != ~0U)
-		/* Matches rb_ended(). */
+		/* (G), matches rb_ended(). */
 		smp_store_release(&v->info->writers_ever, v->info->writers_ever + 1);
 }
 

@@ -211,7 +211,7 @@ static inline bool rb_release(const struct rb_view *v, struct rb_reader *r, u32 
  */
 static inline bool rb_ended(const struct rb_view *v)
 {
-	/* In the order opposite to rb_attach_writer()'s; (J), matches rb_end_writer(). */
+	/* (G), matches rb_count_writer(), then (J), matches rb_discount_writer(). */
 	return smp_load_acquire(&v->info->writers_ever) && !smp_load_acquire(&v->info->writers);
 }
 

@@ -71,7 +71,7 @@ static inline void rb_wake_word_clear(u64 *word)
 	if (READ_ONCE(*word) == RINGBUF_WAKE_NONE)
 		return;
 	xchg(word, RINGBUF_WAKE_NONE);
-	smp_mb__after_atomic(); /* matches rb_arm() */
+	smp_mb__after_atomic(); /* (C), matches rb_arm() */
 }
 
 static inline void rb_wake_words_clear(const struct rb_view *v)
@@ -84,7 +84,7 @@ static inline void rb_wake_words_clear(const struct rb_view *v)
 static inline void rb_arm(const struct rb_view *v, u64 *word, u64 waiter)
 {
 	WRITE_ONCE(*word, waiter);
-	/* Matches rb_wake_word_clear(): the waker sees our word, or we see its clearing. */
+	/* (C), matches rb_wake_word_clear(): the waker sees our word, or we see its clearing. */
 	smp_mb();
 	rb_wake_word_lower(rb_wake_word(v, waiter), waiter >> 2);
 	smp_mb(); /* (B) and (D), match rb_publish() and rb_cursor_publish() */

@@ -24,6 +24,15 @@
  *	load state				load cursors
  *	sleep					sleep
  *
+ *	WAITER					WAKER that makes a round
+ *	store waiter word			clear wake word
+ *	full barrier		(C)		full barrier		(C)
+ *	lower wake word				load waiter words
+ *
+ *	HOST that attaches a reader		GATE
+ *	store cursor, floor			load rows, flags	(E acquire)
+ *	store rows, flags	(E release)	load floor, cursor
+ *
  *	GATE (rb_gate_raise)			HOST that attaches (rb_attach_reader)
  *	load generation				store cursor, row
  *	load rows, cursors			store generation
@@ -35,6 +44,10 @@
  *	load readers_wanted	(L acquire)	store row
  *	load rows, cursors			store readers_wanted	(L release)
  *
+ *	HOST that attaches a writer		READER at the end
+ *	store writers				load writers_ever	(G acquire)
+ *	store writers_ever	(G release)	load writers
+ *
  *	HOST that ends a writer			READER at the end
  *	store states of its holes		load writers		(J acquire)
  *	store writers		(J release)	load state once more
@@ -44,13 +57,18 @@
  *	WRITER: load floor	(K acquire)	read barrier		(K)
  *	reuse the slot				load floor
  *
- * Without (A) a reader sees bytes of the previous message in the slot.  Without
- * (B) or (D) both sides of a wake-up read the old value, and the waiter sleeps for
- * ever.  Without (F) a writer overwrites bytes that a reader is reading.  Without
- * (H) a writer that passed its gate overwrites slots from which a new reader starts.
- * Without (J) a reader sees the end of the stream before the last message.  Without
- * (K) a reader that was moved returns torn bytes as if they were whole.  Without
- * (L) a writer finds the gate open and misses a reader for which it was closed.
+ * Without	there is this failure
+ *
+ * (A)		a reader sees bytes of the previous message in the slot
+ * (B), (D)	both sides of a wake-up read the old value, and the waiter sleeps for ever
+ * (C)		a round misses a waiter and clears the wake word that the waiter has lowered
+ * (E)		a scan of the rows takes the cursor of a row's previous reader for the new one's
+ * (F)		a writer overwrites bytes that a reader is reading
+ * (G)		the attach of the first writer looks like the end of the stream
+ * (H)		a writer that passed its gate overwrites slots from which a new reader starts
+ * (J)		a reader sees the end of the stream before the last message
+ * (K)		a reader that was moved returns torn bytes as if they were whole
+ * (L)		a writer finds the gate open and misses a reader for which it was closed
  */
 #ifndef RB_ENGINE_WORDS_H
 #define RB_ENGINE_WORDS_H

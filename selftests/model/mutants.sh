@@ -20,7 +20,7 @@ commit-without-barrier|x2-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/\txchg(&
 shared-commit-without-barrier|s1-1w1r|tso|writer.h|/(B), matches rb_arm()/d; s/return cmpxchg(&v->desc\[i\].state, old, \(.*\)) == old;/smp_store_release(\&v->desc[i].state, \1); return true;/
 release-without-barrier|x1-1w1r|tso|reader.h|/(D), matches rb_arm()/d; s/\txchg(&r->cursor->cursor/\tsmp_store_release(\&r->cursor->cursor/
 arm-without-barriers|x1-1w1r|tso|wait.h|/^static inline void rb_arm/,/^}/{/smp_mb()/d; s/rb_wake_word_lower(\(.*\), waiter >> 2)/WRITE_ONCE(*\1, waiter >> 2)/}
-arm-without-first-barrier|x2-1w1r|tso|wait.h|/Matches rb_wake_word_clear()/{N;d}
+arm-without-first-barrier|x2-1w1r|tso|wait.h|/(C), matches rb_wake_word_clear()/{N;d}
 clear-without-barrier|x1-1w2r-wake|tso|wait.h|s/\txchg(word, \(.*\));/\tWRITE_ONCE(*word, \1);/; /^static inline void rb_wake_word_clear/,/^}/{/smp_mb/d}
 wake-without-second-pass|x1-1w2r-wake|sc|wait.h|/^static inline bool rb_wake_end/,/^}/s/return true;/return false;/
 wake-forgets-who-stays|x1-1w2r-wake|sc|wait.h|/^static inline bool rb_wake_end/,/^}/{/rb_wake_word_lower/d}
@@ -38,7 +38,7 @@ gate-looks-at-one-row|x2-1w2r|sc|gate.h|s/i < rows; i++/i < rows \&\& i < 1; i++
 detached-reader-gates|x2-detach|sc|host.h|/^static inline void rb_detach_reader/,/^}/s/flags, 0)/flags, RINGBUF_ROW_GATING)/
 floor-not-checked|x2-sync|sc|reader.h|/^static inline bool rb_reader_holds/,/^}/s/return .*/return r;/
 moved-but-not-counted|x2-sync|sc|reader.h|/r->lost += /d
-floor-not-in-gate|x2-sync|sc|host.h|s/smp_store_release(&r->floor, pos); .*/smp_store_release(\&rb_cursor(v, row)->cursor, pos + 1);/
+floor-not-in-gate|x2-sync|sc|host.h|s/smp_store_release(&r->floor, pos);/smp_store_release(\&rb_cursor(v, row)->cursor, pos + 1);/
 evict-without-floor|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d}
 evict-floor-late|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d; s/smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_EVICTED); smp_store_release(\&r->floor, RINGBUF_FLOOR_EVICTED); }/}
 claim-by-store|s2-2w1r|sc|writer.h|s/if (cmpxchg(&v->claim\[i\], claim, \(.*\)) != claim)/WRITE_ONCE(v->claim[i], \1); if (0)/
