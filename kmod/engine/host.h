@@ -116,8 +116,7 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 	if (rb_oldest(v) > start) {
 		start = rb_oldest(v);
 		WRITE_ONCE(c->cursor, start);
-		/* (K), matches rb_row_cursor(). */
-		smp_store_release(&r->floor, start);
+		WRITE_ONCE(r->floor, start);
 	}
 	rb_gate_open(v);
 	return start;
@@ -154,8 +153,7 @@ static inline void rb_evict_reader(const struct rb_view *v, u32 row)
 {
 	struct ringbuf_row *r = rb_row(v, row);
 
-	/* (K), matches rb_reader_holds() */
-	smp_store_release(&r->floor, RINGBUF_FLOOR_EVICTED);
+	WRITE_ONCE(r->floor, RINGBUF_FLOOR_EVICTED);
 	/*
 	 * (K), matches rb_gate_min(): a writer that sees it not gate also sees the new floor,
 	 * and so does a reader of what that writer stores, rb_reader_holds().
@@ -172,7 +170,7 @@ static inline void rb_count_writer(const struct rb_view *v)
 	 * Publish writers before writers_ever.  rb_ended() loads them in the reverse
 	 * order, so an attach in progress never looks like the end of the stream.
 	 */
-	smp_store_release(&v->info->writers, v->info->writers + 1);
+	WRITE_ONCE(v->info->writers, v->info->writers + 1);
 	if (v->info->writers_ever != ~0U)
 		/* (G), matches rb_ended(). */
 		smp_store_release(&v->info->writers_ever, v->info->writers_ever + 1);

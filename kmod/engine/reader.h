@@ -149,11 +149,8 @@ static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool
 		*wake |= rb_skip_holes(v, r);
 		return -EAGAIN;
 	}
-	if (rb_state_phase(state) && rb_state_pos(state) > r->pos) {
-		smp_rmb(); /* (K), matches rb_move_reader(), which let a writer come here */
-		return READ_ONCE(*r->floor) > r->pos ? -EAGAIN : -EPROTO;
-	}
-	return 0;
+	/* (A): we would have seen the floor that let a writer use the slot again. */
+	return rb_state_phase(state) && rb_state_pos(state) > r->pos ? -EPROTO : 0;
 }
 
 /*

@@ -39,8 +39,8 @@ detached-reader-gates|x2-detach|sc|host.h|/^static inline void rb_detach_reader/
 floor-not-checked|x2-sync|sc|reader.h|/^static inline bool rb_reader_holds/,/^}/s/return .*/return r;/
 moved-but-not-counted|x2-sync|sc|reader.h|/r->lost += /d
 floor-not-in-gate|x2-sync|sc|host.h|s/smp_store_release(&r->floor, pos);/smp_store_release(\&rb_cursor(v, row)->cursor, pos + 1);/
-evict-without-floor|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d}
-evict-floor-late|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/&r->floor/d; s/smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_EVICTED); smp_store_release(\&r->floor, RINGBUF_FLOOR_EVICTED); }/}
+evict-without-floor|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/r->floor,/d}
+evict-floor-late|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/r->floor,/d; s/smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_EVICTED); smp_store_release(\&r->floor, RINGBUF_FLOOR_EVICTED); }/}
 claim-by-store|s2-2w1r|sc|writer.h|s/if (cmpxchg(&v->claim\[i\], claim, \(.*\)) != claim)/WRITE_ONCE(v->claim[i], \1); if (0)/
 lap-not-finished|s1-2w|sc|writer.h|s/if (!rb_slots_free(v, w, pos, i, count))/if (0)/
 gap-not-noticed|s2-2w|sc|writer.h|s/w->since = pos; .*/(void)pos;/
@@ -51,7 +51,7 @@ repair-first-slot-only|s2-killed-batch|sc|host.h|s/k < rb_claim_count(claim); k+
 repair-nothing|s2-killed|sc|host.h|s/return rb_finish_slot(v, i, pos, RINGBUF_REPAIRED);/return v->slots == i + pos;/
 exclusive-hint-leads|x2-killed|sc|writer.h|/^static inline void rb_publish_exclusive/,/^}/s/k = 0;/k = 0; WRITE_ONCE(v->head->head, w->pos + count);/
 end-before-first-writer|x1-first|sc|reader.h|s/return smp_load_acquire(&v->info->writers_ever) && !smp_load_acquire(&v->info->writers);/return !smp_load_acquire(\&v->info->writers) \&\& smp_load_acquire(\&v->info->writers_ever);/
-ever-before-writers|x1-first|sc|host.h|/^static inline void rb_count_writer/,/^}/{/smp_store_release(&v->info->writers, /d; s/smp_store_release(&v->info->writers_ever, \(.*\));/{ smp_store_release(\&v->info->writers_ever, \1); smp_store_release(\&v->info->writers, v->info->writers + 1); }/}
+ever-before-writers|x1-first|sc|host.h|/^static inline void rb_count_writer/,/^}/{/WRITE_ONCE(v->info->writers, /d; s/smp_store_release(&v->info->writers_ever, \(.*\));/{ smp_store_release(\&v->info->writers_ever, \1); smp_store_release(\&v->info->writers, v->info->writers + 1); }/}
 holes-not-skipped|s2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/return .*/return pos \& 0 \& state;/
 committed-slots-skipped|x2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/ && rb_state_phase.*;/;/; s/if (likely(n))/if (likely(n) \&\& r->pos != 1)/; s/if (state == rb_state(r->pos, RINGBUF_COMMITTED))/if (0)/
 batch-without-release|x2-batch|pso|writer.h|/^static inline void rb_publish_exclusive/,/^}/{s/smp_store_release(&d->state,/WRITE_ONCE(d->state,/}
