@@ -145,6 +145,7 @@ check-quick: packages tests-quick kmod-6.12
 check-full: check packages-DEB
 	$(Q)selftests/check arm64
 	$(Q)kmod/upstream/series --check
+	$(Q)$(O)/selftests/model/model --full --model rc11
 	$(Q)selftests/packages/run
 
 .PHONY: check-full arm64-programs tests-arm64 tests tests-quick python-debian check check-quick

@@ -4,6 +4,8 @@
  *              [--list]
  *
  * Searches every configuration under each of its memory models and prints TAP.
+ * --full: under more of them, which takes long.  --model: under this one alone, and with
+ * --only even if it is none of the configuration's.
  * --all-ways: in each order of moves that commute, too.
  */
 #include <stdlib.h>
@@ -73,8 +75,10 @@ static bool selected(const struct options *o, const struct config *c, int model)
 {
 	if (o->only && strcmp(o->only, c->name))
 		return false;
-	if (o->model >= 0)
-		return o->model == model;
+	if (o->model >= 0 && o->model != model)
+		return false;
+	if (o->model >= 0 && o->only)
+		return true;
 	return (o->full ? c->full : c->models) >> model & 1;
 }
 
