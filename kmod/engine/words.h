@@ -7,7 +7,8 @@
  * allowance or wake word.  It uses the kernel's memory-model macros;
  * engine_arch.h supplies them (the kernel's own, C11's, or the model's).
  *
- * Barriers.  Each site in the code names its letter.
+ * Barriers.  Each site in the code names its letter; litmus/ has a litmus test for each
+ * letter, and the model weakens each site in turn.
  *
  *	WRITER					READER
  *	fill the slot
@@ -34,8 +35,8 @@
  *	store rows, flags	(E release)	load floor, cursor
  *
  *	GATE (rb_gate_raise)			HOST that attaches (rb_attach_reader)
- *	load generation				store cursor, row
- *	load rows, cursors			store generation
+ *	load generation		(H acquire)	store cursor, row
+ *	load rows, cursors			store generation	(H release)
  *	store allowance				full barrier		(H)
  *	full barrier		(H)		load allowances
  *	load generation, again if it moved	store cursor

@@ -76,6 +76,8 @@ const struct config configs[] = {
 	/* Two readers. */
 	{ "x2-1w2r", 2, X, SPIN, WEAK | RC, ALL | RC, { W("1111"), R(), R() } },
 	{ "x3-1w2r", 3, X, SPIN, WEAK, ALL | RC, { W("12121"), R(.max = 2), R() } },
+	{ "x1-1w2r-once", 1, X, SLEEP, WEAK | RC, ALL | RC,
+	  { W("1", .flags = STAYS), R(STAY(1)), R(STAY(1)) } },
 	{ "x1-1w2r-wake", 1, X, SLEEP, WEAK, ALL,
 	  { W("11", .flags = STAYS), R(STAY(2)), R(STAY(2)) } },
 	{ "x2-1w2r-wake", 2, X, SLEEP, WEAK, ALL,
