@@ -106,7 +106,7 @@ PyTypeObject rp_control_type = {
 
 static uint64_t *counter_of(const struct rp_pointer *self)
 {
-	uint32_t row = ringbuf_reader_id(self->reader.reader);
+	uint32_t row = ringbuf_reader_id(self->reader.h.reader);
 
 	return row < self->control->page->readers ? &self->control->page->reader[row] : NULL;
 }
@@ -132,7 +132,7 @@ static int pointer_init(struct rp_pointer *self, PyObject *args, PyObject *kwarg
 	Py_INCREF(control);
 	self->control = (struct rp_control *)control;
 	if (counter_of(self) && (!kwargs || !PyDict_GetItemString(kwargs, "ticket")))
-		__atomic_store_n(counter_of(self), ringbuf_reader_position(self->reader.reader),
+		__atomic_store_n(counter_of(self), ringbuf_reader_position(self->reader.h.reader),
 				 __ATOMIC_RELAXED);
 	return 0;
 }
@@ -160,7 +160,7 @@ static PyObject *pointer_counter(struct rp_pointer *self, void *closure)
 	uint64_t *counter;
 
 	(void)closure;
-	if (!self->reader.reader)
+	if (!self->reader.h.reader)
 		return rp_error(-EBADF);
 	counter = counter_of(self);
 	return PyLong_FromUnsignedLongLong(counter ? __atomic_load_n(counter, __ATOMIC_RELAXED)

@@ -107,8 +107,8 @@ static PyObject *dropin_blocking_write(struct rp_dropin *self, PyObject *const *
 
 static void counter_set(const struct rp_pointer *p)
 {
-	uint32_t row = ringbuf_reader_id(p->reader.reader);
-	uint64_t position = ringbuf_reader_position(p->reader.reader);
+	uint32_t row = ringbuf_reader_id(p->reader.h.reader);
+	uint64_t position = ringbuf_reader_position(p->reader.h.reader);
 	uint64_t *counter = &p->control->page->reader[row];
 
 	if (row < p->control->page->readers &&

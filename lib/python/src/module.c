@@ -6,10 +6,11 @@ static const struct {
 	const char *name;
 	PyTypeObject *type;
 } types[] = {
-	{ "Ring", &rp_ring_type },	   { "Reader", &rp_reader_type },
-	{ "Writer", &rp_writer_type },	   { "Slot", &rp_slot_type },
-	{ "Control", &rp_control_type },   { "Pointer", &rp_pointer_type },
-	{ "RingBuffer", &rp_dropin_type }, { "Watch", &rp_watch_type },
+	{ "Ring", &rp_ring_type },	 { "Handle", &rp_handle_type },
+	{ "Reader", &rp_reader_type },	 { "Writer", &rp_writer_type },
+	{ "Slot", &rp_slot_type },	 { "Control", &rp_control_type },
+	{ "Pointer", &rp_pointer_type }, { "RingBuffer", &rp_dropin_type },
+	{ "Watch", &rp_watch_type },
 };
 
 static int add_types(PyObject *module)

@@ -170,16 +170,29 @@ struct rp_ring {
 };
 
 /**
- * struct rp_reader - Reader
- * @reader: of the library, NULL when closed
+ * struct rp_handle - Handle, with which Reader and Writer begin
+ * @reader: of the library; NULL in a Writer, and when closed
+ * @writer: of the library; NULL in a Reader, and when closed
  * @ring: Ring
  * @use: see there
+ * @leaving: closed for the user; @reader is closed when the last view is gone
+ */
+struct rp_handle {
+	PyObject_HEAD struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	struct rp_ring *ring;
+	struct rp_use use;
+	bool leaving;
+};
+
+/**
+ * struct rp_reader - Reader
+ * @h: see there
  * @held: slots that are not released; borrowed references, a slot leaves when it is freed
  * @held_count: how many
  * @next: position to read next while @held is not empty
  * @viewed: number of slots that have views, lost slots included
  * @unsettled: a slot left @held while the handle was busy; it is to be released
- * @leaving: close the handle when the last view is gone
  * @died_is_end: the death of a writer ends the stream without an error
  * @overrun: a slot was lost that nobody held any more; the next step says so
  * @missed: number of positions between the requested start and the first one available
@@ -187,15 +200,12 @@ struct rp_ring {
  * @view: weak reference to the memoryview that iteration gave last, or NULL
  */
 struct rp_reader {
-	PyObject_HEAD struct ringbuf_reader *reader;
-	struct rp_ring *ring;
-	struct rp_use use;
+	struct rp_handle h;
 	struct rp_slot *held[RINGBUF_BATCH_MAX];
 	unsigned int held_count;
 	uint64_t next;
 	unsigned int viewed;
 	bool unsettled;
-	bool leaving;
 	bool died_is_end;
 	bool overrun;
 	uint64_t missed;
@@ -205,9 +215,7 @@ struct rp_reader {
 
 /**
  * struct rp_writer - Writer
- * @writer: of the library, NULL when closed
- * @ring: Ring
- * @use: see there
+ * @h: see there
  * @reserved: borrowed, as in struct rp_reader
  * @slot_bytes: of the ring
  * @batch: most slots that write_many() reserves at once
@@ -215,9 +223,7 @@ struct rp_reader {
  * @spare: bytearrays for slot.asarray(), reused when their reference count is 1
  */
 struct rp_writer {
-	PyObject_HEAD struct ringbuf_writer *writer;
-	struct rp_ring *ring;
-	struct rp_use use;
+	struct rp_handle h;
 	struct rp_slot *reserved;
 	size_t slot_bytes;
 	unsigned int batch;
@@ -250,7 +256,7 @@ struct rp_slot {
 	Py_buffer own;
 };
 
-extern PyTypeObject rp_ring_type, rp_reader_type, rp_writer_type, rp_slot_type;
+extern PyTypeObject rp_ring_type, rp_handle_type, rp_reader_type, rp_writer_type, rp_slot_type;
 extern PyTypeObject rp_control_type, rp_pointer_type, rp_dropin_type, rp_watch_type;
 
 struct ringbuf *rp_ring_get(struct rp_ring *ring);
@@ -269,6 +275,24 @@ int rp_slot_in_use(const struct rp_slot *self);
 int rp_slot_end(struct rp_slot *slot);
 int rp_slot_end_soon(struct rp_slot *slot);
 PyObject *rp_slot_own(struct rp_slot *self);
+
+/* ---- handle.c ----------------------------------------------------------------- */
+
+typedef int (*rp_attach_fn)(struct rp_handle *h, struct ringbuf *ring,
+			    const struct ringbuf_ticket *ticket, const void *how);
+
+int rp_handle_attach(struct rp_handle *h, PyObject *ring, PyObject *ticket_arg, rp_attach_fn attach,
+		     const void *how);
+int rp_handle_stop(struct rp_handle *h);
+void rp_handle_leave(struct rp_handle *h, bool failed);
+int rp_handle_traverse(struct rp_handle *h, visitproc visit, void *arg);
+int rp_handle_clear(struct rp_handle *h);
+void rp_handle_free(struct rp_handle *h, bool failed);
+
+static inline bool rp_handle_closed(const struct rp_handle *h)
+{
+	return (!h->reader && !h->writer) || h->leaving;
+}
 
 /* ---- array.c ------------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@ static int reader_begin(struct rp_reader *r)
 	int err;
 
 	/* Another thread may have closed it while we waited for it. */
-	if (RP_UNLIKELY(!r->reader || r->leaving))
+	if (RP_UNLIKELY(rp_handle_closed(&r->h)))
 		return -EBADF;
 	if (RP_LIKELY(!r->held_count && !r->overrun && !r->unsettled))
 		return 0;
@@ -33,7 +33,7 @@ static int reader_begin(struct rp_reader *r)
 
 int rp_reader_ready(struct rp_reader *r, bool may_sleep)
 {
-	int err = rp_use(&r->use, may_sleep);
+	int err = rp_use(&r->h.use, may_sleep);
 
 	return RP_UNLIKELY(err) ? err : reader_begin(r);
 }
@@ -51,8 +51,8 @@ static int look_unlocked(struct rp_reader *r, struct ringbuf_slot *slots, unsign
 		return -ESTALE;
 	ahead = r->held_count;
 	from = r->next;
-	RP_UNLOCKED(n = ahead ? lib_reader_ahead(r->reader, from, slots, max, timeout)
-			      : ringbuf_reader_peek(r->reader, slots, max, timeout));
+	RP_UNLOCKED(n = ahead ? lib_reader_ahead(r->h.reader, from, slots, max, timeout)
+			      : ringbuf_reader_peek(r->h.reader, slots, max, timeout));
 	if (settle(r))
 		return -ESTALE;
 	return !ahead && n == -ESTALE ? RP_GONE : n;
@@ -63,17 +63,17 @@ static int look_now(struct rp_reader *r, struct ringbuf_slot *slots, unsigned in
 {
 	int n;
 
-	if (RP_UNLIKELY(!RP_ENTERED(&r->use))) {
-		rp_use_give(&r->use, false);
+	if (RP_UNLIKELY(!RP_ENTERED(&r->h.use))) {
+		rp_use_give(&r->h.use, false);
 		n = look_unlocked(r, slots, max, RINGBUF_TRY);
-		rp_use_take(&r->use);
+		rp_use_take(&r->h.use);
 		if (n >= 0 || n == -EAGAIN)
-			r->use.entered = rp_forks + 1;
+			r->h.use.entered = rp_forks + 1;
 		return n;
 	}
 	if (RP_UNLIKELY(r->held_count))
-		return lib_reader_ahead(r->reader, r->next, slots, max, RINGBUF_TRY);
-	n = ringbuf_reader_peek(r->reader, slots, max, RINGBUF_TRY);
+		return lib_reader_ahead(r->h.reader, r->next, slots, max, RINGBUF_TRY);
+	n = ringbuf_reader_peek(r->h.reader, slots, max, RINGBUF_TRY);
 	return RP_UNLIKELY(n == -ESTALE) ? RP_GONE : n;
 }
 
@@ -86,19 +86,19 @@ static int look(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int ma
 	if (RP_LIKELY(n != -EAGAIN) || timeout == RINGBUF_TRY)
 		return n;
 	rp_wait_begin(&wait, timeout);
-	rp_use_give(&r->use, true);
+	rp_use_give(&r->h.use, true);
 	do {
 		n = look_unlocked(r, slots, max, wait.slice);
-		err = n > 0 ? n : rp_wait_more(&wait, &r->use, n);
+		err = n > 0 ? n : rp_wait_more(&wait, &r->h.use, n);
 	} while (!err);
-	rp_use_take(&r->use);
+	rp_use_take(&r->h.use);
 	return err;
 }
 
 /* Choose the error for the end of the stream: a death, unless the user wants an end. */
 static int ended(struct rp_reader *r)
 {
-	bool died = !r->died_is_end && lib_reader_end(r->reader) == RINGBUF_STREAM_DIED;
+	bool died = !r->died_is_end && lib_reader_end(r->h.reader) == RINGBUF_STREAM_DIED;
 
 	return died ? RP_DIED : -ENODATA;
 }
@@ -127,8 +127,8 @@ int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last)
 	r->next = last->position + 1;
 	r->untold = 0;
 	if (RP_LIKELY(!r->held_count))
-		return lib_reader_release_to(r->reader, r->next);
-	err = lib_reader_whole(r->reader);
+		return lib_reader_release_to(r->h.reader, r->next);
+	err = lib_reader_whole(r->h.reader);
 	if (err) {
 		rp_reader_lose(r);
 		r->overrun = true;
@@ -176,16 +176,16 @@ static int wait_for(struct rp_reader *r, uint32_t count, int64_t timeout)
 		n = rp_reader_peek(r, &slot, 1, timeout);
 		if (n < 0 || count == 1)
 			return n < 0 ? n : 0;
-		count += (uint32_t)(slot.position - ringbuf_reader_position(r->reader));
+		count += (uint32_t)(slot.position - ringbuf_reader_position(r->h.reader));
 	}
 	rp_wait_begin(&wait, timeout);
-	rp_use_give(&r->use, true);
+	rp_use_give(&r->h.use, true);
 	do {
-		RP_UNLOCKED(n = ringbuf_reader_wait(r->reader, count, wait.slice));
-		r->use.entered = rp_forks + 1;
-		err = n ? rp_wait_more(&wait, &r->use, n) : 0;
+		RP_UNLOCKED(n = ringbuf_reader_wait(r->h.reader, count, wait.slice));
+		r->h.use.entered = rp_forks + 1;
+		err = n ? rp_wait_more(&wait, &r->h.use, n) : 0;
 	} while (n && !err);
-	rp_use_take(&r->use);
+	rp_use_take(&r->h.use);
 	if (settle(r))
 		r->overrun = true;
 	if (err == -EINVAL && ahead)
@@ -221,77 +221,62 @@ static PyObject *reader_wait(struct rp_reader *r, PyObject *const *args, Py_ssiz
 
 /* ---- life -------------------------------------------------------------------- */
 
-static void leave(struct rp_reader *self)
-{
-	struct ringbuf_reader *reader = self->reader;
-
-	self->reader = NULL;
-	if (reader)
-		RP_UNLOCKED(ringbuf_reader_close(reader));
-}
-
-static int attach(struct rp_reader *self, struct ringbuf *ring, const struct ringbuf_ticket *ticket,
-		  int start, uint64_t position)
-{
-	if (ticket)
-		return ringbuf_reader_import(ring, ticket, &self->reader);
-	return ringbuf_reader_attach(ring, (enum ringbuf_start)start, position, &self->reader);
-}
+struct reader_start {
+	enum ringbuf_start start;
+	uint64_t position;
+};
 
 /* Count overwritten positions as lost, and refuse a start that was not written yet. */
 static int begins_at(struct rp_reader *self, uint64_t position)
 {
-	uint64_t at = ringbuf_reader_position(self->reader);
+	uint64_t at = ringbuf_reader_position(self->h.reader);
 
 	if (position <= at) {
 		self->missed = self->untold = at - position;
 		return 0;
 	}
-	leave(self);
+	rp_handle_leave(&self->h, false);
 	PyErr_Format(PyExc_ValueError, "position %llu was not written yet, the next one is %llu",
 		     (unsigned long long)position, (unsigned long long)at);
 	return RP_RAISED;
 }
 
+static int attach(struct rp_handle *h, struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+		  const void *how)
+{
+	const struct reader_start *s = how;
+	int err;
+
+	if (ticket)
+		RP_UNLOCKED(err = ringbuf_reader_import(ring, ticket, &h->reader));
+	else
+		RP_UNLOCKED(err = ringbuf_reader_attach(ring, s->start, s->position, &h->reader));
+	if (!err)
+		ringbuf_reader_interruptible(h->reader, 1);
+	if (!err && !ticket && s->start == RINGBUF_FROM_POSITION)
+		err = begins_at((struct rp_reader *)h, s->position);
+	return err;
+}
+
 static int reader_init(struct rp_reader *self, PyObject *args, PyObject *kwargs)
 {
 	static char *names[] = { "ring", "start", "position", "ticket", NULL };
-	uint64_t position = 0;
-	PyObject *arg, *ticket_arg = NULL;
-	struct ringbuf_ticket ticket;
-	struct ringbuf *ring;
-	int start = 0, err;
+	struct reader_start how = { .position = 0 };
+	PyObject *ring, *ticket = NULL;
+	int start = 0;
 
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|iO&O", names, &rp_ring_type, &arg,
-					 &start, rp_u64, &position, &ticket_arg))
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|iO&O", names, &rp_ring_type, &ring,
+					 &start, rp_u64, &how.position, &ticket))
 		return -1;
-	if (ticket_arg && rp_ticket_arg(ticket_arg, &ticket))
-		return -1;
-	ring = rp_use_init(&self->use) ? NULL : rp_ring_use((struct rp_ring *)arg);
-	err = RP_RAISED;
-	if (ring) {
-		RP_UNLOCKED(err = attach(self, ring, ticket_arg ? &ticket : NULL, start, position));
-		rp_ring_unuse((struct rp_ring *)arg);
-	}
-	if (!err && start == RINGBUF_FROM_POSITION && !ticket_arg)
-		err = begins_at(self, position);
-	if (err) {
-		if (ticket_arg)
-			rp_ticket_drop(&ticket);
-		rp_error(err);
-		return -1;
-	}
-	ringbuf_reader_interruptible(self->reader, 1);
-	Py_INCREF(arg);
-	self->ring = (struct rp_ring *)arg;
-	return 0;
+	how.start = (enum ringbuf_start)start;
+	return rp_handle_attach(&self->h, ring, ticket, attach, &how);
 }
 
 /* Note that a slot has lost its last view, and close the handle if it waits for that. */
 void rp_reader_unviewed(struct rp_reader *r)
 {
-	if (!--r->viewed && r->leaving && r->reader)
-		leave(r);
+	if (!--r->viewed && r->h.leaving && r->h.reader)
+		rp_handle_leave(&r->h, false);
 }
 
 static PyObject *reader_close(struct rp_reader *self, PyObject *none)
@@ -299,12 +284,9 @@ static PyObject *reader_close(struct rp_reader *self, PyObject *none)
 	int err;
 
 	(void)none;
-	if (!self->reader || self->leaving)
+	if (rp_handle_closed(&self->h))
 		Py_RETURN_NONE;
-	/* Wake a thread that waits with this handle, or it would sleep until its slice ends. */
-	if (self->use.busy && self->use.waiting)
-		ringbuf_reader_interrupt(self->reader);
-	err = rp_use_close(&self->use);
+	err = rp_handle_stop(&self->h);
 	if (err)
 		return rp_error(err);
 	/* Close even if the step finds that a slot was lost. */
@@ -316,22 +298,14 @@ static PyObject *reader_close(struct rp_reader *self, PyObject *none)
 			     self->viewed);
 		return NULL;
 	}
-	leave(self);
+	rp_handle_leave(&self->h, false);
 	Py_RETURN_NONE;
 }
 
 static int reader_traverse(struct rp_reader *self, visitproc visit, void *arg)
 {
-	Py_VISIT(self->ring);
 	Py_VISIT(self->view);
-	return 0;
-}
-
-/* The handle needs neither: it stays as it is, for finalizers that still use it. */
-static int reader_clear(struct rp_reader *self)
-{
-	Py_CLEAR(self->ring);
-	return 0;
+	return rp_handle_traverse(&self->h, visit, arg);
 }
 
 /* No slot is held: every slot refers to us. */
@@ -339,17 +313,7 @@ static void reader_dealloc(struct rp_reader *self)
 {
 	PyObject_GC_UnTrack(self);
 	Py_XDECREF(self->view);
-	leave(self);
-	rp_use_free(&self->use);
-	Py_XDECREF(self->ring);
-	Py_TYPE(self)->tp_free((PyObject *)self);
-}
-
-static PyObject *reader_self(PyObject *self, PyObject *none)
-{
-	(void)none;
-	Py_INCREF(self);
-	return self;
+	rp_handle_free(&self->h, false);
 }
 
 /* Close, or, where views of messages live, let the last of them close. */
@@ -361,56 +325,25 @@ static PyObject *reader_exit(struct rp_reader *self, PyObject *args)
 	if (done || !self->viewed || !PyErr_ExceptionMatches(PyExc_BufferError))
 		return done;
 	PyErr_Clear();
-	self->leaving = true;
+	self->h.leaving = true;
 	Py_RETURN_NONE;
-}
-
-static PyObject *reader_fileno(struct rp_reader *self, PyObject *none)
-{
-	int fd = self->reader ? ringbuf_reader_fd(self->reader) : -EBADF;
-
-	(void)none;
-	return fd < 0 ? rp_error(fd) : PyLong_FromLong(fd);
-}
-
-static PyObject *reader_spin(struct rp_reader *self, PyObject *arg)
-{
-	long long ns = PyLong_AsLongLong(arg);
-
-	if (ns == -1 && PyErr_Occurred())
-		return NULL;
-	if (!self->reader)
-		return rp_error(-EBADF);
-	ringbuf_reader_spin(self->reader, ns);
-	Py_RETURN_NONE;
-}
-
-static PyObject *reader_export(struct rp_reader *self, PyObject *none)
-{
-	struct ringbuf_ticket ticket = { .size = sizeof(ticket) };
-	int err = self->reader ? ringbuf_reader_export(self->reader, &ticket) : -EBADF;
-
-	(void)none;
-	return err ? rp_error(err) : rp_ticket(&ticket);
 }
 
 static PyObject *reader_number(struct rp_reader *self, void *which)
 {
-	if (!self->reader)
+	if (!self->h.reader)
 		return rp_error(-EBADF);
 	switch (*(const char *)which) {
 	case 'p':
 		return PyLong_FromUnsignedLongLong(
-			self->held_count ? self->next : ringbuf_reader_position(self->reader));
+			self->held_count ? self->next : ringbuf_reader_position(self->h.reader));
 	case 'm':
 		return PyLong_FromUnsignedLongLong(self->missed);
 	case 'l':
-		return PyLong_FromUnsignedLongLong(ringbuf_reader_lost(self->reader) +
+		return PyLong_FromUnsignedLongLong(ringbuf_reader_lost(self->h.reader) +
 						   self->missed);
-	case 'h':
-		return PyLong_FromUnsignedLongLong(ringbuf_reader_holes(self->reader));
 	default:
-		return PyLong_FromUnsignedLong(ringbuf_reader_id(self->reader));
+		return PyLong_FromUnsignedLongLong(ringbuf_reader_holes(self->h.reader));
 	}
 }
 
@@ -442,13 +375,13 @@ static int reader_set_died_is_end(struct rp_reader *self, PyObject *value, void 
 static PyObject *reader_ended(struct rp_reader *self, void *closure)
 {
 	static const char *const words[] = { NULL, "done", "died" };
-	int end = self->leaving || !self->reader ? -EBADF : rp_use(&self->use, true);
+	int end = rp_handle_closed(&self->h) ? -EBADF : rp_use(&self->h.use, true);
 
 	(void)closure;
-	if (!end && !self->reader)
+	if (!end && !self->h.reader)
 		end = -EBADF;
 	if (!end)
-		RP_WITHOUT_GIL(&self->use, false, end = lib_reader_end(self->reader));
+		RP_WITHOUT_GIL(&self->h.use, false, end = lib_reader_end(self->h.reader));
 	if (settle(self))
 		self->overrun = true;
 	if (end < 0)
@@ -456,21 +389,6 @@ static PyObject *reader_ended(struct rp_reader *self, void *closure)
 	if (!words[end])
 		Py_RETURN_NONE;
 	return PyUnicode_FromString(words[end]);
-}
-
-static PyObject *reader_ring(struct rp_reader *self, void *closure)
-{
-	PyObject *ring = self->ring ? (PyObject *)self->ring : Py_None;
-
-	(void)closure;
-	Py_INCREF(ring);
-	return ring;
-}
-
-static PyObject *reader_closed(struct rp_reader *self, void *closure)
-{
-	(void)closure;
-	return PyBool_FromLong(!self->reader || self->leaving);
 }
 
 static PyMethodDef reader_methods[] = {
@@ -487,13 +405,7 @@ static PyMethodDef reader_methods[] = {
 	{ "wait", RP_FAST(reader_wait), METH_FASTCALL | METH_KEYWORDS,
 	  "wait($self, /, count=1, timeout=None)\n--\n\nUntil count messages can be read; False: not yet." },
 	{ "close", (PyCFunction)reader_close, METH_NOARGS, "Leave the ring." },
-	{ "fileno", (PyCFunction)reader_fileno, METH_NOARGS,
-	  "A descriptor to poll; OSError on the embedded host." },
-	{ "spin", (PyCFunction)reader_spin, METH_O,
-	  "spin($self, ns, /)\n--\n\nHow long to spin before sleeping; negative: adapt." },
-	{ "_export", (PyCFunction)reader_export, METH_NOARGS, NULL },
 	{ "_try_next", (PyCFunction)rp_reader_try_next, METH_NOARGS, NULL },
-	{ "__enter__", reader_self, METH_NOARGS, NULL },
 	{ "__exit__", (PyCFunction)reader_exit, METH_VARARGS, NULL },
 	{ NULL },
 };
@@ -502,7 +414,6 @@ static PyGetSetDef reader_getset[] = {
 	{ "position", (getter)reader_number, NULL, "Next position to be read.", "p" },
 	{ "lost", (getter)reader_number, NULL, "Slots it was moved over.", "l" },
 	{ "holes", (getter)reader_number, NULL, "Discarded or repaired slots it skipped.", "h" },
-	{ "id", (getter)reader_number, NULL, "Its row in stats().", "i" },
 	{ "ended", (getter)reader_ended, NULL,
 	  "None while there are writers or none has been; then \"done\", or \"died\":\n"
 	  "one ended without saying that it was done.  Messages may be left to read.",
@@ -510,18 +421,17 @@ static PyGetSetDef reader_getset[] = {
 	{ "_missed", (getter)reader_number, (setter)reader_set_missed, NULL, "m" },
 	{ "_died_is_end", (getter)reader_flag, (setter)reader_set_died_is_end, NULL, NULL },
 	{ "_in_use", (getter)reader_flag, NULL, NULL, "v" },
-	{ "ring", (getter)reader_ring, NULL, "The ring.", NULL },
-	{ "closed", (getter)reader_closed, NULL, "Whether close() was called.", NULL },
 	{ NULL },
 };
 
 PyTypeObject rp_reader_type = {
 	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "ringbuffer._ringbuf.Reader",
 	.tp_basicsize = sizeof(struct rp_reader),
+	.tp_base = &rp_handle_type,
 	.tp_dealloc = (destructor)reader_dealloc,
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
 	.tp_traverse = (traverseproc)reader_traverse,
-	.tp_clear = (inquiry)reader_clear,
+	.tp_clear = (inquiry)rp_handle_clear,
 	.tp_iter = PyObject_SelfIter,
 	.tp_iternext = (iternextfunc)rp_reader_next,
 	.tp_methods = reader_methods,

@@ -93,7 +93,7 @@ void rp_reader_lose(struct rp_reader *r)
  */
 int rp_reader_settle(struct rp_reader *r)
 {
-	int err = lib_reader_release_to(r->reader, lowest(r));
+	int err = lib_reader_release_to(r->h.reader, lowest(r));
 
 	r->unsettled = false;
 	if (err == -ESTALE)
@@ -103,7 +103,7 @@ int rp_reader_settle(struct rp_reader *r)
 
 static bool used_elsewhere(const struct rp_reader *r)
 {
-	return r->use.busy && r->use.fork == rp_forks;
+	return r->h.use.busy && r->h.use.fork == rp_forks;
 }
 
 /*
@@ -123,12 +123,12 @@ int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours, bool ag
 	memmove(r->held + i, r->held + i + 1, (r->held_count - i) * sizeof(r->held[0]));
 	if (again)
 		r->next = slot->slot.position;
-	if (!ours || !r->reader)
+	if (!ours || !r->h.reader)
 		return 0;
 	if (!used_elsewhere(r))
 		return rp_reader_settle(r);
 	r->unsettled = true;
-	ringbuf_reader_interrupt(r->reader);
+	ringbuf_reader_interrupt(r->h.reader);
 	return 0;
 }
 

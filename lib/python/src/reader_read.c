@@ -11,7 +11,7 @@ static int copy(struct rp_reader *r, void *to, const struct ringbuf_slot *slot)
 		memcpy(to, slot->data, slot->length);
 		return 0;
 	}
-	RP_WITHOUT_GIL(&r->use, false, memcpy(to, slot->data, slot->length));
+	RP_WITHOUT_GIL(&r->h.use, false, memcpy(to, slot->data, slot->length));
 	if (!r->unsettled || rp_reader_settle(r) != -ESTALE)
 		return 0;
 	r->overrun = true;

@@ -166,7 +166,7 @@ static void own_copy(struct rp_slot *self)
 	}
 	/* During the copy other threads find this slot ended and the writer busy. */
 	self->ending = true;
-	RP_WITHOUT_GIL(&w->use, false, memcpy(self->slot.data, self->own.buf, self->slot.length));
+	RP_WITHOUT_GIL(&w->h.use, false, memcpy(self->slot.data, self->own.buf, self->slot.length));
 	self->ending = false;
 }
 

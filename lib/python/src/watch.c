@@ -53,22 +53,23 @@ static PyObject *watch_fileno(struct rp_watch *self, PyObject *none)
 
 static int arm_reader(const struct rp_watch *self, struct rp_reader *r)
 {
-	int err = rp_use(&r->use, false);
+	int err = rp_use(&r->h.use, false);
 
 	if (err)
 		return err;
-	if (!r->reader || r->leaving)
+	if (rp_handle_closed(&r->h))
 		return -EBADF;
-	return lib_watch_reader(self->watch, r->reader, r->held_count ? r->next : 0, (uintptr_t)r);
+	return lib_watch_reader(self->watch, r->h.reader, r->held_count ? r->next : 0,
+				(uintptr_t)r);
 }
 
 static int arm_writer(const struct rp_watch *self, struct rp_writer *w)
 {
-	int err = rp_use(&w->use, false);
+	int err = rp_use(&w->h.use, false);
 
 	if (err)
 		return err;
-	return w->writer ? lib_watch_writer(self->watch, w->writer, (uintptr_t)w) : -EBADF;
+	return w->h.writer ? lib_watch_writer(self->watch, w->h.writer, (uintptr_t)w) : -EBADF;
 }
 
 static int arm(const struct rp_watch *self, PyObject *handle)

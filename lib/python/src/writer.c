@@ -34,10 +34,10 @@ int rp_write(struct ringbuf_writer *writer, struct rp_use *use, const struct rp_
 
 static int writer_free(struct rp_writer *w, bool may_sleep)
 {
-	int err = rp_use(&w->use, may_sleep);
+	int err = rp_use(&w->h.use, may_sleep);
 
 	/* Another thread may have closed it while we waited for it. */
-	return !err && RP_UNLIKELY(!w->writer) ? -EBADF : err;
+	return !err && RP_UNLIKELY(!w->h.writer) ? -EBADF : err;
 }
 
 /*
@@ -84,7 +84,7 @@ static PyObject *writer_write(struct rp_writer *w, PyObject *const *args, Py_ssi
 		return NULL;
 	err = writer_ready(w, timeout != RINGBUF_TRY);
 	if (!err)
-		err = rp_write(w->writer, &w->use, &bytes, timeout);
+		err = rp_write(w->h.writer, &w->h.use, &bytes, timeout);
 	rp_bytes_put(&bytes);
 	if (err)
 		return write_error(err);
@@ -132,12 +132,12 @@ static int reserve_wait(struct rp_writer *w, struct ringbuf_slot *slots, unsigne
 	int err, got;
 
 	rp_wait_begin(&wait, timeout);
-	rp_use_give(&w->use, true);
+	rp_use_give(&w->h.use, true);
 	do {
-		RP_UNLOCKED(got = ringbuf_writer_reserve(w->writer, slots, n, wait.slice));
-		err = got > 0 ? got : rp_wait_more(&wait, &w->use, got);
+		RP_UNLOCKED(got = ringbuf_writer_reserve(w->h.writer, slots, n, wait.slice));
+		err = got > 0 ? got : rp_wait_more(&wait, &w->h.use, got);
 	} while (!err);
-	rp_use_take(&w->use);
+	rp_use_take(&w->h.use);
 	return err;
 }
 
@@ -147,15 +147,15 @@ static int reserve(struct rp_writer *w, struct ringbuf_slot *slots, unsigned int
 	unsigned int k;
 	int got = -EAGAIN;
 
-	if (RP_UNLIKELY(!RP_ENTERED(&w->use))) {
+	if (RP_UNLIKELY(!RP_ENTERED(&w->h.use))) {
 		/* The first use in a process takes locks, so give up the GIL. */
-		RP_WITHOUT_GIL(&w->use, false,
-			       got = ringbuf_writer_reserve(w->writer, slots, n, RINGBUF_TRY));
+		RP_WITHOUT_GIL(&w->h.use, false,
+			       got = ringbuf_writer_reserve(w->h.writer, slots, n, RINGBUF_TRY));
 		if (got >= 0 || got == -EAGAIN)
-			w->use.entered = rp_forks + 1;
+			w->h.use.entered = rp_forks + 1;
 	}
 	for (k = n; k && got == -EAGAIN; k /= 2)
-		got = ringbuf_writer_reserve(w->writer, slots, k, RINGBUF_TRY);
+		got = ringbuf_writer_reserve(w->h.writer, slots, k, RINGBUF_TRY);
 	if (got != -EAGAIN || timeout == RINGBUF_TRY)
 		return got;
 	return reserve_wait(w, slots, n, timeout);
@@ -182,8 +182,8 @@ static int batch_write(struct rp_writer *w, const struct batch *b, int64_t timeo
 	if (b->total <= 8 * RP_GIL_BYTES)
 		fill(slots, b, (unsigned int)n);
 	else
-		RP_WITHOUT_GIL(&w->use, false, fill(slots, b, (unsigned int)n));
-	err = ringbuf_writer_commit(w->writer, slots, (unsigned int)n);
+		RP_WITHOUT_GIL(&w->h.use, false, fill(slots, b, (unsigned int)n));
+	err = ringbuf_writer_commit(w->h.writer, slots, (unsigned int)n);
 	return err ? err : n;
 }
 
@@ -263,12 +263,12 @@ int rp_writer_left(struct rp_writer *w, struct rp_slot *slot, bool commit, bool 
 {
 	int err;
 
-	if (w->reserved != slot || !ours || !w->writer)
+	if (w->reserved != slot || !ours || !w->h.writer)
 		err = commit ? -EBUSY : 0;
 	else if (commit)
-		err = ringbuf_writer_commit(w->writer, &slot->slot, 1);
+		err = ringbuf_writer_commit(w->h.writer, &slot->slot, 1);
 	else
-		err = ringbuf_writer_discard(w->writer);
+		err = ringbuf_writer_discard(w->h.writer);
 	if (err != -EMSGSIZE && w->reserved == slot)
 		w->reserved = NULL;
 	return err == -ESTALE ? RP_GONE : err;
@@ -314,44 +314,32 @@ static void set_geometry(struct rp_writer *self, const struct ringbuf *ring)
 		self->batch = g.slot_count < 2 ? 1 : (unsigned int)g.slot_count / 2;
 }
 
-static int attach(struct rp_writer *self, struct ringbuf *ring, const struct ringbuf_ticket *ticket)
+static int attach(struct rp_handle *h, struct ringbuf *ring, const struct ringbuf_ticket *ticket,
+		  const void *how)
 {
+	int err;
+
+	(void)how;
 	if (ticket)
-		return ringbuf_writer_import(ring, ticket, &self->writer);
-	return ringbuf_writer_attach(ring, &self->writer);
+		RP_UNLOCKED(err = ringbuf_writer_import(ring, ticket, &h->writer));
+	else
+		RP_UNLOCKED(err = ringbuf_writer_attach(ring, &h->writer));
+	if (err)
+		return err;
+	ringbuf_writer_interruptible(h->writer, 1);
+	set_geometry((struct rp_writer *)h, ring);
+	return 0;
 }
 
 static int writer_init(struct rp_writer *self, PyObject *args, PyObject *kwargs)
 {
 	static char *names[] = { "ring", "ticket", NULL };
-	PyObject *arg, *ticket_arg = NULL;
-	struct ringbuf_ticket ticket;
-	struct ringbuf *ring;
-	int err;
+	PyObject *ring, *ticket = NULL;
 
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|O", names, &rp_ring_type, &arg,
-					 &ticket_arg))
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|O", names, &rp_ring_type, &ring,
+					 &ticket))
 		return -1;
-	if (ticket_arg && rp_ticket_arg(ticket_arg, &ticket))
-		return -1;
-	ring = rp_use_init(&self->use) ? NULL : rp_ring_use((struct rp_ring *)arg);
-	err = RP_RAISED;
-	if (ring) {
-		RP_UNLOCKED(err = attach(self, ring, ticket_arg ? &ticket : NULL));
-		if (!err)
-			set_geometry(self, ring);
-		rp_ring_unuse((struct rp_ring *)arg);
-	}
-	if (err) {
-		if (ticket_arg)
-			rp_ticket_drop(&ticket);
-		rp_error(err);
-		return -1;
-	}
-	ringbuf_writer_interruptible(self->writer, 1);
-	Py_INCREF(arg);
-	self->ring = (struct rp_ring *)arg;
-	return 0;
+	return rp_handle_attach(&self->h, ring, ticket, attach, NULL);
 }
 
 static PyObject *writer_done(struct rp_writer *self, PyObject *none)
@@ -362,41 +350,27 @@ static PyObject *writer_done(struct rp_writer *self, PyObject *none)
 	if (!err && self->reserved)
 		err = rp_slot_end(self->reserved);
 	if (!err)
-		RP_WITHOUT_GIL(&self->use, false, err = ringbuf_writer_done(self->writer));
+		RP_WITHOUT_GIL(&self->h.use, false, err = ringbuf_writer_done(self->h.writer));
 	if (err && err != -EPIPE)
 		return write_error(err);
 	Py_RETURN_NONE;
 }
 
 /* Close the handle; if @failed, readers see that a writer died. */
-static void leave(struct rp_writer *self, bool failed)
-{
-	struct ringbuf_writer *writer = self->writer;
-
-	self->writer = NULL;
-	if (writer && failed)
-		RP_UNLOCKED(lib_writer_abandon(writer));
-	else if (writer)
-		RP_UNLOCKED(ringbuf_writer_close(writer));
-}
-
 static PyObject *end(struct rp_writer *self, bool failed)
 {
 	int err;
 
-	if (!self->writer)
+	if (rp_handle_closed(&self->h))
 		Py_RETURN_NONE;
-	/* Wake a thread that waits with this handle, or it would sleep until its slice ends. */
-	if (self->use.busy && self->use.waiting)
-		ringbuf_writer_interrupt(self->writer);
-	err = rp_use_close(&self->use);
+	err = rp_handle_stop(&self->h);
 	if (err)
 		return rp_error(err);
 	if (self->reserved)
 		err = rp_slot_end(self->reserved);
 	if (err == RP_RAISED)
 		return NULL;
-	leave(self, failed);
+	rp_handle_leave(&self->h, failed);
 	Py_RETURN_NONE;
 }
 
@@ -412,34 +386,12 @@ static PyObject *writer_abandon(struct rp_writer *self, PyObject *none)
 	return end(self, true);
 }
 
-static int writer_traverse(struct rp_writer *self, visitproc visit, void *arg)
-{
-	Py_VISIT(self->ring);
-	return 0;
-}
-
-static int writer_clear(struct rp_writer *self)
-{
-	Py_CLEAR(self->ring);
-	return 0;
-}
-
 static void writer_dealloc(struct rp_writer *self)
 {
 	PyObject_GC_UnTrack(self);
-	leave(self, self->failed);
-	rp_use_free(&self->use);
 	Py_XDECREF(self->spare[0]);
 	Py_XDECREF(self->spare[1]);
-	Py_XDECREF(self->ring);
-	Py_TYPE(self)->tp_free((PyObject *)self);
-}
-
-static PyObject *writer_self(PyObject *self, PyObject *none)
-{
-	(void)none;
-	Py_INCREF(self);
-	return self;
+	rp_handle_free(&self->h, self->failed);
 }
 
 static PyObject *writer_exit(struct rp_writer *self, PyObject *args)
@@ -456,70 +408,18 @@ static PyObject *writer_exit(struct rp_writer *self, PyObject *args)
 	Py_RETURN_NONE;
 }
 
-static PyObject *writer_fileno(struct rp_writer *self, PyObject *none)
-{
-	int fd = self->writer ? ringbuf_writer_fd(self->writer) : -EBADF;
-
-	(void)none;
-	return fd < 0 ? rp_error(fd) : PyLong_FromLong(fd);
-}
-
-static PyObject *writer_spin(struct rp_writer *self, PyObject *arg)
-{
-	long long ns = PyLong_AsLongLong(arg);
-
-	if (ns == -1 && PyErr_Occurred())
-		return NULL;
-	if (!self->writer)
-		return rp_error(-EBADF);
-	ringbuf_writer_spin(self->writer, ns);
-	Py_RETURN_NONE;
-}
-
-static PyObject *writer_export(struct rp_writer *self, PyObject *none)
-{
-	struct ringbuf_ticket ticket = { .size = sizeof(ticket) };
-	int err = self->writer ? ringbuf_writer_export(self->writer, &ticket) : -EBADF;
-
-	(void)none;
-	return err ? rp_error(err) : rp_ticket(&ticket);
-}
-
 static PyObject *writer_position(struct rp_writer *self, void *closure)
 {
 	(void)closure;
-	if (!self->writer)
+	if (!self->h.writer)
 		return rp_error(-EBADF);
-	return PyLong_FromUnsignedLongLong(ringbuf_writer_position(self->writer));
-}
-
-static PyObject *writer_id(struct rp_writer *self, void *closure)
-{
-	(void)closure;
-	if (!self->writer)
-		return rp_error(-EBADF);
-	return PyLong_FromUnsignedLong(ringbuf_writer_id(self->writer));
-}
-
-static PyObject *writer_ring(struct rp_writer *self, void *closure)
-{
-	PyObject *ring = self->ring ? (PyObject *)self->ring : Py_None;
-
-	(void)closure;
-	Py_INCREF(ring);
-	return ring;
+	return PyLong_FromUnsignedLongLong(ringbuf_writer_position(self->h.writer));
 }
 
 static PyObject *writer_used(struct rp_writer *self, void *closure)
 {
 	(void)closure;
-	return PyBool_FromLong(self->writer && RP_ENTERED(&self->use));
-}
-
-static PyObject *writer_closed(struct rp_writer *self, void *closure)
-{
-	(void)closure;
-	return PyBool_FromLong(!self->writer);
+	return PyBool_FromLong(self->h.writer && RP_ENTERED(&self->h.use));
 }
 
 static PyMethodDef writer_methods[] = {
@@ -534,32 +434,24 @@ static PyMethodDef writer_methods[] = {
 	{ "close", (PyCFunction)writer_close, METH_NOARGS, "Done, and give the handle back." },
 	{ "abandon", (PyCFunction)writer_abandon, METH_NOARGS,
 	  "Give the handle back as one that failed: readers see that a writer died." },
-	{ "fileno", (PyCFunction)writer_fileno, METH_NOARGS,
-	  "A descriptor to poll; OSError on the embedded host." },
-	{ "spin", (PyCFunction)writer_spin, METH_O,
-	  "spin($self, ns, /)\n--\n\nHow long to spin before sleeping; negative: adapt." },
-	{ "_export", (PyCFunction)writer_export, METH_NOARGS, NULL },
-	{ "__enter__", writer_self, METH_NOARGS, NULL },
 	{ "__exit__", (PyCFunction)writer_exit, METH_VARARGS, NULL },
 	{ NULL },
 };
 
 static PyGetSetDef writer_getset[] = {
 	{ "position", (getter)writer_position, NULL, "Next position it would try.", NULL },
-	{ "id", (getter)writer_id, NULL, "Its id, 1 or more.", NULL },
-	{ "ring", (getter)writer_ring, NULL, "The ring.", NULL },
 	{ "_used", (getter)writer_used, NULL, NULL, NULL },
-	{ "closed", (getter)writer_closed, NULL, "Whether close() was called.", NULL },
 	{ NULL },
 };
 
 PyTypeObject rp_writer_type = {
 	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "ringbuffer._ringbuf.Writer",
 	.tp_basicsize = sizeof(struct rp_writer),
+	.tp_base = &rp_handle_type,
 	.tp_dealloc = (destructor)writer_dealloc,
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-	.tp_traverse = (traverseproc)writer_traverse,
-	.tp_clear = (inquiry)writer_clear,
+	.tp_traverse = (traverseproc)rp_handle_traverse,
+	.tp_clear = (inquiry)rp_handle_clear,
 	.tp_methods = writer_methods,
 	.tp_getset = writer_getset,
 	.tp_init = (initproc)writer_init,
