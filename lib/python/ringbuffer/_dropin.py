@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The interface of the original package: RingBuffer, and what comes with it."""
 
+from __future__ import annotations
+
 import ctypes
 import multiprocessing
 import operator
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from . import _ringbuf
 from ._errors import (DataTooLargeError, MustCreatedReadersBeforeWritingError)
 from ._exit import watch
 from ._passing import arrived, departing, departure
-from ._ring import Ring
+from ._ring import Ring, Stats
+
+if TYPE_CHECKING:
+    from ._ringbuf import _Buffer
 
 _START_HEAD = 0
 
@@ -17,16 +23,16 @@ _START_HEAD = 0
 class Position:
     """Where a reader or the writers stand."""
 
-    def __init__(self, slot_count):
+    def __init__(self, slot_count: int) -> None:
         self.counter = 0
         self.slot_count = slot_count
 
     @property
-    def index(self):
+    def index(self) -> int:
         return self.counter % self.slot_count
 
     @property
-    def generation(self):
+    def generation(self) -> int:
         return self.counter // self.slot_count
 
     def __repr__(self):
@@ -48,25 +54,25 @@ class Pointer:
     RingBuffer does not need it; it is here for programs that use it by itself.
     """
 
-    def __init__(self, slot_count, *, start=None):
-        self.counter = multiprocessing.RawValue(ctypes.c_longlong, _counter(start or 0))
+    def __init__(self, slot_count: int, *, start: Optional[int] = None) -> None:
+        self.counter: Any = multiprocessing.RawValue(ctypes.c_longlong, _counter(start or 0))
         self.position = Position(slot_count)
 
-    def increment(self):
+    def increment(self) -> None:
         self.counter.value += 1
 
-    def get(self):
+    def get(self) -> Position:
         self.position.counter = self.counter.value
         return self.position
 
-    def set(self, counter):
+    def set(self, counter: int) -> None:
         self.counter.value = _counter(counter)
 
 
 class SlotArray:
     """Byte strings of limited length, by index, in memory that child processes share."""
 
-    def __init__(self, *, slot_bytes, slot_count):
+    def __init__(self, *, slot_bytes: int, slot_count: int) -> None:
         self.slot_bytes = slot_bytes
         self.slot_count = slot_count
         self._lengths = multiprocessing.RawArray(ctypes.c_uint32, slot_count)
@@ -79,11 +85,11 @@ class SlotArray:
         start = i * self.slot_bytes
         return i, memoryview(self._bytes).cast("B")[start:start + self.slot_bytes]
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> bytearray:
         i, slot = self._slot(i)
         return bytearray(slot[:self._lengths[i]])
 
-    def __setitem__(self, i, data):
+    def __setitem__(self, i: int, data: _Buffer) -> None:
         i, slot = self._slot(i)
         view = memoryview(data).cast("B")
         if len(view) > self.slot_bytes:
@@ -91,14 +97,14 @@ class SlotArray:
         slot[:len(view)] = view
         self._lengths[i] = len(view)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.slot_count
 
 
 class ReaderPointer(_ringbuf.Pointer):
     """A reader of a RingBuffer: for try_read() and blocking_read(), in one process."""
 
-    def get(self):
+    def get(self) -> Position:
         """Where it stands, whichever process or thread reads with it."""
         position = Position(self.ring.slot_count)
         position.counter = self._counter
@@ -120,10 +126,10 @@ def _reader(ring, control, fd, rest):
 class WriterPointer:
     """Where the writers of a RingBuffer stand: the next slot to be written."""
 
-    def __init__(self, ring):
+    def __init__(self, ring: Ring) -> None:
         self._ring = ring
 
-    def get(self):
+    def get(self) -> Position:
         position = Position(self._ring.slot_count)
         position.counter = self._ring.head
         return position
@@ -152,8 +158,8 @@ class RingBuffer(_ringbuf.RingBuffer):
     from any thread.  A reader belongs to the process that reads with it first.
     """
 
-    def __init__(self, *, slot_bytes, slot_count, late_readers=False, max_readers=512,
-                 max_writers=64, wait_readers=0):
+    def __init__(self, *, slot_bytes: int, slot_count: int, late_readers: bool = False,
+                 max_readers: int = 512, max_writers: int = 64, wait_readers: int = 0) -> None:
         """
         late_readers: new_reader() after the first write is allowed, and sees what
             is written from then on
@@ -167,22 +173,22 @@ class RingBuffer(_ringbuf.RingBuffer):
                                 wait_readers=wait_readers),
                     _Control(max_readers))
         self.late_readers = late_readers
-        self.readers = []
+        self.readers: List[ReaderPointer] = []
 
     @property
-    def slot_count(self):
+    def slot_count(self) -> int:
         return self._ring.slot_count
 
     @property
-    def slot_bytes(self):
+    def slot_bytes(self) -> int:
         return self._ring.slot_bytes
 
     @property
-    def writer(self):
+    def writer(self) -> WriterPointer:
         """Where the writers stand: .get() tells."""
         return WriterPointer(self._ring)
 
-    def new_reader(self):
+    def new_reader(self) -> ReaderPointer:
         """A reader, to be used by one process.
 
         Until it is closed or its process ends, writers wait for it.
@@ -202,11 +208,11 @@ class RingBuffer(_ringbuf.RingBuffer):
         meant = meant and not any(isinstance(thing, ReaderPointer) for thing in given)
         self._leave(failed, meant)
 
-    def stats(self):
+    def stats(self) -> Stats:
         """The positions of readers and writers; see Ring.stats()."""
         return self._ring.stats()
 
-    def close(self):
+    def close(self) -> None:
         """Give back what this process has and has not passed on."""
         for reader in self.readers:
             reader.close()

@@ -35,7 +35,7 @@ def _given(child):
     return (*getattr(child, "_args", ()), *getattr(child, "_kwargs", {}).values())
 
 
-_bootstrap = process.BaseProcess._bootstrap
+_bootstrap = process.BaseProcess._bootstrap  # type: ignore[attr-defined]
 
 
 def _bootstrap_and_end(self, *args, **kwargs):
@@ -66,7 +66,7 @@ def _program_ends():
         _end(hasattr(sys, "last_type") and not hasattr(sys, "ps1"))
 
 
-process.BaseProcess._bootstrap = _bootstrap_and_end
+process.BaseProcess._bootstrap = _bootstrap_and_end  # type: ignore[attr-defined]
 if process.parent_process() is not None:
     util.Finalize(None, _child_ends, exitpriority=-1000)
 atexit.register(_program_ends)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The readers/writer lock of the original package, for programs that use it by itself."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import multiprocessing
+from typing import Any, Iterator
 
 from ._errors import InternalLockingError
 
@@ -19,12 +22,12 @@ class ReadersWriterLock:
     a writer holds it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = multiprocessing.Lock()
         self.readers_condition = multiprocessing.Condition(self.lock)
         self.writer_condition = multiprocessing.Condition(self.lock)
-        self.readers = multiprocessing.RawValue(ctypes.c_uint, 0)
-        self.writer = multiprocessing.RawValue(ctypes.c_bool, False)
+        self.readers: Any = multiprocessing.RawValue(ctypes.c_uint, 0)
+        self.writer: Any = multiprocessing.RawValue(ctypes.c_bool, False)
 
     def _leave_readers(self):
         if not self.readers.value:
@@ -38,7 +41,7 @@ class ReadersWriterLock:
             self.readers_condition.wait()
 
     @contextlib.contextmanager
-    def for_read(self):
+    def for_read(self) -> Iterator[ReadersWriterLock]:
         """Hold the lock with other readers for a with block."""
         with self.lock:
             self._wait_for_writer()
@@ -50,7 +53,7 @@ class ReadersWriterLock:
                 self._leave_readers()
 
     @contextlib.contextmanager
-    def for_write(self):
+    def for_write(self) -> Iterator[ReadersWriterLock]:
         """Hold the lock alone for a with block."""
         with self.lock:
             try:
@@ -69,7 +72,7 @@ class ReadersWriterLock:
                 self.writer_condition.notify()
                 self.readers_condition.notify_all()
 
-    def wait_for_write(self):
+    def wait_for_write(self) -> None:
         """Release the lock until a writer has held it, then take it again for reading.
 
         For use inside for_read().  Check again afterwards what the reader waits for.

@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Ring, Reader, Writer: all that libringbuf can, as Python would say it."""
 
+from __future__ import annotations
+
 import enum
 import operator
 import os
-from typing import NamedTuple, Tuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 from . import _ringbuf
 from ._errors import AlreadyClosedError, ClosedError, Error
 from ._exit import watch
 from ._passing import arrived, departing, departure
+
+if TYPE_CHECKING:
+    from .aio import AsyncReader, AsyncWriter
+
+_R = TypeVar("_R", bound="Ring")
+_Name = Union[str, "os.PathLike[str]"]
 
 _EXCLUSIVE = 1
 _TIMESTAMP = 2
@@ -75,12 +83,12 @@ class Stats(NamedTuple):
     head: int
     repaired: int
     writer_waits: int
-    blocker: "Blocker | None"
+    blocker: Optional[Blocker]
     writers: int
     writers_ever: int
-    ended: "str | None"
+    ended: Optional[str]
     readers: Tuple[ReaderStats, ...]
-    blocking_writer: "BlockingWriter | None"
+    blocking_writer: Optional[BlockingWriter]
     writer_list: Tuple[WriterStats, ...]
     readers_lacking: int
 
@@ -106,9 +114,10 @@ class Ring(_ringbuf.Ring):
     """A ring of slots; made by Ring.create() or Ring.open()."""
 
     @classmethod
-    def create(cls, slot_bytes, slot_count, *, name=None, exclusive=False, timestamps=False,
-               kept=False, max_readers=0, max_writers=0, mode=0o600, host=None,
-               wait_readers=0):
+    def create(cls: Type[_R], slot_bytes: int, slot_count: int, *, name: Optional[_Name] = None,
+               exclusive: bool = False, timestamps: bool = False, kept: bool = False,
+               max_readers: int = 0, max_writers: int = 0, mode: int = 0o600,
+               host: Optional[str] = None, wait_readers: int = 0) -> _R:
         """A new ring.
 
         name: for Ring.open() in other processes; on the module a file in $RINGBUF_DIR,
@@ -128,62 +137,62 @@ class Ring(_ringbuf.Ring):
                            wait_readers)
 
     @classmethod
-    def open(cls, name, *, host=None):
+    def open(cls: Type[_R], name: _Name, *, host: Optional[str] = None) -> _R:
         """The ring of that name, which a process has created."""
         return cls._open(_text(name), _host(host))
 
     @staticmethod
-    def unlink(name, *, host=None):
+    def unlink(name: _Name, *, host: Optional[str] = None) -> None:
         """Remove a name; processes that have the ring open keep it."""
         _ringbuf.Ring._unlink(_text(name), _host(host))
 
     @property
-    def slot_bytes(self):
+    def slot_bytes(self) -> int:
         return self._geometry()[0]
 
     @property
-    def slot_count(self):
+    def slot_count(self) -> int:
         return self._geometry()[1]
 
     @property
-    def max_readers(self):
+    def max_readers(self) -> int:
         return self._geometry()[4]
 
     @property
-    def max_writers(self):
+    def max_writers(self) -> int:
         return self._geometry()[5]
 
     @property
-    def wait_readers(self):
+    def wait_readers(self) -> int:
         return self._geometry()[7]
 
     @property
-    def exclusive(self):
+    def exclusive(self) -> bool:
         return bool(self._geometry()[3] & _EXCLUSIVE)
 
     @property
-    def timestamps(self):
+    def timestamps(self) -> bool:
         return bool(self._geometry()[3] & _TIMESTAMP)
 
     @property
-    def kept(self):
+    def kept(self) -> bool:
         """Whether its name stays until it is unlinked."""
         return bool(self._geometry()[3] & _KEPT)
 
     @property
-    def host(self):
+    def host(self) -> str:
         return _HOST_NAMES[self._geometry()[6]]
 
     @property
-    def head(self):
+    def head(self) -> int:
         """The next position to be written."""
         return self._head()
 
-    def writer(self):
+    def writer(self) -> Writer:
         """Become a writer."""
         return Writer(self)
 
-    def reader(self, start=HEAD, *, died="raise"):
+    def reader(self, start: int = HEAD, *, died: str = "raise") -> Reader:
         """Become a reader, from HEAD, OLDEST or a position on.
 
         Of a position that the ring holds no more, reader.lost counts the messages in
@@ -203,17 +212,18 @@ class Ring(_ringbuf.Ring):
         reader._died_is_end = died == "end"
         return reader
 
-    def async_writer(self):
+    def async_writer(self) -> AsyncWriter:
         """Become a writer whose write() is awaited."""
         from .aio import AsyncWriter
         return AsyncWriter(self.writer())
 
-    def async_reader(self, start=HEAD, *, died="raise"):
+    def async_reader(self, start: int = HEAD, *, died: str = "raise") -> AsyncReader:
         """Become a reader whose read() is awaited; see reader()."""
         from .aio import AsyncReader
         return AsyncReader(self.reader(start, died=died))
 
-    def sync(self, reader=None, position=None):
+    def sync(self, reader: Union[Reader, int, None] = None,
+             position: Optional[int] = None) -> None:
         """Move a reader, or all, forward to a position, or to head.
 
         A reader learns at its next step how many slots it lost.
@@ -221,14 +231,14 @@ class Ring(_ringbuf.Ring):
         self._sync(_ALL_READERS if reader is None else _row(reader),
                    2**64 - 1 if position is None else position)
 
-    def evict(self, reader):
+    def evict(self, reader: Union[Reader, int]) -> None:
         """End a reader that is stuck: a Reader, or the id that stats() tells.
 
         It holds nobody up any more, and gets EvictedError from all that it tries.
         """
         self._evict(_row(reader))
 
-    def stats(self):
+    def stats(self) -> Stats:
         """A Stats of now: the position of each reader, and which one limits the writers."""
         (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
          readers, kind, position, writer_list, lacking) = self._stats()
@@ -239,14 +249,14 @@ class Ring(_ringbuf.Ring):
                      BlockingWriter(blocker, pid, position, lag) if kind == _BY_WRITER else None,
                      tuple(WriterStats(*w) for w in writer_list), lacking)
 
-    def close(self):
+    def close(self) -> None:
         """Give the ring back; readers and writers made of it stay usable."""
         self._close()
 
-    def __enter__(self):
+    def __enter__(self: _R) -> _R:
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         self.close()
 
     @departure
@@ -285,16 +295,16 @@ def _ring(cls, fd, name):
 class _Awaited:
     """A handle that tasks of event loops may wait for; they end when it does."""
 
-    _waits = ()
+    _waits: Tuple[Callable[[Error], None], ...] = ()
 
     def _end_waits(self, error):
         for end in list(self._waits):
             end(error)
 
-    def close(self):
+    def close(self) -> None:
         """Leave the ring; a task or thread that waits gets ClosedError."""
         self._end_waits(ClosedError("closed"))
-        super().close()
+        super().close()     # type: ignore[misc]
 
 
 class Reader(_Awaited, _ringbuf.Reader):
@@ -315,7 +325,7 @@ class Reader(_Awaited, _ringbuf.Reader):
         state = {"_missed": self._missed, "_died_is_end": self._died_is_end}
         return _handle, (type(self), _ringbuf.Reader, self.ring, departing(fd), rest, state)
 
-    def __aiter__(self):
+    def __aiter__(self) -> AsyncReader:
         from .aio import AsyncReader
         return AsyncReader(self)
 
@@ -346,12 +356,12 @@ class Writer(_Awaited, _ringbuf.Writer):
         except (Error, BufferError):
             pass    # a thread uses it, or a view of a slot lives: it ends with the process
 
-    def done(self):
+    def done(self) -> None:
         """This writer will write no more."""
         self._end_waits(AlreadyClosedError("done; what waited wrote nothing"))
         super().done()
 
-    def abandon(self):
+    def abandon(self) -> None:
         """Give the handle back as one that failed: readers see that a writer died."""
         self._end_waits(ClosedError("closed"))
         super().abandon()

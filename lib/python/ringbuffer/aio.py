@@ -9,16 +9,25 @@ thread or loop waits with the same handle, or messages in use keep a descriptor 
 the module ready.
 """
 
+from __future__ import annotations
+
 import asyncio
 import errno
 import os
 import queue
 import threading
 import weakref
+from typing import TYPE_CHECKING, Any, Iterable, List, TypeVar
 
 from ._errors import (ClosedError, WaitingForReaderError, WaitingForWriterError,
                       WriterDiedError, WriterFinishedError)
 from ._ringbuf import Slot, Watch
+
+if TYPE_CHECKING:
+    from ._ring import Reader, Writer
+    from ._ringbuf import _Buffer
+
+_T = TypeVar("_T")
 
 _SLICE = 0.1  # a wait that was cancelled ends within this time
 
@@ -184,7 +193,7 @@ class _Waiters:
             watch.disarm(handle)
 
 
-_waiters_of = weakref.WeakKeyDictionary()     # loop -> weak reference to _Waiters
+_waiters_of: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()     # loop -> weak reference to _Waiters
 
 
 def _waiters(loop):
@@ -290,7 +299,7 @@ class _Turns:
 class AsyncReader(_Turns):
     """A Reader that is awaited; tasks take turns."""
 
-    def __init__(self, reader):
+    def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self._fd = _descriptor(reader)
         self._waiter = _Waiter()
@@ -319,22 +328,22 @@ class AsyncReader(_Turns):
             except WaitingForWriterError:
                 await self._ready()
 
-    async def read(self):
+    async def read(self) -> bytes:
         """The next message, as bytes."""
         return await self._call(self.reader.read)
 
-    async def read_many(self, n):
+    async def read_many(self, n: int) -> List[bytes]:
         """Wait for one, then take up to n: a list of bytes."""
         return await self._call(self.reader.read_many, n)
 
-    async def peek(self):
+    async def peek(self) -> Slot:
         """The next message in place: a Slot."""
         return await self._call(self.reader.peek)
 
-    def __aiter__(self):
+    def __aiter__(self: _T) -> _T:
         return self
 
-    async def __anext__(self):
+    async def __anext__(self) -> memoryview:
         while True:
             try:
                 view = self.reader._try_next()
@@ -346,14 +355,14 @@ class AsyncReader(_Turns):
                 return view
             await self._ready()
 
-    def close(self):
+    def close(self) -> None:
         self._waiter.stop()
         self.reader.close()
 
-    async def __aenter__(self):
+    async def __aenter__(self: _T) -> _T:
         return self
 
-    async def __aexit__(self, *exc):
+    async def __aexit__(self, *exc: Any) -> None:
         self._waiter.stop()
         self.reader.__exit__(*exc)
 
@@ -361,12 +370,12 @@ class AsyncReader(_Turns):
 class AsyncWriter(_Turns):
     """A Writer that is awaited; tasks take turns."""
 
-    def __init__(self, writer):
+    def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self._fd = _descriptor(writer)
         self._waiter = _Waiter()
 
-    async def write(self, data):
+    async def write(self, data: _Buffer) -> None:
         """Copy one message in and publish it; wait for slow readers.
 
         Cancelled means that nothing was written.
@@ -404,7 +413,7 @@ class AsyncWriter(_Turns):
         except WaitingForReaderError:
             return None
 
-    async def write_many(self, messages):
+    async def write_many(self, messages: Iterable[_Buffer]) -> None:
         """All of them, in order; cancelled, it may have written the first ones."""
         messages = list(messages)
         done = 0
@@ -418,16 +427,16 @@ class AsyncWriter(_Turns):
             await self.write(messages[done])
             done += 1
 
-    def done(self):
+    def done(self) -> None:
         self.writer.done()
 
-    def close(self):
+    def close(self) -> None:
         self._waiter.stop()
         self.writer.close()
 
-    async def __aenter__(self):
+    async def __aenter__(self: _T) -> _T:
         return self
 
-    async def __aexit__(self, *exc):
+    async def __aexit__(self, *exc: Any) -> None:
         self._waiter.stop()
         self.writer.__exit__(*exc)
