@@ -73,7 +73,7 @@ ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | packages
 	$(call program,$(CC32) $(TEST_FLAGS),$<,$(TEST_LINK))
 
-$(O)/selftests/tools/perf_message: selftests/tools/perf_message.c tools/perf_message.c | packages
+$(O)/selftests/tools/message: selftests/tools/message.c tools/common/message.c tools/perf_pool.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
@@ -128,7 +128,7 @@ tests-arm64: packages-ARM64 $(KERNELS_ARM64:%=kmod-%)
 # What check-quick runs, and what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
 	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
-	$(O)/selftests/tools/perf_message $(O)/tools/wake_cost $(O)/tools/bench_vm
+	$(O)/selftests/tools/message $(O)/tools/wake_cost $(O)/tools/bench_vm
 
 tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selftests/model/model
 

@@ -13,8 +13,11 @@ PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-d
 
 TOOL_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) $(INCLUDES) -MMD -MP
 
-# $(call tool_objects,SOURCES): of one tool, with what all of them share.
-tool_objects = $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(1) $(wildcard tools/common/*.c))
+# $(call tool_objects,SOURCES): of one tool, and what all of them share; the linker takes of
+# that what this tool calls.
+tool_objects = $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(1)) $(TOOLS_COMMON)
+TOOLS_COMMON := $(O)/tools/obj/common.a
+COMMON_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/common/*.c))
 PERF_OBJ := $(call tool_objects,$(wildcard tools/perf_*.c))
 CTL_OBJ := $(call tool_objects,tools/ringbufctl.c $(wildcard tools/ctl_*.c))
 DEMO_OBJ := $(call tool_objects,$(wildcard tools/demo_*.c))
@@ -25,6 +28,11 @@ $(O)/tools/obj/%.o: tools/%.c | packages-BUILD
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(TOOL_FLAGS) -c $< -o $@
+
+$(TOOLS_COMMON): $(COMMON_OBJ)
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(O)/tools/perf_test_ringbuffer: $(PERF_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
@@ -52,4 +60,4 @@ wake-cost: packages-TEST $(O)/tools/wake_cost kmod-6.12
 
 .PHONY: wake-cost perf-examples
 
--include $(PERF_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)
+-include $(patsubst %.o,%.d,$(filter %.o,$(PERF_OBJ) $(CTL_OBJ) $(DEMO_OBJ)) $(COMMON_OBJ))

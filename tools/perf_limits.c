@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "perf_message.h"
 #include "perf_options.h"
+#include "perf_pool.h"
 
 /* MemAvailable in bytes, UINT64_MAX if unknown. */
 static uint64_t memory_available(void)
@@ -54,10 +54,10 @@ static void check_memory(const struct perf_options *o)
 
 static void check_header(const struct perf_options *o)
 {
-	if (o->slot_bytes >= PERF_HEADER_BYTES)
+	if (o->slot_bytes >= MESSAGE_HEADER_BYTES)
 		return;
 	fprintf(stderr, "perf_test_ringbuffer: --slot-bytes=%llu: must be at least %d, ",
-		(unsigned long long)o->slot_bytes, PERF_HEADER_BYTES);
+		(unsigned long long)o->slot_bytes, MESSAGE_HEADER_BYTES);
 	fputs("for the CRC-32, the writer and the number of each message\n", stderr);
 	exit(PERF_EXIT_USAGE);
 }

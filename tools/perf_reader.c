@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/message.h"
 #include "perf_log.h"
-#include "perf_message.h"
 
 #define COMPLAINTS 5 /* messages of one reader that are complained about by line */
 
@@ -23,7 +23,7 @@ static bool may_complain(const struct perf_reader *r)
 	return r->self->bad + r->self->disordered <= COMPLAINTS;
 }
 
-static void check_order(struct perf_reader *r, const struct perf_header *header)
+static void check_order(struct perf_reader *r, const struct message_header *header)
 {
 	uint64_t *next = &r->next[header->writer];
 
@@ -42,12 +42,15 @@ static void check_order(struct perf_reader *r, const struct perf_header *header)
 static void check(struct perf_reader *r, const void *data, size_t bytes)
 {
 	const struct perf_options *o = &r->s->options;
-	struct perf_header header;
+	bool whole = bytes == o->slot_bytes && (!o->verify || message_is_whole(data, bytes));
+	struct message_header header;
 
-	if (bytes == o->slot_bytes && perf_message_check(data, bytes, o->verify, &header) &&
-	    header.writer < o->writers) {
-		check_order(r, &header);
-		return;
+	if (whole) {
+		memcpy(&header, data, sizeof(header));
+		if (header.writer < o->writers) {
+			check_order(r, &header);
+			return;
+		}
 	}
 	r->self->bad++;
 	if (may_complain(r))

@@ -15,8 +15,8 @@
 
 #include <ringbuf.h>
 
-#include "perf_message.h"
 #include "perf_options.h"
+#include "perf_pool.h"
 
 enum perf_role {
 	PERF_WRITER,

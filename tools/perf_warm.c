@@ -27,7 +27,7 @@ int perf_warm_writer(struct perf_shared *s, struct perf_process *self,
 
 	if (self->index)
 		return 0;
-	message = perf_message_make(pool, PERF_WARM_UP, 0, o->verify);
+	message = perf_pool_message(pool, PERF_WARM_UP, 0, o->verify);
 	while (number < o->slots && clock_now() < limit) {
 		err = ringbuf_writer_write(writer, message, o->slot_bytes, WARM_WAIT);
 		if (err && err != -ETIMEDOUT && err != -EAGAIN)
@@ -45,7 +45,6 @@ static bool writer_is_ready(struct perf_shared *s)
 /* Takes what there is until the writer is ready and nothing is left. */
 int perf_warm_reader(struct perf_shared *s, struct ringbuf_reader *reader, void *buffer)
 {
-	struct perf_header header;
 	struct ringbuf_slot slot;
 	bool last;
 	int err;
@@ -60,7 +59,7 @@ int perf_warm_reader(struct perf_shared *s, struct ringbuf_reader *reader, void 
 			if (buffer)
 				memcpy(buffer, slot.data, slot.length);
 			else
-				perf_message_check(slot.data, slot.length, true, &header);
+				message_is_whole(slot.data, slot.length);
 			err = ringbuf_reader_release(reader, 1);
 		}
 	} while (!last && (!err || err == -ETIMEDOUT || err == -EAGAIN));

@@ -6,7 +6,7 @@
 
 #include "common/clock.h"
 #include "perf_log.h"
-#include "perf_message.h"
+#include "perf_pool.h"
 
 #define NAP	  (100 * NS_PER_MS) /* longest sleep between looks at s->stop */
 #define RETRY_MAX (10 * NS_PER_MS)
@@ -51,7 +51,7 @@ static bool over(const struct perf_writer *w)
 
 static const void *make(const struct perf_writer *w, uint64_t number)
 {
-	return perf_message_make(w->pool, w->self->index, number, w->s->options.verify);
+	return perf_pool_message(w->pool, w->self->index, number, w->s->options.verify);
 }
 
 /* Fills the slots in the ring itself; 0, or what reserve or commit said. */

@@ -11,7 +11,7 @@
  *	proc.c		processes, pinning, rounds
  *	report.c	medians, JSON lines, tables
  *	targets.c	the ring beside its peers: met or not
- *	message.h	stamps, and their verification by every reader
+ *	message.h	the stamps of ../common/message.h, verified by every reader
  *	stream.h	the loops that send and receive, inlined into each peer
  *	peer_*.c	one file per family of peers
  */

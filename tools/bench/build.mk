@@ -31,7 +31,6 @@ endif
 
 BENCH_OBJ := $(BENCH_C:%=$(O)/tools/obj/bench/%.o) $(BENCH_CXX:%=$(O)/tools/obj/bench/%.o)
 BENCH_VM_OBJ := $(BENCH_CORE:%=$(O)/tools/obj/bench_vm/%.o)
-BENCH_COMMON := $(O)/tools/obj/common/output.o
 BENCH_FLAGS = -O2 -g $(WARN) $(INCLUDES) -MMD -MP
 
 $(BENCH_OBJ): BENCH_FLAGS += -march=native
@@ -57,11 +56,11 @@ $(O)/tools/obj/bench/%.o: tools/bench/%.cpp | packages
 	$(call say,CXX)
 	$(Q)$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
 
-$(O)/tools/bench: $(BENCH_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
+$(O)/tools/bench: $(BENCH_OBJ) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CXX) -o $@ $^ $(BENCH_LIBS)
 
-$(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(BENCH_COMMON) $(O)/lib/libringbuf.a
+$(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ -pthread -lrt
 

@@ -11,7 +11,7 @@
 #include <rte_ring_elem.h>
 #include <sys/mman.h>
 
-#define ELEMENT ((unsigned int)sizeof(struct bench_msg))
+#define ELEMENT ((unsigned int)sizeof(struct message_stamp))
 
 struct dpdk {
 	struct rte_ring *ring;
@@ -111,7 +111,7 @@ static inline void dpdk_send_n(void *chan, const void *msgs, size_t count)
 {
 	struct dpdk *d = chan;
 	struct bench_waiter w = { d->mode, 0 };
-	const struct bench_msg *m = msgs;
+	const struct message_stamp *m = msgs;
 	unsigned int n;
 
 	while (count) {

@@ -263,7 +263,7 @@ static inline void hand_send_n(void *chan, const void *msgs, size_t count)
 {
 	struct hand *h = chan;
 	struct bench_waiter w = { h->mode, 0 };
-	const struct bench_msg *m = msgs;
+	const struct message_stamp *m = msgs;
 	size_t room, i;
 
 	while (count) {
@@ -286,7 +286,7 @@ static inline size_t hand_recv_n(void *chan, void *msgs, size_t max)
 {
 	struct hand *h = chan;
 	struct bench_waiter w = { h->mode, 0 };
-	struct bench_msg *m = msgs;
+	struct message_stamp *m = msgs;
 	size_t count, i;
 
 	while (!(count = hand_filled(h)))

@@ -18,7 +18,7 @@ struct pipe_chan {
 	int fd[2];
 	enum bench_mode mode;
 	size_t have;
-	struct bench_msg part;
+	struct message_stamp part;
 };
 
 static int pipe_setup(void *chan, const struct bench_params *p)
@@ -84,13 +84,13 @@ static inline void pipe_recv(void *chan, void *msg, size_t bytes)
 
 static inline void pipe_send_n(void *chan, const void *msgs, size_t count)
 {
-	pipe_send(chan, msgs, count * sizeof(struct bench_msg));
+	pipe_send(chan, msgs, count * sizeof(struct message_stamp));
 }
 
 /* What the pipe has, in whole messages; the rest is kept for the next call. */
 static inline size_t pipe_recv_n(void *chan, void *msgs, size_t max)
 {
-	const size_t one = sizeof(struct bench_msg);
+	const size_t one = sizeof(struct message_stamp);
 	struct pipe_chan *c = chan;
 	char *p = msgs;
 	size_t got = c->have;

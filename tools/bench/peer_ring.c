@@ -141,7 +141,7 @@ static inline void ring_recv(void *chan, void *msg, size_t bytes)
 static inline void ring_send_n(void *chan, const void *msgs, size_t count)
 {
 	struct ringbuf_slot slots[BENCH_BATCH];
-	const struct bench_msg *m = msgs;
+	const struct message_stamp *m = msgs;
 	struct ring *r = chan;
 	struct bench_waiter w = { r->mode, 0 };
 	unsigned int n = (unsigned int)count, i;
@@ -159,7 +159,7 @@ static inline void ring_send_n(void *chan, const void *msgs, size_t count)
 static inline size_t ring_recv_n(void *chan, void *msgs, size_t max)
 {
 	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
-	struct bench_msg *m = msgs;
+	struct message_stamp *m = msgs;
 	struct ring *r = chan;
 	struct bench_waiter w = { r->mode, 0 };
 	int n, i;

@@ -55,7 +55,7 @@ static inline void unix_recv(void *chan, void *msg, size_t bytes)
 
 BENCH_INLINE void unix_headers(struct mmsghdr *head, struct iovec *iov, void *msgs, size_t count)
 {
-	struct bench_msg *m = msgs;
+	struct message_stamp *m = msgs;
 	size_t i;
 
 	memset(head, 0, sizeof(*head) * count);

@@ -14,7 +14,7 @@
 
 struct wake_shared {
 	uint32_t sent;
-	struct bench_msg msg __attribute__((aligned(64)));
+	struct message_stamp msg __attribute__((aligned(64)));
 	uint32_t asleep __attribute__((aligned(64)));
 };
 

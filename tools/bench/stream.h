@@ -101,6 +101,12 @@ BENCH_INLINE void bench_close_rx(struct bench_run *run, int id, const struct ben
 
 /* ---- writers ------------------------------------------------------------ */
 
+/* What the header of a message of writer @id says. */
+BENCH_INLINE uint32_t bench_sender(int id, bool last)
+{
+	return (uint32_t)id | (last ? MESSAGE_LAST : 0);
+}
+
 BENCH_INLINE uint64_t bench_send_ones(struct bench_run *run, int id, const struct bench_ops *ops,
 				      enum bench_shape shape, void *buf, uint64_t end)
 {
@@ -111,9 +117,9 @@ BENCH_INLINE uint64_t bench_send_ones(struct bench_run *run, int id, const struc
 	int i;
 
 	for (; !last; number++) {
-		if (bytes > sizeof(struct bench_msg) || number % BENCH_TIME_EVERY == 0)
+		if (bytes > sizeof(struct message_stamp) || number % BENCH_TIME_EVERY == 0)
 			last = clock_now() >= end;
-		bench_stamp(buf, bytes, number, (uint32_t)id, last);
+		message_put_stamps(buf, bytes, number, bench_sender(id, last));
 		if (shape != BENCH_FAN) {
 			ops->send(chan, buf, bytes);
 			continue;
@@ -127,7 +133,7 @@ BENCH_INLINE uint64_t bench_send_ones(struct bench_run *run, int id, const struc
 BENCH_INLINE uint64_t bench_send_batches(struct bench_run *run, int id, const struct bench_ops *ops,
 					 uint64_t end)
 {
-	struct bench_msg msgs[BENCH_BATCH];
+	struct message_stamp msgs[BENCH_BATCH];
 	uint64_t number = 0;
 	bool last = false;
 	int i;
@@ -137,8 +143,8 @@ BENCH_INLINE uint64_t bench_send_batches(struct bench_run *run, int id, const st
 		if (number % (BENCH_TIME_BATCHES * BENCH_BATCH) == 0)
 			last = clock_now() >= end;
 		for (i = 0; i < BENCH_BATCH; i++, number++)
-			bench_stamp(&msgs[i], sizeof(msgs[i]), number, (uint32_t)id,
-				    last && i == BENCH_BATCH - 1);
+			message_put_stamps(&msgs[i], sizeof(msgs[i]), number,
+					   bench_sender(id, last && i == BENCH_BATCH - 1));
 		ops->send_n(run->chan[0], msgs, BENCH_BATCH);
 	}
 	return number;
@@ -155,7 +161,7 @@ BENCH_INLINE uint64_t bench_send_in_place(struct bench_run *run, int id,
 		void *slot = ops->reserve(run->chan[0], bytes);
 
 		last = clock_now() >= end;
-		bench_stamp(slot, bytes, number, (uint32_t)id, last);
+		message_put_stamps(slot, bytes, number, bench_sender(id, last));
 		ops->commit(run->chan[0], bytes);
 	}
 	return number;
@@ -227,7 +233,7 @@ BENCH_INLINE uint64_t bench_recv_ones(struct bench_run *run, int id, const struc
 BENCH_INLINE uint64_t bench_recv_batches(struct bench_run *run, const struct bench_ops *ops)
 {
 	const uint32_t writers = (uint32_t)run->sc->writers;
-	struct bench_msg msgs[BENCH_BATCH_RX];
+	struct message_stamp msgs[BENCH_BATCH_RX];
 	uint64_t expect[BENCH_MAX_WRITERS] = { 0 };
 	uint32_t left = writers;
 	uint64_t got = 0;
@@ -302,12 +308,12 @@ BENCH_INLINE void bench_pace(unsigned int us)
 		bench_relax();
 }
 
-BENCH_INLINE void bench_check_echo(const struct bench_msg *m, uint64_t number)
+BENCH_INLINE void bench_check_echo(const struct message_stamp *m, uint64_t number)
 {
-	if (__builtin_expect(m->number != number, 0))
-		bench_wrong("number", m->number, number);
-	if (__builtin_expect(m->check != bench_check(number), 0))
-		bench_wrong("check word", m->check, bench_check(number));
+	if (__builtin_expect(m->head.number != number, 0))
+		bench_wrong("number", m->head.number, number);
+	if (__builtin_expect(!message_has_stamps(m, sizeof(*m), number, 0), 0))
+		bench_damaged(number);
 }
 
 /* Channel 0 carries the ping, channel 1 the answer. */
@@ -315,7 +321,7 @@ BENCH_INLINE void bench_ping(struct bench_run *run, const struct bench_ops *ops)
 {
 	uint32_t *ticks =
 		(uint32_t *)bench_buffer(sizeof(*ticks) * (size_t)bench_options.samples_spin, 0);
-	struct bench_msg ping, pong;
+	struct message_stamp ping, pong;
 	struct bench_rep *rep;
 	int i, count;
 
@@ -330,7 +336,7 @@ BENCH_INLINE void bench_ping(struct bench_run *run, const struct bench_ops *ops)
 		for (i = 0; i < count; i++) {
 			uint64_t start, took;
 
-			bench_stamp(&ping, sizeof(ping), (uint64_t)i, 0, 0);
+			message_put_stamps(&ping, sizeof(ping), (uint64_t)i, 0);
 			bench_pace(run->sc->pace_us);
 			start = bench_ticks();
 			ops->send(run->chan[0], &ping, sizeof(ping));
@@ -351,7 +357,7 @@ BENCH_INLINE void bench_ping(struct bench_run *run, const struct bench_ops *ops)
 
 BENCH_INLINE void bench_pong(struct bench_run *run, const struct bench_ops *ops)
 {
-	struct bench_msg m;
+	struct message_stamp m;
 	int i, count;
 
 	if (ops->open_rx)
@@ -364,7 +370,7 @@ BENCH_INLINE void bench_pong(struct bench_run *run, const struct bench_ops *ops)
 		for (i = 0; i < count; i++) {
 			ops->recv(run->chan[0], &m, sizeof(m));
 			bench_check_echo(&m, (uint64_t)i);
-			bench_stamp(&m, sizeof(m), (uint64_t)i + 1, 0, 0);
+			message_put_stamps(&m, sizeof(m), (uint64_t)i + 1, 0);
 			ops->send(run->chan[1], &m, sizeof(m));
 		}
 		bench_done(run);

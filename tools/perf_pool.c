@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Makes messages and checks them. */
+/* Makes messages. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <libdeflate.h>
-
-#include "perf_message.h"
-
-_Static_assert(sizeof(struct perf_header) == PERF_HEADER_BYTES, "header has holes");
-
-static uint32_t message_crc(const void *message, size_t bytes)
-{
-	const size_t skip = sizeof(uint32_t);
-
-	return libdeflate_crc32(0, (const unsigned char *)message + skip, bytes - skip);
-}
+#include "perf_pool.h"
 
 /* splitmix64: fast, and does not repeat within a pool. */
 static uint64_t next_random(uint64_t *state)
@@ -50,29 +39,20 @@ int perf_pool_make(struct perf_pool *pool, size_t message_bytes)
 static void make_room(struct perf_pool *pool, unsigned char *message)
 {
 	if (pool->stamped)
-		memcpy(pool->stamped, pool->covered, PERF_HEADER_BYTES);
-	memcpy(pool->covered, message, PERF_HEADER_BYTES);
+		memcpy(pool->stamped, pool->covered, MESSAGE_HEADER_BYTES);
+	memcpy(pool->covered, message, MESSAGE_HEADER_BYTES);
 	pool->stamped = message;
 }
 
-const void *perf_message_make(struct perf_pool *pool, uint32_t writer, uint64_t number, bool verify)
+const void *perf_pool_message(struct perf_pool *pool, uint32_t writer, uint64_t number, bool verify)
 {
 	unsigned char *message = pool->bytes + number % PERF_WINDOWS * PERF_WINDOW_SHIFT;
-	struct perf_header header = { .writer = writer, .number = number };
+	struct message_header header = { .writer = writer, .number = number };
 
 	make_room(pool, message);
-	memcpy(message, &header, sizeof(header));
-	if (verify) {
-		header.crc = message_crc(message, pool->message_bytes);
+	if (verify)
+		message_seal(message, pool->message_bytes, &header);
+	else
 		memcpy(message, &header, sizeof(header));
-	}
 	return message;
-}
-
-bool perf_message_check(const void *data, size_t bytes, bool verify, struct perf_header *header)
-{
-	if (bytes < sizeof(*header))
-		return false;
-	memcpy(header, data, sizeof(*header));
-	return !verify || header->crc == message_crc(data, bytes);
 }
