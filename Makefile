@@ -22,6 +22,7 @@
 # make check-full       every test, and what takes longer
 # make lint             every static check
 # make bench            the benchmark
+# make charts           the same, and the charts of its results in README.md
 # make upstream         the module as a series of patches for the kernel, in build/upstream
 # make clean            remove what was built
 # make help             this list; V=1 with any target shows the whole commands
@@ -97,7 +98,7 @@ all: lib tools python module-if-headers
 # ---- packages ---------------------------------------------------------------
 
 # These targets install what they need, all others only name it.
-SET_UP := deps demo tests-arm64 check check-quick check-full lint bench bench-python growth perf-examples \
+SET_UP := deps demo tests-arm64 check check-quick check-full lint bench charts bench-python growth perf-examples \
 	wake-cost upstream kmod-%
 DEPS := selftests/vm/deps $(if $(filter $(SET_UP),$(MAKECMDGOALS)),,--check)
 
@@ -116,6 +117,7 @@ PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(
 	$(PACKAGES_VM) $(PACKAGES_ARM64)
 PACKAGES_FOR_check-quick = $(PACKAGES_QUICK) $(PACKAGES_PYTEST) $(PACKAGES_VM)
 PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
+PACKAGES_FOR_charts = $(PACKAGES_FOR_bench) $(PACKAGES_CHARTS)
 PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
 PACKAGES_FOR_lint = $(PACKAGES_LINT) $(PACKAGES_VM)
 PACKAGES_FOR_upstream = $(PACKAGES_LINT) $(PACKAGES_VM)
@@ -224,6 +226,10 @@ bench: packages packages-BENCH lib
 	@$(MAKE) --no-print-directory bench-tools
 	$(Q)tools/bench/compare
 
+charts: packages packages-BENCH packages-CHARTS lib
+	@$(MAKE) --no-print-directory bench-tools
+	$(Q)tools/bench/charts --measure
+
 lint: packages packages-LINT
 	$(Q)selftests/lint
 
@@ -294,4 +300,4 @@ help:
 -include $(LIB_OBJ:.o=.d)
 
 .PHONY: packages deps all lib tools module module-if-headers load unload modules_install kmod-all demo bench \
-	bench-tools check check-quick lint upstream install uninstall deb clean help
+	bench-tools charts check check-quick lint upstream install uninstall deb clean help
