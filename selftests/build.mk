@@ -128,7 +128,7 @@ tests-arm64: packages-ARM64 $(KERNELS_ARM64:%=kmod-%)
 # What check-quick runs, and what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
 	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
-	$(O)/selftests/tools/message $(O)/tools/wake_cost $(O)/tools/bench_vm
+	$(O)/selftests/tools/message $(O)/tools/bench_vm
 
 tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selftests/model/model
 

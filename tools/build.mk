@@ -2,12 +2,12 @@
 # The tools: build/tools/...
 #
 # make perf-examples    the five examples that ringbuf began with: rows of a table in tools/bench/README.md
-# make wake-cost        what a wake-up costs the writer, in the virtual machine, as a table
 
 PACKAGES_DEMO := alsa-utils
 # As tools/debian/control says, and what checks the packages.
 PACKAGES_DEB := dpkg-dev debhelper dh-dkms dh-python pybuild-plugin-pyproject python3-all-dev \
 	python3-setuptools python3-wheel lintian
+PACKAGES_WAKE := $(PACKAGES_BUILD) liburing-dev
 PACKAGES_CHARTS := python3-matplotlib
 PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
 	libiceoryx-hoofs-dev
@@ -50,15 +50,6 @@ $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 perf-examples: packages tools
 	@tools/perf_examples
 
-$(O)/tools/wake_cost: tools/wake_cost.c $(O)/tools/obj/common/output.o include/ringbuf_uring.h \
-		include/uapi/linux/ringbuf.h | packages-TEST
-	@mkdir -p $(@D)
-	$(call say,CC)
-	$(Q)$(CC) $(TOOL_FLAGS) $(filter %.c %.o,$^) -o $@ -luring
-
-wake-cost: packages-TEST $(O)/tools/wake_cost kmod-6.12
-	$(Q)selftests/vm/run --kernel 6.12 -- $(O)/tools/wake_cost
-
-.PHONY: wake-cost perf-examples
+.PHONY: perf-examples
 
 -include $(patsubst %.o,%.d,$(filter %.o,$(PERF_OBJ) $(CTL_OBJ) $(DEMO_OBJ)) $(COMMON_OBJ))

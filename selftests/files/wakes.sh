@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tools/wake_cost: which readers are woken how often, and that waiting takes nothing: no
-# time of the sleepers, and no look of the module's timer at rings that nobody
-# has mapped.  For selftests/vm/run.
+# The benchmark's scenarios of readers that sleep: which readers are woken how often, and that
+# waiting takes nothing: no time of the sleepers, and no look of the module's timer at rings
+# that nobody has mapped.  For selftests/vm/run.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
 . selftests/tools/tap.sh
 export RINGBUF_HOST=module
 
-cost=build/tools/wake_cost
+results=$tap_dir/results.jsonl
 ctl=build/tools/ringbufctl
 tracing=/sys/kernel/tracing
 if [[ ! ${RINGBUF_VM-} ]]; then
@@ -18,10 +18,16 @@ if [[ ! ${RINGBUF_VM-} ]]; then
 	exit 0
 fi
 
-# value NAME: the number behind it, in what wake_cost said
-value()
+# measure SCENARIO
+measure()
 {
-	sed -n "s/^$1 *\([0-9.]*\)$/\1/p" "$tap_dir/out"
+	run build/tools/bench_vm --vm --reps=1 --only="/$1" --json="$results"
+}
+
+# values METRIC: a line for each peer
+values()
+{
+	sed -nE "s/.*\"metric\":\"$1\",.*\"value\":([0-9.e+]+),.*/\1/p" "$results"
 }
 
 # timer_runs: of the module, since the trace was cleared
@@ -30,45 +36,59 @@ timer_runs()
 	grep -c 'function timer_run \[ringbuf\]' $tracing/trace
 }
 
+# sleeps PID: whether it sleeps in a system call
+sleeps()
+{
+	[[ $(</proc/"$1"/syscall) != running ]]
+}
+
 some_timer_runs()
 {
 	(($(timer_runs) > 2))
 }
 
-run $cost counts
-((status == 0)) && [[ $(value 'one at a time') = 2000.0 ]]
+measure Wn
+((status == 0)) && [[ $(values wakeups_of_1) = 1000 ]]
 ok $? 'a reader of each message is awakened for each'
-[[ $(value '100 at a time') = 20.0 ]]
+[[ $(values wakeups_of_100) = 10 ]]
 ok $? 'a reader of a hundred messages is awakened for every hundredth'
 
 # A late reader is woken less often, and no reader more often.
-run $cost thresholds
-((status == 0)) && awk -v logger="$(value '100 at a time')" -v player="$(value 'one at a time')" \
+measure Wp
+((status == 0)) && awk -v logger="$(values wakeups_of_100)" -v player="$(values wakeups_of_1)" \
 	'BEGIN { exit !(logger > 0 && logger <= 10 && player > logger && player <= 1000) }'
 ok $? 'a thousand messages a second wake a logger at most 10 times a second'
 
-mountpoint -q $tracing || mount -t tracefs tracefs $tracing
-if [[ -e $tracing/events/workqueue/workqueue_execute_start ]]; then
-	echo 1 >$tracing/events/workqueue/workqueue_execute_start/enable
-else
-	skip 'the timer' 'this kernel traces no work queues'
-	tracing=''
-fi
-
-[[ ! $tracing ]] || : >$tracing/trace
-run $cost idle
-((status == 0)) && (($(grep -cE '^ring, .* 0\.0$' "$tap_dir/out") == 5))
+measure Wi
+((status == 0)) && [[ $(values readers_cpu | tr '\n' ' ') == '0 0 0 0 0 ' ]]
 ok $? 'a hundred sleepers take no time, whatever they sleep in'
-if [[ $tracing ]]; then
-	(($(timer_runs) == 0))
-	ok $? 'no look by the timer while nobody has mapped a ring'
-	# So would it show if there were one.
-	$ctl create wakes --slot-bytes=1000 --slots=7
-	build/tools/examples/c/map_read /dev/rings/wakes &
-	until_ok some_timer_runs
-	ok $? 'looks by the timer while a reader that sleeps has mapped its ring'
-	kill $!
-	$ctl unlink wakes
-	echo 0 >$tracing/events/workqueue/workqueue_execute_start/enable
+
+mountpoint -q $tracing || mount -t tracefs tracefs $tracing
+event=$tracing/events/workqueue/workqueue_execute_start/enable
+if [[ ! -e $event ]]; then
+	skip 'the timer' 'this kernel traces no work queues'
+	done_testing
 fi
+echo 1 >$event
+$ctl create wakes --slot-bytes=1000 --slots=7
+readers=()
+for _ in {1..10}; do
+	cat /dev/rings/wakes &
+	readers+=($!)
+done
+for reader in "${readers[@]}"; do
+	until_ok sleeps "$reader"
+done
+: >$tracing/trace
+sleep 1
+(($(timer_runs) == 0))
+ok $? 'no look by the timer while nobody has mapped the ring in which readers sleep'
+# So would it show if there were one.
+build/tools/examples/c/map_read /dev/rings/wakes &
+readers+=($!)
+until_ok some_timer_runs
+ok $? 'looks by the timer while a reader that sleeps has mapped its ring'
+kill "${readers[@]}"
+$ctl unlink wakes
+echo 0 >$event
 done_testing

@@ -40,10 +40,23 @@ static const struct bench_scenario scenarios[] = {
 	{ "T5", "1 MiB, 1 writer, 5 readers each get all", BENCH_BANDWIDTH, MIB, 4, 1, 5, 0, 0 },
 	{ "T5zc", "1 MiB, 1 writer, 5 readers each get all, in place, 256 stamps a message",
 	  BENCH_BANDWIDTH, MIB, 4, 1, 5, 0, 0 },
+	{ "W0", "a writer's processor time for 64 B, no reader", BENCH_WAKE, 64, 1024, 1, 0,
+	  BENCH_ON_DEMAND, 0 },
+	{ "W1", "a writer's processor time for 64 B, 1 reader sleeps", BENCH_WAKE, 64, 1024, 1, 1,
+	  BENCH_ON_DEMAND, 0 },
+	{ "W100", "a writer's processor time for 64 B, 100 readers sleep", BENCH_WAKE, 64, 1024, 1,
+	  100, BENCH_ON_DEMAND, 0 },
+	{ "Wi", "processor time of 100 sleeping readers in 1 s", BENCH_IDLE, 64, 1024, 1, 100,
+	  BENCH_ON_DEMAND, 0 },
+	{ "Wn", "wake-ups by 1000 messages one by one, by epoll", BENCH_WAKEUPS, 64, 1024, 1, 2,
+	  BENCH_ON_DEMAND, 0 },
+	{ "Wp", "wake-ups by 1000 messages in 1 s, by epoll", BENCH_WAKEUPS, 64, 1024, 1, 2,
+	  BENCH_ON_DEMAND, 1000 },
 };
 
 /* Families that may be absent from the program: built without their library. */
 extern const struct bench_family bench_ring __attribute__((weak));
+extern const struct bench_family bench_device;
 extern const struct bench_family bench_hand;
 extern const struct bench_family bench_wake;
 extern const struct bench_family bench_pipe;
@@ -60,6 +73,7 @@ static const struct {
 	const char *needs;
 } families[] = {
 	{ &bench_ring, "ringbuf", "libringbuf" },
+	{ &bench_device, "device", NULL },
 	{ &bench_hand, "hand_ring", NULL },
 	{ &bench_wake, "futex, eventfd", NULL },
 	{ &bench_pipe, "pipe", NULL },
@@ -81,7 +95,8 @@ static const char usage_text[] =
 	"\n"
 	"  --quick          short repetitions: about 40 s in all\n"
 	"  --reps=N         repetitions of each measurement (11; 5 with --quick), at most 31\n"
-	"  --only=TEXT      only what has TEXT in its peer/scenario, as in hand_ring/T1 or /L2\n"
+	"  --only=TEXT      only what has TEXT in its peer/scenario, as in hand_ring/T1 or /L2;\n"
+	"                   /W for readers that sleep, which nothing else starts\n"
 	"  --float          do not pin processes to CPUs\n"
 	"  --vm             round trips that sleep, sized for an emulated machine\n"
 	"  --json=FILE      a JSON line per result into FILE\n"
@@ -172,11 +187,12 @@ static bool in_vm_set(const struct bench_case *cs)
 		!strcmp(cs->peer, "pipe") || !strcmp(cs->peer, "futex"));
 }
 
-static bool wanted(const struct bench_case *cs)
+static bool wanted(const struct bench_scenario *sc, const struct bench_case *cs)
 {
+	bool demanded = bench_options.only && strstr(bench_options.only, "/W");
 	char name[96];
 
-	if (bench_options.vm && !in_vm_set(cs))
+	if (sc->flags & BENCH_ON_DEMAND ? !demanded : bench_options.vm && !in_vm_set(cs))
 		return false;
 	if (!bench_options.only)
 		return true;
@@ -260,7 +276,7 @@ static void scenario(const struct bench_scenario *sc)
 		for (c = 0; family && c < family->count; c++) {
 			const struct bench_case *cs = &family->cases[c];
 
-			if (strcmp(cs->scenario, sc->name) || !wanted(cs))
+			if (strcmp(cs->scenario, sc->name) || !wanted(sc, cs))
 				continue;
 			if (bench_options.list)
 				printf("%s/%s\n", cs->peer, cs->scenario);

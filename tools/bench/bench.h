@@ -12,6 +12,7 @@
  *	report.c	medians, JSON lines, tables
  *	targets.c	the ring beside its peers: met or not
  *	message.h	the stamps of ../common/message.h, verified by every reader
+ *	wake.h		the loops of scenarios of readers that sleep
  *	stream.h	the loops that send and receive, inlined into each peer
  *	peer_*.c	one file per family of peers
  */
@@ -32,9 +33,9 @@
 extern "C" {
 #endif
 
-#define BENCH_MAX_READERS   8
+#define BENCH_MAX_READERS   100
 #define BENCH_MAX_WRITERS   8
-#define BENCH_MAX_CHANNELS  8
+#define BENCH_MAX_CHANNELS  100
 #define BENCH_MAX_PROCS	    (BENCH_MAX_READERS + BENCH_MAX_WRITERS)
 #define BENCH_MAX_REPS	    31
 #define BENCH_BATCH	    32 /* messages per call of a writer in T1b */
@@ -67,6 +68,9 @@ enum bench_kind {
 	BENCH_ROUND_TRIP, /* ns */
 	BENCH_RATE, /* messages per second */
 	BENCH_BANDWIDTH, /* MB per second */
+	BENCH_WAKE, /* us of the writer's processor time for a message */
+	BENCH_IDLE, /* us of the readers' processor time */
+	BENCH_WAKEUPS, /* of each reader */
 };
 
 struct bench_scenario {
@@ -80,6 +84,8 @@ struct bench_scenario {
 	enum {
 		BENCH_BATCHES = 1, /* for the parameters in the results */
 		BENCH_SAME_CPU = 2, /* both processes on one CPU */
+		BENCH_ON_DEMAND =
+			4, /* runs only if --only names it: it starts hundreds of processes */
 	} flags;
 	unsigned int pace_us; /* wait that long, busy, before each ping */
 };
@@ -185,6 +191,8 @@ struct bench_rep {
 	uint64_t end[BENCH_MAX_READERS];
 	uint64_t got[BENCH_MAX_READERS];
 	double rtt[3]; /* p50, p99, p99.9 in ns */
+	double cost[2]; /* what BENCH_WAKE, BENCH_IDLE and BENCH_WAKEUPS measure */
+	uint64_t taken; /* by all readers, in the scenarios of wake.h */
 };
 
 /* One page set per case, shared by its processes and the frame. */
@@ -194,6 +202,7 @@ struct bench_shared {
 	uint32_t quit;
 	uint32_t arrived; /* barrier at the start of a repetition */
 	uint32_t done; /* processes times repetitions that ended */
+	pid_t reader[BENCH_MAX_READERS];
 	struct bench_rep rep[BENCH_MAX_REPS + 1];
 };
 

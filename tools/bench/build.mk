@@ -4,8 +4,9 @@
 # any processor and without foreign libraries, for an emulated machine.
 #
 # make growth           what a reader costs as there are more of them
+# make wake-cost        what a wake-up costs the writer, in the virtual machine, as tables
 
-BENCH_CORE := bench proc report targets peer_ring peer_hand peer_wake peer_pipe peer_unix peer_mqueue
+BENCH_CORE := bench proc report targets wake peer_ring peer_device peer_hand peer_wake peer_pipe peer_unix peer_mqueue
 BENCH_C := $(BENCH_CORE)
 BENCH_CXX :=
 BENCH_LIBS := -pthread -lrt
@@ -27,6 +28,11 @@ endif
 ifneq ($(wildcard $(BENCH_ICEORYX)/iceoryx_posh/popo/untyped_publisher.hpp),)
 BENCH_CXX += peer_iceoryx
 BENCH_LIBS += -liceoryx_posh -liceoryx_hoofs -liceoryx_platform
+endif
+
+ifneq ($(wildcard /usr/include/liburing.h),)
+BENCH_URING := -luring
+$(O)/tools/obj/bench/peer_device.o $(O)/tools/obj/bench_vm/peer_device.o: BENCH_FLAGS += -DBENCH_URING
 endif
 
 BENCH_OBJ := $(BENCH_C:%=$(O)/tools/obj/bench/%.o) $(BENCH_CXX:%=$(O)/tools/obj/bench/%.o)
@@ -58,11 +64,11 @@ $(O)/tools/obj/bench/%.o: tools/bench/%.cpp | packages
 
 $(O)/tools/bench: $(BENCH_OBJ) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
 	$(call say,LD)
-	$(Q)$(CXX) -o $@ $^ $(BENCH_LIBS)
+	$(Q)$(CXX) -o $@ $^ $(BENCH_LIBS) $(BENCH_URING)
 
 $(O)/tools/bench_vm: $(BENCH_VM_OBJ) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
 	$(call say,LD)
-	$(Q)$(CC) -o $@ $^ -pthread -lrt
+	$(Q)$(CC) -o $@ $^ -pthread -lrt $(BENCH_URING)
 
 $(O)/tools/growth: $(O)/tools/obj/bench_vm/growth.o $(O)/lib/libringbuf.a
 	$(call say,LD)
@@ -71,6 +77,9 @@ $(O)/tools/growth: $(O)/tools/obj/bench_vm/growth.o $(O)/lib/libringbuf.a
 growth: packages-BUILD $(O)/tools/growth
 	$(Q)$(O)/tools/growth
 
-.PHONY: growth
+wake-cost: packages-WAKE lib $(O)/tools/bench_vm kmod-6.12
+	$(Q)selftests/vm/run --kernel 6.12 -- $(O)/tools/bench_vm --vm --only=/W
+
+.PHONY: growth wake-cost
 
 -include $(O)/tools/obj/bench_vm/growth.d $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)

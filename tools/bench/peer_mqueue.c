@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* POSIX message queues.  Not for 1 MiB: RLIMIT_MSGQUEUE is less than one such message. */
 #include "stream.h"
+#include "wake.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +94,7 @@ static const struct bench_case cases[] = {
 	BENCH_CASE("mqueue", "T1", mq_one, mq_ops, BENCH_BLOCK, "one queue"),
 	BENCH_CASE("mqueue", "T3", mq_fan, mq_ops, BENCH_BLOCK, "a queue per reader"),
 	BENCH_CASE("mqueue", "T4", mq_one, mq_ops, BENCH_BLOCK, "one queue for all writers"),
+	BENCH_WAKE_CASES("mqueue", mq_ops),
 };
 
 extern const struct bench_family bench_mqueue;

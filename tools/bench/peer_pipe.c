@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* pipe(2). */
 #include "stream.h"
+#include "wake.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,6 +132,7 @@ static const struct bench_case cases[] = {
 	BENCH_CASE("pipe", "T3", pipe_fan, pipe_ops, BENCH_BLOCK, "a pipe per reader"),
 	BENCH_CASE("pipe", "T4", pipe_one, pipe_ops, BENCH_BLOCK, "one pipe for all writers"),
 	BENCH_CASE("pipe", "T5", pipe_fan, pipe_ops, BENCH_BLOCK, "1 MiB of pipe per reader"),
+	BENCH_WAKE_CASES("pipe", pipe_ops),
 };
 
 extern const struct bench_family bench_pipe;

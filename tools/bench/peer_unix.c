@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* AF_UNIX sockets of type SOCK_SEQPACKET. */
 #include "stream.h"
+#include "wake.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -127,6 +128,7 @@ static const struct bench_case cases[] = {
 	BENCH_CASE(PEER, "T3", unix_fan, unix_ops, BENCH_BLOCK, "a socket pair per reader"),
 	BENCH_CASE(PEER, "T4", unix_one, unix_ops, BENCH_BLOCK, "one socket for all writers"),
 	BENCH_CASE(PEER, "T5", unix_fan, unix_ops, BENCH_BLOCK, "a socket pair per reader"),
+	BENCH_WAKE_CASES(PEER, unix_ops),
 };
 
 extern const struct bench_family bench_unix;

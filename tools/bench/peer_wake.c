@@ -4,6 +4,7 @@
  * a futex or an eventfd.  One message at a time.
  */
 #include "stream.h"
+#include "wake.h"
 
 #include <linux/futex.h>
 #include <sys/eventfd.h>
@@ -152,6 +153,7 @@ static const struct bench_case cases[] = {
 	WAKE_CASES("futex", futex, IN_SHM),
 	WAKE_CASES("futex_adaptive", adaptive, SPINS),
 	WAKE_CASES("eventfd", eventfd, IN_SHM),
+	BENCH_WAKE_CASES("eventfd", eventfd_ops),
 };
 
 extern const struct bench_family bench_wake;

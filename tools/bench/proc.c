@@ -302,6 +302,8 @@ bool bench_start(struct bench_run *run)
 			return false;
 		}
 		run->alive++;
+		if (i >= run->sc->writers)
+			run->shared->reader[i - run->sc->writers] = run->pid[i];
 	}
 	return true;
 }
@@ -317,7 +319,7 @@ static bool complete(const struct bench_run *run, const struct bench_rep *rep)
 	uint64_t sent = 0;
 	int i;
 
-	if (run->sc->kind == BENCH_ROUND_TRIP)
+	if (run->sc->kind != BENCH_RATE && run->sc->kind != BENCH_BANDWIDTH)
 		return true;
 	for (i = 0; i < run->sc->writers; i++)
 		sent += rep->sent[i];

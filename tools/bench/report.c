@@ -120,12 +120,34 @@ static double rate(const struct bench_run *run, const struct bench_rep *rep)
 	return (double)sent / ((double)(end - start) / 1e9);
 }
 
+static void report_costs(const struct bench_run *run, int reps)
+{
+	static const char *const metric[][2] = {
+		[BENCH_WAKE] = { "writer_cpu" },
+		[BENCH_IDLE] = { "readers_cpu" },
+		[BENCH_WAKEUPS] = { "wakeups_of_100", "wakeups_of_1" },
+	};
+	const char *const *name = metric[run->sc->kind];
+	double v[BENCH_MAX_REPS];
+	int i, k;
+
+	for (k = 0; k < 2 && name[k]; k++) {
+		for (i = 0; i < reps; i++)
+			v[i] = run->shared->rep[i + 1].cost[k];
+		add(run, name[k], run->sc->kind == BENCH_WAKEUPS ? "wake-ups" : "us", v, reps);
+	}
+}
+
 void bench_report(const struct bench_run *run)
 {
 	static const char *const metric[] = { "rtt_p50", "rtt_p99", "rtt_p99.9" };
 	double v[BENCH_MAX_REPS];
 	int reps = run->round - 1, i, k;
 
+	if (run->sc->kind >= BENCH_WAKE) {
+		report_costs(run, reps);
+		return;
+	}
 	if (run->sc->kind != BENCH_ROUND_TRIP) {
 		bool bytes = run->sc->kind == BENCH_BANDWIDTH;
 
@@ -160,7 +182,8 @@ static int by_rank(const void *a, const void *b)
 	const struct bench_result *x = *(const struct bench_result *const *)a;
 	const struct bench_result *y = *(const struct bench_result *const *)b;
 	int metric = strcmp(x->metric, y->metric);
-	double better = strcmp(x->unit, "ns") ? y->value - x->value : x->value - y->value;
+	bool more_is_better = strstr(x->unit, "/s");
+	double better = more_is_better ? y->value - x->value : x->value - y->value;
 
 	return metric ? metric : (better > 0) - (better < 0);
 }
