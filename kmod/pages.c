@@ -94,7 +94,7 @@ vm_fault_t rb_page_fault(struct vm_fault *vmf, const struct rb_identity *i, unsi
 	const struct rb_ring *ring = rb_handle_ring(i->handle);
 	struct page *page = page_lock(ring, n);
 
-	if (unlikely(READ_ONCE(i->fenced))) { /* matches rb_identity_cut() */
+	if (unlikely(smp_load_acquire(&i->fenced))) { /* matches rb_identity_cut() */
 		page_unlock(page);
 		page = i->private[page_region(ring, n)];
 		/* Any number of maps may show this page. */
@@ -202,7 +202,8 @@ void rb_identity_cut(struct rb_identity *i)
 
 	lockdep_assert_held(&i->handle->lock);
 	private_fill(ring, i);
-	smp_store_release(&i->fenced, true); /* matches rb_page_fault(): the pages are filled */
+	/* Matches rb_page_fault(), which then finds the pages filled. */
+	smp_store_release(&i->fenced, true);
 	for (id = 0; id < RB_REGIONS; id++) {
 		const struct rb_span *r = &ring->layout.region[id];
 		unsigned long from = r->offset >> PAGE_SHIFT;

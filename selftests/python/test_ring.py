@@ -111,6 +111,26 @@ class Basics(Case):
             self.assertEqual((2, 0), (ring.wait_readers, ring.stats().readers_lacking))
         self.assertRaises(OSError, Ring.create, 64, 4, max_readers=2, wait_readers=3)
 
+    def test_claim_timeout(self):
+        with Ring.create(64, 4) as ring:
+            self.assertEqual((0, 0), (ring.claim_timeout, ring.stats().fenced))
+            module = ring.host == "module"
+        for wrong in (-1, 0.0001, float("nan"), 1e12):
+            self.assertRaises((ValueError, OSError), Ring.create, 64, 4, claim_timeout=wrong)
+        if not module:
+            with self.assertRaises(OSError) as refused:
+                Ring.create(64, 4, claim_timeout=1)
+            self.assertEqual(errno.EOPNOTSUPP, refused.exception.errno)
+            return
+        with Ring.create(64, 4, claim_timeout=0.02) as ring:
+            self.assertEqual(0.02, ring.claim_timeout)
+            reader, writer, stuck = ring.reader(), ring.writer(), ring.writer()
+            with self.assertRaises(ringbuffer.Error):
+                with stuck.reserve():
+                    writer.write(b"others go on")
+                    self.assertEqual(b"others go on", reader.read())
+            self.assertEqual(1, ring.stats().fenced)
+
     def test_ringbuffer_waits_for_readers(self):
         ring = ringbuffer.RingBuffer(slot_bytes=8, slot_count=4, wait_readers=2)
         readers = [ring.new_reader()]

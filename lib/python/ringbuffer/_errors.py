@@ -51,7 +51,8 @@ class EvictedError(Error):
 
 
 class ClosedError(Error, ValueError):
-    """The object was closed, or its handle was taken by another process that has ended."""
+    """The object was closed, its handle was taken by another process that has ended, or the
+    writer was fenced (claim_timeout)."""
 
 
 class ReadTimeoutError(WaitingForWriterError, TimeoutError):

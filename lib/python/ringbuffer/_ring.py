@@ -79,6 +79,7 @@ class Stats(NamedTuple):
     blocker is the reader that lags most.  Where that waits itself for a slot that a writer
     has reserved and not committed, blocker is None, and blocking_writer tells the writer.
     readers_lacking: how many must still attach before writers begin, see wait_readers.
+    fenced: how many writers were fenced, see claim_timeout.
     """
     head: int
     repaired: int
@@ -91,6 +92,7 @@ class Stats(NamedTuple):
     blocking_writer: Optional[BlockingWriter]
     writer_list: Tuple[WriterStats, ...]
     readers_lacking: int
+    fenced: int
 
 
 def _host(name):
@@ -117,7 +119,8 @@ class Ring(_ringbuf.Ring):
     def create(cls: Type[_R], slot_bytes: int, slot_count: int, *, name: Optional[_Name] = None,
                exclusive: bool = False, timestamps: bool = False, kept: bool = False,
                max_readers: int = 0, max_writers: int = 0, mode: int = 0o600,
-               host: Optional[str] = None, wait_readers: int = 0) -> _R:
+               host: Optional[str] = None, wait_readers: int = 0,
+               claim_timeout: float = 0) -> _R:
         """A new ring.
 
         name: for Ring.open() in other processes; on the module a file in $RINGBUF_DIR,
@@ -129,12 +132,15 @@ class Ring(_ringbuf.Ring):
         host: "module", "embedded", or None for what RINGBUF_HOST and the machine say
         wait_readers: writers get no slot before this many readers have been attached at
             one time, so that each of these gets every message
+        claim_timeout: seconds, at least 0.001, after which a writer is fenced that keeps a
+            slot reserved while readers or other writers wait for it; 0: never.  Only the
+            module can do that
         """
         flags = ((_EXCLUSIVE if exclusive else 0) | (_TIMESTAMP if timestamps else 0) |
                  (_KEPT if kept else 0))
         return cls._create(_positive(slot_bytes, "slot_bytes"), _positive(slot_count, "slot_count"),
                            flags, max_readers, max_writers, _text(name), mode, _host(host),
-                           wait_readers)
+                           wait_readers, _nanoseconds(claim_timeout, "claim_timeout"))
 
     @classmethod
     def open(cls: Type[_R], name: _Name, *, host: Optional[str] = None) -> _R:
@@ -165,6 +171,11 @@ class Ring(_ringbuf.Ring):
     @property
     def wait_readers(self) -> int:
         return self._geometry()[7]
+
+    @property
+    def claim_timeout(self) -> float:
+        """Seconds after which a writer that is stuck is fenced; 0: never."""
+        return self._geometry()[8] / 1e9
 
     @property
     def exclusive(self) -> bool:
@@ -241,13 +252,13 @@ class Ring(_ringbuf.Ring):
     def stats(self) -> Stats:
         """A Stats of now: the position of each reader, and which one limits the writers."""
         (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
-         readers, kind, position, writer_list, lacking) = self._stats()
+         readers, kind, position, writer_list, lacking, fenced) = self._stats()
         return Stats(head, repaired, waits,
                      Blocker(blocker, pid, lag) if kind == _BY_READER else None,
                      writers, ever, (None, "done", "died")[ended],
                      tuple(ReaderStats(*r) for r in readers),
                      BlockingWriter(blocker, pid, position, lag) if kind == _BY_WRITER else None,
-                     tuple(WriterStats(*w) for w in writer_list), lacking)
+                     tuple(WriterStats(*w) for w in writer_list), lacking, fenced)
 
     def close(self) -> None:
         """Give the ring back; readers and writers made of it stay usable."""
@@ -286,6 +297,12 @@ def _positive(value, what):
     if not 0 < value < 2**63:
         raise ValueError("%s must be at least 1" % what)
     return value
+
+
+def _nanoseconds(seconds, what):
+    if not 0 <= seconds < 2**63 / 1e9:
+        raise ValueError("%s must be 0 or a number of seconds" % what)
+    return int(seconds * 1e9)
 
 
 def _ring(cls, fd, name):

@@ -120,10 +120,11 @@ static PyObject *ring_create(PyObject *type, PyObject *args)
 	PyObject *name;
 	int host, err;
 
-	if (!PyArg_ParseTuple(args, "O&O&O&O&O&OO&iO&", rp_u64, &config.slot_bytes, rp_u64,
+	if (!PyArg_ParseTuple(args, "O&O&O&O&O&OO&iO&O&", rp_u64, &config.slot_bytes, rp_u64,
 			      &config.slot_count, rp_u32, &config.flags, rp_u32,
 			      &config.max_readers, rp_u32, &config.max_writers, &name, rp_u32,
-			      &config.mode, &host, rp_u32, &config.wait_readers))
+			      &config.mode, &host, rp_u32, &config.wait_readers, rp_u64,
+			      &config.claim_timeout))
 		return NULL;
 	config.host = (enum ringbuf_host)host;
 	config.name = name_text(name);
@@ -334,10 +335,10 @@ static PyObject *look_tuple(const struct look *l)
 		Py_XDECREF(readers);
 		return NULL;
 	}
-	return Py_BuildValue("(KKKKIiIIIINIKNI)", s->head, s->repaired, s->writer_waits,
+	return Py_BuildValue("(KKKKIiIIIINIKNIK)", s->head, s->repaired, s->writer_waits,
 			     s->blocker_lag, s->blocker_id, s->blocker_pid, s->readers, s->writers,
 			     s->writers_ever, s->ended, readers, s->blocker_kind,
-			     s->blocker_position, writers, s->readers_lacking);
+			     s->blocker_position, writers, s->readers_lacking, s->fenced);
 }
 
 static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
@@ -392,8 +393,9 @@ static PyObject *ring_geometry(struct rp_ring *self, PyObject *none)
 	if (!ring)
 		return NULL;
 	ringbuf_get_geometry(ring, &g);
-	return Py_BuildValue("(KKKIIIiI)", g.slot_bytes, g.slot_count, g.slot_stride, g.flags,
-			     g.max_readers, g.max_writers, (int)g.host, g.wait_readers);
+	return Py_BuildValue("(KKKIIIiIK)", g.slot_bytes, g.slot_count, g.slot_stride, g.flags,
+			     g.max_readers, g.max_writers, (int)g.host, g.wait_readers,
+			     g.claim_timeout);
 }
 
 static PyObject *ring_closed(struct rp_ring *self, void *closure)

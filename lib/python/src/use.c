@@ -237,7 +237,7 @@ static const struct {
 	{ ENODATA, "WriterFinishedError", "the writers have finished" },
 	{ -RP_DIED, "WriterDiedError", "a writer ended without saying that it was done" },
 	{ -RP_GONE, "ClosedError",
-	  "another process used this handle and has ended, or this one was taken for dead" },
+	  "another process used this handle and has ended, or this one was taken for dead or fenced" },
 	/* The module reports the same with EBADFD. */
 	{ EBADFD, "ClosedError", "another process used this handle and has ended" },
 	{ ESTALE, "OverrunError", "moved forward: what was in hand is lost" },
