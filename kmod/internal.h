@@ -122,8 +122,8 @@ unsigned long rb_claim_period(u64 timeout);
 
 /* ---- pages.c ------------------------------------------------------------- */
 
-int rb_pages_begin(void);
-void rb_pages_end(int section);
+extern struct srcu_struct rb_copies;
+
 struct page *rb_page(const struct rb_ring *ring, unsigned long n);
 vm_fault_t rb_page_fault(struct vm_fault *vmf, const struct rb_identity *i, unsigned long n);
 int rb_private_alloc(struct rb_identity *i);

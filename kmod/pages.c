@@ -21,7 +21,8 @@
 
 #include "internal.h"
 
-DEFINE_STATIC_SRCU(copies);
+/* Its read-side sections may use pages of rings, and sleep.  Matches page_renew(). */
+DEFINE_SRCU(rb_copies);
 
 /**
  * struct old_page - a page that a ring has replaced
@@ -33,18 +34,7 @@ struct old_page {
 	struct page *page;
 };
 
-/* Begin to use pages of rings by rb_page(); may sleep until rb_pages_end(). */
-int rb_pages_begin(void)
-{
-	return srcu_read_lock(&copies); /* matches page_renew() */
-}
-
-void rb_pages_end(int section)
-{
-	srcu_read_unlock(&copies, section);
-}
-
-/* Return page @n of @ring, valid until rb_pages_end(). */
+/* Return page @n of @ring, for a caller in a read-side section of rb_copies. */
 struct page *rb_page(const struct rb_ring *ring, unsigned long n)
 {
 	return READ_ONCE(ring->pages[n]);
@@ -54,11 +44,11 @@ struct page *rb_page(const struct rb_ring *ring, unsigned long n)
 static struct page *page_lock(const struct rb_ring *ring, unsigned long n)
 {
 	for (;;) {
-		int section = rb_pages_begin();
+		int section = srcu_read_lock(&rb_copies);
 		struct page *page = rb_page(ring, n);
 
 		get_page(page);
-		rb_pages_end(section);
+		srcu_read_unlock(&rb_copies, section);
 		lock_page(page);
 		if (likely(page == rb_page(ring, n))) /* matches page_renew() */
 			return page;
@@ -246,7 +236,7 @@ static int page_renew(struct rb_ring *ring, unsigned long n)
 	old->page = page_lock(ring, n);
 	WRITE_ONCE(ring->pages[n], fresh); /* matches page_lock() */
 	page_unlock(old->page);
-	call_srcu(&copies, &old->rcu, page_drop); /* matches rb_pages_begin() */
+	call_srcu(&rb_copies, &old->rcu, page_drop);
 	return 0;
 }
 
@@ -286,5 +276,5 @@ int rb_pages_renew(struct rb_ring *ring, u64 index)
 
 void rb_pages_exit(void)
 {
-	srcu_barrier(&copies); /* page_drop() is code of this module */
+	srcu_barrier(&rb_copies); /* page_drop() is code of this module */
 }

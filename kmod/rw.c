@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What read(2) and write(2) have in common; see read.c and write.c. */
 #include <linux/highmem.h>
+#include <linux/srcu.h>
 #include <linux/uio.h>
 
 #include "internal.h"
@@ -26,7 +27,7 @@ size_t rb_slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t l
 {
 	u64 at = ring->layout.region[RINGBUF_REGION_DATA].offset +
 		 index * ring->layout.slot_stride + skip;
-	int section = rb_pages_begin();
+	int section = srcu_read_lock(&rb_copies);
 	size_t done = 0;
 
 	while (done < length) {
@@ -45,6 +46,6 @@ size_t rb_slot_copy(const struct rb_ring *ring, u64 index, size_t skip, size_t l
 			break;
 		cond_resched();
 	}
-	rb_pages_end(section);
+	srcu_read_unlock(&rb_copies, section);
 	return done;
 }
