@@ -359,8 +359,8 @@ struct ringbuf_info {
  * Returns 0 also at the end of the stream: then a reader's @ready may be less than
  * @count, and no more slots will come.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ETIMEDOUT, EINTR (restarted if SA_RESTART is
- * set), ENOSPC (RINGBUF_MAX_WAITERS already wait in this ring; a read(2) or write(2) that
- * would have to wait fails with it too).
+ * set), ESTALE (this writer was fenced), ENOSPC (RINGBUF_MAX_WAITERS already wait in this
+ * ring; a read(2) or write(2) that would have to wait fails with it too).
  */
 struct ringbuf_wait {
 	__u32 size;
@@ -380,7 +380,8 @@ struct ringbuf_wait {
  * A reader or writer calls it after it has changed a shared word and then, after a full
  * memory barrier, found that the wake word of struct ringbuf_info_page is reached.  The
  * call checks every waiter of the ring twice, and may sleep.
- * Errors: EINVAL, E2BIG, EFAULT, EBADFD (owners and observers change no word).
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (owners and observers change no word), ESTALE (this
+ * writer was fenced).
  */
 struct ringbuf_wake {
 	__u32 size;
@@ -392,12 +393,12 @@ struct ringbuf_wake {
  * @size: sizeof(struct ringbuf_done)
  * @flags: must be 0
  *
- * The slots that the writer has reserved and not committed become holes.  While I/O may
- * still write to one of these slots (an O_DIRECT read, a registered buffer), the kernel
- * defers the holes and the writer's end, for one second at most.  Later writes fail with
- * EPIPE.  Once the last writer is done, readers get the remaining messages and then the
+ * The slots that the writer has reserved and not committed become holes.  I/O may still write
+ * to one of these slots (an O_DIRECT read, a registered buffer).  A slot of a page or more
+ * then gets fresh pages; for a smaller one the kernel defers the holes and the writer's end,
+ * for one second at most.  Later writes fail with EPIPE.  Once the last writer is done, readers get the remaining messages and then the
  * end of the stream.
- * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EPIPE (done already).
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EPIPE (done already), ESTALE (fenced).
  */
 struct ringbuf_done {
 	__u32 size;
@@ -619,7 +620,7 @@ struct ringbuf_framing {
  * @flags: must be 0
  * @slots: [out] slots that can be reserved now
  *
- * Errors: EINVAL, E2BIG, EFAULT, EBADFD (not a writer).
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD (not a writer), ESTALE (fenced).
  */
 struct ringbuf_room {
 	__u32 size;
