@@ -386,7 +386,7 @@ void emb_file_put(struct emb_file *file)
 
 /*
  * Store @path, so that it is removed if this process ends as the last user of @file.
- * Without memory for the copy the name becomes a leftover, see embedded_names.c.
+ * Without memory for the copy the name becomes an orphan, see embedded_names.c.
  */
 void emb_file_name(struct emb_file *file, const char *path)
 {

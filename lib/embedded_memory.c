@@ -381,9 +381,9 @@ static int name_remove(const struct ringbuf *ring, const char *path)
 }
 
 /*
- * Remove @path if its ring is a leftover: not kept, and the last process that had it open
+ * Remove @path if its ring is an orphan: not kept, and the last process that had it open
  * ended without closing it.  -EEXIST: the name stays, because the ring is in use, or because
- * this user may open the file but not remove it.  Such a leftover can be opened like a ring
+ * this user may open the file but not remove it.  Such an orphan can be opened like a ring
  * in use.
  */
 static int name_reclaim(const char *path)
@@ -404,7 +404,7 @@ static int name_reclaim(const char *path)
 	return err == -EACCES ? -EEXIST : err;
 }
 
-/* Open @path.  If its ring is a leftover, remove the name and return -ENOENT. */
+/* Open @path.  If its ring is an orphan, remove the name and return -ENOENT. */
 static int name_open_used(struct ringbuf *ring, const char *path)
 {
 	int err = name_reclaim(path);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Leftovers of the embedded host: names of rings that no process has open.
+ * Orphans of the embedded host: names of rings that no process has open.
  *
  * When the last user of a ring is killed, no process is left that could remove the
- * name.  So each process that creates named rings removes the leftovers of its
+ * name.  So each process that creates named rings removes the orphans of its
  * user, to keep them from filling /dev/shm.
  */
 #define _FILE_OFFSET_BITS 64
@@ -48,10 +48,10 @@ static bool remove_locked(const char *path, int fd, struct emb_header *header)
 }
 
 /*
- * Remove @path, open as @fd, if its ring is a leftover.  Do not lock byte OPEN: a process
+ * Remove @path, open as @fd, if its ring is an orphan.  Do not lock byte OPEN: a process
  * that creates a ring of this name at the same time would take that for a user.
  */
-static bool leftover_remove(const char *path, int fd)
+static bool orphan_remove(const char *path, int fd)
 {
 	struct ringbuf ring = { .fd = -1 };
 	struct emb_header *header;
@@ -71,7 +71,7 @@ static bool leftover_remove(const char *path, int fd)
 	return removed;
 }
 
-/* Remove @path if it belongs to this user and is the name of a leftover. */
+/* Remove @path if it belongs to this user and is the name of an orphan. */
 static bool name_sweep(const char *path)
 {
 	struct stat st;
@@ -83,7 +83,7 @@ static bool name_sweep(const char *path)
 	fd = lib_fd_high(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
 	if (fd < 0)
 		return false;
-	removed = leftover_remove(path, fd);
+	removed = orphan_remove(path, fd);
 	close(fd);
 	return removed;
 }
@@ -99,7 +99,7 @@ static DIR *folder_open(void)
 	return dir;
 }
 
-/* Remove the leftovers of this user.  True: there was one. */
+/* Remove the orphans of this user.  True: there was one. */
 bool emb_names_sweep(void)
 {
 	DIR *dir = folder_open();
@@ -118,7 +118,7 @@ bool emb_names_sweep(void)
 	return any;
 }
 
-/* Remove the leftovers of this user, unless this process has done so before. */
+/* Remove the orphans of this user, unless this process has done so before. */
 void emb_names_sweep_once(void)
 {
 	static u64 swept;
