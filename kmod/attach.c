@@ -114,6 +114,8 @@ static int attach_bind(struct rb_handle *h, const struct rb_handle *from, struct
 	if (!h->ring) {
 		h->claim_timeout = a->claim_timeout;
 		err = attach_role(h, ring, a);
+		if (err)
+			h->claim_timeout = 0;
 	}
 	if (!err) {
 		h->rights &= from->rights;
@@ -144,9 +146,10 @@ static int attach_like(struct rb_handle *h, const struct rb_handle *from, struct
 
 /*
  * Check what @a asks of the fences of @ring, and take the place of an exclusive writer over
- * if that is asked.
+ * if that is asked; *fenced tells whether that took a fence.
  */
-static int attach_fence(struct file *file, struct rb_ring *ring, const struct ringbuf_attach *a)
+static int attach_fence(struct file *file, struct rb_ring *ring, const struct ringbuf_attach *a,
+			bool *fenced)
 {
 	if (a->claim_timeout > ring->layout.claim_timeout)
 		return -EINVAL;
@@ -154,7 +157,7 @@ static int attach_fence(struct file *file, struct rb_ring *ring, const struct ri
 		return 0;
 	if (!rb_exclusive(&ring->view) || !ring->layout.claim_timeout)
 		return -EINVAL;
-	return rb_fence_take_over(ring, !(file->f_flags & O_NONBLOCK));
+	return rb_fence_take_over(ring, !(file->f_flags & O_NONBLOCK), fenced);
 }
 
 /* Attach @file to the ring of @from, if that is a file of ringbuf; it may be @file itself. */
@@ -162,6 +165,7 @@ static int attach_from(struct file *file, struct file *from, struct ringbuf_atta
 {
 	struct rb_handle *h = file->private_data, *whose;
 	struct rb_ring *ring;
+	bool fenced = false;
 	int err;
 
 	if (from->f_op != file->f_op)
@@ -170,12 +174,12 @@ static int attach_from(struct file *file, struct file *from, struct ringbuf_atta
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	whose = from->private_data;
-	err = attach_fence(file, ring, a);
+	err = attach_fence(file, ring, a, &fenced);
 	if (!err && whose == h)
 		err = attach_bind(h, h, ring, a, NULL);
 	else if (!err)
 		err = attach_like(h, whose, ring, a);
-	if (a->flags & RINGBUF_ATTACH_TAKE_OVER)
+	if (fenced)
 		rb_fence_settle(ring, err);
 	if (err)
 		rb_ring_put(ring);

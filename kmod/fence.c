@@ -62,7 +62,7 @@ static bool fence_begin(struct rb_ring *ring, const struct fence *f)
 	if (stuck && rb_exclusive(v)) {
 		/* The stream does not end, since the successor comes. */
 		rb_hold_stream(v);
-		ring->heir = true;
+		ring->heirs++;
 	}
 	mutex_unlock(&ring->lock);
 	return stuck;
@@ -91,8 +91,12 @@ static void fence_identity(struct rb_handle *h, struct rb_identity *i)
 {
 	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(i->mm);
 	struct mem_cgroup *old = set_active_memcg(memcg);
+	struct rb_identity *other;
 
-	fence_cut(h, i);
+	/* Maps of an earlier identity in this address space lead to the same ring. */
+	list_for_each_entry(other, &h->identities, node)
+		if (other->mm == i->mm)
+			fence_cut(h, other);
 	fence_end(h, &i->member);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
@@ -113,26 +117,35 @@ static void fence_self(struct rb_handle *h)
 	fence_end(h, &h->self);
 }
 
-/* Fence the writer of @f, unless it has moved meanwhile, and drop the reference. */
-static void fence(struct rb_ring *ring, const struct fence *f)
+/*
+ * Fence the writer of @f, unless it has moved meanwhile, and drop the reference.  Returns
+ * whether it was fenced.
+ */
+static bool fence(struct rb_ring *ring, const struct fence *f)
 {
 	struct rb_handle *h = f->h;
 	struct rb_identity *i;
+	bool fenced = false;
 
 	mutex_lock(&h->lock);
 	list_for_each_entry(i, &h->identities, node) {
 		if (!i->member.live || i->member.id != f->id)
 			continue;
-		if (fence_begin(ring, f))
+		fenced = fence_begin(ring, f);
+		if (fenced)
 			fence_identity(h, i);
 		goto out;
 	}
 	/* No write(2) is in progress: it would hold the lock. */
-	if (rb_exclusive(&ring->view) && h->self.live && fence_begin(ring, f))
-		fence_self(h);
+	if (rb_exclusive(&ring->view) && h->self.live) {
+		fenced = fence_begin(ring, f);
+		if (fenced)
+			fence_self(h);
+	}
 out:
 	mutex_unlock(&h->lock);
 	rb_handle_put(h);
+	return fenced;
 }
 
 /* ---- how long a writer has held others up ------------------------------------------ */
@@ -142,15 +155,14 @@ out:
 
 /*
  * Note that writer @id keeps @pos unfinished now, and return for how long it has, in ns.  The
- * time begins again after a pause without waiters, in which the timer did not run.
+ * time begins again if the last look is older than @pause.
  */
-static u64 fence_clock(struct rb_ring *ring, u64 pos, u32 id, u64 timeout)
+static u64 fence_clock(struct rb_ring *ring, u64 pos, u32 id, u64 pause)
 {
 	u64 now = ktime_get_ns();
 
 	lockdep_assert_held(&ring->lock);
-	if (pos != ring->fence_pos || id != ring->fence_id ||
-	    now - ring->fence_looked > timeout + FENCE_PAUSE)
+	if (pos != ring->fence_pos || id != ring->fence_id || now - ring->fence_looked > pause)
 		ring->fence_since = now;
 	ring->fence_pos = pos;
 	ring->fence_id = id;
@@ -163,7 +175,7 @@ static u64 fence_clock(struct rb_ring *ring, u64 pos, u32 id, u64 timeout)
 /*
  * Whether a waiter needs @pos, the first unfinished position, to be finished.  A waiter for
  * a position waits for @pos or a later one; a waiter for a cursor beyond @pos waits for
- * readers that cannot pass it.  Forgets callers that asked long ago.
+ * readers that cannot pass it.  Forgets callers that asked for less, or long ago.
  */
 static bool fence_awaited(struct rb_ring *ring, u64 pos)
 {
@@ -172,7 +184,7 @@ static bool fence_awaited(struct rb_ring *ring, u64 pos)
 	u64 asked;
 
 	spin_lock(&ring->wait_lock);
-	if (time_after(jiffies, ring->asked_end))
+	if (pos >= ring->asked || time_after(jiffies, ring->asked_end))
 		ring->asked = 0;
 	asked = ring->asked;
 	spin_unlock(&ring->wait_lock);
@@ -190,16 +202,18 @@ static bool fence_find(struct rb_ring *ring, struct fence *f)
 {
 	const struct rb_view *v = &ring->view;
 	u64 head = rb_head_nearby(v), low = head > v->slots ? head - v->slots : 0, timeout;
+	bool awaited;
 
 	lockdep_assert_held(&ring->lock);
 	f->pos = ring->fence_pos;
 	if (f->pos < low || f->pos > head)
 		f->pos = low;
 	f->pos = rb_first_unfinished(v, f->pos, head);
-	f->id = f->pos < head && fence_awaited(ring, f->pos) ? rb_open_writer(v, f->pos) : 0;
+	awaited = fence_awaited(ring, f->pos);
+	f->id = f->pos < head && awaited ? rb_open_writer(v, f->pos) : 0;
 	timeout =
 		ring->ids[f->id ? array_index_nospec(f->id - 1, v->max_writers) : 0].claim_timeout;
-	if (fence_clock(ring, f->pos, f->id, timeout) < timeout || !f->id)
+	if (fence_clock(ring, f->pos, f->id, timeout + FENCE_PAUSE) < timeout || !f->id)
 		return false;
 	f->h = fence_handle(ring, f->id);
 	return f->h;
@@ -239,12 +253,12 @@ static int take_over_look(struct rb_ring *ring, u32 number, struct fence *f)
 	lockdep_assert_held(&ring->lock);
 	if (ring->view.info->writers_ever != number)
 		return -EBUSY;
-	if (ring->view.info->writers == ring->heir && !ring->ids[0].deferred)
+	if (ring->view.info->writers == ring->heirs && !ring->ids[0].deferred)
 		return 0;
 	rb_writer_ready(&ring->view, 1, &ready);
 	f->id = 1;
 	f->pos = rb_head(&ring->view);
-	if (fence_clock(ring, f->pos, ready.count ? number : 0, timeout) >= timeout &&
+	if (fence_clock(ring, f->pos, ready.count ? number : 0, U64_MAX) >= timeout &&
 	    ready.count) {
 		f->h = fence_handle(ring, 1);
 		if (f->h)
@@ -254,28 +268,37 @@ static int take_over_look(struct rb_ring *ring, u32 number, struct fence *f)
 }
 
 /*
- * Let the stream end without a writer again.  The successor has attached, or, if @failed, it
- * could not.
+ * A successor for which rb_fence_take_over() fenced a writer has attached, or, if @failed, it
+ * could not: then the stream may end.
  */
 void rb_fence_settle(struct rb_ring *ring, bool failed)
 {
 	mutex_lock(&ring->lock);
-	if (ring->heir) {
-		ring->heir = false;
-		rb_discount_writer(&ring->view, failed);
-		if (failed)
-			rb_notify(ring);
-	}
+	WARN_ON_ONCE(!ring->heirs);
+	ring->heirs--;
+	rb_discount_writer(&ring->view, failed && ring->view.info->writers == 1);
+	if (failed)
+		rb_notify(ring);
 	mutex_unlock(&ring->lock);
+}
+
+/* Sleep between two looks.  False: a signal has come.  The fenced writer's I/O ends soon. */
+static bool take_over_pause(unsigned long pause, bool fenced)
+{
+	if (fenced)
+		return !schedule_timeout_killable(pause) || !fatal_signal_pending(current);
+	schedule_timeout_interruptible(pause);
+	return !signal_pending(current);
 }
 
 /*
  * Wait until the exclusive writer of @ring has ended, or has committed nothing for the
  * ring's claim_timeout although readers would have let it; then fence it.  Returns 0: the
- * caller attaches, and calls rb_fence_settle(); -EBUSY: it has not ended and the caller may not
- * @wait, or another successor came first; or -ERESTARTSYS.
+ * caller attaches; -EBUSY: the writer has not ended and the caller may not @wait, or another
+ * successor came first; or -ERESTARTSYS.  *fenced: the caller calls rb_fence_settle() in any
+ * case.
  */
-int rb_fence_take_over(struct rb_ring *ring, bool wait)
+int rb_fence_take_over(struct rb_ring *ring, bool wait, bool *fenced)
 {
 	unsigned long pause =
 		min(rb_claim_period(ring->layout.claim_timeout), msecs_to_jiffies(TAKE_OVER_MS));
@@ -287,16 +310,15 @@ int rb_fence_take_over(struct rb_ring *ring, bool wait)
 		mutex_lock(&ring->lock);
 		found = take_over_look(ring, number, &f);
 		mutex_unlock(&ring->lock);
-		if (found == 1)
-			fence(ring, &f);
 		if (found <= 0)
 			return found;
-		if (found == 1)
+		if (found == 1) {
+			*fenced |= fence(ring, &f);
 			continue;
-		if (!wait)
+		}
+		if (!wait && !*fenced)
 			return -EBUSY;
-		schedule_timeout_interruptible(pause);
-		if (signal_pending(current))
+		if (!take_over_pause(pause, *fenced))
 			return -ERESTARTSYS;
 	}
 }

@@ -195,7 +195,7 @@ bool rb_fenced_here(struct rb_handle *h);
 /* ---- fence.c ------------------------------------------------------------- */
 
 void rb_fence_check(struct rb_ring *ring);
-int rb_fence_take_over(struct rb_ring *ring, bool wait);
+int rb_fence_take_over(struct rb_ring *ring, bool wait, bool *fenced);
 void rb_fence_settle(struct rb_ring *ring, bool failed);
 
 /* ---- recheck.c ----------------------------------------------------------- */

@@ -47,7 +47,7 @@ static int id_take(struct rb_ring *ring)
 
 	lockdep_assert_held(&ring->lock);
 	if (rb_exclusive(&ring->view))
-		return ring->view.info->writers > ring->heir || ring->ids[0].deferred ? -EBUSY : 1;
+		return ring->view.info->writers > ring->heirs || ring->ids[0].deferred ? -EBUSY : 1;
 	min = rb_gate_min(&ring->view, &row);
 	for (i = 0; i < ring->layout.max_writers; i++) {
 		seat = &ring->ids[i];
@@ -173,6 +173,9 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 		WRITE_ONCE(ring->claim_timeout,
 			   min(ring->claim_timeout, ring->ids[id - 1].claim_timeout));
 		member_begin(h, m, id);
+		/* A successor begins the stream again, though it seems never to have ended. */
+		if (ring->view.info->writers == ring->heirs)
+			WRITE_ONCE(ring->view.info->ended, RINGBUF_END_NONE);
 		rb_attach_writer(&ring->view, id);
 		rb_writer_init(&ring->view, &m->writer, id);
 		rb_notify(ring);

@@ -109,8 +109,8 @@ struct rb_seat {
  * @notify_walks: number of walks of notifications in progress
  * @maps: number of members that have maps, and so could omit a wake-up
  * @notices: incremented by each notification; may be read without the lock
- * @asked: waiters that were armed before @asked_end wait for a position below it
- * @asked_end: when they are no longer taken for waiters, in jiffies
+ * @asked: callers that do not wait need positions below it, until @asked_end
+ * @asked_end: when they no longer count as waiters, in jiffies
  * @timed: @timer is pending
  * @timer: rechecks the ring, see timer.c
  * @nr_waiters: calls and requests that wait, at most RINGBUF_MAX_WAITERS
@@ -124,8 +124,8 @@ struct rb_seat {
  *	all it is; under @lock
  * @fence_since: since when both have been so, by ktime_get_ns(); under @lock
  * @fence_looked: time of the last look; under @lock
- * @heir: a successor of an exclusive writer that was fenced is to come, and counts as a
- *	writer; under @lock
+ * @heirs: successors of exclusive writers that were fenced, which are to come, and count as
+ *	writers; under @lock
  * @fenced: number of writers that were fenced; under @lock
  * @noted: the head when @written was set
  * @written: when the head was last seen to have moved, see rb_ring_note()
@@ -179,7 +179,7 @@ struct rb_ring {
 	u32 fence_id;
 	u64 fence_since;
 	u64 fence_looked;
-	bool heir;
+	u32 heirs;
 	u64 fenced;
 
 	u64 noted;

@@ -90,7 +90,9 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 {
 	kref_init(&ring->refs);
 	ring->layout = *layout;
-	ring->claim_timeout = layout->claim_timeout;
+	/* An exclusive writer is fenced for its successor, not by the timer. */
+	if (!(layout->flags & RINGBUF_CREATE_EXCLUSIVE))
+		ring->claim_timeout = layout->claim_timeout;
 	ring->written = ktime_get_coarse_real_ns();
 	mutex_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->handles);

@@ -134,7 +134,7 @@ static void stats_fill(struct rb_ring *ring, struct ringbuf_stats *s, const stru
 	s->repaired = ring->repaired;
 	s->fenced = ring->fenced;
 	stats_counters(ring, s);
-	s->writers = info->writers;
+	s->writers = info->writers - ring->heirs;
 	s->writers_ever = info->writers_ever;
 	s->ended = info->writers ? RINGBUF_END_NONE : info->ended;
 	s->readers_lacking = rb_readers_lacking(&ring->view);

@@ -73,7 +73,8 @@ static bool timer_needed(const struct rb_ring *ring)
 /* How often to look at writers that may be fenced after @timeout ns; in jiffies. */
 unsigned long rb_claim_period(u64 timeout)
 {
-	return max(nsecs_to_jiffies(timeout / 4), 1UL);
+	return clamp(nsecs_to_jiffies(min_t(u64, timeout / 4, NSEC_PER_SEC)), 1UL,
+		     (unsigned long)HZ);
 }
 
 /* The period of @ring, in jiffies. */

@@ -85,6 +85,8 @@ int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long notices, u64 deadlin
 	int err;
 
 	INIT_LIST_HEAD(&s.node);
+	if (deadline != RINGBUF_NO_TIMEOUT && deadline <= ktime_get_ns())
+		rb_ask(ring, waiter);
 	if (!rb_waiters_enter(ring))
 		return -ENOSPC;
 	err = sleep_armed(ring, &s, waiter, notices, deadline);

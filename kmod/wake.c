@@ -160,30 +160,20 @@ static void waiter_settle(struct rb_ring *ring, struct rb_waiter *s)
 }
 
 /*
- * Remember below which position a slot must be finished for @waiter.  The waiter may be gone
- * when the timer runs: a caller that may not sleep counts as a waiter for the time after
- * which a writer is fenced.
+ * Note that the caller needs what @waiter says, but does not wait for it.  It counts as a
+ * waiter for a while, so that it can find the writer fenced when it tries again.
  */
-static void waiter_ask(struct rb_ring *ring, u64 waiter)
+void rb_ask(struct rb_ring *ring, u64 waiter)
 {
 	u64 target = waiter >> 2;
 
-	lockdep_assert_held(&ring->wait_lock);
 	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
 		target++;
 	if (!ring->claim_timeout || target >= RB_MOST_TARGET)
 		return;
+	spin_lock(&ring->wait_lock);
 	ring->asked = max(ring->asked, target);
 	ring->asked_end = jiffies + 2 * nsecs_to_jiffies(ring->layout.claim_timeout) + HZ / 10;
-}
-
-/* The caller needs what @waiter says, but will not wait. */
-void rb_ask(struct rb_ring *ring, u64 waiter)
-{
-	if (!ring->claim_timeout)
-		return;
-	spin_lock(&ring->wait_lock);
-	waiter_ask(ring, waiter);
 	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }
@@ -201,7 +191,6 @@ void rb_arm_waiter(struct rb_ring *ring, struct rb_waiter *s, u64 waiter)
 		ring->nr_armed++;
 	}
 	rb_arm(&ring->view, &s->word, waiter);
-	waiter_ask(ring, waiter);
 	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }

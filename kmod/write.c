@@ -55,9 +55,7 @@ static bool write_copy(struct rb_ring *ring, const struct rb_writer *w, struct r
 	struct iov_iter *from = wr->held ? &wr->copy : wr->from;
 	size_t copied;
 
-	pagefault_disable();
 	copied = rb_slot_copy(ring, w->index, 0, wr->length, from, true);
-	pagefault_enable();
 	if (copied == wr->length) {
 		if (wr->held)
 			iov_iter_advance(wr->from, wr->length);

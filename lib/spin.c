@@ -279,7 +279,7 @@ static int block_try(struct lib_handle *h, struct lib_block *b, u64 waiter, u32 
 		return -EAGAIN;
 	b->tried = true;
 	err = h->host->wait(h, waiter, count, 0);
-	return err == -ETIMEDOUT || err == -EINTR ? -EAGAIN : err;
+	return err == -ETIMEDOUT || err == -EINTR || err == -ENOSPC ? -EAGAIN : err;
 }
 
 /*

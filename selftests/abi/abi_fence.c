@@ -86,14 +86,28 @@ FIXTURE_TEARDOWN(fence)
  * @fd: its handle
  * @pos: the first position that it claims
  * @count: how many
+ * @again: it maps the slots twice: its other maps belong to a member that has ended
  * @after: what it does when it is continued
  */
 struct stuck {
 	int fd;
 	uint64_t pos;
 	uint32_t count;
+	bool again;
 	int (*after)(struct maps *m, const struct stuck *s);
 };
+
+static int map_slots_again(struct maps *m)
+{
+	munmap(m->map[RINGBUF_REGION_SLOTS], m->region[RINGBUF_REGION_SLOTS].bytes);
+	m->map[RINGBUF_REGION_SLOTS] =
+		map_region(m->fd, RINGBUF_REGION_SLOTS, PROT_READ | PROT_WRITE);
+	if (m->map[RINGBUF_REGION_SLOTS] == MAP_FAILED)
+		return -errno;
+	m->desc = m->map[RINGBUF_REGION_SLOTS];
+	m->claim = (uint64_t *)((char *)m->desc + m->info.claim_offset);
+	return info_get(m->fd, &m->info);
+}
 
 static int stuck_body(void *arg)
 {
@@ -101,6 +115,8 @@ static int stuck_body(void *arg)
 	struct maps m;
 
 	CHECK_EQ(0, maps_open(&m, s->fd));
+	if (s->again)
+		CHECK_EQ(0, map_slots_again(&m));
 	claim_by_hand(&m, s->pos, s->count);
 	raise(SIGSTOP);
 	return s->after ? s->after(&m, s) : 0;
@@ -239,6 +255,23 @@ TEST_F(fence, stopped_writer_holds_nobody_up_and_reaches_no_byte)
 	snapshot(&self->all, after);
 	EXPECT_EQ(0, memcmp(before, after, bytes));
 	GO_ON(3);
+	free(before);
+	free(after);
+}
+
+TEST_F(fence, maps_of_an_earlier_member_reach_no_byte)
+{
+	struct stuck s = { .fd = self->stuck, .count = 1, .again = true, .after = is_fenced };
+	size_t bytes = snapshot_bytes(&self->all);
+	char *before = malloc(bytes), *after = malloc(bytes);
+	pid_t pid = stuck_start(&s);
+
+	ASSERT_LT(0, pid);
+	GO_ON(3);
+	snapshot(&self->all, before);
+	EXPECT_EQ(0, stuck_continue(pid));
+	snapshot(&self->all, after);
+	EXPECT_EQ(0, memcmp(before, after, bytes));
 	free(before);
 	free(after);
 }
@@ -558,6 +591,11 @@ TEST_F(takeover, successor_of_a_stopped_writer)
 		ASSERT_EQ((int64_t)n, get(self->reader));
 	}
 	EXPECT_EQ(1, stats_of(self->owner).fenced);
+	EXPECT_EQ(1, stats_of(self->owner).writers);
+	/* The stream ends as the successor ends it. */
+	ASSERT_OK(done_call(fd));
+	EXPECT_EQ(RINGBUF_END_DONE, stats_of(self->owner).ended);
+	EXPECT_EQ(-ENODATA, get(self->reader));
 	close(fd);
 }
 

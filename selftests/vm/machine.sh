@@ -13,8 +13,9 @@ find_init()
 	[[ $arch = x86_64 ]] || compiler=("$arch-linux-gnu-gcc" --sysroot="$("$vm/kernel" arm64-root)")
 	init=$cache/init-$arch-$(sha256sum <"$vm/init.c" | cut -c 1-12)
 	if [[ ! -x $init ]]; then
-		"${compiler[@]}" -static -pthread -O2 -Wall -Wextra -o "$tmp/init" "$vm/init.c" >&2 &&
-			mv "$tmp/init" "$init" || return
+		# Renamed within the folder, so that another run never finds half of it.
+		"${compiler[@]}" -static -pthread -O2 -Wall -Wextra -o "$init.$$" "$vm/init.c" >&2 &&
+			mv "$init.$$" "$init" || return
 	fi
 	khz=0
 	[[ $arch != x86_64 ]] || khz=$("$init")

@@ -396,8 +396,8 @@ struct ringbuf_wake {
  * The slots that the writer has reserved and not committed become holes.  I/O may still write
  * to one of these slots (an O_DIRECT read, a registered buffer).  A slot of a page or more
  * then gets fresh pages; for a smaller one the kernel defers the holes and the writer's end,
- * for one second at most.  Later writes fail with EPIPE.  Once the last writer is done, readers get the remaining messages and then the
- * end of the stream.
+ * for one second at most.  Later writes fail with EPIPE.  Once the last writer is done,
+ * readers get the remaining messages and then the end of the stream.
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EPIPE (done already), ESTALE (fenced).
  */
 struct ringbuf_done {
