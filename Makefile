@@ -44,7 +44,7 @@ DESTDIR ?=
 CC := gcc
 CXX := g++
 # gcc-multilib, which would make /usr/include/asm, cannot be installed beside a cross compiler.
-CC32 = $(CC) -m32 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+CC32 = $(CC) -m32 -idirafter /usr/include/$(shell uname -m)-linux-gnu
 OBJCOPY := objcopy
 O := build
 KERNELS := 6.1 6.12 6.12-rt
@@ -79,7 +79,7 @@ say :=
 else
 Q := @
 say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-7s %s\n' \
-	'$(1)' '$(or $(2),$(subst /obj/,/,$(@:build/%=%)))')
+	'$(1)' '$(or $(2),$(subst /obj/,/,$(patsubst $(O)/%,%,$(@:build/%=%))))')
 endif
 
 # $(call program,COMPILER FLAGS,SOURCE,LIBRARIES): compile, then link, since ccache

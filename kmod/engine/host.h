@@ -179,7 +179,8 @@ static inline void rb_count_writer(const struct rb_view *v)
 /* Count a writer that is to come, so that the stream does not end before. */
 static inline void rb_hold_stream(const struct rb_view *v)
 {
-	smp_store_release(&v->info->writers, v->info->writers + 1); /* matches rb_ended() */
+	/* No order is needed: a reader sees a writer before this store and after it. */
+	WRITE_ONCE(v->info->writers, v->info->writers + 1);
 }
 
 /* Attach writer @id, which no other writer has. */
