@@ -225,7 +225,7 @@ void rb_fence_check(struct rb_ring *ring)
 	struct fence f;
 	bool found;
 
-	if (!ring->layout.claim_timeout || rb_exclusive(&ring->view))
+	if (!ring->claim_timeout)
 		return;
 	mutex_lock(&ring->lock);
 	found = fence_find(ring, &f);
@@ -239,22 +239,26 @@ void rb_fence_check(struct rb_ring *ring)
 /* How often a successor looks, at least. */
 #define TAKE_OVER_MS 50
 
+/* What a successor finds; or a negative errno. */
+enum { TAKE_OVER_FREE, TAKE_OVER_STUCK, TAKE_OVER_WAIT };
+
 /*
  * Look at the exclusive writer of @ring.  Return -EBUSY if it is not the writer number
- * @number of the ring's life, 0 if it has ended, 1 if it is to be fenced, as @f says, and 2 if
- * it is to be waited for.  While readers do not let it write, its time does not run.
+ * @number of the ring's life, TAKE_OVER_FREE if it has ended, TAKE_OVER_STUCK if it is to be
+ * fenced, as @f says, else TAKE_OVER_WAIT.  While readers do not let it write, its time does
+ * not run.
  */
 static int take_over_look(struct rb_ring *ring, u32 number, struct fence *f)
 {
 	u64 timeout = ring->layout.claim_timeout;
 	struct rb_ready ready;
-	int found = 2;
+	int found = TAKE_OVER_WAIT;
 
 	lockdep_assert_held(&ring->lock);
 	if (ring->view.info->writers_ever != number)
 		return -EBUSY;
 	if (ring->view.info->writers == ring->heirs && !ring->ids[0].deferred)
-		return 0;
+		return TAKE_OVER_FREE;
 	rb_writer_ready(&ring->view, 1, &ready);
 	f->id = 1;
 	f->pos = rb_head(&ring->view);
@@ -262,7 +266,7 @@ static int take_over_look(struct rb_ring *ring, u32 number, struct fence *f)
 	    ready.count) {
 		f->h = fence_handle(ring, 1);
 		if (f->h)
-			found = 1;
+			found = TAKE_OVER_STUCK;
 	}
 	return found;
 }
@@ -310,9 +314,9 @@ int rb_fence_take_over(struct rb_ring *ring, bool wait, bool *fenced)
 		mutex_lock(&ring->lock);
 		found = take_over_look(ring, number, &f);
 		mutex_unlock(&ring->lock);
-		if (found <= 0)
+		if (found <= TAKE_OVER_FREE)
 			return found;
-		if (found == 1) {
+		if (found == TAKE_OVER_STUCK) {
 			*fenced |= fence(ring, &f);
 			continue;
 		}

@@ -27,15 +27,21 @@ static int fence_ring(uint32_t flags, uint64_t timeout)
 	return err ? file_done(fd, err) : fd;
 }
 
-/* Attach a writer by @flags; -errno. */
-static int fence_writer(int from, uint32_t flags, uint64_t timeout)
+/* A new handle of the ring of @from, opened with @how; or a negative errno. */
+static int fence_attach(int from, uint32_t role, uint32_t flags, uint64_t timeout, int how)
 {
-	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_WRITER, from);
+	struct ringbuf_attach a = attach_to(role, from);
 	int fd = device_open();
 
 	a.flags = flags;
 	a.claim_timeout = timeout;
+	fcntl(fd, F_SETFL, how);
 	return file_done(fd, call(fd, RINGBUF_IOC_ATTACH, &a));
+}
+
+static int fence_writer(int from, uint32_t flags, uint64_t timeout)
+{
+	return fence_attach(from, RINGBUF_ROLE_WRITER, flags, timeout, 0);
 }
 
 FIXTURE(fence)
@@ -712,12 +718,7 @@ TEST_F(takeover, of_a_writer_that_is_done_meanwhile)
 
 static int nonblocking_take_over(int owner)
 {
-	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_WRITER, owner);
-	int fd = device_open();
-
-	a.flags = RINGBUF_ATTACH_TAKE_OVER;
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return file_done(fd, call(fd, RINGBUF_IOC_ATTACH, &a));
+	return fence_attach(owner, RINGBUF_ROLE_WRITER, RINGBUF_ATTACH_TAKE_OVER, 0, O_NONBLOCK);
 }
 
 TEST_F(takeover, without_waiting)
@@ -736,14 +737,7 @@ TEST_F(takeover, without_waiting)
 
 static int attach_bad(int owner, uint32_t role, uint32_t flags, uint64_t timeout)
 {
-	struct ringbuf_attach a = attach_to(role, owner);
-	int fd = device_open(), err;
-
-	a.flags = flags;
-	a.claim_timeout = timeout;
-	err = call(fd, RINGBUF_IOC_ATTACH, &a);
-	close(fd);
-	return err;
+	return fence_attach(owner, role, flags, timeout, 0);
 }
 
 TEST(bad_input)
