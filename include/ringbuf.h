@@ -118,6 +118,48 @@ enum ringbuf_host {
 #define RINGBUF_TIMESTAMP (1U << 1) /* CLOCK_MONOTONIC ns in every slot */
 #define RINGBUF_KEPT	  (1U << 2) /* the name stays until it is unlinked */
 
+/*
+ * What happens to a reader that holds writers up.  A reader *holds up* a writer while that
+ * writer waits for it to release a slot, or has just failed because it may not wait, and the
+ * reader could read its next message.
+ */
+enum ringbuf_policy_kind {
+	RINGBUF_BLOCK = 0, /* nothing: writers wait for it */
+	RINGBUF_EVICT = 1, /* it is evicted, see ringbuf_evict_reader() */
+	RINGBUF_SKIP = 2, /* it loses the slots that writers need, and is told how many */
+	RINGBUF_LOSSY = 3, /* writers never wait for it; it is told what it has lost */
+};
+
+/* Flag for RINGBUF_EVICT and RINGBUF_SKIP: no timeout while the reader is stopped or frozen. */
+#define RINGBUF_AT_STOP (1U << 8)
+
+/**
+ * struct ringbuf_policy - the policy of a reader
+ * @size: sizeof(struct ringbuf_policy)
+ * @kind: enum ringbuf_policy_kind, and RINGBUF_AT_STOP: the policy applies at once if all
+ *	threads of the reader's process are stopped (SIGSTOP) or frozen (cgroup.freeze).
+ *	The embedded host refuses RINGBUF_AT_STOP with -EOPNOTSUPP
+ * @timeout: for RINGBUF_EVICT and RINGBUF_SKIP: how long, in ns, the reader may hold up
+ *	writers without releasing a slot; 0: not at all, else at least 1 ms.  The time runs
+ *	only while it holds a writer up
+ * @lag: for RINGBUF_EVICT and RINGBUF_SKIP: how many slots the reader may lag behind a
+ *	writer, at most slot_count; 0: as many as the ring has
+ *
+ * RINGBUF_EVICT and RINGBUF_SKIP apply when @timeout has passed, or when a writer wants a slot
+ * more than @lag slots ahead of the reader.  A reader that was skipped continues at the
+ * oldest slot that the ring still holds when it asks for its next message, and so does a
+ * reader with RINGBUF_LOSSY that writers have overtaken.  Either finds in
+ * struct ringbuf_slot.lost how many slots it has lost, and never gets torn bytes as a
+ * message: ringbuf_reader_read() discards them, ringbuf_reader_release() returns -ESTALE.
+ */
+struct ringbuf_policy {
+	size_t size;
+	uint32_t kind;
+	uint32_t reserved;
+	uint64_t timeout;
+	uint64_t lag;
+};
+
 /**
  * struct ringbuf_config - how to create a ring
  * @size: sizeof(struct ringbuf_config); fields beyond it count as zero
@@ -147,6 +189,10 @@ enum ringbuf_host {
  *	may attach another one.  With RINGBUF_EXCLUSIVE only ringbuf_writer_take_over()
  *	fences.  The embedded host refuses it with -EOPNOTSUPP, since a process cannot
  *	take the memory of another one away
+ * @policy_timeout: see struct ringbuf_policy
+ * @policy_lag: see struct ringbuf_policy
+ * @policy: enum ringbuf_policy_kind and RINGBUF_AT_STOP: what happens to a reader that holds
+ *	writers up, unless it attaches with a policy of its own
  */
 struct ringbuf_config {
 	size_t size;
@@ -161,12 +207,15 @@ struct ringbuf_config {
 	uint32_t reserved;
 	uint32_t wait_readers;
 	uint64_t claim_timeout;
+	uint64_t policy_timeout;
+	uint64_t policy_lag;
+	uint32_t policy;
 };
 
 #define RINGBUF_CONFIG_INIT(bytes, count)                                          \
 	{                                                                          \
 		sizeof(struct ringbuf_config), 0, 0, (bytes), (count), 0, 0, NULL, \
-			RINGBUF_HOST_AUTO, 0, 0, 0                                 \
+			RINGBUF_HOST_AUTO, 0, 0, 0, 0, 0, 0                        \
 	}
 
 /**
@@ -204,7 +253,8 @@ struct ringbuf_config {
  * Return: 0, or -EINVAL, -E2BIG (@config has fields that this library does not
  * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -ENOSPC (/dev/shm, or the mount
  * on the module, is full), -EFBIG (more than RLIMIT_FSIZE), -EDQUOT, -EOPNOTSUPP (no
- * /proc or /dev/shm, or a @mode or @claim_timeout that the host does not support), -ENOENT
+ * /proc or /dev/shm, or a @mode, @claim_timeout or @policy that the host does not support),
+ * -ENOENT
  * (the module is required and /dev/ringbuf or the folder does not exist), -ENODEV (the
  * folder is not in a file system of type "ringbuf"), -EMFILE.
  */
@@ -263,6 +313,9 @@ void ringbuf_close(struct ringbuf *ring);
  * @wait_readers: how many readers must have been attached at the same time before a
  *	writer gets a slot
  * @claim_timeout: as in struct ringbuf_config, in ns
+ * @policy_timeout: as in struct ringbuf_config
+ * @policy_lag: as in struct ringbuf_config
+ * @policy: as in struct ringbuf_config
  */
 struct ringbuf_geometry {
 	size_t size;
@@ -275,6 +328,9 @@ struct ringbuf_geometry {
 	enum ringbuf_host host;
 	uint32_t wait_readers;
 	uint64_t claim_timeout;
+	uint64_t policy_timeout;
+	uint64_t policy_lag;
+	uint32_t policy;
 };
 
 /**
@@ -294,7 +350,7 @@ int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_geometry *ge
  * @position: number of the slot in the stream
  * @timestamp: after peek: CLOCK_MONOTONIC ns at commit with RINGBUF_TIMESTAMP, else 0
  * @lost: after peek: slots lost between this one and the one before; 0 unless
- *	ringbuf_sync() moved the reader
+ *	ringbuf_sync() moved the reader, or its policy lets it lose slots
  * @flags: any 32 bits that the writer passes to the readers; 0 after reserve
  * @reserved: the caller does not change it
  */
@@ -460,13 +516,35 @@ enum ringbuf_start {
  * @position: where to begin with RINGBUF_FROM_POSITION, else ignored
  * @reader: [out] the handle, which the caller closes with ringbuf_reader_close()
  *
- * From the attach on no writer reuses a slot that this reader has not released.
+ * The reader has the ring's policy, see struct ringbuf_config.  With RINGBUF_BLOCK no writer
+ * reuses a slot from the attach on that this reader has not released.
  *
  * Return: 0, or -ENOSPC (max_readers are attached), -EACCES, -EINVAL, -ENOMEM,
  * -EMFILE, -EBADF, -EBUSY (a peer keeps the lock).
  */
 int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start, uint64_t position,
 			  struct ringbuf_reader **reader);
+
+/**
+ * ringbuf_reader_attach_policy() - become a reader of @ring with a policy of its own
+ * @ring: as in ringbuf_reader_attach()
+ * @start: as in ringbuf_reader_attach()
+ * @position: as in ringbuf_reader_attach()
+ * @policy: the policy; the library does not keep the pointer
+ * @reader: as in ringbuf_reader_attach()
+ *
+ * The policy may not let the reader hold up writers for longer than the ring's policy does.
+ * In a ring with RINGBUF_BLOCK it may be any.  With RINGBUF_EVICT or RINGBUF_SKIP it may be
+ * either of these, with a timeout and a lag that are not larger than the ring's, and with
+ * RINGBUF_AT_STOP if the ring has it.  RINGBUF_LOSSY may always be had.
+ *
+ * Return: 0, or -EINVAL (also: the ring does not allow the policy), -E2BIG (@policy has
+ * fields that this library does not know), -EOPNOTSUPP (RINGBUF_AT_STOP on the embedded
+ * host, or a module of an older version), or another error of ringbuf_reader_attach().
+ */
+int ringbuf_reader_attach_policy(struct ringbuf *ring, enum ringbuf_start start, uint64_t position,
+				 const struct ringbuf_policy *policy,
+				 struct ringbuf_reader **reader);
 
 /** ringbuf_reader_close() - end the reader and free its handle; NULL is allowed */
 void ringbuf_reader_close(struct ringbuf_reader *reader);
@@ -493,8 +571,8 @@ int ringbuf_reader_peek(struct ringbuf_reader *reader, struct ringbuf_slot *slot
  * @reader: the handle
  * @count: 1 to the number that ringbuf_reader_peek() returned
  *
- * Return: 0, -EINVAL, or -ESTALE: the reader was moved forward since the peek, and
- * a writer may have overwritten the slots while the program read them.
+ * Return: 0, -EINVAL, or -ESTALE: the reader was moved forward, skipped or overtaken since
+ * the peek, and a writer may have overwritten the slots while the program read them.
  */
 int ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count);
 
@@ -526,7 +604,7 @@ int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count, int64
 /** ringbuf_reader_position() - the next position that this reader will read */
 uint64_t ringbuf_reader_position(const struct ringbuf_reader *reader);
 
-/** ringbuf_reader_lost() - slots that ringbuf_sync() has moved this reader over so far */
+/** ringbuf_reader_lost() - slots that this reader has lost so far (ringbuf_sync(), policy) */
 uint64_t ringbuf_reader_lost(const struct ringbuf_reader *reader);
 
 /** ringbuf_reader_holes() - discarded or repaired slots that this reader has skipped so far */
@@ -665,12 +743,14 @@ struct ringbuf_status {
  * struct ringbuf_reader_status - one reader, see ringbuf_stats()
  * @cursor: next position that it will read
  * @lag: slots from @cursor to head
- * @lost: slots that ringbuf_sync() moved it over
+ * @lost: slots that it has lost, by ringbuf_sync() or its policy
  * @holes: discarded or repaired slots that it skipped
  * @waits: times it slept
  * @id: ringbuf_reader_id()
  * @pid: its process; 0 if it is unknown, or has no number in the caller's pid namespace
- * @reserved: zero
+ * @policy: its policy: enum ringbuf_policy_kind and RINGBUF_AT_STOP
+ * @skipped: 1: it is skipped now, and no writer waits for it; else 0
+ * @skips: times it was skipped
  */
 struct ringbuf_reader_status {
 	uint64_t cursor;
@@ -680,7 +760,9 @@ struct ringbuf_reader_status {
 	uint64_t waits;
 	uint32_t id;
 	int32_t pid;
-	uint64_t reserved[2];
+	uint32_t policy;
+	uint32_t skipped;
+	uint64_t skips;
 };
 
 /**

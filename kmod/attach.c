@@ -8,8 +8,9 @@ static int attach_check(const struct ringbuf_attach *a)
 {
 	bool reader = a->role == RINGBUF_ROLE_READER;
 
-	if (a->flags & ~RINGBUF_ATTACH_TAKE_OVER || a->__reserved ||
-	    a->policy != RINGBUF_POLICY_BLOCK)
+	if (a->flags & ~RINGBUF_ATTACH_TAKE_OVER || a->__reserved)
+		return -EINVAL;
+	if ((a->policy || a->policy_timeout || a->policy_lag) && !reader)
 		return -EINVAL;
 	if ((a->flags || a->claim_timeout) && a->role != RINGBUF_ROLE_WRITER)
 		return -EINVAL;
@@ -84,13 +85,31 @@ static u64 attach_want(const struct ringbuf_attach *a)
 	}
 }
 
+static int attach_reader(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_attach *a)
+{
+	const struct rb_layout *l = &ring->layout;
+	struct rb_policy policy = {
+		.kind = a->policy,
+		.timeout = a->policy_timeout,
+		.lag = a->policy_lag,
+	};
+
+	if (!rb_policy_valid(&policy, l->slot_count))
+		return -EINVAL;
+	if (!policy.kind)
+		policy = l->policy;
+	if (!rb_policy_allows(&l->policy, &policy))
+		return -EINVAL;
+	return rb_member_begin_reader(h, ring, attach_want(a), &policy, &a->position);
+}
+
 static int attach_role(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_attach *a)
 {
 	int err = 0;
 
 	switch (a->role) {
 	case RINGBUF_ROLE_READER:
-		err = rb_member_begin_reader(h, ring, attach_want(a), &a->position);
+		err = attach_reader(h, ring, a);
 		break;
 	case RINGBUF_ROLE_WRITER:
 		err = rb_member_begin_writer(h, &h->self, ring, true);

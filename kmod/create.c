@@ -6,10 +6,10 @@
 #include "internal.h"
 
 #define CREATE_FLAGS (RINGBUF_CREATE_EXCLUSIVE | RINGBUF_CREATE_TIMESTAMP | RINGBUF_CREATE_KEPT)
-#define FEATURES                                                                 \
-	(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP | \
-	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |      \
-	 RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | RINGBUF_FEAT_FENCE |      \
+#define FEATURES                                                                                  \
+	(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |                  \
+	 RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |                       \
+	 RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | RINGBUF_FEAT_FENCE | RINGBUF_FEAT_POLICY | \
 	 (RB_URING_CMD ? RINGBUF_FEAT_URING : 0))
 
 long rb_ioctl_features(struct rb_handle *h, void __user *arg)
@@ -40,9 +40,14 @@ static int create_layout(const struct ringbuf_create *c, struct rb_layout *layou
 		.page_size = PAGE_SIZE,
 		.wait_readers = c->wait_readers,
 		.claim_timeout = c->claim_timeout,
+		.policy = {
+			.kind = c->policy,
+			.timeout = c->policy_timeout,
+			.lag = c->policy_lag,
+		},
 	};
 
-	if (c->flags & ~CREATE_FLAGS || c->__reserved)
+	if (c->flags & ~CREATE_FLAGS)
 		return -EINVAL;
 	*layout = wanted;
 	return rb_layout(layout);

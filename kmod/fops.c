@@ -121,6 +121,7 @@ static int handle_release(struct inode *inode, struct file *file)
 
 	if (ring) {
 		handle_leave(h, ring);
+		rb_policy_leave(h, ring, &h->poll_held);
 		for (i = 0; i < RB_POLLS; i++)
 			rb_disarm_waiter(ring, &h->poll[i]);
 		rb_ring_put(ring);

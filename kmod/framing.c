@@ -58,7 +58,7 @@ static u64 slots_ready(const struct rb_ring *ring)
 	if (rb_lacks_readers(ring) || rb_gate_closed(v))
 		return 0;
 	if (row != RB_NO_ROW)
-		end = min_t(u64, end, rb_gate_end(v, min));
+		end = min_t(u64, end, rb_gate_end(min, v->slots));
 	if (end <= head)
 		return 0;
 	if (!rb_exclusive(v) && end > v->slots) {

@@ -30,7 +30,9 @@ static void info_fill(struct ringbuf_info *info, struct rb_handle *h, const stru
 	info->page_size = l->page_size;
 	info->wait_readers = l->wait_readers;
 	info->claim_timeout = l->claim_timeout;
-	info->__reserved = 0;
+	info->policy = l->policy.kind;
+	info->policy_timeout = l->policy.timeout;
+	info->policy_lag = l->policy.lag;
 }
 
 static int info_check(const struct ringbuf_info *info)

@@ -116,6 +116,7 @@ void rb_default_forget(struct rb_ring *ring);
 int rb_timer_init(void);
 void rb_timer_exit(void);
 void rb_timer_maps(struct rb_ring *ring, int more);
+void rb_timer_policy(struct rb_ring *ring, const struct rb_policy *policy);
 void rb_timer_arm(struct rb_ring *ring);
 void rb_timer_settle(struct rb_ring *ring);
 unsigned long rb_claim_period(u64 timeout);
@@ -173,13 +174,16 @@ void rb_reclaim_deferred(struct rb_ring *ring);
 bool rb_has_readers(const struct rb_ring *ring);
 bool rb_lacks_readers(const struct rb_ring *ring);
 
-int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start);
+int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want,
+			   const struct rb_policy *policy, u64 *start);
 int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring, bool wait);
 int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring,
 			   bool wait);
 void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
 int rb_member_evict(struct rb_ring *ring, u32 row);
+int rb_member_evict_locked(struct rb_ring *ring, u32 row);
+bool rb_member_continue(struct rb_ring *ring, u32 row, bool wait);
 bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring);
 
 /* ---- handle.c ------------------------------------------------------------ */
@@ -197,6 +201,12 @@ bool rb_fenced_here(struct rb_handle *h);
 void rb_fence_check(struct rb_ring *ring);
 int rb_fence_take_over(struct rb_ring *ring, bool wait, bool *fenced);
 void rb_fence_settle(struct rb_ring *ring, bool failed);
+
+/* ---- policy.c ------------------------------------------------------------ */
+
+bool rb_policy_ask(struct rb_handle *h, struct rb_ring *ring, u32 want, bool *held);
+void rb_policy_leave(struct rb_handle *h, struct rb_ring *ring, bool *held);
+void rb_policy_check(struct rb_ring *ring);
 
 /* ---- recheck.c ----------------------------------------------------------- */
 
@@ -287,7 +297,8 @@ bool rb_waiters_enter(struct rb_ring *ring);
 void rb_waiters_leave(struct rb_ring *ring);
 int rb_sleep(struct rb_handle *h, u64 waiter, unsigned long notices, u64 deadline);
 int rb_wait_get(struct rb_handle *h, struct ringbuf_wait *w, const void __user *arg);
-int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r);
+int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, bool *held,
+		  struct rb_ready *r);
 u64 rb_wait_after(const struct ringbuf_wait *w);
 u64 rb_caller_ns(void);
 long rb_ioctl_wait(struct rb_handle *h, void __user *arg);

@@ -24,10 +24,10 @@ SIZE_IS(THRESHOLD, threshold);
 SIZE_IS(EVICT, evict);
 SIZE_IS(ROOM, room);
 SIZE_IS(REGION, region);
-SIZE_IS(READER_STATS, reader_stats);
+HAS_GROWN(READER_STATS, reader_stats);
 SIZE_IS(WRITER_STATS, writer_stats);
 SIZE_IS(INFO_PAGE, info_page);
-SIZE_IS(ROW, row);
+HAS_GROWN(ROW, row);
 SIZE_IS(HEAD_PAGE, head_page);
 SIZE_IS(WRITER_ROW, writer_row);
 

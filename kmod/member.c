@@ -74,13 +74,10 @@ static void member_begin(struct rb_handle *h, struct rb_member *m, u32 id)
 	smp_store_release(&h->members, h->members + 1); /* matches rb_handle_members() */
 }
 
-/* Whether the ring has gating readers.  The result is stable only under ring->lock. */
+/* Whether the ring has readers that are not evicted.  Stable only under ring->lock. */
 bool rb_has_readers(const struct rb_ring *ring)
 {
-	u32 row;
-
-	rb_gate_min(&ring->view, &row);
-	return row != RB_NO_ROW;
+	return READ_ONCE(ring->readers);
 }
 
 /*
@@ -114,9 +111,10 @@ static void readers_count(struct rb_ring *ring, int more)
 	WRITE_ONCE(ring->readers, ring->readers + more);
 }
 
-static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, bool resume, bool wait,
-			u64 *start)
+static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want,
+			const struct rb_policy *policy, bool resume, bool wait, u64 *start)
 {
+	struct rb_seat *seat;
 	int row;
 
 	lockdep_assert_held(&h->lock);
@@ -126,8 +124,13 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 	if (row >= 0) {
 		if (resume)
 			want = reader_resume(h, ring);
-		ring->rows[row].handle = h;
-		*start = rb_attach_reader(&ring->view, row, want);
+		seat = &ring->rows[row];
+		seat->handle = h;
+		seat->policy = *policy;
+		seat->hold = (struct rb_hold){ 0 };
+		h->fresh = true;
+		rb_timer_policy(ring, policy);
+		*start = rb_attach_reader(&ring->view, row, want, policy);
 		member_begin(h, &h->self, row);
 		readers_count(ring, 1);
 		rb_notify_writers(ring);
@@ -136,10 +139,14 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want, boo
 	return min(row, 0);
 }
 
-/* Make @h a reader from position @want on.  *start is the position where it starts. */
-int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want, u64 *start)
+/*
+ * Make @h a reader from position @want on, with policy @policy.  *start is the position where
+ * it starts.
+ */
+int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want,
+			   const struct rb_policy *policy, u64 *start)
 {
-	return reader_begin(h, ring, want, false, true, start);
+	return reader_begin(h, ring, want, policy, false, true, start);
 }
 
 /*
@@ -150,7 +157,7 @@ int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring, bool wait
 {
 	u64 start;
 
-	return reader_begin(h, ring, 0, true, wait, &start);
+	return reader_begin(h, ring, 0, &ring->layout.policy, true, wait, &start);
 }
 
 /*
@@ -200,6 +207,7 @@ static void reader_end(struct rb_handle *h, struct rb_ring *ring, u32 row)
 	if (!rb_row_evicted(&ring->view, row)) {
 		reader_stop(h, ring, row);
 		readers_count(ring, -1);
+		rb_discount_policy(&ring->view, &ring->rows[row].policy);
 	}
 	rb_detach_reader(&ring->view, row);
 }
@@ -215,6 +223,7 @@ static int reader_evict(struct rb_ring *ring, u32 row)
 		return rb_row_evicted(v, row) ? 0 : -ENOENT;
 	reader_stop(ring->rows[row].handle, ring, row);
 	rb_evict_reader(v, row);
+	rb_discount_policy(v, &ring->rows[row].policy);
 	readers_count(ring, -1);
 	return 0;
 }
@@ -239,12 +248,12 @@ static void reader_notify(struct rb_ring *ring, struct rb_handle *h)
 }
 
 /* Evict the reader in @row.  Returns 0, also if it was evicted before, or -ENOENT. */
-int rb_member_evict(struct rb_ring *ring, u32 row)
+int rb_member_evict_locked(struct rb_ring *ring, u32 row)
 {
 	struct rb_handle *h;
 	int err;
 
-	mutex_lock(&ring->lock);
+	lockdep_assert_held(&ring->lock);
 	err = reader_evict(ring, row);
 	if (!err) {
 		h = ring->rows[array_index_nospec(row, ring->layout.max_readers)].handle;
@@ -252,8 +261,31 @@ int rb_member_evict(struct rb_ring *ring, u32 row)
 		if (!WARN_ON_ONCE(!h))
 			reader_notify(ring, h);
 	}
+	return err;
+}
+
+int rb_member_evict(struct rb_ring *ring, u32 row)
+{
+	int err;
+
+	mutex_lock(&ring->lock);
+	err = rb_member_evict_locked(ring, row);
 	mutex_unlock(&ring->lock);
 	return err;
+}
+
+/*
+ * Let the reader in @row, which was skipped, continue.  Returns false if it would have to wait
+ * and may not @wait.
+ */
+bool rb_member_continue(struct rb_ring *ring, u32 row, bool wait)
+{
+	if (!ring_lock(ring, wait))
+		return false;
+	if (rb_row_skipped(&ring->view, row))
+		rb_continue_reader(&ring->view, row, &ring->rows[row].hold, 0);
+	mutex_unlock(&ring->lock);
+	return true;
 }
 
 /* Whether the reader @h has been evicted. */

@@ -47,6 +47,7 @@
 #include <linux/workqueue.h>
 
 #include "engine/host.h"
+#include "engine/hold.h"
 #include "engine/layout.h"
 #include "engine/ready.h"
 
@@ -63,6 +64,8 @@ struct rb_user;
  * @died: deferred writer: it ended without DONE or DETACH
  * @until: deferred writer: jiffies at which it is reclaimed in any case
  * @claim_timeout: writer: how long it may hold others up, in ns, if the ring has a timeout
+ * @policy: reader: its policy
+ * @hold: reader: how long it has held writers up
  */
 struct rb_seat {
 	struct rb_handle *handle;
@@ -72,6 +75,8 @@ struct rb_seat {
 	bool died;
 	unsigned long until;
 	u64 claim_timeout;
+	struct rb_policy policy;
+	struct rb_hold hold;
 };
 
 /**
@@ -127,6 +132,9 @@ struct rb_seat {
  * @heirs: successors of exclusive writers that were fenced, which are to come, and count as
  *	writers; under @lock
  * @fenced: number of writers that were fenced; under @lock
+ * @held: calls of writers that wait, or have polled, for a slot that a reader with a policy
+ *	may keep from them; changes under @wait_lock as well
+ * @policy_timeout: the shortest timeout of a policy so far, in ns; under @wait_lock
  * @noted: the head when @written was set
  * @written: when the head was last seen to have moved, see rb_ring_note()
  */
@@ -181,6 +189,9 @@ struct rb_ring {
 	u64 fence_looked;
 	u32 heirs;
 	u64 fenced;
+
+	unsigned int held;
+	u64 policy_timeout;
 
 	u64 noted;
 	u64 written;
@@ -307,6 +318,11 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @nr_requests: number of entries in @requests, under ring->wait_lock
  * @waits: how often it slept, under ring->wait_lock
  * @wakeups: how often it was woken, under ring->wait_lock
+ * @held: its share of ring->held; under ring->lock
+ * @held_end: while @held: the last of these calls want positions below it; under ring->lock
+ * @poll_held: poll has counted one of @held; under ring->lock
+ * @margin: lossy reader: see struct rb_reader
+ * @fresh: lossy reader: see struct rb_reader
  */
 struct rb_handle {
 	refcount_t refs;
@@ -341,6 +357,11 @@ struct rb_handle {
 	atomic64_t seen;
 	u64 waits;
 	u64 wakeups;
+	unsigned int held;
+	u64 held_end;
+	bool poll_held;
+	u64 margin;
+	bool fresh;
 };
 
 /**

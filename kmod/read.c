@@ -47,20 +47,34 @@ static int piece_fit(const struct rb_handle *h, const struct rb_ring *ring, size
 	return rb_is_stream(h) ? 1 : -EMSGSIZE;
 }
 
+/* Set up the engine's reader of @row, with what a lossy one keeps from call to call. */
+static void read_begin(const struct rb_handle *h, u32 row, struct rb_reader *r)
+{
+	rb_reader_init(&rb_handle_ring(h)->view, r, row);
+	r->margin = h->margin;
+	r->fresh = h->fresh;
+}
+
+static void read_end(struct rb_handle *h, const struct rb_reader *r)
+{
+	h->margin = r->margin;
+	h->fresh = r->fresh;
+}
+
 /*
  * Look for the next slot of reader @row.  Return 1 and fill @p, 0 at the end of the stream,
  * -EAGAIN where the slot is not there yet, or another error.
  */
-static int read_check(const struct rb_handle *h, u32 row, size_t room, struct rb_piece *p,
-		      bool *wake)
+static int read_check(struct rb_handle *h, u32 row, size_t room, struct rb_piece *p, bool *wake)
 {
 	const struct rb_ring *ring = rb_handle_ring(h);
 	bool end = rb_ended(&ring->view); /* (J): before the last look */
 	struct rb_reader r;
 	int n;
 
-	rb_reader_init(&ring->view, &r, row);
+	read_begin(h, row, &r);
 	n = rb_peek(&ring->view, &r, 1, wake);
+	read_end(h, &r);
 	p->pos = r.pos;
 	if (n < 0)
 		return n;
@@ -69,7 +83,7 @@ static int read_check(const struct rb_handle *h, u32 row, size_t room, struct rb
 	p->index = r.index;
 	n = piece_fit(h, ring, room, p);
 	/* The reader may have lost the slot before its length was read. */
-	return rb_reader_holds(&r) ? n : -ESTALE;
+	return rb_reader_holds(&ring->view, &r, 1) ? n : -ESTALE;
 }
 
 static int read_peek(const struct kiocb *iocb, struct rb_handle *h, size_t room, struct rb_piece *p)
@@ -82,6 +96,8 @@ static int read_peek(const struct kiocb *iocb, struct rb_handle *h, size_t room,
 		return -EAGAIN;
 	m = rb_member_io(h, rb_iocb_wait(iocb));
 	got = IS_ERR(m) ? PTR_ERR(m) : read_check(h, m->id, room, p, &wake);
+	if (got == -ESTALE && !rb_member_continue(rb_handle_ring(h), m->id, rb_iocb_wait(iocb)))
+		got = -EAGAIN;
 	mutex_unlock(&h->lock);
 	if (wake)
 		rb_ring_wake(rb_handle_ring(h));
@@ -97,15 +113,17 @@ static bool read_move(struct rb_handle *h, u32 row, const struct rb_piece *p, bo
 	const struct rb_view *v = &rb_handle_ring(h)->view;
 	struct rb_reader r;
 
-	rb_reader_init(v, &r, row);
+	read_begin(h, row, &r);
 	/* Another thread may have read the slot, or a writer broken the rules and reused it. */
 	smp_rmb(); /* load the state after the copy */
 	if (r.pos != p->pos || rb_handle_skip(h, p->pos) != p->skip)
 		return false;
-	if (rb_peek_run(v, &r, 1) != 1 || !rb_reader_holds(&r))
+	if (rb_peek_run(v, &r, 1) != 1 || !rb_reader_holds(v, &r, 1))
 		return false;
-	if (p->whole)
+	if (p->whole) {
+		h->fresh = true;
 		return rb_release(v, &r, 1, wake);
+	}
 	WRITE_ONCE(h->skip, p->skip + p->length);
 	smp_store_release(&h->skip_pos, p->pos); /* matches reader_stop() */
 	return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the timer of a ring does: recheck the ring's waiters, end the deferred writers
- * whose I/O has ended, and fence writers that hold others up.
+ * whose I/O has ended, fence writers that hold others up, and apply the policies of readers.
  *
  * The work holds no reference on its ring: the ring waits for it before it is freed
  * (rb_recheck_stop()).
@@ -22,6 +22,7 @@ static void timer_run(struct work_struct *work)
 	else
 		rb_ring_wake(ring);
 	rb_fence_check(ring);
+	rb_policy_check(ring);
 	spin_lock(&ring->wait_lock);
 	ring->timed = false;
 	rb_timer_arm(ring);

@@ -26,14 +26,20 @@ static u64 row_lag(const struct rb_view *v, u64 head, u32 row)
 static void reader_stats(struct rb_ring *ring, u64 head, u32 row, struct ringbuf_reader_stats *r)
 {
 	const struct ringbuf_cursor *c = rb_cursor(&ring->view, row);
-	const struct rb_handle *h = ring->rows[row].handle;
+	const struct rb_seat *seat = &ring->rows[row];
+	const struct rb_handle *h = seat->handle;
 
 	r->cursor = rb_row_cursor(&ring->view, row);
 	r->lag = row_lag(&ring->view, head, row);
 	r->lost = READ_ONCE(c->lost);
 	r->holes = READ_ONCE(c->holes);
 	r->id = row;
-	r->pid = seat_pid(ring, &ring->rows[row]);
+	r->pid = seat_pid(ring, seat);
+	r->policy = seat->policy.kind;
+	r->skipped = rb_row_skipped(&ring->view, row);
+	r->policy_timeout = seat->policy.timeout;
+	r->policy_lag = seat->policy.lag;
+	r->skips = seat->hold.skips;
 	if (!h)
 		return;
 	spin_lock(&ring->wait_lock);

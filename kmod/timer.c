@@ -5,7 +5,8 @@
  * While waiters are armed in a ring, its timer rechecks them periodically.  So a task that
  * is stopped between the change of a word and its WAKE, or in the middle of a round,
  * delays a waiter by at most one period.  The timer also runs while a writer of the ring
- * is deferred (repair.c), and while a writer may have to be fenced (fence.c).
+ * is deferred (repair.c), while a writer may have to be fenced (fence.c), and while a reader
+ * may have to be evicted or skipped (policy.c).
  *
  * Each ring has a work item of its own, so that work which takes long, or waits for the
  * lock of its ring, delays no other ring.
@@ -19,6 +20,9 @@
 /* The promised period.  A ring with deferred writers is rechecked this often in any case. */
 #define TIMER_MS   50
 #define TIMER_MOST 1000
+
+/* How often, at most, to look at readers on behalf of the writers that wait. */
+#define TIMER_POLICY_NS (5 * NSEC_PER_MSEC)
 
 /* 0 means never, which makes a lost wake-up visible.  It breaks the promise: for tests only. */
 #ifdef RB_TEST
@@ -63,7 +67,7 @@ static struct workqueue_struct *timer_queue;
 static bool timer_needed(const struct rb_ring *ring)
 {
 	lockdep_assert_held(&ring->wait_lock);
-	if (ring->nr_deferred)
+	if (ring->nr_deferred || ring->held)
 		return true;
 	if (ring->claim_timeout && ring->maps && (ring->nr_armed || ring->asked))
 		return true;
@@ -82,9 +86,11 @@ static unsigned long timer_period(const struct rb_ring *ring)
 {
 	unsigned long period = msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS);
 
-	if (!ring->claim_timeout)
-		return period;
-	return min(period, rb_claim_period(ring->claim_timeout));
+	if (ring->claim_timeout)
+		period = min(period, rb_claim_period(ring->claim_timeout));
+	if (ring->held)
+		period = min(period, rb_claim_period(ring->policy_timeout));
+	return period;
 }
 
 /* Arm the timer if @ring needs it now.  It rearms itself until a run finds no need. */
@@ -112,6 +118,16 @@ void rb_timer_maps(struct rb_ring *ring, int more)
 	spin_lock(&ring->wait_lock);
 	ring->maps += more;
 	rb_timer_arm(ring);
+	spin_unlock(&ring->wait_lock);
+}
+
+/* A reader with @policy attaches.  Where a policy applies at once the timer need not haste. */
+void rb_timer_policy(struct rb_ring *ring, const struct rb_policy *policy)
+{
+	u64 timeout = max(policy->timeout, 4 * TIMER_POLICY_NS);
+
+	spin_lock(&ring->wait_lock);
+	ring->policy_timeout = min(ring->policy_timeout, timeout);
 	spin_unlock(&ring->wait_lock);
 }
 

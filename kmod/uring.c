@@ -38,6 +38,7 @@ enum uring_state { URING_BUSY, URING_WOKEN, URING_ARMED, URING_QUEUED };
  * @want: number of slots to wait for
  * @timeout: deadline, as in struct ringbuf_wait
  * @after: time from which on one slot is enough; absolute, ns
+ * @held: see rb_policy_ask()
  * @tag: the tag of struct ringbuf_uring_cmd
  */
 struct uring_wait {
@@ -50,6 +51,7 @@ struct uring_wait {
 	u32 want;
 	u64 timeout;
 	u64 after;
+	bool held;
 	u64 tag;
 };
 
@@ -116,7 +118,7 @@ static int uring_check(struct uring_wait *w, u32 *count, u64 *waiter)
 
 	if (w->want > 1 && w->after <= now)
 		w->want = 1;
-	ready = rb_wait_check(h, rb_handle_ring(h), w->want, &r);
+	ready = rb_wait_check(h, rb_handle_ring(h), w->want, &w->held, &r);
 	*count = r.count;
 	*waiter = r.waiter;
 	if (ready)
@@ -186,8 +188,10 @@ static int uring_step(struct uring_wait *w)
 	return uring_rest(w);
 }
 
-static void uring_free(struct uring_wait *w)
+/* Free a request that has not been published. */
+static void uring_drop(struct uring_wait *w)
 {
+	rb_policy_leave(w->waiter.handle, rb_handle_ring(w->waiter.handle), &w->held);
 	kfree(w);
 }
 
@@ -203,8 +207,9 @@ static void uring_complete(struct uring_wait *w, int result, unsigned int flags)
 	w->waiter.handle->nr_requests--;
 	spin_unlock(&ring->wait_lock);
 	rb_waiters_leave(ring);
+	rb_policy_leave(w->waiter.handle, ring, &w->held);
 	rb_uring_done(w->cmd, result, flags);
-	uring_free(w);
+	kfree(w);
 }
 
 /* Task work: of the submitter, or of a kernel thread if the submitter has exited. */
@@ -291,11 +296,11 @@ static int uring_wait(struct io_uring_cmd *cmd, u64 arg, u64 tag, unsigned int f
 		return -ENOMEM;
 	err = uring_check(w, &count, &waiter);
 	if (err) {
-		uring_free(w);
+		uring_drop(w);
 		return err < 0 ? err : count;
 	}
 	if (!uring_begin(w, flags)) {
-		uring_free(w);
+		uring_drop(w);
 		return -ENOSPC;
 	}
 	err = uring_step(w);

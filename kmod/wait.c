@@ -110,8 +110,10 @@ static int wait_check(struct rb_handle *h, struct rb_ring *ring, const struct ri
 /*
  * Check whether @want slots are ready.  Returns 1 if they are or the stream has ended, 0 if
  * not yet, and @r says what to wait for; -EBADFD, -EIDRM or -ESTALE if the member has ended.
+ * @held: as in rb_policy_ask().
  */
-int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb_ready *r)
+int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, bool *held,
+		  struct rb_ready *r)
 {
 	bool end = false;
 
@@ -128,6 +130,8 @@ int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, struct rb
 		r->count = 0;
 		r->waiter = RB_WAITER_NEVER;
 	} else {
+		/* First, since a reader's lag can keep a writer from slots that are free. */
+		rb_policy_ask(h, ring, want, held);
 		rb_writer_ready(&ring->view, want, r);
 	}
 	return end || !r->waiter;
@@ -143,7 +147,8 @@ u64 rb_wait_after(const struct ringbuf_wait *w)
 	return end;
 }
 
-static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_wait *w, u64 after)
+static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_wait *w, u64 after,
+		      bool *held)
 {
 	u32 want = w->count;
 	struct rb_ready r = { 0 };
@@ -151,7 +156,7 @@ static int wait_ready(struct rb_handle *h, struct rb_ring *ring, struct ringbuf_
 
 	for (;;) {
 		unsigned long notices = smp_load_acquire(&ring->notices); /* rb_notify() */
-		int ready = rb_wait_check(h, ring, want, &r);
+		int ready = rb_wait_check(h, ring, want, held, &r);
 
 		w->ready = r.count;
 		if (ready)
@@ -226,6 +231,7 @@ static int wait_interrupted(const struct ringbuf_wait *w, struct ringbuf_wait __
 long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
 {
 	struct ringbuf_wait __user *to = arg;
+	bool held = false;
 	struct ringbuf_wait w;
 	u64 after;
 	int err;
@@ -234,7 +240,8 @@ long rb_ioctl_wait(struct rb_handle *h, void __user *arg)
 	if (err)
 		return err;
 	after = rb_wait_after(&w);
-	err = wait_ready(h, rb_handle_ring(h), &w, after);
+	err = wait_ready(h, rb_handle_ring(h), &w, after, &held);
+	rb_policy_leave(h, rb_handle_ring(h), &held);
 	if (err == -ERESTARTSYS)
 		return wait_interrupted(&w, to, after);
 	return err ? err : put_user(w.ready, &to->ready);

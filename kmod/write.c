@@ -250,7 +250,8 @@ static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long no
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
-static int write_all(struct rb_handle *h, struct rb_write *wr)
+/* Write the message, once.  @held: see rb_policy_ask(). */
+static int write_try(struct rb_handle *h, struct rb_write *wr, bool *held)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
 	int slept = 0, err;
@@ -283,6 +284,12 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 		}
 		if (err != -EAGAIN)
 			return err;
+		/* With IOCB_NOWAIT the caller polls next, and that asks. */
+		if (rb_iocb_wait(wr->iocb) &&
+		    rb_policy_ask(h, ring, 1, rb_iocb_nonblock(wr->iocb) ? NULL : held)) {
+			cond_resched();
+			continue;
+		}
 		if (rb_iocb_nonblock(wr->iocb)) {
 			rb_ask(ring, wr->waiter);
 			return err;
@@ -291,6 +298,15 @@ static int write_all(struct rb_handle *h, struct rb_write *wr)
 			return slept;
 		slept = write_wait(h, wr, notices);
 	}
+}
+
+static int write_all(struct rb_handle *h, struct rb_write *wr)
+{
+	bool held = false;
+	int err = write_try(h, wr, &held);
+
+	rb_policy_leave(h, rb_handle_ring(h), &held);
+	return err;
 }
 
 /* Write slot by slot, until the next one is not free and must not be waited for. */

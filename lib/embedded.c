@@ -44,6 +44,9 @@ static void reader_stats(const struct ringbuf *ring, u32 row, u64 head,
 	to->waits = p->waits;
 	to->id = row;
 	to->pid = emb_seat_pid(p);
+	to->policy = p->policy.kind;
+	to->skipped = rb_row_skipped(&ring->view, row);
+	to->skips = p->hold.skips;
 }
 
 static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *status)
@@ -148,6 +151,8 @@ const struct lib_host lib_embedded_host = {
 	.wake = emb_wake,
 	.peers = emb_peers,
 	.ours = emb_seat_is_ours,
+	.relieve = emb_relieve,
+	.proceed = emb_proceed,
 	.done = emb_done,
 	.sync = emb_sync,
 	.evict = emb_evict,

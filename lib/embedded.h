@@ -37,9 +37,10 @@
 
 #include <limits.h>
 
+#include "engine/hold.h"
 #include "internal.h"
 
-#define EMB_MAGIC    0x34626d6530676e72ULL
+#define EMB_MAGIC    0x35626d6530676e72ULL
 #define EMB_SLICE_NS 25000000U /* the waiters of a ring look for dead peers this often */
 /* A slow-path lock that is not unlocked for this long counts as stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL
@@ -77,6 +78,8 @@
  * @retired: of a writer's seat: holes below this position may name its id
  * @asleep: EMB_SLEEPS or EMB_WATCHED while its user waits for @seq, or is about to
  * @pid_space: pid namespace of @pid
+ * @policy: of a reader's seat: its policy
+ * @hold: of a reader's seat: how long it has held writers up
  */
 struct emb_seat {
 	u64 waiter;
@@ -89,10 +92,11 @@ struct emb_seat {
 	u32 asleep;
 	u32 pad0;
 	u64 pid_space;
-	u64 pad[1];
+	struct rb_policy policy;
+	struct rb_hold hold;
 };
 
-static_assert(sizeof(struct emb_seat) == RINGBUF_LINE, "a line per seat");
+static_assert(sizeof(struct emb_seat) == 2 * RINGBUF_LINE, "two lines per seat");
 
 /**
  * struct emb_header - begin of the memory file
@@ -208,12 +212,22 @@ void emb_watched_elsewhere(struct lib_handle *h) LIB_HIDDEN;
 
 int emb_lock(struct ringbuf *ring) LIB_HIDDEN;
 int emb_lock_reap(struct ringbuf *ring) LIB_HIDDEN;
+bool emb_trylock(struct ringbuf *ring) LIB_HIDDEN;
 void emb_unlock(struct ringbuf *ring) LIB_HIDDEN;
 int emb_attach(struct lib_handle *h, enum ringbuf_start start, u64 position) LIB_HIDDEN;
 int emb_enter(struct lib_handle *h) LIB_HIDDEN;
 void emb_leave(struct lib_handle *h) LIB_HIDDEN;
 int emb_done(struct lib_handle *h) LIB_HIDDEN;
 int emb_evict(struct ringbuf *ring, u32 row) LIB_HIDDEN;
+
+/* ---- embedded_policy.c: policies of readers ----------------------------------- */
+
+/* How often a writer that waits looks at readers with a policy, at most, in ns. */
+#define EMB_POLICY_NS 5000000U
+
+int emb_relieve(struct lib_handle *h, u32 count) LIB_HIDDEN;
+int emb_proceed(struct lib_handle *h) LIB_HIDDEN;
+void emb_policy_check(struct ringbuf *ring) LIB_HIDDEN;
 
 /* ---- embedded_pid.c: processes of other pid namespaces ----------------------- */
 

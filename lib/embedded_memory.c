@@ -216,6 +216,7 @@ static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 	to->max_writers = from->max_writers;
 	to->page_size = (u32)sysconf(_SC_PAGESIZE);
 	to->wait_readers = from->wait_readers;
+	to->policy = from->policy;
 	if (info >= 1ULL << 31 || head >= 1ULL << 31)
 		return -EPROTO;
 	if (rb_layout_larger(to, info, head) || !layout_fits(to))
@@ -490,6 +491,9 @@ int emb_create(struct ringbuf *ring, const struct ringbuf_config *config)
 		return -EOPNOTSUPP;
 	/* A fence has to take the memory of another process away, which no process can. */
 	if (config->claim_timeout)
+		return -EOPNOTSUPP;
+	/* Nobody can ask the kernel whether a process of another pid namespace is frozen. */
+	if (config->policy & RINGBUF_POLICY_AT_STOP)
 		return -EOPNOTSUPP;
 	if (config->name)
 		emb_names_sweep_once();

@@ -7,6 +7,7 @@
  * members that were only half attached.
  */
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "embedded.h"
@@ -31,6 +32,22 @@ static void row_give(struct ringbuf *ring, u32 row)
 	ring->header->taken[row / 64] &= ~(1ULL << row % 64);
 }
 
+/* Count the readers with a policy again. */
+static void policies_count(struct ringbuf *ring)
+{
+	const struct rb_view *v = &ring->view;
+	u32 policies = 0, i;
+
+	for (i = 0; i < v->max_readers; i++) {
+		const struct emb_seat *p = seat_of(ring, RINGBUF_ROLE_READER, i);
+		u32 kind = p->policy.kind & RINGBUF_POLICY_KIND;
+
+		if (p->state != EMB_FREE && !rb_row_evicted(v, i))
+			policies += kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP;
+	}
+	WRITE_ONCE(v->info->policies, policies);
+}
+
 /* Repair the counts that a killed holder of the slow-path lock may have left wrong. */
 static void recover(struct ringbuf *ring)
 {
@@ -51,6 +68,7 @@ static void recover(struct ringbuf *ring)
 			row_take(ring, i);
 		}
 	}
+	policies_count(ring);
 	emb_wake_all(ring);
 }
 
@@ -92,6 +110,15 @@ int emb_lock(struct ringbuf *ring)
 	return err;
 }
 
+/* Take the lock if nobody holds it.  For callers that must not wait for its holder. */
+bool emb_trylock(struct ringbuf *ring)
+{
+	if (emb_file_trylock(ring->file))
+		return false;
+	locked(ring);
+	return true;
+}
+
 void emb_unlock(struct ringbuf *ring)
 {
 	smp_store_release(&ring->header->dirty, 0);
@@ -115,6 +142,8 @@ static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 		p->waits = 0;
 		rb_end_writer(&ring->view, id, died);
 	} else {
+		if (!rb_row_evicted(&ring->view, id))
+			rb_discount_policy(&ring->view, &p->policy);
 		/* If the reader lives after all, it must not read slots that writers reuse. */
 		if (died)
 			rb_evict_reader(&ring->view, id);
@@ -230,9 +259,8 @@ bool emb_reap(struct ringbuf *ring, bool readers)
 
 	if (lib_clock(CLOCK_MONOTONIC_COARSE) - before < EMB_SLICE_NS / 2)
 		return false;
-	if (emb_file_trylock(ring->file))
+	if (!emb_trylock(ring))
 		return false;
-	locked(ring);
 	any = reap_locked(ring, readers);
 	emb_unlock(ring);
 	return any;
@@ -354,7 +382,9 @@ static void seat_begin(struct lib_handle *h, u32 state, u64 start)
 	WRITE_ONCE(p->asleep, 0);
 	if (h->role == RINGBUF_ROLE_READER) {
 		row_take(h->ring, h->id);
-		h->start = rb_attach_reader(v, h->id, start);
+		p->policy = h->policy;
+		memset(&p->hold, 0, sizeof(p->hold));
+		h->start = rb_attach_reader(v, h->id, start, &p->policy);
 	} else {
 		rb_attach_writer(v, h->id);
 	}
@@ -551,8 +581,10 @@ static int evict_reader(struct ringbuf *ring, u32 row)
 
 	if (row >= v->max_readers || seat_of(ring, RINGBUF_ROLE_READER, row)->state == EMB_FREE)
 		return -ENOENT;
-	if (!rb_row_evicted(v, row))
+	if (!rb_row_evicted(v, row)) {
 		rb_evict_reader(v, row);
+		rb_discount_policy(v, &seat_of(ring, RINGBUF_ROLE_READER, row)->policy);
+	}
 	return 0;
 }
 

@@ -214,6 +214,7 @@ void emb_check_peers(struct ringbuf *ring, bool writer)
 		kick_disarmed(ring->header->seat, rb_rows(&ring->view));
 	}
 	emb_reap(ring, writer || writer_sleeps(ring));
+	emb_policy_check(ring);
 }
 
 /* Return how many times @ring->header->recheck each of its waiters sleeps before a check. */
@@ -255,6 +256,9 @@ static int sleep_time(const struct lib_handle *h, u64 deadline, u64 *ns)
 	*ns = h->phased ? emb_slice(h->ring) : emb_slice_first(h);
 	if (!*ns)
 		*ns = ~0ULL;
+	if (h->role == RINGBUF_ROLE_WRITER && *ns > EMB_POLICY_NS &&
+	    READ_ONCE(h->view.info->policies))
+		*ns = EMB_POLICY_NS;
 	if (deadline == ~0ULL)
 		return 0;
 	now = lib_clock(CLOCK_MONOTONIC);

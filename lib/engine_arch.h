@@ -54,15 +54,18 @@ static inline void smp_mb(void)
 }
 
 #define smp_rmb()	       smp_mb()
+#define smp_wmb()	       smp_mb()
 #define smp_mb__after_atomic() smp_mb()
 #elif defined(__x86_64__)
 /* A locked add to the stack costs half of MFENCE and orders the same accesses here. */
 #define smp_mb()	       __asm__ __volatile__("lock; addl $0,-4(%%rsp)" ::: "memory", "cc")
 #define smp_rmb()	       barrier()
+#define smp_wmb()	       barrier()
 #define smp_mb__after_atomic() barrier()
 #else
 #define smp_mb()	       __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb()	       __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define smp_wmb()	       __atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_mb__after_atomic() smp_mb()
 #endif
 

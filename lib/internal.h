@@ -47,6 +47,9 @@ struct emb_watched;
  * @peers: look for dead peers, if the last look was long enough ago; called when a step
  *	found nothing to do.  Returns true if it repaired something
  * @ours: return false if a peer took this process for dead and @h has lost its seat
+ * @relieve: evict or skip the readers that have held up writer @h for too long, which wants
+ *	@count slots.  Returns 0 to try again, -EAGAIN if it still has to wait
+ * @proceed: let reader @h, which was skipped, continue
  * @done: end the writer @h
  * @sync: see ringbuf_sync()
  * @evict: see ringbuf_evict_reader()
@@ -70,6 +73,8 @@ struct lib_host {
 	void (*wake)(struct lib_handle *h);
 	bool (*peers)(struct lib_handle *h);
 	bool (*ours)(const struct lib_handle *h);
+	int (*relieve)(struct lib_handle *h, u32 count);
+	int (*proceed)(struct lib_handle *h);
 	int (*done)(struct lib_handle *h);
 	int (*sync)(struct ringbuf *ring, u32 reader, u64 position);
 	int (*evict)(struct ringbuf *ring, u32 reader);
@@ -167,6 +172,7 @@ struct lib_spin {
  * @detached: this handle can no longer be used
  * @abandoned: the writer leaves without DONE: the stream counts as ended by a death
  * @take_over: the writer may fence the one whose place it takes
+ * @policy: reader: the policy with which it attaches
  */
 struct lib_handle {
 	struct ringbuf *ring;
@@ -191,6 +197,7 @@ struct lib_handle {
 	bool detached;
 	bool abandoned;
 	bool take_over;
+	struct rb_policy policy;
 };
 
 /* ---- embedded_watch.c ------------------------------------------------------ */

@@ -61,6 +61,9 @@ static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
 	l->page_size = info->page_size;
 	l->wait_readers = info->wait_readers;
 	l->claim_timeout = info->claim_timeout;
+	l->policy.kind = info->policy;
+	l->policy.timeout = info->policy_timeout;
+	l->policy.lag = info->policy_lag;
 	l->claim_offset = info->claim_offset;
 	l->stamp_offset = info->stamp_offset;
 }
@@ -138,14 +141,17 @@ static int module_create(struct ringbuf *ring, const struct ringbuf_config *conf
 		.max_writers = config->max_writers,
 		.wait_readers = config->wait_readers,
 		.claim_timeout = config->claim_timeout,
+		.policy = config->policy,
+		.policy_timeout = config->policy_timeout,
+		.policy_lag = config->policy_lag,
 	};
 	int fd = config->name ? lib_module_make(config->name) : device_open(), err;
 
 	if (fd < 0)
 		return fd;
 	err = config->name ? create_file(fd, &c, config) : call(fd, RINGBUF_IOC_CREATE, &c);
-	/* A module without fences does not know the field. */
-	if (err == -E2BIG && config->claim_timeout)
+	/* An older module does not know these fields. */
+	if (err == -E2BIG && (config->claim_timeout || config->policy))
 		err = -EOPNOTSUPP;
 	return ring_bound(ring, fd, err);
 }
@@ -244,6 +250,9 @@ static int module_attach(struct lib_handle *h, enum ringbuf_start start, u64 pos
 	struct ringbuf_attach a = {
 		.start = start,
 		.flags = h->take_over ? RINGBUF_ATTACH_TAKE_OVER : 0,
+		.policy = h->policy.kind,
+		.policy_timeout = h->policy.timeout,
+		.policy_lag = h->policy.lag,
 	};
 	int err, from;
 
@@ -412,6 +421,21 @@ static bool module_ours(const struct lib_handle *h)
 	return true;
 }
 
+static int module_relieve(struct lib_handle *h, u32 count)
+{
+	struct ringbuf_wait w = { .size = sizeof(w), .count = count };
+	int err = call(h->fd, RINGBUF_IOC_WAIT, &w);
+
+	return err == -ETIMEDOUT || err == -EINTR || err == -ENOSPC ? -EAGAIN : err;
+}
+
+static int module_proceed(struct lib_handle *h)
+{
+	struct ringbuf_sync s = { .size = sizeof(s), .reader = h->id };
+
+	return call(h->fd, RINGBUF_IOC_SYNC, &s);
+}
+
 static int module_done(struct lib_handle *h)
 {
 	struct ringbuf_done d = { .size = sizeof(d) };
@@ -475,6 +499,9 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 			.waits = r[i].waits,
 			.id = r[i].id,
 			.pid = r[i].pid,
+			.policy = r[i].policy,
+			.skipped = r[i].skipped,
+			.skips = r[i].skips,
 		};
 	free(r);
 	if (err)
@@ -539,6 +566,8 @@ const struct lib_host lib_module_host = {
 	.wake = module_wake,
 	.peers = module_peers,
 	.ours = module_ours,
+	.relieve = module_relieve,
+	.proceed = module_proceed,
 	.done = module_done,
 	.sync = module_sync,
 	.evict = module_evict,

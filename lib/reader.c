@@ -7,6 +7,9 @@
 #include "inside.h"
 #include "slot.h"
 
+/* Size of struct ringbuf_policy in version 0.1. */
+#define POLICY_SIZE_0_1 (offsetof(struct ringbuf_policy, lag) + sizeof(uint64_t))
+
 struct ringbuf_reader {
 	struct lib_handle h;
 	struct rb_reader r;
@@ -40,19 +43,18 @@ static inline int reader_ready(struct ringbuf_reader *reader)
 	return reader_enter(reader);
 }
 
-LIB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start,
-				     uint64_t position, struct ringbuf_reader **reader)
+static int reader_attach(struct ringbuf *ring, enum ringbuf_start start, uint64_t position,
+			 const struct rb_policy *policy, struct ringbuf_reader **reader)
 {
-	LIB_NO_CANCEL;
 	struct ringbuf_reader *r;
 	int err;
 
-	*reader = NULL;
 	if ((unsigned int)start > RINGBUF_FROM_POSITION)
 		return -EINVAL;
 	if (posix_memalign((void **)&r, RINGBUF_LINE, sizeof(*r)))
 		return -ENOMEM;
 	memset(r, 0, sizeof(*r));
+	r->h.policy = *policy;
 	err = lib_handle_init(&r->h, ring, RINGBUF_ROLE_READER, start, position);
 	if (err) {
 		free(r);
@@ -61,6 +63,40 @@ LIB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start st
 		*reader = r;
 	}
 	return err;
+}
+
+LIB_PUBLIC int ringbuf_reader_attach(struct ringbuf *ring, enum ringbuf_start start,
+				     uint64_t position, struct ringbuf_reader **reader)
+{
+	LIB_NO_CANCEL;
+
+	*reader = NULL;
+	return reader_attach(ring, start, position, &ring->layout.policy, reader);
+}
+
+LIB_PUBLIC int ringbuf_reader_attach_policy(struct ringbuf *ring, enum ringbuf_start start,
+					    uint64_t position, const struct ringbuf_policy *policy,
+					    struct ringbuf_reader **reader)
+{
+	LIB_NO_CANCEL;
+	struct rb_policy p;
+
+	*reader = NULL;
+	if (policy->size < POLICY_SIZE_0_1)
+		return -EINVAL;
+	if (!lib_tail_is_zero(policy, sizeof(*policy), policy->size))
+		return -E2BIG;
+	p = (struct rb_policy){
+		.kind = policy->kind,
+		.timeout = policy->timeout,
+		.lag = policy->lag,
+	};
+	if (!rb_policy_valid(&p, ring->layout.slot_count) ||
+	    !rb_policy_allows(&ring->layout.policy, &p))
+		return -EINVAL;
+	if (p.kind & RINGBUF_POLICY_AT_STOP && ring->host->kind == RINGBUF_HOST_EMBEDDED)
+		return -EOPNOTSUPP;
+	return reader_attach(ring, start, position, &p, reader);
 }
 
 LIB_PUBLIC int ringbuf_reader_export(const struct ringbuf_reader *reader,
@@ -100,17 +136,32 @@ LIB_PUBLIC void ringbuf_reader_close(struct ringbuf_reader *reader)
 	free(reader);
 }
 
+/* How often a reader may be skipped, again and again, in one look. */
+#define SKIP_TRIES 16
+
 /* Return how many slots can be read now, at most @max, or -errno; may wake writers. */
 static inline int reader_look(struct ringbuf_reader *reader, unsigned int max)
 {
+	unsigned int tries = 0;
 	bool wake;
-	int n = rb_peek(&reader->h.view, &reader->r, max, &wake);
+	int n, err;
 
-	if (unlikely(wake))
-		lib_host_wake(&reader->h);
-	if (unlikely(n < 0) && !reader->h.host->ours(&reader->h))
-		return -ESTALE; /* the row's state is that of another reader */
-	return n;
+	for (;;) {
+		n = rb_peek(&reader->h.view, &reader->r, max, &wake);
+		if (unlikely(wake))
+			lib_host_wake(&reader->h);
+		if (likely(n >= 0))
+			return n;
+		if (!reader->h.host->ours(&reader->h))
+			return -ESTALE; /* the row's state is that of another reader */
+		if (n != -ESTALE)
+			return n;
+		if (++tries > SKIP_TRIES)
+			return 0;
+		err = reader->h.host->proceed(&reader->h);
+		if (err)
+			return err;
+	}
 }
 
 /* Wait until @last is finished.  Returns 0 to check again, -ENODATA at the end, or -errno. */
@@ -262,12 +313,12 @@ LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, v
 		length = READ_ONCE(h->view.desc[i].length);
 		if (unlikely(length > h->slot_bytes)) {
 			/* A writer may have reused a slot that this reader was moved over. */
-			if (rb_reader_holds(&reader->r))
+			if (rb_reader_holds(&h->view, &reader->r, 1))
 				return -EPROTO;
 			continue;
 		}
 		if (unlikely(length > size)) {
-			if (rb_reader_holds(&reader->r))
+			if (rb_reader_holds(&h->view, &reader->r, 1))
 				return -EMSGSIZE;
 			continue;
 		}
@@ -339,6 +390,14 @@ static u32 ahead_committed(const struct rb_view *v, const struct rb_reader *r, u
 	return count;
 }
 
+/* Whether the slots from the cursor to @end are whole, as rb_reader_holds() tells. */
+static bool ahead_held(const struct ringbuf_reader *reader, u64 end)
+{
+	const struct rb_reader *r = &reader->r;
+
+	return rb_reader_holds(&reader->h.view, r, end > r->pos ? end - r->pos : 0);
+}
+
 /* Peek from @at on.  Returns the number of slots, 0 if none is ready, or -errno. */
 static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 		      struct ringbuf_slot *slots, unsigned int max)
@@ -349,10 +408,10 @@ static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 
 	ahead_skip(v, at, end);
 	if (at->pos >= end)
-		return rb_reader_holds(&reader->r) ? -ENOBUFS : -ESTALE;
+		return ahead_held(reader, at->pos) ? -ENOBUFS : -ESTALE;
 	n = rb_peek_run(v, at, end - at->pos < max ? (u32)(end - at->pos) : max);
 	state = READ_ONCE(v->desc[at->index].state);
-	if (!rb_reader_holds(&reader->r))
+	if (!ahead_held(reader, at->pos + n))
 		return -ESTALE;
 	if (n)
 		return slots_show(&reader->h, at, slots, n) ? (int)n : -EPROTO;
@@ -401,7 +460,7 @@ LIB_HIDDEN int lib_watch_reader(struct lib_watch *watch, struct ringbuf_reader *
 	if (from > at.pos)
 		rb_reader_seek(v, &at, from);
 	ahead_skip(v, &at, end);
-	if (at.pos >= end)
+	if (at.pos >= end || rb_row_behind(v, reader->h.id, at.pos))
 		return 1;
 	return lib_watch_arm(watch, &reader->h, rb_waiter_word(at.pos, RB_WAIT_POSITION), tag);
 }
@@ -418,7 +477,7 @@ LIB_HIDDEN int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t pos
 	if (count > reader->h.view.slots)
 		return -EINVAL;
 	reader->peeked = 0;
-	if (rb_reader_holds(r)) {
+	if (ahead_held(reader, position)) {
 		r->holes += count - ahead_committed(&reader->h.view, r, position);
 		WRITE_ONCE(r->cursor->holes, r->holes);
 	}
@@ -427,7 +486,7 @@ LIB_HIDDEN int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t pos
 
 LIB_HIDDEN int lib_reader_whole(const struct ringbuf_reader *reader)
 {
-	return rb_reader_holds(&reader->r) ? 0 : -ESTALE;
+	return ahead_held(reader, reader->r.pos + reader->peeked) ? 0 : -ESTALE;
 }
 
 LIB_HIDDEN int lib_reader_end(struct ringbuf_reader *reader)

@@ -65,8 +65,11 @@ static bool config_size_fits(size_t size)
 {
 	const size_t end = offsetof(struct ringbuf_config, wait_readers);
 	const size_t last = offsetof(struct ringbuf_config, claim_timeout);
+	const size_t policy = offsetof(struct ringbuf_config, policy);
 
-	return size >= last + sizeof(uint64_t) ||
+	return size >= policy + sizeof(uint32_t) || size == policy ||
+	       size == offsetof(struct ringbuf_config, policy_lag) ||
+	       size == offsetof(struct ringbuf_config, policy_timeout) ||
 	       (size >= end + sizeof(uint32_t) && size <= last) ||
 	       (size >= offsetof(struct ringbuf_config, host) + sizeof(enum ringbuf_host) &&
 		size <= end) ||
@@ -152,6 +155,9 @@ LIB_PUBLIC int ringbuf_create(const struct ringbuf_config *config, struct ringbu
 	r->layout.page_size = (u32)sysconf(_SC_PAGESIZE);
 	r->layout.wait_readers = c.wait_readers;
 	r->layout.claim_timeout = c.claim_timeout;
+	r->layout.policy.kind = c.policy;
+	r->layout.policy.timeout = c.policy_timeout;
+	r->layout.policy.lag = c.policy_lag;
 	r->kept = c.flags & RINGBUF_KEPT;
 	err = rb_layout(&r->layout);
 	if (!err)
@@ -237,6 +243,9 @@ LIB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_g
 		.host = ring->host->kind,
 		.wait_readers = l->wait_readers,
 		.claim_timeout = l->claim_timeout,
+		.policy_timeout = l->policy.timeout,
+		.policy_lag = l->policy.lag,
+		.policy = l->policy.kind,
 	};
 
 	if (ours.size < GEOMETRY_SIZE_0_1)

@@ -138,6 +138,9 @@ LIB_HIDDEN int lib_watch_writer(struct lib_watch *watch, struct ringbuf_writer *
 	rb_writer_ready(&writer->h.view, 1, &ready);
 	if (!ready.waiter)
 		return 1;
+	if (READ_ONCE(writer->h.view.info->policies) &&
+	    writer->h.host->relieve(&writer->h, 1) != -EAGAIN)
+		return 1;
 	return lib_watch_arm(watch, &writer->h, ready.waiter, tag);
 }
 
@@ -149,6 +152,12 @@ static int writer_block(struct ringbuf_writer *writer, struct lib_block *b, enum
 
 	if (why == RB_RETRY)
 		return ++*tries < RETRY_LIMIT ? 0 : -EPROTO;
+	if (why == RB_BLOCKED_BY_READER && READ_ONCE(writer->h.view.info->policies)) {
+		int err = writer->h.host->relieve(&writer->h, count);
+
+		if (err != -EAGAIN)
+			return err ? err : ++*tries < RETRY_LIMIT ? 0 : -EPROTO;
+	}
 	*tries = 0;
 	return lib_block(&writer->h, b,
 			 rb_waiter_word(w->blocked, why == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION

@@ -6,6 +6,7 @@
 #ifndef RB_ENGINE_HOST_H
 #define RB_ENGINE_HOST_H
 
+#include "policy.h"
 #include "writer.h"
 #include "reader.h"
 #include "wait.h"
@@ -87,11 +88,34 @@ static inline u64 rb_oldest(const struct rb_view *v)
 }
 
 /*
- * Give @row to a new reader.  It starts at @want, but not before the oldest slot that the
- * ring still holds and not after head.  Returns the position where it starts.
+ * Begin to gate by the reader in @row, at @start, which is its floor, or at the oldest slot if
+ * that is later.  Returns the position where it stands then.
  */
-static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
+static inline u64 rb_gate_by(const struct rb_view *v, u32 row, u64 start)
 {
+	struct ringbuf_row *r = rb_row(v, row);
+
+	/* (E), matches rb_gate_min(). */
+	smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING);
+	/* (H), matches rb_gate_raise(). */
+	smp_store_release(&v->info->generation, v->info->generation + 1);
+	smp_mb(); /* (H), matches rb_gate_raise() */
+	if (rb_oldest(v) > start) {
+		start = rb_oldest(v);
+		WRITE_ONCE(r->floor, start);
+	}
+	return start;
+}
+
+/*
+ * Give @row to a new reader with policy @policy.  It starts at @want, but not before the
+ * oldest slot that the ring still holds and not after head.  Returns the position where it
+ * starts.
+ */
+static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want,
+				   const struct rb_policy *policy)
+{
+	u32 kind = policy->kind & RINGBUF_POLICY_KIND;
 	struct ringbuf_row *r = rb_row(v, row);
 	struct ringbuf_cursor *c = rb_cursor(v, row);
 	u64 head = rb_head(v), start = rb_oldest(v);
@@ -104,22 +128,31 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want)
 	WRITE_ONCE(c->holes, 0);
 	WRITE_ONCE(c->cursor, start);
 	WRITE_ONCE(r->floor, start);
+	WRITE_ONCE(r->lag, policy->lag);
 	WRITE_ONCE(r->generation, r->generation + 1);
 	if (v->info->rows <= row)
 		/* (E), matches rb_rows(). */
 		smp_store_release(&v->info->rows, row + 1);
-	/* (E), matches rb_gate_min(). */
-	smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_GATING);
-	/* (H), matches rb_gate_raise(). */
-	smp_store_release(&v->info->generation, v->info->generation + 1);
-	smp_mb(); /* (H), matches rb_gate_raise() */
-	if (rb_oldest(v) > start) {
-		start = rb_oldest(v);
+	if (kind == RINGBUF_POLICY_LOSSY) {
+		/* It gates nobody, so no writer needs to see it, nor (E). */
+		WRITE_ONCE(r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_LOSSY);
+	} else {
+		start = rb_gate_by(v, row, start);
 		WRITE_ONCE(c->cursor, start);
-		WRITE_ONCE(r->floor, start);
 	}
+	if (kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP)
+		WRITE_ONCE(v->info->policies, v->info->policies + 1);
 	rb_gate_open(v);
 	return start;
+}
+
+/* A reader with policy @policy, which rb_attach_reader() has counted, has left or is evicted. */
+static inline void rb_discount_policy(const struct rb_view *v, const struct rb_policy *policy)
+{
+	u32 kind = policy->kind & RINGBUF_POLICY_KIND;
+
+	if (kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP)
+		WRITE_ONCE(v->info->policies, v->info->policies - 1);
 }
 
 static inline void rb_detach_reader(const struct rb_view *v, u32 row)
@@ -285,7 +318,8 @@ static inline void rb_fold_allowance(const struct rb_view *v, u32 id)
 /*
  * Take back what an exclusive writer published out of order, because it was cut off from the
  * ring between the slots of a batch: the positions behind @head, the first one that is not
- * finished.  No reader has come that far, and the writer can store nothing more.
+ * finished.  No reader has come that far, and the writer can store nothing more.  It has
+ * overwritten their slots, so the messages of the lap before are gone, too.
  */
 static inline void rb_retract(const struct rb_view *v, u64 head)
 {
@@ -295,9 +329,7 @@ static inline void rb_retract(const struct rb_view *v, u64 head)
 		u64 *state = &v->desc[rb_index(v, pos)].state;
 
 		if (rb_state_finished(READ_ONCE(*state), pos))
-			WRITE_ONCE(*state, pos < v->slots
-						   ? 0
-						   : rb_state(pos - v->slots, RINGBUF_COMMITTED));
+			WRITE_ONCE(*state, 0);
 	}
 }
 

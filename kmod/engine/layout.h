@@ -11,6 +11,7 @@
 #ifndef RB_ENGINE_LAYOUT_H
 #define RB_ENGINE_LAYOUT_H
 
+#include "policy.h"
 #include "words.h"
 
 enum { RB_REGIONS = RINGBUF_REGION_DATA + 1 };
@@ -31,6 +32,7 @@ struct rb_layout {
 	u32 wait_readers; /* see struct ringbuf_create */
 	u32 pad; /* 0 */
 	u64 claim_timeout; /* see struct ringbuf_create */
+	struct rb_policy policy; /* of its readers */
 	u64 claim_offset; /* in the slots region */
 	u64 stamp_offset; /* in the slots region; 0: none */
 	u64 bytes; /* of all regions */
@@ -54,7 +56,7 @@ static inline void rb_layout_region(struct rb_layout *l, enum ringbuf_region_id 
 }
 
 /*
- * Check the fields up to @claim_timeout, which the caller has set, and replace zeros by
+ * Check the fields up to @policy, which the caller has set, and replace zeros by
  * defaults.  Returns 0, or -EINVAL if one is out of range.
  */
 static inline int rb_layout_check(struct rb_layout *l)
@@ -76,6 +78,8 @@ static inline int rb_layout_check(struct rb_layout *l)
 	if (exclusive && l->max_writers != 1)
 		return -EINVAL;
 	if (l->claim_timeout && l->claim_timeout < RINGBUF_MIN_CLAIM_TIMEOUT)
+		return -EINVAL;
+	if (!rb_policy_valid(&l->policy, l->slot_count))
 		return -EINVAL;
 	return l->wait_readers > l->max_readers ? -EINVAL : 0;
 }

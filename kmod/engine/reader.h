@@ -13,6 +13,9 @@
  * @index: the index of @pos
  * @lost: slots that the host has moved it over, in all
  * @holes: holes that it has skipped, in all
+ * @margin: lossy: how many held slots it leaves out when it has been overtaken
+ * @lossy: writers never wait for it
+ * @fresh: lossy: it has released a slot since it was overtaken last
  * @cursor: its cursor in shared memory
  * @floor: the position below which the host does not let it read
  * @row: its row
@@ -22,6 +25,9 @@ struct rb_reader {
 	u64 index;
 	u64 lost;
 	u64 holes;
+	u64 margin;
+	bool lossy;
+	bool fresh;
 	struct ringbuf_cursor *cursor;
 	const u64 *floor;
 	u32 row;
@@ -36,6 +42,9 @@ static inline void rb_reader_seek(const struct rb_view *v, struct rb_reader *r, 
 static inline void rb_reader_init(const struct rb_view *v, struct rb_reader *r, u32 row)
 {
 	r->row = row;
+	r->margin = 0;
+	r->lossy = READ_ONCE(rb_row(v, row)->flags) & RINGBUF_ROW_LOSSY;
+	r->fresh = true;
 	r->cursor = rb_cursor(v, row);
 	r->floor = &rb_row(v, row)->floor;
 	r->lost = READ_ONCE(r->cursor->lost);
@@ -52,6 +61,10 @@ static inline bool rb_cursor_publish(const struct rb_view *v, struct rb_reader *
 	u64 wake;
 	u32 row;
 
+	if (unlikely(r->lossy)) {
+		WRITE_ONCE(r->cursor->cursor, r->pos); /* nobody waits for it */
+		return false;
+	}
 	xchg(&r->cursor->cursor, r->pos); /* (F), matches rb_row_cursor() */
 	smp_mb__after_atomic(); /* (D), matches rb_arm() */
 	wake = READ_ONCE(v->info->wake_cursor);
@@ -67,13 +80,13 @@ static inline bool rb_cursor_publish(const struct rb_view *v, struct rb_reader *
 
 /*
  * Follow a move by the host to @floor and count the slots lost.  Returns the result of
- * rb_cursor_publish().  An evicted reader does not move; rb_peek() reports the eviction.
+ * rb_cursor_publish().  An evicted or skipped reader does not move; rb_peek() reports it.
  */
 static inline bool rb_reader_moved(const struct rb_view *v, struct rb_reader *r, u64 floor)
 {
 	u64 old = r->pos;
 
-	if (floor == RINGBUF_FLOOR_EVICTED)
+	if (floor >= RINGBUF_FLOOR_SKIPPED)
 		return false;
 	r->lost += floor - old;
 	WRITE_ONCE(r->cursor->lost, r->lost);
@@ -121,25 +134,85 @@ static inline u32 rb_peek_run(const struct rb_view *v, const struct rb_reader *r
 	}
 }
 
-/* Fast path: count the slots that can be read, 0 if the host has moved the reader. */
+/* Whether writers have begun to overwrite one of the @count slots from a lossy reader's on. */
+static inline bool rb_overwritten(const struct rb_view *v, const struct rb_reader *r, u64 count)
+{
+	u64 i = r->index, n;
+
+	for (n = 0; n < count; n++, i = rb_index_add(v, i, 1)) {
+		if (rb_exclusive(v) ? !rb_state_finished(READ_ONCE(v->desc[i].state), r->pos + n)
+				    : rb_claim_ahead(READ_ONCE(v->claim[i]), r->pos + n))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Fast path: count the slots that can be read, 0 if the host has moved the reader or a writer
+ * has overtaken it.
+ */
 static inline u32 rb_peek_now(const struct rb_view *v, const struct rb_reader *r, u32 max)
 {
-	return likely(READ_ONCE(*r->floor) <= r->pos) ? rb_peek_run(v, r, max) : 0;
+	if (unlikely(READ_ONCE(*r->floor) > r->pos || (r->lossy && rb_overwritten(v, r, 1))))
+		return 0;
+	return rb_peek_run(v, r, max);
+}
+
+/*
+ * Move a lossy reader that was overtaken to the oldest slot, and count the slots lost.  If
+ * it has not kept a slot there since the last time, leave out more and more of the oldest
+ * slots, at most half of the ring, so that a reader that is slower than the writers reads
+ * whole messages nevertheless.
+ */
+static inline void rb_catch_up(const struct rb_view *v, struct rb_reader *r)
+{
+	u64 head = rb_head(v), pos;
+
+	r->margin = r->fresh ? 0 : 2 * r->margin + 1;
+	if (r->margin > v->slots / 2)
+		r->margin = v->slots / 2;
+	r->fresh = false;
+	pos = (head > v->slots ? head - v->slots : 0) + r->margin;
+	if (pos > head)
+		pos = head;
+	if (pos <= r->pos)
+		return;
+	r->lost += pos - r->pos;
+	WRITE_ONCE(r->cursor->lost, r->lost);
+	rb_reader_seek(v, r, pos);
+	WRITE_ONCE(r->cursor->cursor, pos);
+}
+
+/* What to do with a reader that does not hold its slots any more.  Returns *wake. */
+static inline bool rb_reader_dropped(const struct rb_view *v, struct rb_reader *r)
+{
+	u64 floor = READ_ONCE(*r->floor);
+
+	if (floor > r->pos)
+		return rb_reader_moved(v, r, floor);
+	rb_catch_up(v, r);
+	return false;
 }
 
 /*
  * Find out why nothing can be read at the cursor, and skip holes there.  Returns 0 if
  * nothing has been written yet, -EAGAIN to peek again, -EIDRM if the reader was evicted,
- * -EPROTO if the words make no sense.
+ * -ESTALE if it was skipped, -EPROTO if the words make no sense.
  */
 static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool *wake)
 {
 	u64 state = smp_load_acquire(&v->desc[r->index].state); /* (A) */
 	u64 floor = READ_ONCE(*r->floor);
 
+	if (unlikely(r->lossy && rb_overtaken(v, r->pos) && floor <= r->pos)) {
+		rb_catch_up(v, r);
+		return -EAGAIN;
+	}
 	if (unlikely(floor > r->pos)) {
 		if (floor == RINGBUF_FLOOR_EVICTED)
 			return -EIDRM;
+		if (floor == RINGBUF_FLOOR_SKIPPED)
+			return -ESTALE;
 		*wake |= rb_reader_moved(v, r, floor);
 		return -EAGAIN;
 	}
@@ -150,20 +223,21 @@ static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool
 		return -EAGAIN;
 	}
 	/* (A): we would have seen the floor that let a writer use the slot again. */
-	return rb_state_phase(state) && rb_state_pos(state) > r->pos ? -EPROTO : 0;
+	return rb_state_phase(state) && rb_state_pos(state) > r->pos && !r->lossy ? -EPROTO : 0;
 }
 
 /*
  * Return how many slots, at most @max, can be read from r->pos on, after skipping holes
  * and following a move by the host.  Returns 0 if there are none now, -EIDRM if the
- * reader was evicted, -EPROTO if the words make no sense.  *wake: the caller must ask the
- * host to wake writers.
+ * reader was evicted, -ESTALE if it was skipped and has to ask the host to let it continue,
+ * -EPROTO if the words make no sense.  *wake: the caller must ask the host to wake writers.
  */
 static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max, bool *wake)
 {
 	int tries;
 
 	*wake = false;
+	/* Each try of a lossy reader may meet another writer. */
 	for (tries = 0; tries < 64; tries++) {
 		u32 n = rb_peek_now(v, r, max);
 		int why;
@@ -177,25 +251,32 @@ static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max,
 	return 0;
 }
 
-/* Whether the bytes read at the cursor are whole: the host has not moved the reader. */
-static inline bool rb_reader_holds(const struct rb_reader *r)
+/*
+ * Whether the bytes read in the @count slots from the cursor on are whole: the host has not
+ * moved the reader, and no writer has overtaken it.
+ */
+static inline bool rb_reader_holds(const struct rb_view *v, const struct rb_reader *r, u64 count)
 {
-	smp_rmb(); /* (K), matches rb_move_reader() */
-	return READ_ONCE(*r->floor) <= r->pos;
+	smp_rmb(); /* (K), matches rb_move_reader(), and (M), rb_claim_stamp(), rb_clear_states() */
+	if (unlikely(READ_ONCE(*r->floor) > r->pos))
+		return false;
+	return likely(!r->lossy) || !rb_overwritten(v, r, count);
 }
 
 /*
  * Release the first @count slots.  Returns false if the host has moved the reader
- * meanwhile, so that their bytes may be torn.  *wake: as in rb_peek().
+ * meanwhile, or a writer has overtaken it, so that their bytes may be torn.  *wake: as in
+ * rb_peek().
  */
 static inline bool rb_release(const struct rb_view *v, struct rb_reader *r, u32 count, bool *wake)
 {
 	u64 old = r->pos;
 
-	if (unlikely(!rb_reader_holds(r))) {
-		*wake = rb_reader_moved(v, r, READ_ONCE(*r->floor));
+	if (unlikely(!rb_reader_holds(v, r, count))) {
+		*wake = rb_reader_dropped(v, r);
 		return false;
 	}
+	r->fresh = true;
 	r->pos += count;
 	r->index = rb_index_add(v, r->index, count);
 	*wake = rb_cursor_publish(v, r, old);

@@ -38,11 +38,22 @@ static inline u64 rb_first_unfinished(const struct rb_view *v, u64 pos, u64 end)
 	return pos;
 }
 
+/* Whether the reader in @row, which stands at @pos, has lost slots and does not know it yet. */
+static inline bool rb_row_behind(const struct rb_view *v, u32 row, u64 pos)
+{
+	u32 flags = READ_ONCE(rb_row(v, row)->flags);
+
+	if (flags & RINGBUF_ROW_LOSSY)
+		return rb_overtaken(v, pos);
+	return rb_row_skipped(v, row);
+}
+
 /*
  * Count the committed slots that the reader in @row could read from its cursor on, at
  * most @want.  A lap without an unfinished slot is enough, however many holes it has,
  * since no more will come before the reader moves.  A word that makes no sense counts as
- * readable and an eviction as enough, so that the reader is woken to see it.
+ * readable, and an eviction, a skip and an overtaken lossy reader as enough, so that the
+ * reader is woken to see it.
  */
 static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, struct rb_ready *r)
 {
@@ -54,6 +65,10 @@ static inline void rb_reader_ready(const struct rb_view *v, u32 row, u32 want, s
 	r->evicted = rb_row_evicted(v, row);
 	if (r->evicted)
 		return;
+	if (rb_row_behind(v, row, pos)) {
+		r->count = want;
+		return;
+	}
 	for (n = 0; n < v->slots && r->count < want; n++, i = rb_index_add(v, i, 1)) {
 		u64 state = smp_load_acquire(&v->desc[i].state); /* (A) */
 
@@ -91,7 +106,7 @@ static inline void rb_writer_ready(const struct rb_view *v, u32 want, struct rb_
 		r->waiter = rb_waiter_word(0, RB_WAIT_CURSOR);
 		return;
 	}
-	gate = rb_gate_end(v, rb_gate_min(v, &row));
+	gate = rb_gate_end(rb_gate_min(v, &row), v->slots);
 	if (row != RB_NO_ROW && gate < end) {
 		r->count = gate > w.pos ? gate - w.pos : 0;
 		r->waiter = rb_waiter_word(end - v->slots, RB_WAIT_CURSOR);

@@ -58,6 +58,11 @@
  *	WRITER: load floor	(K acquire)	read barrier		(K)
  *	reuse the slot				load floor
  *
+ *	WRITER that reuses a slot		LOSSY READER
+ *	store claim, or state 0			read the slot
+ *	write barrier		(M)		read barrier		(M)
+ *	fill the slot				load claim, or state
+ *
  * Without	there is this failure
  *
  * (A)		a reader sees bytes of the previous message in the slot
@@ -69,6 +74,7 @@
  * (H)		a writer that passed its gate overwrites slots from which a new reader starts
  * (J)		a reader sees the end of the stream before the last message
  * (K)		a reader that was moved returns torn bytes as if they were whole
+ * (M)		a lossy reader returns bytes of a later message, or torn ones, as its own
  * (L)		a writer finds the gate open and misses a reader for which it was closed
  */
 #ifndef RB_ENGINE_WORDS_H
@@ -78,7 +84,7 @@
 
 static_assert(sizeof(struct ringbuf_writer_row) == RINGBUF_LINE, "a line per writer");
 static_assert(sizeof(struct ringbuf_cursor) == RINGBUF_LINE, "a line per reader");
-static_assert(sizeof(struct ringbuf_desc) == 16 && sizeof(struct ringbuf_row) == 16, "no holes");
+static_assert(sizeof(struct ringbuf_desc) == 16 && sizeof(struct ringbuf_row) == 32, "no holes");
 
 /**
  * struct rb_view - a ring as mapped here

@@ -2,8 +2,8 @@
 /*
  * Writers: reserve, then commit or discard.
  *
- * Exclusive: all positions from head on belong to the one writer.  It stores nothing
- * until commit, so there is nothing to repair.
+ * Exclusive: all positions from head on belong to the one writer.  Until commit it only
+ * clears the states of the slots that it reserves, so there is nothing to repair.
  *
  * Shared: one compare-and-swap on the claim word of the first position claims that
  * position and the count - 1 after it, and records the owner.  No other writer can
@@ -118,6 +118,26 @@ static inline void rb_claim_stamp(const struct rb_view *v, const struct rb_write
 		i = rb_index_add(v, i, 1);
 		WRITE_ONCE(v->claim[i], rb_claim(w->pos + k, w->id, w->count - k));
 	}
+	/* (M), matches rb_reader_holds(): the claim of the first slot was a full barrier. */
+	if (w->count > 1)
+		smp_wmb();
+}
+
+/*
+ * Clear the states of the slots that an exclusive writer is about to fill, so that a lossy
+ * reader does not take what it reads there for its message.  Their lines are written at the
+ * commit anyway.
+ */
+static inline void rb_clear_states(const struct rb_view *v, const struct rb_writer *w)
+{
+	struct ringbuf_desc *d = &v->desc[w->index];
+	u32 end = rb_run(v, w->index, w->count), k;
+
+	for (k = 0; k < end; k++, d++)
+		WRITE_ONCE(d->state, 0);
+	for (d = v->desc; k < w->count; k++, d++)
+		WRITE_ONCE(d->state, 0);
+	smp_wmb(); /* (M), matches rb_reader_holds() */
 }
 
 static inline enum rb_reserved rb_reserve_shared(const struct rb_view *v, struct rb_writer *w,
@@ -176,6 +196,7 @@ static inline enum rb_reserved rb_reserve(const struct rb_view *v, struct rb_wri
 	if (!rb_gate_pass(v, w, w->pos, count))
 		return RB_BLOCKED_BY_READER;
 	w->count = count;
+	rb_clear_states(v, w);
 	return RB_RESERVED;
 }
 

@@ -349,7 +349,8 @@ TEST(features)
 	ASSERT_OK(call(fd, RINGBUF_IOC_FEATURES, &f));
 	EXPECT_EQ(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |
 			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |
-			  RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | RINGBUF_FEAT_FENCE,
+			  RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | RINGBUF_FEAT_FENCE |
+			  RINGBUF_FEAT_POLICY,
 		  f.features & ~RINGBUF_FEAT_URING);
 	EXPECT_EQ(RINGBUF_ABI_VERSION, f.abi_version);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), f.page_size);
@@ -363,7 +364,6 @@ static const struct reserved {
 	unsigned long request;
 	size_t offset;
 } reserved[] = {
-	{ RINGBUF_IOC_CREATE, offsetof(struct ringbuf_create, __reserved) },
 	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, __reserved) },
 	{ RINGBUF_IOC_WAIT, offsetof(struct ringbuf_wait, __reserved) },
 	{ RINGBUF_IOC_SYNC, offsetof(struct ringbuf_sync, __reserved) },
@@ -398,7 +398,8 @@ static const struct unknown {
 	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, role), RINGBUF_ROLE_NONE },
 	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, role), RINGBUF_ROLE_OWNER + 1 },
 	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, start), RINGBUF_START_POSITION + 1 },
-	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, policy), RINGBUF_POLICY_BLOCK + 1 },
+	{ RINGBUF_IOC_ATTACH, offsetof(struct ringbuf_attach, policy), RINGBUF_POLICY_LOSSY + 1 },
+	{ RINGBUF_IOC_CREATE, offsetof(struct ringbuf_create, policy), RINGBUF_POLICY_LOSSY + 1 },
 	{ RINGBUF_IOC_FRAMING, offsetof(struct ringbuf_framing, framing),
 	  RINGBUF_FRAMING_STREAM + 1 },
 };

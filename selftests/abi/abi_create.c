@@ -118,7 +118,7 @@ TEST(info)
 	EXPECT_EQ(RINGBUF_ROLE_OWNER, info.role);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), info.page_size);
 	EXPECT_EQ(0, info.wait_readers);
-	EXPECT_EQ(0, info.__reserved);
+	EXPECT_EQ(RINGBUF_POLICY_BLOCK, info.policy);
 	EXPECT_EQ(REGIONS, info.region_count);
 	for (i = 0; i < REGIONS; i++) {
 		EXPECT_EQ(i, region[i].id);
@@ -157,7 +157,7 @@ TEST(info_regions)
 	memset(list, 0x5a, sizeof(list));
 	ASSERT_OK(call(fd, RINGBUF_IOC_INFO, &info));
 	EXPECT_EQ(0, info.wait_readers);
-	EXPECT_EQ(0, info.__reserved);
+	EXPECT_EQ(RINGBUF_POLICY_BLOCK, info.policy);
 	EXPECT_EQ(REGIONS, info.region_count);
 	for (i = 0; i < REGIONS; i++) {
 		EXPECT_EQ(0, memcmp(&list[i].now, &region[i], sizeof(region[i])));

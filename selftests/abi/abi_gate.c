@@ -95,7 +95,7 @@ TEST(number_is_checked_and_told)
 	EXPECT_EQ(-EINVAL, create(0, 4, 5, 6));
 	EXPECT_EQ(-EINVAL, create(0, 4, 0, 65));
 	EXPECT_EQ(-EINVAL, create(0, 4, 0, ~0U));
-	c.__reserved = 1;
+	c.policy = RINGBUF_POLICY_LOSSY + 1;
 	EXPECT_EQ(-EINVAL, call(none, RINGBUF_IOC_CREATE, &c));
 	close(none);
 	fd = create(0, 4, 0, 64);

@@ -32,10 +32,10 @@ VER0(THRESHOLD, threshold);
 VER0(EVICT, evict);
 VER0(ROOM, room);
 VER0(REGION, region);
-VER0(READER_STATS, reader_stats);
+GROWN(READER_STATS, reader_stats);
 VER0(WRITER_STATS, writer_stats);
 VER0(INFO_PAGE, info_page);
-VER0(ROW, row);
+GROWN(ROW, row);
 VER0(HEAD_PAGE, head_page);
 VER0(WRITER_ROW, writer_row);
 
@@ -52,7 +52,7 @@ TEST(features)
 
 TEST(create)
 {
-	SIZE(ringbuf_create, 48);
+	SIZE(ringbuf_create, 64);
 	FIELD(ringbuf_create, size, 0);
 	FIELD(ringbuf_create, flags, 4);
 	FIELD(ringbuf_create, slot_bytes, 8);
@@ -60,13 +60,15 @@ TEST(create)
 	FIELD(ringbuf_create, max_readers, 24);
 	FIELD(ringbuf_create, max_writers, 28);
 	FIELD(ringbuf_create, wait_readers, 32);
-	FIELD(ringbuf_create, __reserved, 36);
+	FIELD(ringbuf_create, policy, 36);
 	FIELD(ringbuf_create, claim_timeout, 40);
+	FIELD(ringbuf_create, policy_timeout, 48);
+	FIELD(ringbuf_create, policy_lag, 56);
 }
 
 TEST(attach)
 {
-	SIZE(ringbuf_attach, 48);
+	SIZE(ringbuf_attach, 64);
 	FIELD(ringbuf_attach, role, 8);
 	FIELD(ringbuf_attach, fd, 12);
 	FIELD(ringbuf_attach, position, 16);
@@ -75,6 +77,8 @@ TEST(attach)
 	FIELD(ringbuf_attach, policy, 32);
 	FIELD(ringbuf_attach, __reserved, 36);
 	FIELD(ringbuf_attach, claim_timeout, 40);
+	FIELD(ringbuf_attach, policy_timeout, 48);
+	FIELD(ringbuf_attach, policy_lag, 56);
 }
 
 TEST(info)
@@ -88,7 +92,7 @@ TEST(info)
 	EXPECT_EQ(2, RINGBUF_REGION_SLOTS);
 	EXPECT_EQ(3, RINGBUF_REGION_CURSOR);
 	EXPECT_EQ(4, RINGBUF_REGION_DATA);
-	SIZE(ringbuf_info, 104);
+	SIZE(ringbuf_info, 120);
 	FIELD(ringbuf_info, regions, 8);
 	FIELD(ringbuf_info, region_size, 16);
 	FIELD(ringbuf_info, region_count, 20);
@@ -104,8 +108,10 @@ TEST(info)
 	FIELD(ringbuf_info, id, 80);
 	FIELD(ringbuf_info, page_size, 84);
 	FIELD(ringbuf_info, wait_readers, 88);
-	FIELD(ringbuf_info, __reserved, 92);
+	FIELD(ringbuf_info, policy, 92);
 	FIELD(ringbuf_info, claim_timeout, 96);
+	FIELD(ringbuf_info, policy_timeout, 104);
+	FIELD(ringbuf_info, policy_lag, 112);
 }
 
 TEST(small_calls)
@@ -139,7 +145,7 @@ TEST(small_calls)
 
 TEST(stats)
 {
-	SIZE(ringbuf_reader_stats, 56);
+	SIZE(ringbuf_reader_stats, 88);
 	FIELD(ringbuf_reader_stats, lag, 8);
 	FIELD(ringbuf_reader_stats, lost, 16);
 	FIELD(ringbuf_reader_stats, holes, 24);
@@ -147,6 +153,11 @@ TEST(stats)
 	FIELD(ringbuf_reader_stats, wakeups, 40);
 	FIELD(ringbuf_reader_stats, id, 48);
 	FIELD(ringbuf_reader_stats, pid, 52);
+	FIELD(ringbuf_reader_stats, policy, 56);
+	FIELD(ringbuf_reader_stats, skipped, 60);
+	FIELD(ringbuf_reader_stats, policy_timeout, 64);
+	FIELD(ringbuf_reader_stats, policy_lag, 72);
+	FIELD(ringbuf_reader_stats, skips, 80);
 	SIZE(ringbuf_writer_stats, 24);
 	FIELD(ringbuf_writer_stats, wakeups, 8);
 	FIELD(ringbuf_writer_stats, id, 16);
@@ -179,9 +190,10 @@ TEST(stats)
 /* Words that different processes write lie in different lines. */
 TEST(info_page)
 {
-	SIZE(ringbuf_row, 16);
+	SIZE(ringbuf_row, 32);
 	FIELD(ringbuf_row, flags, 8);
 	FIELD(ringbuf_row, generation, 12);
+	FIELD(ringbuf_row, lag, 16);
 	SIZE(ringbuf_info_page, 256);
 	FIELD(ringbuf_info_page, abi_version, 8);
 	FIELD(ringbuf_info_page, flags, 12);

@@ -442,7 +442,8 @@ TEST_F(stats, entry_sizes)
 		int err;
 	} sizes[] = {
 		{ sizeof(r), sizeof(w), 0 },
-		{ sizeof(r) - 1, sizeof(w), -EINVAL },
+		{ RINGBUF_READER_STATS_SIZE_VER0, sizeof(w), 0 },
+		{ RINGBUF_READER_STATS_SIZE_VER0 - 1, sizeof(w), -EINVAL },
 		{ sizeof(r), sizeof(w) - 1, -EINVAL },
 		{ 0, sizeof(w), -EINVAL },
 		{ sizeof(r), 0, -EINVAL },

@@ -69,7 +69,7 @@ static void far_ahead(void)
 				ring.view.desc[0].state = rb_state(hints[k], 1);
 				ring.view.claim[0] = rb_claim(hints[k], 1, 1);
 				rb_head(&ring.view);
-				rb_attach_reader(&ring.view, 0, hints[k]);
+				rb_attach_reader(&ring.view, 0, hints[k], &blocking);
 			}
 		ring_free(&ring);
 	}

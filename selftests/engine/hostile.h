@@ -171,7 +171,7 @@ static inline void hostile_host(struct hostile *h, struct bytes *b)
 
 	switch (take(b, 1) % 7) {
 	case 0:
-		rb_attach_reader(v, row, take_position(b));
+		rb_attach_reader(v, row, take_position(b), &blocking);
 		rb_reader_init(v, &h->reader[row], row);
 		break;
 	case 1:

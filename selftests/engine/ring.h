@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/hold.h"
 #include "engine/host.h"
 #include "engine/layout.h"
 #include "engine/ready.h"
+
+/* The policy of readers that block. */
+static const struct rb_policy blocking = { 0 };
 
 struct ring {
 	struct rb_layout layout;

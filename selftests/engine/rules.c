@@ -37,10 +37,10 @@ static void gate_end(void)
 
 	for (slots = 1; slots <= 3; slots++) {
 		begin(slots, 0);
-		CHECK(rb_gate_end(v, 0) == slots);
-		CHECK(rb_gate_end(v, ~0ULL) == ~0ULL);
-		CHECK(rb_gate_end(v, ~0ULL - slots) == ~0ULL);
-		CHECK(rb_gate_end(v, ~0ULL - slots - 1) == ~0ULL - 1);
+		CHECK(rb_gate_end(0, slots) == slots);
+		CHECK(rb_gate_end(~0ULL, slots) == ~0ULL);
+		CHECK(rb_gate_end(~0ULL - slots, slots) == ~0ULL);
+		CHECK(rb_gate_end(~0ULL - slots - 1, slots) == ~0ULL - 1);
 		ring_free(&ring);
 	}
 }
@@ -51,8 +51,8 @@ static void gate_min(void)
 
 	begin(2, 0);
 	CHECK(rb_gate_min(v, &row) == ~0ULL && row == RB_NO_ROW);
-	rb_attach_reader(v, 0, 0);
-	rb_attach_reader(v, 1, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
+	rb_attach_reader(v, 1, 0, &blocking);
 	rb_cursor(v, 0)->cursor = ~0ULL;
 	CHECK(rb_gate_min(v, &row) == 0 && row == 1);
 	rb_cursor(v, 1)->cursor = ~0ULL;
@@ -78,7 +78,7 @@ static void blocked_and_let_go(void)
 		u64 i;
 
 		begin(slots, RINGBUF_CREATE_EXCLUSIVE);
-		rb_attach_reader(v, 0, 0);
+		rb_attach_reader(v, 0, 0, &blocking);
 		rb_reader_init(v, &r, 0);
 		add_writer(&w, 1);
 		for (i = 0; i < slots; i++)
@@ -107,8 +107,8 @@ static void gate_waits_for_readers(void)
 		begin(3, flags);
 		rb_gate_close(v, 3);
 		add_writer(&w, 1);
-		rb_attach_reader(v, 0, 0);
-		rb_attach_reader(v, 1, 0);
+		rb_attach_reader(v, 0, 0, &blocking);
+		rb_attach_reader(v, 1, 0, &blocking);
 		CHECK(rb_readers_lacking(v) == 1);
 		rb_detach_reader(v, 0);
 		rb_evict_reader(v, 1);
@@ -120,7 +120,7 @@ static void gate_waits_for_readers(void)
 			rb_writer_ready(v, 2, &ready);
 			CHECK(ready.count == 0 && ready.waiter == waiter);
 			CHECK(rb_writer_row(v, 1)->allowance == 0);
-			CHECK(rb_attach_reader(v, i, i) == 0);
+			CHECK(rb_attach_reader(v, i, i, &blocking) == 0);
 		}
 		CHECK(rb_readers_lacking(v) == 0);
 		CHECK(rb_reached(v, waiter));
@@ -148,7 +148,7 @@ static void round_leaves_waiters_at_a_closed_gate(void)
 	rb_wake_begin(v, &round);
 	CHECK(!rb_wake_one(v, &round, &word));
 	CHECK(rb_wake_end(v, &round));
-	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
 	rb_wake_begin(v, &round);
 	CHECK(rb_wake_one(v, &round, &word));
 	CHECK(word == 0);
@@ -172,7 +172,7 @@ static void attach_positions(void)
 			add_writer(&w, 1);
 			for (i = 0; i < 5; i++)
 				CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
-			CHECK(rb_attach_reader(v, 1, want[k][0]) == want[k][1]);
+			CHECK(rb_attach_reader(v, 1, want[k][0], &blocking) == want[k][1]);
 			rb_reader_init(v, &r, 1);
 			CHECK(read_all(&r) == 5 - want[k][1]);
 			ring_free(&ring);
@@ -185,7 +185,7 @@ static void holes(void)
 	struct rb_reader r;
 
 	begin(7, 0);
-	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
 	rb_reader_init(v, &r, 0);
 	add_writer(&w, 1);
 	CHECK(ring_write(&ring, &w, 1, 0) == RB_RESERVED);
@@ -206,7 +206,7 @@ static void repair(u32 count, u32 done, bool stamped)
 	u32 k;
 
 	begin(8, 0);
-	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
 	rb_reader_init(v, &r, 0);
 	add_writer(&w, 1);
 	add_writer(&other, 2);
@@ -250,7 +250,7 @@ static void forgotten_writer_is_named_nowhere(void)
 	u32 i;
 
 	begin(9, 0);
-	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
 	rb_reader_init(v, &r, 0);
 	add_writer(&other, 2);
 	add_writer(&w, 1);
@@ -319,7 +319,7 @@ static void exclusive_successor(void)
 		u32 k;
 
 		begin(4, RINGBUF_CREATE_EXCLUSIVE);
-		rb_attach_reader(v, 0, 0);
+		rb_attach_reader(v, 0, 0, &blocking);
 		rb_reader_init(v, &r, 0);
 		add_writer(&w, 1);
 		CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
@@ -344,14 +344,14 @@ static void moved(void)
 	u32 i;
 
 	begin(3, 0);
-	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
 	rb_reader_init(v, &r, 0);
 	add_writer(&w, 1);
 	for (i = 0; i < 3; i++)
 		CHECK(ring_write(&ring, &w, 1, 1) == RB_RESERVED);
 	CHECK(rb_peek(v, &r, 3, &wake) == 3);
 	rb_move_reader(v, 0, 2);
-	CHECK(!rb_reader_holds(&r));
+	CHECK(!rb_reader_holds(v, &r, 1));
 	CHECK(!rb_release(v, &r, 1, &wake));
 	CHECK(r.pos == 2 && r.lost == 2);
 	rb_move_reader(v, 0, 1);
@@ -390,7 +390,7 @@ static void wake_words(void)
 	struct rb_round round;
 
 	begin(4, 0);
-	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
 	rb_arm(v, &a, rb_waiter_word(5, RB_WAIT_POSITION));
 	rb_arm(v, &b, rb_waiter_word(3, RB_WAIT_CURSOR));
 	CHECK(v->info->wake_position == 5 && v->info->wake_cursor == 3);
@@ -414,7 +414,7 @@ static void ready(void)
 	struct rb_ready got;
 
 	begin(3, 0);
-	rb_attach_reader(v, 0, 0);
+	rb_attach_reader(v, 0, 0, &blocking);
 	add_writer(&w, 1);
 	rb_reader_ready(v, 0, 1, &got);
 	CHECK(!got.count && got.waiter == rb_waiter_word(0, RB_WAIT_POSITION));
@@ -448,7 +448,7 @@ static void gate_ends_while_readers_attach(void)
 
 	CHECK(!ring_new(&ring, 4, 0, 1024, 1));
 	for (row = 0; row < 1024; row++)
-		rb_attach_reader(v, row, 0);
+		rb_attach_reader(v, row, 0, &blocking);
 	WRITE_ONCE(moving, true);
 	CHECK(!pthread_create(&thread, NULL, moves_generation, NULL));
 	while (!blocked) {
@@ -545,7 +545,7 @@ static void tables_outside(void)
 
 	begin(3, 0);
 	i = v->info;
-	CHECK(i->row_offset == 256 && i->row_stride == 16);
+	CHECK(i->row_offset == 256 && i->row_stride == sizeof(struct ringbuf_row));
 	CHECK(i->writer_offset == 64 && i->writer_stride == 64);
 	was = *v;
 	CHECK(!rb_view_tables(v, l));
@@ -577,7 +577,7 @@ static void tables_grown(void)
 	CHECK(!rb_view_tables(v, &ring.layout));
 	add_writer(&w[0], 1);
 	add_writer(&w[1], 4);
-	rb_attach_reader(v, 3, 0);
+	rb_attach_reader(v, 3, 0, &blocking);
 	rb_reader_init(v, &r, 3);
 	CHECK(((struct ringbuf_row *)((char *)v->info + 4096 - 48))->flags & RINGBUF_ROW_GATING);
 	CHECK(ring_write(&ring, &w[0], 2, 2) == RB_RESERVED);

@@ -122,7 +122,7 @@ static void reader_begin(struct thread *t, struct rb_reader *r, u64 want)
 	struct stress *s = t->s;
 
 	pthread_mutex_lock(&s->lock);
-	rb_attach_reader(&s->ring.view, t->row, want);
+	rb_attach_reader(&s->ring.view, t->row, want, &blocking);
 	wake_all(s);
 	pthread_mutex_unlock(&s->lock);
 	rb_reader_init(&s->ring.view, r, t->row);
@@ -327,7 +327,7 @@ static void run(struct stress *s)
 	if (s->wait)
 		rb_gate_close(&s->ring.view, s->readers);
 	for (i = 0; i < s->readers && !s->wait; i++)
-		rb_attach_reader(&s->ring.view, i, 0);
+		rb_attach_reader(&s->ring.view, i, 0, &blocking);
 	for (i = 1; i <= s->writers; i++)
 		rb_attach_writer(&s->ring.view, i);
 	for (i = 0; i < s->writers; i++)

@@ -95,9 +95,13 @@ TEST(older_configuration_waits_for_no_reader)
 	ringbuf_close(ring);
 	config.reserved = 0;
 	for (config.size++; config.size < sizeof(config); config.size++) {
-		/* A size must not end within a field; before claim_timeout there is a gap. */
-		bool fits = config.size >= offsetof(struct ringbuf_config, wait_readers) + 4 &&
-			    config.size <= offsetof(struct ringbuf_config, claim_timeout);
+		/* A size must not end within a field; two fields have a gap behind them. */
+		bool fits = (config.size >= offsetof(struct ringbuf_config, wait_readers) + 4 &&
+			     config.size <= offsetof(struct ringbuf_config, claim_timeout)) ||
+			    config.size == offsetof(struct ringbuf_config, policy_timeout) ||
+			    config.size == offsetof(struct ringbuf_config, policy_lag) ||
+			    config.size == offsetof(struct ringbuf_config, policy) ||
+			    config.size >= offsetof(struct ringbuf_config, policy) + 4;
 		int err = ringbuf_create(&config, &ring);
 
 		EXPECT_EQ(fits ? 0 : -EINVAL, err);

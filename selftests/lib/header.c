@@ -147,6 +147,10 @@ static int open_and_use(const struct victim *v)
 /* Whether the byte at @at defines a layout, so that another value may be that of a good one. */
 static bool defines_layout(size_t at)
 {
+	/* Readers may have any policy that is one. */
+	if (at >= offsetof(struct emb_header, layout.policy) &&
+	    at < offsetof(struct emb_header, layout.claim_offset))
+		return true;
 	return at >= offsetof(struct emb_header, layout) &&
 	       at < offsetof(struct emb_header, layout.pad) &&
 	       at != offsetof(struct emb_header, layout.page_size) &&

@@ -4,6 +4,7 @@
 
 #include "model.h"
 
+#include "engine/hold.h"
 #include "engine/host.h"
 
 /* Mistakes that a host could make; mutants.sh makes them. */
@@ -362,7 +363,7 @@ static void reader_use(struct task *t, struct actor *a)
 {
 	u64 got = PLAIN_LOAD(arena.payload[rb_index(&view, a->r.pos)]);
 
-	if (rb_reader_holds(&a->r))
+	if (rb_reader_holds(&view, &a->r, 1))
 		check_message(t, a->r.pos, got);
 }
 
@@ -453,6 +454,9 @@ static void reader_begins(struct task *t, struct actor *a, u64 start)
 	memset(&a->r, 0, sizeof(a->r));
 }
 
+/* The policy of readers that block. */
+static const struct rb_policy blocking;
+
 /* A late reader gets what it asked for, if that is still held. */
 static void reader_attach(struct task *t, struct actor *a)
 {
@@ -464,7 +468,7 @@ static void reader_attach(struct task *t, struct actor *a)
 	head = rb_head(&view);
 	closed = rb_gate_closed(&view);
 	current = t;
-	start = rb_attach_reader(&view, t->id, want);
+	start = rb_attach_reader(&view, t->id, want, &blocking);
 	/* Under RC11 the host may see an older head, as it orders nothing before the attach. */
 	if (memory_model != RC11 && start < (want < head ? want : head))
 		violation("%s starts at %llu, before what it asked for", t->name,
@@ -729,7 +733,7 @@ static void view_reset(void)
 /* A reader attached first; @start above 0: it was moved there before the first write. */
 static void first_reader(const struct task *t, u64 start)
 {
-	rb_attach_reader(&view, t->id, 0);
+	rb_attach_reader(&view, t->id, 0, &blocking);
 	WRITE_ONCE(rb_cursor(&view, t->id)->cursor, start);
 }
 

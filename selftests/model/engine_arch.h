@@ -41,6 +41,7 @@ enum model_op_kind {
 };
 
 #define OP_ACQUIRE 1U /* flag: later loads stay behind this one */
+#define OP_STORES  4U /* flag of a barrier: later stores stay behind earlier ones */
 #define OP_FULL	   2U /* flag: a full barrier on both sides; RC11: acquire and release */
 
 struct model_site {
@@ -80,6 +81,11 @@ extern const u64 model_nowhere;
 	do {                                                                                    \
 		static const struct model_site site__ = { "read barrier", __func__, __LINE__ }; \
 		model_op(OP_MB, OP_ACQUIRE, &model_nowhere, 8, 0, 0, &site__);                  \
+	} while (0)
+#define smp_wmb()                                                                                \
+	do {                                                                                     \
+		static const struct model_site site__ = { "write barrier", __func__, __LINE__ }; \
+		model_op(OP_MB, OP_STORES, &model_nowhere, 8, 0, 0, &site__);                    \
 	} while (0)
 #define smp_mb__after_atomic() smp_mb()
 

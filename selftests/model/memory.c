@@ -248,7 +248,7 @@ bool op_enabled(const struct task *t)
 		return tasks[op->value].s.status != TASK_RUNS;
 	if (op->kind == OP_STORE || op->kind == OP_RELEASE)
 		return t->s.buffers < MAX_BUFFER;
-	if (op->flags & OP_FULL && t->s.buffers && !fails_weakly(t, op))
+	if (op->flags & (OP_FULL | OP_STORES) && t->s.buffers && !fails_weakly(t, op))
 		return false;
 	if (op->kind == OP_LOCK)
 		return !read_word(op->word, op->size);
@@ -355,7 +355,7 @@ static u64 step(struct task *t, const struct op *op)
 		actors_spin_over(t); /* again, for what it reads */
 		return 0;
 	case OP_MB:
-		views_barrier(t, op->flags & OP_FULL);
+		views_barrier(t, op->flags);
 		return 0;
 	}
 	return 0;

@@ -282,7 +282,7 @@ bool views_shared(const struct op *op);
 u32 views_choices(const struct task *t);
 bool views_can(const struct task *t, u32 choice);
 u64 views_step(const struct task *t, const struct op *op);
-void views_barrier(const struct task *t, bool full);
+void views_barrier(const struct task *t, u32 flags);
 void views_inherit(const struct task *t, u32 of);
 void views_tidy(void);
 void views_hash(u64 hash[2]);

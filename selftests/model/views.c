@@ -338,15 +338,19 @@ static u64 host_step(const struct task *t, u32 place, const struct op *op)
 	return was;
 }
 
-/* A full barrier, or one between loads. */
-void views_barrier(const struct task *t, bool full)
+/* A full barrier, or one between loads, or one between stores, as @flags says. */
+void views_barrier(const struct task *t, u32 flags)
 {
 	struct task_views *v = &views.task[t->index];
 
 	if (memory_model != RC11)
 		return;
+	if (flags & OP_STORES) {
+		memcpy(v->barrier, v->now, MAX_PLACES);
+		return;
+	}
 	join(v->now, v->loaded);
-	if (!full)
+	if (!(flags & OP_FULL))
 		return;
 	foot_read(BARRIER_BIT);
 	foot_written(BARRIER_BIT);

@@ -115,6 +115,7 @@
 #define RINGBUF_FEAT_URING     (1ULL << 7) /* struct ringbuf_uring_cmd */
 #define RINGBUF_FEAT_EVICT     (1ULL << 8) /* RINGBUF_IOC_EVICT */
 #define RINGBUF_FEAT_FENCE     (1ULL << 9) /* claim_timeout, RINGBUF_ATTACH_TAKE_OVER */
+#define RINGBUF_FEAT_POLICY    (1ULL << 10) /* RINGBUF_POLICY_* besides BLOCK */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -143,6 +144,22 @@ struct ringbuf_features {
 
 #define RINGBUF_MIN_CLAIM_TIMEOUT 1000000ULL /* ns; 0 means never */
 
+/*
+ * What happens to a reader that holds writers up.  A reader *holds up* a writer while that
+ * writer waits for the reader to release a slot, or has just failed because it may not wait,
+ * and the message at the reader's cursor can be read.
+ */
+#define RINGBUF_POLICY_BLOCK 0U /* nothing: writers wait for it */
+#define RINGBUF_POLICY_EVICT 1U /* it is evicted, see RINGBUF_IOC_EVICT */
+#define RINGBUF_POLICY_SKIP  2U /* it loses the slots that writers need, and is told how many */
+#define RINGBUF_POLICY_LOSSY 3U /* writers never wait for it; it is told what it has lost */
+#define RINGBUF_POLICY_KIND  0xffU /* mask of the values above */
+
+/* A flag for EVICT and SKIP: do not wait for the timeout while the reader is stopped or frozen. */
+#define RINGBUF_POLICY_AT_STOP (1U << 8)
+
+#define RINGBUF_MIN_POLICY_TIMEOUT 1000000ULL /* ns; 0 means at once */
+
 /**
  * struct ringbuf_create - RINGBUF_IOC_CREATE: make a ring, bind the handle to it
  * @size: sizeof(struct ringbuf_create)
@@ -154,9 +171,13 @@ struct ringbuf_features {
  *	and always 1 with RINGBUF_CREATE_EXCLUSIVE
  * @wait_readers: writers get no slot before this many readers have been attached at the
  *	same time; after that they do, even if readers leave; 0 to @max_readers
- * @__reserved: must be 0
+ * @policy: RINGBUF_POLICY_*, of all readers that ask for none of their own
  * @claim_timeout: how long, in ns, a writer may keep a slot reserved while others wait for
  *	it, see below; 0: as long as it likes; else at least RINGBUF_MIN_CLAIM_TIMEOUT
+ * @policy_timeout: with EVICT and SKIP: how long, in ns, a reader may hold up writers
+ *	without releasing a slot; 0: not at all; else at least RINGBUF_MIN_POLICY_TIMEOUT
+ * @policy_lag: with EVICT and SKIP: how many slots a reader may lag behind a writer, at most
+ *	@slot_count, whether it holds that writer up or not; 0: as many as the ring has
  *
  * Until @wait_readers readers have been attached, reserving a slot and write(2) fail or
  * wait, and poll does not report POLLOUT.  Each of these readers gets the stream from
@@ -175,6 +196,18 @@ struct ringbuf_features {
  * it once more, or attaches another handle.  With RINGBUF_CREATE_EXCLUSIVE a writer holds
  * nobody up; there @claim_timeout allows a successor to fence it, see
  * RINGBUF_ATTACH_TAKE_OVER.
+ *
+ * With RINGBUF_POLICY_EVICT a reader is evicted, with RINGBUF_POLICY_SKIP it is skipped, once
+ * it has held up a writer for @policy_timeout without releasing a slot, or once a writer
+ * wants a slot that lies more than @policy_lag slots ahead of the reader's cursor.  The time
+ * runs only while the reader holds a writer up.  With RINGBUF_POLICY_AT_STOP it is not waited
+ * for while all threads of the reader's process are stopped (SIGSTOP) or frozen
+ * (cgroup.freeze).  No writer waits for a reader that is skipped, until that reader asks for
+ * its next message: then it continues at the oldest slot that the ring still holds.  A reader
+ * with RINGBUF_POLICY_LOSSY is never waited for; when it finds that writers have overwritten
+ * its next message, it continues at the oldest slot as well.  Both are told how many slots
+ * they have lost, and neither takes a message that a writer has begun to overwrite for a
+ * whole one.
  *
  * On a handle of /dev/ringbuf the new ring has no name.  On a handle of a file, the file
  * must have no ring yet and be open for reading and writing; the ring becomes the file's.
@@ -196,8 +229,10 @@ struct ringbuf_create {
 	__u32 max_readers;
 	__u32 max_writers;
 	__u32 wait_readers;
-	__u32 __reserved;
+	__u32 policy;
 	__aligned_u64 claim_timeout;
+	__aligned_u64 policy_timeout;
+	__aligned_u64 policy_lag;
 };
 
 #define RINGBUF_ROLE_NONE     0U
@@ -209,9 +244,6 @@ struct ringbuf_create {
 #define RINGBUF_START_HEAD     0U /* the next message to be written */
 #define RINGBUF_START_OLDEST   1U /* the oldest slot still held */
 #define RINGBUF_START_POSITION 2U /* @position, or the nearest slot still held */
-
-/* What writers do when a reader has not released the slot that they need. */
-#define RINGBUF_POLICY_BLOCK 0U /* wait for the reader */
 
 /* struct ringbuf_attach.flags */
 #define RINGBUF_ATTACH_TAKE_OVER (1U << 0) /* fence an exclusive writer that is stuck */
@@ -226,10 +258,12 @@ struct ringbuf_create {
  * @position: in: where to start with RINGBUF_START_POSITION, else 0; [out] where the
  *	reader starts, or the position that the writer will try first
  * @id: [out] reader row (0…), or writer id (1…)
- * @policy: RINGBUF_POLICY_*, for a reader; else 0
+ * @policy: for a reader: its own RINGBUF_POLICY_*, see below; 0: the ring's; else 0
  * @__reserved: must be 0
  * @claim_timeout: for a writer: its own, at most the ring's, see struct ringbuf_create; 0:
  *	the ring's; else 0
+ * @policy_timeout: for a reader with a policy of its own, see struct ringbuf_create; else 0
+ * @policy_lag: for a reader with a policy of its own, see struct ringbuf_create; else 0
  *
  * On a handle of a file, a reader or observer needs the file open for reading, a writer
  * for writing, an owner for both.  If the file has no ring yet, the call creates one in
@@ -239,6 +273,11 @@ struct ringbuf_create {
  * Through @fd the caller gets at most the rights of that handle: those that it was opened
  * with and, if it is bound, those of its role.  An owner or writer gives any role, a
  * reader gives reader or observer, an observer gives observer.
+ *
+ * A reader's own policy may not let it hold up writers for longer than the ring's policy does.
+ * In a ring with RINGBUF_POLICY_BLOCK it may have any.  With EVICT or SKIP it may have EVICT
+ * or SKIP, with a timeout and a lag that are not larger than the ring's, and with
+ * RINGBUF_POLICY_AT_STOP if the ring has it.  RINGBUF_POLICY_LOSSY it may always have.
  *
  * RINGBUF_ATTACH_TAKE_OVER is for a writer of a ring that has RINGBUF_CREATE_EXCLUSIVE and a
  * claim_timeout.  If the ring has a writer, the call waits until that one has ended, or has
@@ -262,6 +301,8 @@ struct ringbuf_attach {
 	__u32 policy;
 	__u32 __reserved;
 	__aligned_u64 claim_timeout;
+	__aligned_u64 policy_timeout;
+	__aligned_u64 policy_lag;
 };
 
 enum ringbuf_region_id {
@@ -309,8 +350,10 @@ struct ringbuf_region {
  * @id: [out] as in struct ringbuf_attach
  * @page_size: [out] bytes from one reader's cursor page to the next
  * @wait_readers: [out] as in struct ringbuf_create
- * @__reserved: [out] 0
+ * @policy: [out] as in struct ringbuf_create
  * @claim_timeout: [out] as in struct ringbuf_create
+ * @policy_timeout: [out] as in struct ringbuf_create
+ * @policy_lag: [out] as in struct ringbuf_create
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
  */
@@ -332,8 +375,10 @@ struct ringbuf_info {
 	__u32 id;
 	__u32 page_size;
 	__u32 wait_readers;
-	__u32 __reserved;
+	__u32 policy;
 	__aligned_u64 claim_timeout;
+	__aligned_u64 policy_timeout;
+	__aligned_u64 policy_lag;
 };
 
 #define RINGBUF_NO_TIMEOUT (~0ULL)
@@ -419,6 +464,10 @@ struct ringbuf_done {
  * @position: in: the new floor, 0 with RINGBUF_SYNC_HEAD; a reader at or beyond it does
  *	not move, and none moves beyond head.  [out] the position used
  *
+ * A reader that was skipped (RINGBUF_POLICY_SKIP) and names itself continues at the oldest
+ * slot that the ring still holds, or at @position if that is later; from then on writers wait
+ * for it again.
+ *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, EACCES, ENOENT (no such reader).
  */
 struct ringbuf_sync {
@@ -477,6 +526,11 @@ struct ringbuf_evict {
  * @id: its row
  * @pid: process that maps or opened the handle, in the caller's pid namespace; 0: not
  *	visible to the caller
+ * @policy: its RINGBUF_POLICY_*, see struct ringbuf_create
+ * @skipped: it is skipped now: no writer waits for it
+ * @policy_timeout: the timeout of its policy
+ * @policy_lag: the lag of its policy
+ * @skips: times that it was skipped
  */
 struct ringbuf_reader_stats {
 	__aligned_u64 cursor;
@@ -487,6 +541,11 @@ struct ringbuf_reader_stats {
 	__aligned_u64 wakeups;
 	__u32 id;
 	__s32 pid;
+	__u32 policy;
+	__u32 skipped;
+	__aligned_u64 policy_timeout;
+	__aligned_u64 policy_lag;
+	__aligned_u64 skips;
 };
 
 /**
@@ -729,19 +788,25 @@ struct ringbuf_uring_cmd {
 #define RINGBUF_ROW_ATTACHED (1U << 0) /* the row belongs to a reader */
 #define RINGBUF_ROW_GATING   (1U << 1) /* writers wait for its reader */
 #define RINGBUF_ROW_EVICTED  (1U << 2) /* its reader may read no more */
+#define RINGBUF_ROW_LOSSY    (1U << 3) /* its reader never gates, and checks what it has read */
 
 #define RINGBUF_FLOOR_EVICTED (~0ULL) /* the floor of an evicted reader */
+#define RINGBUF_FLOOR_SKIPPED (~0ULL - 1) /* of a skipped one: it continues by RINGBUF_IOC_SYNC */
 
 /**
  * struct ringbuf_row - state of a reader, written by the host
  * @floor: the reader may no longer read positions below this one
  * @flags: RINGBUF_ROW_*
  * @generation: incremented when the row is given to a reader
+ * @lag: writers ask the host before they take a position that lies this far ahead of the
+ *	reader's cursor; 0: before one that lies slot_count ahead
  */
 struct ringbuf_row {
 	__aligned_u64 floor;
 	__u32 flags;
 	__u32 generation;
+	__aligned_u64 lag;
+	__aligned_u64 __pad;
 };
 
 #define RINGBUF_END_NONE 0U /* a writer is attached, or none has ever been */
@@ -775,6 +840,8 @@ struct ringbuf_row {
  * @ended: RINGBUF_END_*
  * @readers_wanted: readers that must be attached at the same time before a writer may
  *	take a position; 0 once they have been
+ * @policies: readers that writers may not have to wait for: a writer that a reader blocks asks
+ *	the host before it waits, by RINGBUF_IOC_WAIT
  * @fenced_from: 0; on the private page of an exclusive writer that was fenced: 1 plus the
  *	first position of which nothing has reached the ring
  */
@@ -805,7 +872,7 @@ struct ringbuf_info_page {
 	__u32 writers_ever;
 	__u32 ended;
 	__u32 readers_wanted;
-	__u32 __pad3;
+	__u32 policies;
 	__aligned_u64 fenced_from;
 	__aligned_u64 __pad4[2];
 };
