@@ -1170,4 +1170,44 @@ TEST_F(any, refused)
 	EXPECT_EQ(-EBADF, ringbuf_uring_commands(-1));
 }
 
+/* ---- readers that fall under their policy --------------------------------------------- */
+
+/* A full ring, whose reader is skipped after 20 ms. */
+static int policy_full(int owner, int writer)
+{
+	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, owner);
+	int fd = device_open();
+	unsigned int n;
+
+	a.policy = RINGBUF_POLICY_SKIP;
+	a.policy_timeout = 20 * MS;
+	CHECK_EQ(0, call(fd, RINGBUF_IOC_ATTACH, &a));
+	for (n = 0; n < SLOTS; n++)
+		CHECK_EQ(0, put(writer, n));
+	return 0;
+}
+
+TEST_F(uring, write_goes_through_once_the_reader_is_skipped)
+{
+	uint64_t number = SLOTS;
+
+	close(self->reader);
+	ASSERT_EQ(0, policy_full(self->owner, self->writer));
+	ASSERT_EQ(0, submit_write(&self->u, self->writer, &number, sizeof(number), 1));
+	EXPECT_EQ(sizeof(number), result(&self->u, 1));
+}
+
+TEST_F(uring, wait_ends_once_the_reader_is_skipped)
+{
+	struct ringbuf_wait w = wait_for(2, NEVER);
+
+	if (!has_commands())
+		SKIP(return, "this kernel has no io_uring commands for modules");
+	close(self->reader);
+	ASSERT_EQ(0, policy_full(self->owner, self->writer));
+	ASSERT_EQ(0, submit_wait(&self->u, self->writer, &w, 7, 0));
+	EXPECT_EQ(2, result(&self->u, 7));
+	EXPECT_EQ(0, put(self->writer, SLOTS));
+}
+
 DEVICE_HARNESS_MAIN

@@ -609,4 +609,4 @@ TEST(sleeping_writer_learns_that_the_reader_was_stopped)
 	ringbuf_close(ring);
 }
 
-TEST_HARNESS_MAIN
+LIB_HARNESS_MAIN
