@@ -61,14 +61,15 @@ $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) $^ -o $@ $(TEST_LINK)
 
-$(addprefix $(O)/selftests/abi/abi_,uring wakes direct pairs): TEST_LIBS := -luring
+$(addprefix $(O)/selftests/abi/abi_,uring wakes direct pairs stuck): TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
 
 # The same ABI for 32-bit programs; these need the library, perf events or liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs,$(ABI_TESTS)))
+	$(filter-out %/abi_order %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs \
+	%/abi_stuck,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | packages
 	$(call program,$(CC32) $(TEST_FLAGS),$<,$(TEST_LINK))
