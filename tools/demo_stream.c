@@ -34,13 +34,13 @@ static const char doc[] =
 	"files it takes those of Debian's package alsa-utils."
 	"\v"
 	"The environment variable RINGBUF_HOST=module|embedded chooses what owns the ring. Exit "
-	"status: 0 when all is well, 1 when not, 2 for impossible flags.";
+	"status: 0 when each reader got every bit, 1 when not, 2 for impossible flags.";
 
 static const struct argp_option options[] = {
 	{ "slot-bytes", 'b', "N", 0, "Size of a slot, even, at least 512 (default 9600)", 0 },
 	{ "slots", 's', "N", 0, "Slots of the ring (default 8)", 0 },
 	{ "speed", 'x', "X", 0, "Times real time; 0: as fast as it goes (default)", 0 },
-	{ "damage", 'd', NULL, 0, "Flip one bit on the way, to see the check fail", 0 },
+	{ "damage", 'd', NULL, 0, "Flip one bit in the ring, to see the check fail", 0 },
 	{ 0 }
 };
 

@@ -54,20 +54,20 @@ static const struct argp_option options[] = {
 	{ "writers", KEY_WRITERS, "N", 0, "Writer processes (default 1)", 1 },
 	{ "reader-burn-cpu-milliseconds", KEY_BURN, "N", 0,
 	  "Each reader keeps a CPU busy this long for each message (default 0)", 1 },
-	{ NULL, 0, NULL, 0, "How it is done:", 2 },
+	{ NULL, 0, NULL, 0, "How messages are written and read:", 2 },
 	ON("verify-writes", KEY_VERIFY, 2,
 	   "Check the CRC-32 of every message at every reader (default; "
 	   "--no-verify_writes: only number, writer and length)"),
 	OFF("no-verify-writes", KEY_VERIFY),
 	OFF("noverify-writes", KEY_VERIFY),
 	ON("blocking", KEY_BLOCKING, 2,
-	   "A writer that finds a slow reader sleeps in the ring until there is room, "
-	   "instead of trying again by the clock"),
+	   "A writer that finds no room sleeps in the ring until there is some, instead "
+	   "of trying again by the clock"),
 	OFF("no-blocking", KEY_BLOCKING),
 	OFF("noblocking", KEY_BLOCKING),
 	{ "batch", KEY_BATCH, "N", 0, "Reserve and peek N slots at a time, 1 to 64 (default 1)",
 	  2 },
-	ON("zero-copy", KEY_ZERO_COPY, 2, "Messages are made and checked in the ring itself"),
+	ON("zero-copy", KEY_ZERO_COPY, 2, "Write and check messages in the ring, without a copy"),
 	OFF("no-zero-copy", KEY_ZERO_COPY),
 	OFF("nozero-copy", KEY_ZERO_COPY),
 	ON("exclusive", KEY_EXCLUSIVE, 2,
@@ -75,8 +75,8 @@ static const struct argp_option options[] = {
 	OFF("no-exclusive", KEY_EXCLUSIVE),
 	OFF("noexclusive", KEY_EXCLUSIVE),
 	{ "host", KEY_HOST, "auto|module|embedded", 0,
-	  "What owns the ring (default auto: $RINGBUF_HOST, else the module if it is there)", 2 },
-	{ NULL, 0, NULL, 0, "What is said about it:", 3 },
+	  "What owns the ring (default auto: $RINGBUF_HOST, else the module if it is loaded)", 2 },
+	{ NULL, 0, NULL, 0, "Output:", 3 },
 	ON("debug", KEY_DEBUG, 3, "Log to stderr what each process does"),
 	OFF("no-debug", KEY_DEBUG),
 	OFF("nodebug", KEY_DEBUG),
@@ -92,10 +92,10 @@ static const char doc[] =
 	"\v"
 	"In the names of flags - and _ mean the same, and each switch has a form with no- "
 	"before its name: --no-verify_writes.\n\n"
-	"Every write has its time. One that finds a slow reader is counted as waited and made "
-	"as soon as there is room; one that is not in the ring a full period after its time is "
-	"counted as late. Writes that are still due at the end are not made; what was written is "
-	"read by every reader, or the run has failed.\n\n"
+	"Every write has a time when it is due. A write that finds no room is counted as waited, "
+	"and is made as soon as there is room. A write that is not in the ring a full period after "
+	"it was due is counted as late. Writes that are still due at the end are not made. A run "
+	"fails unless every reader reads all that was written.\n\n"
 	"Exit status: 0 when every reader got every message; 1 when not, or when a process "
 	"died or failed; 2 for impossible flags; 129, 130 or 143 when SIGHUP, SIGINT or "
 	"SIGTERM ended it early, after the summary.\n\n"

@@ -66,7 +66,7 @@ static const struct command {
 
 static const struct argp_option options[] = {
 	{ "host", KEY_HOST, "auto|module|embedded", 0,
-	  "What owns the ring (default auto: $RINGBUF_HOST, else the module if it is there)", 1 },
+	  "What owns the ring (default auto: $RINGBUF_HOST, else the module if it is loaded)", 1 },
 	{ "escaped", KEY_ESCAPED, NULL, 0,
 	  "NAME is written as list shows it: \\n, \\\\, \\377 each stand for one byte", 1 },
 	{ "json", KEY_JSON, NULL, 0, "list, info, stats: print JSON", 1 },
@@ -89,12 +89,12 @@ static const struct argp_option options[] = {
 	  2 },
 	{ NULL, 0, NULL, 0, "stats, cat, write:", 3 },
 	{ "watch", KEY_WATCH, "SECONDS", OPTION_ARG_OPTIONAL,
-	  "stats: print again and again, every second if not told otherwise", 3 },
+	  "stats: print repeatedly, every SECONDS (default 1)", 3 },
 	{ "count", KEY_COUNT, "N", 0, "stats --watch: end after N times; cat: after N messages",
 	  3 },
 	{ "from", KEY_FROM, "oldest|head|POSITION", 0, "cat: where to start (default oldest)", 3 },
 	{ "follow", KEY_FOLLOW, NULL, 0,
-	  "cat: when the last writer has gone, wait for the next one", 3 },
+	  "cat: when the last writer has ended, wait for the next one", 3 },
 	{ "lines", KEY_LINES, NULL, 0, "cat, write: each message is a line", 3 },
 	{ NULL, 0, NULL, 0, "Help:", -1 },
 	{ 0 }
@@ -340,7 +340,7 @@ static void parse_end(struct argp_state *state, struct parse *p)
 	const struct argp_option *o;
 
 	if (!p->command)
-		argp_error(state, "which command?");
+		argp_error(state, "a command is missing");
 	for (o = options; o->name || o->doc; o++)
 		if (o->name && BIT(o->key) & p->keys & ~p->command->keys)
 			argp_error(state, "%s does not take --%s", p->command->name, o->name);

@@ -56,7 +56,7 @@ run $ctl --version
 out_has '^ringbufctl \(ringbuf\) [0-9.]+$'
 ok $? "--version"
 
-refused 2 'which command'
+refused 2 'a command is missing'
 refused 2 'no such command' frobnicate
 refused 2 'argument is missing' info
 refused 2 'argument is missing' sync $ring
@@ -99,7 +99,7 @@ fi
 run $ctl create $ring --slot-bytes=100 --slots=5 --exclusive --timestamp --max-readers=3 --mode=660
 ((status == 0)) && [[ ! -s $tap_dir/out ]]
 ok $? "create"
-refused 1 'File exists: a ring of that name' create $ring --slot-bytes=100 --slots=5
+refused 1 'File exists: a ring has that name already' create $ring --slot-bytes=100 --slots=5
 
 run $ctl list
 out_has "^ +100 +5 +0 +0 +0 +$UID +0660  exclusive,timestamp,kept +$ring\$"
@@ -275,7 +275,7 @@ module_files()
 	refused 1 "$dir has as many rings and folders as it may have" \
 		create "$dir/more" --slot-bytes=1 --slots=1
 	rm -f "$dir/"{3,4,5,6}
-	refused 1 'the folder in which the ring is to be is not there' \
+	refused 1 'the folder of the ring does not exist' \
 		create "$dir/none/cam" --slot-bytes=1 --slots=1
 	refused 1 "no file system of rings is mounted at $tap_dir " \
 		create "$tap_dir/cam" --slot-bytes=1 --slots=1
@@ -626,7 +626,7 @@ run $ctl evict $ring 0
 ok $? "evict: the writer goes on without the reader, which stands still"
 kill -CONT "$stopped"
 wait "$reader"
-(($? == 1)) && grep -q 'we were evicted' "$tap_dir/got.err"
+(($? == 1)) && grep -q 'this reader was evicted' "$tap_dir/got.err"
 ok $? "the reader says that it was evicted"
 
 $ctl unlink $ring

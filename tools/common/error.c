@@ -24,14 +24,14 @@ static const struct {
 	int err;
 	const char *words;
 } constant[] = {
-	{ ERROR_CREATE, EEXIST, "File exists: a ring of that name is there already" },
+	{ ERROR_CREATE, EEXIST, "File exists: a ring has that name already" },
 	{ ERROR_WRITER, EBUSY, "it takes one writer at a time, and has one" },
 	{ ERROR_USE, EPROTO, "its shared memory was damaged by another process" },
 	{ ERROR_OPEN, EBUSY, "a process that is stopped keeps the ring's lock" },
-	{ ERROR_USE, EIDRM, "we were evicted" },
+	{ ERROR_USE, EIDRM, "this reader was evicted" },
 	{ ERROR_OPEN, ENXIO,
 	  "its size is not set yet: CREATE sets it, or the first read or write" },
-	{ ERROR_USE, ESTALE, "another process has taken this one's place in the ring away" },
+	{ ERROR_USE, ESTALE, "this reader or writer was fenced, or taken for dead" },
 };
 
 static double megabytes(uint64_t bytes)
@@ -168,7 +168,7 @@ static const char *no_such(char *words, enum error_step step, int err,
 	if (module && (!ring->name || is_there(ring)) && access("/dev/ringbuf", F_OK))
 		return "no /dev/ringbuf: is the module ringbuf loaded? --host=embedded needs none";
 	if (step == ERROR_CREATE && module && ring->name)
-		return "No such file: the folder in which the ring is to be is not there (mkdir)";
+		return "No such file: the folder of the ring does not exist (mkdir)";
 	if (step != ERROR_OPEN && step != ERROR_UNLINK)
 		return strerror(err);
 	snprintf(words, ERROR_WORDS_BYTES,
@@ -188,7 +188,7 @@ static const char *not_supported(enum error_step step, const struct ringbuf_conf
 	if (access("/proc/self/fd", F_OK))
 		return "the embedded host needs /proc, which is not mounted here";
 	if (access(SHM_DIR, F_OK))
-		return "a ring with a name needs " SHM_DIR ", which is not there";
+		return "a ring with a name needs " SHM_DIR ", which does not exist";
 	if (step == ERROR_CREATE)
 		return "on the embedded host owner, group and others may each read and write, or "
 		       "neither (--mode)";

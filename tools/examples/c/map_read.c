@@ -58,7 +58,7 @@ static void show(const struct reader *r, uint64_t position, uint64_t number)
 	fence(); /* (K) */
 	if (ok && load(&ring_row(r->info, r->ring.is.id)->floor) <= position)
 		return;
-	fprintf(stderr, "message %llu is not there\n", (unsigned long long)number);
+	fprintf(stderr, "message %llu is missing\n", (unsigned long long)number);
 	exit(1);
 }
 

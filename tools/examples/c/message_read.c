@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	for (wanted = 0; (n = read_some(r.fd, message, r.is.slot_bytes, argv[1])); wanted++) {
 		memcpy(&number, message, sizeof(number));
 		if (n < sizeof(number) || number != wanted)
-			return fprintf(stderr, "%s: message %llu is not there\n", argv[1],
+			return fprintf(stderr, "%s: message %llu is missing\n", argv[1],
 				       (unsigned long long)wanted),
 			       1;
 		write_all(1, message + sizeof(number), n - sizeof(number), "stdout");

@@ -21,7 +21,7 @@ static int take(struct source *s, char *message)
 	if (!n)
 		return 0;
 	if (n < 8 || memcmp(message, &s->wanted, 8)) {
-		fprintf(stderr, "%s: message %llu is not there\n", s->name,
+		fprintf(stderr, "%s: message %llu is missing\n", s->name,
 			(unsigned long long)s->wanted);
 		exit(1);
 	}

@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 		for (uint64_t number = 0; auto message = reader.peek(); number++) {
 			if (message->size() < 8 || std::memcmp(message->data(), &number, 8))
 				throw std::runtime_error(name + ": message " +
-							 std::to_string(number) + " is not there");
+							 std::to_string(number) + " is missing");
 			write_all(1, message->substr(8), "stdout");
 			reader.release();
 		}

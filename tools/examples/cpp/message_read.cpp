@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 
 			if (n < 8 || std::memcmp(bytes.data(), &wanted, 8))
 				throw std::runtime_error(name + ": message " +
-							 std::to_string(wanted) + " is not there");
+							 std::to_string(wanted) + " is missing");
 			write_all(1, bytes.substr(8), "stdout");
 			wanted++;
 		}

@@ -195,7 +195,7 @@ func (r *ring) call(transfer func(int, []byte) (int, error), message []byte) int
 // The payload of a message that must be the number-th.
 func payload(message []byte, number uint64) []byte {
 	if len(message) < 8 || binary.LittleEndian.Uint64(message) != number {
-		check(fmt.Errorf("message %d is not there", number))
+		check(fmt.Errorf("message %d is missing", number))
 	}
 	return message[8:]
 }

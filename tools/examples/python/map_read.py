@@ -66,7 +66,7 @@ def main(name):
     number = 0
     while (message := reader.peek()) is not None:
         if message[:8] != struct.pack("<Q", number):
-            sys.exit(f"{name}: message {number} is not there")
+            sys.exit(f"{name}: message {number} is missing")
         rest = message[8:]
         while rest:
             rest = rest[os.write(1, rest):]

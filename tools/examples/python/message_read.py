@@ -18,7 +18,7 @@ def main(name):
     wanted = 0
     while message := os.read(reader.fd, reader.slot_bytes):
         if message[:8] != struct.pack("<Q", wanted):
-            sys.exit(f"{name}: message {wanted} is not there")
+            sys.exit(f"{name}: message {wanted} is missing")
         write_all(1, message[8:])
         wanted += 1
 

@@ -268,7 +268,7 @@ pub fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<()> {
 pub fn payload(message: &[u8], number: u64) -> Result<&[u8]> {
     match message.strip_prefix(&number.to_le_bytes()) {
         Some(rest) => Ok(rest),
-        None => Err(other(&format!("message {} is not there", number))),
+        None => Err(other(&format!("message {} is missing", number))),
     }
 }
 
