@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tools: build/tools/...
 #
-# make perf-examples    the five examples that ringbuf began with: rows of a table in tools/bench/README.md
+# make perf-examples    run the five examples of the table in tools/bench/README.md, and print its rows
 
 PACKAGES_DEMO := alsa-utils
-# As tools/debian/control says, and what checks the packages.
+# The build dependencies of tools/debian/control, and lintian, which checks the packages.
 PACKAGES_DEB := dpkg-dev debhelper dh-dkms dh-python pybuild-plugin-pyproject python3-all-dev \
 	python3-setuptools python3-wheel lintian
 PACKAGES_WAKE := $(PACKAGES_BUILD) liburing-dev
@@ -14,8 +14,8 @@ PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-d
 
 TOOL_FLAGS = -D_GNU_SOURCE -std=gnu11 $(CFLAGS) $(WARN) $(INCLUDES) -MMD -MP
 
-# $(call tool_objects,SOURCES): of one tool, and what all of them share; the linker takes of
-# that what this tool calls.
+# $(call tool_objects,SOURCES): the objects of one tool, and the archive of what all tools share,
+# from which the linker takes what this tool calls.
 tool_objects = $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(1)) $(TOOLS_COMMON)
 TOOLS_COMMON := $(O)/tools/obj/common.a
 COMMON_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/common/*.c))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of ringbufctl share. */
+/* The command line of ringbufctl, and the functions that its commands share. */
 #ifndef CTL_H
 #define CTL_H
 
@@ -18,18 +18,19 @@
 
 /**
  * struct ctl - the command line
- * @name: of the ring; for list the folder, or NULL
- * @host: never RINGBUF_HOST_AUTO
- * @json: say it in JSON
- * @lines: a message is a line
- * @follow: cat waits for the next writer at the end of the stream
- * @wait_readers: that write waits for, or with create all writers of the ring
- * @config: for create
- * @reader: for sync and evict
- * @position: for sync, and for cat with RINGBUF_FROM_POSITION
- * @start: for cat
- * @watch: for stats: seconds between two looks, 0: one look
- * @count: looks or messages, UINT64_MAX: no end
+ * @name: name of the ring; for list a folder, or NULL
+ * @host: host of the ring, never RINGBUF_HOST_AUTO
+ * @json: list, info, stats: print JSON
+ * @lines: cat, write: each message is a line
+ * @follow: cat: wait for the next writer at the end of the stream
+ * @wait_readers: number of readers that write waits for; create: that each writer of the
+ *	ring waits for
+ * @config: create: configuration of the ring
+ * @reader: sync, evict: id of the reader
+ * @position: sync: where to move the reader; cat: where to begin, with RINGBUF_FROM_POSITION
+ * @start: cat: where to begin
+ * @watch: stats: seconds from one print to the next; 0: print once
+ * @count: stats: how often to print; cat: how many messages to print; UINT64_MAX: no limit
  */
 struct ctl {
 	const char *name;
@@ -46,7 +47,7 @@ struct ctl {
 	uint64_t count;
 };
 
-/* The commands; each returns what the program exits with. */
+/* The commands.  Each returns the exit status of the program. */
 int ctl_list(const struct ctl *c);
 int ctl_info(const struct ctl *c);
 int ctl_stats(const struct ctl *c);
@@ -58,33 +59,37 @@ int ctl_cat(const struct ctl *c);
 int ctl_write(const struct ctl *c);
 
 /*
- * Open @name to look at it, which is neither a use of it nor needs more than the permission to
- * read.  Return 0, a negative errno of ringbuf_open(), or -ENXIO: its geometry is not set yet.
+ * Open the ring @name only to look at it.  This needs no more than the permission to read, and
+ * does not count as the first use of its file.  Return 0, a negative errno of ringbuf_open(), or
+ * -ENXIO if the geometry of the ring is not set yet.
  */
 int ctl_look(const char *name, enum ringbuf_host host, struct ringbuf **ring);
 
-/* Print one line on stderr about @what, which is shown as ctl_print_name() would. */
+/* Print "ringbufctl: @what: " and a message as a line on stderr; @what is escaped as a name. */
 __attribute__((format(printf, 2, 3))) void ctl_say(const char *what, const char *format, ...);
 
-/* Say what went wrong with @what; @err is a negative errno.  Return CTL_EXIT_FAILED. */
+/* Print the negative errno @err of @what as a line on stderr.  Return CTL_EXIT_FAILED. */
 int ctl_fail(const char *what, int err);
 
-/* Say why @step failed for the ring of the command line; @ring is NULL before it is open. */
+/*
+ * Print a line on stderr about why @step failed with @err for the ring of the command line; @ring
+ * is that ring, or NULL before it is open.  Return CTL_EXIT_FAILED.
+ */
 int ctl_fail_at(const struct ctl *c, enum error_step step, int err, struct ringbuf *ring);
 
-/* Print a name in the form that --escaped takes, so that it is one word of one line. */
+/* Print a name on stdout, escaped as --escaped takes it, so that it is one word of one line. */
 void ctl_print_name(const char *name, size_t length);
 
 /*
- * Set "escaped", the name in the form that --escaped takes, in ASCII; and "name", which
- * is null for a name that is not UTF-8, as JSON has no other text.
+ * Set "escaped" of @j to the name as --escaped takes it, in ASCII; and "name" to the name itself,
+ * or to null if it is not UTF-8, since a text of JSON cannot be anything else.
  */
 void ctl_json_name(json_t *j, const char *name, size_t length);
 
-/* Sleep, also across signals. */
+/* Sleep for @seconds; signal handlers do not shorten this. */
 void ctl_pause(double seconds);
 
-/* "exclusive,timestamp", or "-". */
+/* Write the names of @flags to @text, as in "exclusive,timestamp"; "-" for none.  Return @text. */
 const char *ctl_flags(uint32_t flags, char text[64]);
 
 #endif

@@ -52,7 +52,7 @@ int list_tell(struct listed *e, struct ringbuf *ring)
 	return 0;
 }
 
-/* Whether the caller lacks something, so that less is told of a ring that is sound. */
+/* Return whether @err means that ringbufctl lacks a resource, not that the ring is damaged. */
 static bool is_shortage(int err)
 {
 	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EOPNOTSUPP;
@@ -69,14 +69,14 @@ void list_complain(struct names *names, const char *name, bool by_file, int err,
 	names->incomplete |= is_shortage(err);
 }
 
-/* ---- what is said ------------------------------------------------------------ */
+/* ---- output ------------------------------------------------------------------ */
 
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct listed *)a)->name, ((const struct listed *)b)->name);
 }
 
-/* Whether the ring was opened; no ring has 0 slots. */
+/* Return whether the ring could be opened: slot_count is 0 if not, and in no ring. */
 static bool is_known(const struct listed *e)
 {
 	return e->slot_count;
@@ -109,7 +109,7 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-/* Add what only an open ring tells; null if it was not opened. */
+/* Add the members that need the ring open; each is null if it could not be opened. */
 static void inside_json(json_t *j, const struct listed *e)
 {
 	const struct {
@@ -169,7 +169,7 @@ static void names_free(struct names *names)
 	free(names->entry);
 }
 
-/* Say why the rings in @folder of the module cannot be listed. */
+/* Print a line on stderr about why @folder cannot be listed.  Return CTL_EXIT_FAILED. */
 static int folder_fail(const struct ctl *c, const char *folder, int err)
 {
 	struct ringbuf_config config = { .host = c->host, .name = folder };

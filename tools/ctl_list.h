@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of ringbufctl list share. */
+/* The list that ringbufctl list makes, and the functions that fill it. */
 #ifndef CTL_LIST_H
 #define CTL_LIST_H
 
@@ -9,8 +9,9 @@
 
 /**
  * struct listed - one ring with a name
- * @name: for free(); on the module a path below the folder that is listed
- * @slot_count: 0 where only the file is known
+ * @name: name of the ring, allocated; on the module its path below the listed folder
+ * @slot_count: number of slots; 0 if the ring could not be opened, and only @name, @uid, @gid
+ *	and @mode are known
  */
 struct listed {
 	char *name;
@@ -25,7 +26,7 @@ struct listed {
 	uint32_t mode;
 };
 
-/* @incomplete: there are rings that could not be looked at for want of a resource */
+/* @incomplete: a ring could not be looked into because ringbufctl lacked a resource */
 struct names {
 	struct listed *entry;
 	size_t count;
@@ -41,22 +42,25 @@ struct listed *list_add(struct names *names, const char *name, const struct stat
 /* Remove the entry that was added last. */
 void list_drop(struct names *names);
 
-/* Set what an open ring tells, and close it.  Return 0 or a negative errno. */
+/* Set the members of @e that need the ring open, and close it.  Return 0 or a negative errno. */
 int list_tell(struct listed *e, struct ringbuf *ring);
 
-/* Say on stderr that @name is not listed, or by its file alone, for @err. */
+/*
+ * Say on stderr that @name is not listed because of @err; or, with @by_file, that only its file is
+ * listed, without what the ring would tell.
+ */
 void list_complain(struct names *names, const char *name, bool by_file, int err,
 		   enum ringbuf_host host);
 
 /*
- * Add the rings of the module below @folder.  Return 0; -ENODEV: there are none, and no file
- * system of rings is mounted; or another negative errno.
+ * Add the rings of the module below @folder.  Return 0, -ENODEV if there are none and no file
+ * system of rings is mounted, or another negative errno.
  */
 int list_module(struct names *names, const char *folder);
 
 /* Add the rings of the embedded host.  Return 0 or a negative errno. */
 int list_embedded(struct names *names);
 
-#define SHM_DIR "/dev/shm" /* where the embedded host has its names */
+#define SHM_DIR "/dev/shm" /* folder of the files of named rings on the embedded host */
 
 #endif

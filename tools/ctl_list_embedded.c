@@ -8,9 +8,12 @@
 
 #include "ctl_list.h"
 
-#define SHM_PREFIX "ringbuf." /* before each name */
+#define SHM_PREFIX "ringbuf." /* begins the name of each file */
 
-/* Set what the ring itself tells.  What another user put there is not opened. */
+/*
+ * Open the ring and set the members of @e that need this.  A file of another user is not opened,
+ * since it may have any content.  Return 0 or a negative errno.
+ */
 static int look(struct listed *e)
 {
 	struct ringbuf *ring;
@@ -22,7 +25,7 @@ static int look(struct listed *e)
 	return err ? err : list_tell(e, ring);
 }
 
-/* Add the ring of @file, and say on stderr what kept us from looking into it. */
+/* Add the ring of @file, and say on stderr why it could not be looked into, if so. */
 static void list_file(struct names *names, const char *file)
 {
 	char path[PATH_MAX];
@@ -37,7 +40,7 @@ static void list_file(struct names *names, const char *file)
 	if (!e)
 		return;
 	err = look(e);
-	/* The library says ENOENT too where it is not the file that is missing. */
+	/* The file exists: so ENOENT is about something else that the library needs. */
 	if (err == -ENOENT && !lstat(path, &st))
 		err = -EOPNOTSUPP;
 	if (err && err != -ENOENT)

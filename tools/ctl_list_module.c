@@ -8,8 +8,8 @@
 #include "ctl_list.h"
 
 /*
- * Add the ring of @path, of which @name is what it is listed as.  One that may not be read
- * or has no geometry yet is listed by its file alone.
+ * Add the ring at @path under @name.  If this user may not read it, or its geometry is not set
+ * yet, only what its file tells is listed.
  */
 static void list_ring(struct names *names, const char *path, const char *name,
 		      const struct stat *st)
@@ -34,7 +34,10 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* Return a negative errno if the folder that is listed cannot be read. */
+/*
+ * Add the ring of an entry of the tree, if it is one.  Return 0, or a negative errno if the entry
+ * is the listed folder itself and cannot be read.
+ */
 static int list_entry(struct names *names, FTSENT *e, size_t prefix)
 {
 	const char *name = e->fts_path + prefix;
@@ -59,7 +62,10 @@ static int list_entry(struct names *names, FTSENT *e, size_t prefix)
 	}
 }
 
-/* Not into other file systems; but a ring may be bound into any. */
+/*
+ * Do not enter other file systems below @folder (FTS_XDEV).  The folder itself may be of any file
+ * system, since a bind mount can put a ring anywhere.
+ */
 int list_module(struct names *names, const char *folder)
 {
 	char path[PATH_MAX], *argv[] = { path, NULL };

@@ -9,7 +9,7 @@
 #include "common/rings.h"
 #include "ctl.h"
 
-/* Whether the file @fd has a ring yet, so that an attach makes none. */
+/* Return 0 if the file @fd has a ring, -ENXIO if an attach would have to make it, or -errno. */
 static int has_ring(int fd)
 {
 	struct stat st;
@@ -19,7 +19,10 @@ static int has_ring(int fd)
 	return st.st_size ? 0 : -ENXIO;
 }
 
-/* Attach @fd, a file of the file system, as an observer, and make @ring of it. */
+/*
+ * Attach @fd, an open file of a ring, as an observer, and set @ring to the library's object, which
+ * then owns @fd.  Return 0 or a negative errno.
+ */
 static int observe(int fd, struct ringbuf **ring)
 {
 	struct ringbuf_attach a = { .size = sizeof(a), .role = RINGBUF_ROLE_OBSERVER, .fd = -1 };
@@ -32,7 +35,10 @@ static int observe(int fd, struct ringbuf **ring)
 	return ringbuf_import(fd, NULL, ring);
 }
 
-/* What is no ring is not opened: to open a device may change what it does. */
+/*
+ * Open the ring at @path.  A file of another kind is not opened, since opening a device can have
+ * an effect: a tape rewinds.
+ */
 static int look_at_file(const char *path, struct ringbuf **ring)
 {
 	struct stat st;
@@ -42,7 +48,7 @@ static int look_at_file(const char *path, struct ringbuf **ring)
 		return -errno;
 	if (!S_ISFIFO(st.st_mode) || !rings_are_at(path))
 		return -EPROTO;
-	/* O_EXCL without O_CREAT: neither a reader nor the first use. */
+	/* O_EXCL without O_CREAT opens the file without making a reader or its ring. */
 	fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How ringbufctl shows names, which may be any bytes but 0 and '/', and what it complains of. */
+/* How ringbufctl prints names, which may have any byte but 0 and '/', and its error messages. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ void ctl_json_name(json_t *j, const char *name, size_t length)
 	free(text);
 }
 
-/* One call, since stdio then makes one write(2) of it. */
+/* One fprintf(), since stdio makes one write(2) of it: lines of several processes do not mix. */
 void ctl_say(const char *what, const char *format, ...)
 {
 	char *shown = escape(what, strlen(what), ESCAPE_FOR_PEOPLE);

@@ -11,15 +11,15 @@
 
 /* ---- cat ------------------------------------------------------------------ */
 
-#define FOLLOW_SECONDS 0.05 /* between two looks for the next writer */
-#define FOLLOW_LOOKS   20 /* of these, until the name is looked for as well */
+#define FOLLOW_SECONDS 0.05 /* from one check for the next writer to the next */
+#define FOLLOW_LOOKS   20 /* checks until the ring's name is checked, too */
 
 /**
- * struct cat - a reader of the ring, and what it has told about it
- * @lost: messages that were told to be lost
- * @writers_ever: of the ring, when it was told that a writer died
- * @looks: for the next writer
- * @failed: something was lost, or a writer died
+ * struct cat - a reader of the ring, and what has been reported of it
+ * @lost: number of lost messages that have been reported
+ * @writers_ever: status.writers_ever of the ring when a writer's death was reported last
+ * @looks: number of checks for the next writer
+ * @failed: messages were lost, or a writer died
  */
 struct cat {
 	const struct ctl *c;
@@ -50,7 +50,7 @@ static void tell_lost(struct cat *cat)
 	cat->failed = true;
 }
 
-/* At the end of the stream; --follow asks again and again. */
+/* Report, once, that a writer died.  Called at each end of the stream, often with --follow. */
 static void tell_dead(struct cat *cat)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
@@ -63,13 +63,13 @@ static void tell_dead(struct cat *cat)
 	cat->failed = true;
 }
 
-/* Whether our reader is one of @ring, which may be a new one of the same name. */
+/* Return whether cat's reader belongs to @ring, which may be a newer ring of the same name. */
 static bool reads(const struct cat *cat, struct ringbuf *ring)
 {
 	struct ringbuf_reader_status *r = calloc(RINGBUF_MAX_READERS, sizeof(*r));
 	struct ringbuf_status status = { .size = sizeof(status) };
 	int n = r ? ringbuf_stats(ring, &status, r, RINGBUF_MAX_READERS) : -ENOMEM, i;
-	bool found = n < 0; /* not known: no reason to end */
+	bool found = n < 0; /* on an error it is not known, and cat continues */
 
 	for (i = 0; i < n && !found; i++)
 		found = r[i].id == ringbuf_reader_id(cat->reader) && r[i].pid == getpid();
@@ -78,9 +78,9 @@ static bool reads(const struct cat *cat, struct ringbuf *ring)
 }
 
 /*
- * The stream has ended, and nothing wakes its readers when the next writer begins: so let
- * some time pass.  Return false when the name has gone or is that of another ring, since
- * no writer finds this one any more.
+ * The stream has ended, and nothing wakes a reader when the next writer attaches, so sleep until
+ * the next check.  Return false without --follow, or if the name was removed or leads to another
+ * ring by now, since then no writer finds this ring any more.
  */
 static bool follow(struct cat *cat)
 {
@@ -163,9 +163,9 @@ int ctl_cat(const struct ctl *c)
 
 /* ---- write ---------------------------------------------------------------- */
 
-#define WAIT_SECONDS 0.02 /* between two looks for readers */
+#define WAIT_SECONDS 0.02 /* from one count of the readers to the next */
 
-/* As much as fits, less only at the end; -errno. */
+/* Read @size bytes of stdin, fewer only at its end.  Return the number of bytes, or -errno. */
 static ssize_t fill(char *to, size_t size)
 {
 	size_t have = 0;
@@ -185,9 +185,9 @@ static ssize_t fill(char *to, size_t size)
 }
 
 /**
- * struct output - a writer of the ring, and what it has done
- * @slot_bytes: of the ring
- * @messages: written
+ * struct output - a writer of the ring
+ * @slot_bytes: size of a slot
+ * @messages: number of messages written
  */
 struct output {
 	const struct ctl *c;
@@ -206,7 +206,10 @@ static int put(struct output *o, const char *message, size_t bytes)
 	return err;
 }
 
-/* Not into the slot itself: a message that takes its time must not hold up other writers'. */
+/*
+ * Read stdin into a buffer, not into a reserved slot: a slow stdin would make readers wait for that
+ * slot, although other writers have filled later ones.
+ */
 static int write_slots(struct output *o)
 {
 	char *message = malloc(o->slot_bytes);
@@ -249,8 +252,8 @@ static int write_lines(struct output *o)
 }
 
 /*
- * Wait until as many readers as --wait-readers says are attached.  The writer is attached
- * already, so that the stream is open for them.  Set @readers to how many there are.
+ * Wait until as many readers as --wait-readers says are attached, and set @readers to their
+ * number.  The caller has attached the writer before, so that these readers find an open stream.
  */
 static int wait_for_readers(const struct output *o, uint32_t *readers)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the processes of demo_stream share. */
+/* Options, results and functions that the processes of demo_stream share. */
 #ifndef DEMO_H
 #define DEMO_H
 
@@ -16,14 +16,14 @@
 #define DEMO_BINS      32 /* columns of a level meter */
 
 /**
- * struct demo_options - from the command line
- * @slot_bytes: of the ring; even, so that no sample is cut in two
- * @slots: of the ring
- * @speed: times real time; 0: as fast as it goes
- * @damage: flip one bit on the way, to see the check fail
- * @host: never RINGBUF_HOST_AUTO
+ * struct demo_options - the command line
+ * @slot_bytes: size of a slot; even, so that no sample is cut in two
+ * @slots: number of slots
+ * @speed: how many times faster than real time; 0: as fast as possible
+ * @damage: flip one bit in a slot, to show that the readers' check fails
+ * @host: host of the ring, never RINGBUF_HOST_AUTO
  * @files: number of @path
- * @path: the recordings
+ * @path: paths of the recordings
  */
 struct demo_options {
 	uint64_t slot_bytes;
@@ -36,7 +36,7 @@ struct demo_options {
 };
 
 /**
- * struct demo_level - of one file, or of a part of one
+ * struct demo_level - level of the sound in a file, or in a part of one
  * @squares: sum of the squares of the samples
  * @samples: number of samples
  * @peak: largest absolute sample
@@ -48,13 +48,13 @@ struct demo_level {
 };
 
 /**
- * struct demo_meter - what the second reader finds out about one file
- * @wav: what its header says
- * @bytes: seen so far
- * @all: the whole file
- * @bin: stretches of equal length
- * @loudest: the slot with the largest RMS
- * @slots: how many the file took
+ * struct demo_meter - what the second reader measures of one file
+ * @wav: the header of the file
+ * @bytes: number of bytes read so far
+ * @all: level of the whole file
+ * @bin: levels of DEMO_BINS parts of equal length
+ * @loudest: level of the slot with the largest RMS
+ * @slots: number of slots that the file took
  */
 struct demo_meter {
 	struct wav wav;
@@ -66,12 +66,12 @@ struct demo_meter {
 };
 
 /**
- * struct demo_end - what a process has seen go by
- * @bytes: of the stream
- * @crc: CRC-32 of the stream
- * @slots: number of slots, or of read(2) calls that gave one
- * @calls: calls that gave at least one slot
- * @error: negative errno, or 0
+ * struct demo_end - what a process has written or read
+ * @bytes: number of bytes
+ * @slots: number of slots, or of read(2) calls that returned one
+ * @calls: number of calls that returned at least one slot
+ * @crc: CRC-32 of all bytes
+ * @error: negative errno with which the process ended, or 0
  */
 struct demo_end {
 	uint64_t bytes;
@@ -82,10 +82,10 @@ struct demo_end {
 };
 
 /**
- * struct demo_shared - the results
- * @writer: what was written
- * @reader: what each reader got
- * @meter: per file
+ * struct demo_shared - the results, in memory that all processes share
+ * @writer: what the writer has written
+ * @reader: what each reader has read
+ * @meter: levels of each file
  */
 struct demo_shared {
 	struct demo_end writer;
@@ -93,7 +93,7 @@ struct demo_shared {
 	struct demo_meter meter[DEMO_FILES_MAX];
 };
 
-/* A slot's flags say which file it belongs to: its index + 1. */
+/* The flags of a slot are 1 + the index of its file in demo_options.path. */
 
 /* The processes; each returns 0 or a negative errno. */
 int demo_write(const struct demo_options *o, struct ringbuf_writer *writer, struct demo_end *end);
@@ -106,10 +106,10 @@ int demo_read_descriptor(const struct demo_options *o, struct ringbuf_reader *re
 int demo_read_batches(const struct demo_options *o, struct ringbuf_reader *reader,
 		      struct demo_end *end);
 
-/* Adds @bytes to what @end has seen. */
+/* Add the @bytes at @data, which are one slot, to the sums in @end. */
 void demo_saw(struct demo_end *end, const void *data, size_t bytes);
 
-/* One line about a file, from its meter. */
+/* Print the line about the file @path. */
 void demo_meter_print(const struct demo_meter *meter, const char *path);
 void demo_meter_slot(struct demo_meter *meter, const unsigned char *data, size_t bytes);
 

@@ -47,7 +47,7 @@ static void add_samples(struct demo_meter *m, const unsigned char *data, size_t 
 	}
 }
 
-/* The first slot of a file has its header. */
+/* Add a slot of a file to the levels.  The first slot of a file begins with its header. */
 void demo_meter_slot(struct demo_meter *m, const unsigned char *data, size_t bytes)
 {
 	struct demo_level slot = { 0 };
@@ -62,7 +62,7 @@ void demo_meter_slot(struct demo_meter *m, const unsigned char *data, size_t byt
 	m->slots++;
 }
 
-/* A column: nothing below -60 dB, then a step every 6 dB or so. */
+/* Return the character for a level: a space below -54 dB, then one more step every 6 dB. */
 static char column(const struct demo_level *level)
 {
 	static const char steps[] = " .:-=+*%#@";

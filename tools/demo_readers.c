@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The readers of demo_stream: four ways to take the same stream. */
+/* The readers of demo_stream: four ways to read the same stream. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "demo.h"
 
-/* The end of the stream is what all of them wait for. */
+/* Return 0 if @err is the end of the stream, with which a reader ends as it should; else @err. */
 static int ended(int err)
 {
 	return err == -ENODATA ? 0 : err;
@@ -53,7 +53,7 @@ int demo_read_levels(const struct demo_options *o, struct ringbuf_reader *reader
 	}
 }
 
-/* What any program would do with a descriptor, ringbuf or not. */
+/* Read by poll(2) and read(2) alone, as from a pipe, without a call of the library. */
 int demo_read_descriptor(const struct demo_options *o, struct ringbuf_reader *reader,
 			 struct demo_end *end)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * demo_stream: a recording goes through a ring to three readers of different
- * kinds, and each of them gets it bit for bit.
+ * demo_stream: stream recordings through a ring to three readers of different
+ * kinds, and check that each reader gets every bit.
  *
- * One process each: the writer (demo_writer.c) and the readers
- * (demo_readers.c); the second reader measures levels in place (demo_level.c).
+ * The writer (demo_writer.c) and each reader (demo_readers.c) is a process of its
+ * own.  The second reader measures levels in place (demo_level.c).
  */
 #include <argp.h>
 #include <errno.h>
@@ -101,7 +101,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The files of alsa-utils; the list is kept until exit. */
+/* Set @o->path to the files of alsa-utils; the list is not freed before exit. */
 static bool find_recordings(struct demo_options *o)
 {
 	static glob_t found;
@@ -117,7 +117,7 @@ static bool find_recordings(struct demo_options *o)
 	return true;
 }
 
-/* What the readers should get, straight from the files. */
+/* Set @want to what each reader should get, by reading the files. */
 static bool read_files(const struct demo_options *o, struct demo_end *want)
 {
 	char buffer[65536];
@@ -138,13 +138,13 @@ static bool read_files(const struct demo_options *o, struct demo_end *want)
 	return true;
 }
 
-/* The ring and a handle for each process. */
+/* The ring, and a handle for each process. */
 struct demo_ring {
 	struct ringbuf *ring;
 	struct ringbuf_geometry geometry;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader[DEMO_READERS];
-	bool descriptor; /* the third reader has one */
+	bool descriptor; /* the third reader has a descriptor */
 };
 
 static int fail(const struct ringbuf_config *config, enum error_step step, const char *what,
@@ -200,7 +200,10 @@ static struct demo_end *end_of(struct demo_shared *s, int who)
 	return who ? &s->reader[who - 1] : &s->writer;
 }
 
-/* The readers are forked first; the writer waits for room, not for them. */
+/*
+ * Fork the readers before the writer.  All of them are attached already, so the writer may begin
+ * before the readers run: it waits when the ring is full.
+ */
 static bool start(const struct demo_options *o, struct demo_ring *r, struct demo_shared *s,
 		  pid_t *pid)
 {
@@ -222,7 +225,7 @@ static bool start(const struct demo_options *o, struct demo_ring *r, struct demo
 	return true;
 }
 
-/* The first that fails takes the others with it. */
+/* Wait for all processes; when the first of them fails, kill the others. */
 static bool wait_for_all(struct demo_shared *s, const pid_t *pid)
 {
 	int left, who, status;

@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 /**
- * struct wav - what the header says
- * @offset: of the samples in the file
- * @bytes: of all samples
- * @rate: samples per second and channel
- * @byte_rate: bytes per second
- * @channels: 1 is mono
- * @bits: of a sample
- * @pcm: plain integers
+ * struct wav - what the header of a WAV file says
+ * @offset: where in the file the samples begin
+ * @bytes: size of all samples
+ * @rate: samples of each channel per second
+ * @byte_rate: bytes of all channels per second
+ * @channels: number of channels; 1: mono
+ * @bits: size of a sample in bits
+ * @pcm: the samples are integers, neither compressed nor floating point
  */
 struct wav {
 	uint64_t offset;
@@ -29,7 +29,7 @@ struct wav {
 
 #define WAV_HEADER_ENOUGH 512 /* most headers are 44 bytes */
 
-/* Reads the header from the first @size bytes of a file; false if there is none. */
+/* Set @wav from the first @size bytes of a file.  Return false if these hold no WAV header. */
 bool wav_parse(struct wav *wav, const void *data, size_t size);
 
 #endif /* DEMO_WAV_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The writer of demo_stream: files go by read(2) right into the slots. */
+/* The writer of demo_stream: read(2) reads the files into the slots, without a copy. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libdeflate.h>
@@ -15,7 +15,7 @@ void demo_saw(struct demo_end *end, const void *data, size_t bytes)
 	end->slots++;
 }
 
-/* As much of the file as a slot takes; fewer bytes only at its end. */
+/* Fill @slot from the file.  Return the number of bytes, fewer only at its end, or -errno. */
 static ssize_t fill(int fd, struct ringbuf_slot *slot)
 {
 	size_t done = 0;
@@ -29,7 +29,7 @@ static ssize_t fill(int fd, struct ringbuf_slot *slot)
 	return got < 0 ? -errno : (ssize_t)done;
 }
 
-/* The samples of a slot are due when those before it have been played. */
+/* Sleep until the samples of all slots before this one would have been played. */
 static void pace(const struct demo_options *o, const struct wav *wav, size_t bytes, uint64_t *due)
 {
 	if (o->speed <= 0 || !wav->byte_rate)

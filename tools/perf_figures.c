@@ -20,7 +20,7 @@ void perf_figures(const struct perf_run *run, const struct perf_process *p, stru
 		f->percent = 100 * (f->slots_per_second - f->target) / f->target;
 }
 
-/* Writes whose time came before the writer's end, in whole batches. */
+/* Return how many writes were due within @seconds, rounded up to whole batches. */
 static uint64_t planned(const struct perf_options *o, double seconds)
 {
 	double due = o->rate * fmin(seconds, o->duration);

@@ -6,12 +6,12 @@
 #include "perf_run.h"
 
 /**
- * struct perf_figures - one process
- * @seconds: from the start of the run to its end
- * @slots_per_second: achieved
- * @mbytes_per_second: achieved, in 10^6 bytes
- * @target: slots per second; 0: none
- * @percent: relative to the target, 0 is right on it
+ * struct perf_figures - rates of one process
+ * @seconds: time from the start of the run to the end of the process
+ * @slots_per_second: achieved rate
+ * @mbytes_per_second: achieved rate, in 10^6 bytes per second
+ * @target: wanted rate, in slots per second; 0: none
+ * @percent: by how many percent the achieved rate is above @target, negative if below
  */
 struct perf_figures {
 	double seconds;
@@ -24,18 +24,19 @@ struct perf_figures {
 void perf_figures(const struct perf_run *run, const struct perf_process *p, struct perf_figures *f);
 
 /**
- * struct perf_totals - all processes
- * @written: by all writers
- * @planned: writes that were due in the time; 0 without a target, or after a signal
- * @read: by all readers
- * @waited, @retries, @late: of all writers
- * @lost, @bad, @disordered, @holes: of all readers
- * @lag: worst of all readers
- * @laggard: who had it, or NULL
- * @died: processes that failed or were killed
- * @seconds: the longest of a writer
- * @target: of all writers together
- * @slots_per_second: of all writers together
+ * struct perf_totals - sums over the processes of a run
+ * @written: messages that the writers have written
+ * @planned: writes that were due until the writers ended; 0 without a target rate or after a
+ *	signal
+ * @read: messages that the readers have read
+ * @waited, @retries, @late: sums over the writers, see struct perf_process
+ * @lost, @bad, @disordered, @holes: sums over the readers, see struct perf_process
+ * @lag: the largest lag of a reader
+ * @laggard: the reader with that lag, or NULL
+ * @died: number of processes that failed or were killed
+ * @seconds: the longest time of a writer
+ * @target: wanted rate of all writers together, in slots per second
+ * @slots_per_second: achieved rate of all writers together
  */
 struct perf_totals {
 	uint64_t written;
@@ -58,14 +59,16 @@ struct perf_totals {
 
 void perf_totals(const struct perf_run *run, struct perf_totals *t);
 
-/* Whether every reader got every message and nobody died. */
+/* Return whether every reader got every message and no process died. */
 bool perf_passed(const struct perf_totals *t);
 
-/* What to exit with. */
+/* Return the exit status of the program. */
 int perf_exit_status(const struct perf_run *run, const struct perf_totals *t);
 
-/* The report for people, and the one for programs: 0 or a negative errno. */
+/* Print the summary as text. */
 void perf_report(const struct perf_run *run, FILE *out);
+
+/* Write options and figures as JSON to the file @path.  Return 0 or a negative errno. */
 int perf_json(const struct perf_run *run, const char *path);
 
 #endif /* PERF_FIGURES_H */

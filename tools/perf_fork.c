@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The processes of a run, and their common start. */
+/* Fork the processes of a run, and start them at the same moment. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "perf_run.h"
 
 #define READY_POLL  (2 * NS_PER_MS)
-#define START_DELAY (20 * NS_PER_MS) /* for everybody to wake up */
+#define START_DELAY (20 * NS_PER_MS) /* time for all processes to wake up */
 
 void perf_await_start(struct perf_shared *s, struct perf_process *self)
 {
@@ -29,8 +29,8 @@ void perf_await_start(struct perf_shared *s, struct perf_process *self)
 }
 
 /*
- * Ctrl-C and timeout(1) signal the whole process group: only the parent acts
- * on it, and the children end in good order when it says so.
+ * Ignore the signals that Ctrl-C and timeout(1) send to the whole process group.
+ * The parent handles them and sets s->stop, upon which the children end.
  */
 static void set_signals(void)
 {
@@ -115,7 +115,7 @@ int perf_run_fork(struct perf_run *run)
 			fprintf(stderr,
 				"perf_test_ringbuffer: process %u of %u cannot be made: %s\n",
 				i + 1, s->count, strerror(errno));
-			return -EAGAIN; /* the others die with this process */
+			return -EAGAIN; /* PR_SET_PDEATHSIG ends the children */
 		}
 		s->process[i].pid = pid;
 	}

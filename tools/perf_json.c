@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What programs read at the end: one JSON object, through jansson. */
+/* The report of a run for programs: one JSON object. */
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -39,7 +39,7 @@ static json_t *config(const struct perf_run *run)
 	return j;
 }
 
-/* Percent, or null where there is no target. */
+/* Return f->percent, or null without a target. */
 static json_t *percent(const struct perf_figures *f)
 {
 	return f->target > 0 ? json_real(f->percent) : json_null();
@@ -145,7 +145,7 @@ int perf_json(const struct perf_run *run, const char *path)
 	errno = 0;
 	err = dump(j, out);
 	json_decref(j);
-	if (out == stdout) /* which is checked at exit */
+	if (out == stdout) /* output_begin() checks it at exit */
 		return 0;
 	if (fclose(out) && !err)
 		err = -errno;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Refuses what this machine cannot do, before it is tried. */
+/* Refuse, before the run, options that this machine cannot satisfy. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "perf_options.h"
 #include "perf_pool.h"
 
-/* MemAvailable in bytes, UINT64_MAX if unknown. */
+/* Return the bytes of memory that are available, UINT64_MAX if unknown. */
 static uint64_t memory_available(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
@@ -26,7 +26,7 @@ static uint64_t memory_available(void)
 	return bytes;
 }
 
-/* The ring, the pool of random bytes, and a buffer for each reader that copies. */
+/* Return the bytes of the ring, the pool of random bytes, and a buffer for each copying reader. */
 static double memory_needed(const struct perf_options *o)
 {
 	double page = (double)sysconf(_SC_PAGESIZE);
@@ -62,7 +62,7 @@ static void check_header(const struct perf_options *o)
 	exit(PERF_EXIT_USAGE);
 }
 
-/* Each handle may be a descriptor, and the soft limit is 1024 nearly everywhere. */
+/* Raise the soft limit of descriptors, often 1024: each handle may need one. */
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Lines on stderr, whole ones, from many processes. */
+/* See perf_log.h. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ void perf_log(const struct perf_shared *s, const struct perf_process *who, const
 	if (length > (int)sizeof(line) - 1)
 		length = (int)sizeof(line) - 1;
 	line[length++] = '\n';
-	/* One write(2), or the lines of 100 readers would mix; a lost line is no harm. */
+	/* Use one write(2), or the lines of many readers would mix.  A lost line does no harm. */
 	if (write(STDERR_FILENO, line, (size_t)length) < 0)
 		return;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The ring, its handles and the shared page of a run. */
+/* Make the ring, the handles and the shared memory of a run. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static int make_ring(struct perf_run *run, const struct perf_options *o)
 	return 0;
 }
 
-/* Readers first, so that they get the stream from its first message on. */
+/* Attach the readers before the writers, so that they get the first message. */
 static int attach(struct perf_run *run, const struct perf_options *o)
 {
 	uint32_t i;

@@ -11,7 +11,7 @@
 #include "common/host.h"
 #include "perf_options.h"
 
-/* Keys of argp; the "no" form of a switch is its key + KEY_OFF. */
+/* Keys of argp.  A switch with "no-" before its name has the key of the switch + KEY_OFF. */
 enum {
 	KEY_SLOT_BYTES = 0x100,
 	KEY_SLOTS,
@@ -165,10 +165,10 @@ static bool parse_bool(struct argp_state *state, int key, const char *arg)
 	return false;
 }
 
-/* What argp hands on from flag to flag. */
+/* State of the parser. */
 struct parse {
 	struct perf_options *options;
-	int exclusive; /* as asked for, -1: not asked */
+	int exclusive; /* 1: --exclusive, 0: --no-exclusive, -1: neither */
 };
 
 static bool parse_switch(struct argp_state *state, int key, const char *arg)
@@ -234,7 +234,7 @@ static bool parse_number(struct argp_state *state, int key, const char *arg)
 	}
 }
 
-/* What only all flags together can tell. */
+/* Check flags against each other, and set the defaults that depend on others. */
 static void parse_end(struct argp_state *state)
 {
 	struct parse *p = state->input;
@@ -278,7 +278,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* --slot_bytes=1 becomes --slot-bytes=1; what stands after '=' is left alone. */
+/* Replace _ by - in the names of flags, before '=', so that --slot_bytes=1 is --slot-bytes=1. */
 static void dash_names(int argc, char **argv)
 {
 	int i;

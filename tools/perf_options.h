@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the flags of perf_test_ringbuffer say. */
+/* The command line of perf_test_ringbuffer. */
 #ifndef PERF_OPTIONS_H
 #define PERF_OPTIONS_H
 
@@ -10,22 +10,22 @@
 #include <ringbuf.h>
 
 /**
- * struct perf_options - one run
+ * struct perf_options - the options of a run
  * @slot_bytes: size of a slot and of every message
  * @slots: slots of the ring
  * @duration: seconds for which the writers write
- * @rate: writes per second of each writer; 0 means as fast as it goes
+ * @rate: writes per second of each writer; 0: as fast as possible
  * @burn_ms: how long a reader keeps a CPU busy after each message
- * @readers: processes that read every message
- * @writers: processes that write
- * @batch: slots in one reservation
- * @host: what the command line says; the environment may say more
- * @debug: log to stderr what happens
- * @verify: CRC-32 of every message
- * @blocking: sleep in the ring for room instead of trying again
- * @zero_copy: reserve/commit and peek/release
+ * @readers: number of reader processes, each of which reads every message
+ * @writers: number of writer processes
+ * @batch: number of slots to reserve or peek at a time
+ * @host: host of the ring, never RINGBUF_HOST_AUTO
+ * @debug: log to stderr what each process does
+ * @verify: check the CRC-32 of every message
+ * @blocking: sleep in the ring for room instead of trying again by the clock
+ * @zero_copy: write and read messages in the slots, without a copy
  * @exclusive: ask for a ring with an exclusive writer
- * @json: file for the figures, "-" is stdout, or NULL
+ * @json: file to write the figures to, "-" for stdout, or NULL
  */
 struct perf_options {
 	uint64_t slot_bytes;
@@ -48,16 +48,16 @@ struct perf_options {
 #define PERF_EXIT_FAILED 1
 #define PERF_EXIT_USAGE	 2
 
-/* Ends the program on --help, --version and on a mistake. */
+/* Set @o from the command line.  Exit on --help, --version and impossible flags. */
 void perf_options_parse(struct perf_options *o, int argc, char **argv);
 
-/* The flags that give this run again, on one line. */
+/* Print, as one line, the flags that repeat this run. */
 void perf_options_print(const struct perf_options *o, FILE *out);
 
-/* Whether this machine can do it; else says why not on stderr and ends. */
+/* Exit with a line on stderr if this machine has too few resources for @o. */
 void perf_limits_check(const struct perf_options *o);
 
-/* Most of what the flags allow beside the limits of every ring. */
+/* The largest values of the flags that no limit of a ring restricts. */
 #define PERF_SECONDS_MAX 1e7
 #define PERF_RATE_MAX	 1e9
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Makes messages. */
+/* See perf_pool.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "perf_pool.h"
 
-/* splitmix64: fast, and does not repeat within a pool. */
+/* Return the next number of splitmix64, which is fast and does not repeat within a pool. */
 static uint64_t next_random(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15;
@@ -35,7 +35,10 @@ int perf_pool_make(struct perf_pool *pool, size_t message_bytes)
 	return 0;
 }
 
-/* One header at a time: old ones would make the messages alike. */
+/*
+ * Restore the random bytes under the last header, and save those under the next one at @message:
+ * headers left in the pool would make the messages similar.
+ */
 static void make_room(struct perf_pool *pool, unsigned char *message)
 {
 	if (pool->stamped)

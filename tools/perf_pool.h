@@ -2,36 +2,36 @@
 /*
  * The messages that a writer sends: a header, then random bytes up to the slot's size.
  *
- * The CRC-32 is taken from the writer's private bytes before they are copied into the ring
- * and checked by each reader on what it got, so it sees both copies.
+ * The CRC-32 is computed from the writer's private bytes before they are copied into the ring,
+ * and each reader compares it with the bytes that it has read.  So it covers both copies.
  */
 #ifndef PERF_POOL_H
 #define PERF_POOL_H
 
 #include "common/message.h"
 
-/* The writer of messages that only warm up the ring, see perf_warm.c. */
+/* The writer's number in messages that only warm up the ring, see perf_warm.c. */
 #define PERF_WARM_UP (MESSAGE_LAST - 1)
 
 /*
- * Random bytes that the messages are cut from.  Message n begins n % WINDOWS
- * cache lines further on, so that neighbours differ in nearly every byte.
+ * Messages are parts of a pool of random bytes.  Message n begins at cache line
+ * n % PERF_WINDOWS, so that consecutive messages differ in nearly every byte.
  */
 #define PERF_WINDOWS	  64
 #define PERF_WINDOW_SHIFT 64
 #define PERF_POOL_EXTRA	  (PERF_WINDOWS * PERF_WINDOW_SHIFT)
 
 struct perf_pool {
-	unsigned char *bytes; /* private after fork: headers are stamped into it */
+	unsigned char *bytes; /* each process writes headers into its own copy, by fork(2) */
 	size_t message_bytes;
-	unsigned char *stamped; /* the last message, or NULL */
-	unsigned char covered[MESSAGE_HEADER_BYTES]; /* what its header stands on */
+	unsigned char *stamped; /* the message that has a header now, or NULL */
+	unsigned char covered[MESSAGE_HEADER_BYTES]; /* the random bytes under that header */
 };
 
-/* 0 or -ENOMEM. */
+/* Fill a pool for messages of @message_bytes.  Return 0 or -ENOMEM. */
 int perf_pool_make(struct perf_pool *pool, size_t message_bytes);
 
-/* The message, with its header, and its CRC when @verify; valid until the next. */
+/* Return message @number, with a CRC-32 if @verify.  It stays valid until the next call. */
 const void *perf_pool_message(struct perf_pool *pool, uint32_t writer, uint64_t number,
 			      bool verify);
 

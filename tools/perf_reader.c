@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A reader process: takes every message, checks it, and burns CPU if told to. */
+/* A reader process: read and check every message, and keep a CPU busy if asked to. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +8,14 @@
 #include "common/message.h"
 #include "perf_log.h"
 
-#define COMPLAINTS 5 /* messages of one reader that are complained about by line */
+#define COMPLAINTS 5 /* the most messages about which one reader prints a line */
 
 struct perf_reader {
 	struct perf_shared *s;
 	struct perf_process *self;
 	struct ringbuf_reader *handle;
 	unsigned char *buffer; /* NULL with --zero-copy */
-	uint64_t *next; /* number expected from each writer */
+	uint64_t *next; /* number of the next message of each writer */
 };
 
 static bool may_complain(const struct perf_reader *r)
@@ -81,7 +81,7 @@ static void take(struct perf_reader *r, const void *data, size_t bytes)
 		perf_log(r->s, r->self, "read %llu slots so far", (unsigned long long)slots);
 }
 
-/* What waits for this reader when it comes for the next message. */
+/* Record how many written messages this reader has still to read, if that is its most so far. */
 static void note_lag(struct perf_reader *r)
 {
 	uint64_t written = perf_written(r->s);
@@ -124,7 +124,7 @@ static int take_slots(struct perf_reader *r)
 	return ringbuf_reader_release(r->handle, (unsigned int)n);
 }
 
-/* Messages that were written and never came, now that nothing more will come. */
+/* Count as lost what each writer has written after the last message that this reader got. */
 static void count_missing(struct perf_reader *r)
 {
 	uint32_t i;
@@ -137,7 +137,7 @@ static void count_missing(struct perf_reader *r)
 	}
 }
 
-/* Touches all memory, so that the first message is read as fast as the others. */
+/* Allocate and touch all memory, so that the first message takes no longer than others. */
 static int get_ready(struct perf_reader *r)
 {
 	const struct perf_options *o = &r->s->options;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What people read at the end. */
+/* The summary of a run for people. */
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Makes the ring and the processes, starts them together, and watches them. */
+/* Make the ring and the processes of a run, start them together, and watch them. */
 #ifndef PERF_RUN_H
 #define PERF_RUN_H
 
@@ -11,9 +11,9 @@
  * @geometry: geometry of the ring
  * @signal: SIGHUP, SIGINT or SIGTERM if it ended the run early, else 0
  * @ring: the ring
- * @writer: a handle for each writer, until the children have theirs
- * @reader: a handle for each reader, until the children have theirs
- * @pool: random bytes that messages are cut from
+ * @writer: a handle for each writer; the parent closes them when the children are ready
+ * @reader: a handle for each reader; the parent closes them when the children are ready
+ * @pool: random bytes that messages are parts of
  */
 struct perf_run {
 	struct perf_shared *shared;
@@ -25,22 +25,25 @@ struct perf_run {
 	struct perf_pool pool;
 };
 
-/* Make the ring and its handles.  Returns 0, or a negative errno after a line on stderr. */
+/* Make the ring and its handles.  Return 0, or a negative errno after a line on stderr. */
 int perf_run_make(struct perf_run *run, const struct perf_options *o);
 
-/* Start the children, up to the moment before they begin.  Returns as perf_run_make(). */
+/*
+ * Fork the children, wait until all are ready, and set the time at which they start.  Return 0, or
+ * a negative errno after a line on stderr.
+ */
 int perf_run_fork(struct perf_run *run);
 
-/* From the start until every child has been waited for. */
+/* Show progress until every child has ended, and end children that hang. */
 void perf_run_watch(struct perf_run *run);
 
-/* Waits for what has ended; true when no child is left. */
+/* Wait for the children that have ended.  Return true when none is left. */
 bool perf_run_reap(struct perf_run *run);
 
-/* SIGKILL to all that are left; @why is what the report says of it. */
+/* Kill the children that are left; the report gives @why as the reason. */
 void perf_run_kill(struct perf_run *run, const char *why);
 
-/* How one process ended. */
-bool perf_died(const struct perf_process *p); /* by a signal, or with an error */
+/* Return whether @p has ended by a signal or with an error. */
+bool perf_died(const struct perf_process *p);
 
 #endif /* PERF_RUN_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The page that all processes of one run share.
+ * The memory that all processes of one run share.
  *
- * Each process writes its own figures; the parent reads them at any time, so
- * what a process did stays known when it is killed.
+ * Each process writes its own figures, which the parent can read at any time, also
+ * after the process was killed.
  */
 #ifndef PERF_SHARED_H
 #define PERF_SHARED_H
@@ -25,33 +25,33 @@ enum perf_role {
 
 enum perf_state {
 	PERF_STARTING,
-	PERF_READY, /* waits for the start */
+	PERF_READY, /* waiting for the start */
 	PERF_RUNNING,
-	PERF_ENDED, /* has said all it has to say */
+	PERF_ENDED, /* its figures are complete */
 };
 
 /**
  * struct perf_process - one writer or reader
- * @role: which of the two
- * @index: from 0, among those of its role
- * @reader_id: ringbuf_reader_id()
- * @pid: of the process
- * @reaped: the parent has waited for it; @status is known
- * @status: as wait(2) gives it
- * @killed: why the parent killed it, or NULL
- * @state: how far it has come
- * @error: negative errno that ended it, 0 if none
- * @slots: messages written, or read
- * @started: CLOCK_MONOTONIC ns
- * @ended: CLOCK_MONOTONIC ns; 0 if it did not get that far
- * @waited: writer: writes that found no room at first
- * @retries: writer: times it then tried again
- * @late: writer: writes that were in the ring later than a period after their time
- * @lag: reader: the most messages that waited for it when it came for the next
- * @lost: reader: messages that it did not get
- * @bad: reader: messages of wrong length, CRC or writer
- * @disordered: reader: messages that came twice or out of order
- * @holes: reader: slots skipped since their writer gave them up or died
+ * @role: writer or reader
+ * @index: number among the processes of its role, from 0 on
+ * @reader_id: reader: its id in the ring, of ringbuf_reader_id()
+ * @pid: pid of the process
+ * @reaped: the parent has waited for the process, and @status is valid
+ * @status: exit status as of wait(2)
+ * @killed: why the parent killed the process, or NULL
+ * @state: what the process does now
+ * @error: negative errno with which the process failed, or 0
+ * @slots: number of messages written or read
+ * @started: start of the process, in ns of CLOCK_MONOTONIC; 0: not started
+ * @ended: end of the process, in ns of CLOCK_MONOTONIC; 0: not ended
+ * @waited: writer: number of writes that found no room at first
+ * @retries: writer: number of further attempts of such writes
+ * @late: writer: number of writes that were done more than a period after they were due
+ * @lag: reader: the largest number of written messages that it had still to read
+ * @lost: reader: number of messages that it did not get
+ * @bad: reader: number of messages with a wrong length, CRC-32 or writer
+ * @disordered: reader: number of messages that came twice or out of order
+ * @holes: reader: number of holes that it skipped
  */
 struct perf_process {
 	_Alignas(128) enum perf_role role;
@@ -77,13 +77,13 @@ struct perf_process {
 };
 
 /**
- * struct perf_shared - the run
- * @start: when the first write is due
- * @end: when no write is due any more
- * @gate: a pipe that ends when the parent has set @start
- * @stop: the user wants an end
- * @options: for everybody to read
- * @count: writers + readers
+ * struct perf_shared - a run
+ * @start: when the first write is due, in ns of CLOCK_MONOTONIC
+ * @end: when the writers end, in ns of CLOCK_MONOTONIC
+ * @gate: a pipe on which the children wait; the parent closes it when it has set @start
+ * @stop: the writers shall end now
+ * @options: the options, the same for all processes
+ * @count: number of processes
  * @process: the writers, then the readers
  */
 struct perf_shared {
@@ -96,7 +96,7 @@ struct perf_shared {
 	struct perf_process process[];
 };
 
-/* Only the owner adds, so no read-modify-write is needed. */
+/* Add to a counter of this process; no other process writes to it, so no atomic addition. */
 static inline void perf_count(_Atomic uint64_t *counter, uint64_t more)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
@@ -108,7 +108,7 @@ static inline bool perf_stopped(struct perf_shared *s)
 	return atomic_load_explicit(&s->stop, memory_order_relaxed);
 }
 
-/* Messages that the first @writers processes have written so far. */
+/* Return how many messages all writers have written so far. */
 static inline uint64_t perf_written(struct perf_shared *s)
 {
 	uint64_t sum = 0;
@@ -120,20 +120,20 @@ static inline uint64_t perf_written(struct perf_shared *s)
 }
 
 /*
- * The life of a child.  Each gets ready, calls perf_await_start(), works, and
- * returns 0 or a negative errno.
+ * The main functions of the children: get ready, call perf_await_start(), and write or
+ * read until the end of the run.  Return 0 or a negative errno.
  */
 int perf_writer_run(struct perf_shared *s, struct perf_process *self, struct ringbuf *ring,
 		    struct ringbuf_writer *writer, struct perf_pool *pool);
 int perf_reader_run(struct perf_shared *s, struct perf_process *self,
 		    struct ringbuf_reader *reader);
 
-/* What they do first: touch all memory, and make their handle their own. */
+/* Use the handle and touch all memory for the first time, before the run. */
 int perf_warm_writer(struct perf_shared *s, struct perf_process *self,
 		     struct ringbuf_writer *writer, struct perf_pool *pool);
 int perf_warm_reader(struct perf_shared *s, struct ringbuf_reader *reader, void *buffer);
 
-/* Says that @self is ready, and sleeps until the parent has set s->start. */
+/* Set the state of @self to ready, and sleep until the parent has set s->start. */
 void perf_await_start(struct perf_shared *s, struct perf_process *self);
 
 #endif /* PERF_SHARED_H */

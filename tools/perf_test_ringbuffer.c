@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * perf_test_ringbuffer: how a ring behaves under a load of one's choice.
+ * perf_test_ringbuffer: measure a ring under a load that the flags choose.
  *
  * The parent makes the ring and a handle for each process (perf_make.c), forks
  * writers and readers that warm up (perf_warm.c) and start together
  * (perf_fork.c), and waits for them (perf_watch.c).  The writers keep a clock
- * (perf_writer.c), the readers check every message (perf_reader.c); their
- * figures stand in a page that all share (perf_shared.h) and are printed at the
+ * (perf_writer.c), the readers check every message (perf_reader.c).  Their
+ * figures are in memory that all share (perf_shared.h), and are printed at the
  * end (perf_report.c, perf_json.c).
  */
 #include <fcntl.h>
@@ -21,8 +21,9 @@
 #include "perf_run.h"
 
 /*
- * They are waited for in perf_run_watch(); a child unblocks them.  Under
- * nohup(1) SIGHUP stays ignored.
+ * Block the signals that end a run: perf_run_watch() takes them with
+ * sigtimedwait(), and each child unblocks them.  SIGHUP stays ignored if
+ * nohup(1) has set that.
  */
 static void block_signals(void)
 {
@@ -40,7 +41,7 @@ static void block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Finds out before the run, not after it, that the file cannot be written. */
+/* Exit if the file cannot be written: before the run, whose result would be lost. */
 static void check_json(const char *path)
 {
 	FILE *f;
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 	block_signals();
 	fputs("Starting performance test with flags: ", out);
 	perf_options_print(&o, out);
-	if (!output_flush()) /* before a run whose result would be lost */
+	if (!output_flush()) /* without stdout the result would be lost */
 		return PERF_EXIT_FAILED;
 	if (perf_run_make(&run, &o) || perf_run_fork(&run))
 		return PERF_EXIT_FAILED;

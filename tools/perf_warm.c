@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A lap before the start.
+ * Warm up: send one lap of messages through the ring before the start.
  *
- * The first time that a process touches a page of the ring costs a page fault,
- * and a hundred readers of a large ring have many thousands of them.  They are
- * no part of what is measured, so the first writer sends a message through each
- * slot before the clock starts, and the readers take them.  It is a courtesy:
- * it ends after a while, done or not.
+ * The first access of a process to a page of the ring costs a page fault, and a
+ * hundred readers of a large ring have many thousands of them.  These shall not be
+ * measured, so the first writer sends a message through each slot before the
+ * clock starts, and the readers read them.  The writer gives up after WARM_LIMIT,
+ * since a run is valid without this, too.
  */
 #include <errno.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static bool writer_is_ready(struct perf_shared *s)
 	return atomic_load(&s->process[0].state) >= PERF_READY || s->process[0].reaped;
 }
 
-/* Takes what there is until the writer is ready and nothing is left. */
+/* Read messages until the first writer is ready and none is left. */
 int perf_warm_reader(struct perf_shared *s, struct ringbuf_reader *reader, void *buffer)
 {
 	struct ringbuf_slot slot;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Waits for the processes of a run, shows progress, and ends what hangs. */
+/* Wait for the processes of a run, show progress, and end processes that hang. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ static void show_progress(const struct perf_run *run, bool clear)
 	fflush(stderr);
 }
 
-/* What has been done by all; it grows as long as one of them makes progress. */
+/* Return a number that grows as long as any process makes progress. */
 static uint64_t progress(struct perf_shared *s)
 {
 	uint64_t sum = 0;
@@ -101,8 +101,9 @@ static uint64_t progress(struct perf_shared *s)
 }
 
 /*
- * No process should hang.  If one does, the ring has lost a wake-up or a
- * process was stopped: say so and fail, rather than hang along.
+ * Kill all processes if none makes progress after the end of the writes: the ring
+ * has lost a wake-up, or a process was stopped.  The run then fails instead of
+ * hanging.
  */
 static void end_what_hangs(struct perf_run *run)
 {
@@ -118,7 +119,7 @@ static void end_what_hangs(struct perf_run *run)
 		perf_run_kill(run, "no progress for 30 seconds");
 }
 
-/* The first signal ends the writes, the second one everything. */
+/* End the writes at the first signal, kill all processes at the second one. */
 static void on_signal(struct perf_run *run, int signal)
 {
 	if (run->signal)
@@ -133,7 +134,7 @@ void perf_run_watch(struct perf_run *run)
 	sigset_t set;
 	int got;
 
-	sigprocmask(SIG_BLOCK, NULL, &set); /* those that main() has blocked */
+	sigprocmask(SIG_BLOCK, NULL, &set); /* get the signals that main() has blocked */
 	while (!perf_run_reap(run)) {
 		got = sigtimedwait(&set, NULL, &look);
 		if (got == SIGHUP || got == SIGINT || got == SIGTERM)

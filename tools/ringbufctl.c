@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ringbufctl: looks at rings and changes them; this file reads its command line. */
+/* ringbufctl: show rings and change them.  This file parses the command line. */
 #include <argp.h>
 #include <errno.h>
 #include <locale.h>
@@ -13,7 +13,7 @@
 #include "common/rings.h"
 #include "ctl.h"
 
-/* Keys of argp, which has 23 bits for them. */
+/* Keys of argp, which takes numbers of at most 23 bits. */
 enum {
 	KEY_FIRST = 1 << 8,
 	KEY_JSON = KEY_FIRST,
@@ -36,7 +36,7 @@ enum {
 	KEYS_END,
 };
 
-/* A set of keys is a mask. */
+/* A set of keys is a mask of these bits. */
 #define BIT(key)  (1U << ((key)-KEY_FIRST))
 #define KEYS_RING (BIT(KEY_HOST) | BIT(KEY_ESCAPED))
 #define KEYS_CREATE                                                                       \
@@ -46,7 +46,7 @@ enum {
 #define KEYS_CAT   (BIT(KEY_FROM) | BIT(KEY_COUNT) | BIT(KEY_LINES) | BIT(KEY_FOLLOW))
 #define KEYS_WRITE (BIT(KEY_LINES) | BIT(KEY_WAIT_READERS))
 
-/* @keys: the options that it takes */
+/* @min, @max: how many arguments the command takes; @keys: the options that it takes */
 static const struct command {
 	const char *name;
 	int (*run)(const struct ctl *c);
@@ -132,13 +132,13 @@ static const char doc[] =
 const char *argp_program_version;
 
 /**
- * struct parse - what argp hands on
+ * struct parse - state of the parser
  * @ctl: the result
- * @command: as soon as it is known
- * @keys: the options that were given
- * @name: of the ring, or NULL
- * @args: what stands behind the command
- * @escaped: the name has to be unescaped
+ * @command: the command, NULL until the parser has met it
+ * @keys: the options that were given, as BIT()s
+ * @name: name of the ring or folder, or NULL
+ * @args: number of arguments after the command so far
+ * @escaped: --escaped was given: @name has escapes
  */
 struct parse {
 	struct ctl ctl;
@@ -172,7 +172,7 @@ static uint64_t positive(struct argp_state *state, const char *what, const char 
 	return value;
 }
 
-/* @arg: a number of bytes, which may end in K, M or G. */
+/* Return the number of bytes that @arg gives, as digits that K, M or G may follow. */
 static uint64_t size(struct argp_state *state, const char *what, const char *arg, uint64_t max)
 {
 	static const char suffixes[] = "KMG";
@@ -326,7 +326,7 @@ static void parse_argument(struct argp_state *state, struct parse *p, char *arg)
 		c->position = number(state, "POSITION", arg, INT64_MAX);
 }
 
-/* Whether the ring, or those to be listed, belong to the module by where they are. */
+/* Return whether the name, or the folder to list, is in a file system of rings. */
 static bool is_file(const struct parse *p)
 {
 	if (p->command->run == ctl_list)
@@ -334,7 +334,7 @@ static bool is_file(const struct parse *p)
 	return rings_has(p->name);
 }
 
-/* What only all of it together can tell. */
+/* Check what depends on several arguments together, and choose the host. */
 static void parse_end(struct argp_state *state, struct parse *p)
 {
 	const struct argp_option *o;
@@ -394,7 +394,7 @@ int main(int argc, char **argv)
 	static char version[64];
 
 	output_begin("ringbufctl");
-	setlocale(LC_CTYPE, ""); /* what of a name can be shown */
+	setlocale(LC_CTYPE, ""); /* for escape(): the characters that can be shown */
 	snprintf(version, sizeof(version), "ringbufctl (ringbuf) %s", ringbuf_version());
 	argp_program_version = version;
 	argp_err_exit_status = CTL_EXIT_USAGE;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * bench - the ring beside what a user would take instead.
+ * bench - compare the ring with other ways to send messages between processes.
  *
- * Scenario by scenario; within one, the peers take turns after every
- * repetition.  See bench.h for the parts, README.md for what is measured.
+ * It runs one scenario after the other.  Within a scenario the peers take turns:
+ * each runs one repetition, then each the next one.  bench.h lists the parts,
+ * README.md says what is measured.
  */
 #include "message.h"
 
@@ -54,7 +55,7 @@ static const struct bench_scenario scenarios[] = {
 	  BENCH_ON_DEMAND, 1000 },
 };
 
-/* Families that may be absent from the program: built without their library. */
+/* The families of peers.  A weak one is missing if its library was when this was built. */
 extern const struct bench_family bench_ring __attribute__((weak));
 extern const struct bench_family bench_device;
 extern const struct bench_family bench_hand;
@@ -179,7 +180,10 @@ static bool parse(int argc, char **argv)
 	return true;
 }
 
-/* In a virtual machine only what sleeps is worth comparing. */
+/*
+ * Return whether --vm runs the case: a round trip between processes that sleep.  Rates and
+ * processes that spin say nothing on emulated processors.
+ */
 static bool in_vm_set(const struct bench_case *cs)
 {
 	return cs->scenario[0] == 'L' && cs->scenario[1] == '2' &&
@@ -238,7 +242,7 @@ static void progress(const struct bench_scenario *sc, int rep)
 			bench_options.reps, run_count);
 }
 
-/* All peers of one scenario, repetition by repetition. */
+/* Measure all peers of a scenario, in turns. */
 static void measure(const struct bench_scenario *sc)
 {
 	int i, rep;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The benchmark: what a case is, and what the frame offers to it.
+ * The benchmark: what a case is, and the functions of the frame that runs it.
  *
- * A case is one peer in one scenario.  Its processes are made once, and sleep
- * between their repetitions: repetition k of every peer of a scenario runs
- * before repetition k + 1 of any, so that noise hits all peers alike.
- * Repetition 0 is a warm-up.
+ * A peer is a way to send messages, the ring or another.  A case is one peer in
+ * one scenario.  Its processes are forked once, and sleep between repetitions:
+ * repetition k of every peer of a scenario runs before repetition k + 1 of any,
+ * so that other load of the machine disturbs all peers alike.  Repetition 0 is a
+ * warm-up.
  *
  *	bench.c		options, families, order of the runs
- *	proc.c		processes, pinning, rounds
+ *	proc.c		processes, pinning, repetitions
  *	report.c	medians, JSON lines, tables
- *	targets.c	the ring beside its peers: met or not
+ *	targets.c	compares the ring with its peers: targets that are met or not
  *	message.h	the stamps of ../common/message.h, verified by every reader
- *	wake.h		the loops of scenarios of readers that sleep
+ *	wake.h		the loops for scenarios in which readers sleep
  *	stream.h	the loops that send and receive, inlined into each peer
  *	peer_*.c	one file per family of peers
  */
@@ -38,39 +39,39 @@ extern "C" {
 #define BENCH_MAX_CHANNELS  100
 #define BENCH_MAX_PROCS	    (BENCH_MAX_READERS + BENCH_MAX_WRITERS)
 #define BENCH_MAX_REPS	    31
-#define BENCH_BATCH	    32 /* messages per call of a writer in T1b */
-#define BENCH_BATCH_RX	    128 /* most messages per call of a reader in T1b */
+#define BENCH_BATCH	    32 /* messages per call of a writer, with BENCH_BATCHED */
+#define BENCH_BATCH_RX	    128 /* most messages per call of a reader, with BENCH_BATCHED */
 #define BENCH_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* What a side does while it cannot continue. */
+/* What a writer or reader does while it cannot continue. */
 enum bench_mode {
-	BENCH_SPIN, /* a CPU each: pause */
-	BENCH_INSIDE, /* a CPU each: the peer polls by itself, for seconds before it would sleep */
-	BENCH_YIELD, /* more processes than CPUs: pause 32 times, then sched_yield() */
-	BENCH_BLOCK, /* sleep in the peer's own way */
+	BENCH_SPIN, /* spin; for processes with a CPU each */
+	BENCH_INSIDE, /* the peer itself spins, for seconds before it would sleep; as BENCH_SPIN */
+	BENCH_YIELD, /* spin 32 times, then sched_yield(); for more processes than CPUs */
+	BENCH_BLOCK, /* sleep by the means of the peer */
 };
 
-/* How a case lays its channels between its processes. */
+/* How the channels of a case connect its processes. */
 enum bench_shape {
 	BENCH_SHARED, /* one channel that all writers and readers use */
-	BENCH_FAN, /* a channel per reader, the writer sends to each */
-	BENCH_MERGE, /* a channel per writer, the reader polls them in turn */
-	BENCH_ECHO, /* two channels, there and back */
+	BENCH_FAN, /* a channel for each reader; the writer sends to all */
+	BENCH_MERGE, /* a channel for each writer; the reader polls them in turn */
+	BENCH_ECHO, /* a channel for the ping, and one for the answer */
 };
 
 enum bench_how {
-	BENCH_ONE, /* copied in and out, one at a time */
-	BENCH_BATCHED, /* copied in and out, BENCH_BATCH at a time */
-	BENCH_IN_PLACE, /* written and read where they lie */
+	BENCH_ONE, /* messages are copied in and out, one at a time */
+	BENCH_BATCHED, /* messages are copied in and out, BENCH_BATCH at a time */
+	BENCH_IN_PLACE, /* messages are written and read in the channel, without a copy */
 };
 
 enum bench_kind {
-	BENCH_ROUND_TRIP, /* ns */
+	BENCH_ROUND_TRIP, /* time of a round trip, in ns */
 	BENCH_RATE, /* messages per second */
 	BENCH_BANDWIDTH, /* MB per second */
-	BENCH_WAKE, /* us of the writer's processor time for a message */
-	BENCH_IDLE, /* us of the readers' processor time */
-	BENCH_WAKEUPS, /* of each reader */
+	BENCH_WAKE, /* processor time of the writer for a message, in us */
+	BENCH_IDLE, /* processor time of all readers while no message comes, in us */
+	BENCH_WAKEUPS, /* number of times that each reader was woken */
 };
 
 struct bench_scenario {
@@ -82,22 +83,22 @@ struct bench_scenario {
 	int writers;
 	int readers;
 	enum {
-		BENCH_BATCHES = 1, /* for the parameters in the results */
+		BENCH_BATCHES = 1, /* the results say that messages go in batches */
 		BENCH_SAME_CPU = 2, /* both processes on one CPU */
 		BENCH_ON_DEMAND =
 			4, /* runs only if --only names it: it starts hundreds of processes */
 	} flags;
-	unsigned int pace_us; /* wait that long, busy, before each ping */
+	unsigned int pace_us; /* before each ping, spin for that long */
 };
 
 /**
- * struct bench_params - what a channel is made for
- * @bytes: of every message
- * @depth: messages it shall hold, where the peer lets one choose
- * @writers: that will open it
- * @readers: that will open it
- * @mode: see there
- * @tag: unique name, for peers with a name space
+ * struct bench_params - the parameters of a channel
+ * @bytes: size of every message
+ * @depth: number of messages that the channel shall hold, for peers that allow a choice
+ * @writers: number of writers that will open the channel
+ * @readers: number of readers that will open the channel
+ * @mode: what writers and readers do while they wait
+ * @tag: unique name, for peers whose channels have names
  */
 struct bench_params {
 	size_t bytes;
@@ -110,25 +111,25 @@ struct bench_params {
 
 /**
  * struct bench_ops - a kind of channel
- * @size: bytes of its private part, which the frame allocates, zeroed
- * @own_depth: the peer chooses its depth itself
- * @clean_exit: its processes leave with exit(), for libraries that sign off there
- * @validate: NULL or why it cannot run here; may be absent
- * @setup: in the parent, before the processes are made; 0 or -1 and errno
- * @teardown: in the parent, after they are gone; may be absent
- * @describe: a few words on the channel for the notes; may be absent
- * @open_tx: in a process that will send; may be absent
- * @open_rx: in a process that will receive, @reader counts from 0; may be absent
- * @close: in each of these processes, at its end; may be absent
- * @send: returns when the channel has taken the message
- * @recv: returns with one message copied out
- * @try_recv: the same, or false at once (for BENCH_MERGE)
- * @send_n: @count messages of 64 bytes (for BENCH_BATCHED)
- * @recv_n: 1 to @max messages of 64 bytes (for BENCH_BATCHED)
- * @reserve: room for one message (this and the next three for BENCH_IN_PLACE)
- * @commit: send it
- * @peek: the next message where it lies
- * @release: give it back
+ * @size: bytes of private memory of a channel, which the frame allocates and zeroes
+ * @own_depth: the peer ignores bench_params.depth and chooses itself
+ * @clean_exit: processes end with exit(), for a library whose handlers tell its peers
+ * @validate: return NULL, or why the peer cannot run on this machine; may be NULL
+ * @setup: make the channel; called in the parent before fork; return 0, or -1 with errno
+ * @teardown: undo @setup; called in the parent after the processes ended; may be NULL
+ * @describe: write a few words on the channel for the note in the results; may be NULL
+ * @open_tx: called in each process that will send; may be NULL
+ * @open_rx: called in each process that will receive, with its number from 0 on; may be NULL
+ * @close: called in each of these processes before it ends; may be NULL
+ * @send: copy a message into the channel, waiting for room
+ * @recv: copy a message out of the channel, waiting for one
+ * @try_recv: copy a message out, or return false if there is none (for BENCH_MERGE)
+ * @send_n: send @count messages of 64 bytes (for BENCH_BATCHED)
+ * @recv_n: receive 1 to @max messages of 64 bytes, and return how many (for BENCH_BATCHED)
+ * @reserve: return room for one message in the channel (for BENCH_IN_PLACE)
+ * @commit: send the message in that room (for BENCH_IN_PLACE)
+ * @peek: return the next message in the channel, without a copy (for BENCH_IN_PLACE)
+ * @release: give the room of that message back (for BENCH_IN_PLACE)
  */
 struct bench_ops {
 	size_t size;
@@ -156,17 +157,15 @@ struct bench_run;
 
 /**
  * struct bench_case - a peer in a scenario
- * @peer: its name in the results
+ * @peer: name of the peer in the results
  * @scenario: name of the scenario
- * @note: for the results; NULL: none
- * @ops: validate, setup and the channel itself
- * @shape: of the channels
- * @mode: BENCH_SPIN becomes BENCH_YIELD where there are more processes than CPUs
- * @depth: 0: as the scenario says
- * @producer: body of writer @id; of the one that pings, in a round trip
- * @consumer: body of reader @id; of the one that answers, in a round trip
- *
- * How it is reported follows from the scenario.
+ * @note: note in the results, or NULL
+ * @ops: the kind of channel
+ * @shape: how channels connect the processes
+ * @mode: how to wait; BENCH_SPIN becomes BENCH_YIELD if there are more processes than CPUs
+ * @depth: number of messages that a channel holds; 0: the scenario's
+ * @producer: main function of writer @id; in a round trip, of the process that pings
+ * @consumer: main function of reader @id; in a round trip, of the process that answers
  */
 struct bench_case {
 	const char *peer;
@@ -192,16 +191,16 @@ struct bench_rep {
 	uint64_t got[BENCH_MAX_READERS];
 	double rtt[3]; /* p50, p99, p99.9 in ns */
 	double cost[2]; /* what BENCH_WAKE, BENCH_IDLE and BENCH_WAKEUPS measure */
-	uint64_t taken; /* by all readers, in the scenarios of wake.h */
+	uint64_t taken; /* messages that all readers have received, in the scenarios of wake.h */
 };
 
-/* One page set per case, shared by its processes and the frame. */
+/* Memory that the processes of a case and the frame share. */
 struct bench_shared {
-	uint32_t ready; /* processes that have opened their channels */
-	uint32_t go; /* repetitions begun */
+	uint32_t ready; /* number of processes that have opened their channels */
+	uint32_t go; /* number of repetitions that may begin; processes sleep on it */
 	uint32_t quit;
-	uint32_t arrived; /* barrier at the start of a repetition */
-	uint32_t done; /* processes times repetitions that ended */
+	uint32_t arrived; /* how often a process has begun a repetition; they begin together */
+	uint32_t done; /* how often a process has ended a repetition */
 	pid_t reader[BENCH_MAX_READERS];
 	struct bench_rep rep[BENCH_MAX_REPS + 1];
 };
@@ -216,7 +215,7 @@ struct bench_run {
 	int channels;
 	int procs;
 	int alive;
-	int round; /* repetitions begun, as this process knows it */
+	int round; /* number of repetitions that this process has begun */
 	bool failed;
 	char note[160];
 	pid_t pid[BENCH_MAX_PROCS];
@@ -228,7 +227,7 @@ struct bench_options {
 	bool list;
 	bool vm;
 	int reps;
-	double seconds; /* of a repetition */
+	double seconds; /* duration of a repetition */
 	int samples_spin;
 	int samples_block;
 	int samples_paced;
@@ -237,8 +236,8 @@ struct bench_options {
 };
 
 extern struct bench_options bench_options;
-extern double bench_tick_ns; /* ns per bench_ticks() */
-extern int bench_cpus; /* that may be used: 1 or 2 */
+extern double bench_tick_ns; /* ns per tick of bench_ticks() */
+extern int bench_cpus; /* number of CPUs that the processes use: 1 or 2 */
 
 /* proc.c */
 void bench_proc_init(void);
@@ -249,7 +248,7 @@ bool bench_wait_ready(struct bench_run *run);
 bool bench_round(struct bench_run *run);
 void bench_stop(struct bench_run *run);
 void bench_die(const char *what) __attribute__((noreturn));
-/* for producers and consumers */
+/* Functions for producers and consumers. */
 void bench_opened(struct bench_run *run);
 struct bench_rep *bench_next(struct bench_run *run);
 void bench_done(struct bench_run *run);
@@ -267,14 +266,14 @@ struct bench_result {
 	double min;
 	double max;
 	int reps;
-	double rep[BENCH_MAX_REPS]; /* in the order in which they ran */
+	double rep[BENCH_MAX_REPS]; /* results of the repetitions, in the order in which they ran */
 };
 
 extern const struct bench_result *bench_results;
 extern size_t bench_result_count;
 
 int bench_report_open(const char *path);
-/* 0, or a negative errno: not all of it is in the file. */
+/* Close the file of --json.  Return 0, or a negative errno if it is incomplete. */
 int bench_report_close(void);
 void bench_report(const struct bench_run *run);
 void bench_report_table(const struct bench_scenario *sc);

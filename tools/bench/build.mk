@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # The benchmark: build/tools/bench.  A peer whose headers are missing is left
-# out; the program names it as skipped.  build/tools/bench_vm is the same for
-# any processor and without foreign libraries, for an emulated machine.
+# out; the program names it as skipped.  build/tools/bench_vm is the benchmark for
+# an emulated machine: it runs on any processor, and needs no library of a peer.
 #
-# make growth           what a reader costs as there are more of them
-# make wake-cost        what a wake-up costs the writer, in the virtual machine, as tables
+# make growth           measure how the cost of a reader grows with the number of readers
+# make wake-cost        measure what a wake-up costs the writer, in the virtual machine
 
 BENCH_CORE := bench proc report targets wake peer_ring peer_device peer_hand peer_wake peer_pipe peer_unix peer_mqueue
 BENCH_C := $(BENCH_CORE)
 BENCH_CXX :=
 BENCH_LIBS := -pthread -lrt
-# ccache would write its statistics, even for make -n.
+# Without CCACHE_DISABLE, ccache would write its statistics even for make -n.
 BENCH_MACHINE := $(shell CCACHE_DISABLE=1 $(CC) -dumpmachine)
 BENCH_ICEORYX := $(firstword $(wildcard /usr/include/iceoryx/v2*))
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * How the cost of a reader grows with the number of readers: microseconds for
- * each attach, each first use and each close of 250 to 4,000 readers of one
+ * Measure how the cost of a reader grows with the number of readers: microseconds
+ * for each attach, each first use and each close of 250 to 4,000 readers of one
  * process, on the host that RINGBUF_HOST names.
  */
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 static struct ringbuf_reader *reader[MOST];
 
-/* In microseconds. */
+/* Return the time in microseconds. */
 static double now(void)
 {
 	return (double)clock_now() / 1000;
@@ -33,7 +33,7 @@ static void failed(const char *what, unsigned int i, int err)
 	exit(1);
 }
 
-/* A reader that nobody has used yet keeps a descriptor. */
+/* Raise the limit of descriptors: each reader keeps one until its first use. */
 static void descriptors_raise(void)
 {
 	struct rlimit limit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Messages with stamps: every reader checks all of them. */
+/* Check the stamps of messages: every reader does this for every message. */
 #ifndef BENCH_MESSAGE_H
 #define BENCH_MESSAGE_H
 
@@ -29,7 +29,10 @@ static __attribute__((noreturn, noinline, cold, unused)) void bench_damaged(uint
 	_exit(4);
 }
 
-/* @expect: next number of each writer.  Returns whether it was the writer's last. */
+/*
+ * Check a message and exit if it is damaged or out of order.  @expect has the next number of each
+ * writer, and is updated.  Return whether this was the writer's last message.
+ */
 BENCH_INLINE bool bench_verify(const void *buf, size_t bytes, uint64_t *expect, uint32_t writers)
 {
 	const struct message_header *h = (const struct message_header *)buf;
@@ -46,7 +49,7 @@ BENCH_INLINE bool bench_verify(const void *buf, size_t bytes, uint64_t *expect, 
 	return sender & MESSAGE_LAST;
 }
 
-/* Small messages are copied inline, as a user of a fixed type would. */
+/* Copy a message; one of 64 bytes inline, as a program with a fixed type would. */
 BENCH_INLINE void bench_copy(void *to, const void *from, size_t bytes)
 {
 	if (bytes == sizeof(struct message_stamp))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* /dev/ringbuf without the library: each of the ways in which a reader can sleep. */
+/* Peer: /dev/ringbuf without the library, with each of the ways in which a reader can sleep. */
 #include "wake.h"
 
 #include <fcntl.h>
@@ -20,11 +20,11 @@
 #define HUNDRED	    100
 
 /**
- * struct device - a ring, and the end of it that this process holds
+ * struct device - a ring, and the handle of this process
  * @owner: the handle that made the ring
- * @fd: of this process, as a reader or a writer
+ * @fd: the handle of this process, a reader or a writer
  * @ep: epoll(7) descriptor, for device_epoll
- * @uring: for device_uring
+ * @uring: io_uring, for device_uring
  */
 struct device {
 	int owner;
@@ -173,7 +173,7 @@ static const struct bench_ops poll_ops = DEVICE_OPS(device_missing, device_open_
 static const struct bench_ops epoll_ops = DEVICE_OPS(device_missing, epoll_open_rx, epoll_recv);
 static const struct bench_ops uring_ops = DEVICE_OPS(uring_missing, uring_open_rx, uring_recv);
 
-/* ---- a reader that is woken for every message, and one for every hundredth ------ */
+/* ---- one reader that is woken for every message, one for every hundredth --------- */
 
 static uint64_t wakeups_of(int fd)
 {
@@ -195,7 +195,10 @@ static uint64_t wakeups_of(int fd)
 
 static void count_consumer(struct bench_run *run, int id)
 {
-	/* In time, a late reader takes more than a hundred; the rest of them wakes it at last. */
+	/*
+	 * With a pace the reader may find more than a hundred messages.  The limit of a second then
+	 * wakes it for the fewer than a hundred that are left at the end.
+	 */
 	struct ringbuf_threshold t = { .size = sizeof(t),
 				       .slots = HUNDRED,
 				       .after = run->sc->pace_us ? NS_PER_S : 0 };

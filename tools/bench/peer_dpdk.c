@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * DPDK's rte_ring, laid into shared memory with rte_ring_init() and without the
- * EAL.  Small messages are elements of the ring; big ones lie in a pool, and
- * the ring carries handles, as is usual there.
+ * Peer: DPDK's rte_ring, made in shared memory by rte_ring_init(), without DPDK's
+ * environment (EAL).  Small messages are elements of the ring.  Big ones are in a
+ * pool, and the ring carries their numbers, as is usual with DPDK.
  */
 #include "stream.h"
 
@@ -75,7 +75,7 @@ static void dpdk_open_rx(void *chan, int reader)
 	dpdk_open_tx(chan);
 }
 
-/* The kinds differ in how they enqueue. */
+/* The three kinds of ring differ in how they enqueue. */
 static inline unsigned int dpdk_put_spsc(struct rte_ring *r, const void *m, unsigned int n)
 {
 	return rte_ring_sp_enqueue_burst_elem(r, m, ELEMENT, n, NULL);
@@ -152,17 +152,17 @@ static const struct bench_ops spsc_ops = DPDK_OPS(spsc);
 static const struct bench_ops mpsc_ops = DPDK_OPS(mpsc);
 static const struct bench_ops rts_ops = DPDK_OPS(rts);
 
-/* ---- handles and a pool ----------------------------------------------------- */
+/* ---- numbers and a pool ----------------------------------------------------- */
 
 /**
- * struct pool - messages in shared memory, and two rings of handles
- * @full: handles of messages, writer to reader
- * @free: handles of free room, reader to writer
- * @memory: the room
- * @batch: handles moved to or from @free at a time
- * @mine: writer: free handles at hand; reader: handles to give back
- * @count: entries in @mine
- * @now: handle of the message that is being written or read
+ * struct pool - places for messages in shared memory, and two rings of their numbers
+ * @full: places with a message, from the writer to the reader
+ * @free: free places, from the reader to the writer
+ * @memory: the places
+ * @batch: how many numbers to move to or from @free at a time
+ * @mine: writer: free places that it has; reader: places to give back
+ * @count: number of entries in @mine
+ * @now: place of the message that is being written or read
  */
 struct pool {
 	struct rte_ring *full;

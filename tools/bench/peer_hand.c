@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Ceilings, written by hand: a flag that goes back and forth, an SPSC ring with
- * cached indices, and its broadcast form.  They promise nothing about peers
- * that die, and do not know how to sleep.
+ * Peers written by hand, as an upper limit of what is possible: a word as a flag,
+ * a ring of one writer and one reader (SPSC) with cached indices, and a ring of
+ * one writer and several readers.  None of them survives the death of a process,
+ * and none can sleep.
  */
 #include "stream.h"
 
@@ -14,7 +15,7 @@
 /* ---- flag: 8 bytes, the limit from core to core --------------------------- */
 
 struct flag {
-	uint64_t *word[2]; /* there, back */
+	uint64_t *word[2]; /* ping, answer */
 };
 
 static int flag_setup(void *chan, const struct bench_params *p)
@@ -119,7 +120,7 @@ enum { flag_shape = BENCH_SHARED, flag_pause_shape = BENCH_SHARED };
 
 /* ---- SPSC ring ------------------------------------------------------------ */
 
-/* Each on a line of its own; the slots follow at PAGE. */
+/* The indices, each in a cache line of its own; the slots follow at PAGE. */
 struct hand_shared {
 	uint64_t head __attribute__((aligned(64)));
 	uint64_t tail __attribute__((aligned(64)));
@@ -129,12 +130,12 @@ struct hand_shared {
  * struct hand - one end of the ring
  * @shared: the two indices
  * @slots: the messages
- * @stride: from one slot to the next
- * @depth: a power of two
- * @bytes: mapped
- * @mode: of waiting
- * @pos: own index
- * @cached: what the other side's index was when we last looked
+ * @stride: bytes from one slot to the next
+ * @depth: number of slots, a power of two
+ * @bytes: size of the mapping
+ * @mode: how to wait
+ * @pos: index of this end
+ * @cached: index of the other end when it was read last
  */
 struct hand {
 	struct hand_shared *shared;
@@ -322,8 +323,8 @@ static const struct bench_ops hand_ops = {
 /**
  * struct cast - one end of the broadcast ring
  * @row: rows of ROW bytes: the writer's index, then that of each reader
- * @mine: row of this reader
- * @cached: writer: the lowest reader; reader: the writer; when we last looked
+ * @mine: number of this reader's row
+ * @cached: writer: the lowest index of a reader; reader: the writer's index; as read last
  */
 struct cast {
 	char *row;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * iceoryx 2.0: untyped publisher and subscriber, both ends with the policy that
- * waits instead of losing.  Needs a running iox-roudi; BENCH_ROUDI says that
- * there is one.
+ * Peer: iceoryx 2.0, untyped publisher and subscriber, both with the policy to wait
+ * rather than to lose messages.  Needs a running iox-roudi, and BENCH_ROUDI in the
+ * environment, which says that it runs.
  */
 #include "stream.h"
 
@@ -14,7 +14,7 @@
 
 namespace {
 
-/* RouDi connects ports every 100 ms; a message sent before would be missed. */
+/* RouDi connects ports every 100 ms; a message that is sent before would be lost. */
 constexpr useconds_t settle_us = 400000;
 
 using publisher = iox::popo::UntypedPublisher;
@@ -46,7 +46,7 @@ int iox_setup(void *chan, const struct bench_params *p)
 	return 0;
 }
 
-/* Once in each process. */
+/* Connect this process to RouDi, once. */
 void runtime()
 {
 	static bool started;

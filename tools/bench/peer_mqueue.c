@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* POSIX message queues.  Not for 1 MiB: RLIMIT_MSGQUEUE is less than one such message. */
+/* Peer: POSIX message queues.  RLIMIT_MSGQUEUE is less than one message of 1 MiB. */
 #include "stream.h"
 #include "wake.h"
 
@@ -12,7 +12,7 @@ struct mq_chan {
 	long depth;
 };
 
-/* As deep as asked for, or as sysctl fs.mqueue.msg_max allows. */
+/* Return @want, or what sysctl fs.mqueue.msg_max allows if that is less. */
 static long mq_depth(long want)
 {
 	FILE *f = fopen("/proc/sys/fs/mqueue/msg_max", "r");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* pipe(2). */
+/* Peer: pipe(2). */
 #include "stream.h"
 #include "wake.h"
 
@@ -11,9 +11,9 @@
 /**
  * struct pipe_chan - a pipe
  * @fd: read end, write end
- * @mode: BENCH_SPIN: non-blocking, polled
- * @part: reader, in batches: the beginning of a message that came in two pieces
- * @have: bytes of it
+ * @mode: how to wait; with BENCH_SPIN the descriptors do not block
+ * @part: in batches: the beginning of a message of which read(2) has returned a part
+ * @have: number of bytes in @part
  */
 struct pipe_chan {
 	int fd[2];
@@ -88,7 +88,7 @@ static inline void pipe_send_n(void *chan, const void *msgs, size_t count)
 	pipe_send(chan, msgs, count * sizeof(struct message_stamp));
 }
 
-/* What the pipe has, in whole messages; the rest is kept for the next call. */
+/* Read what the pipe has, and return whole messages; keep the rest for the next call. */
 static inline size_t pipe_recv_n(void *chan, void *msgs, size_t max)
 {
 	const size_t one = sizeof(struct message_stamp);

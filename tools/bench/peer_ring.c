@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * libringbuf.  The parent makes the ring, each process attaches to it: the same
- * calls whichever host RINGBUF_HOST names.
+ * Peer: libringbuf, on the host that RINGBUF_HOST names.  The parent makes the ring,
+ * each process attaches to it.
  */
 #include "stream.h"
 
@@ -9,10 +9,10 @@
 #include <ringbuf.h>
 
 /**
- * struct ring - a ring, and the end of it that this process holds
- * @timeout: RINGBUF_FOREVER, or RINGBUF_TRY again and again
- * @mode: how to wait between two tries
- * @spin: ns before sleeping; negative: the library's default
+ * struct ring - a ring, and the handle of this process
+ * @timeout: RINGBUF_FOREVER, or RINGBUF_TRY to retry each call until it succeeds
+ * @mode: how to wait between two attempts
+ * @spin: ns to spin before sleeping; negative: the library's default
  */
 struct ring {
 	struct ringbuf *ring;
@@ -108,7 +108,7 @@ static void ring_close(void *chan)
 	ringbuf_reader_close(r->reader);
 }
 
-/* What @err says of a call that is made again until it is through. */
+/* Wait before the next attempt of @what.  Exit if it failed with another error than EAGAIN. */
 BENCH_INLINE void ring_wait(struct bench_waiter *w, ssize_t err, const char *what)
 {
 	if (__builtin_expect(err != -EAGAIN, 0))
@@ -227,7 +227,7 @@ static const struct bench_ops exclusive_ops = RING_OPS(ring_make_exclusive);
 static const struct bench_ops shared_ops = RING_OPS(ring_make_shared);
 static const struct bench_ops nospin_ops = RING_OPS(ring_make_nospin);
 
-/* The loops are the same code for all three: only setup differs. */
+/* The three kinds of ring differ only in setup, so the same loops serve for all. */
 BENCH_ROUND(echo, exclusive_ops);
 BENCH_STREAM(one, exclusive_ops, BENCH_SHARED, BENCH_ONE);
 BENCH_STREAM(batch, exclusive_ops, BENCH_SHARED, BENCH_BATCHED);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* AF_UNIX sockets of type SOCK_SEQPACKET. */
+/* Peer: AF_UNIX sockets of type SOCK_SEQPACKET. */
 #include "stream.h"
 #include "wake.h"
 
@@ -9,7 +9,7 @@
 #define BIG_BUFFER (4 << 20)
 
 struct unix_chan {
-	int fd[2]; /* sends, receives */
+	int fd[2]; /* socket of the sender, socket of the receiver */
 	int flags;
 };
 

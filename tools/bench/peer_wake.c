@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Hand-off by a bare wake-up: the payload lies in shared memory, the wake-up is
- * a futex or an eventfd.  One message at a time.
+ * Peers that consist of a wake-up alone: one message in shared memory, and a futex or an
+ * eventfd that wakes the receiver.
  */
 #include "stream.h"
 #include "wake.h"
@@ -77,7 +77,7 @@ static inline void futex_recv(void *chan, void *msg, size_t bytes)
 	bench_copy(msg, &k->shared->msg, bytes);
 }
 
-/* Wakes the peer only if it sleeps. */
+/* Send a message; make the system call that wakes the receiver only if it sleeps. */
 static inline void adaptive_send(void *chan, const void *msg, size_t bytes)
 {
 	struct wake *k = chan;

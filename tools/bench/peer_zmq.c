@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * ZeroMQ over ipc://: PUSH and PULL one way, XPUB (NODROP) and SUB to many.  No
- * L1: libzmq has an I/O thread, which a spinning caller on its CPU starves.
+ * Peer: ZeroMQ over ipc://, PUSH and PULL to one reader, XPUB (NODROP) and SUB to several.
+ * It has no case in L1, where callers spin: the I/O thread of libzmq would get no CPU.
  */
 #include "stream.h"
 
@@ -11,7 +11,7 @@ struct zmq_chan {
 	void *context;
 	void *socket;
 	int readers;
-	int mark; /* messages that may be under way; 0: libzmq's default */
+	int mark; /* high-water mark: messages in flight at most; 0: libzmq's default */
 	char address[80];
 };
 
@@ -61,7 +61,7 @@ static void push_open_rx(void *chan, int reader)
 	zmq_attach(chan, true);
 }
 
-/* Ends when every reader has subscribed. */
+/* Make the publisher, and wait until every reader has subscribed. */
 static void pub_open_tx(void *chan)
 {
 	struct zmq_chan *c = chan;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Processes of a case: made, pinned, sent through one repetition after the
- * other, and ended.  Between repetitions they sleep on a futex.
+ * The processes of a case: fork and pin them, run repetitions in them, and end them.
+ * Between repetitions they sleep on a futex.
  */
 #include "stream.h"
 
@@ -14,13 +14,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define PATIENCE_NS 30000000000ULL /* for anything that should take a second */
-#define LOOK_NS	    50000000L /* between two looks for dead processes */
+#define PATIENCE_NS 30000000000ULL /* limit of anything that should take a second */
+#define LOOK_NS	    50000000L /* from one check for dead processes to the next */
 
 double bench_tick_ns;
 int bench_cpus;
 static int cpu[2];
-static const char *self = "bench"; /* in a child: what it runs */
+static const char *self = "bench"; /* for error messages; in a child the name of the case */
 
 void bench_die(const char *what)
 {
@@ -38,7 +38,7 @@ void *bench_shm(size_t bytes)
 	return p;
 }
 
-/* Fault the pages into this process's tables. */
+/* Enter the pages of @p into this process's page tables. */
 void bench_touch(void *p, size_t bytes)
 {
 	size_t at;
@@ -61,7 +61,7 @@ static void calibrate(void)
 	bench_tick_ns = (double)(now - start) / (double)(bench_ticks() - ticks);
 }
 
-/* The first two CPUs that this process may use: 0 and 1 unless it is confined. */
+/* Choose the first two CPUs that this process may use. */
 void bench_proc_init(void)
 {
 	cpu_set_t set;
@@ -117,7 +117,10 @@ void bench_done(struct bench_run *run)
 	count_up(run, &run->shared->done);
 }
 
-/* Sleep until the next repetition, and begin it together; NULL: there is none. */
+/*
+ * Sleep until the next repetition, then wait until all processes of the case are awake.  Return the
+ * repetition, or NULL if there is none.
+ */
 struct bench_rep *bench_next(struct bench_run *run)
 {
 	struct bench_shared *s = run->shared;
@@ -151,7 +154,7 @@ void bench_percentiles(struct bench_rep *rep, uint32_t *ticks, int count)
 
 /* ---- in the frame ------------------------------------------------------- */
 
-/* All writers on the first CPU; readers on the second, first, second... */
+/* Run process @i, pinned: writers to the first CPU, readers to the second, the first, and so on. */
 static void child(struct bench_run *run, int i, char *name, pid_t parent)
 {
 	int writers = run->sc->writers;
@@ -193,7 +196,7 @@ static void kill_all(struct bench_run *run)
 	run->alive = 0;
 }
 
-/* Collect who has ended; one that failed takes the others with it. */
+/* Wait for the processes that have ended.  If one of them failed, kill the others. */
 static void collect(struct bench_run *run)
 {
 	char text[64];
@@ -277,7 +280,7 @@ static int make_channels(struct bench_run *run)
 	return 0;
 }
 
-/* Make the channels and the processes of @run; they open their ends and sleep. */
+/* Make the channels and the processes of @run, which open the channels and sleep. */
 bool bench_start(struct bench_run *run)
 {
 	char name[96];
@@ -313,7 +316,7 @@ bool bench_wait_ready(struct bench_run *run)
 	return wait_count(run, &run->shared->ready, (uint32_t)run->procs, "did not open in time");
 }
 
-/* What each reader got must be what was sent. */
+/* Return whether each reader received as many messages as were sent. */
 static bool complete(const struct bench_run *run, const struct bench_rep *rep)
 {
 	uint64_t sent = 0;
@@ -329,7 +332,7 @@ static bool complete(const struct bench_run *run, const struct bench_rep *rep)
 	return true;
 }
 
-/* One repetition, from its start in all processes to its end in all. */
+/* Start a repetition, and wait until all processes have ended it.  Return whether it is valid. */
 bool bench_round(struct bench_run *run)
 {
 	struct bench_shared *s = run->shared;
@@ -346,7 +349,7 @@ bool bench_round(struct bench_run *run)
 	return false;
 }
 
-/* Send the processes home, and undo bench_start(). */
+/* End the processes, and undo bench_start(). */
 void bench_stop(struct bench_run *run)
 {
 	uint64_t end = clock_now() + PATIENCE_NS;

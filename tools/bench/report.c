@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* What was measured: medians, a JSON line each, a table per scenario. */
+/* Report results: medians, a line of JSON for each, a table for each scenario. */
 #include "message.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sorts @v. */
+/* Return the median of @n values; sorts @v. */
 double bench_median(double *v, int n)
 {
 	qsort(v, (size_t)n, sizeof(*v), by_value);
@@ -103,7 +103,7 @@ static void add(const struct bench_run *run, const char *metric, const char *uni
 	fflush(json);
 }
 
-/* Messages sent / (last reader done - first writer started). */
+/* Return messages per second, from the first start of a writer to the last end of a reader. */
 static double rate(const struct bench_run *run, const struct bench_rep *rep)
 {
 	uint64_t start = UINT64_MAX, end = 0, sent = 0;
@@ -176,7 +176,7 @@ void bench_number(char *text, size_t size, double v)
 		snprintf(text, size, "%.3g", v);
 }
 
-/* Metric by metric, the best first. */
+/* Order results by metric, and within a metric the best first. */
 static int by_rank(const void *a, const void *b)
 {
 	const struct bench_result *x = *(const struct bench_result *const *)a;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * The loops of writers and readers.  They are inlined into each peer with its
- * operations as constants, so that a call through a pointer costs no peer
- * anything.
+ * struct bench_ops as a constant, so that the compiler calls the operations
+ * directly, not through pointers.
  */
 #ifndef BENCH_STREAM_H
 #define BENCH_STREAM_H
@@ -16,8 +16,8 @@
 
 #include "../common/clock.h"
 
-#define BENCH_TIME_EVERY   64 /* messages between two looks at the clock */
-#define BENCH_TIME_BATCHES 32 /* batches between two looks at the clock */
+#define BENCH_TIME_EVERY   64 /* messages from one look at the clock to the next */
+#define BENCH_TIME_BATCHES 32 /* batches from one look at the clock to the next */
 
 BENCH_INLINE uint64_t bench_ticks(void)
 {
@@ -101,7 +101,7 @@ BENCH_INLINE void bench_close_rx(struct bench_run *run, int id, const struct ben
 
 /* ---- writers ------------------------------------------------------------ */
 
-/* What the header of a message of writer @id says. */
+/* Return the word for the writer in the header of a message of writer @id. */
 BENCH_INLINE uint32_t bench_sender(int id, bool last)
 {
 	return (uint32_t)id | (last ? MESSAGE_LAST : 0);
@@ -193,7 +193,10 @@ BENCH_INLINE void bench_produce(struct bench_run *run, int id, const struct benc
 
 /* ---- readers ------------------------------------------------------------ */
 
-/* Stays on a channel while it has messages. */
+/*
+ * Receive a message from any channel.  *@at is the current channel: continue with it as long as it
+ * has messages.
+ */
 BENCH_INLINE void bench_recv_merged(struct bench_run *run, const struct bench_ops *ops, int *at,
 				    void *buf, size_t bytes)
 {
@@ -316,7 +319,7 @@ BENCH_INLINE void bench_check_echo(const struct message_stamp *m, uint64_t numbe
 		bench_damaged(number);
 }
 
-/* Channel 0 carries the ping, channel 1 the answer. */
+/* Measure round trips: channel 0 carries the ping, channel 1 the answer. */
 BENCH_INLINE void bench_ping(struct bench_run *run, const struct bench_ops *ops)
 {
 	uint32_t *ticks =
@@ -383,7 +386,7 @@ BENCH_INLINE void bench_pong(struct bench_run *run, const struct bench_ops *ops)
 
 /* ---- for the tables of the peers ---------------------------------------- */
 
-/* fn_producer() and fn_consumer(), for BENCH_CASE(). */
+/* Define fn_producer() and fn_consumer(), for BENCH_CASE(). */
 #define BENCH_STREAM(fn, ops, shape, how)                        \
 	enum { fn##_shape = (shape) };                           \
 	static void fn##_producer(struct bench_run *run, int id) \

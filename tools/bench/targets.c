@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* The ring beside its peers in the same run: what was aimed at, and whether it is met. */
+/* Compare the ring with its peers in the same run, and say which targets are met. */
 #include "message.h"
 
 /**
- * struct target - one line of the list
- * @scenario: of the ring
- * @peer: the ring
- * @depth: its slots; 0: any
- * @metric: of both
- * @other_scenario: of the peer
- * @other: the peer; NULL: any that is not a ring, the ring has to stand beside all
- * @other_depth: its slots; 0: any
- * @factor: at most (of ns) or at least (of a rate) this times the peer
- * @worst: the slowest repetition of the ring counts, not the median
+ * struct target - how the ring shall compare with a peer
+ * @scenario: scenario of the ring
+ * @peer: name of the ring in the results
+ * @depth: number of its slots; 0: any
+ * @metric: the metric that is compared
+ * @other_scenario: scenario of the peer
+ * @other: name of the peer; NULL: the best peer that is not a ring
+ * @other_depth: number of slots of the peer; 0: any
+ * @factor: the ring's result divided by the peer's shall be at most this for a time, at least
+ *	this for a rate
+ * @worst: compare the slowest repetition of the ring, not the median
  */
 struct target {
 	const char *scenario;
@@ -74,9 +75,9 @@ static bool is_other(const struct target *t, const struct bench_result *r)
 }
 
 /*
- * The ring over the peer.  Repetition k of both ran within seconds of each
- * other, so within a scenario it is the median of the ratios, pair by pair: what
- * the machine did to both falls out.
+ * Return the ring's result divided by the peer's.  In the same scenario repetition
+ * k of both ran within seconds of each other, under the same other load: so take the
+ * median of the ratios of repetition k.
  */
 static double ratio_of(const struct target *t, const struct bench_result *ring,
 		       const struct bench_result *other)
@@ -103,7 +104,7 @@ static const struct bench_result *find_ring(const struct target *t)
 	return NULL;
 }
 
-/* Of all that @t may mean the one beside which the ring looks worst. */
+/* Return the peer of @t; if several match, the one with which the ring compares worst. */
 static const struct bench_result *find_other(const struct target *t,
 					     const struct bench_result *ring, double *ratio)
 {

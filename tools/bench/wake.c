@@ -7,9 +7,9 @@
 
 #include "stream.h"
 
-#define ROUNDS	    20 /* messages of a repetition; fewer with many readers */
+#define ROUNDS	    20 /* messages of a repetition with one reader */
 #define ROUNDS_MANY 5
-#define COUNT	    1000 /* messages of a repetition that counts wake-ups */
+#define COUNT	    1000 /* messages of a repetition of bench_count_producer() */
 #define IDLE_NS	    NS_PER_S
 
 /* Read the beginning of /proc/PID/@name into @text; empty if it does not exist. */
@@ -28,7 +28,10 @@ static void proc_read(pid_t pid, const char *name, char *text, size_t room)
 	text[n > 0 ? n : 0] = 0;
 }
 
-/* A process in state S may still be entering its system call, which is "running" then. */
+/*
+ * Return whether the process sleeps in a system call.  State S alone does not say so: the process
+ * may have slept on its way into the call, and /proc/PID/syscall is "running" then.
+ */
 static bool asleep(pid_t pid)
 {
 	char text[256], *paren;
@@ -50,7 +53,7 @@ static void await_sleepers(const struct bench_run *run)
 			sched_yield();
 }
 
-/* Wait until the readers have taken @messages each in this repetition, and sleep again. */
+/* Wait until each reader has received @messages in this repetition, and all sleep again. */
 static void await_taken(const struct bench_run *run, const struct bench_rep *rep, uint64_t messages)
 {
 	uint64_t all = messages * (uint64_t)run->sc->readers;

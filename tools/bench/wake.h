@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Scenarios of readers that sleep: what a message costs its writer, what the readers cost
- * while nothing happens, and how often each of them is woken.  The writer waits until all
- * readers sleep before each message.
+ * Scenarios in which the readers sleep: they measure the processor time that a message costs its
+ * writer, the processor time of readers without messages, and how often each reader is woken.
+ * The writer waits before each message until all readers sleep.
  */
 #ifndef BENCH_WAKE_H
 #define BENCH_WAKE_H
 
 #include "bench.h"
 
-/* The writer's processor time for a message: the lowest tenth of the rounds. */
+/* Measure the writer's processor time for a message; the result is its 10th percentile. */
 void bench_wake_producer(struct bench_run *run, int id);
 void bench_wake_consumer(struct bench_run *run, int id);
-/* The readers' processor time in a second without a message. */
+/* Measure the readers' processor time in a second without messages. */
 void bench_idle_producer(struct bench_run *run, int id);
-/* Messages, one by one or paced; the consumer of the case counts. */
+/*
+ * Send messages, each when all readers sleep, or at the pace of the scenario.  The consumer of the
+ * case counts the wake-ups.
+ */
 void bench_count_producer(struct bench_run *run, int id);
 
 #define BENCH_SLEEP_CASE(peer, scenario, ops, shape, note, what)                              \
@@ -23,7 +26,7 @@ void bench_count_producer(struct bench_run *run, int id);
 			bench_wake_consumer                                                   \
 	}
 
-/* Where one message cannot reach several readers, there is a channel for each reader. */
+/* A peer whose messages reach only one reader has a channel for each reader of the scenario. */
 #define BENCH_WAKE_CASES(peer, ops)                                                \
 	BENCH_SLEEP_CASE(peer, "W1", ops, BENCH_FAN, "one for each reader", wake), \
 		BENCH_SLEEP_CASE(peer, "W100", ops, BENCH_FAN, "one for each reader", wake)

@@ -32,7 +32,7 @@ static inline struct timespec clock_timespec(uint64_t ns)
 	return ts;
 }
 
-/* Signal handlers do not cut it short. */
+/* Sleep until @when, in ns of CLOCK_MONOTONIC, also if signal handlers run meanwhile. */
 static inline void clock_sleep_until(uint64_t when)
 {
 	struct timespec ts = clock_timespec(when);

@@ -18,7 +18,7 @@
 #define SHM_DIR	   "/dev/shm"
 #define PARAMETERS "/sys/module/ringbuf/parameters"
 
-/* Errors whose words need no number. */
+/* Errors that are explained by a constant text. */
 static const struct {
 	enum error_step step;
 	int err;
@@ -39,7 +39,10 @@ static double megabytes(uint64_t bytes)
 	return (double)bytes / 1e6;
 }
 
-/* What the slots alone take, which is nearly all of a ring; saturates. */
+/*
+ * Return the bytes that the slots of @ring take, which is nearly all of its memory; UINT64_MAX if
+ * the number is too large.
+ */
 static uint64_t slots_bytes(const struct ringbuf_config *ring)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), bytes;
@@ -51,7 +54,10 @@ static uint64_t slots_bytes(const struct ringbuf_config *ring)
 	return __builtin_mul_overflow(bytes, ring->slot_count, &bytes) ? UINT64_MAX : bytes;
 }
 
-/* A ring with a name takes its memory from a file system that is often small. */
+/*
+ * Return whether /dev/shm, from which rings with a name take their memory, has less than @needed
+ * bytes left, and set @left to these.
+ */
 static bool shm_is_full(uint64_t needed, uint64_t *left)
 {
 	struct statvfs fs;
@@ -62,7 +68,7 @@ static bool shm_is_full(uint64_t needed, uint64_t *left)
 	return *left < needed;
 }
 
-/* The mount in which the ring was to be has no room for it. */
+/* Say what is used up in the mount that holds the ring's folder: names, or memory. */
 static const char *no_room(char *words, const struct ringbuf_config *ring)
 {
 	char folder[PATH_MAX];
@@ -135,7 +141,7 @@ static const char *no_place(char *words, enum error_step step, const struct ring
 	return words;
 }
 
-/* Where the name leads to there is no file system of rings. */
+/* Say that no file system of rings is mounted at the folder that the ring's name leads to. */
 static const char *not_mounted(char *words, enum error_step step, const struct ringbuf_config *ring)
 {
 	char folder[PATH_MAX];
@@ -151,7 +157,7 @@ static const char *not_mounted(char *words, enum error_step step, const struct r
 	return words;
 }
 
-/* Whether the ring of the module is a file that exists. */
+/* Return whether the file of @ring, a ring of the module, exists. */
 static bool is_there(const struct ringbuf_config *ring)
 {
 	char path[PATH_MAX];
@@ -164,7 +170,7 @@ static const char *no_such(char *words, enum error_step step, int err,
 {
 	bool module = ring->host == RINGBUF_HOST_MODULE;
 
-	/* A ring that may only be read is read through the device. */
+	/* Without the permission to write to the ring, the library opens the device instead. */
 	if (module && (!ring->name || is_there(ring)) && access("/dev/ringbuf", F_OK))
 		return "no /dev/ringbuf: is the module ringbuf loaded? --host=embedded needs none";
 	if (step == ERROR_CREATE && module && ring->name)
@@ -177,7 +183,7 @@ static const char *no_such(char *words, enum error_step step, int err,
 	return words;
 }
 
-/* What the host that was chosen cannot do here. */
+/* Say what the chosen host cannot do, or lacks on this machine. */
 static const char *not_supported(enum error_step step, const struct ringbuf_config *ring)
 {
 	if (ring->host == RINGBUF_HOST_MODULE)
@@ -195,7 +201,10 @@ static const char *not_supported(enum error_step step, const struct ringbuf_conf
 	return strerror(EOPNOTSUPP);
 }
 
-/* Whether the module's ring or device, whichever the call met first, is closed to this user. */
+/*
+ * Say which of folder, ring and device denied the call: the first one that it opens and that this
+ * user may not use.  Return NULL if the ring denied it.
+ */
 static const char *module_denied(char *words, enum error_step step,
 				 const struct ringbuf_config *ring)
 {
@@ -230,7 +239,7 @@ static const char *denied(char *words, enum error_step step, const struct ringbu
 	return "Permission denied: the ring's mode and owner (ringbufctl list) forbid it";
 }
 
-/* What has the name is no ring. */
+/* Say why the file that has the name cannot be used as a ring. */
 static const char *no_ring(enum error_step step, const struct ringbuf_config *ring)
 {
 	if (step != ERROR_OPEN && step != ERROR_UNLINK)

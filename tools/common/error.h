@@ -5,14 +5,14 @@
 
 #include <ringbuf.h>
 
-/* What the tool was doing. */
+/* What the tool was doing when the call failed. */
 enum error_step {
 	ERROR_CREATE,
 	ERROR_OPEN,
-	ERROR_LIST, /* the folder that is named */
+	ERROR_LIST, /* reading a folder of rings, the name of struct ringbuf_config */
 	ERROR_UNLINK,
-	ERROR_READER, /* attaching one */
-	ERROR_WRITER, /* attaching one */
+	ERROR_READER, /* attaching a reader */
+	ERROR_WRITER, /* attaching a writer */
 	ERROR_CONTROL, /* moving or ending a reader */
 	ERROR_USE, /* anything else with a ring that is open */
 };
@@ -20,14 +20,14 @@ enum error_step {
 #define ERROR_WORDS_BYTES 512
 
 /**
- * error_words() - why a call of the library has failed
- * @words: room for the answer
+ * error_words() - say why a call of the library has failed
+ * @words: room for the text
  * @step: what the call was for
  * @err: its negative errno
- * @ring: the ring, as it was or would have been created: host, which is not
- *	RINGBUF_HOST_AUTO, name, sizes and limits; 0 where not known
+ * @ring: the ring's host (never RINGBUF_HOST_AUTO), name, sizes and limits, as it was or would
+ *	have been created; a member that is not known is 0
  *
- * Return: @words, or a constant string; without a newline.
+ * Return: the text, without a newline: @words, or a constant string.
  */
 const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int err,
 			const struct ringbuf_config *ring);

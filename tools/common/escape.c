@@ -9,31 +9,31 @@
 #include "escape.h"
 
 #define OCTAL_DIGITS 3
-#define ESCAPE_MOST  (1 + OCTAL_DIGITS) /* bytes that one byte becomes */
+#define ESCAPE_MOST  (1 + OCTAL_DIGITS) /* the most bytes that one byte becomes */
 
 static const char plain[] = "\\ \a\b\t\n\v\f\r";
-static const char letter[] = "\\ abtnvfr"; /* what stands for each behind a backslash */
+static const char letter[] = "\\ abtnvfr"; /* after a backslash, stands for the byte of plain[] */
 
 /*
- * Whether @c can be seen, and leaves the characters beside it as they are: those that turn
- * the direction of the text around have no width.
+ * Return whether @c can be seen and does not change how its neighbours look.  wcwidth() is 0 for
+ * the characters that reverse the direction of the text.
  */
 static bool is_visible(wchar_t c)
 {
-	/* Spaces that iswspace() does not count, the soft hyphen, the fillers of Hangul. */
+	/* iswspace() does not know these spaces, the soft hyphen and the fillers of Hangul. */
 	static const wchar_t blank[] = L"\u00a0\u2007\u202f\u00ad\u115f\u1160\u3164\uffa0";
 
 	return wcwidth(c) > 0 && !iswspace((wint_t)c) && !wcschr(blank, c);
 }
 
-/* The bytes of the character at @s if it is to be kept, else 0. */
+/* Return the length of the character at @s if it stays as it is, 0 if it must be escaped. */
 static size_t kept(const char *s, size_t length, enum escape_form form)
 {
 	mbstate_t state = { 0 };
 	size_t bytes;
 	wchar_t c;
 
-	if (strchr(plain, *s)) /* also 0 */
+	if (strchr(plain, *s)) /* matches the byte 0, too */
 		return 0;
 	if ((unsigned char)*s < 0x80 || form == ESCAPE_ASCII)
 		return *s > ' ' && *s < 0x7f;
@@ -43,7 +43,7 @@ static size_t kept(const char *s, size_t length, enum escape_form form)
 	return is_visible(c) ? bytes : 0;
 }
 
-/* Append one byte, and return what comes behind it. */
+/* Write @byte escaped at @to.  Return the end of what was written. */
 static char *put(char *to, char byte)
 {
 	const char *known = byte ? strchr(plain, byte) : NULL;
@@ -82,7 +82,7 @@ char *escape(const char *name, size_t length, enum escape_form form)
 	return text;
 }
 
-/* The byte of three octal digits, or 0. */
+/* Return the byte that three octal digits stand for; 0 if @digits are not such. */
 static char octal(const char *digits)
 {
 	char *end, copy[OCTAL_DIGITS + 1] = "";

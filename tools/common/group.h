@@ -6,12 +6,12 @@
 #include <stddef.h>
 
 /**
- * group_words() - say which group lets its members write to a file
- * @words: room for the answer
- * @bytes: of @words
+ * group_words() - say which group to join for the permission to write to a file
+ * @words: room for the text
+ * @bytes: size of @words
  * @path: what this user may not write to
- * @otherwise: the answer if no other group would help: the file has no group that may
- *	write, it is root's group, or this process is a member
+ * @otherwise: the text if no group would help: the file's group may not write, is
+ *	root's, or has this process as a member already
  *
  * Return: @words, or @otherwise.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What owns the ring, as options and the environment say it. */
+/* The host of a ring: the module or the library, as chosen by --host and RINGBUF_HOST. */
 #ifndef COMMON_HOST_H
 #define COMMON_HOST_H
 
@@ -8,14 +8,14 @@
 
 #include <ringbuf.h>
 
-/* The host of --host=@arg; calls argp_error() where @arg is not auto, module or embedded. */
+/* Return the host of --host=@arg.  Call argp_error() unless @arg is auto, module or embedded. */
 enum ringbuf_host host_option(struct argp_state *state, const char *arg);
 
 /*
- * Replace RINGBUF_HOST_AUTO, for ARGP_KEY_END, by what ringbuf_create() would choose: what
- * the environment variable RINGBUF_HOST says, else the module where /dev/ringbuf can be
- * opened or the ring is a file of a file system of type "ringbuf" (@is_file), else the
- * embedded host.  Calls argp_error() where the variable has no known word.
+ * Return @host; in place of RINGBUF_HOST_AUTO return the host that ringbuf_create() would choose:
+ * the one that the environment variable RINGBUF_HOST names, else the module if /dev/ringbuf can be
+ * opened or the ring is a file of a file system of type "ringbuf" (@is_file), else the embedded
+ * host.  Call argp_error() if the variable names no host.  For the case ARGP_KEY_END of a parser.
  */
 enum ringbuf_host host_choose(struct argp_state *state, enum ringbuf_host host, bool is_file);
 

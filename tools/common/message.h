@@ -3,9 +3,10 @@
  * The messages of perf_test_ringbuffer and of the benchmark.
  *
  * Each begins with a header that names its writer and its number.  The check word of the
- * header is either a CRC-32 of all behind it, message_seal(), which finds every damage; or it
- * is a mark, message_put_stamps(), which costs next to nothing beside a message of 64 bytes: the
- * header stands at both ends of the first 64 bytes of the message and of each page.
+ * header is one of two.  message_seal() writes the CRC-32 of the rest of the message, which
+ * finds every damage.  message_put_stamps() writes a mark, and repeats the header at both ends
+ * of the first 64 bytes of the message and of each page, which costs little even for a message
+ * of 64 bytes.
  */
 #ifndef TOOLS_MESSAGE_H
 #define TOOLS_MESSAGE_H
@@ -21,8 +22,8 @@ extern "C" {
 
 /**
  * struct message_header - the beginning of a message
- * @check: CRC-32 of all behind it, or the mark of a stamp
- * @writer: from 0; with MESSAGE_LAST in the writer's last message
+ * @check: CRC-32 of all that follows, or the mark of a stamp
+ * @writer: number of the writer, from 0 on; with the bit MESSAGE_LAST in its last message
  * @number: counts the messages of this writer from 0
  */
 struct message_header {
@@ -35,7 +36,7 @@ struct message_header {
 #define MESSAGE_LAST	     (UINT32_C(1) << 31)
 #define MESSAGE_PAGE	     ((size_t)4096)
 
-/* What a message and each of its pages begin with, if it has stamps. */
+/* The first 64 bytes of a stamped message and of each of its pages. */
 struct message_stamp {
 	struct message_header head;
 	uint64_t fill[4];
@@ -45,27 +46,27 @@ struct message_stamp {
 /**
  * message_seal() - write a header with a CRC-32
  * @message: at least MESSAGE_HEADER_BYTES, its payload in place
- * @bytes: length
- * @header: what to write; its check word is not used
+ * @bytes: length of @message
+ * @header: the header to write; its check word is computed
  */
 void message_seal(void *message, size_t bytes, const struct message_header *header);
 
 /**
  * message_is_whole() - compare a message with its CRC-32
- * @message: a sealed message
- * @bytes: length
+ * @message: a message that message_seal() has sealed
+ * @bytes: length of @message
  *
- * Return: false if any bit differs, or there is no room for a header.
+ * Return: false if any bit has changed, or @bytes is less than a header.
  */
 bool message_is_whole(const void *message, size_t bytes);
 
-/* Return the mark of a stamp @at bytes behind the beginning of message @number. */
+/* Return the mark of the stamp that begins @at bytes into message @number. */
 static inline uint32_t message_mark(uint64_t number, size_t at)
 {
 	return ((uint32_t)number ^ (uint32_t)(number >> 32)) + (uint32_t)at + 0x5bd1e995;
 }
 
-/* Stamp a message of at least 64 bytes; @writer may have MESSAGE_LAST. */
+/* Stamp a message of at least 64 bytes; @writer may have the bit MESSAGE_LAST. */
 static inline __attribute__((always_inline)) void
 message_put_stamps(void *message, size_t bytes, uint64_t number, uint32_t writer)
 {
@@ -92,7 +93,7 @@ message_has_stamps(const void *message, size_t bytes, uint64_t number, uint32_t 
 			(const struct message_stamp *)((const char *)message + at);
 		const struct message_header want = { message_mark(number, at), writer, number };
 
-		/* A comparison of 16 bytes is two loads here, and no call. */
+		/* The compiler turns a comparison of 16 bytes into two loads, without a call. */
 		if (memcmp(&s->head, &want, sizeof(want)) || memcmp(&s->tail, &want, sizeof(want)))
 			return false;
 	}

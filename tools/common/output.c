@@ -12,7 +12,10 @@
 static const char *program;
 static bool told;
 
-/* @err is 0 where an earlier write has failed and only stdio's flag is left of it. */
+/*
+ * Say once that stdout has failed with @err; 0 if an earlier write failed, whose errno stdio has
+ * not kept.
+ */
 static void tell(int err)
 {
 	if (told)
@@ -33,7 +36,7 @@ bool output_flush(void)
 	return false;
 }
 
-/* Some file systems report a full disk only to close(2). */
+/* Flush stdout and close it: some file systems report a full disk only to close(2). */
 static void check(void)
 {
 	bool arrived = output_flush();
@@ -46,7 +49,10 @@ static void check(void)
 		_exit(EXIT_FAILURE);
 }
 
-/* O_PATH on the root directory: it is always there, and cannot be read or written. */
+/*
+ * Open each of the descriptors 0, 1 and 2 that is closed, on the root directory: it always exists,
+ * and a descriptor that was opened with O_PATH can be neither read nor written.
+ */
 static void occupy(void)
 {
 	int fd;

@@ -3,7 +3,7 @@
 #
 # make examples         writers and readers in every language that this machine can compile
 
-# A language that the machine has by other means than Debian's needs no package.
+# A language needs its package only if the machine does not have it by other means.
 package_unless = $(if $(shell command -v $(1)),,$(2))
 PACKAGES_EXAMPLES := $(PACKAGES_BUILD) lib32gcc-12-dev libc6-dev-i386 perl libatomic1 liburing-dev \
 	$(call package_unless,python3,python3) $(call package_unless,go,golang-go) \
@@ -32,7 +32,7 @@ EXAMPLE_FLAGS = -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -Iinclude/uapi
 $(EXAMPLE_C): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
 	$(call program,$(CC) -std=gnu11 $(EXAMPLE_FLAGS),$<,)
 
-# Those that are built on the library.
+# The examples that use the library.
 $(EXAMPLE_LIB): $(EXAMPLES)/c/%: $(EXAMPLE_SRC)/c/%.c $(O)/lib/libringbuf.a | packages-EXAMPLES
 	$(call program,$(CC) -std=gnu11 -D_GNU_SOURCE $(EXAMPLE_FLAGS) -Iinclude,$<,$(O)/lib/libringbuf.a -luring)
 
@@ -42,7 +42,8 @@ $(EXAMPLE_C32): $(EXAMPLES)/c32/%: $(EXAMPLE_SRC)/c/%.c | packages-EXAMPLES
 $(EXAMPLE_CPP): $(EXAMPLES)/cpp/%: $(EXAMPLE_SRC)/cpp/%.cpp | packages-EXAMPLES
 	$(call program,$(CXX) -std=gnu++20 $(EXAMPLE_FLAGS),$<,)
 
-# What follows needs a compiler that not every machine has: no program, no test of it.
+# The following programs need compilers that not every machine has.  Without one, make leaves
+# its programs out, and the tests of them.
 define example
 $(call say,$(2))
 $(Q)mkdir -p $(@D); command -v $(1) >/dev/null || { echo "no $(1): no $@"; exit 0; }

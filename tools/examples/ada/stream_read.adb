@@ -21,7 +21,7 @@ procedure Stream_Read is
 
    EINTR : constant := 4;
 
-   --  What there is, 0 at the end
+   --  Read as many bytes as are available, 0 at the end
    function Read_Some (From : File_Descriptor; To : System.Address)
      return Integer is
       Count : Integer;

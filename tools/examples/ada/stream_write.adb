@@ -21,7 +21,7 @@ procedure Stream_Write is
 
    EINTR : constant := 4;
 
-   --  What there is, 0 at the end
+   --  Read as many bytes as are available, 0 at the end
    function Read_Some (From : File_Descriptor; To : System.Address)
      return Integer is
       Count : Integer;
@@ -48,7 +48,7 @@ procedure Stream_Write is
    end Write_All;
 
 begin
-   --  Ada would make a file where there is none
+   --  Open_Append would create a missing file
    Ring := (if Is_Write_Accessible_File (Name)
             then Open_Append (Name, Binary) else Invalid_FD);
    if Ring = Invalid_FD then

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What every example does: whole reads and writes, and an end with a reason. */
+/* What every example needs: reads and writes that continue after a signal, and error exits. */
 #ifndef EXAMPLE_IO_H
 #define EXAMPLE_IO_H
 
@@ -14,7 +14,7 @@ __attribute__((noreturn)) static inline void die(const char *what)
 	exit(1);
 }
 
-/* What there is, at most @size bytes; 0 at the end. */
+/* Read up to @size bytes, as many as are available.  Return their number, 0 at the end. */
 static inline size_t read_some(int fd, void *to, size_t size, const char *name)
 {
 	ssize_t n;

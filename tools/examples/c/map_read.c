@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: map_read FILE - numbered messages from the slots themselves to stdout.
- * Letters as in kmod/protocol.rst.
+ * usage: map_read FILE - numbered messages to stdout, without a copy: from the slots.
+ * The letters in comments name barriers of kmod/protocol.rst.
  */
 #include "ring.h"
 
@@ -18,13 +18,13 @@ static int ended(const struct reader *r)
 	return load(&r->info->writers_ever) && !load(&r->info->writers); /* (J) */
 }
 
-/* The state of the slot at @position once it is finished; 0 at the end of the stream. */
+/* Wait until the slot at @position is finished.  Return its state, 0 at the end of the stream. */
 static uint64_t next(const struct reader *r, uint64_t position)
 {
 	const __u64 *state = &r->desc[position % r->ring.is.slot_count].state;
 
 	for (;;) {
-		int end = ended(r); /* before the last look */
+		int end = ended(r); /* before the state, or the last message could be missed */
 		uint64_t s = load(state); /* (A) */
 
 		if (s >> RINGBUF_STATE_SHIFT == position && s & RINGBUF_STATE_MASK)
@@ -45,7 +45,7 @@ static void release(const struct reader *r, uint64_t cursor)
 	ring_wake(&r->ring, &r->info->wake_cursor, cursor);
 }
 
-/* The slot goes to stdout without a copy in between; afterwards the reader must still hold it. */
+/* Write the slot to stdout, then check that the reader was not moved off it meanwhile. */
 static void show(const struct reader *r, uint64_t position, uint64_t number)
 {
 	uint64_t index = position % r->ring.is.slot_count;

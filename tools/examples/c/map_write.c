@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: map_write FILE - stdin read into the slots themselves, in numbered
- * messages.  The ring is one for an exclusive writer.  Letters as in
+ * usage: map_write FILE - read stdin into the slots, as numbered messages, without a copy.
+ * The ring must have an exclusive writer.  The letters in comments name barriers of
  * kmod/protocol.rst.
  */
 #include "ring.h"
@@ -12,10 +12,10 @@ struct writer {
 	struct ringbuf_head_page *head;
 	struct ringbuf_desc *desc;
 	char *cursors, *data;
-	uint64_t limit; /* what the last look allowed, which may be less than we say */
+	uint64_t limit; /* what the last pass of the gate allowed; the allowance may be higher */
 };
 
-/* The lowest cursor of the readers that writers wait for. */
+/* Return the lowest cursor of the readers that writers wait for; @none without readers. */
 static uint64_t slowest(const struct writer *w, uint64_t none)
 {
 	uint64_t min = UINT64_MAX, at, floor;
@@ -35,7 +35,7 @@ static uint64_t slowest(const struct writer *w, uint64_t none)
 	return min == UINT64_MAX ? none : min;
 }
 
-/* Until the gate lets us have @position. */
+/* Wait until the gate allows the slot at @position. */
 static void pass_gate(struct writer *w, uint64_t position)
 {
 	struct ringbuf_writer_row *own =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * usage: poll_read FILE... - numbered messages of several rings to stdout, as they
- * come, each ring until its writers are done: one thread, and poll(2).
+ * come, each ring until its writers are done; in one thread, by poll(2).
  */
 #include <poll.h>
 
@@ -13,7 +13,7 @@ struct source {
 	uint64_t wanted;
 };
 
-/* One message, which poll has announced; 0 at the end. */
+/* Read the message that poll has announced.  Return 0 at the end of the stream. */
 static int take(struct source *s, char *message)
 {
 	size_t n = read_some(s->ring.fd, message, s->ring.is.slot_bytes, s->name);
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	message = malloc(room);
 	while (open && (poll(p, (nfds_t)count, -1) >= 0 || errno == EINTR)) {
 		for (i = 0; i < count; i++) {
-			/* A descriptor below zero is left out. */
+			/* poll() ignores a negative descriptor. */
 			if (p[i].fd >= 0 && p[i].revents && !take(&s[i], message)) {
 				p[i].fd = -1;
 				open--;

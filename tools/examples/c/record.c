@@ -2,10 +2,10 @@
 /*
  * usage: record NAME FILE
  *
- * The messages of the ring NAME, one behind the other, in FILE: with O_DIRECT the
- * disk takes them out of the slots themselves, and no processor copies them.
- * That wants whole blocks, so only the last message may be one that is not a
- * multiple of 4096 bytes; and slots of at least a page, which begin at one.
+ * Write the messages of the ring NAME to FILE, one after the other.  With O_DIRECT the
+ * disk reads them from the slots, and no processor copies them.  This needs whole
+ * blocks, so only the last message may have a length that is not a multiple of 4096
+ * bytes.  It also needs slots of at least a page, since only these begin at a page.
  */
 #include <err.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static void must(const char *what, int error)
 		errx(1, "%s: %s", what, strerror(-error));
 }
 
-/* To the end of its last block: what is too much is cut off at the end of all. */
+/* Write a slot up to the end of its last block; main() cuts off the excess at the end. */
 static void record(const struct ringbuf_slot *slot)
 {
 	size_t left = (slot->length + BLOCK - 1) / BLOCK * BLOCK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A ring by its file: bound, and mapped on request. */
+/* Attach to the ring of a file, and map it. */
 #ifndef EXAMPLE_RING_H
 #define EXAMPLE_RING_H
 
@@ -12,16 +12,16 @@
 
 #include "io.h"
 
-/* Load words that other processes store, and store our own, whole and in order. */
+/* Load a word that other processes store, store one that they load: as a whole and in order. */
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define fence()	    __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 struct ring {
 	int fd;
-	uint64_t position; /* where to start */
+	uint64_t position; /* of the first message to read or write */
 	struct ringbuf_info is;
-	struct ringbuf_region region[8]; /* is.region_count of them, if there is room */
+	struct ringbuf_region region[8]; /* the first is.region_count are valid, at most 8 */
 };
 
 static inline struct ring ring_attach(const char *name, uint32_t role)
@@ -29,7 +29,7 @@ static inline struct ring ring_attach(const char *name, uint32_t role)
 	struct ringbuf_attach a = {
 		.size = sizeof(a),
 		.role = role,
-		.fd = -1, /* the ring of the file itself */
+		.fd = -1, /* attach to the ring of this file */
 		.start = role == RINGBUF_ROLE_READER ? RINGBUF_START_OLDEST : 0,
 	};
 	struct ring r = { .fd = open(name, O_RDWR), .is.size = sizeof(r.is) };
@@ -75,7 +75,7 @@ static inline struct ringbuf_row *ring_row(const struct ringbuf_info_page *info,
 	return (void *)((char *)info + info->row_offset + (size_t)i * info->row_stride);
 }
 
-/* Until one more slot can be read, or written. */
+/* Wait until one more slot can be read or written. */
 static inline void ring_wait(const struct ring *r)
 {
 	struct ringbuf_wait w = { .size = sizeof(w), .timeout = RINGBUF_NO_TIMEOUT, .count = 1 };
@@ -84,7 +84,7 @@ static inline void ring_wait(const struct ring *r)
 		die("wait");
 }
 
-/* After a store that others wait for: @threshold is what they have armed. */
+/* Wake others after a store, if it has reached @threshold, their wake word. */
 static inline void ring_wake(const struct ring *r, const __u64 *threshold, uint64_t reached)
 {
 	struct ringbuf_wake w = { .size = sizeof(w) };

@@ -3,8 +3,8 @@
  * usage: uring_hub [RINGS [MESSAGES]]
  *
  * One thread serves many rings by io_uring: a read request per ring, sent again
- * as soon as it is answered.  A child writes MESSAGES numbers to each of them.
- * On /dev/ringbuf; the requests sleep in the kernel without a thread each.
+ * as soon as it is answered.  A child process writes MESSAGES numbers to each ring.
+ * It needs /dev/ringbuf, where such a request waits without a thread.
  */
 #include <err.h>
 #include <ringbuf.h>
@@ -62,7 +62,7 @@ static void ask(struct io_uring *uring, struct source *s)
 	io_uring_sqe_set_data(sqe, s);
 }
 
-/* What has been answered; asks again, or false at the end of the stream. */
+/* Take the answer of a request, and send the next one.  Return false at the end of the stream. */
 static int answered(struct io_uring *uring, struct io_uring_cqe *cqe)
 {
 	struct source *s = io_uring_cqe_get_data(cqe);

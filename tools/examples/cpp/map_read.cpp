@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: map_read FILE - numbered messages from the slots themselves to stdout.
- * Letters as in kmod/protocol.rst.
+ * usage: map_read FILE - numbered messages to stdout, without a copy: from the slots.
+ * The letters in comments name barriers of kmod/protocol.rst.
  */
 #include <optional>
 
@@ -32,12 +32,12 @@ class Reader : public Ring {
 	{
 	}
 
-	/* The message at the cursor, in its slot; none: the stream has ended. */
+	/* Wait for the next message and return it in its slot; nothing at the end of the stream. */
 	std::optional<std::string_view> peek()
 	{
 		for (;;) {
 			ringbuf_desc &d = desc[position % is.slot_count];
-			bool end = ended(); // before the last look
+			bool end = ended(); // before the state, or the last message could be missed
 			uint64_t state = load(d.state); // (A)
 
 			check_floor();
@@ -63,7 +63,7 @@ class Reader : public Ring {
 		wake(info->wake_cursor, position);
 	}
 
-	/* What was read in the slot is whole. */
+	/* Give the slot back, after a check that the reader was not moved meanwhile. */
 	void release()
 	{
 		fence(); // (K)

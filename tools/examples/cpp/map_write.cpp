@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: map_write FILE - stdin read into the slots themselves, in numbered
- * messages.  The ring is one for an exclusive writer.  Letters as in
+ * usage: map_write FILE - read stdin into the slots, as numbered messages, without a copy.
+ * The ring must have an exclusive writer.  The letters in comments name barriers of
  * kmod/protocol.rst.
  */
 #include <algorithm>
@@ -16,9 +16,9 @@ class Writer : public Ring {
 	ringbuf_desc *desc = region<ringbuf_desc>(RINGBUF_REGION_SLOTS, rw);
 	char *cursors = region<char>(RINGBUF_REGION_CURSOR, PROT_READ);
 	char *data = region<char>(RINGBUF_REGION_DATA, rw);
-	uint64_t limit = 0; // what the last look allowed, which may be less than we say
+	uint64_t limit = 0; // what the last pass of the gate allowed; the allowance may be higher
 
-	/* Where reader @row stands. */
+	/* Return the cursor of reader @row. */
 	uint64_t row_cursor(uint32_t row) const
 	{
 		char *at = cursors + size_t(row) * is.page_size + RINGBUF_CURSOR_OFFSET(row);
@@ -28,7 +28,7 @@ class Writer : public Ring {
 					  load(reinterpret_cast<ringbuf_cursor *>(at)->cursor));
 	}
 
-	/* What we say of ourselves. */
+	/* Return the row of this writer. */
 	ringbuf_writer_row &own() const
 	{
 		char *rows = reinterpret_cast<char *>(head) + info->writer_offset;
@@ -37,7 +37,7 @@ class Writer : public Ring {
 									      info->writer_stride);
 	}
 
-	/* The first position that the slowest reader forbids; without readers @none. */
+	/* Return the first position that no writer may take yet; @none without readers. */
 	uint64_t gate_end(uint64_t none) const
 	{
 		uint64_t min = std::numeric_limits<uint64_t>::max();
@@ -56,7 +56,7 @@ class Writer : public Ring {
 				name + ": not for exclusive writers, or no room for a message");
 	}
 
-	/* The slot at @position, once the gate lets us have it. */
+	/* Wait until the gate allows the slot at @position, and return it. */
 	char *reserve()
 	{
 		__u64 &allowance = own().allowance;

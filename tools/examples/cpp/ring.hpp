@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the C++ examples share: whole reads and writes, a ring by its file, and its maps. */
+/* What the C++ examples share: reads and writes that continue after a signal, and a mapped ring. */
 #ifndef EXAMPLE_RING_HPP
 #define EXAMPLE_RING_HPP
 
@@ -49,7 +49,7 @@ inline void write_all(int fd, std::string_view bytes, const std::string &name)
 	}
 }
 
-/* An open file. */
+/* An open file, closed by the destructor. */
 class File {
       public:
 	const int fd;
@@ -66,7 +66,7 @@ class File {
 	}
 };
 
-/* Words that others store are read, and ours are stored, whole and in order. */
+/* Load a word that other processes store, store one that they load: as a whole and in order. */
 template <typename T> T load(T &word)
 {
 	return std::atomic_ref<T>(word).load(std::memory_order_acquire);
@@ -82,7 +82,7 @@ inline void fence()
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-/* What the info page says of reader @i. */
+/* Return row @i of the info page. */
 inline ringbuf_row &row_of(ringbuf_info_page *info, uint32_t i)
 {
 	char *rows = reinterpret_cast<char *>(info) + info->row_offset;
@@ -90,7 +90,7 @@ inline ringbuf_row &row_of(ringbuf_info_page *info, uint32_t i)
 	return *reinterpret_cast<ringbuf_row *>(rows + size_t(i) * info->row_stride);
 }
 
-/* A handle bound to a ring: its file after ATTACH. */
+/* A handle of a ring: its file after ATTACH. */
 class Ring : public File {
       public:
 	ringbuf_info is{};
@@ -103,7 +103,7 @@ class Ring : public File {
 
 		a.size = sizeof(a);
 		a.role = role;
-		a.fd = -1; /* the ring of the file itself */
+		a.fd = -1; /* attach to the ring of this file */
 		a.start = role == RINGBUF_ROLE_READER ? RINGBUF_START_OLDEST : 0;
 		is.size = sizeof(is);
 		is.regions = reinterpret_cast<uintptr_t>(regions.data());
@@ -137,7 +137,7 @@ class Ring : public File {
 		return map<T>(find(id).offset, find(id).bytes, prot);
 	}
 
-	/* Until one more slot can be read, or written. */
+	/* Wait until one more slot can be read or written. */
 	void wait() const
 	{
 		ringbuf_wait w{};
@@ -149,7 +149,7 @@ class Ring : public File {
 			fail("wait");
 	}
 
-	/* After a store that others wait for: @threshold is what they have armed. */
+	/* Wake others after a store, if it has reached @threshold, their wake word. */
 	void wake(__u64 &threshold, uint64_t reached) const
 	{
 		ringbuf_wake w{ sizeof(w), 0 };
@@ -160,7 +160,7 @@ class Ring : public File {
 	}
 };
 
-/* main(): @work takes the one argument; what it throws is told. */
+/* The body of main(): call @work with the argument, and print the exception that it throws. */
 template <typename Work> int run(int argc, char **argv, const char *fallback, Work work)
 {
 	if (argc > 2 || (argc < 2 && !fallback)) {

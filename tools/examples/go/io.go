@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// The first argument, or what stands in for it.
+// Returns the first argument, or the fallback.
 func argument(fallback string) string {
 	if len(os.Args) > 1 {
 		return os.Args[1]
@@ -20,7 +20,7 @@ func argument(fallback string) string {
 	return fallback
 }
 
-// Ends the program with a reason, if there is one.
+// Ends the program if there is an error.
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// usage: map_read FILE - numbered messages from the slots themselves to
-// stdout.  Letters as in kmod/protocol.rst; sync/atomic is a full barrier
-// wherever one is asked for.
+// usage: map_read FILE - numbered messages to stdout, without a copy: from the slots.
+// The letters in comments name barriers of kmod/protocol.rst; operations of sync/atomic
+// have one order, like full barriers.
 package main
 
 import (
@@ -45,11 +45,11 @@ func (r *reader) step() {
 	r.wake(&r.info.wakeCursor, r.position)
 }
 
-// The message at the cursor, in its slot; nil at the end of the stream.
+// Wait for the next message and return it in its slot; nil at the end of the stream.
 func (r *reader) peek() []byte {
 	for {
 		d := &r.desc[r.position%r.is.slotCount]
-		// (J), before the last look
+		// (J): before the state, or the last message could be missed
 		end := atomic.LoadUint32(&r.info.writersEver) != 0 && atomic.LoadUint32(&r.info.writers) == 0
 		state := atomic.LoadUint64(&d.state) // (A)
 		r.checkFloor()
@@ -80,7 +80,7 @@ func main() {
 		}
 		_, err := os.Stdout.Write(payload(message, number))
 		check(err)
-		r.checkFloor() // (K): else it may be torn
+		r.checkFloor() // (K): still whole if the reader was not moved
 		r.step()
 	}
 	if atomic.LoadUint32(&r.info.ended) == endDied {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// usage: map_write FILE - stdin read into the slots themselves, in numbered
-// messages.  The ring is one for an exclusive writer.  Letters as in
-// kmod/protocol.rst; sync/atomic is a full barrier wherever one is asked for.
+// usage: map_write FILE - read stdin into the slots, as numbered messages, without a copy.
+// The ring must have an exclusive writer.  The letters in comments name barriers of
+// kmod/protocol.rst; operations of sync/atomic have one order, like full barriers.
 package main
 
 import (
@@ -20,7 +20,7 @@ type writer struct {
 	info      *infoPage
 	head      *uint64
 	allowance *uint64
-	limit     uint64 // what the last look allowed, which may be less than we say
+	limit     uint64 // what the last pass of the gate allowed; the allowance may be higher
 	desc      []desc
 	cursors   []byte
 	data      []byte
@@ -42,7 +42,7 @@ func open(name string) *writer {
 	return w
 }
 
-// The first position that the slowest reader forbids; without readers none.
+// Returns the first position that no writer may take yet; none without readers.
 func (w *writer) gateEnd(none uint64) uint64 {
 	min := ^uint64(0)
 	for i := uint32(0); i < atomic.LoadUint32(&w.info.rows); i++ {
@@ -65,7 +65,7 @@ func (w *writer) gateEnd(none uint64) uint64 {
 	return min + w.is.slotCount
 }
 
-// The next slot, once the gate lets us have it.
+// Wait until the gate allows the next slot, and return it.
 func (w *writer) reserve() []byte {
 	for atomic.LoadUint32(&w.info.readersWanted) != 0 { // (L)
 		w.wait()

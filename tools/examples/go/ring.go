@@ -11,8 +11,8 @@ import (
 	"unsafe"
 )
 
-// Numbers of linux/ringbuf.h.  Those of the calls are _IOC() of x86 and Arm: what is done
-// with the structure (1: read by the kernel, 3: written too), its size, and which call.
+// Numbers of linux/ringbuf.h.  Those of the calls are _IOC() of x86 and Arm: direction (1: the
+// kernel reads the structure, 3: also writes to it), size of the structure, number of the call.
 const (
 	iocAttach = 3<<30 | 40<<16 | 0xBB02
 	iocInfo   = 3<<30 | 96<<16 | 0xBB03
@@ -88,7 +88,7 @@ type rowWords struct {
 	flags, generation uint32
 }
 
-// Row i, which the host made.
+// Return row i; the host has made it, so it is valid.
 func (p *infoPage) row(i uint32) *rowWords {
 	at := uintptr(p.rowOffset) + uintptr(i)*uintptr(p.rowStride)
 	return (*rowWords)(unsafe.Add(unsafe.Pointer(p), at))
@@ -101,7 +101,7 @@ type desc struct {
 
 type cursorWords struct{ cursor, lost, holes uint64 }
 
-// A handle bound to a ring.
+// A handle of a ring.
 type ring struct {
 	fd       int
 	position uint64
@@ -121,14 +121,14 @@ func (r *ring) ioctl(request uintptr, arg unsafe.Pointer) {
 	}
 }
 
-// On the heap, so that it stays where the kernel looks for it.
+// On the heap, so that it stays at the address that the kernel was told.
 var regionList = new([8]regionArg)
 
 func attach(name string, role uint32) *ring {
 	fd, err := syscall.Open(name, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	check(os.NewSyscallError(name, err))
 	r := &ring{fd: fd, is: infoArg{size: uint32(unsafe.Sizeof(infoArg{}))}}
-	a := attachArg{role: role, fd: -1} // the ring of the file itself
+	a := attachArg{role: role, fd: -1} // attach to the ring of this file
 	a.size = uint32(unsafe.Sizeof(a))
 	if role == roleReader {
 		a.start = startOldest
@@ -162,15 +162,15 @@ func (r *ring) slot(data []byte) []byte {
 	return data[at : at+r.is.slotBytes]
 }
 
-// Until one more slot can be read, or written.
+// Wait until one more slot can be read or written.
 func (r *ring) wait() {
 	w := waitArg{timeout: ^uint64(0), count: 1}
 	w.size = uint32(unsafe.Sizeof(w))
 	r.ioctl(iocWait, unsafe.Pointer(&w))
 }
 
-// After an atomic store that others wait for.  Operations of sync/atomic have
-// one order, so no other barrier is needed between that store and this load.
+// Wakes others after an atomic store, if it has reached threshold, their wake word.
+// The operations of sync/atomic have one order, so this load needs no other barrier.
 func (r *ring) wake(threshold *uint64, reached uint64) {
 	if atomic.LoadUint64(threshold) <= reached {
 		r.ioctl(iocWake, unsafe.Pointer(&shortArg{8, 0}))
@@ -181,7 +181,7 @@ func (r *ring) done() {
 	r.ioctl(iocDone, unsafe.Pointer(&shortArg{8, 0}))
 }
 
-// One message by one system call.
+// Transfers one message by one system call.
 func (r *ring) call(transfer func(int, []byte) (int, error), message []byte) int {
 	for {
 		n, err := transfer(r.fd, message)
@@ -192,7 +192,7 @@ func (r *ring) call(transfer func(int, []byte) (int, error), message []byte) int
 	}
 }
 
-// The payload of a message that must be the number-th.
+// Checks that the message has this number, and returns its payload.
 func payload(message []byte, number uint64) []byte {
 	if len(message) < 8 || binary.LittleEndian.Uint64(message) != number {
 		check(fmt.Errorf("message %d is missing", number))

@@ -11,7 +11,7 @@ import java.nio.file.StandardOpenOption;
 class StreamWrite {
 	public static void main(String[] args) {
 		Path name = Path.of(args.length > 0 ? args[0] : "/dev/ringbuf");
-		// Java continues after EINTR, and writes everything.
+		// Streams of Java continue after EINTR and after a short write.
 		try (OutputStream ring = Files.newOutputStream(name, StandardOpenOption.WRITE)) {
 			byte[] buffer = new byte[65536];
 			FileInputStream in = new FileInputStream(FileDescriptor.in);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// What the examples share: whole reads and writes, and an end with a reason.
+// What the examples share: reads and writes that continue after a signal, and error exits.
 'use strict';
 const fs = require('fs');
 
@@ -14,7 +14,7 @@ function again(call) {
 	}
 }
 
-// What there is, at most the buffer's size; 0 at the end.
+// Read as many bytes as are available into the buffer.  Returns their number, 0 at the end.
 exports.readSome = (fd, buffer) => again(() => fs.readSync(fd, buffer));
 
 exports.writeAll = (fd, buffer, size) => {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 package Ring;
-# What the Perl examples share: whole reads and writes, and a ring by its file.
+# What the Perl examples share: reads and writes that continue after a signal, and a ring.
 use strict;
 use warnings;
 use Exporter 'import';
@@ -9,13 +9,13 @@ use Fcntl;
 our @EXPORT_OK = qw(read_some write_all attach READER WRITER);
 
 use constant { READER => 1, WRITER => 2, START_OLDEST => 1 };
-# _IOC() of x86 and Arm: 3 (the kernel reads and writes), size of the structure, which call.
+# _IOC() of x86 and Arm: 3 (the kernel reads and writes), size of the structure, number of the call.
 use constant {
 	IOC_ATTACH => 3 << 30 | 40 << 16 | 0xBB02,
 	IOC_INFO => 3 << 30 | 96 << 16 | 0xBB03,
 };
 
-# What there is, at most $size bytes; nothing at the end.
+# Read up to $size bytes, as many as are available; return '' at the end.
 sub read_some {
 	my ($file, $size, $name) = @_;
 	my $n;
@@ -36,7 +36,7 @@ sub write_all {
 	}
 }
 
-# A handle of the ring in the file $name, and its slot_bytes.
+# Return a handle of the ring in the file $name, and its slot_bytes.
 sub attach {
 	my ($name, $role) = @_;
 	sysopen(my $ring, $name, O_RDWR) or die "$name: $!\n";

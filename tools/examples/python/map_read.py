@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """
-usage: map_read.py FILE - numbered messages from the slots themselves to stdout.
-Letters as in kmod/protocol.rst.
+usage: map_read.py FILE - numbered messages to stdout, without a copy: from the slots.
+The letters in comments name barriers of kmod/protocol.rst.
 """
 import ctypes
 import mmap
@@ -30,9 +30,9 @@ class Reader(Ring):
             sys.exit("map_read: moved forward: messages are lost")
 
     def peek(self):
-        """The message at the cursor, in its slot; None at the end of the stream."""
+        """Wait for the next message and return it in its slot; None at the end of the stream."""
         while True:
-            # (J), before the last look
+            # (J): before the state, or the last message could be missed
             end = load(self.info + WRITERS_EVER, 4) and not load(self.info + WRITERS, 4)
             index = self.position % self.slot_count
             state = load(self.slots + 16 * index)  # (A)
@@ -55,7 +55,7 @@ class Reader(Ring):
         self.wake(self.info + WAKE_CURSOR, self.position)
 
     def release(self):
-        """Give back the slot, which this reader still holds."""
+        """Give the slot back, after a check that the reader was not moved meanwhile."""
         fence()  # (K)
         self.check_floor()
         self.step()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """
-usage: map_write.py FILE - stdin read into the slots themselves, in numbered
-messages.  The ring is one for an exclusive writer.  Letters as in
+usage: map_write.py FILE - read stdin into the slots, as numbered messages, without a copy.
+The ring must have an exclusive writer.  The letters in comments name barriers of
 kmod/protocol.rst.
 """
 import ctypes
@@ -29,7 +29,7 @@ class Writer(Ring):
         self.data = self.region(REGION_DATA, rw)
         self.allowance = (self.head + load(self.info + WRITER_OFFSET, 4) +
                           (self.id - 1) * load(self.info + WRITER_STRIDE, 4))
-        self.limit = 0  # what the last look allowed, which may be less than we say
+        self.limit = 0  # what the last pass of the gate allowed; the allowance may be higher
 
     def cursors_that_gate(self):
         for row in range(load(self.info + ROWS, 4)):
@@ -39,7 +39,7 @@ class Writer(Ring):
                 yield max(load(self.cursors + self.page_size * row + row % 64 * 64), floor)
 
     def reserve(self):
-        """The bytes of the next slot, once the gate lets us have it."""
+        """Wait until the gate allows the next slot, and return its bytes."""
         while load(self.info + READERS_WANTED, 4):  # (L)
             self.wait()
         while self.limit <= self.position:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A ring by its file, bound and mapped: numbers and structures of linux/ringbuf.h."""
+"""Attach to the ring of a file, and map it: with the numbers and structures of linux/ringbuf.h."""
 import ctypes
 import fcntl
 import mmap
 import os
 import struct
 
-# _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
-# too), the size of that, and which call.
+# _IOC() of x86 and Arm: direction (1: the kernel reads the structure, 3: also writes to it),
+# size of the structure, number of the call.
 ATTACH = 3 << 30 | 40 << 16 | 0xBB02
 INFO = 3 << 30 | 96 << 16 | 0xBB03
 WAIT = 3 << 30 | 40 << 16 | 0xBB04
@@ -22,7 +22,7 @@ ROW_GATING = 2
 COMMITTED = 1
 END_DIED = 2
 
-# Where the words lie in struct ringbuf_info_page.
+# Offsets in struct ringbuf_info_page.
 ROW_OFFSET, ROW_STRIDE, WRITER_OFFSET, WRITER_STRIDE = 48, 52, 56, 60
 WAKE_POSITION, WAKE_CURSOR, GENERATION = 64, 128, 192
 ROWS, WRITERS, WRITERS_EVER, ENDED, READERS_WANTED = 208, 212, 216, 220, 224
@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int,
                        ctypes.c_int, ctypes.c_long)
-_atomic = ctypes.CDLL("libatomic.so.1")  # of GCC: what C programs get inline
+_atomic = ctypes.CDLL("libatomic.so.1")  # GCC's library of atomic operations
 _load = {8: _atomic.__atomic_load_8, 4: _atomic.__atomic_load_4}
 _load[8].restype, _load[4].restype = ctypes.c_uint64, ctypes.c_uint32
 
@@ -66,7 +66,7 @@ class Ring:
             self.regions[name] = (offset, size)
 
     def map(self, offset, size, prot=mmap.PROT_READ):
-        """Bytes of the handle's file; the address of the first."""
+        """Map size bytes of the handle's file, and return their address."""
         at = _libc.mmap(None, size, prot, mmap.MAP_SHARED, self.fd, offset)
         if at == ctypes.c_void_p(-1).value:
             raise OSError(ctypes.get_errno(), "mmap")
@@ -77,18 +77,18 @@ class Ring:
 
     @staticmethod
     def row(info, i):
-        """Address of row i; info: that of the info page."""
+        """Return the address of row i; info is the address of the info page."""
         return info + load(info + ROW_OFFSET, 4) + i * load(info + ROW_STRIDE, 4)
 
     def wait(self):
-        """Until one more slot can be read, or written."""
+        """Wait until one more slot can be read or written."""
         try:
             fcntl.ioctl(self.fd, WAIT, struct.pack("IIQIIQQ", 40, 0, 2**64 - 1, 1, 0, 0, 0))
         except InterruptedError:
             pass
 
     def wake(self, threshold, reached):
-        """After a store that others wait for; threshold: the address of what they armed."""
+        """Wake others after a store, if it has reached their wake word, at address threshold."""
         fence()
         if load(threshold) <= reached:
             fcntl.ioctl(self.fd, WAKE, struct.pack("II", 8, 0))

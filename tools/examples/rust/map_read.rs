@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! usage: map_read FILE - numbered messages from the slots themselves to stdout.
-//! Letters as in kmod/protocol.rst.
+//! usage: map_read FILE - numbered messages to stdout, without a copy: from the slots.
+//! The letters in comments name barriers of kmod/protocol.rst.
 use std::io::{Result, Write};
 use std::sync::atomic::{fence, Ordering::*};
 
@@ -20,7 +20,7 @@ impl Reader {
         let ring = Ring::attach(name, ring::READER)?;
         let bytes = ring.is.page_size as u64;
         let offset = ring.find(ring::CURSORS)?.offset + ring.is.id as u64 * bytes;
-        // The maps stay until the process ends.
+        // Maps are never unmapped, so references to them stay valid.
         unsafe {
             let page: *const u8 = ring.map(offset, bytes, PROT_READ | PROT_WRITE)?;
             Ok(Reader {
@@ -40,11 +40,11 @@ impl Reader {
         Ok(())
     }
 
-    /// The message at the cursor, in its slot; None at the end of the stream.
+    /// Wait for the next message and return it in its slot; None at the end of the stream.
     fn peek(&mut self) -> Result<Option<&'static [u8]>> {
         loop {
             let desc = unsafe { &*self.desc.add(self.ring.index()) };
-            // (J), before the last look
+            // (J): before the state, or the last message could be missed
             let end =
                 self.info.writers_ever.load(Acquire) != 0 && self.info.writers.load(Acquire) == 0;
             let state = desc.state.load(Acquire); // (A)
@@ -72,7 +72,7 @@ impl Reader {
         self.ring.wake(&self.info.wake_cursor, self.ring.position)
     }
 
-    /// Give back the slot, which this reader still holds.
+    /// Give the slot back, after a check that the reader was not moved meanwhile.
     fn release(&mut self) -> Result<()> {
         fence(SeqCst); // (K)
         self.check_floor()?;

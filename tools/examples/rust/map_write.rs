@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! usage: map_write FILE - stdin read into the slots themselves, in numbered
-//! messages.  The ring is one for an exclusive writer.  Letters as in
+//! usage: map_write FILE - read stdin into the slots, as numbered messages, without a copy.
+//! The ring must have an exclusive writer.  The letters in comments name barriers of
 //! kmod/protocol.rst.
 use std::io::{Read, Result};
 use std::sync::atomic::{fence, AtomicU64, Ordering::*};
@@ -16,7 +16,7 @@ struct Writer {
     desc: *const Desc,
     cursors: *const u8,
     data: *mut u8,
-    limit: u64, // what the last look allowed, which may be less than we say
+    limit: u64, // what the last pass of the gate allowed; the allowance may be higher
 }
 
 impl Writer {
@@ -27,7 +27,7 @@ impl Writer {
         }
         let rw = PROT_READ | PROT_WRITE;
         let head: *const u8 = ring.region(ring::HEAD_PAGE, rw)?;
-        // The maps stay until the process ends.
+        // Maps are never unmapped, so references to them stay valid.
         unsafe {
             let info: &InfoPage = &*ring.region(ring::INFO_PAGE, PROT_READ)?;
             let own = info.writer_offset + (ring.is.id - 1) * info.writer_stride;
@@ -51,7 +51,7 @@ impl Writer {
         cursor.cursor.load(Acquire).max(floor)
     }
 
-    /// The first position that the slowest reader forbids; without readers @none.
+    /// Return the first position that no writer may take yet; @none without readers.
     fn gate_end(&self, none: u64) -> u64 {
         (0..self.info.rows.load(Acquire))
             .filter(|&row| self.info.row(row).flags.load(Acquire) & ring::ROW_GATING != 0)
@@ -60,7 +60,7 @@ impl Writer {
             .map_or(none, |slowest| slowest + self.ring.is.slot_count)
     }
 
-    /// The bytes of the next slot, once the gate lets us have it.
+    /// Wait until the gate allows the next slot, and return its bytes.
     fn reserve(&mut self) -> Result<&'static mut [u8]> {
         while self.info.readers_wanted.load(Acquire) != 0 {
             self.ring.wait()?; // (L)

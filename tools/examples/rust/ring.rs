@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A ring by its file, bound and mapped: numbers and structures of linux/ringbuf.h.
-//! Only std, so what libc offers is declared here.
+//! Attach to the ring of a file, and map it: with the numbers and structures of linux/ringbuf.h.
+//! Uses std alone, so the functions of libc are declared here.
 #![allow(dead_code)]
 
 use std::fs::{File, OpenOptions};
@@ -18,8 +18,8 @@ pub const COMMITTED: u64 = 1;
 pub const END_DIED: u32 = 2;
 const START_OLDEST: u32 = 1;
 
-// _IOC() of x86 and Arm: what the kernel does with the structure (1: it reads, 3: it writes
-// too), the size of that, and which call.
+// _IOC() of x86 and Arm: direction (1: the kernel reads the structure, 3: also writes to it),
+// size of the structure, number of the call.
 const ATTACH: c_ulong = 3 << 30 | 40 << 16 | 0xBB02;
 const INFO: c_ulong = 3 << 30 | 96 << 16 | 0xBB03;
 const WAIT: c_ulong = 3 << 30 | 40 << 16 | 0xBB04;
@@ -123,7 +123,7 @@ pub struct InfoPage {
 }
 
 impl InfoPage {
-    /// Row @i, which the host made: i < max_readers.
+    /// Return row @i, which exists if i < max_readers.
     pub fn row(&self, i: u32) -> &Row {
         let at = self.row_offset as usize + i as usize * self.row_stride as usize;
         unsafe { &*((self as *const InfoPage as *const u8).add(at) as *const Row) }
@@ -144,7 +144,7 @@ pub struct Cursor {
     pub holes: AtomicU64,
 }
 
-/// A handle bound to a ring.
+/// A handle of a ring.
 pub struct Ring {
     pub file: File,
     pub is: Info,
@@ -178,7 +178,7 @@ impl Ring {
         let mut arg = AttachArg {
             size: 40,
             role,
-            fd: -1, // the ring of the file itself
+            fd: -1, // attach to the ring of this file
             start: if role == READER { START_OLDEST } else { 0 },
             ..Default::default()
         };
@@ -219,17 +219,17 @@ impl Ring {
         }
     }
 
-    /// Index of the slot at the position.
+    /// Return the index of the slot at the position.
     pub fn index(&self) -> usize {
         (self.position % self.is.slot_count) as usize
     }
 
-    /// Until one more slot can be read, or written.
+    /// Wait until one more slot can be read or written.
     pub fn wait(&self) -> Result<()> {
         self.ioctl(WAIT, &mut WaitArg { size: 40, timeout: !0, count: 1, ..Default::default() })
     }
 
-    /// After a store that others wait for; @threshold is what they have armed.
+    /// Wake others after a store, if it has reached @threshold, their wake word.
     pub fn wake(&self, threshold: &AtomicU64, reached: u64) -> Result<()> {
         fence(Ordering::SeqCst);
         if threshold.load(Ordering::Acquire) > reached {
@@ -243,7 +243,7 @@ impl Ring {
     }
 }
 
-/// Once more as long as a signal got in the way.
+/// Repeat the call as long as a signal interrupts it.
 pub fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match call() {
@@ -264,7 +264,7 @@ pub fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<()> {
     }
 }
 
-/// The payload of a message that must be the one with this number.
+/// Check that the message has this number, and return its payload.
 pub fn payload(message: &[u8], number: u64) -> Result<&[u8]> {
     match message.strip_prefix(&number.to_le_bytes()) {
         Some(rest) => Ok(rest),
@@ -276,12 +276,12 @@ pub fn other(reason: &str) -> Error {
     Error::new(ErrorKind::Other, reason)
 }
 
-/// A standard stream as a file: 0 or 1, without a buffer between.
+/// Return stdin (0) or stdout (1) as a file, without a buffer.
 pub fn standard(fd: c_int) -> ManuallyDrop<File> {
     ManuallyDrop::new(unsafe { File::from_raw_fd(fd) })
 }
 
-/// main(): what @work ends with is told.
+/// The body of main(): call @work with the argument, and print the error that it returns.
 pub fn run(fallback: Option<&str>, work: impl FnOnce(&str) -> Result<()>) {
     let argument = std::env::args().nth(1);
     let name = match argument.as_deref().or(fallback) {

@@ -5,7 +5,7 @@ export LC_ALL=C
 name=${1:-/dev/ringbuf}
 exec 3<"$name" || exit 1
 
-# A NUL ends what read takes at a time; the rest may be anything.
+# Each read takes the bytes up to a NUL, which is written again; so any bytes are copied.
 while IFS= read -r -d '' -u 3 bytes; do
 	printf '%s\0' "$bytes" || exit 1
 done
