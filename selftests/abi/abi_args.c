@@ -10,18 +10,18 @@
 FIXTURE(args)
 {
 	HANDLES;
-	int none; /* bound to nothing */
+	int none; /* a handle that is not bound */
 	int observer;
 };
 
 enum { BY_NONE, BY_OWNER, BY_READER, BY_WRITER, BY_OBSERVER, BY_ALL };
 
 /**
- * struct args_variant - one ioctl
- * @request: its number
- * @size: sizeof its structure
- * @by: what a good call gives on a handle that is bound to nothing, on an
- *	owner's, and so on; 0: what good_result() says
+ * struct args_variant - an ioctl
+ * @request: number of the ioctl
+ * @size: size of its structure
+ * @by: result of a correct call on a handle that is not bound, on an owner, a reader, a
+ *	writer and an observer; 0 stands for good_result()
  */
 FIXTURE_VARIANT(args)
 {
@@ -56,7 +56,7 @@ CALL(EVICT, evict,           NO,   0,     NO,     0,      NO);
 CALL(ROOM, room,             NO,   NO,    NO,     0,      NO);
 /* clang-format on */
 
-/* Two structures' worth, so that a call may be too long. */
+/* Room for more than any structure, so that a call can pass too large a size. */
 union argument {
 	uint32_t size;
 	struct {
@@ -93,7 +93,7 @@ FIXTURE_TEARDOWN(args)
 	close(self->observer);
 }
 
-/* A call that would succeed, on the handle that is right for it. */
+/* Return an argument with which the call succeeds on a handle that may make it. */
 static union argument good(unsigned long request, const struct _test_data_args *self)
 {
 	union argument a;
@@ -122,13 +122,13 @@ static union argument good(unsigned long request, const struct _test_data_args *
 	return a;
 }
 
-/* What that gives: 0, but for the reader that is not there. */
+/* Return the result of that call: 0, but -ENOENT for EVICT, whose reader does not exist. */
 static int good_result(unsigned long request)
 {
 	return request == RINGBUF_IOC_EVICT ? -ENOENT : 0;
 }
 
-/* Whether @variant is for handles that are bound; a writer may do all of these. */
+/* Return whether the ioctl needs a bound handle.  A writer may make each of these calls. */
 static bool bound(const struct _fixture_variant_args *variant)
 {
 	return variant->by[BY_NONE] != 0;
@@ -139,7 +139,7 @@ static int handle_for(const struct _test_data_args *self, bool bound)
 	return bound ? self->writer : self->none;
 }
 
-/* The call fails with @error, and leaves its structure as it was. */
+/* Check that the call fails with @error and does not change its structure. */
 static int refused(int fd, unsigned long request, union argument a, int error)
 {
 	union argument before = a;
@@ -149,7 +149,7 @@ static int refused(int fd, unsigned long request, union argument a, int error)
 	return 0;
 }
 
-TEST_F(args, exact_and_longer)
+TEST_F(args, size_may_be_exact_or_longer_with_zeros_at_the_end)
 {
 	union argument a = good(variant->request, self);
 	int fd = handle_for(self, bound(variant)), other;
@@ -157,7 +157,7 @@ TEST_F(args, exact_and_longer)
 
 	a.size = variant->size;
 	EXPECT_EQ(good_result(variant->request), call(fd, variant->request, &a));
-	/* Some bind or end the handle: again on a fresh one. */
+	/* Some calls bind or end the handle, so the second call gets another one. */
 	other = bound(variant) ? writer_open(self->owner) : device_open();
 	ASSERT_LE(0, other);
 	a = good(variant->request, self);
@@ -172,9 +172,9 @@ TEST_F(args, exact_and_longer)
 	close(other);
 }
 
-TEST_F(args, too_short)
+TEST_F(args, too_short_a_size_is_refused)
 {
-	/* What the call began with stands in its number. */
+	/* The first size of the structure is a part of the ioctl's number. */
 	const uint32_t least = (uint32_t)_IOC_SIZE(variant->request) ?: variant->size;
 	const uint32_t sizes[] = { 0, 1, 4, least - 4, least - 1 };
 	unsigned int i;
@@ -190,7 +190,7 @@ TEST_F(args, too_short)
 	}
 }
 
-TEST_F(args, longer_and_not_zero)
+TEST_F(args, longer_structure_with_unknown_bytes_set_is_refused)
 {
 	const uint32_t at[] = { variant->size, variant->size + 1, variant->size + 63 };
 	unsigned int i;
@@ -205,7 +205,7 @@ TEST_F(args, longer_and_not_zero)
 	}
 }
 
-TEST_F(args, absurdly_long)
+TEST_F(args, absurdly_long_size_is_refused)
 {
 	union argument a = good(variant->request, self);
 
@@ -215,7 +215,7 @@ TEST_F(args, absurdly_long)
 	EXPECT_EQ(0, refused(handle_for(self, bound(variant)), variant->request, a, -E2BIG));
 }
 
-TEST_F(args, unknown_flag)
+TEST_F(args, unknown_flag_is_refused)
 {
 	union argument a = good(variant->request, self);
 
@@ -224,7 +224,7 @@ TEST_F(args, unknown_flag)
 	EXPECT_EQ(0, refused(handle_for(self, bound(variant)), variant->request, a, -EINVAL));
 }
 
-TEST_F(args, bad_pointers)
+TEST_F(args, bad_pointer_is_refused)
 {
 	int fd = handle_for(self, bound(variant));
 	long page = sysconf(_SC_PAGESIZE);
@@ -238,15 +238,14 @@ TEST_F(args, bad_pointers)
 	EXPECT_EQ(-EFAULT, call(fd, variant->request, (void *)-4096L));
 	EXPECT_EQ(-EFAULT, call(fd, variant->request, two + page));
 	EXPECT_EQ(-EFAULT, call(fd, variant->request, two + page - 2));
-	/* The size can be read, not all of the rest. */
+	/* The kernel can read the size here, but not the rest of the structure. */
 	a.size = variant->size;
 	memcpy(two + page - 4, &a, 4);
 	EXPECT_EQ(-EFAULT, call(fd, variant->request, two + page - 4));
 	munmap(two, 2 * (size_t)page);
 }
 
-/* No alignment is asked for. */
-TEST_F(args, misaligned)
+TEST_F(args, structure_needs_no_alignment)
 {
 	union argument a = good(variant->request, self);
 	char room[sizeof(a) + 8];
@@ -257,8 +256,7 @@ TEST_F(args, misaligned)
 		  call(handle_for(self, bound(variant)), variant->request, room + 3));
 }
 
-/* A handle in each role, and one in none: some may, the others are refused. */
-TEST_F(args, by_each_role)
+TEST_F(args, only_the_documented_roles_may_make_the_call)
 {
 	const int fd[BY_ALL] = { self->none, self->owner, self->reader, self->writer,
 				 self->observer };
@@ -267,7 +265,7 @@ TEST_F(args, by_each_role)
 	unsigned int i;
 
 	a.size = variant->size;
-	/* A reader has something to wait for, and a writer too. */
+	/* One message, so that neither the reader nor the writer has to wait. */
 	ASSERT_EQ(0, put(self->writer, 7));
 	for (i = 0; i < BY_ALL; i++)
 		if (variant->by[i])
@@ -286,8 +284,7 @@ TEST_F(args, by_each_role)
 	}
 }
 
-/* None of the refusals above has ended or bound anything. */
-TEST_F(args, refusals_leave_the_state)
+TEST_F(args, refused_calls_change_nothing)
 {
 	union argument a = good(variant->request, self);
 	int fd = handle_for(self, bound(variant));
@@ -310,9 +307,9 @@ TEST_F(args, refusals_leave_the_state)
 	EXPECT_EQ(0, attach_fd(self->none, RINGBUF_ROLE_OBSERVER, self->owner));
 }
 
-/* ---- what only one of them has ------------------------------------------------ */
+/* ---- rules of single calls ---------------------------------------------------- */
 
-TEST(unknown_ioctl)
+TEST(unknown_ioctl_is_refused_as_no_call_of_the_device)
 {
 	const unsigned long unknown[] = {
 		0xbb7f,
@@ -321,7 +318,7 @@ TEST(unknown_ioctl)
 		0,
 		0x5401,
 		~0UL,
-		/* Another direction, another size. */
+		/* The number of INFO with another direction or size. */
 		_IOC(_IOC_READ, RINGBUF_IOC_MAGIC, 0x03, RINGBUF_INFO_SIZE_VER0),
 		RINGBUF_IOC_INFO + (8UL << _IOC_SIZESHIFT),
 		_IO(RINGBUF_IOC_MAGIC, 0x03),
@@ -338,7 +335,7 @@ TEST(unknown_ioctl)
 	close(owner);
 }
 
-TEST(features)
+TEST(features_names_all_features_and_limits)
 {
 	struct ringbuf_features f;
 	int fd = device_open();
@@ -359,7 +356,7 @@ TEST(features)
 	close(fd);
 }
 
-/* Fields of all calls that have to be 0, so that they may mean something some day. */
+/* Fields that must be 0, so that a later version can give them a meaning. */
 static const struct reserved {
 	unsigned long request;
 	size_t offset;
@@ -372,7 +369,7 @@ static const struct reserved {
 	{ RINGBUF_IOC_THRESHOLD, offsetof(struct ringbuf_threshold, __reserved) },
 };
 
-TEST_F(args, reserved_fields)
+TEST_F(args, reserved_field_that_is_set_is_refused)
 {
 	const uint32_t one = 1;
 	unsigned int i;
@@ -389,7 +386,7 @@ TEST_F(args, reserved_fields)
 	}
 }
 
-/* Enumerations, each with the first value that it has not. */
+/* Fields that are enumerations, with values next to the known ones. */
 static const struct unknown {
 	unsigned long request;
 	size_t offset;
@@ -404,7 +401,7 @@ static const struct unknown {
 	  RINGBUF_FRAMING_STREAM + 1 },
 };
 
-TEST_F(args, unknown_values)
+TEST_F(args, unknown_value_of_an_enumeration_is_refused)
 {
 	const uint32_t all = ~0U;
 	unsigned int i;
@@ -416,7 +413,7 @@ TEST_F(args, unknown_values)
 
 		if (u->request != variant->request)
 			continue;
-		/* As a reader: the others have no start and no policy. */
+		/* Only a reader has a start and a policy. */
 		if (u->request == RINGBUF_IOC_ATTACH)
 			a.attach.role = RINGBUF_ROLE_READER;
 		a.size = variant->size;
@@ -427,7 +424,7 @@ TEST_F(args, unknown_values)
 	}
 }
 
-TEST(device_cannot_seek)
+TEST(handle_cannot_seek)
 {
 	int fd = ring_make(0, 64, 4);
 	char byte;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_ATTACH and _DETACH: who may, where a reader starts, when rows are taken. */
+/* RINGBUF_IOC_ATTACH and _DETACH: permissions, where readers start, and how many can attach. */
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
@@ -36,14 +36,14 @@ FIXTURE_TEARDOWN(attach)
 		EXPECT_EQ(-EBADFD, info_get(self->fd, &i_));                            \
 	} while (0)
 
-TEST_F(attach, bad_fields)
+TEST_F(attach, bad_field_is_refused)
 {
 	REFUSED(-EINVAL, role, RINGBUF_ROLE_NONE);
 	REFUSED(-EINVAL, role, 5);
 	REFUSED(-EINVAL, flags, 1);
 	REFUSED(-EINVAL, start, 3);
-	REFUSED(-EINVAL, position, 1); /* START_HEAD takes none */
-	REFUSED(-EINVAL, fd, -1); /* the ring of its own file, which it has not */
+	REFUSED(-EINVAL, position, 1); /* START_HEAD takes no position */
+	REFUSED(-EINVAL, fd, -1); /* -1 is the ring of the handle's own file; the device has none */
 	REFUSED(-EINVAL, fd, -2);
 	REFUSED(-EBADF, fd, 1 << 20);
 	REFUSED(-EBADFD, fd, STDIN_FILENO);
@@ -51,7 +51,7 @@ TEST_F(attach, bad_fields)
 	EXPECT_EQ(0, stats_of(self->owner).total);
 }
 
-TEST_F(attach, start_is_for_readers)
+TEST_F(attach, only_a_reader_may_ask_for_a_start)
 {
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_WRITER, self->owner);
 
@@ -62,8 +62,7 @@ TEST_F(attach, start_is_for_readers)
 	EXPECT_EQ(-EINVAL, call(self->fd, RINGBUF_IOC_ATTACH, &a));
 }
 
-/* At most the rights of the handle that is named. */
-TEST_F(attach, rights)
+TEST_F(attach, attached_handle_gets_at_most_the_rights_of_the_named_one)
 {
 	int writer = writer_open(self->owner), reader = reader_open(self->owner);
 	int observer = observer_open(self->owner);
@@ -91,8 +90,7 @@ TEST_F(attach, rights)
 	close(observer);
 }
 
-/* Nor what its file was not opened for. */
-TEST_F(attach, rights_of_the_file)
+TEST_F(attach, handle_gives_no_right_that_its_file_was_not_opened_for)
 {
 	int writes = open(RINGBUF_DEVICE, O_WRONLY | O_EXCL | O_CLOEXEC), other = device_open();
 
@@ -105,7 +103,10 @@ TEST_F(attach, rights_of_the_file)
 	close(writes);
 }
 
-/* Attaches, reads the number at the start if there is one, goes. */
+/*
+ * Attach a reader, read the message at its start if there is one, and close it.  Return the
+ * position of the start, or a negative errno.
+ */
 static int64_t first_of(int owner, uint32_t start, uint64_t position)
 {
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, owner);
@@ -123,7 +124,7 @@ static int64_t first_of(int owner, uint32_t start, uint64_t position)
 	return got == -EAGAIN || got == (int64_t)a.position ? (int64_t)a.position : -EBADMSG;
 }
 
-TEST_F(attach, where_readers_start)
+TEST_F(attach, reader_starts_at_the_head_the_oldest_or_a_position)
 {
 	int writer = writer_open(self->owner);
 	uint64_t n;
@@ -142,8 +143,7 @@ TEST_F(attach, where_readers_start)
 	close(writer);
 }
 
-/* A writer is told where it will try first. */
-TEST_F(attach, where_writers_start)
+TEST_F(attach, writer_is_told_the_position_that_it_tries_first)
 {
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_WRITER, self->owner);
 	int writer = writer_open(self->owner);
@@ -156,7 +156,7 @@ TEST_F(attach, where_writers_start)
 	close(writer);
 }
 
-TEST_F(attach, rows_run_out)
+TEST_F(attach, attach_fails_while_all_rows_or_ids_are_taken)
 {
 	struct ringbuf_create c = { .size = sizeof(c),
 				    .slot_bytes = 64,
@@ -176,7 +176,7 @@ TEST_F(attach, rows_run_out)
 		fd[0] = role_open(role, owner);
 		EXPECT_LE(0, fd[0]);
 		EXPECT_EQ(-ENOSPC, attach_fd(self->fd, role, owner));
-		/* Observers take no row. */
+		/* An observer takes no row. */
 		EXPECT_LE(0, observer_open(owner));
 		ASSERT_EQ(0, detach_call(fd[1]));
 		close(fd[1]);
@@ -188,7 +188,7 @@ TEST_F(attach, rows_run_out)
 	close(owner);
 }
 
-TEST_F(attach, exclusive_is_one)
+TEST_F(attach, exclusive_ring_takes_one_writer_at_a_time)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, 3), writer = writer_open(owner);
 
@@ -199,7 +199,7 @@ TEST_F(attach, exclusive_is_one)
 	close(owner);
 }
 
-TEST_F(attach, detach_of_a_reader)
+TEST_F(attach, detached_reader_holds_no_writer_up)
 {
 	int reader = reader_open(self->owner), writer = writer_open(self->owner);
 	uint64_t n;
@@ -219,7 +219,7 @@ TEST_F(attach, detach_of_a_reader)
 	close(writer);
 }
 
-TEST_F(attach, detach_of_a_writer)
+TEST_F(attach, detached_writer_is_done)
 {
 	int reader = reader_open(self->owner), writer = writer_open(self->owner);
 
@@ -234,8 +234,7 @@ TEST_F(attach, detach_of_a_writer)
 	close(writer);
 }
 
-/* The ring lives with any of its handles. */
-TEST_F(attach, owner_goes_first)
+TEST_F(attach, ring_outlives_its_owner)
 {
 	int reader = reader_open(self->owner), writer = writer_open(self->owner), other;
 

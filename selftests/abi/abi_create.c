@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_CREATE and RINGBUF_IOC_INFO: limits, what comes of them, and room. */
+/* RINGBUF_IOC_CREATE and RINGBUF_IOC_INFO: limits of the geometry, its result, and quotas. */
 #include <sys/resource.h>
 
 #include "../harness/harness.h"
@@ -16,7 +16,7 @@ static struct ringbuf_create plain(void)
 	return c;
 }
 
-/* On a handle of its own, which stays unbound when that fails. */
+/* Create a ring and close it.  Check that a CREATE that fails leaves its handle unbound. */
 static int create(const struct ringbuf_create *config)
 {
 	struct ringbuf_create c = *config;
@@ -40,7 +40,7 @@ static int create(const struct ringbuf_create *config)
 		TH_LOG("%s = %s", #field, #value);  \
 	} while (0)
 
-TEST(out_of_range)
+TEST(value_out_of_range_is_refused)
 {
 	REFUSED(0, slot_bytes, 1);
 	REFUSED(-EINVAL, slot_bytes, 0);
@@ -56,8 +56,7 @@ TEST(out_of_range)
 	REFUSED(-EINVAL, flags, 1U << 3);
 }
 
-/* Products and sums that wrap, one way or another. */
-TEST(overflow)
+TEST(geometry_whose_size_overflows_is_refused)
 {
 	const uint64_t bytes[] = { 1ULL << 31, 1ULL << 31, (1ULL << 31) - 1, 1ULL << 30 };
 	const uint64_t slots[] = { 1ULL << 25, 1ULL << 24, (1ULL << 25) - 1, 1ULL << 25 };
@@ -72,7 +71,7 @@ TEST(overflow)
 	}
 }
 
-TEST(exclusive_has_one_writer)
+TEST(exclusive_ring_cannot_have_two_writers)
 {
 	struct ringbuf_create c = plain();
 
@@ -83,7 +82,7 @@ TEST(exclusive_has_one_writer)
 	EXPECT_EQ(0, create(&c));
 }
 
-TEST(binds_once)
+TEST(handle_can_be_bound_only_once)
 {
 	struct ringbuf_info info;
 	int fd = ring_make(0, 100, 10), other = ring_make(0, 64, 3);
@@ -98,7 +97,7 @@ TEST(binds_once)
 	close(other);
 }
 
-TEST(info)
+TEST(info_describes_the_ring)
 {
 	struct ringbuf_region region[REGIONS];
 	struct ringbuf_info info;
@@ -136,8 +135,7 @@ TEST(info)
 	close(fd);
 }
 
-/* A caller whose entries are longer, and one with too little room. */
-TEST(info_regions)
+TEST(info_fits_a_caller_with_longer_or_fewer_entries)
 {
 	struct long_region {
 		struct ringbuf_region now;
@@ -178,7 +176,7 @@ TEST(info_regions)
 	info.region_size = sizeof(list[0]);
 	info.regions = 16;
 	EXPECT_EQ(-EFAULT, call(fd, RINGBUF_IOC_INFO, &info));
-	/* Without an array its size does not matter. */
+	/* Without an array the size of its entries does not matter. */
 	info.regions = 0;
 	info.region_size = 0;
 	ASSERT_OK(call(fd, RINGBUF_IOC_INFO, &info));
@@ -186,7 +184,7 @@ TEST(info_regions)
 	close(fd);
 }
 
-TEST(info_of_each_role)
+TEST(info_tells_role_and_id_of_each_handle)
 {
 	int owner = ring_make(0, 100, 10);
 	int fd[] = { reader_open(owner), writer_open(owner), observer_open(owner) };
@@ -203,7 +201,7 @@ TEST(info_of_each_role)
 	close(owner);
 }
 
-TEST(page_slots_begin_on_pages)
+TEST(slots_of_a_page_or_more_begin_on_pages)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	const uint64_t bytes[] = { 1, 64, 65, page - 1, page, page + 1 };
@@ -220,8 +218,7 @@ TEST(page_slots_begin_on_pages)
 	}
 }
 
-/* More than there may be at a time: their memory comes back with each close. */
-TEST(made_and_gone)
+TEST(closed_ring_gives_its_memory_back)
 {
 	struct ringbuf_features f = { .size = sizeof(f) };
 	uint64_t bytes;
@@ -236,8 +233,7 @@ TEST(made_and_gone)
 	}
 }
 
-/* Rings until no more are allowed; then one goes, and one more is. */
-TEST(share_of_a_user)
+TEST(user_may_create_rings_up_to_the_quota)
 {
 	struct ringbuf_features f = { .size = sizeof(f) };
 	struct ringbuf_create c = plain();
@@ -264,7 +260,7 @@ TEST(share_of_a_user)
 		close(fd[n]);
 }
 
-/* The largest ring that this process may create now. */
+/* Return the size of the largest ring that this process may create now. */
 static uint64_t may_create(void)
 {
 	struct ringbuf_features f = { .size = sizeof(f) };
@@ -289,7 +285,7 @@ static int creates_with_another_fsuid(void *arg)
 	CHECK(may_create() + (4 << 20) <= nobody);
 	CHECK_EQ(0, seteuid(0));
 	CHECK_EQ(root, may_create());
-	/* Another user of the handle changes nothing. */
+	/* When another user has the handle, the creator still pays. */
 	CHECK_EQ(0, setuid(NOBODY));
 	CHECK(may_create() + (4 << 20) <= nobody);
 	close(fd);
@@ -297,8 +293,8 @@ static int creates_with_another_fsuid(void *arg)
 	return 0;
 }
 
-/* The fsuid of the caller of CREATE pays, not its real user nor the opener of the file. */
-TEST(creator_pays)
+/* The quota is that of the caller's fsuid, not of its real uid nor of the file's opener. */
+TEST(caller_of_create_pays)
 {
 	if (geteuid())
 		SKIP(return, "not root: there is no other user to become");
@@ -320,8 +316,8 @@ static uint64_t parameter(const char *name)
 	return strtoull(text, NULL, 10);
 }
 
-/* More than any ring may have is EINVAL; more than the user has left is EDQUOT. */
-TEST(larger_than_allowed)
+/* Above max_ring_bytes the error is EINVAL, above what is left of the user's quota EDQUOT. */
+TEST(too_large_a_ring_is_refused)
 {
 	struct ringbuf_create c = plain();
 	int fd;
@@ -333,14 +329,14 @@ TEST(larger_than_allowed)
 	fd = ring_make(0, 1 << 20, 32);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, create(&c));
-	/* No larger than is allowed to one, but this one has 32 MiB already. */
+	/* A user without rings could create this one, but this user has one of 32 MiB. */
 	c.slot_count = (parameter("max_user_bytes") - (16 << 20)) / 4096;
 	EXPECT_LT(parameter("max_user_bytes"), parameter("max_ring_bytes"));
 	EXPECT_EQ(-EDQUOT, create(&c));
 	close(fd);
 }
 
-TEST(only_a_file_is_kept)
+TEST(ring_that_is_no_file_cannot_be_kept)
 {
 	struct ringbuf_create c = plain();
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The default ring: its handles, its user, and the waits of its readers and writers. */
+/* The default ring: when a handle is bound to it, whose it is, and how its users wait. */
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
@@ -29,12 +29,12 @@ FIXTURE(default_ring)
 	int writer;
 };
 
-/* In a network namespace of its own, so that no other program uses the same default ring. */
+/* Use a new network namespace, so that no other program has the same default ring. */
 FIXTURE_SETUP(default_ring)
 {
 	if (unshare(CLONE_NEWNET))
 		SKIP(return, "needs network namespaces and root");
-	self->reader = open_as(O_RDWR | O_NONBLOCK); /* its first read makes it one */
+	self->reader = open_as(O_RDWR | O_NONBLOCK); /* the first read makes it a reader */
 	ASSERT_LE(0, self->reader);
 	self->writer = open_as(O_WRONLY | O_NONBLOCK);
 	ASSERT_LE(0, self->writer);
@@ -46,7 +46,7 @@ FIXTURE_TEARDOWN(default_ring)
 	close(self->writer);
 }
 
-/* The first read binds, also one that finds nothing. */
+/* Return whether a read of the empty ring makes @fd a reader. */
 static bool binds_reader(int fd)
 {
 	char byte;
@@ -54,14 +54,14 @@ static bool binds_reader(int fd)
 	return read(fd, &byte, 1) < 0 && errno == EAGAIN && role_of(fd) == RINGBUF_ROLE_READER;
 }
 
-/* While it is open no reader sees the end of the stream. */
+/* Close the fixture's writer, which keeps the stream open. */
 static void close_writer(struct _test_data_default_ring *self)
 {
 	close(self->writer);
 	self->writer = -1;
 }
 
-TEST_F(default_ring, open_for_one_way_binds)
+TEST_F(default_ring, open_for_reading_or_writing_binds)
 {
 	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = 4 };
 	int reader = open_as(O_RDONLY | O_NONBLOCK);
@@ -76,7 +76,7 @@ TEST_F(default_ring, open_for_one_way_binds)
 	close(reader);
 }
 
-/* O_EXCL without O_CREAT: to be an observer, or to be named in an ATTACH. */
+/* O_EXCL without O_CREAT opens a handle that can attach as an observer or be named in ATTACH. */
 TEST_F(default_ring, open_with_excl_does_not_bind)
 {
 	int reader = open_as(O_RDONLY | O_EXCL), writer = open_as(O_WRONLY | O_EXCL);
@@ -89,7 +89,7 @@ TEST_F(default_ring, open_with_excl_does_not_bind)
 	close(writer);
 }
 
-TEST_F(default_ring, both_by_first_use)
+TEST_F(default_ring, open_for_both_binds_by_the_first_use)
 {
 	int a = open_as(O_RDWR | O_NONBLOCK), b = open_as(O_RDWR | O_NONBLOCK);
 	char text[8];
@@ -119,8 +119,8 @@ TEST_F(default_ring, poll_binds_nothing)
 	close(p[1].fd);
 }
 
-/* As socat and event loops do: poll first, then read. */
-TEST_F(default_ring, poll_before_the_first_call)
+/* socat and event loops poll a handle before they read it. */
+TEST_F(default_ring, poll_may_come_before_the_first_read_or_write)
 {
 	struct epoll_event e = { .events = EPOLLOUT | EPOLLET };
 	int ep = epoll_create1(EPOLL_CLOEXEC), reader;
@@ -136,7 +136,7 @@ TEST_F(default_ring, poll_before_the_first_call)
 	close(ep);
 }
 
-/* Without a reader a writer has no room, also when there has been one. */
+/* Before the first reader, and after the last one has closed, a writer has no room. */
 TEST_F(default_ring, writer_waits_for_a_reader)
 {
 	char text[8];
@@ -191,7 +191,7 @@ static int reads_golden(void *arg)
 	return 0;
 }
 
-TEST_F(default_ring, sleeping_writer)
+TEST_F(default_ring, sleeping_writer_is_woken_by_the_first_reader)
 {
 	pid_t pid;
 
@@ -202,7 +202,7 @@ TEST_F(default_ring, sleeping_writer)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(default_ring, polling_writer)
+TEST_F(default_ring, polling_writer_is_woken_by_the_first_reader)
 {
 	pid_t pid;
 
@@ -213,7 +213,7 @@ TEST_F(default_ring, polling_writer)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(default_ring, sleeping_reader)
+TEST_F(default_ring, sleeping_reader_is_woken_by_a_writer)
 {
 	pid_t pid;
 
@@ -224,7 +224,7 @@ TEST_F(default_ring, sleeping_reader)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-/* A new reader continues where the last one stopped, in the middle of a slot too. */
+/* The next reader continues where the last one stopped, even in the middle of a slot. */
 TEST_F(default_ring, next_reader_continues_the_stream)
 {
 	char text[16];
@@ -243,8 +243,7 @@ TEST_F(default_ring, next_reader_continues_the_stream)
 	EXPECT_EQ('c', text[0]);
 }
 
-/* However full the ring is when its reader leaves: nothing is overwritten. */
-TEST_F(default_ring, full_when_the_reader_leaves)
+TEST_F(default_ring, full_ring_keeps_everything_for_the_next_reader)
 {
 	static char big[65536 * 16 + 1], text[65536];
 	size_t i;
@@ -266,8 +265,7 @@ TEST_F(default_ring, full_when_the_reader_leaves)
 	}
 }
 
-/* Beside another reader one gets what is still there, and all that follows. */
-TEST_F(default_ring, second_reader)
+TEST_F(default_ring, second_reader_gets_what_the_first_has_not_released)
 {
 	int second = open_as(O_RDONLY | O_NONBLOCK);
 	char text[16];
@@ -282,7 +280,7 @@ TEST_F(default_ring, second_reader)
 	close(second);
 }
 
-TEST_F(default_ring, end)
+TEST_F(default_ring, stream_ends_with_the_last_writer_and_continues_with_the_next)
 {
 	int other = open_as(O_WRONLY | O_NONBLOCK);
 	char text[16];
@@ -297,13 +295,16 @@ TEST_F(default_ring, end)
 	EXPECT_EQ(0, read(self->reader, text, 16));
 	EXPECT_EQ(0, read(self->reader, text, 16));
 	EXPECT_EQ(POLLIN | POLLHUP | POLLRDHUP, polled(self->reader));
-	/* As with a FIFO, another writer may come. */
+	/* As with a FIFO, another writer may continue the stream. */
 	self->writer = open_as(O_WRONLY | O_NONBLOCK);
 	ASSERT_EQ(1, write(self->writer, "e", 1));
 	EXPECT_EQ(1, read(self->reader, text, 16));
 }
 
-/* A socket that takes little, full of what sendfile() from @reader gave it; how much. */
+/*
+ * Make a socket pair with a small buffer, fill it by sendfile(), and return how many bytes it
+ * took.
+ */
 static ssize_t sendfile_until_full(int reader, int s[2])
 {
 	ssize_t n, taken = 0;
@@ -317,7 +318,7 @@ static ssize_t sendfile_until_full(int reader, int s[2])
 	return taken;
 }
 
-/* Bytes until there are no more at the moment. */
+/* Read until no byte is left.  Return the number of bytes, or -1. */
 static ssize_t read_all(int reader)
 {
 	static char bytes[65536];
@@ -328,8 +329,8 @@ static ssize_t read_all(int reader)
 	return errno == EAGAIN ? total : -1;
 }
 
-/* Whether the reader closes its file or only leaves: the next one gets each byte once. */
-TEST_F(default_ring, leftover_of_sendfile_is_the_next_readers)
+/* The next reader gets each byte once, whether the last one closed its file or only detached. */
+TEST_F(default_ring, next_reader_gets_the_leftover_of_sendfile)
 {
 	static char bytes[10 * 60000];
 	ssize_t taken;
@@ -362,10 +363,10 @@ TEST_F(default_ring, leftover_of_sendfile_is_the_next_readers)
 }
 
 /*
- * What sendfile() had taken for a reader that went, while another stayed, is not given to
- * the reader that comes when that one has read all and gone.
+ * A reader with a leftover of sendfile() closes while another reader stays, which gets all
+ * bytes from the ring.  The leftover must not be given to a reader that comes later.
  */
-TEST_F(default_ring, leftover_of_a_reader_beside_others_goes_with_it)
+TEST_F(default_ring, leftover_of_a_reader_beside_others_is_dropped)
 {
 	static char bytes[10 * 60000];
 	int s[2], other;
@@ -401,7 +402,7 @@ static int writes_and_closes(void *arg)
 	return 0;
 }
 
-/* As `exec 3>/dev/ringbuf` in a shell, whose commands write one after the other. */
+/* A shell does so with `exec 3>/dev/ringbuf`, to write by several commands. */
 TEST_F(default_ring, open_for_writing_keeps_the_stream_open)
 {
 	char text[16];
@@ -419,7 +420,6 @@ TEST_F(default_ring, open_for_writing_keeps_the_stream_open)
 	EXPECT_EQ(0, read(self->reader, text, 16));
 }
 
-/* The child's copy of the descriptor keeps it open as well. */
 TEST_F(default_ring, inherited_writer_keeps_the_stream_open)
 {
 	int *fds = shared_memory(2 * sizeof(*fds));
@@ -435,7 +435,7 @@ TEST_F(default_ring, inherited_writer_keeps_the_stream_open)
 	EXPECT_EQ(0, read(self->reader, text, 16));
 }
 
-/* Each open for writing is a writer, as many as a ring can have. */
+/* Each open for writing is a writer, and a ring can have RINGBUF_MAX_WRITERS of them. */
 TEST_F(default_ring, many_may_open_it_for_writing)
 {
 	int fds[RINGBUF_MAX_WRITERS], i;
@@ -449,7 +449,7 @@ TEST_F(default_ring, many_may_open_it_for_writing)
 		close(fds[i]);
 }
 
-/* Access mode 3 is for ioctls only. */
+/* O_WRONLY | O_RDWR opens for ioctls only. */
 TEST_F(default_ring, open_without_rights_does_not_bind)
 {
 	int fd = open_as(O_WRONLY | O_RDWR);
@@ -459,12 +459,12 @@ TEST_F(default_ring, open_without_rights_does_not_bind)
 	close(fd);
 }
 
-/* As open(2) of a file says that the disk is full. */
+/* The error of making the ring is that of open(2), as ENOSPC of a file would be. */
 TEST_F(default_ring, open_says_why_there_is_no_ring)
 {
 	static const char quota[] = "/sys/module/ringbuf/parameters/max_user_bytes";
 	int owner = ring_make(0, 8, 4), late, fd = open(quota, O_WRONLY | O_CLOEXEC);
-	/* A quota has to be of 16 pages at least. */
+	/* This is more than the least quota, 16 pages, but not enough for a default ring. */
 	long few = 25 * sysconf(_SC_PAGESIZE);
 
 	if (fd < 0)
@@ -473,7 +473,7 @@ TEST_F(default_ring, open_says_why_there_is_no_ring)
 	ASSERT_LT(0, dprintf(fd, "%ld", few));
 	FAILS(EDQUOT, open_as(O_WRONLY | O_NONBLOCK));
 	FAILS(EDQUOT, open_as(O_RDONLY | O_NONBLOCK));
-	/* Other rings can be had all the same. */
+	/* A handle that is not bound by its open can still attach to another ring. */
 	late = open_as(O_WRONLY | O_NONBLOCK | O_EXCL);
 	EXPECT_LE(0, late);
 	EXPECT_OK(attach_fd(late, RINGBUF_ROLE_WRITER, owner));
@@ -484,8 +484,7 @@ TEST_F(default_ring, open_says_why_there_is_no_ring)
 	close(owner);
 }
 
-/* The ring lasts as long as its handles; the next handle gets a new one. */
-TEST_F(default_ring, gone_with_its_handles)
+TEST_F(default_ring, ring_is_gone_with_its_last_handle)
 {
 	struct ringbuf_info info;
 	char text[16];
@@ -505,7 +504,10 @@ TEST_F(default_ring, gone_with_its_handles)
 	ASSERT_EQ(1, read(self->reader, text, 16));
 }
 
-/* A descriptor stays with its opener's ring; another user who opens gets another ring. */
+/*
+ * Become another user: a descriptor that was opened before stays with the ring of its opener, and
+ * a new open gets another ring.
+ */
 static int nobody(void *arg)
 {
 	int *fds = arg, own = open_as(O_WRONLY | O_NONBLOCK), theirs;
@@ -526,7 +528,7 @@ static int nobody(void *arg)
 	return 0;
 }
 
-TEST_F(default_ring, each_user_has_one)
+TEST_F(default_ring, each_user_has_a_default_ring)
 {
 	int fds[2] = { self->reader, self->writer };
 	char text[16];
@@ -551,13 +553,13 @@ static int elsewhere(void *arg)
 	return 0;
 }
 
-TEST_F(default_ring, each_network_namespace_has_one)
+TEST_F(default_ring, each_network_namespace_has_a_default_ring)
 {
 	EXPECT_TRUE(binds_reader(self->reader));
 	EXPECT_EQ(0, child_run(elsewhere, NULL));
 }
 
-/* Many at once for the first time: one ring, no more. */
+/* Open the ring at the same time as other processes, and read a byte. */
 static int joins(void *arg)
 {
 	int *gate = arg, fd = open_as(O_RDONLY);
@@ -592,7 +594,7 @@ TEST_F(default_ring, readers_that_begin_together_share_one_ring)
 	}
 }
 
-/* A child reads on with the descriptor that it inherited. */
+/* Read the next three bytes with an inherited descriptor, and return the first. */
 static int reads_three(void *arg)
 {
 	int *fd = arg;
@@ -602,7 +604,7 @@ static int reads_three(void *arg)
 	return text[0];
 }
 
-TEST_F(default_ring, inherited)
+TEST_F(default_ring, inherited_reader_continues_the_stream)
 {
 	EXPECT_TRUE(binds_reader(self->reader));
 	ASSERT_EQ(9, write(self->writer, "abcdefghi", 9));
@@ -611,8 +613,8 @@ TEST_F(default_ring, inherited)
 	EXPECT_EQ('g', child_run(reads_three, &self->reader));
 }
 
-/* RWF_NOWAIT binds too: else who asks so would ask for ever. */
-TEST_F(default_ring, nowait)
+/* A read with RWF_NOWAIT binds, too: otherwise a program that reads only so would never bind. */
+TEST_F(default_ring, read_with_rwf_nowait_binds)
 {
 	int fd = open_as(O_RDWR);
 	char text[8];
@@ -637,14 +639,13 @@ static int reads_as_nobody(void *arg)
 	return 0;
 }
 
-/* The user who opened the file has the ring and pays for it. */
-TEST_F(default_ring, opener_pays)
+TEST_F(default_ring, user_who_opened_the_file_pays)
 {
 	uint64_t before;
 
 	if (getuid())
 		SKIP(return, "needs root");
-	/* It has kept the ring since it was opened. */
+	/* The writer has kept a ring since it was opened. */
 	close_writer(self);
 	before = bytes_left();
 	EXPECT_EQ(0, child_run(reads_as_nobody, &self->reader));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Direct I/O between a file and slots: nothing is copied by the processor.
- * RINGBUF_DIRECT names a folder whose file system does it; see files/direct.sh.
- * And slots that are pinned when their writer ends.
+ * Direct I/O between a file and slots, without a copy by the processor.  RINGBUF_DIRECT
+ * names a folder whose file system supports it; see files/direct.sh.
+ * Then: what happens to slots that are pinned when their writer ends.
  */
 #include "../harness/handles.h"
 
@@ -19,7 +19,7 @@ FIXTURE(direct)
 	HANDLES;
 	struct maps r;
 	struct maps w;
-	int file; /* with O_DIRECT */
+	int file; /* opened with O_DIRECT */
 	int plain;
 };
 
@@ -63,7 +63,7 @@ static char *slot_of(const struct maps *m, uint64_t pos)
 	return m->data + pos % SLOTS * m->info.slot_stride;
 }
 
-/* What an exclusive writer stores when slot @pos has been filled. */
+/* Commit the slot at @pos as an exclusive writer does through its maps. */
 static void commit(struct maps *m, uint64_t pos)
 {
 	struct ringbuf_desc *d = &m->desc[pos % SLOTS];
@@ -76,8 +76,8 @@ static void commit(struct maps *m, uint64_t pos)
 	__atomic_store_n(&m->head->head, pos + 1, __ATOMIC_RELAXED);
 }
 
-/* A recorder: each slot goes to the file from where it lies. */
-TEST_F(direct, slots_to_file)
+/* This is how a recorder works. */
+TEST_F(direct, file_is_written_from_slots)
 {
 	static unsigned char text[SLOT], back[SLOT];
 	uint64_t n;
@@ -95,8 +95,8 @@ TEST_F(direct, slots_to_file)
 	}
 }
 
-/* A player: each slot is filled by the file. */
-TEST_F(direct, file_to_slots)
+/* This is how a player works. */
+TEST_F(direct, slots_are_filled_from_a_file)
 {
 	static unsigned char text[SLOT], back[SLOT];
 	uint64_t n;
@@ -115,8 +115,7 @@ TEST_F(direct, file_to_slots)
 	}
 }
 
-/* A reader's map is not to be written, by the disk neither. */
-TEST_F(direct, readers_slots_are_read_only)
+TEST_F(direct, file_cannot_be_read_into_the_slots_of_a_reader)
 {
 	ASSERT_EQ(0, ftruncate(self->plain, SLOT));
 	errno = 0;
@@ -136,8 +135,8 @@ static int done(struct io_uring *u)
 	return res;
 }
 
-/* io_uring's fixed buffers: pinned once, for all that follows. */
-TEST_F(direct, fixed_buffers)
+/* io_uring pins fixed buffers once, for all later requests. */
+TEST_F(direct, slots_can_be_fixed_buffers)
 {
 	static unsigned char text[SLOT], back[SLOT];
 	struct iovec all = { self->w.data, self->w.region[RINGBUF_REGION_DATA].bytes };
@@ -160,7 +159,7 @@ TEST_F(direct, fixed_buffers)
 		ASSERT_EQ(SLOT, done(&u));
 		ASSERT_EQ(SLOT, read(self->reader, back, SLOT));
 	}
-	/* Read the file through the page cache, which did not write it. */
+	/* Read the file through the page cache, which has not seen the direct writes. */
 	for (n = 0; n < LAPS * SLOTS; n++) {
 		fill(text, n);
 		ASSERT_EQ(SLOT, pread(self->plain, back, SLOT, (off_t)n * SLOT));
@@ -192,9 +191,10 @@ static bool registers_buffers(const struct maps *m)
 }
 
 /*
- * Killed with requests in flight, from and to slots that are pinned: they end, then
- * the writer counts as dead, and nothing gets into what the next one writes.  A
- * slot is left for that, as nobody skips the holes before it comes.
+ * A writer is killed while requests from and to its pinned slots are in flight.  They end
+ * before the writer counts as dead, so none of them changes what the next writer writes.
+ * The next writer needs a free slot, since the reader skips the holes only after it wrote:
+ * so claim one slot less than there are.
  */
 #define CLAIMS (SLOTS - 1)
 
@@ -229,7 +229,7 @@ static int goes_with_requests(void *arg)
 	return 1;
 }
 
-TEST_F(direct, killed_with_requests)
+TEST_F(direct, requests_of_a_killed_writer_do_not_reach_later_messages)
 {
 	int fds[2] = { self->file, -1 }, turn;
 	static unsigned char text[SLOT], back[SLOT];
@@ -242,7 +242,7 @@ TEST_F(direct, killed_with_requests)
 		int writer, reader = reader_open(fds[1]);
 
 		ASSERT_EQ(128 + SIGKILL, child_run(goes_with_requests, fds));
-		/* Not before what it had in flight, and its pins, have gone. */
+		/* The writer counts until its requests have ended and its pins are gone. */
 		UNTIL(stats_of(fds[1]).writers == 0);
 		EXPECT_EQ(RINGBUF_END_DIED, stats_of(fds[1]).ended);
 		writer = writer_open(fds[1]);
@@ -260,8 +260,8 @@ TEST_F(direct, killed_with_requests)
 /* ---- a writer that ends while its slots are pinned ------------------------------- */
 
 /*
- * Slots that share pages with others cannot get fresh ones, so the end of their writer waits
- * for the I/O; at most so long, and what takes longer here says nothing.
+ * Slots that share pages with others cannot get fresh pages, so the end of their writer waits
+ * for the I/O, but at most for this long.  A turn that takes longer here proves nothing.
  */
 #define PIN_WAIT SECOND
 #define SMALL	 512
@@ -293,7 +293,7 @@ FIXTURE_VARIANT_ADD(pinned, large_shared_detach){ 0, SLOT, detach_call };
 FIXTURE_VARIANT_ADD(pinned, large_exclusive_done){ RINGBUF_CREATE_EXCLUSIVE, SLOT, done_call };
 FIXTURE_VARIANT_ADD(pinned, large_exclusive_detach){ RINGBUF_CREATE_EXCLUSIVE, SLOT, detach_call };
 
-/* Reserve @claims slots, or with an exclusive writer, which stores no claims, two. */
+/* Reserve @claims slots; 0 is for an exclusive writer, which stores no claims: reserve two. */
 static void open_slots(struct maps *m, unsigned int claims)
 {
 	if (claims)
@@ -302,7 +302,10 @@ static void open_slots(struct maps *m, unsigned int claims)
 		writer_row(m)->allowance = m->head->head + 2;
 }
 
-/* A pin of all slots by a registered buffer, or where there is none, a pipe's reference. */
+/*
+ * Pin all slots by a registered buffer.  If this kernel registers no such buffer, let a pipe
+ * refer to the first slot.
+ */
 static int pin_slots(struct _test_data_pinned *self)
 {
 	struct iovec all = { self->w.data, self->w.region[RINGBUF_REGION_DATA].bytes };
@@ -339,11 +342,11 @@ FIXTURE_TEARDOWN(pinned)
 }
 
 /*
- * A shared writer's claims stay open and it counts as a writer; an exclusive one has
- * ended for the readers, but has no successor yet.  A turn that took longer than the
- * module waits says nothing.
+ * Until the I/O ends, the claims of a shared writer stay open and it counts as a writer; an
+ * exclusive writer has ended for the readers, but cannot have a successor.  A turn that took
+ * longer than PIN_WAIT proves nothing.
  */
-TEST_F(pinned, end_waits_for_the_io)
+TEST_F(pinned, end_waits_for_io_on_slots_that_share_pages)
 {
 	bool exclusive = variant->flags, seen = false;
 	unsigned int turn, claims = exclusive ? 0 : 2;
@@ -386,7 +389,7 @@ TEST_F(pinned, end_waits_for_the_io)
 	EXPECT_TRUE(seen);
 }
 
-/* A request that reads from the empty pipe into the first slot, when the pipe has bytes. */
+/* Submit a request that reads from the pipe, empty as yet, into the first slot. */
 static int begin_read(struct _test_data_pinned *self)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&self->u);
@@ -395,7 +398,10 @@ static int begin_read(struct _test_data_pinned *self)
 	return io_uring_submit(&self->u);
 }
 
-/* Let it end: its bytes come now, or went with the pages into the pipe before. */
+/*
+ * End that request by writing to the pipe.  Without registered buffers, read what the pipe got from
+ * the first slot.  Return the number of bytes.
+ */
 static int end_read(struct _test_data_pinned *self, char *bytes)
 {
 	struct io_uring_cqe *cqe;
@@ -409,10 +415,10 @@ static int end_read(struct _test_data_pinned *self, char *bytes)
 }
 
 /*
- * A slot with pages of its own gets fresh ones: the writer ends at once, and what the I/O
- * does then is seen by nobody.
+ * A slot that shares no page gets fresh pages.  The writer ends at once, and the I/O continues
+ * on the old pages, which no reader sees.
  */
-TEST_F(pinned, end_gives_slots_fresh_pages)
+TEST_F(pinned, end_does_not_wait_for_io_on_slots_with_pages_of_their_own)
 {
 	unsigned int claims = variant->flags ? 0 : 2, n;
 	static char text[SLOT], back[SLOT], bytes[4096];
@@ -457,7 +463,7 @@ TEST_F(pinned, end_gives_slots_fresh_pages)
 	close(reader);
 }
 
-/* Slots from head on hold the oldest messages, which the end of the writer leaves alone. */
+/* The slots at and after head hold the oldest messages: the end of the writer keeps them. */
 TEST(end_of_an_exclusive_writer_keeps_old_messages)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS), reader;
@@ -483,7 +489,7 @@ TEST(end_of_an_exclusive_writer_keeps_old_messages)
 	close(owner);
 }
 
-/* A writer killed while its I/O is in flight; descriptors of its parent keep the I/O. */
+/* A writer that is killed while its I/O is in flight; the parent's descriptors keep the I/O. */
 struct dying {
 	int writer;
 	bool exclusive;
@@ -509,8 +515,8 @@ static int dies_with_pinned_slots(void *arg)
 }
 
 /*
- * The I/O may still write to its slots: it counts as a writer, and they are nobody
- * else's, until that has ended.
+ * The I/O of a dead writer may still write to its slots.  Until it ends, the writer counts
+ * and no other writer gets these slots.
  */
 static void dead_with_pinned_slots(struct __test_metadata *_metadata, uint32_t flags)
 {
@@ -553,18 +559,17 @@ static void dead_with_pinned_slots(struct __test_metadata *_metadata, uint32_t f
 	close(owner);
 }
 
-TEST(pinned_slot_of_a_dead_writer)
+TEST(dead_writer_counts_until_the_io_on_its_slots_ends)
 {
 	dead_with_pinned_slots(_metadata, 0);
 }
 
-TEST(pinned_slot_of_a_dead_exclusive_writer)
+TEST(dead_exclusive_writer_has_no_successor_until_its_io_ends)
 {
 	dead_with_pinned_slots(_metadata, RINGBUF_CREATE_EXCLUSIVE);
 }
 
-/* A pin that never goes does not hold the ring for ever. */
-TEST(pinned_for_ever)
+TEST(pin_that_never_ends_does_not_hold_the_ring)
 {
 	struct dying d = { .exclusive = false };
 	int owner = ring_make(0, SLOT, SLOTS);
@@ -582,7 +587,10 @@ TEST(pinned_for_ever)
 	close(owner);
 }
 
-/* Direct I/O pins pages from 6.5 on; before, a pipe's reference may be that of direct I/O. */
+/*
+ * Return whether direct I/O pins pages, as from 6.5 on: before, it took a reference as a pipe
+ * does.
+ */
 static bool direct_io_pins(void)
 {
 	struct utsname u;
@@ -603,8 +611,8 @@ static int dies_with_a_claim(void *arg)
 	return 1;
 }
 
-/* What a reader has put into a pipe cannot be written to by way of it. */
-TEST(readers_pipe_does_not_delay_the_repair)
+/* A page in a pipe can be read only, so the repair need not wait for it. */
+TEST(slots_in_the_pipe_of_a_reader_do_not_delay_the_repair)
 {
 	int owner = ring_make(0, SLOT, SLOTS), reader = reader_open(owner), ends[2];
 	struct iovec slot;
@@ -618,7 +626,7 @@ TEST(readers_pipe_does_not_delay_the_repair)
 	slot = (struct iovec){ m.data, 4096 };
 	ASSERT_EQ(4096, vmsplice(ends[1], &slot, 1, 0));
 	ASSERT_EQ(128 + SIGKILL, child_run(dies_with_a_claim, &owner));
-	/* The repair is over before wait() returned. */
+	/* The repair was over before wait() returned. */
 	EXPECT_EQ(0, stats_of(owner).writers);
 	EXPECT_EQ(2, stats_of(owner).repaired);
 	close(ends[0]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_DONE and the end of the stream, and how it ended. */
+/* RINGBUF_IOC_DONE, and when and how the stream ends. */
 #include "../harness/harness.h"
 #include "../harness/device.h"
 
@@ -27,7 +27,7 @@ FIXTURE_TEARDOWN(eos)
 	close(self->reader);
 }
 
-/* What stats say of the writers. */
+/* Check what STATS reports on the writers. */
 static int writers_are(int owner, uint32_t now, uint32_t ever, uint32_t ended)
 {
 	struct ringbuf_stats s = stats_of(owner);
@@ -38,13 +38,13 @@ static int writers_are(int owner, uint32_t now, uint32_t ever, uint32_t ended)
 	return 0;
 }
 
-TEST_F(eos, none_yet)
+TEST_F(eos, stream_without_a_writer_yet_has_not_ended)
 {
 	EXPECT_EQ(0, writers_are(self->owner, 0, 0, RINGBUF_END_NONE));
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 }
 
-TEST_F(eos, done)
+TEST_F(eos, stream_ends_when_the_writer_is_done)
 {
 	int writer = writer_open(self->owner);
 
@@ -61,8 +61,8 @@ TEST_F(eos, done)
 	EXPECT_EQ(0, writers_are(self->owner, 0, 1, RINGBUF_END_DONE));
 }
 
-/* A file that is closed by its process without being mapped: nobody died, but nobody said done. */
-TEST_F(eos, closed)
+/* The process closes a handle that it has not mapped, without DONE. */
+TEST_F(eos, stream_ends_when_the_writer_closes_its_handle)
 {
 	int writer = writer_open(self->owner);
 
@@ -83,7 +83,7 @@ static int maps_and_exits(void *arg)
 	return 0;
 }
 
-TEST_F(eos, died)
+TEST_F(eos, stream_ends_as_died_when_the_writer_exits_without_done)
 {
 	int writer = writer_open(self->owner);
 
@@ -94,7 +94,7 @@ TEST_F(eos, died)
 	close(writer);
 }
 
-TEST_F(eos, begins_again)
+TEST_F(eos, stream_continues_with_the_next_writer)
 {
 	unsigned int n;
 
@@ -111,7 +111,7 @@ TEST_F(eos, begins_again)
 	}
 }
 
-TEST_F(eos, shown_on_the_info_page)
+TEST_F(eos, info_page_shows_the_end_of_the_stream)
 {
 	int writer = writer_open(self->owner), observer = observer_open(self->owner);
 	struct maps m;
@@ -128,8 +128,7 @@ TEST_F(eos, shown_on_the_info_page)
 	close(observer);
 }
 
-/* A reader that comes when all is over reads what is left. */
-TEST_F(eos, late_reader)
+TEST_F(eos, late_reader_gets_what_the_ring_still_holds)
 {
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_READER, self->owner);
 	int writer = writer_open(self->owner), late = device_open();
@@ -169,7 +168,6 @@ TEST(stream_ends_when_all_writers_are_done)
 	close(owner);
 }
 
-/* If one writer died, the stream has ended as died, though the last one is done. */
 TEST(stream_ends_as_died_if_one_writer_died)
 {
 	int owner = ring_make(0, 64, SLOTS), a = writer_open(owner), b = writer_open(owner);

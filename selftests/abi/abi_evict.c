@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_EVICT: a reader that is stuck is ended by another. */
+/* RINGBUF_IOC_EVICT: another process ends a reader that is stuck. */
 #include "../harness/handles.h"
 
 #define SLOTS 4
@@ -48,7 +48,7 @@ TEST_F(evict, only_owner_and_writer_may_evict)
 	close(none);
 }
 
-TEST_F(evict, reader_makes_room)
+TEST_F(evict, evicted_reader_makes_room)
 {
 	struct ringbuf_stats s;
 	int next;
@@ -64,9 +64,9 @@ TEST_F(evict, reader_makes_room)
 	EXPECT_EQ(-EIDRM, ready_call(self->reader));
 	EXPECT_EQ(POLLERR, polled(self->reader));
 	EXPECT_EQ(-ENOENT, sync_call(self->owner, 0, NEVER));
-	/* Again: nothing more happens. */
+	/* A second eviction has no effect. */
 	EXPECT_OK(evict_call(self->owner, 0));
-	/* Its row is not another's before its handle is gone. */
+	/* No other reader gets its row before its handle is closed. */
 	next = reader_open(self->owner);
 	EXPECT_EQ(1, id_of(next));
 	EXPECT_OK(detach_call(self->reader));
@@ -105,8 +105,8 @@ static int polls(void *arg)
 	return 0;
 }
 
-/* Each of them without a threshold and with one. */
-TEST_F(evict, sleeping_reader)
+/* Evict each kind of sleeper without a threshold and with one. */
+TEST_F(evict, sleeping_reader_is_woken_by_its_eviction)
 {
 	int (*const sleeps[])(void *) = { waits, reads, polls };
 	unsigned int i, limited;
@@ -129,10 +129,10 @@ TEST_F(evict, sleeping_reader)
 
 struct mapped {
 	int fd;
-	int go; /* read end of a pipe */
+	int go; /* read end of a pipe; a byte says to continue */
 };
 
-/* Holds a slot, by its maps, and is asked later. */
+/* Peek a slot through the maps, stop, and check after the eviction that all calls fail. */
 static int holds_a_slot(void *arg)
 {
 	struct mapped *a = arg;
@@ -145,15 +145,14 @@ static int holds_a_slot(void *arg)
 	CHECK_EQ(1, read(a->go, &byte, 1));
 	CHECK_EQ(RINGBUF_FLOOR_EVICTED, reader_row(&m, m.info.id)->floor);
 	CHECK_EQ(RINGBUF_ROW_EVICTED, reader_row(&m, m.info.id)->flags);
-	/* Its word is its own still, and means nothing. */
+	/* The reader can still store to its cursor, without effect. */
 	release_by_hand(&m, 3);
 	CHECK_EQ(-EIDRM, wait_call(a->fd, 1, NEVER));
 	CHECK_EQ(-EIDRM, get(a->fd));
 	return 0;
 }
 
-/* A stopped reader that has been evicted blocks no writer. */
-TEST_F(evict, stopped_reader)
+TEST_F(evict, stopped_reader_that_was_evicted_blocks_no_writer)
 {
 	int go[2], next;
 	struct mapped a = { .fd = self->reader };
@@ -171,7 +170,7 @@ TEST_F(evict, stopped_reader)
 		ASSERT_OK(put(self->writer, n));
 		ASSERT_EQ((int64_t)n, get(next));
 	}
-	/* It maps its page still, so nobody else gets that. */
+	/* The stopped reader still maps its cursor page, so the next reader gets another row. */
 	EXPECT_EQ(1, id_of(next));
 	kill(pid, SIGCONT);
 	ASSERT_EQ(1, write(go[1], "x", 1));
@@ -181,8 +180,7 @@ TEST_F(evict, stopped_reader)
 	close(go[1]);
 }
 
-/* Dead and evicted at the same time: each part ends once. */
-TEST_F(evict, races_with_exit)
+TEST_F(evict, eviction_and_death_of_a_reader_may_come_together)
 {
 	unsigned int n;
 
@@ -209,7 +207,7 @@ TEST_F(evict, races_with_exit)
 	EXPECT_EQ(1, get(self->reader));
 }
 
-/* Cursor pages are no memory for I/O, which could outlive their reader. */
+/* I/O on a cursor page could outlive its reader, so these pages cannot be pinned. */
 TEST_F(evict, cursor_page_cannot_be_pinned)
 {
 	struct iovec iov;
@@ -226,10 +224,10 @@ TEST_F(evict, cursor_page_cannot_be_pinned)
 	iov.iov_base = m.map[RINGBUF_REGION_CURSOR];
 	EXPECT_EQ(-1, vmsplice(ends[1], &iov, 1, 0));
 	EXPECT_EQ(EFAULT, errno);
-	/* Nor does a child get one. */
+	/* A child cannot inherit a cursor page. */
 	EXPECT_EQ(-1, madvise(m.page, m.info.page_size, MADV_DOFORK));
 	EXPECT_EQ(EINVAL, errno);
-	/* A slot can. */
+	/* A slot can be pinned. */
 	iov.iov_base = m.data;
 	EXPECT_EQ(m.info.page_size, vmsplice(ends[1], &iov, 1, 0));
 	maps_close(&m);

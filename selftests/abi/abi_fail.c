@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation and every copy from or to user space fails in turn.
+ * Let every allocation and every copy from or to user space fail, one after the other.
  *
- * One life of a ring is led over and over; in the n-th one the n-th place where
- * the kernel can inject a fault does (Documentation/fault-injection, fail-nth).
- * The step that meets it gives an errno and leaves no trace; the leak detector
- * of the debug kernel looks at what is left.
+ * The test makes, uses and closes a ring again and again.  In round n the kernel injects
+ * a fault at the n-th place where it can (Documentation/fault-injection, fail-nth).  The
+ * call with the fault must return an errno, and the ring must leave nothing behind; the
+ * leak detector of the debug kernel checks that, too.
  */
 #include "../harness/harness.h"
 
@@ -28,7 +28,10 @@ static bool write_to(const char *path, const char *text)
 	return ok;
 }
 
-/* Also those allocations that may sleep, and of single pages; silently. */
+/*
+ * Inject faults also into allocations that may sleep and into those of single pages, without a
+ * message.  Return false if this kernel injects no faults.
+ */
 static bool injection_ready(void)
 {
 	return write_to(DEBUG "failslab/ignore-gfp-wait", "N") &&
@@ -41,7 +44,7 @@ static bool injection_ready(void)
 
 static int fail_nth;
 
-/* The write itself is a place, too: where it is the one that fails, the next does not. */
+/* Set fail-nth.  This write is itself a place where the fault can happen: repeat it then. */
 static void fail_set(unsigned int n)
 {
 	char text[16];
@@ -52,19 +55,22 @@ static void fail_set(unsigned int n)
 		abort();
 }
 
-/* True when the fault has been injected. */
+/* Return whether the fault has been injected, and inject none from now on. */
 static bool fail_end(void)
 {
 	char text[16] = "";
 	bool injected;
 
-	/* Counts as one more place; what it says was before. */
+	/*
+	 * A fault that hits this read makes it fail; a number of 0 means that the fault came
+	 * before.
+	 */
 	injected = pread(fail_nth, text, sizeof(text) - 1, 0) < 0 || atoi(text) == 0;
 	fail_set(0);
 	return injected;
 }
 
-/* What has been opened so far; -1: not yet. */
+/* Descriptors of a ring in use; -1: not opened yet. */
 struct life {
 	int owner, reader, writer, observer, set;
 	struct ringbuf_info info;
@@ -141,7 +147,7 @@ static int life_map(struct life *l)
 	return unlink(PATH) ? -errno : 0;
 }
 
-/* Unmap those that were mapped before the failure. */
+/* Unmap the regions that were mapped before the fault. */
 static void maps_end(struct maps *m)
 {
 	unsigned int i;
@@ -175,7 +181,7 @@ static int lead_life(struct life *l)
 	return err ? err : life_map(l);
 }
 
-TEST(every_allocation_fails_in_turn)
+TEST(failed_allocation_or_copy_is_an_error_and_leaves_nothing)
 {
 	uint64_t before = bytes_left();
 	unsigned int n, failed = 0;
@@ -199,7 +205,7 @@ TEST(every_allocation_fails_in_turn)
 		TH_LOG("fault %u: %s", n, strerror(-err));
 		failed += !!err;
 		life_end(&l);
-		/* The name has gone with the ring, whatever failed. */
+		/* The quota is whole again: the ring and its name are gone, whatever failed. */
 		EXPECT_EQ(before, bytes_left())
 		TH_LOG("after fault %u", n);
 	}

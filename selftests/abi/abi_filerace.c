@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names that come and go while others look for them: open(O_CREAT), the last close, unlink,
- * rename, mkfifo, and mkdir and rmdir of their folder, all of it at once.
+ * Names that come and go while other processes look for them: open(O_CREAT), the last close,
+ * unlink, rename, mkfifo, and mkdir and rmdir of their folder, all at once.
  *
- * No call gives an error that is not its own, the kernel finds no fault in itself, and in
- * the end nothing is left: no name, no file, no byte.
+ * Each call may fail only with the errors that the race allows, the kernel must report no
+ * fault, and at the end no name, no file and no memory must be left.
  */
 #include "../harness/harness.h"
 
@@ -18,7 +18,7 @@ static const char *const names[] = { FOLDER "/a", FOLDER "/b", MOUNTED "/c", MOU
 
 struct racer {
 	unsigned int seed;
-	int held[3]; /* handles that it keeps for a while */
+	int held[3]; /* handles that this process keeps for a while; -1: none */
 };
 
 static unsigned int chance(struct racer *r, unsigned int n)
@@ -31,7 +31,9 @@ static const char *any_name(struct racer *r)
 	return names[chance(r, ARRAY_SIZE(names))];
 }
 
-/* Whether @err, of a call that @what is, is 0 or among @allowed, which ends in 0. */
+/*
+ * Return 0 if @err of the call @what is no error or in the list @allowed, which ends in 0; else 1.
+ */
 static int check(const char *what, int err, const int *allowed)
 {
 	if (err >= 0)
@@ -46,7 +48,7 @@ static int check(const char *what, int err, const int *allowed)
 #define RACES(call, ...) check(#call, call, (const int[]){ __VA_ARGS__, 0 })
 #define ERRNO(call)	 ((call) ? -errno : 0)
 
-/* Use a handle, however it has been opened, and close it now or later. */
+/* Make a random call on a new handle, and close it now or later.  Return the number of errors. */
 static int use(struct racer *r, int fd)
 {
 	unsigned int at = chance(r, ARRAY_SIZE(r->held));
@@ -55,7 +57,9 @@ static int use(struct racer *r, int fd)
 
 	if (fd < 0)
 		return 0;
-	/* It may hold what others wait for, so it waits for nobody. */
+	/*
+	 * Other processes may wait for handles that this one holds, so it must not sleep itself.
+	 */
 	nonblock(fd);
 	switch (chance(r, 4)) {
 	case 0:
@@ -110,7 +114,9 @@ static int opens(struct racer *r)
 		bad = RACES(fd, ENOENT, ENXIO);
 		break;
 	case 3:
-		/* This open waits for the maker of the file. */
+		/*
+		 * This open may wait for the maker of the file, so hold nothing that it waits for.
+		 */
 		let_go(r);
 		fd = file_open(name, O_WRONLY | O_CREAT);
 		bad = RACES(fd, ENOENT);
@@ -170,14 +176,17 @@ static int races(void *arg)
 	return bad;
 }
 
-/* Nothing stays but what was made to: kept rings, and the folder. */
+/*
+ * Remove what may be left: rings that were made kept, and the folder.  Return the number of
+ * errors.
+ */
 static int tidy_up(void)
 {
 	unsigned int i;
 	int err, bad = 0;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		/* A fleeting one that had stayed would take a reader, and keep it. */
+		/* Opening a name that leads to a fleeting ring without handles would succeed. */
 		int fd = file_open(names[i], O_RDONLY | O_NONBLOCK);
 
 		bad += RACES(fd, ENOENT);
@@ -203,13 +212,13 @@ FIXTURE_SETUP(filerace)
 
 FIXTURE_TEARDOWN(filerace)
 {
-	/* A name that went while the folder was in use takes its file along soon. */
+	/* The file of a removed name may be freed a little later. */
 	UNTIL(nothing_left(MOUNTED));
 	UNTIL(!rings_umount(0));
 	EXPECT_EQ(self->before, bytes_left());
 }
 
-TEST_F(filerace, everything_at_once)
+TEST_F(filerace, calls_on_names_that_come_and_go_give_only_their_errors)
 {
 	unsigned int seed[4], i;
 	pid_t pid[ARRAY_SIZE(seed)];
@@ -228,7 +237,7 @@ TEST_F(filerace, everything_at_once)
 
 #define LOG MOUNTED "/log"
 
-/* What a shell does at "> log": it finds the ring or makes it, whatever the others do. */
+/* Open the name as a shell does for "> log", which must always find or make the ring. */
 static int makes_and_closes(void *arg)
 {
 	uint64_t end = now_ns() + 2 * SECOND, n;
@@ -243,7 +252,7 @@ static int makes_and_closes(void *arg)
 	return 0;
 }
 
-/* It may say the geometry, or close without. */
+/* Open the name for both, and set the geometry every second time. */
 static int makes_with_a_geometry(void *arg)
 {
 	uint64_t end = now_ns() + 2 * SECOND, n;
@@ -275,7 +284,7 @@ static int reads_if_it_is_there(void *arg)
 	return 0;
 }
 
-TEST_F(filerace, one_name_is_made_and_dropped_by_all)
+TEST_F(filerace, name_that_all_make_and_drop_is_gone_at_the_end)
 {
 	int (*const bodies[])(void *) = { makes_and_closes, makes_and_closes, makes_with_a_geometry,
 					  reads_if_it_is_there };

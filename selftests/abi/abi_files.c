@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rings as files: what open binds, how a ring is made while others open it, how long a name
- * lasts, what permissions allow, and what a ring is not.
+ * Rings as files: which opens bind, how a ring is made while others open it, how long a name
+ * lasts, what permissions allow, and which calls on files a ring refuses.
  */
 #include "../harness/harness.h"
 
@@ -31,7 +31,7 @@ FIXTURE_SETUP(files)
 	ASSERT_EQ(0, rings_mount("slot_bytes=100,slot_count=7"));
 }
 
-/* Nothing stays of any test, once it has closed what it opened. */
+/* A test that has closed its handles must leave no ring and no memory behind. */
 FIXTURE_TEARDOWN(files)
 {
 	EXPECT_TRUE(nothing_left(MOUNTED));
@@ -58,9 +58,9 @@ static uint64_t slot_bytes_of(int fd)
 	return info_get(fd, &info) ? 0 : info.slot_bytes;
 }
 
-/* ---- what open binds ---------------------------------------------------------------------- */
+/* ---- which opens bind --------------------------------------------------------------------- */
 
-TEST_F(files, open_for_one_of_both_binds)
+TEST_F(files, open_for_reading_or_writing_binds)
 {
 	int writer = file_open(RING, O_WRONLY | O_CREAT | O_NONBLOCK), reader;
 	char text[8];
@@ -71,7 +71,7 @@ TEST_F(files, open_for_one_of_both_binds)
 	EXPECT_EQ(RINGBUF_ROLE_WRITER, role_of(writer));
 	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(reader));
 	EXPECT_EQ(100, slot_bytes_of(reader));
-	/* A stream: a long write fills several slots, a short read takes what it likes. */
+	/* The framing is that of a stream: a read may take a part of a write. */
 	ASSERT_EQ(8, write(writer, "01234567", 8));
 	ASSERT_EQ(3, read(reader, text, 3));
 	ASSERT_EQ(5, read(reader, text, 8));
@@ -81,7 +81,7 @@ TEST_F(files, open_for_one_of_both_binds)
 	close(reader);
 }
 
-TEST_F(files, open_for_both_binds_by_first_use)
+TEST_F(files, open_for_both_binds_by_the_first_use)
 {
 	int a = file_open(RING, O_RDWR | O_CREAT | O_NONBLOCK), b;
 	char text[8];
@@ -101,8 +101,8 @@ TEST_F(files, open_for_both_binds_by_first_use)
 	close(b);
 }
 
-/* O_EXCL without O_CREAT: only to be named in an ATTACH, or to become an observer. */
-TEST_F(files, open_exclusively_does_not_bind)
+/* O_EXCL without O_CREAT opens a handle that can attach as an observer or be named in ATTACH. */
+TEST_F(files, open_with_excl_does_not_bind)
 {
 	int owner = file_make(RING, 0, 64, 4), fd, n;
 	const int how[] = { O_RDONLY | O_EXCL, O_WRONLY | O_EXCL, O_RDWR | O_EXCL };
@@ -159,7 +159,7 @@ TEST_F(files, stream_ends_with_its_writers)
 	FAILS(EAGAIN, read(reader, text, 8));
 	close(writers[1]);
 	EXPECT_EQ(0, read(reader, text, 8));
-	/* As with a FIFO, another writer may come. */
+	/* As with a FIFO, another writer may continue the stream. */
 	writers[0] = file_open(RING, O_WRONLY);
 	ASSERT_EQ(1, write(writers[0], "c", 1));
 	EXPECT_EQ(1, read(reader, text, 8));
@@ -168,7 +168,7 @@ TEST_F(files, stream_ends_with_its_writers)
 	close(owner);
 }
 
-TEST_F(files, attach_leads_a_file_to_its_own_ring_only)
+TEST_F(files, file_can_attach_to_its_own_ring_only)
 {
 	int owner = file_make(RING, 0, 64, 4), fd = file_open(RING, O_RDWR), device = device_open(),
 	    other = ring_make(0, 64, 4);
@@ -184,9 +184,9 @@ TEST_F(files, attach_leads_a_file_to_its_own_ring_only)
 	close(other);
 }
 
-/* ---- who makes the ring --------------------------------------------------------------------- */
+/* ---- the maker of the ring ------------------------------------------------------------------ */
 
-TEST_F(files, maker_says_the_geometry)
+TEST_F(files, maker_sets_the_geometry_and_others_wait_for_it)
 {
 	int maker = file_open(RING, O_RDWR | O_CREAT | O_EXCL), other;
 
@@ -200,7 +200,7 @@ TEST_F(files, maker_says_the_geometry)
 	EXPECT_EQ(RINGBUF_ROLE_NONE, role_of(other));
 	EXPECT_EQ(-ENXIO, file_open(RING, O_RDONLY | O_NONBLOCK));
 	EXPECT_EQ(-ENXIO, file_open(RING, O_WRONLY | O_NONBLOCK));
-	/* What CREATE refuses may be said once more. */
+	/* After a CREATE that was refused the maker may try again. */
 	EXPECT_EQ(-EINVAL, create_call(maker, 0, 0, 4));
 	EXPECT_EQ(-ENXIO, file_open(RING, O_RDONLY | O_NONBLOCK));
 	ASSERT_OK(create_call(maker, 0, 64, 4));
@@ -213,8 +213,7 @@ TEST_F(files, maker_says_the_geometry)
 	close(other);
 }
 
-/* Its first read or write makes the ring in the default geometry. */
-TEST_F(files, maker_reads_instead)
+TEST_F(files, first_read_of_the_maker_makes_the_default_geometry)
 {
 	int maker = file_open(RING, O_RDWR | O_CREAT | O_NONBLOCK), other;
 
@@ -227,7 +226,7 @@ TEST_F(files, maker_reads_instead)
 	close(maker);
 }
 
-TEST_F(files, made_for_one_of_both_has_the_default_geometry)
+TEST_F(files, open_that_makes_a_ring_for_reading_gives_the_default_geometry)
 {
 	int fd = file_open(RING, O_RDONLY | O_CREAT), other = file_open(RING, O_RDWR);
 
@@ -239,7 +238,7 @@ TEST_F(files, made_for_one_of_both_has_the_default_geometry)
 	close(other);
 }
 
-/* Any user who may read and write a file that mkfifo made can give it a geometry. */
+/* A file made by mkfifo has no maker: any user who may read and write it can set its geometry. */
 TEST_F(files, fifo_gets_its_geometry_at_the_first_use)
 {
 	int fd;
@@ -264,7 +263,7 @@ TEST_F(files, fifo_gets_its_geometry_at_the_first_use)
 
 struct opener {
 	int how;
-	int maker; /* the parent's, which a child inherits and has to close */
+	int maker; /* the maker's descriptor, which the child inherits and has to close */
 	int result;
 	uint64_t bytes;
 };
@@ -281,7 +280,7 @@ static int opens(void *arg)
 	return 0;
 }
 
-/* Start one that waits in open(2) for the maker, who is the caller. */
+/* Start a child whose open(2) waits for the maker, which is the caller.  Return its pid, or -1. */
 static pid_t opens_and_waits(struct opener *o, int how)
 {
 	pid_t pid;
@@ -312,8 +311,8 @@ TEST_F(files, open_waits_for_the_maker)
 	close(o[0].maker);
 }
 
-/* Then there is no such file; but O_CREAT makes one. */
-TEST_F(files, maker_closes_without_create)
+/* The open that waited fails with ENOENT; with O_CREAT it makes the file itself. */
+TEST_F(files, waiting_open_finds_no_file_when_the_maker_closes_it)
 {
 	struct opener *o = shared_memory(2 * sizeof(*o));
 	pid_t pid[2];
@@ -344,7 +343,7 @@ static int makes_and_waits(void *arg)
 	return 1;
 }
 
-TEST_F(files, maker_dies_without_create)
+TEST_F(files, waiting_open_finds_no_file_when_the_maker_dies)
 {
 	struct opener *o = shared_memory(sizeof(*o));
 	int *made = shared_memory(sizeof(*made));
@@ -359,8 +358,7 @@ TEST_F(files, maker_dies_without_create)
 	EXPECT_EQ(-ENOENT, o->result);
 }
 
-/* Handles that opened the file while it was made get ESTALE. */
-TEST_F(files, handles_of_a_ring_that_was_never_made)
+TEST_F(files, handles_of_a_ring_that_was_never_made_are_stale)
 {
 	int maker = file_open(RING, O_RDWR | O_CREAT), fd = file_open(RING, O_RDWR), path;
 
@@ -387,8 +385,7 @@ static int waits_and_dies(void *arg)
 	return 1;
 }
 
-/* A waiting open can be killed, and the maker loses nothing by that. */
-TEST_F(files, waiting_opener_is_killed)
+TEST_F(files, waiting_open_can_be_killed)
 {
 	struct opener *o = shared_memory(sizeof(*o));
 
@@ -401,7 +398,7 @@ TEST_F(files, waiting_opener_is_killed)
 
 /* ---- how long a name lasts --------------------------------------- */
 
-TEST_F(files, fleeting_goes_with_the_last_handle)
+TEST_F(files, fleeting_ring_goes_with_its_last_handle)
 {
 	int fd = file_make(RING, 0, 64, 4), device = observer_open(fd),
 	    other = file_open(RING, O_RDONLY);
@@ -415,7 +412,7 @@ TEST_F(files, fleeting_goes_with_the_last_handle)
 	EXPECT_EQ(-ENOENT, file_open(RING, O_RDONLY));
 }
 
-TEST_F(files, kept_stays_with_what_is_in_it)
+TEST_F(files, kept_ring_stays_with_its_messages)
 {
 	int fd = file_make(RING, RINGBUF_CREATE_KEPT, 64, 4), writer = writer_open(fd);
 
@@ -461,7 +458,7 @@ static int has_it_by_fork(void *arg)
 	return 0;
 }
 
-TEST_F(files, kept_alive_by_a_child)
+TEST_F(files, handle_of_a_child_keeps_the_ring)
 {
 	int *go = shared_memory(sizeof(*go)), fd = file_make(RING, 0, 64, 4);
 	pid_t pid = child_start(has_it_by_fork, go);
@@ -473,8 +470,7 @@ TEST_F(files, kept_alive_by_a_child)
 	EXPECT_FALSE(there(RING));
 }
 
-/* In a socket, where nobody has it at the moment. */
-TEST_F(files, kept_alive_on_its_way)
+TEST_F(files, handle_in_a_socket_keeps_the_ring)
 {
 	int fd = file_make(RING, 0, 64, 4), sockets[2];
 
@@ -491,7 +487,7 @@ TEST_F(files, kept_alive_on_its_way)
 	close(sockets[1]);
 }
 
-/* By exec, as the shell does at "exec 3<>ring". */
+/* Keep a descriptor across exec, as a shell does after "exec 3<>ring". */
 static int executes(void *arg)
 {
 	int *pipes = arg;
@@ -503,7 +499,7 @@ static int executes(void *arg)
 	return 1;
 }
 
-TEST_F(files, kept_alive_through_exec)
+TEST_F(files, handle_across_exec_keeps_the_ring)
 {
 	int pipes[3] = { -1, -1, file_make(RING, 0, 64, 4) };
 	pid_t pid;
@@ -519,7 +515,7 @@ TEST_F(files, kept_alive_through_exec)
 	close(pipes[0]);
 }
 
-TEST_F(files, opened_again_by_its_descriptor)
+TEST_F(files, ring_can_be_opened_through_proc_self_fd)
 {
 	int fd = file_make(RING, 0, 64, 4), again, path;
 	char link[64];
@@ -536,7 +532,7 @@ TEST_F(files, opened_again_by_its_descriptor)
 	EXPECT_EQ(0, put(fd, 7));
 	EXPECT_EQ(7, get(again));
 	close(fd);
-	/* That of O_PATH keeps nothing, and leads nowhere then. */
+	/* A descriptor of O_PATH does not keep the ring, and leads nowhere once it is gone. */
 	path = file_open(link, O_PATH);
 	close(again);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", path);
@@ -547,7 +543,7 @@ TEST_F(files, opened_again_by_its_descriptor)
 
 /* ---- rename ------------------------------------------------------ */
 
-TEST_F(files, renamed_while_open)
+TEST_F(files, open_ring_can_be_renamed)
 {
 	int fd = file_make(RING, 0, 64, 4);
 
@@ -564,14 +560,14 @@ TEST_F(files, renamed_while_open)
 	EXPECT_EQ(0, rmdir(MOUNTED "/renamed"));
 }
 
-TEST_F(files, renamed_over_an_open_ring)
+TEST_F(files, ring_that_a_rename_replaced_stays_usable)
 {
 	int under = file_make(RING, 0, 64, 4), fd = file_make(OTHER, 0, 128, 4), writer;
 
 	FAILS(EEXIST, renameat2(AT_FDCWD, OTHER, AT_FDCWD, RING, RENAME_NOREPLACE));
 	FAILS(EINVAL, renameat2(AT_FDCWD, OTHER, AT_FDCWD, RING, RENAME_WHITEOUT));
 	ASSERT_EQ(0, rename(OTHER, RING));
-	/* The ring that was replaced stays usable without a name, and takes no name away. */
+	/* The replaced ring stays usable without a name.  Its last close removes no name. */
 	writer = writer_open(under);
 	EXPECT_EQ(0, put(writer, 1));
 	close(writer);
@@ -584,7 +580,7 @@ TEST_F(files, renamed_over_an_open_ring)
 	EXPECT_FALSE(there(RING));
 }
 
-TEST_F(files, exchanged)
+TEST_F(files, names_of_two_rings_can_be_exchanged)
 {
 	int a = file_make(RING, 0, 64, 4), b = file_make(OTHER, 0, 128, 4), fd;
 
@@ -599,7 +595,7 @@ TEST_F(files, exchanged)
 	EXPECT_FALSE(there(RING));
 }
 
-TEST_F(files, renamed_across_kinds_and_mounts)
+TEST_F(files, rename_to_another_kind_or_mount_is_refused)
 {
 	int fd = file_make(RING, 0, 64, 4);
 
@@ -612,16 +608,16 @@ TEST_F(files, renamed_across_kinds_and_mounts)
 	EXPECT_EQ(0, rmdir(MOUNTED "/folder"));
 }
 
-/* ---- rights ------------------------------------------------------ */
+/* ---- permissions ------------------------------------------------- */
 
-/* What another user may do, by opens and by what attaches by their descriptors. */
+/* A mode, and whether another user may read and write by it. */
 struct rights {
 	mode_t mode;
 	bool reads;
 	bool writes;
 };
 
-/* ATTACH by a descriptor that is open as @how, on a handle of the device. */
+/* Attach a handle of the device to the ring, through a descriptor that is opened with @how. */
 static int attach_through(uint32_t role, int how)
 {
 	int file = file_open(RING, how), fd;
@@ -649,14 +645,14 @@ static int other_user(void *arg)
 	CHECK_EQ(writes, attach_through(RINGBUF_ROLE_WRITER, O_WRONLY | O_EXCL));
 	CHECK_EQ(-EACCES, attach_through(RINGBUF_ROLE_READER, O_WRONLY | O_EXCL));
 	CHECK_EQ(-EACCES, attach_through(RINGBUF_ROLE_OBSERVER, O_WRONLY | O_EXCL));
-	/* Bound by the open: what that role gives. */
+	/* A descriptor that its open has bound gives the rights of its role. */
 	CHECK_EQ(reads, attach_through(RINGBUF_ROLE_READER, O_RDONLY));
 	CHECK_EQ(-EACCES, attach_through(RINGBUF_ROLE_WRITER, O_RDONLY));
 	CHECK_EQ(writes, attach_through(RINGBUF_ROLE_WRITER, O_WRONLY));
 	CHECK_EQ(-EACCES, attach_through(RINGBUF_ROLE_READER, O_WRONLY));
 	CHECK_EQ(-1, chmod(RING, 0666));
 	CHECK_EQ(EPERM, errno);
-	/* The folder is as /tmp: what is another's stays, one's own comes and goes. */
+	/* The folder is sticky like /tmp: a user may remove only its own files. */
 	CHECK_EQ(-1, unlink(RING));
 	CHECK_EQ(EPERM, errno);
 	CHECK_EQ(-1, rename(RING, OTHER));
@@ -666,7 +662,7 @@ static int other_user(void *arg)
 	return 0;
 }
 
-TEST_F(files, modes)
+TEST_F(files, mode_decides_what_another_user_may_do)
 {
 	const struct rights rights[] = {
 		{ 0600, false, false }, { 0660, false, false }, { 0604, true, false },
@@ -686,7 +682,7 @@ TEST_F(files, modes)
 	}
 }
 
-TEST_F(files, writer_alone_maps_and_reads_nothing)
+TEST_F(files, handle_opened_for_writing_only_maps_and_reads_nothing)
 {
 	int owner = file_make(RING, 0, 64, 4), fd = file_open(RING, O_WRONLY);
 	unsigned int i;
@@ -706,7 +702,7 @@ TEST_F(files, writer_alone_maps_and_reads_nothing)
 	close(owner);
 }
 
-/* Nor does a handle of the device that attached by one that may only write. */
+/* A handle of the device that attached through a write-only descriptor maps nothing, either. */
 TEST_F(files, rights_do_not_grow_through_the_device)
 {
 	int owner = file_make(RING, 0, 64, 4), fd = file_open(RING, O_WRONLY | O_EXCL);
@@ -733,7 +729,7 @@ TEST_F(files, rights_do_not_grow_through_the_device)
 	close(owner);
 }
 
-/* A ring that no handle can reach takes no memory, although O_PATH holds its inode. */
+/* A ring without handles takes no memory, although a descriptor of O_PATH holds its inode. */
 TEST_F(files, descriptor_of_o_path_keeps_no_memory)
 {
 	unsigned long before = statfs_of(MOUNTED).f_bfree;
@@ -747,8 +743,7 @@ TEST_F(files, descriptor_of_o_path_keeps_no_memory)
 	close(path);
 }
 
-/* A handle keeps the rights that it has. */
-TEST_F(files, mode_and_owner_change_while_attached)
+TEST_F(files, handle_keeps_its_rights_when_mode_and_owner_change)
 {
 	int fd = file_make(RING, 0, 64, 4), writer = writer_open(fd), reader = reader_open(fd);
 	struct stat st;
@@ -770,7 +765,7 @@ TEST_F(files, mode_and_owner_change_while_attached)
 	close(fd);
 }
 
-TEST_F(files, mode_of_a_new_one)
+TEST_F(files, new_ring_gets_mode_and_group_like_a_file)
 {
 	struct stat st;
 	int fd;
@@ -783,7 +778,7 @@ TEST_F(files, mode_of_a_new_one)
 	ASSERT_EQ(0, mkdir(MOUNTED "/folder", 0777));
 	ASSERT_EQ(0, stat(MOUNTED "/folder", &st));
 	EXPECT_EQ(S_IFDIR | 0750, st.st_mode);
-	/* In a folder of a group. */
+	/* In a folder with the setgid bit a new file gets the group of the folder. */
 	ASSERT_EQ(0, chown(MOUNTED "/folder", 0, 7));
 	ASSERT_EQ(0, chmod(MOUNTED "/folder", 02775));
 	ASSERT_EQ(0, mkfifo(MOUNTED "/folder/ring", 0666));
@@ -805,15 +800,15 @@ static int makes_in_a_closed_folder(void *arg)
 	return 0;
 }
 
-TEST_F(files, folder_that_others_may_not_write)
+TEST_F(files, folder_without_write_permission_takes_no_ring)
 {
 	ASSERT_EQ(0, chmod(MOUNTED, 0755));
 	EXPECT_EQ(0, child_run(makes_in_a_closed_folder, NULL));
 }
 
-/* ---- what a ring is not ------------------------------------------ */
+/* ---- calls that a ring refuses ----------------------------------- */
 
-TEST_F(files, calls_that_are_for_other_files)
+TEST_F(files, calls_for_other_kinds_of_files_are_refused)
 {
 	int fd = file_make(RING, 0, 64, 4), writer = file_open(RING, O_WRONLY);
 	char text[8];
@@ -850,7 +845,7 @@ TEST_F(files, opens_that_fail_leave_no_file)
 	EXPECT_EQ(-EINVAL, file_open(RING, O_RDWR | O_CREAT | O_DIRECT));
 	EXPECT_EQ(-EINVAL, file_open(RING, O_WRONLY | O_CREAT | O_DIRECT));
 	EXPECT_FALSE(there(RING));
-	/* 6.1 makes the file, and says ENOTDIR then. */
+	/* Linux 6.1 makes the file before it fails with ENOTDIR. */
 	fd = file_open(RING, O_RDONLY | O_CREAT | O_DIRECTORY);
 	EXPECT_TRUE(fd == -EINVAL || fd == -ENOTDIR)
 	TH_LOG("%d", fd);
@@ -861,8 +856,8 @@ TEST_F(files, opens_that_fail_leave_no_file)
 	EXPECT_EQ(-EISDIR, file_open(MOUNTED "/ring/", O_RDWR | O_CREAT));
 }
 
-/* What "> ring" and ">> ring" of a shell say. */
-TEST_F(files, truncating_and_appending_change_nothing)
+/* A shell uses these flags for "> ring" and ">> ring". */
+TEST_F(files, flags_to_truncate_or_append_change_nothing)
 {
 	int fd = file_make(RING, 0, 64, 4), reader = file_open(RING, O_RDONLY), writer;
 	char text[8];
@@ -882,7 +877,7 @@ TEST_F(files, truncating_and_appending_change_nothing)
 	close(fd);
 }
 
-TEST_F(files, unbound_has_no_maps)
+TEST_F(files, unbound_handle_cannot_be_mapped)
 {
 	int fd = file_open(RING, O_RDWR | O_CREAT);
 
@@ -891,7 +886,7 @@ TEST_F(files, unbound_has_no_maps)
 	close(fd);
 }
 
-TEST_F(files, nothing_but_rings_and_folders)
+TEST_F(files, only_rings_and_folders_can_be_made)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = RING };
 	int s = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -909,7 +904,7 @@ TEST_F(files, nothing_but_rings_and_folders)
 	close(s);
 }
 
-TEST_F(files, names)
+TEST_F(files, name_may_have_any_bytes_and_255_of_them)
 {
 	char longest[300];
 	int fd;
@@ -965,7 +960,7 @@ TEST_F(files, stat_tells_size_and_last_write)
 	made = mtime_of(fd);
 	writer = file_open(RING, O_WRONLY);
 	EXPECT_EQ(made, mtime_of(fd));
-	/* As coarse as the clock's steps. */
+	/* The time of a file advances in coarse steps, so write until it has changed. */
 	UNTIL(put(writer, 1) || mtime_of(fd) > made);
 	EXPECT_LT(made, mtime_of(fd));
 	made = mtime_of(fd);
@@ -974,7 +969,9 @@ TEST_F(files, stat_tells_size_and_last_write)
 	close(fd);
 }
 
-/* The kinds of the next events at @watch that are about the ring, oldest first. */
+/*
+ * Read the next events of @watch.  Return the masks of those on the ring, 16 bits each, in order.
+ */
 static uint64_t events(int watch)
 {
 	char room[4096] __attribute__((aligned(8)));
@@ -991,7 +988,7 @@ static uint64_t events(int watch)
 	return kinds;
 }
 
-TEST_F(files, inotify_sees_it_come_and_go)
+TEST_F(files, inotify_reports_when_a_ring_comes_and_goes)
 {
 	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), fd, other;
 

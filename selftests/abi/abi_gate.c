@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(gate)
 	close(self->owner);
 }
 
-/* A writer that may not wait gets nothing, in whatever way it asks. */
+/* Check that a writer that must not sleep gets no slot by any call. */
 static int is_closed(int writer, uint32_t lacking)
 {
 	CHECK_EQ(-EAGAIN, put(writer, 7));
@@ -70,7 +70,7 @@ static int is_closed(int writer, uint32_t lacking)
 	return 0;
 }
 
-/* A writer that may not wait gets all slots. */
+/* Check that a writer that must not sleep gets all slots. */
 static int is_open(int writer)
 {
 	CHECK_EQ(POLLOUT, polled(writer) & (POLLOUT | POLLERR));
@@ -81,7 +81,7 @@ static int is_open(int writer)
 	return 0;
 }
 
-TEST(number_is_checked_and_told)
+TEST(number_of_readers_is_checked_and_reported)
 {
 	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = 4 };
 	int fd = create(0, 4, 5, 5), none = device_open();
@@ -103,7 +103,7 @@ TEST(number_is_checked_and_told)
 	close(fd);
 }
 
-TEST_F(gate, opens_with_the_last_reader_and_stays_open)
+TEST_F(gate, gate_opens_with_the_last_reader_and_stays_open)
 {
 	struct ringbuf_info info;
 	int i;
@@ -125,7 +125,7 @@ TEST_F(gate, opens_with_the_last_reader_and_stays_open)
 	EXPECT_EQ(WANTED, info.wait_readers);
 }
 
-/* Wherever a reader asks to begin, it gets all that is written once the gate is open. */
+/* Whatever start a reader asks for, it gets all messages from the opening of the gate on. */
 TEST_F(gate, all_readers_start_at_the_first_message)
 {
 	const uint32_t start[] = { RINGBUF_START_HEAD, RINGBUF_START_OLDEST,
@@ -150,7 +150,7 @@ TEST_F(gate, all_readers_start_at_the_first_message)
 		EXPECT_EQ(10, get(self->reader[i]));
 }
 
-/* A reader that left, was evicted or was killed does not count. */
+/* Map the ring, and wait to be killed. */
 static int read_and_hang(void *arg)
 {
 	struct maps m;
@@ -196,8 +196,8 @@ TEST_F(gate, readers_that_are_gone_do_not_count)
 	close(fd);
 }
 
-/* The info page shows a writer that maps the ring what it waits for. */
-TEST_F(gate, info_page)
+/* A writer that maps the ring learns from the info page that it has to wait. */
+TEST_F(gate, info_page_shows_how_many_readers_are_lacking)
 {
 	struct maps m;
 	int i;
@@ -280,7 +280,6 @@ static int write_asleep(void *arg)
 	return 0;
 }
 
-/* Readers that come one after the other leave a writer asleep, and the last one wakes it. */
 TEST(last_reader_wakes_writers_that_sleep)
 {
 	unsigned int i, k;
@@ -307,7 +306,6 @@ TEST(last_reader_wakes_writers_that_sleep)
 	}
 }
 
-/* A writer waits no longer than it wants to. */
 TEST_F(gate, wait_ends_at_its_timeout)
 {
 	EXPECT_EQ(-ETIMEDOUT, wait_call(self->writer, 1, now_ns() + MS));
@@ -321,7 +319,7 @@ struct storm {
 	int errors;
 };
 
-/* The messages of a round, by each of two writers: more than there are slots. */
+/* Messages of each of the two writers in a round, more than there are slots. */
 #define STORM_MESSAGES 5
 
 static void *storm_reader(void *arg)
@@ -354,7 +352,7 @@ static void *storm_writer(void *arg)
 	return NULL;
 }
 
-/* Writers block while readers attach at the head, all at once: none misses a message. */
+/* Readers attach at the head, all at once, while writers block; no reader misses a message. */
 TEST(readers_that_attach_at_once_miss_nothing)
 {
 	uint64_t round, rounds = often(2000);

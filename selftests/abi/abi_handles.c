@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Descriptors that travel: dup, fork, exec, SCM_RIGHTS, pidfd_getfd. */
+/*
+ * Descriptors that are copied or move to another process: dup, fork, exec, SCM_RIGHTS,
+ * pidfd_getfd.
+ */
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -22,8 +25,8 @@ static char byte_of(int fd)
 	return read(fd, &byte, 1) == 1 ? byte : '?';
 }
 
-/* Two descriptors of one handle share its position in the slot. */
-TEST_F(handles, dup)
+/* Both descriptors share the reader's position, even within a slot. */
+TEST_F(handles, duplicated_descriptor_is_the_same_reader)
 {
 	int other = dup(self->reader);
 
@@ -59,21 +62,20 @@ static int reads_byte_after_exec(void *arg)
 	return 1;
 }
 
-TEST_F(handles, fork_and_exec)
+TEST_F(handles, handle_continues_across_fork_and_exec)
 {
 	ASSERT_EQ(1, write(self->writer, "a", 1));
 	ASSERT_EQ(1, write(self->writer, "b", 1));
 	EXPECT_EQ('a', child_run(reads_byte, &self->reader));
 	EXPECT_EQ('b', byte_of(self->reader));
 	ASSERT_EQ(1, write(self->writer, "c", 1));
-	/* It reads more than it wants, so there is no more than that. */
+	/* head(1) may read more than a byte, so there is no more than that byte. */
 	ASSERT_OK(done_call(self->writer));
 	EXPECT_EQ(0, child_run(reads_byte_after_exec, &self->reader));
 	EXPECT_EQ('?', byte_of(self->reader));
 }
 
-/* A message in a socket is the only holder of the handle. */
-TEST_F(handles, in_a_socket)
+TEST_F(handles, handle_in_a_socket_stays_attached)
 {
 	int s[2];
 
@@ -86,7 +88,7 @@ TEST_F(handles, in_a_socket)
 	self->reader = receive_fd(s[1]);
 	ASSERT_LE(0, self->reader);
 	EXPECT_EQ('b', byte_of(self->reader));
-	/* Thrown away unread: then it is gone. */
+	/* When the socket is closed with the message unread, the reader ends. */
 	ASSERT_EQ(0, send_fd(s[0], self->reader));
 	close(self->reader);
 	self->reader = -1;
@@ -103,8 +105,7 @@ static int sleeps(void *arg)
 	return 0;
 }
 
-/* Taken out of a process that is killed after that. */
-TEST_F(handles, pidfd_getfd)
+TEST_F(handles, reader_taken_by_pidfd_getfd_outlives_its_process)
 {
 	pid_t pid = child_start(sleeps, NULL);
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
@@ -121,7 +122,7 @@ TEST_F(handles, pidfd_getfd)
 	EXPECT_EQ('a', byte_of(taken));
 }
 
-/* A handle that is mapped elsewhere cannot be used here, until it is not. */
+/* Map the handle, and wait to be killed. */
 static int maps_and_sleeps(void *arg)
 {
 	int *fd = arg;
@@ -131,7 +132,7 @@ static int maps_and_sleeps(void *arg)
 	return sleeps(NULL);
 }
 
-TEST_F(handles, reader_is_taken_from_the_process_that_maps_it)
+TEST_F(handles, reader_that_another_process_maps_is_busy)
 {
 	pid_t pid = child_start(maps_and_sleeps, &self->reader);
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
@@ -144,7 +145,7 @@ TEST_F(handles, reader_is_taken_from_the_process_that_maps_it)
 	ASSERT_EQ(-1, read(taken, &byte, 1));
 	EXPECT_EQ(EBUSY, errno);
 	child_kill(pid);
-	/* The reader was who had it mapped. */
+	/* The killed process was the reader, since it had mapped the handle. */
 	EXPECT_EQ(0, stats_of(self->owner).total);
 	ASSERT_EQ(-1, read(taken, &byte, 1));
 	EXPECT_EQ(EBADFD, errno);
@@ -152,8 +153,7 @@ TEST_F(handles, reader_is_taken_from_the_process_that_maps_it)
 	close(pidfd);
 }
 
-/* A writer continues behind the killed process from which it was taken. */
-TEST_F(handles, pidfd_getfd_of_a_writer)
+TEST_F(handles, writer_taken_by_pidfd_getfd_outlives_its_process)
 {
 	pid_t pid = child_start(sleeps, NULL);
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), taken;
@@ -175,7 +175,7 @@ TEST_F(handles, pidfd_getfd_of_a_writer)
 	EXPECT_EQ('?', byte_of(self->reader));
 }
 
-/* A writer that mapped and claimed slots is killed: they are repaired, the handle stays usable. */
+/* A writer that maps the ring and claims slots until it is killed. */
 struct claimer {
 	int fd;
 	int claimed;
@@ -192,7 +192,7 @@ static int claims_and_sleeps(void *arg)
 	return sleeps(NULL);
 }
 
-TEST_F(handles, writer_is_taken_from_the_process_that_maps_it)
+TEST_F(handles, writer_that_another_process_maps_gets_an_id_of_its_own)
 {
 	struct claimer *c = shared_memory(sizeof(*c));
 	int pidfd, taken;
@@ -207,7 +207,7 @@ TEST_F(handles, writer_is_taken_from_the_process_that_maps_it)
 	ASSERT_LE(0, taken);
 	self->writer = taken;
 	close(pidfd);
-	/* Beside the child, with an id of its own. */
+	/* The caller writes beside the child, as another writer with an id of its own. */
 	ASSERT_EQ(1, write(taken, "a", 1));
 	EXPECT_EQ(2, stats_of(self->owner).writers);
 	child_kill(pid);

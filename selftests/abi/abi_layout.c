@@ -11,7 +11,7 @@
 #define SIZE(type, bytes)	   EXPECT_EQ(bytes, sizeof(struct type))
 #define FIELD(type, field, offset) EXPECT_EQ(offset, offsetof(struct type, field))
 
-/* The size with which a structure was introduced is its size today, unless it has grown. */
+/* ..._SIZE_VER0 is the first size of a structure: its size today, unless it has grown. */
 #define VER0(call, type) \
 	static_assert(sizeof(struct ringbuf_##type) == RINGBUF_##call##_SIZE_VER0, #type)
 #define GROWN(call, type) \
@@ -39,7 +39,7 @@ GROWN(ROW, row);
 VER0(HEAD_PAGE, head_page);
 VER0(WRITER_ROW, writer_row);
 
-TEST(features)
+TEST(features_has_its_layout)
 {
 	SIZE(ringbuf_features, 32);
 	FIELD(ringbuf_features, size, 0);
@@ -50,7 +50,7 @@ TEST(features)
 	FIELD(ringbuf_features, max_ring_bytes, 24);
 }
 
-TEST(create)
+TEST(create_has_its_layout)
 {
 	SIZE(ringbuf_create, 64);
 	FIELD(ringbuf_create, size, 0);
@@ -66,7 +66,7 @@ TEST(create)
 	FIELD(ringbuf_create, policy_lag, 56);
 }
 
-TEST(attach)
+TEST(attach_has_its_layout)
 {
 	SIZE(ringbuf_attach, 64);
 	FIELD(ringbuf_attach, role, 8);
@@ -81,7 +81,7 @@ TEST(attach)
 	FIELD(ringbuf_attach, policy_lag, 56);
 }
 
-TEST(info)
+TEST(info_and_regions_have_their_layout)
 {
 	SIZE(ringbuf_region, 24);
 	FIELD(ringbuf_region, flags, 4);
@@ -114,7 +114,7 @@ TEST(info)
 	FIELD(ringbuf_info, policy_lag, 112);
 }
 
-TEST(small_calls)
+TEST(structures_of_the_other_calls_have_their_layout)
 {
 	SIZE(ringbuf_wait, 40);
 	FIELD(ringbuf_wait, timeout, 8);
@@ -143,7 +143,7 @@ TEST(small_calls)
 	FIELD(ringbuf_threshold, after, 24);
 }
 
-TEST(stats)
+TEST(stats_have_their_layout)
 {
 	SIZE(ringbuf_reader_stats, 88);
 	FIELD(ringbuf_reader_stats, lag, 8);
@@ -187,8 +187,8 @@ TEST(stats)
 	FIELD(ringbuf_stats, fenced, 128);
 }
 
-/* Words that different processes write lie in different lines. */
-TEST(info_page)
+/* Words that different processes write are in different cache lines. */
+TEST(info_page_has_its_layout)
 {
 	SIZE(ringbuf_row, 32);
 	FIELD(ringbuf_row, flags, 8);
@@ -218,7 +218,7 @@ TEST(info_page)
 	FIELD(ringbuf_info_page, fenced_from, 232);
 }
 
-TEST(other_pages)
+TEST(other_pages_have_their_layout)
 {
 	SIZE(ringbuf_writer_row, 64);
 	FIELD(ringbuf_writer_row, allowance, 0);
@@ -236,7 +236,7 @@ TEST(other_pages)
 	FIELD(ringbuf_cursor, cpu, 24);
 }
 
-TEST(numbers)
+TEST(numbers_have_their_values)
 {
 	const struct {
 		unsigned long request, number;
@@ -264,14 +264,14 @@ TEST(numbers)
 	EXPECT_EQ(0, RINGBUF_CURSOR_OFFSET(0));
 	EXPECT_EQ(63 * 64, RINGBUF_CURSOR_OFFSET(63));
 	EXPECT_EQ(0, RINGBUF_CURSOR_OFFSET(64));
-	/* Fifty bits of position, eight of writer, six of count. */
+	/* A claim word has 50 bits of position, 8 of writer and 6 of count. */
 	EXPECT_EQ(14, RINGBUF_CLAIM_SHIFT);
 	EXPECT_LE(RINGBUF_MAX_WRITERS, (1U << RINGBUF_CLAIM_WRITER_BITS) - 1);
 	EXPECT_LE(RINGBUF_MAX_BATCH, 1U << RINGBUF_CLAIM_COUNT_BITS);
 }
 
-/* All that lies before the data can be mapped with a 32-bit offset. */
-TEST(largest_ring_of_a_32_bit_program)
+/* A 32-bit program has to map all regions but the data, even those of the largest ring. */
+TEST(control_regions_have_32_bit_offsets)
 {
 	uint64_t slots = RINGBUF_MAX_SLOTS;
 	uint64_t control =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Identities: they begin with a map and end with it, by munmap, exec, exit or
- * SIGKILL, before wait() returns, however long another process keeps the file open.
+ * An identity begins with a map and ends with it, by munmap, exec, exit or SIGKILL: before
+ * wait() returns, even if another process keeps the file open.
  */
 #include <pthread.h>
 #include <sys/socket.h>
@@ -74,7 +74,7 @@ static int maps_and_ends(void *arg)
 	return 0;
 }
 
-/* Ends a child with @c; what it was is over when that returns. */
+/* Start a child that maps the handle and ends as @c says.  Return its pid once it has mapped. */
 static pid_t end_of(struct child *c)
 {
 	pid_t pid = child_start(maps_and_ends, c);
@@ -91,7 +91,7 @@ static struct child *child_of(int fd, enum ending ending)
 	return c;
 }
 
-/* The parent holds the descriptor all the time. */
+/* The parent keeps the descriptor open meanwhile. */
 TEST_F(life, reader_ends_before_wait_returns)
 {
 	const enum ending endings[] = { EXITS, IS_KILLED };
@@ -106,7 +106,7 @@ TEST_F(life, reader_ends_before_wait_returns)
 			pid = end_of(child_of(reader, endings[i]));
 			child_end(pid);
 			ASSERT_EQ(1, stats_of(self->owner).total);
-			/* It is over for us as well. */
+			/* The parent's descriptor has no reader any more. */
 			ASSERT_EQ(-EBADFD, get(reader));
 			close(reader);
 		}
@@ -123,7 +123,7 @@ TEST_F(life, munmap_ends_a_reader)
 	child_kill(pid);
 }
 
-/* exec keeps the descriptor, and ends the maps. */
+/* exec keeps this descriptor, but ends the maps. */
 TEST_F(life, exec_ends_a_reader)
 {
 	int open_across = fcntl(self->reader, F_DUPFD, 10);
@@ -151,14 +151,13 @@ TEST_F(life, gate_opens_when_a_reader_dies)
 	EXPECT_EQ(0, put(self->writer, n));
 }
 
-/* Never mapped: it lives as long as its file. */
 static int does_nothing(void *arg)
 {
 	(void)arg;
 	return 0;
 }
 
-TEST_F(life, unmapped_handles_outlive_children)
+TEST_F(life, unmapped_handle_outlives_a_child)
 {
 	EXPECT_EQ(0, child_run(does_nothing, NULL));
 	EXPECT_EQ(1, stats_of(self->owner).total);
@@ -172,7 +171,7 @@ TEST_F(life, unmapped_handles_outlive_children)
 
 /* ---- claims ------------------------------------------------------------------- */
 
-TEST_F(life, claims_become_holes)
+TEST_F(life, claims_of_a_killed_writer_become_holes)
 {
 	struct child *c = child_of(self->writer, IS_KILLED);
 	int other, reader = self->reader;
@@ -191,7 +190,7 @@ TEST_F(life, claims_become_holes)
 	ASSERT_OK(maps_open(&m, self->observer));
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(i << RINGBUF_STATE_SHIFT | RINGBUF_REPAIRED, m.desc[i].state);
-		/* The claim still says whose it was. */
+		/* The claim word still names the writer. */
 		EXPECT_EQ(c->id, m.claim[i] >> RINGBUF_CLAIM_COUNT_BITS & 0xff);
 	}
 	ASSERT_EQ(0, put(other, 77));
@@ -200,7 +199,7 @@ TEST_F(life, claims_become_holes)
 	close(other);
 }
 
-/* The process lives on, with the descriptor; what it had mapped and claimed does not. */
+/* The process and its descriptor continue after exec, but its maps and claims end. */
 TEST_F(life, exec_ends_a_writer)
 {
 	int open_across = fcntl(self->writer, F_DUPFD, 10);
@@ -232,7 +231,7 @@ static int reads_one(void *arg)
 	return 0;
 }
 
-/* Asleep before the dead one's claim; the repair wakes. */
+/* The reader sleeps at the slot that the writer had claimed. */
 TEST_F(life, repair_wakes_a_reader)
 {
 	struct child *c = child_of(self->writer, WAITS), r = { .fd = self->reader };
@@ -252,7 +251,7 @@ TEST_F(life, repair_wakes_a_reader)
 	close(other);
 }
 
-TEST_F(life, end_when_the_last_writer_dies)
+TEST_F(life, stream_ends_when_the_last_writer_dies)
 {
 	struct child *c = child_of(self->writer, IS_KILLED);
 
@@ -279,7 +278,7 @@ static int is_busy(void *arg)
 	return 0;
 }
 
-TEST_F(life, mapped_reader_is_busy_elsewhere)
+TEST_F(life, mapped_reader_is_busy_in_another_process)
 {
 	struct child c = { .fd = self->reader, .id = 1 };
 	struct maps m;
@@ -292,7 +291,7 @@ TEST_F(life, mapped_reader_is_busy_elsewhere)
 	maps_close(&m);
 }
 
-TEST_F(life, mapped_exclusive_writer_is_busy_elsewhere)
+TEST_F(life, mapped_exclusive_writer_is_busy_in_another_process)
 {
 	struct child c = { .fd = self->writer, .id = 0 };
 	struct maps m;
@@ -305,7 +304,7 @@ TEST_F(life, mapped_exclusive_writer_is_busy_elsewhere)
 	maps_close(&m);
 }
 
-TEST_F(life, shared_writer_gets_an_id_of_its_own)
+TEST_F(life, shared_writer_gets_an_id_of_its_own_in_another_process)
 {
 	struct child *c = child_of(self->writer, WAITS);
 	struct maps m;
@@ -323,8 +322,8 @@ TEST_F(life, shared_writer_gets_an_id_of_its_own)
 	maps_close(&m);
 }
 
-/* Two children, one handle that nobody has mapped before: one of them gets it. */
-TEST_F(life, first_come_first_served)
+/* Two children map a handle that had no map: the second one finds it busy. */
+TEST_F(life, process_that_maps_a_reader_first_keeps_it)
 {
 	struct child *a = child_of(self->reader, WAITS);
 	struct child b = { .fd = self->reader, .id = 1 };
@@ -358,7 +357,9 @@ TEST_F(life, threads_share_one_reader)
 	EXPECT_EQ(1, stats_of(self->owner).total);
 	ASSERT_EQ(0, put(self->writer, 6));
 	EXPECT_EQ(6, peek_by_hand(&thread_maps, 0));
-	/* A child that shares the memory is the same identity; its exit ends nothing. */
+	/*
+	 * A child of vfork() shares the memory, so it is the same identity; its exit ends nothing.
+	 */
 	pid = vfork();
 	if (!pid)
 		_exit(get(self->reader) == 6 ? 0 : 1);
@@ -368,8 +369,8 @@ TEST_F(life, threads_share_one_reader)
 	EXPECT_EQ(0, stats_of(self->owner).total);
 }
 
-/* The other regions count for nothing. */
-TEST_F(life, which_map_counts)
+/* A reader is attached as long as its cursor page is mapped, a writer as long as its slots are. */
+TEST_F(life, only_one_map_of_a_handle_keeps_its_member)
 {
 	struct maps m;
 	unsigned int i;
@@ -392,7 +393,6 @@ TEST_F(life, which_map_counts)
 	munmap(m.map[RINGBUF_REGION_CURSOR], m.region[RINGBUF_REGION_CURSOR].bytes);
 }
 
-/* The descriptor may be closed: the maps are the identity. */
 TEST_F(life, maps_outlive_the_descriptor)
 {
 	struct maps m;
@@ -407,9 +407,9 @@ TEST_F(life, maps_outlive_the_descriptor)
 	EXPECT_EQ(0, stats_of(self->owner).total);
 }
 
-/* ---- handing on ------------------------------------------------------------------ */
+/* ---- sending a handle ------------------------------------------------------------ */
 
-/* This process starts before the ring is made. */
+/* Receive a reader and read with it; this process was started before the ring was made. */
 static int receives_a_reader(void *arg)
 {
 	int *sockets = arg, fd = receive_fd(sockets[1]);
@@ -423,7 +423,7 @@ static int receives_a_reader(void *arg)
 	return 0;
 }
 
-TEST_F(life, scm_rights)
+TEST_F(life, reader_can_be_sent_to_an_older_process)
 {
 	int sockets[2];
 	pid_t pid;
@@ -438,7 +438,7 @@ TEST_F(life, scm_rights)
 	self->reader = reader_open(self->owner);
 	self->writer = writer_open(self->owner);
 	self->observer = observer_open(self->owner);
-	/* All is written before the child looks: it peeks without waiting. */
+	/* Write all messages before the child gets the reader, since it peeks without waiting. */
 	ASSERT_EQ(0, put(self->writer, 11));
 	ASSERT_EQ(0, put(self->writer, 12));
 	ASSERT_OK(done_call(self->writer));
@@ -456,7 +456,7 @@ static int remove_module(void)
 	return syscall(SYS_delete_module, "ringbuf", O_NONBLOCK) ? -errno : 0;
 }
 
-TEST(module_stays_while_in_use)
+TEST(module_cannot_be_removed_while_in_use)
 {
 	int fd = device_open();
 	struct ringbuf_region data;

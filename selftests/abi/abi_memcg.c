@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A ring's memory is charged to the memory cgroup of its creator: too much is ENOMEM at
- * CREATE, and no process is killed for it.
+ * A ring's memory is charged to the memory cgroup of its creator.  CREATE of too large a ring
+ * fails with ENOMEM, and no process is killed.
  */
 #include <pthread.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 #define CGROUPS "/sys/fs/cgroup"
 #define MIB	(1ULL << 20)
 
-/* Charges are taken ahead, per processor, and given back in batches. */
+/* The kernel charges ahead for each processor and uncharges in batches: allow this difference. */
 #define SLACK MIB
 
 static int write_text(const char *path, const char *text)
@@ -41,7 +41,9 @@ static int group_set(const struct _test_data_group *self, const char *file, cons
 	return write_text(path, text);
 }
 
-/* The number after @key, or of the whole file; ~0 if there is none. */
+/*
+ * Return the number after @key in @file, or at its beginning without a key; ~0 if there is none.
+ */
 static uint64_t group_get(const struct _test_data_group *self, const char *file, const char *key)
 {
 	char path[128], text[1024], *at = text;
@@ -65,7 +67,7 @@ static uint64_t group_charged(const struct _test_data_group *self)
 	return group_get(self, "memory.current", NULL);
 }
 
-/* Freed pages come back by way of each processor's cache. */
+/* Wait until the charge is at most @bytes: freed pages pass through a cache of each processor. */
 static bool group_falls_to(const struct _test_data_group *self, uint64_t bytes)
 {
 	uint64_t start = now_ns();
@@ -97,8 +99,7 @@ FIXTURE_TEARDOWN(group)
 	EXPECT_EQ(0, rmdir(self->path));
 }
 
-/* More than the group may have, on a machine that has more. */
-TEST_F(group, more_than_it_may)
+TEST_F(group, ring_larger_than_the_cgroup_limit_is_refused)
 {
 	uint64_t before = group_charged(self);
 	struct ringbuf_info info;
@@ -110,13 +111,13 @@ TEST_F(group, more_than_it_may)
 	EXPECT_EQ(-EBADFD, info_get(fd, &info));
 	EXPECT_LT(0, group_get(self, "memory.events", "max "));
 	EXPECT_TRUE(group_falls_to(self, before + SLACK));
-	/* What may be had can be had, by the same handle. */
+	/* The same handle can create a ring that fits. */
 	EXPECT_EQ(0, create_call(fd, 0, MIB, 16));
 	close(fd);
 }
 
-/* Many slots, so that what is too much is the tables, not the data. */
-TEST_F(group, tables_count)
+/* With many small slots it is the tables of the slots that exceed the limit, not the data. */
+TEST_F(group, tables_of_the_slots_are_charged)
 {
 	uint64_t before = group_charged(self);
 	int fd = device_open();
@@ -127,10 +128,10 @@ TEST_F(group, tables_count)
 }
 
 /*
- * The group has room for what the test itself touches, but not for the table of the
- * pages of so large a ring: that is refused, and nobody is killed for it.
+ * The limit leaves room for what the test itself touches, but not for the table of the
+ * pages of so large a ring.
  */
-TEST_F(group, table_of_the_pages_counts)
+TEST_F(group, table_of_the_pages_is_charged)
 {
 	struct ringbuf_features f = { .size = sizeof(f) };
 	char limit[32];
@@ -163,10 +164,11 @@ static void *vanish(void *arg)
 }
 
 /*
- * The group has room for the ring, but not for a copy of the message beside it.  Its
- * memory is never written, so it takes none, and is gone again while it is copied.
+ * The limit leaves no room for a copy of the message beside the ring.  The message itself
+ * takes no memory, since it is never written, and another thread removes a page of it again
+ * and again while it is copied.
  */
-TEST_F(group, message_is_not_copied_twice)
+TEST_F(group, write_charges_no_second_copy_of_the_message)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, MESSAGE, 1), writer = writer_open(owner);
 	struct vanishing v = { .stop = false };
@@ -186,14 +188,14 @@ TEST_F(group, message_is_not_copied_twice)
 	close(owner);
 }
 
-TEST_F(group, is_charged_and_uncharged)
+TEST_F(group, ring_is_charged_until_it_is_closed)
 {
 	uint64_t before = group_charged(self);
 	int fd = ring_make(0, MIB, 16), other;
 
 	ASSERT_LE(0, fd);
 	EXPECT_LE(before + 16 * MIB, group_charged(self));
-	/* What is left is not enough for another. */
+	/* The rest of the limit is too little for another ring. */
 	other = device_open();
 	EXPECT_EQ(-ENOMEM, create_call(other, 0, MIB, 16));
 	EXPECT_LE(before + 16 * MIB, group_charged(self));
@@ -204,8 +206,8 @@ TEST_F(group, is_charged_and_uncharged)
 	EXPECT_TRUE(group_falls_to(self, before + SLACK));
 }
 
-/* CREATE charges all of it, so touching it charges nothing more and cannot fail. */
-TEST_F(group, touching_charges_nothing)
+/* CREATE charges all memory of a ring, so that touching it later cannot fail. */
+TEST_F(group, touching_a_ring_charges_nothing_more)
 {
 	int fd = ring_make(0, MIB, 16), writer = writer_open(fd);
 	struct maps m;
@@ -216,7 +218,7 @@ TEST_F(group, touching_charges_nothing)
 	charged = group_charged(self);
 	for (i = 0; i < 16; i++)
 		memset(m.data + i * m.info.slot_stride, 1, MIB);
-	/* The tables of the mapping, at most. */
+	/* Only the page tables of the mapping may have been charged. */
 	EXPECT_LE(group_charged(self), charged + SLACK);
 	maps_close(&m);
 	close(writer);

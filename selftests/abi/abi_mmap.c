@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mmap(2): every region for every role with every protection, what mprotect,
- * munmap, mremap and fork can make of it, and what is in the pages.
+ * mmap(2): every region for every role with every protection; mprotect, munmap, mremap
+ * and fork of such maps; and the contents of the pages.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,15 +18,15 @@
 FIXTURE(mmap)
 {
 	int owner;
-	int fd; /* in the role of the variant */
+	int fd; /* a handle in the role of the variant */
 	struct ringbuf_info info;
 	struct ringbuf_region region[REGIONS];
 };
 
 FIXTURE_VARIANT(mmap)
 {
-	uint32_t role; /* OWNER: that of CREATE */
-	bool writes; /* head, slots, data */
+	uint32_t role;
+	bool writes; /* the role may write to head, slots and data */
 };
 
 FIXTURE_VARIANT_ADD(mmap, owner){ RINGBUF_ROLE_OWNER, false };
@@ -56,7 +56,7 @@ static bool may_write(unsigned int region, bool writes)
 	return writes && region != RINGBUF_REGION_INFO && region != RINGBUF_REGION_CURSOR;
 }
 
-/* 0 or the errno; what was mapped is unmapped. */
+/* Map and unmap a part of @fd.  Return 0 or the negative errno of mmap(2). */
 static int try_map(int fd, uint64_t offset, uint64_t bytes, int prot, int flags)
 {
 	void *p = mmap(NULL, bytes, prot, flags, fd, (off_t)offset);
@@ -74,7 +74,7 @@ static int try_region(const struct _test_data_mmap *self, unsigned int id, int p
 	return try_map(self->fd, r->offset, r->bytes, prot, flags);
 }
 
-TEST_F(mmap, protections)
+TEST_F(mmap, each_role_may_map_each_region_as_documented)
 {
 	unsigned int id;
 
@@ -93,17 +93,17 @@ TEST_F(mmap, protections)
 	}
 }
 
-TEST_F(mmap, cursor_pages)
+TEST_F(mmap, reader_may_write_its_own_cursor_page_only)
 {
 	uint64_t page = self->info.page_size, base = self->region[RINGBUF_REGION_CURSOR].offset;
 	bool reader = variant->role == RINGBUF_ROLE_READER;
 	void *own = map_cursor(self->fd, &self->info, 0, RW);
 
-	/* Row 0 is that of the only reader there is. */
+	/* The only reader has row 0. */
 	EXPECT_EQ(!reader, own == MAP_FAILED);
 	EXPECT_EQ(0, try_map(self->fd, base, page, PROT_READ, MAP_SHARED));
 	EXPECT_EQ(reader ? 0 : -EACCES, try_map(self->fd, base, page, RW, MAP_SHARED));
-	/* Another's, and more than one's own. */
+	/* The page of another row, and more than one page. */
 	EXPECT_EQ(-EACCES, try_map(self->fd, base + page, page, RW, MAP_SHARED));
 	EXPECT_EQ(0, try_map(self->fd, base + page, page, PROT_READ, MAP_SHARED));
 	EXPECT_EQ(-EINVAL, try_map(self->fd, base, 2 * page, RW, MAP_SHARED));
@@ -112,13 +112,13 @@ TEST_F(mmap, cursor_pages)
 		return;
 	EXPECT_EQ(1, stats_of(self->owner).total);
 	EXPECT_EQ(0, *(char *)own);
-	/* With the last map of its own page the reader has ended. */
+	/* The reader ends when its cursor page is unmapped. */
 	munmap(own, page);
 	EXPECT_EQ(0, stats_of(self->owner).total);
 	EXPECT_EQ(-EBADFD, try_map(self->fd, base, page, RW, MAP_SHARED));
 }
 
-TEST_F(mmap, odd_places)
+TEST_F(mmap, only_whole_regions_can_be_mapped)
 {
 	uint64_t page = self->info.page_size, end = 0;
 	unsigned int id;
@@ -145,7 +145,7 @@ TEST_F(mmap, odd_places)
 	EXPECT_EQ(-EINVAL, try_map(self->fd, 1, page, PROT_READ, MAP_SHARED));
 }
 
-TEST_F(mmap, mprotect_cannot_widen)
+TEST_F(mmap, mprotect_cannot_add_write_or_exec_permission)
 {
 	unsigned int id;
 
@@ -169,7 +169,10 @@ static int reads_from(void *arg)
 	return *(volatile char *)arg;
 }
 
-/* By a child that shares our memory, as maps do not go to others. */
+/*
+ * Access @at in a child, and return its exit status.  The child is one of vfork(), which shares the
+ * memory, since other children inherit no maps.
+ */
 static int touched(volatile char *at, bool write)
 {
 	pid_t pid = vfork();
@@ -182,7 +185,7 @@ static int touched(volatile char *at, bool write)
 	return child_end(pid);
 }
 
-TEST_F(mmap, writing_what_is_read_only)
+TEST_F(mmap, store_to_a_read_only_map_is_a_fault)
 {
 	unsigned int id;
 
@@ -197,7 +200,7 @@ TEST_F(mmap, writing_what_is_read_only)
 	}
 }
 
-TEST_F(mmap, parts_cannot_be_unmapped)
+TEST_F(mmap, part_of_a_map_cannot_be_changed)
 {
 	uint64_t page = self->info.page_size;
 	unsigned int id;
@@ -234,13 +237,13 @@ TEST_F(mmap, whole_map_can_be_moved)
 	EXPECT_EQ(0, munmap(q, bytes));
 }
 
-TEST_F(mmap, fork_copies_nothing)
+TEST_F(mmap, child_inherits_no_map)
 {
 	char *p = map_region(self->fd, RINGBUF_REGION_DATA, PROT_READ);
 
 	ASSERT_NE(MAP_FAILED, p);
 	EXPECT_EQ(128 + SIGSEGV, child_run(reads_from, p));
-	/* MADV_DOFORK takes the map along, but nothing can be seen through it. */
+	/* With MADV_DOFORK a child inherits the map, but cannot access it. */
 	if (!madvise(p, self->region[RINGBUF_REGION_DATA].bytes, MADV_DOFORK)) {
 		EXPECT_EQ(128 + SIGBUS, child_run(reads_from, p));
 		EXPECT_EQ(0, *p);
@@ -248,7 +251,7 @@ TEST_F(mmap, fork_copies_nothing)
 	munmap(p, self->region[RINGBUF_REGION_DATA].bytes);
 }
 
-TEST_F(mmap, contents_are_zero)
+TEST_F(mmap, new_ring_is_zero)
 {
 	uint64_t i, bytes;
 	unsigned int id;
@@ -264,7 +267,7 @@ TEST_F(mmap, contents_are_zero)
 	}
 }
 
-TEST_F(mmap, info_page)
+TEST_F(mmap, info_page_describes_the_ring)
 {
 	struct ringbuf_info_page *ip = map_region(self->fd, RINGBUF_REGION_INFO, PROT_READ);
 	uint32_t readers = variant->role == RINGBUF_ROLE_READER;
@@ -295,8 +298,7 @@ TEST_F(mmap, info_page)
 	munmap(ip, self->region[RINGBUF_REGION_INFO].bytes);
 }
 
-/* All maps, all pages: the same ring seen through any handle. */
-TEST_F(mmap, same_pages_for_all)
+TEST_F(mmap, all_handles_map_the_same_pages)
 {
 	int writer = variant->role == RINGBUF_ROLE_WRITER ? dup(self->fd)
 							  : writer_open(self->owner);
@@ -316,7 +318,7 @@ TEST_F(mmap, same_pages_for_all)
 
 /* ---- file modes --------------------------------------------------------------- */
 
-TEST(needs_an_open_for_both)
+TEST(writable_map_needs_an_open_for_both)
 {
 	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_EXCL | O_CLOEXEC);
 	struct ringbuf_info info;
@@ -334,8 +336,8 @@ TEST(needs_an_open_for_both)
 	close(owner);
 }
 
-/* A reader's map opened for reading only stays so: VM_SHARED is clear there. */
-TEST(read_only_open_stays_read_only)
+/* Such a map has no VM_SHARED, so the check of mprotect() has to be another one. */
+TEST(map_of_a_read_only_open_stays_read_only)
 {
 	int owner = ring_make(0, 64, 4), fd = open("/dev/ringbuf", O_RDONLY | O_EXCL | O_CLOEXEC);
 	struct ringbuf_info info;
@@ -352,7 +354,7 @@ TEST(read_only_open_stays_read_only)
 	close(owner);
 }
 
-TEST(unbound_has_no_maps)
+TEST(unbound_handle_cannot_be_mapped)
 {
 	int fd = device_open();
 
@@ -362,7 +364,7 @@ TEST(unbound_has_no_maps)
 
 /* ---- a personality that makes every map executable -------------------------------- */
 
-/* Whether the map at @p may be executed, as the kernel shows it; -1: there is none. */
+/* Return whether /proc/self/maps shows the map at @p as executable; -1: there is no such map. */
 static int map_executes(const void *p)
 {
 	char line[512], rights[5];
@@ -410,7 +412,7 @@ TEST(read_implies_exec_maps_without_exec)
 
 struct dump {
 	const char *folder;
-	const char *filter; /* of /proc/self/coredump_filter; NULL: as it is */
+	const char *filter; /* for /proc/self/coredump_filter; NULL: leave it */
 };
 
 static int dumps_core(void *arg)
@@ -431,7 +433,7 @@ static int dumps_core(void *arg)
 	abort();
 }
 
-/* The size of the core that a writer leaves in the current folder; -1: none. */
+/* Return the size of the core file of a writer that aborts; -1 if it leaves none. */
 static long long core_size(const char *filter)
 {
 	struct dump d = { "/tmp/ringbuf-core-XXXXXX", filter };
@@ -474,7 +476,7 @@ TEST(core_dump_leaves_the_ring_out)
 	EXPECT_GT(DUMPED, core_size(NULL));
 }
 
-TEST(core_dump_keeps_the_ring_where_shared_maps_of_files_are_asked_for)
+TEST(core_dump_has_the_ring_if_its_filter_asks_for_shared_files)
 {
 	if (!cores_are_files())
 		SKIP(return, "core dumps do not become files named core here");

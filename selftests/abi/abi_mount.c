@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The file system as a whole: its options, its limits, who may mount it, and when it goes. */
+/* The file system as a whole: its options, its limits, permission to mount, and unmounting. */
 #include "../harness/harness.h"
 
 #include <linux/landlock.h>
@@ -30,7 +30,7 @@ FIXTURE_TEARDOWN(mount)
 
 /* ---- options -------------------------------------------------------------------------- */
 
-/* What a mount says of @options, which is undone. */
+/* Mount with @options, and unmount.  Return 0 or a negative errno. */
 static int tried(const char *options)
 {
 	int err = rings_mount(options);
@@ -39,7 +39,8 @@ static int tried(const char *options)
 }
 
 /*
- * Options of the smallest mount: each reader of a ring has a page, and there are a few more.
+ * Return the options of the smallest mount: it has room for one ring with the least slot, whose
+ * readers have a page each.
  */
 static const char *least_options(void)
 {
@@ -50,7 +51,7 @@ static const char *least_options(void)
 	return text;
 }
 
-TEST_F(mount, options_in_range)
+TEST_F(mount, options_in_range_are_accepted)
 {
 	const char *least = least_options();
 	const char *good[] = {
@@ -76,7 +77,7 @@ TEST_F(mount, options_in_range)
 		EXPECT_EQ(0, tried(good[i])) TH_LOG("%s", good[i]);
 }
 
-TEST_F(mount, options_out_of_range)
+TEST_F(mount, options_out_of_range_are_refused)
 {
 	const char *bad[] = {
 		"max_bytes=0",
@@ -123,7 +124,7 @@ TEST_F(mount, options_out_of_range)
 		EXPECT_EQ(-EINVAL, tried(bad[i])) TH_LOG("%s", bad[i]);
 }
 
-/* The options of this mount in /proc/mounts; "" if it has none there. */
+/* Return the line of the mount in /proc/self/mounts, "" if it has none. */
 static const char *shown(void)
 {
 	static char line[512];
@@ -142,7 +143,7 @@ static bool shows(const char *option)
 	return strstr(shown(), option);
 }
 
-TEST_F(mount, shown_in_proc_mounts)
+TEST_F(mount, options_are_shown_in_proc_mounts)
 {
 	ASSERT_EQ(0, rings_mount("max_bytes=4M,max_rings=7,mode=750,uid=1,gid=2,"
 				 "slot_bytes=4k,slot_count=3"));
@@ -150,14 +151,14 @@ TEST_F(mount, shown_in_proc_mounts)
 		     "mode=750,uid=1,gid=2,slot_bytes=4096,slot_count=3 0 0\n",
 		     shown());
 	ASSERT_EQ(0, rings_umount(0));
-	/* Without an option: the geometry of the default ring, and half of memory. */
+	/* Without options the geometry is that of the default ring. */
 	ASSERT_EQ(0, rings_mount(""));
 	EXPECT_TRUE(shows(",mode=1777,slot_bytes=65536,slot_count=16 0 0"));
 	EXPECT_FALSE(shows("uid="));
 	EXPECT_EQ(0, rings_umount(0));
 }
 
-TEST_F(mount, root_is_as_the_options_say)
+TEST_F(mount, root_folder_has_the_mode_and_owner_of_the_options)
 {
 	struct stat st;
 
@@ -169,7 +170,7 @@ TEST_F(mount, root_is_as_the_options_say)
 	EXPECT_EQ(2, st.st_nlink);
 }
 
-TEST_F(mount, each_is_an_instance_of_its_own)
+TEST_F(mount, each_mount_is_an_instance_of_its_own)
 {
 	int fd;
 
@@ -203,7 +204,7 @@ TEST_F(mount, remount_changes_limits_and_geometry)
 	ASSERT_OK(info_get(fd, &info));
 	EXPECT_EQ(100000, info.slot_bytes);
 	EXPECT_EQ(7, info.slot_count);
-	/* Refused: nothing has changed. */
+	/* A remount that is refused changes nothing. */
 	EXPECT_EQ(-EINVAL, rings_remount("max_bytes=0"));
 	EXPECT_EQ(-EINVAL, rings_remount("max_bytes=16M,mode=755"));
 	EXPECT_EQ(-EINVAL, rings_remount("max_bytes=16M,uid=1"));
@@ -211,14 +212,14 @@ TEST_F(mount, remount_changes_limits_and_geometry)
 	EXPECT_EQ(0, rings_remount("mode=700,uid=0,gid=0"));
 	EXPECT_TRUE(
 		shows(",max_bytes=8388608,max_rings=9,mode=700,slot_bytes=100000,slot_count=7 "));
-	/* Below what is taken: it stays, and no more. */
+	/* With limits below what is in use, rings stay, but no more can be made. */
 	EXPECT_EQ(0, rings_remount("max_rings=1"));
 	EXPECT_EQ(0, rings_remount(least_options()));
 	fs = statfs_of(MOUNTED);
 	EXPECT_EQ(0, fs.f_bfree);
 	EXPECT_EQ(0, fs.f_ffree);
 	EXPECT_EQ(-ENOSPC, file_open(MOUNTED "/more", O_WRONLY | O_CREAT));
-	/* Its writers wait for a first reader. */
+	/* A writer has room only after a first reader. */
 	reader = file_open(RING, O_RDONLY);
 	ASSERT_LE(0, reader);
 	EXPECT_EQ(4, write(fd, "more", 4));
@@ -226,7 +227,7 @@ TEST_F(mount, remount_changes_limits_and_geometry)
 	close(fd);
 }
 
-TEST_F(mount, read_only)
+TEST_F(mount, read_only_mount_makes_and_removes_no_ring)
 {
 	int fd;
 
@@ -238,7 +239,7 @@ TEST_F(mount, read_only)
 	EXPECT_EQ(-EROFS, file_open(MOUNTED "/new", O_RDWR | O_CREAT));
 	EXPECT_EQ(-1, unlink(RING));
 	EXPECT_EQ(EROFS, errno);
-	/* As with a FIFO: what is written goes through, and not to the file system. */
+	/* As with a FIFO, writing to the ring is no write to the file system. */
 	fd = file_open(RING, O_WRONLY);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(4, write(fd, "text", 4));
@@ -261,7 +262,7 @@ static int makes_a_large_ring(void *arg)
 	return 0;
 }
 
-/* The pages of a ring may take long to get, so the folder is free for others meanwhile. */
+/* Allocating the pages of a ring can take long, and must not block others in its folder. */
 TEST_F(mount, open_that_makes_a_ring_does_not_hold_its_folder)
 {
 	struct opening *o = shared_memory(sizeof(*o));
@@ -276,7 +277,7 @@ TEST_F(mount, open_that_makes_a_ring_does_not_hold_its_folder)
 		ASSERT_EQ(0, rmdir(MOUNTED "/other"));
 		changes++;
 	}
-	/* With the lock held there would be none before the open has returned, and few after. */
+	/* If open held the folder's lock, at most a few changes could happen before it returns. */
 	EXPECT_LT(20, changes);
 	EXPECT_EQ(0, child_end(pid));
 	EXPECT_TRUE(nothing_left(MOUNTED));
@@ -293,7 +294,7 @@ static int makes_ring_and_waits(void *arg)
 	return 0;
 }
 
-/* The maker has not called CREATE: no other handle may use the file before it has. */
+/* The maker is killed before CREATE, until which no other handle may use the file. */
 TEST_F(mount, maker_that_is_killed_leaves_no_name)
 {
 	struct opening *o = shared_memory(sizeof(*o));
@@ -308,7 +309,7 @@ TEST_F(mount, maker_that_is_killed_leaves_no_name)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
-/* Make files, but do not open one for reading.  False: this kernel has no Landlock. */
+/* Forbid this process to open files for reading.  Return false if this kernel has no Landlock. */
 static bool forbid_reading(void)
 {
 	const struct landlock_ruleset_attr attr = {
@@ -329,16 +330,16 @@ static int is_refused(void *arg)
 	*landlock = 1;
 	CHECK_EQ(-EACCES, file_open(RING, O_RDWR | O_CREAT));
 	CHECK(there(RING));
-	/* It may still be on its way, as far as the module knows. */
+	/* The module cannot tell yet that the maker will never come. */
 	CHECK_EQ(-ENXIO, file_open(RING, O_WRONLY | O_NONBLOCK));
 	return 0;
 }
 
 /*
- * A security module lets the open make the file and refuses it then.  After a while
+ * A security module lets open(2) make the file, and then refuses the open.  After a second
  * other handles may use the file, and its name goes with the last of them.
  */
-TEST_F(mount, maker_that_is_refused_is_not_waited_for_long)
+TEST_F(mount, file_of_a_refused_maker_can_be_used_after_a_while)
 {
 	int *landlock = shared_memory(sizeof(*landlock)), other;
 
@@ -353,7 +354,7 @@ TEST_F(mount, maker_that_is_refused_is_not_waited_for_long)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
-/* A handle that was opened before the second was over may set the geometry after it. */
+/* A handle that was opened within that second may set the geometry after it. */
 TEST_F(mount, geometry_of_a_refused_maker_may_be_set_later)
 {
 	int *landlock = shared_memory(sizeof(*landlock)), other, err;
@@ -370,7 +371,7 @@ TEST_F(mount, geometry_of_a_refused_maker_may_be_set_later)
 	EXPECT_FALSE(there(RING));
 }
 
-/* A handle that has made no ring takes the name away, too. */
+/* The last close removes the name even if no handle has made a ring. */
 TEST_F(mount, name_of_a_refused_maker_goes_with_any_handle)
 {
 	int *landlock = shared_memory(sizeof(*landlock));
@@ -383,7 +384,7 @@ TEST_F(mount, name_of_a_refused_maker_goes_with_any_handle)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
-/* The old ring is freed soon, and before the mount is gone. */
+/* The replaced ring is freed soon, and at the latest before umount returns. */
 TEST_F(mount, ring_that_is_renamed_over_is_freed)
 {
 	struct statfs one;
@@ -398,13 +399,13 @@ TEST_F(mount, ring_that_is_renamed_over_is_freed)
 		UNTIL(statfs_of(MOUNTED).f_bfree == one.f_bfree);
 	}
 	EXPECT_EQ(one.f_ffree, statfs_of(MOUNTED).f_ffree);
-	/* Not even that long: the mount waits for it. */
+	/* Without a pause after the rename, umount waits for the ring to be freed. */
 	ASSERT_EQ(0, close(file_make(MOUNTED "/next", RINGBUF_CREATE_KEPT, 1 << 20, 8)));
 	ASSERT_EQ(0, rename(MOUNTED "/next", RING));
 	EXPECT_EQ(0, rings_umount(0));
 }
 
-TEST_F(mount, full_in_bytes)
+TEST_F(mount, mount_without_bytes_left_takes_no_ring)
 {
 	struct statfs before, with;
 	int fd, none, reader;
@@ -421,13 +422,13 @@ TEST_F(mount, full_in_bytes)
 	with = statfs_of(MOUNTED);
 	EXPECT_LT((long)(before.f_bfree - (2 << 20) / before.f_bsize - 76), (long)with.f_bfree);
 	EXPECT_GE((long)(before.f_bfree - (2 << 20) / before.f_bsize), (long)with.f_bfree);
-	/* Nothing is left of what there is no room for, however it is made. */
+	/* A ring for which there is no room leaves no name, however it is made. */
 	EXPECT_EQ(-ENOSPC, file_open(MOUNTED "/more", O_WRONLY | O_CREAT));
 	EXPECT_EQ(-ENOSPC, file_open(MOUNTED "/more", O_RDONLY | O_CREAT));
 	EXPECT_EQ(-ENOSPC, file_make(MOUNTED "/more", 0, 1 << 20, 2));
 	EXPECT_FALSE(there(MOUNTED "/more"));
 	EXPECT_EQ(with.f_ffree, statfs_of(MOUNTED).f_ffree);
-	/* A kept ring waits for room. */
+	/* A file made by mkfifo can get its ring once there is room. */
 	ASSERT_EQ(0, mkfifo(MOUNTED "/kept", 0600));
 	EXPECT_EQ(-ENOSPC, file_open(MOUNTED "/kept", O_WRONLY));
 	none = file_open(MOUNTED "/kept", O_RDWR | O_NONBLOCK);
@@ -444,7 +445,7 @@ TEST_F(mount, full_in_bytes)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
-TEST_F(mount, full_in_files)
+TEST_F(mount, mount_without_names_left_takes_no_ring)
 {
 	int fd, other;
 
@@ -458,7 +459,7 @@ TEST_F(mount, full_in_files)
 	EXPECT_EQ(ENOSPC, errno);
 	EXPECT_EQ(-1, mkdir(MOUNTED "/more", 0700));
 	EXPECT_EQ(ENOSPC, errno);
-	/* An open ring counts, whether it has its name or not. */
+	/* An open ring counts even without a name. */
 	ASSERT_EQ(0, unlink(RING));
 	EXPECT_EQ(-ENOSPC, file_open(RING, O_RDWR | O_CREAT));
 	close(fd);
@@ -469,7 +470,7 @@ TEST_F(mount, full_in_files)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
-TEST_F(mount, one_ring_alone)
+TEST_F(mount, limit_of_one_ring_allows_one_ring)
 {
 	int fd;
 
@@ -496,7 +497,7 @@ static int number_of_names(const char *path)
 	return n;
 }
 
-TEST_F(mount, many_rings_in_one_folder)
+TEST_F(mount, folder_can_have_many_rings)
 {
 	unsigned int count = rounds(10000), i, fleeting = 0;
 	char path[64];
@@ -509,7 +510,7 @@ TEST_F(mount, many_rings_in_one_folder)
 	}
 	EXPECT_EQ((int)count, number_of_names(MOUNTED));
 	EXPECT_EQ(count, statfs_of(MOUNTED).f_files - statfs_of(MOUNTED).f_ffree);
-	/* Few of them are ever used: the others take no memory. */
+	/* Files that were never opened take no memory. */
 	EXPECT_EQ(statfs_of(MOUNTED).f_blocks, statfs_of(MOUNTED).f_bfree);
 	fd = file_open(path, O_RDONLY);
 	EXPECT_LE(0, fd);
@@ -526,10 +527,10 @@ TEST_F(mount, many_rings_in_one_folder)
 	EXPECT_TRUE(nothing_left(MOUNTED));
 }
 
-/* ---- when it goes -----------------------------------------------------------------------------
+/* ---- unmounting -------------------------------------------------------------------------------
  */
 
-TEST_F(mount, busy_while_handles_are_open)
+TEST_F(mount, umount_is_busy_while_handles_are_open)
 {
 	int fd, device;
 
@@ -537,7 +538,7 @@ TEST_F(mount, busy_while_handles_are_open)
 	fd = file_make(RING, RINGBUF_CREATE_KEPT, 64, 4);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EBUSY, rings_umount(0));
-	/* A handle of the device, too. */
+	/* A handle of the device that is attached to the ring keeps the mount busy, too. */
 	device = observer_open(fd);
 	ASSERT_LE(0, device);
 	close(fd);
@@ -546,7 +547,7 @@ TEST_F(mount, busy_while_handles_are_open)
 	EXPECT_EQ(0, rings_umount(0));
 }
 
-TEST_F(mount, busy_while_a_ring_is_mapped)
+TEST_F(mount, umount_is_busy_while_a_ring_is_mapped)
 {
 	uint64_t before = bytes_left();
 	size_t bytes;
@@ -567,8 +568,8 @@ TEST_F(mount, busy_while_a_ring_is_mapped)
 	EXPECT_EQ(before, bytes_left());
 }
 
-/* Open handles keep working; the memory is freed with the last of them. */
-TEST_F(mount, lazily_unmounted_with_open_handles)
+/* The memory is freed with the last of the handles. */
+TEST_F(mount, open_handles_work_after_a_lazy_umount)
 {
 	uint64_t before = bytes_left();
 	int owner, writer, reader;
@@ -588,11 +589,11 @@ TEST_F(mount, lazily_unmounted_with_open_handles)
 	close(owner);
 	close(writer);
 	close(reader);
-	/* Its end may be another task's work. */
+	/* Another task may free the memory, a little later. */
 	UNTIL(before == bytes_left());
 }
 
-/* The one who maps it last ends it, from the exit of an address space. */
+/* Map a ring, unmount it lazily, and die, so that the exit of the process frees it. */
 static int keeps_a_map(void *arg)
 {
 	struct maps m;
@@ -608,7 +609,7 @@ static int keeps_a_map(void *arg)
 	return 1;
 }
 
-TEST_F(mount, lazily_unmounted_goes_with_the_last_map)
+TEST_F(mount, memory_of_a_lazy_umount_goes_with_the_last_map)
 {
 	uint64_t before = bytes_left();
 
@@ -616,8 +617,8 @@ TEST_F(mount, lazily_unmounted_goes_with_the_last_map)
 	UNTIL(before == bytes_left());
 }
 
-/* A mount on the name of a ring, and its folder, do not outlast the ring. */
-TEST_F(mount, mount_on_a_ring_goes_with_it)
+/* A bind mount on the name of a ring does not keep the ring or its name. */
+TEST_F(mount, mount_on_a_ring_goes_with_the_ring)
 {
 	int fd;
 
@@ -636,12 +637,12 @@ TEST_F(mount, mount_on_a_ring_goes_with_it)
  */
 
 struct container {
-	int ends[2]; /* the host's handles */
+	int ends[2]; /* handles outside of the container */
 	int ready;
 	int go;
 };
 
-/* As podman run -v RING:/srv/cam: a mount namespace, another user, one ring and no more. */
+/* Do what podman run -v RING:/srv/cam does: a mount namespace, another user, and one ring. */
 static int in_a_container(void *arg)
 {
 	struct container *c = arg;
@@ -664,12 +665,12 @@ static int in_a_container(void *arg)
 	CHECK_EQ(5, get(fd));
 	close(fd);
 	UNTIL(FLAG_GET(c->go));
-	/* Fleeting, and its last handle has gone: there is nothing behind the name. */
+	/* The ring was fleeting and its last handle is closed, so the name leads nowhere. */
 	CHECK_EQ(-ESTALE, file_open("/srv/cam", O_RDONLY));
 	return 0;
 }
 
-TEST_F(mount, one_ring_bound_into_a_container)
+TEST_F(mount, ring_can_be_bound_into_a_container)
 {
 	struct container *c = shared_memory(sizeof(*c));
 	int fd, writer;
@@ -705,7 +706,7 @@ static bool write_text(const char *path, const char *text)
 	return ok;
 }
 
-/* As unshare -Urm: root of a new namespace, and nobody outside. */
+/* Become root of a new user namespace and the user nobody outside, as unshare -Urm does. */
 static bool become_root_of_a_namespace(void)
 {
 	return !setgid(NOBODY) && !setuid(NOBODY) && !prctl(PR_SET_DUMPABLE, 1) &&
@@ -723,7 +724,7 @@ static int mounts_without_a_namespace(void *arg)
 	return 0;
 }
 
-TEST_F(mount, not_without_rights)
+TEST_F(mount, user_without_rights_cannot_mount)
 {
 	EXPECT_EQ(0, child_run(mounts_without_a_namespace, NULL));
 }
@@ -738,7 +739,7 @@ static int mounts_in_a_namespace(void *arg)
 	if (!become_root_of_a_namespace())
 		return CHILD_SKIP;
 	before = bytes_left();
-	CHECK_EQ(-EINVAL, rings_mount("uid=1")); /* it has no such user */
+	CHECK_EQ(-EINVAL, rings_mount("uid=1")); /* the namespace has no such user */
 	CHECK_EQ(-EINVAL, rings_mount("gid=1"));
 	CHECK_EQ(0, rings_mount("max_bytes=64M,uid=0"));
 	CHECK(shows(",max_bytes=67108864,"));
@@ -748,7 +749,7 @@ static int mounts_in_a_namespace(void *arg)
 	fd = file_make(RING, 0, 1 << 20, 4);
 	CHECK(fd >= 0);
 	CHECK_EQ(0, put(writer_open(fd), 1));
-	/* The user outside who has made the namespace pays. */
+	/* The user who has made the namespace pays. */
 	CHECK(bytes_left() + (4 << 20) <= before);
 	CHECK_EQ(-1, mknod(MOUNTED "/null", S_IFCHR | 0666, makedev(1, 3)));
 	CHECK_EQ(EPERM, errno);
@@ -757,7 +758,7 @@ static int mounts_in_a_namespace(void *arg)
 	return 0;
 }
 
-TEST_F(mount, in_a_user_namespace)
+TEST_F(mount, root_of_a_user_namespace_can_mount)
 {
 	int status = child_run(mounts_in_a_namespace, NULL);
 
@@ -769,7 +770,7 @@ TEST_F(mount, in_a_user_namespace)
 struct guest {
 	int ready;
 	int go;
-	uint64_t nobody; /* what is left for the namespace's maker */
+	uint64_t nobody; /* bytes that are left for the maker of the namespace */
 };
 
 static int serves_a_mount(void *arg)
@@ -787,11 +788,11 @@ static int serves_a_mount(void *arg)
 }
 
 /*
- * The administrator outside of a user namespace has no user in it, so a file cannot be made
- * for it in a mount of the namespace.  If it creates the ring of a file, the maker of the
- * file pays.
+ * The administrator outside of a user namespace has no uid in it, and so cannot make a file
+ * in a mount of the namespace.  If the administrator creates the ring of a file there, the
+ * user who made the file pays.
  */
-TEST_F(mount, owner_of_the_namespace_pays_for_others)
+TEST_F(mount, maker_of_a_file_pays_if_its_creator_has_no_user_in_the_mount)
 {
 	struct guest *g = shared_memory(sizeof(*g));
 	uint64_t mine = bytes_left();

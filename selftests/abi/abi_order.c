@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ordering under load, over every way in and out at once: writers by write(2)
- * and by maps, readers by read(2), by poll and read(2), and by maps.  Each
- * message carries writer, number and checksum; every reader gets every message,
- * whole, in each writer's order, and all of them see the same sequence.
+ * Order under load, by all ways at once: writers use write(2) or maps, readers use
+ * read(2), poll and read(2), or maps.  Each message carries writer, number and checksum.
+ * Every reader gets every message whole and in its writer's order, and all readers see
+ * the same sequence.
  */
 #include "../harness/harness.h"
 #include "../harness/device.h"
@@ -15,7 +15,7 @@
 
 enum way { BY_CALL, BY_POLL, BY_MAP, WAYS };
 
-/* One ring; processes take their numbers, and so their ways, in turn. */
+/* The state of a run: each process takes the next number, which chooses its way. */
 struct stage {
 	char name[64];
 	unsigned int writers;
@@ -72,7 +72,7 @@ static size_t length_of(uint64_t number)
 
 /* ---- writers ---------------------------------------------------------------------- */
 
-/* Either a descriptor or a handle of the library. */
+/* A writer or reader: a descriptor, or with BY_MAP a handle of the library. */
 struct end {
 	enum way way;
 	int fd;
@@ -101,7 +101,7 @@ static int order_writer(void *arg)
 	CHECK_EQ(0, end_open(&e, st->name, RINGBUF_ROLE_WRITER, me % 2 ? BY_MAP : BY_CALL));
 	if (e.ring)
 		CHECK_EQ(0, ringbuf_writer_attach(e.ring, &e.writer));
-	/* A writer that came when the others have gone would find the stream ended. */
+	/* Wait for all processes, or a late writer could find the stream ended. */
 	__atomic_add_fetch(&st->attached, 1, __ATOMIC_SEQ_CST);
 	UNTIL(FLAG_GET(st->gate));
 	for (n = 0; n < st->count; n++) {
@@ -158,7 +158,7 @@ static int order_reader(void *arg)
 	return 0;
 }
 
-TEST_F(order, all_get_all_in_order)
+TEST_F(order, every_reader_gets_all_messages_in_one_order)
 {
 	struct stage *st = self->stage;
 	unsigned int i, all = st->readers + st->writers;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Each way to wait for a ring, against each call that changes what is waited for:
- * several threads wait with one reader's handle while another thread changes it.  Nothing but the
- * kernel's own checks can fail here (list debugging, KASAN, lockdep), and the ring that is used on.
+ * several threads wait with one reader's handle while another thread changes it.  The kernel's
+ * own checks must find nothing (list debugging, KASAN, lockdep), and the ring must stay usable.
  */
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -15,7 +15,7 @@
 #define SLOTS	4
 #define WAITERS 2
 
-/* A ring in the middle of a round; @reader is what is waited with. */
+/* The ring of a round; threads wait with @reader. */
 struct pair {
 	int owner, reader, writer;
 	uint32_t id;
@@ -23,7 +23,7 @@ struct pair {
 	int stop;
 };
 
-/* ---- ways to wait; each for a moment, whatever comes of it ------------------------- */
+/* ---- ways to wait, each for a moment and with any result --------------------------- */
 
 static void waits_by_poll(struct pair *p)
 {
@@ -42,7 +42,7 @@ static void waits_by_epoll(struct pair *p)
 	close(set);
 }
 
-/* Blocking: the parent writes as long as this process lives. */
+/* This may block, since the parent writes as long as this process lives. */
 static void waits_by_read(struct pair *p)
 {
 	char text[64];
@@ -85,7 +85,7 @@ static void waits_by_splice(struct pair *p)
 	close(fds[1]);
 }
 
-/* ---- what changes meanwhile ---------------------------------------------------------- */
+/* ---- changes meanwhile --------------------------------------------------------------- */
 
 #define MANY 300
 
@@ -193,7 +193,7 @@ static void *waiter(void *arg)
 	return NULL;
 }
 
-/* The child, which the parent writes to until it has ended. */
+/* Run a round in a child; the parent writes to the ring until the child has ended. */
 static int round_of(void *arg)
 {
 	struct task *t = arg;
@@ -203,12 +203,12 @@ static int round_of(void *arg)
 	CHECK_EQ(0, maps_open(&t->p->m, t->p->reader));
 	for (i = 0; i < WAITERS; i++)
 		CHECK_EQ(0, pthread_create(&thread[i], NULL, waiter, t));
-	/* Each round at another moment. */
+	/* Make the change at another moment in each round. */
 	for (i = 0; i < t->round; i++)
 		sched_yield();
 	t->change(t->p);
 	FLAG_SET(t->p->stop);
-	/* Blocked ones end with the process. */
+	/* Threads that still wait end with the process. */
 	_exit(0);
 }
 
@@ -226,7 +226,7 @@ static int pair_open(struct pair *p)
 	return 0;
 }
 
-/* A ring with which that was done can be used as if nothing had been. */
+/* Check that the ring can still be used. */
 static int pair_usable(struct pair *p)
 {
 	int reader = reader_open(p->owner);
@@ -251,7 +251,7 @@ static int writes_until_ended(struct pair *p, pid_t pid)
 	return status;
 }
 
-TEST_F(pairs, waits_while_it_changes)
+TEST_F(pairs, ring_is_usable_after_changes_under_waiters)
 {
 	struct ringbuf_features f = { .size = sizeof(f) };
 	int none = device_open();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* poll, select and epoll: what is reported, level and edge; see also abi_wakes. */
+/* poll, select and epoll: which events they report, by level and edge; see also abi_wakes. */
 #include <sys/select.h>
 
 #include "../harness/handles.h"
@@ -28,7 +28,7 @@ static int fill(int writer)
 	return 0;
 }
 
-TEST_F(poll, states)
+TEST_F(poll, poll_reports_whether_a_message_or_room_is_ready)
 {
 	unsigned int n;
 
@@ -50,18 +50,18 @@ TEST_F(poll, states)
 	EXPECT_EQ(0, polled(self->reader));
 }
 
-TEST_F(poll, end)
+TEST_F(poll, poll_reports_the_end_as_readable_and_hang_up)
 {
 	ASSERT_EQ(0, put(self->writer, 0));
 	ASSERT_OK(done_call(self->writer));
 	EXPECT_EQ(POLLIN, polled(self->reader) & POLLIN);
 	EXPECT_EQ(0, get(self->reader));
-	/* The end is readable, and a hang-up. */
+	/* At the end a read returns at once, so the reader is readable, too. */
 	EXPECT_EQ(POLLIN | POLLHUP | POLLRDHUP, polled(self->reader));
 	EXPECT_EQ(-ENODATA, get(self->reader));
 }
 
-TEST_F(poll, unbound_and_others)
+TEST_F(poll, poll_of_a_handle_that_cannot_wait_is_an_error)
 {
 	int none = device_open(), observer = observer_open(self->owner);
 
@@ -74,7 +74,7 @@ TEST_F(poll, unbound_and_others)
 	close(observer);
 }
 
-TEST_F(poll, select)
+TEST_F(poll, select_reports_whether_a_message_or_room_is_ready)
 {
 	fd_set in, out;
 
@@ -91,7 +91,7 @@ TEST_F(poll, select)
 	EXPECT_TRUE(FD_ISSET(self->reader, &in));
 }
 
-TEST_F(poll, timeout)
+TEST_F(poll, poll_sleeps_until_its_timeout)
 {
 	struct pollfd p = { .fd = self->reader, .events = POLLIN };
 	uint64_t start = now_ns();
@@ -120,7 +120,7 @@ static int polls(void *arg)
 	return 0;
 }
 
-TEST_F(poll, write_wakes)
+TEST_F(poll, write_wakes_a_polling_reader)
 {
 	struct sleeper s = { self->reader, POLLIN, POLLIN, 0 };
 	pid_t pid = child_start(polls, &s);
@@ -130,7 +130,7 @@ TEST_F(poll, write_wakes)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(poll, read_wakes)
+TEST_F(poll, read_wakes_a_polling_writer)
 {
 	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
 	pid_t pid;
@@ -142,7 +142,7 @@ TEST_F(poll, read_wakes)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(poll, end_wakes)
+TEST_F(poll, end_of_the_stream_wakes_a_polling_reader)
 {
 	struct sleeper s = { self->reader, POLLIN, POLLIN | POLLHUP, self->writer };
 	pid_t pid = child_start(polls, &s);
@@ -153,8 +153,8 @@ TEST_F(poll, end_wakes)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-/* A hang-up that nobody asked for. */
-TEST_F(poll, end_wakes_a_poll_for_no_events)
+/* A poll reports a hang-up even if it asks for no events. */
+TEST_F(poll, hang_up_wakes_a_poll_for_no_events)
 {
 	struct sleeper s = { self->reader, 0, POLLHUP, 0 };
 	pid_t pid = child_start(polls, &s);
@@ -164,7 +164,7 @@ TEST_F(poll, end_wakes_a_poll_for_no_events)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(poll, leaving_reader_wakes)
+TEST_F(poll, detach_of_a_reader_wakes_a_polling_writer)
 {
 	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
 	pid_t pid;
@@ -176,7 +176,7 @@ TEST_F(poll, leaving_reader_wakes)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(poll, sync_wakes)
+TEST_F(poll, sync_wakes_a_polling_writer)
 {
 	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
 	pid_t pid;
@@ -190,7 +190,7 @@ TEST_F(poll, sync_wakes)
 
 /* ---- epoll ---------------------------------------------------------------------- */
 
-TEST_F(poll, epoll_level)
+TEST_F(poll, epoll_reports_a_message_until_it_is_read)
 {
 	int ep = epoll_on(self->reader, EPOLLIN);
 
@@ -204,7 +204,7 @@ TEST_F(poll, epoll_level)
 	close(ep);
 }
 
-TEST_F(poll, epoll_edge)
+TEST_F(poll, edge_triggered_epoll_reports_each_message_once)
 {
 	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);
 	uint64_t n;
@@ -220,8 +220,7 @@ TEST_F(poll, epoll_edge)
 	close(ep);
 }
 
-/* Not all was read: the next message is an edge all the same. */
-TEST_F(poll, epoll_edge_with_a_rest)
+TEST_F(poll, edge_comes_also_while_messages_are_unread)
 {
 	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);
 	uint64_t n;
@@ -236,8 +235,8 @@ TEST_F(poll, epoll_edge_with_a_rest)
 	close(ep);
 }
 
-/* Read by maps, without a system call in which the kernel could arm again. */
-TEST_F(poll, epoll_edge_and_maps)
+/* A reader through maps makes no system call in which the kernel could arm it again. */
+TEST_F(poll, edge_comes_also_if_messages_are_read_through_maps)
 {
 	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);
 	struct maps m;
@@ -255,7 +254,7 @@ TEST_F(poll, epoll_edge_and_maps)
 	close(ep);
 }
 
-TEST_F(poll, epoll_edge_of_a_writer)
+TEST_F(poll, edge_triggered_epoll_reports_room)
 {
 	int ep = epoll_on(self->writer, EPOLLOUT | EPOLLET);
 	uint64_t n, next = SLOTS;
@@ -272,7 +271,7 @@ TEST_F(poll, epoll_edge_of_a_writer)
 	close(ep);
 }
 
-TEST_F(poll, epoll_oneshot)
+TEST_F(poll, oneshot_epoll_reports_once_until_it_is_armed_again)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLONESHOT };
 	int ep = epoll_on(self->reader, EPOLLIN | EPOLLONESHOT);
@@ -286,7 +285,7 @@ TEST_F(poll, epoll_oneshot)
 	close(ep);
 }
 
-/* Of two that wait exclusively one is woken; the next message is for the other. */
+/* Return how often the process has given up its processor to wait. */
 static long switches_of(pid_t pid)
 {
 	char path[64], line[128];
@@ -310,7 +309,7 @@ static int takes_one(void *arg)
 	return (int)get(*fd);
 }
 
-TEST_F(poll, epoll_exclusive)
+TEST_F(poll, exclusive_epoll_wakes_one_waiter_for_a_message)
 {
 	pid_t pid[2], first;
 	long before[2];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* read(2) and write(2): one message per call, whole or not at all. */
+/* read(2) and write(2): each call moves one message, whole or not at all. */
 #include <pthread.h>
 #include <sys/uio.h>
 
@@ -20,7 +20,7 @@ FIXTURE_SETUP(rw)
 	HANDLES_NONBLOCK();
 }
 
-TEST_F(rw, every_length)
+TEST_F(rw, message_of_every_length_arrives)
 {
 	static char to[SLOT + 100], from[SLOT];
 	const size_t lengths[] = { 0, 1, 2, 7, 63, 64, 65, 4095, 4096, 4097, SLOT - 1, SLOT };
@@ -41,7 +41,7 @@ TEST_F(rw, every_length)
 	}
 }
 
-TEST_F(rw, full_and_empty)
+TEST_F(rw, full_ring_takes_and_empty_ring_gives_no_message)
 {
 	uint64_t lap, n;
 
@@ -55,7 +55,7 @@ TEST_F(rw, full_and_empty)
 	}
 }
 
-TEST_F(rw, message_boundaries)
+TEST_F(rw, each_read_returns_one_message)
 {
 	char text[64];
 
@@ -68,8 +68,8 @@ TEST_F(rw, message_boundaries)
 	EXPECT_EQ(0, memcmp(text, "three", 5));
 }
 
-/* A message that does not fit stays; one that is too long is not written. */
-TEST_F(rw, does_not_fit)
+/* A message longer than the buffer stays in the ring; one longer than a slot is not written. */
+TEST_F(rw, message_that_does_not_fit_is_refused_and_kept)
 {
 	static char big[SLOT + 1];
 	char text[16];
@@ -84,7 +84,7 @@ TEST_F(rw, does_not_fit)
 	EXPECT_EQ(0, memcmp(text, "0123456789", 10));
 }
 
-TEST_F(rw, vectors)
+TEST_F(rw, vectors_are_gathered_and_scattered)
 {
 	char a[4], b[3], c[20];
 	struct iovec out[] = {
@@ -101,13 +101,14 @@ TEST_F(rw, vectors)
 	ASSERT_EQ(0, writev(self->writer, out, 0));
 }
 
-/* Half a buffer that is not there: nothing is lost, nothing is written. */
-TEST_F(rw, bad_buffers)
+/* The buffer is missing, or only its first half exists. */
+TEST_F(rw, bad_buffer_loses_and_writes_no_message)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *two =
 		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char text[256], *volatile none = (char *)16; /* nothing there, and the compiler no wiser */
+	/* An address without memory, which volatile hides from the compiler. */
+	char text[256], *volatile none = (char *)16;
 	unsigned int i;
 
 	ASSERT_EQ(0, mprotect(two + page, page, PROT_NONE));
@@ -129,8 +130,8 @@ TEST_F(rw, bad_buffers)
 	munmap(two, 2 * page);
 }
 
-/* Memory that is not there yet, only readable, or a file: faulted in. */
-TEST_F(rw, fresh_buffers)
+/* The kernel faults in the pages of such buffers. */
+TEST_F(rw, buffer_that_has_no_pages_yet_works)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	unsigned int i;
@@ -147,8 +148,7 @@ TEST_F(rw, fresh_buffers)
 	}
 }
 
-/* From a ring's own pages, mapped by the same process. */
-TEST_F(rw, buffer_in_the_ring)
+TEST_F(rw, buffer_in_the_ring_itself_works)
 {
 	struct maps m;
 
@@ -161,7 +161,7 @@ TEST_F(rw, buffer_in_the_ring)
 	maps_close(&m);
 }
 
-TEST_F(rw, end_of_stream)
+TEST_F(rw, done_writer_gets_epipe_and_readers_the_end)
 {
 	char text[16];
 
@@ -181,14 +181,14 @@ static int writes_done(void *arg)
 	return write(*fd, "x", 1) == -1 && errno == EPIPE ? 0 : 1;
 }
 
-/* EPIPE comes with SIGPIPE nowhere but in pipes and sockets. */
-TEST_F(rw, no_sigpipe)
+/* SIGPIPE is for pipes and sockets only. */
+TEST_F(rw, write_after_done_sends_no_signal)
 {
 	ASSERT_OK(done_call(self->writer));
 	EXPECT_EQ(0, child_run(writes_done, &self->writer));
 }
 
-TEST_F(rw, wrong_role)
+TEST_F(rw, role_that_may_not_read_or_write_is_refused)
 {
 	int observer = observer_open(self->owner);
 	char byte = 0;
@@ -223,7 +223,7 @@ static int writes_blocking(void *arg)
 	return 0;
 }
 
-TEST_F(rw, read_blocks)
+TEST_F(rw, read_sleeps_until_a_message_comes)
 {
 	struct blocked b = { .number = 44 };
 	pid_t pid;
@@ -236,7 +236,7 @@ TEST_F(rw, read_blocks)
 	close(b.fd);
 }
 
-TEST_F(rw, write_blocks)
+TEST_F(rw, write_sleeps_until_there_is_room)
 {
 	struct blocked b = { .fd = self->writer, .number = 77 };
 	unsigned int n;
@@ -253,7 +253,7 @@ TEST_F(rw, write_blocks)
 	EXPECT_EQ(77, get(self->reader));
 }
 
-TEST_F(rw, blocked_read_sees_the_end)
+TEST_F(rw, sleeping_read_returns_at_the_end_of_the_stream)
 {
 	struct blocked b = { .number = -ENODATA };
 	pid_t pid;
@@ -285,14 +285,14 @@ static int read_is_interrupted(void *arg)
 	return 0;
 }
 
-TEST_F(rw, signals)
+TEST_F(rw, signal_ends_or_restarts_a_sleeping_read)
 {
 	struct blocked b = { .fd = reader_open(self->owner) };
 	pid_t pid = child_start(read_is_interrupted, &b);
 
 	ASSERT_TRUE(task_asleep(pid));
 	kill(pid, SIGUSR1);
-	/* It stops between its two reads; then it sleeps through a signal. */
+	/* The child stops between its two reads; the second one is restarted after a signal. */
 	ASSERT_EQ(pid, waitpid(pid, NULL, WUNTRACED));
 	kill(pid, SIGCONT);
 	ASSERT_TRUE(task_asleep(pid));
@@ -303,7 +303,7 @@ TEST_F(rw, signals)
 	close(b.fd);
 }
 
-/* Many writers and a reader at once: each message whole, each writer in order. */
+/* Several writers and a reader at once. */
 struct crowd {
 	int owner;
 	uint32_t next;
@@ -328,7 +328,7 @@ static int crowd_writer(void *arg)
 	return 0;
 }
 
-TEST_F(rw, crowd)
+TEST_F(rw, messages_of_many_writers_arrive_whole_and_in_order)
 {
 	struct crowd *c = shared_memory(sizeof(*c));
 	uint64_t next[3] = { 0 }, total;
@@ -356,8 +356,7 @@ TEST_F(rw, crowd)
 		EXPECT_EQ(0, child_end(pid[i]));
 }
 
-/* RWF_NOWAIT on a blocking handle. */
-TEST_F(rw, nowait)
+TEST_F(rw, read_with_rwf_nowait_does_not_sleep)
 {
 	char text[16];
 	struct iovec iov = { text, sizeof(text) };
@@ -368,10 +367,10 @@ TEST_F(rw, nowait)
 	EXPECT_EQ(8, preadv2(self->reader, &iov, 1, -1, RWF_NOWAIT));
 }
 
-/* ---- memory that does not stay ------------------------------------------------- */
+/* ---- memory whose pages vanish ------------------------------------------------- */
 
 #define LARGE  (5U << 20)
-#define FAULTS 3 /* then write(2) holds the pages of its message */
+#define FAULTS 3 /* after so many faults write(2) pins the pages of its message */
 
 struct vanishing {
 	char *memory;
@@ -379,8 +378,9 @@ struct vanishing {
 };
 
 /*
- * One page, far behind the first, is gone again and again, so that a copy of all that
- * lies before it meets that nearly each time.  What it holds stays: it is that of a file.
+ * A thread removes one page of the message again and again.  The page is far from the
+ * beginning, so that nearly each copy reaches it while it is missing.  Its contents are
+ * those of a file, so they stay.
  */
 #define GONE 3006464
 
@@ -430,7 +430,7 @@ FIXTURE_TEARDOWN(vanishing)
 	munmap(self->v.memory, LARGE);
 }
 
-/* Slots that the writer has taken since: one more for each copy that met a fault. */
+/* Return how many slots were claimed since the last call: one more for each copy with a fault. */
 static uint64_t slots_taken(int owner, uint64_t *head)
 {
 	uint64_t before = *head;
@@ -439,8 +439,8 @@ static uint64_t slots_taken(int owner, uint64_t *head)
 	return *head - before;
 }
 
-/* Pieces that begin and end in the middle of pages, and of pages of the slot. */
-TEST_F(vanishing, message_arrives_whole)
+/* The pieces begin and end in the middle of pages, both of the message and of the slot. */
+TEST_F(vanishing, message_from_pages_that_vanish_arrives_whole)
 {
 	char *m = self->v.memory;
 	struct iovec pieces[] = {
@@ -451,7 +451,7 @@ TEST_F(vanishing, message_arrives_whole)
 	uint64_t head = 0, end = now_ns() + PATIENCE;
 	bool held = false;
 
-	/* The thread that takes the page away has to be fast enough four times in a row. */
+	/* The thread that removes the page has to be fast enough four times in a row. */
 	while (!held && now_ns() < end) {
 		char *back = self->back;
 
@@ -466,7 +466,7 @@ TEST_F(vanishing, message_arrives_whole)
 	EXPECT_TRUE(held);
 }
 
-TEST_F(vanishing, stream_arrives_whole)
+TEST_F(vanishing, stream_from_pages_that_vanish_arrives_whole)
 {
 	size_t length = LARGE - 55, at;
 	uint64_t head = 0, end = now_ns() + PATIENCE;
@@ -476,7 +476,7 @@ TEST_F(vanishing, stream_arrives_whole)
 	ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_STREAM));
 	while (!held && now_ns() < end) {
 		ASSERT_EQ((ssize_t)length, write(self->writer, self->v.memory + 55, length));
-		/* Two slots, of which the first has the page that is gone. */
+		/* The bytes take two slots, the first of which has the page that is removed. */
 		held = slots_taken(self->owner, &head) > 1 + FAULTS;
 		for (at = 0; at < length;) {
 			ssize_t n = read(self->reader, self->back + at, length - at);
@@ -493,7 +493,7 @@ TEST_F(vanishing, stream_arrives_whole)
 
 #define TAKEN 16384
 
-/* A writer that breaks the rules: it finishes each slot that another one has claimed. */
+/* A writer that breaks the rules: it finishes the slots that another writer has claimed. */
 struct thief {
 	struct maps m;
 	uint64_t taken;
@@ -510,7 +510,9 @@ static void *takes_slots(void *arg)
 			pos = __atomic_load_n(&t->m.claim[i], __ATOMIC_RELAXED) >>
 			      RINGBUF_CLAIM_SHIFT;
 			old = __atomic_load_n(&t->m.desc[i].state, __ATOMIC_RELAXED);
-			/* Only from the lap before: this thread may be late by a whole lap. */
+			/*
+			 * Only if the state is of the previous lap: this thread may be a lap late.
+			 */
 			if (pos < t->m.info.slot_count ||
 			    old >> RINGBUF_STATE_SHIFT != pos - t->m.info.slot_count)
 				continue;
@@ -524,7 +526,7 @@ static void *takes_slots(void *arg)
 	return NULL;
 }
 
-/* The message begins again in another slot; one that never finds a slot is EPROTO. */
+/* write(2) begins again in another slot; if it never keeps one, it fails with EPROTO. */
 TEST(message_whose_slot_is_taken_is_written_again)
 {
 	int owner = ring_make(0, TAKEN, 4), reader = reader_open(owner),
@@ -547,7 +549,7 @@ TEST(message_whose_slot_is_taken_is_written_again)
 		ssize_t written = write(writer, from, TAKEN);
 
 		if (written < 0) {
-			/* The holes fill the ring until the reader steps over them. */
+			/* The holes fill the ring until the reader skips them. */
 			ASSERT_TRUE(errno == EPROTO || errno == EAGAIN);
 			ASSERT_EQ(-1, read(reader, to, TAKEN));
 			ASSERT_EQ(EAGAIN, errno);

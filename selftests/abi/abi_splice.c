@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* splice and sendfile, from a ring and into one. */
+/* splice(2) and sendfile(2), from a ring and into one. */
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -11,8 +11,8 @@
 FIXTURE(splice)
 {
 	HANDLES;
-	int in; /* of a pipe: what is read */
-	int out;
+	int in; /* read end of a pipe */
+	int out; /* write end of the pipe */
 };
 
 FIXTURE_VARIANT(splice)
@@ -51,8 +51,8 @@ static void fill(unsigned char *to, unsigned int seed, size_t length)
 		to[i] = (unsigned char)((seed + i) * 2654435761u >> 13);
 }
 
-/* What lies in the pipe is the pipe's: the slots may be written again. */
-TEST_F(splice, pipe_keeps_what_it_got)
+/* The pipe has bytes of its own, so that the slots may be written again. */
+TEST_F(splice, pipe_keeps_spliced_bytes_when_slots_are_reused)
 {
 	static unsigned char from[SLOT], to[SLOT];
 	unsigned int n;
@@ -72,7 +72,7 @@ TEST_F(splice, pipe_keeps_what_it_got)
 	}
 }
 
-TEST_F(splice, from_pipe_to_ring)
+TEST_F(splice, splice_moves_bytes_from_a_pipe_into_the_ring)
 {
 	static unsigned char from[SLOT], to[SLOT];
 	unsigned int n, i;
@@ -94,8 +94,7 @@ TEST_F(splice, from_pipe_to_ring)
 	}
 }
 
-/* Nothing there, no room, the end. */
-TEST_F(splice, empty_full_and_end)
+TEST_F(splice, splice_reports_empty_full_and_the_end)
 {
 	static char text[SLOT];
 	unsigned int n;
@@ -105,7 +104,7 @@ TEST_F(splice, empty_full_and_end)
 		ASSERT_EQ(1, write(self->writer, "x", 1));
 	ASSERT_EQ(10, write(self->out, "0123456789", 10));
 	FAILS(EAGAIN, splice(self->in, NULL, self->writer, NULL, 10, 0));
-	/* Still in the pipe. */
+	/* The bytes stayed in the pipe. */
 	ASSERT_EQ(1, read(self->reader, text, 1));
 	ASSERT_EQ(10, splice(self->in, NULL, self->writer, NULL, 10, 0));
 	ASSERT_OK(done_call(self->writer));
@@ -119,8 +118,7 @@ TEST_F(splice, empty_full_and_end)
 	FAILS(EPIPE, splice(self->in, NULL, self->writer, NULL, 1, 0));
 }
 
-/* Message framing: a message is spliced whole, or stays. */
-TEST_F(splice, messages)
+TEST_F(splice, message_is_spliced_whole_or_stays)
 {
 	static unsigned char from[2 * SLOT], to[2 * SLOT];
 
@@ -133,7 +131,7 @@ TEST_F(splice, messages)
 	ASSERT_EQ(100, splice(self->reader, NULL, self->out, NULL, SLOT, 0));
 	ASSERT_EQ(100, read(self->in, to, sizeof(to)));
 	ASSERT_EQ(200, read(self->reader, to, sizeof(to)));
-	/* What is spliced in is a message; too long a one is refused. */
+	/* The bytes of one splice become a message; more than a slot are refused. */
 	ASSERT_EQ((ssize_t)sizeof(from), write(self->out, from, sizeof(from)));
 	FAILS(EMSGSIZE, splice(self->in, NULL, self->writer, NULL, SLOT + 1, 0));
 	ASSERT_EQ(SLOT, splice(self->in, NULL, self->writer, NULL, SLOT, 0));
@@ -141,8 +139,8 @@ TEST_F(splice, messages)
 	EXPECT_EQ(0, memcmp(from, to, SLOT));
 }
 
-/* A long way: pipe, ring, pipe, in pieces of every size. */
-TEST_F(splice, long_way)
+/* Splice pieces of many sizes from a pipe into the ring, and from there into another pipe. */
+TEST_F(splice, stream_through_pipe_ring_and_pipe_arrives_whole)
 {
 	static unsigned char from[9000], to[9000];
 	unsigned int n;
@@ -175,7 +173,7 @@ TEST_F(splice, long_way)
 	}
 }
 
-TEST_F(splice, sendfile_to_a_file)
+TEST_F(splice, sendfile_copies_the_ring_into_a_file)
 {
 	static unsigned char from[SLOT], to[SLOT];
 	FILE *file = tmpfile();
@@ -198,7 +196,7 @@ TEST_F(splice, sendfile_to_a_file)
 	fclose(file);
 }
 
-TEST_F(splice, sendfile_to_a_socket)
+TEST_F(splice, sendfile_copies_the_ring_into_a_socket)
 {
 	static unsigned char from[SLOT], to[SLOT];
 	int s[2];
@@ -213,7 +211,10 @@ TEST_F(splice, sendfile_to_a_socket)
 	close(s[1]);
 }
 
-/* Another ring, which takes a little at a time: its writer and its reader. */
+/*
+ * Make a ring that takes little at a time; s[0] is its writer, s[1] its reader.  Return 0 or
+ * -errno.
+ */
 static int narrow_ring(int s[2])
 {
 	int owner = ring_make(0, 3000, 2), err;
@@ -229,7 +230,7 @@ static int narrow_ring(int s[2])
 	return err ? err : nonblock(s[1]);
 }
 
-/* sendfile() until the output takes no more; how much it took. */
+/* Repeat sendfile() until the output is full.  Return the number of bytes that it took. */
 static size_t send_all(int to, int reader)
 {
 	size_t total = 0;
@@ -241,10 +242,10 @@ static size_t send_all(int to, int reader)
 }
 
 /*
- * What the output did not take is not lost: the next sendfile() finds it, and so
- * do read(), poll() and FIONREAD.
+ * sendfile() keeps the bytes that it took out of the ring and the output did not take.
+ * The next sendfile() sends them first, and read(), poll() and FIONREAD see them.
  */
-TEST_F(splice, sendfile_comes_short)
+TEST_F(splice, leftover_of_sendfile_is_read_next)
 {
 	static unsigned char from[SLOTS * SLOT], to[SLOTS * SLOT], text[SLOT];
 	size_t sent = 0, got = 0;
@@ -258,7 +259,7 @@ TEST_F(splice, sendfile_comes_short)
 		for (n = 0; n < SLOTS; n++)
 			ASSERT_EQ(SLOT, write(self->writer, from + n * SLOT, SLOT));
 		sent = send_all(s[0], self->reader);
-		/* Both are shown: where nothing went, and where a part did. */
+		/* The output took a part; poll and FIONREAD report the rest. */
 		ASSERT_LT(sent, sizeof(from));
 		EXPECT_EQ(POLLIN, polled(self->reader));
 		EXPECT_LT(0, ready_call(self->reader));
@@ -268,7 +269,10 @@ TEST_F(splice, sendfile_comes_short)
 				continue;
 			ASSERT_EQ(EAGAIN, errno);
 			part = 0;
-			/* The rest by turns as before, and by read(). */
+			/*
+			 * In every second round the rest is read by read(), otherwise by
+			 * sendfile().
+			 */
 			if (round % 2) {
 				ASSERT_LT(0, send_all(s[0], self->reader));
 				continue;
@@ -287,8 +291,8 @@ TEST_F(splice, sendfile_comes_short)
 	close(s[1]);
 }
 
-/* What sendfile left over is freed with the handle; kmemleak would see a leak. */
-TEST_F(splice, sendfile_comes_short_at_the_end)
+/* kmemleak would report a leftover that is not freed. */
+TEST_F(splice, leftover_of_sendfile_is_freed_with_the_handle)
 {
 	static unsigned char from[SLOT];
 	unsigned int n;
@@ -322,7 +326,7 @@ static int splices(void *arg)
 	return 0;
 }
 
-TEST_F(splice, sleeps)
+TEST_F(splice, splice_sleeps_until_a_message_comes)
 {
 	struct blocked b = { self->reader, self->out, 1 };
 	char text[8];
@@ -335,8 +339,8 @@ TEST_F(splice, sleeps)
 	EXPECT_EQ(0, memcmp(text, "hello", 5));
 }
 
-/* A splice that waits for the ring does not hold the pipe lock: the other end works. */
-TEST_F(splice, sleeps_without_the_pipe)
+/* A splice that waits for the ring does not hold the lock of the pipe. */
+TEST_F(splice, splice_that_waits_for_a_message_leaves_the_pipe_unlocked)
 {
 	struct blocked b = { self->reader, self->out, 2 };
 	char text[8];
@@ -346,7 +350,7 @@ TEST_F(splice, sleeps_without_the_pipe)
 	pid = child_start(splices, &b);
 	ASSERT_EQ(5, read(self->in, text, 8));
 	ASSERT_TRUE(task_asleep(pid));
-	/* The reader of the pipe would not get past its mutex. */
+	/* If the splice held the lock of the pipe, this read would block. */
 	ASSERT_OK(nonblock(self->in));
 	FAILS(EAGAIN, read(self->in, text, 8));
 	ASSERT_EQ(5, write(self->writer, "again", 5));
@@ -355,8 +359,8 @@ TEST_F(splice, sleeps_without_the_pipe)
 	EXPECT_EQ(0, memcmp(text, "again", 5));
 }
 
-/* While it waits for the ring another one fills the pipe: then it waits for that. */
-TEST_F(splice, pipe_fills_meanwhile)
+/* Fill the pipe while the splice waits for the ring: then it has to wait for the pipe, too. */
+TEST_F(splice, splice_waits_for_a_pipe_that_filled_meanwhile)
 {
 	struct blocked b = { self->reader, self->out, 1 };
 	static char page[4096];
@@ -376,8 +380,7 @@ TEST_F(splice, pipe_fills_meanwhile)
 	EXPECT_EQ(0, memcmp(text, "hello", 5));
 }
 
-/* The other way: a full ring. */
-TEST_F(splice, full_ring_without_the_pipe)
+TEST_F(splice, splice_that_waits_for_room_leaves_the_pipe_unlocked)
 {
 	struct blocked b = { self->in, self->writer, 1 };
 	char text[SLOT];
@@ -398,8 +401,8 @@ TEST_F(splice, full_ring_without_the_pipe)
 	EXPECT_EQ('y', text[0]);
 }
 
-/* Before there is anything in the pipe the ring has room, and then no more. */
-TEST_F(splice, ring_fills_meanwhile)
+/* Fill the ring while the splice waits for the pipe: then it has to wait for the ring, too. */
+TEST_F(splice, splice_waits_for_a_ring_that_filled_meanwhile)
 {
 	struct blocked b = { self->in, self->writer, 1 };
 	char text[SLOT];
@@ -413,7 +416,7 @@ TEST_F(splice, ring_fills_meanwhile)
 	ASSERT_EQ(0, fcntl(self->writer, F_SETFL, 0));
 	ASSERT_EQ(5, write(self->out, "hello", 5));
 	ASSERT_TRUE(task_asleep(pid));
-	/* The pipe's writer does not wait for the ring. */
+	/* A writer of the pipe need not wait for the ring. */
 	ASSERT_EQ(1, write(self->out, "y", 1));
 	for (n = 0; n < SLOTS; n++)
 		ASSERT_EQ(1, read(self->reader, text,
@@ -423,8 +426,8 @@ TEST_F(splice, ring_fills_meanwhile)
 	EXPECT_EQ(0, memcmp(text, "hello", 5));
 }
 
-/* The end of the pipe is seen though the ring is full; so is an empty one. */
-TEST_F(splice, end_of_pipe_at_a_full_ring)
+/* The ring is full, but splice still sees that the pipe is empty, or has ended. */
+TEST_F(splice, splice_sees_the_end_of_the_pipe_at_a_full_ring)
 {
 	unsigned int n;
 
@@ -437,8 +440,8 @@ TEST_F(splice, end_of_pipe_at_a_full_ring)
 	self->out = open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
-/* For which the rest of the pipe is too small, not the pipe: it comes when that is empty. */
-TEST_F(splice, message_after_another)
+/* The message is larger than the free part of the pipe, but not than the whole pipe. */
+TEST_F(splice, message_that_fits_an_empty_pipe_waits_for_it)
 {
 	static unsigned char from[9000], to[9000];
 	int big = ring_make(0, sizeof(from), 2), writer = writer_open(big),
@@ -475,8 +478,8 @@ static int splices_long(void *arg)
 	return 0;
 }
 
-/* A call that may wait does so until the pipe is empty, and then takes the message. */
-TEST_F(splice, blocking_message_after_another)
+/* A call that may wait sleeps until the pipe is empty, and then takes the message. */
+TEST_F(splice, blocking_splice_waits_until_the_message_fits_the_pipe)
 {
 	static unsigned char from[9000], to[9000];
 	int big = ring_make(0, sizeof(from), 2), writer = writer_open(big),
@@ -514,7 +517,7 @@ static int splices_for_nobody(void *arg)
 	return 0;
 }
 
-TEST_F(splice, pipe_is_left_meanwhile)
+TEST_F(splice, splice_into_a_pipe_without_readers_takes_no_message)
 {
 	struct blocked b = { self->reader, self->out, self->in };
 	pid_t pid = child_start(splices_for_nobody, &b);
@@ -523,13 +526,13 @@ TEST_F(splice, pipe_is_left_meanwhile)
 	close(self->in);
 	ASSERT_EQ(5, write(self->writer, "hello", 5));
 	EXPECT_EQ(0, child_end(pid));
-	/* Nothing was taken out of the ring. */
+	/* The ring still has all five bytes. */
 	EXPECT_EQ(5, ready_call(self->reader));
 }
 
 /* ---- signals ----------------------------------------------------------------------- */
 
-/* What sleeps for five bytes, or for room for them, and is hit by signals. */
+/* A child that sleeps for five bytes, or for room for them, and gets signals. */
 struct hit {
 	enum { READS, WRITES, SPLICES_OUT, SPLICES_IN } what;
 	int ring;
@@ -573,7 +576,7 @@ static int is_hit(void *arg)
 	return 0;
 }
 
-/* Ends the first call; does not end the second. */
+/* Send signals to the child: the first ends its first call, the others must not end the second. */
 static int hit_often(pid_t pid)
 {
 	int n;
@@ -590,7 +593,7 @@ static int hit_often(pid_t pid)
 	return 0;
 }
 
-/* All that can be read, up to @room. */
+/* Read all that is available, up to @room bytes.  Return the number of bytes. */
 static size_t drain(int fd, char *to, size_t room)
 {
 	size_t got = 0;
@@ -601,7 +604,7 @@ static size_t drain(int fd, char *to, size_t room)
 	return got;
 }
 
-TEST_F(splice, signals_while_empty)
+TEST_F(splice, signal_ends_or_restarts_a_wait_for_a_message)
 {
 	struct hit h = { .ring = self->reader, .pipe = self->out };
 	char text[SLOT];
@@ -619,8 +622,8 @@ TEST_F(splice, signals_while_empty)
 	EXPECT_EQ(0, memcmp(text, "hello", 5));
 }
 
-/* Nothing had been written when the signal came, so nothing has, and then all, once. */
-TEST_F(splice, signals_while_full)
+/* The call that the signal ends has moved no byte; the next call moves each byte once. */
+TEST_F(splice, signal_ends_or_restarts_a_wait_for_room)
 {
 	struct hit h = { .ring = self->writer, .pipe = self->in };
 	char text[SLOT];
@@ -645,14 +648,14 @@ TEST_F(splice, signals_while_full)
 
 /* ---- several with one handle ---------------------------------------------------------- */
 
-/* What came out: how many of each byte, in words that a 32-bit program can add to at once. */
+/* Counts of each byte value, in words to which a 32-bit program can add atomically. */
 struct heap {
 	uint32_t of[256];
 };
 
 struct team {
 	int reader;
-	uint64_t sent[4]; /* by each */
+	uint64_t sent[4]; /* bytes that each process sent and has not read back */
 	struct heap got;
 	uint32_t next;
 };
@@ -665,7 +668,7 @@ static void heap_add(struct heap *h, const unsigned char *text, size_t length)
 		__atomic_fetch_add(&h->of[text[i]], 1, __ATOMIC_RELAXED);
 }
 
-/* To an output that takes less than is sent, and says so. */
+/* Send from the shared reader to a ring that takes less than is sent, and count what arrives. */
 static int sends(void *arg)
 {
 	struct team *t = arg;
@@ -686,13 +689,13 @@ static int sends(void *arg)
 		}
 		CHECK(n == -1 && errno == EAGAIN);
 	} while (part);
-	/* Each got what it was told. */
+	/* sendfile() returned as many bytes as arrived. */
 	CHECK_EQ(0, t->sent[me]);
 	return 0;
 }
 
-/* Four send from one reader; each byte goes to one of them, once. */
-TEST_F(splice, sendfile_by_four)
+/* Four processes send from one reader; each byte goes to one of them, once. */
+TEST_F(splice, four_sendfiles_on_one_handle_send_each_byte_once)
 {
 	struct team *t = shared_memory(sizeof(*t));
 	static unsigned char from[SLOT];

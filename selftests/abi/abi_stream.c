@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Stream framing: bytes without boundaries, whatever the sizes of calls and slots. */
+/* Stream framing: bytes without boundaries, for any size of calls and slots. */
 #include <sys/uio.h>
 
 #include "../harness/handles.h"
@@ -20,7 +20,7 @@ FIXTURE_SETUP(stream)
 	HANDLES_NONBLOCK();
 }
 
-/* Byte @at of what all these tests write. */
+/* Return byte @at of the stream that these tests write. */
 static unsigned char stream_byte(uint64_t at)
 {
 	return (unsigned char)(at * 2654435761u >> 16 ^ at);
@@ -44,8 +44,8 @@ static bool stream_is(const unsigned char *text, uint64_t at, size_t length)
 	return true;
 }
 
-/* A long write takes as many slots as there are, and says how much it took. */
-TEST_F(stream, long_write)
+/* A long write fills all free slots, and returns how many bytes it wrote. */
+TEST_F(stream, long_write_fills_several_slots)
 {
 	static unsigned char from[SLOT * SLOTS + 100], to[sizeof(from)];
 
@@ -57,8 +57,8 @@ TEST_F(stream, long_write)
 	FAILS(EAGAIN, read(self->reader, to, sizeof(to)));
 }
 
-/* The read after a short one continues in the same slot, which stays taken until then. */
-TEST_F(stream, short_reads)
+/* After a short read the slot stays taken until the next reads have read the rest. */
+TEST_F(stream, short_read_continues_in_the_same_slot)
 {
 	static unsigned char from[SLOT * SLOTS], to[SLOT];
 	size_t at, length = 1;
@@ -77,8 +77,8 @@ TEST_F(stream, short_reads)
 	FAILS(EAGAIN, read(self->reader, to, 1));
 }
 
-/* One read may take several slots, and not one byte too many. */
-TEST_F(stream, reads_over_slots)
+/* A read takes exactly as many bytes as it asks for, from several slots if needed. */
+TEST_F(stream, read_takes_bytes_of_several_slots)
 {
 	unsigned char text[64];
 
@@ -91,7 +91,7 @@ TEST_F(stream, reads_over_slots)
 	EXPECT_EQ(0, memcmp(text, "fg", 2));
 }
 
-TEST_F(stream, vectors)
+TEST_F(stream, vectors_are_gathered_and_scattered)
 {
 	static unsigned char a[SLOT - 1], b[2], c[SLOT];
 	struct iovec out[] = { { a, sizeof(a) }, { NULL, 0 }, { b, sizeof(b) }, { c, sizeof(c) } };
@@ -107,8 +107,8 @@ TEST_F(stream, vectors)
 	EXPECT_TRUE(stream_is(e, sizeof(d), sizeof(e)));
 }
 
-/* Of nothing a stream has no trace; a message-wise writer can leave one. */
-TEST_F(stream, empty_messages)
+/* A write of 0 bytes takes no slot in stream framing, but takes one in message framing. */
+TEST_F(stream, empty_messages_are_skipped)
 {
 	char text[8];
 
@@ -125,8 +125,10 @@ TEST_F(stream, empty_messages)
 	EXPECT_EQ(1, read(self->reader, text, 8));
 }
 
-/* Back to messages: the rest of a slot is the first, and is lost by no refusal. */
-TEST_F(stream, change_of_framing)
+/*
+ * After a change to message framing the rest of the slot is a message; EMSGSIZE does not lose it.
+ */
+TEST_F(stream, rest_of_a_slot_becomes_a_message_when_framing_changes)
 {
 	char text[16];
 
@@ -144,8 +146,8 @@ TEST_F(stream, change_of_framing)
 	ASSERT_EQ(4, read(self->reader, text, 16));
 }
 
-/* A reader that is moved forward in the middle of a slot forgets where it was in it. */
-TEST_F(stream, sync_in_a_slot)
+/* A reader that is moved forward continues at the beginning of a slot. */
+TEST_F(stream, sync_drops_the_rest_of_a_slot)
 {
 	char text[16];
 
@@ -158,7 +160,7 @@ TEST_F(stream, sync_in_a_slot)
 	EXPECT_EQ(0, memcmp(text, "abcde", 5));
 }
 
-TEST_F(stream, framing_rules)
+TEST_F(stream, bad_framing_and_roles_are_refused)
 {
 	int observer = observer_open(self->owner);
 	struct ringbuf_framing f = { .size = sizeof(f), .framing = 2 };
@@ -172,7 +174,7 @@ TEST_F(stream, framing_rules)
 	close(observer);
 }
 
-TEST_F(stream, ready)
+TEST_F(stream, fionread_and_room_report_bytes_and_slots)
 {
 	int observer = observer_open(self->owner), none = device_open();
 	char text[64];
@@ -190,7 +192,7 @@ TEST_F(stream, ready)
 	ASSERT_EQ(6, read(self->reader, text, 64));
 	EXPECT_EQ(7, ready_call(self->reader));
 	EXPECT_EQ(SLOTS - 1, room_call(self->writer));
-	/* Where there is nothing to read it is no call. */
+	/* A handle that cannot read has no FIONREAD. */
 	EXPECT_EQ(-ENOTTY, ready_call(self->writer));
 	EXPECT_EQ(-ENOTTY, ready_call(self->owner));
 	EXPECT_EQ(-ENOTTY, ready_call(observer));
@@ -205,8 +207,8 @@ TEST_F(stream, ready)
 	close(none);
 }
 
-/* Half a buffer that is not there: what came before is written or read once. */
-TEST_F(stream, bad_buffers)
+/* Only the first half of the buffer exists: its bytes are written or read once. */
+TEST_F(stream, bad_buffer_loses_and_repeats_no_byte)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	unsigned char *two =
@@ -216,7 +218,7 @@ TEST_F(stream, bad_buffers)
 	ASSERT_EQ(0, mprotect(two + 2 * page, page, PROT_NONE));
 	stream_fill(two, 0, 2 * page);
 	FAILS(EFAULT, write(self->writer, two + 2 * page, 10));
-	/* A whole slot can be read, then half a one. */
+	/* The buffer has the bytes of one slot and a half. */
 	ASSERT_EQ(SLOT, write(self->writer, two + 2 * page - SLOT - 50, SLOT + 100));
 	ASSERT_EQ(50, read(self->reader, text, 50));
 	FAILS(EFAULT, read(self->reader, two + 2 * page - 10, 20));
@@ -226,7 +228,7 @@ TEST_F(stream, bad_buffers)
 	munmap(two, 3 * page);
 }
 
-/* Two processes, calls of every size, blocking or not: each byte once and in order. */
+/* A process that writes by calls of many sizes, blocking or not. */
 struct pump {
 	int fd;
 	int flags;
@@ -297,21 +299,21 @@ static int pump_run(struct pump *w, int reader, int flags)
 	return 0;
 }
 
-TEST_F(stream, pump_blocking)
+TEST_F(stream, blocking_calls_of_any_size_move_each_byte_once)
 {
 	struct pump w = { self->writer, 0, often(40000000) };
 
 	EXPECT_EQ(0, pump_run(&w, self->reader, 0));
 }
 
-TEST_F(stream, pump_polling)
+TEST_F(stream, nonblocking_calls_of_any_size_move_each_byte_once)
 {
 	struct pump w = { self->writer, O_NONBLOCK, often(40000000) };
 
 	EXPECT_EQ(0, pump_run(&w, self->reader, O_NONBLOCK));
 }
 
-/* Two processes read one handle: together they get each slot once. */
+/* Two processes that read one handle; together they must get each byte once. */
 struct pair {
 	int fd;
 	uint32_t sum;
@@ -337,7 +339,7 @@ static int pair_reader(void *arg)
 	return 0;
 }
 
-TEST_F(stream, two_read_one_handle)
+TEST_F(stream, two_processes_read_one_handle_without_losses)
 {
 	struct pair *p = shared_memory(sizeof(*p));
 	struct pump w = { self->writer, 0, often(4000000) };
@@ -356,7 +358,6 @@ TEST_F(stream, two_read_one_handle)
 	EXPECT_EQ(sum, p->sum);
 }
 
-/* A write that waits has written the first slots: a signal makes it say so. */
 static void nothing(int sig)
 {
 	(void)sig;
@@ -379,7 +380,7 @@ static int write_is_cut(void *arg)
 	return 0;
 }
 
-TEST_F(stream, signals)
+TEST_F(stream, signal_makes_a_long_write_return_what_it_wrote)
 {
 	pid_t pid = child_start(write_is_cut, &self->writer);
 
@@ -392,7 +393,7 @@ TEST_F(stream, signals)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(stream, nowait)
+TEST_F(stream, calls_with_rwf_nowait_do_not_sleep)
 {
 	static unsigned char text[SLOT * SLOTS + 1];
 	struct iovec iov = { text, sizeof(text) };
@@ -409,10 +410,10 @@ TEST_F(stream, nowait)
 }
 
 /*
- * One call steps over so many empty messages, and no more: a writer of endless
- * empty messages would otherwise keep a nonblocking call in the kernel for ever.
+ * Without a limit, a writer of endless empty messages could keep a nonblocking call in
+ * the kernel for ever.
  */
-TEST(empty_messages_in_one_call)
+TEST(one_call_skips_a_limited_number_of_empty_messages)
 {
 	int owner = ring_make(0, 8, 3000), writer = writer_open(owner), reader = reader_open(owner);
 	unsigned int calls = 0, n;
@@ -431,7 +432,7 @@ TEST(empty_messages_in_one_call)
 			break;
 		ASSERT_EQ(EAGAIN, errno);
 		after = 3000 - stats_of(owner).blocker_lag;
-		/* Each of them gets ahead, and leaves the rest to the next one. */
+		/* Each call skips some messages, and leaves the rest to the next one. */
 		ASSERT_GT(after, before);
 		ASSERT_LE(after, before + 1000);
 		EXPECT_EQ(POLLIN, polled(reader));
@@ -443,8 +444,8 @@ TEST(empty_messages_in_one_call)
 	close(owner);
 }
 
-/* An edge-triggered poller, told once of all that there was, is told again of the rest. */
-TEST(empty_messages_and_an_edge_triggered_poller)
+/* A call that skips messages and finds none must cause another edge for the rest. */
+TEST(edge_comes_again_after_a_call_that_skipped_empty_messages)
 {
 	int owner = ring_make(0, 8, 3000), writer = writer_open(owner), reader = reader_open(owner);
 	int set = epoll_on(reader, EPOLLIN | EPOLLET);
@@ -470,8 +471,7 @@ TEST(empty_messages_and_an_edge_triggered_poller)
 	close(owner);
 }
 
-/* A blocking call steps over all of them by itself. */
-TEST(empty_messages_before_a_blocking_read)
+TEST(blocking_read_skips_all_empty_messages)
 {
 	int owner = ring_make(0, 8, 3000), writer = writer_open(owner), reader = reader_open(owner);
 	unsigned int n;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_SYNC: floors, who may set them, and that nothing is lost silently. */
+/* RINGBUF_IOC_SYNC: floors, which roles may set them, and that no loss goes uncounted. */
 #include "../harness/handles.h"
 
 #define SLOTS 10
@@ -32,7 +32,7 @@ FIXTURE_TEARDOWN(sync)
 	close(self->observer);
 }
 
-/* Row 0 is the first reader's. */
+/* Return the statistics of @row; the first reader has row 0. */
 static struct ringbuf_reader_stats row_of(int fd, uint32_t row)
 {
 	struct ringbuf_reader_stats r[2];
@@ -56,8 +56,7 @@ TEST_F(sync, reader_may_sync_only_itself)
 	EXPECT_EQ(0, row_of(self->owner, 1).cursor);
 }
 
-/* OWNER is attached by a handle of the ring that may write: a writer or an owner. */
-TEST_F(sync, owner_attaches_only_by_a_writer)
+TEST_F(sync, owner_can_be_attached_only_by_a_writer_or_owner)
 {
 	int fd = device_open();
 
@@ -71,8 +70,8 @@ TEST_F(sync, owner_attaches_only_by_a_writer)
 	close(fd);
 }
 
-/* By its name, while an exclusive writer waits. */
-TEST_F(sync, owner_by_name)
+/* An exclusive writer is attached and waits, which must not keep the owner out. */
+TEST_F(sync, owner_can_attach_by_name_beside_an_exclusive_writer)
 {
 	int owner = file_make(RINGS "/abi-sync", RINGBUF_CREATE_EXCLUSIVE, 64, 1), fd, writer,
 	    reader;
@@ -93,7 +92,7 @@ TEST_F(sync, owner_by_name)
 	close(owner);
 }
 
-TEST_F(sync, no_such_reader)
+TEST_F(sync, unknown_reader_is_refused)
 {
 	EXPECT_EQ(-ENOENT, sync_call(self->owner, 2, 1));
 	EXPECT_EQ(-ENOENT, sync_call(self->owner, 63, 1));
@@ -105,7 +104,7 @@ TEST_F(sync, no_such_reader)
 	EXPECT_EQ(0, sync_call(self->owner, 1, 1));
 }
 
-TEST_F(sync, position_used)
+TEST_F(sync, position_is_limited_to_the_head_and_never_goes_back)
 {
 	struct ringbuf_sync s = { .size = sizeof(s), .reader = 0, .position = 4 };
 
@@ -117,14 +116,14 @@ TEST_F(sync, position_used)
 	s.position = SLOTS + 1;
 	ASSERT_OK(call(self->owner, RINGBUF_IOC_SYNC, &s));
 	EXPECT_EQ(SLOTS, s.position);
-	/* Back there is no way. */
+	/* A position before the cursor does not move the reader back. */
 	s.position = 1;
 	ASSERT_OK(call(self->owner, RINGBUF_IOC_SYNC, &s));
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 	EXPECT_EQ(0, get(self->other));
 }
 
-TEST_F(sync, lost_is_counted)
+TEST_F(sync, skipped_messages_are_counted_as_lost)
 {
 	ASSERT_EQ(0, get(self->reader));
 	ASSERT_OK(sync_call(self->owner, 0, 5));
@@ -137,8 +136,8 @@ TEST_F(sync, lost_is_counted)
 	EXPECT_EQ(0, row_of(self->owner, 0).holes);
 }
 
-/* The reader's own word is not touched; the floor is the host's. */
-TEST_F(sync, shown_in_the_pages)
+/* The cursor is the reader's word; SYNC sets the floor, which is the host's. */
+TEST_F(sync, sync_sets_the_floor_and_not_the_cursor)
 {
 	struct maps m;
 
@@ -154,7 +153,7 @@ TEST_F(sync, shown_in_the_pages)
 	maps_close(&m);
 }
 
-TEST_F(sync, opens_the_gate)
+TEST_F(sync, sync_makes_room_for_writers)
 {
 	unsigned int n;
 
@@ -189,8 +188,8 @@ static int overruns(void *arg)
 	return 0;
 }
 
-/* read(2) under overrun: numbers fit positions, and every gap has been counted. */
-TEST_F(sync, nothing_is_lost_silently)
+/* A writer overruns the reader again and again: messages read and messages lost must add up. */
+TEST_F(sync, every_gap_of_an_overrun_reader_is_counted)
 {
 	struct overrun *o = shared_memory(sizeof(*o));
 	uint64_t n, seen = 0, rounds = often(50000);
@@ -212,8 +211,7 @@ TEST_F(sync, nothing_is_lost_silently)
 	EXPECT_EQ(seen, rounds + row_of(self->owner, 0).lost);
 }
 
-/* What a flag stands for is not named too. */
-TEST_F(sync, flags)
+TEST_F(sync, flags_exclude_the_fields_that_they_replace)
 {
 	struct ringbuf_sync s = { .size = sizeof(s), .flags = RINGBUF_SYNC_HEAD };
 

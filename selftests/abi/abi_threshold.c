@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_THRESHOLD: no waiter is woken below its threshold or sleeps above it. */
+/* RINGBUF_IOC_THRESHOLD: a waiter sleeps below its threshold, and is woken when it is reached. */
 
 #include "../harness/handles.h"
 #include "../harness/epoll.h"
@@ -31,7 +31,7 @@ static int get_many(int fd, uint64_t from, uint64_t count)
 	return 0;
 }
 
-TEST_F(threshold, slots)
+TEST_F(threshold, reader_is_ready_at_the_threshold_of_slots)
 {
 	uint64_t n;
 
@@ -42,7 +42,7 @@ TEST_F(threshold, slots)
 		EXPECT_EQ(0, polled(self->reader));
 		EXPECT_EQ(-EAGAIN, get(self->reader));
 		ASSERT_EQ(0, put_many(self->writer, n + 2, 2));
-		/* Read all of them, one after the other. */
+		/* Once the threshold was reached, all slots that were ready can be read. */
 		EXPECT_EQ(POLLIN, polled(self->reader));
 		ASSERT_EQ(0, get_many(self->reader, n, 3));
 		EXPECT_EQ(POLLIN, polled(self->reader));
@@ -53,21 +53,23 @@ TEST_F(threshold, slots)
 	EXPECT_EQ(POLLIN, polled(self->reader));
 }
 
-/* Without poll, read finds out for itself. */
-TEST_F(threshold, slots_by_read)
+/* A read checks the threshold even if no poll has done so before. */
+TEST_F(threshold, read_without_poll_keeps_to_the_threshold)
 {
 	ASSERT_OK(threshold_call(self->reader, 3, 0, 0));
 	ASSERT_EQ(0, put_many(self->writer, 0, 2));
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 	ASSERT_EQ(0, put_many(self->writer, 2, 1));
 	EXPECT_EQ(0, get_many(self->reader, 0, 1));
-	/* Two are left, and were announced; the next is not. */
+	/*
+	 * Two slots of those that reached the threshold are left; the new one is not among them.
+	 */
 	ASSERT_EQ(0, put_many(self->writer, 3, 1));
 	EXPECT_EQ(0, get_many(self->reader, 1, 2));
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 }
 
-TEST_F(threshold, bytes)
+TEST_F(threshold, reader_is_ready_at_the_threshold_of_bytes)
 {
 	char text[SLOT] = "";
 	int n;
@@ -88,7 +90,7 @@ TEST_F(threshold, bytes)
 	EXPECT_EQ(POLLIN, polled(self->reader));
 }
 
-TEST_F(threshold, slots_or_bytes)
+TEST_F(threshold, either_threshold_makes_a_reader_ready)
 {
 	char text[SLOT] = "";
 
@@ -105,8 +107,8 @@ TEST_F(threshold, slots_or_bytes)
 	EXPECT_EQ(POLLIN, polled(self->reader));
 }
 
-/* More than there can be: a full ring is enough; empty messages fill it too. */
-TEST_F(threshold, more_than_the_ring)
+/* A threshold larger than the ring is reached when the ring is full, be it of empty messages. */
+TEST_F(threshold, full_ring_reaches_any_threshold)
 {
 	unsigned int n;
 
@@ -123,7 +125,7 @@ TEST_F(threshold, more_than_the_ring)
 	EXPECT_EQ(POLLIN, polled(self->reader));
 }
 
-TEST_F(threshold, end_counts)
+TEST_F(threshold, end_of_the_stream_reaches_any_threshold)
 {
 	ASSERT_OK(threshold_call(self->reader, 3, 0, 0));
 	ASSERT_EQ(0, put(self->writer, 0));
@@ -134,7 +136,7 @@ TEST_F(threshold, end_counts)
 	EXPECT_EQ(-ENODATA, get(self->reader));
 }
 
-TEST_F(threshold, roles)
+TEST_F(threshold, only_readers_and_writers_have_a_threshold)
 {
 	int observer = observer_open(self->owner);
 
@@ -179,7 +181,7 @@ static int writes(void *arg)
 	return 0;
 }
 
-/* Check that @pid sleeps after each of @count steps but the last. */
+/* Take @count steps.  Check that @pid sleeps before each of them, and ends after the last. */
 #define STEPS(pid, count, step)                        \
 	do {                                           \
 		unsigned int i_;                       \
@@ -190,7 +192,7 @@ static int writes(void *arg)
 		EXPECT_EQ(0, child_end(pid));          \
 	} while (0)
 
-TEST_F(threshold, poll_sleeps)
+TEST_F(threshold, poll_sleeps_below_the_threshold)
 {
 	struct sleeper s = { self->reader, POLLIN, 0 };
 	uint64_t n = 0;
@@ -201,7 +203,7 @@ TEST_F(threshold, poll_sleeps)
 	STEPS(pid, 5, ASSERT_EQ(0, put(self->writer, n++)));
 }
 
-TEST_F(threshold, read_sleeps)
+TEST_F(threshold, read_sleeps_below_the_threshold)
 {
 	struct sleeper s = { self->reader, 0, 0 };
 	uint64_t n = 0;
@@ -212,7 +214,7 @@ TEST_F(threshold, read_sleeps)
 	STEPS(pid, 5, ASSERT_EQ(0, put(self->writer, n++)));
 }
 
-TEST_F(threshold, read_sleeps_for_bytes)
+TEST_F(threshold, read_sleeps_below_the_threshold_of_bytes)
 {
 	struct sleeper s = { self->reader, 0, 0 };
 	uint64_t n = 0;
@@ -223,7 +225,7 @@ TEST_F(threshold, read_sleeps_for_bytes)
 	STEPS(pid, 7, ASSERT_EQ(0, put(self->writer, n++)));
 }
 
-TEST_F(threshold, poll_of_a_writer_sleeps)
+TEST_F(threshold, poll_of_a_writer_sleeps_below_the_threshold)
 {
 	struct sleeper s = { self->writer, POLLOUT, 0 };
 	uint64_t n = 0;
@@ -237,7 +239,7 @@ TEST_F(threshold, poll_of_a_writer_sleeps)
 	EXPECT_EQ(0, polled(self->writer));
 }
 
-TEST_F(threshold, write_sleeps)
+TEST_F(threshold, write_sleeps_below_the_threshold)
 {
 	struct sleeper s = { self->writer, 0, SLOTS };
 	uint64_t n = 0;
@@ -250,8 +252,7 @@ TEST_F(threshold, write_sleeps)
 	ASSERT_EQ(0, get_many(self->reader, 5, SLOTS - 4));
 }
 
-/* A sleeping reader sees that the threshold has changed. */
-TEST_F(threshold, change_wakes)
+TEST_F(threshold, change_of_the_threshold_wakes_a_waiter)
 {
 	struct sleeper s = { self->reader, POLLIN, 0 };
 	pid_t a, b;
@@ -272,7 +273,7 @@ TEST_F(threshold, change_wakes)
 
 /* ---- time -------------------------------------------------------------------------- */
 
-TEST_F(threshold, after)
+TEST_F(threshold, one_slot_is_enough_after_the_time)
 {
 	struct pollfd p = { .fd = self->reader, .events = POLLIN };
 	uint64_t start;
@@ -284,7 +285,7 @@ TEST_F(threshold, after)
 	EXPECT_EQ(1, poll(&p, 1, -1));
 	EXPECT_LE(30ULL * MS, now_ns() - start);
 	EXPECT_EQ(0, get(self->reader));
-	/* The time begins again; once it is over, the first slot is enough. */
+	/* The time begins again with each wait; when it is over, the first slot is enough. */
 	start = now_ns();
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 	EXPECT_EQ(0, poll(&p, 1, 40));
@@ -293,7 +294,7 @@ TEST_F(threshold, after)
 	ASSERT_EQ(0, put(self->writer, 1));
 	EXPECT_EQ(POLLIN, polled(self->reader));
 	EXPECT_EQ(1, get(self->reader));
-	/* Enough before the time. */
+	/* The threshold is reached before the time is over. */
 	ASSERT_OK(threshold_call(self->reader, 2, 0, 1000 * SECOND));
 	ASSERT_EQ(0, put(self->writer, 2));
 	EXPECT_EQ(0, polled(self->reader));
@@ -301,7 +302,7 @@ TEST_F(threshold, after)
 	EXPECT_EQ(1, poll(&p, 1, -1));
 }
 
-TEST_F(threshold, read_after)
+TEST_F(threshold, sleeping_read_returns_one_slot_after_the_time)
 {
 	uint64_t start;
 
@@ -313,7 +314,7 @@ TEST_F(threshold, read_after)
 	EXPECT_LE(30ULL * MS, now_ns() - start);
 }
 
-TEST_F(threshold, late_reader_takes_the_first)
+TEST_F(threshold, first_slot_after_the_time_wakes_a_reader)
 {
 	struct sleeper s = { self->reader, 0, 0 };
 	pid_t pid;
@@ -326,7 +327,7 @@ TEST_F(threshold, late_reader_takes_the_first)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(threshold, write_after)
+TEST_F(threshold, room_for_one_slot_is_enough_after_the_time)
 {
 	uint64_t start;
 
@@ -334,10 +335,10 @@ TEST_F(threshold, write_after)
 	ASSERT_OK(threshold_call(self->writer, 5, 0, 30 * MS));
 	ASSERT_EQ(0, get(self->reader));
 	EXPECT_EQ(0, polled(self->writer));
-	/* A write that succeeds ends what has run of the time. */
+	/* A write that succeeds starts the time again. */
 	start = now_ns();
 	fcntl(self->writer, F_SETFL, 0);
-	/* There is room for one slot, which needs no waiting; then for none. */
+	/* The first write finds room for its slot and does not wait, the second finds none. */
 	ASSERT_EQ(0, put(self->writer, SLOTS));
 	fcntl(self->writer, F_SETFL, O_NONBLOCK);
 	EXPECT_EQ(-EAGAIN, put(self->writer, SLOTS));
@@ -346,8 +347,7 @@ TEST_F(threshold, write_after)
 	EXPECT_LE(29ULL * MS, now_ns() - start);
 }
 
-/* epoll, level and edge, reports one slot only after the time, and no fewer bytes. */
-TEST_F(threshold, epoll_after)
+TEST_F(threshold, epoll_reports_one_slot_after_the_time)
 {
 	const uint32_t flags[] = { 0, EPOLLET, EPOLLONESHOT };
 	unsigned int i;
@@ -367,7 +367,7 @@ TEST_F(threshold, epoll_after)
 	}
 }
 
-TEST_F(threshold, epoll_bytes)
+TEST_F(threshold, epoll_keeps_to_the_threshold_of_bytes)
 {
 	const uint32_t flags[] = { 0, EPOLLET, EPOLLONESHOT };
 	unsigned int i, n;
@@ -388,8 +388,8 @@ TEST_F(threshold, epoll_bytes)
 	}
 }
 
-/* No end of time, and no overflow. */
-TEST_F(threshold, after_for_ever)
+/* Such a time must not overflow. */
+TEST_F(threshold, time_that_no_clock_reaches_never_ends)
 {
 	struct pollfd p = { .fd = self->reader, .events = POLLIN };
 
@@ -418,10 +418,10 @@ static uint64_t wakeups_of(int fd)
 }
 
 /*
- * A logger that wants ten at a time beside a reader that wants each: they are
- * woken for every tenth and for every one.
+ * A logger that wants ten slots at a time is woken for every tenth, and a player
+ * beside it, which wants each slot, for each.
  */
-TEST_F(threshold, logger_and_player)
+TEST_F(threshold, each_reader_is_woken_at_its_own_threshold)
 {
 	int player = reader_open(self->owner), n;
 	int slow = epoll_on(self->reader, EPOLLIN | EPOLLET);
@@ -449,8 +449,7 @@ TEST_F(threshold, logger_and_player)
 	close(player);
 }
 
-/* By edges, through maps: the writer calls WAKE only at the tenth slot. */
-TEST(maps)
+TEST(writer_through_maps_calls_wake_only_at_the_threshold)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, SLOT, SLOTS);
 	int reader = reader_open(owner), writer = writer_open(owner);
@@ -483,8 +482,8 @@ TEST(maps)
 }
 
 /*
- * Two processes; nobody sleeps for ever, whatever the threshold: what both want
- * fits into the ring.
+ * A writer and a reader that change their thresholds often.  The sum of both is at most
+ * the ring, so one of them can always continue.
  */
 struct relay {
 	int writer;
@@ -511,7 +510,7 @@ static int relay_writer(void *arg)
 	return 0;
 }
 
-TEST_F(threshold, reader_does_not_sleep_past_its_threshold)
+TEST_F(threshold, no_waiter_sleeps_past_a_changing_threshold)
 {
 	struct relay r = { self->writer, often(50000) };
 	int ep = epoll_on(self->reader, EPOLLIN | EPOLLET);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* io_uring: reads, writes, polls and waits, none of which takes a worker thread. */
+/* io_uring: reads, writes, polls and waits, all without a worker thread. */
 #include <dirent.h>
 
 #include "../harness/handles.h"
@@ -26,7 +26,7 @@ FIXTURE_TEARDOWN(uring)
 	HANDLES_CLOSE();
 }
 
-/* Threads that io_uring has made to sleep for us. */
+/* Return the number of worker threads that io_uring has made for this process. */
 static int workers(void)
 {
 	DIR *dir = opendir("/proc/self/task");
@@ -54,7 +54,7 @@ static int submit(struct io_uring *u, struct io_uring_sqe *sqe, uint64_t data)
 	return io_uring_submit(u) == 1 ? 0 : -EBADMSG;
 }
 
-/* The result of the next completion, which has to be that of @data. */
+/* Return the result of the next completion; -EBADMSG if it is not that of @data. */
 static int result(struct io_uring *u, uint64_t data)
 {
 	struct io_uring_cqe *cqe;
@@ -101,7 +101,7 @@ static int submit_poll(struct io_uring *u, int fd, unsigned int events, bool man
 	return submit(u, sqe, data);
 }
 
-/* Takes back the request @data; what it still says is thrown away. */
+/* Cancel the request @data, and discard its completions. */
 static int cancel_poll(struct io_uring *u, uint64_t data)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(u);
@@ -121,7 +121,7 @@ static int cancel_poll(struct io_uring *u, uint64_t data)
 	return 0;
 }
 
-TEST_F(uring, read)
+TEST_F(uring, read_completes_when_a_message_comes)
 {
 	uint64_t number = 0, n;
 
@@ -132,7 +132,7 @@ TEST_F(uring, read)
 		ASSERT_EQ(8, result(&self->u, n));
 		ASSERT_EQ(n * n, number);
 	}
-	/* A slot that is ready is read at once. */
+	/* With a slot ready the read completes at once. */
 	ASSERT_EQ(0, put(self->writer, 1));
 	ASSERT_EQ(0, submit_read(&self->u, self->reader, &number, 8, n));
 	ASSERT_FALSE(nothing(&self->u));
@@ -140,7 +140,7 @@ TEST_F(uring, read)
 	EXPECT_EQ(0, workers());
 }
 
-TEST_F(uring, write)
+TEST_F(uring, write_completes_when_there_is_room)
 {
 	uint64_t number = 0, n;
 
@@ -158,8 +158,7 @@ TEST_F(uring, write)
 	EXPECT_EQ(0, workers());
 }
 
-/* Errors and the end come as from read(2) and write(2). */
-TEST_F(uring, errors_and_end)
+TEST_F(uring, errors_and_end_are_those_of_read_and_write)
 {
 	static char big[65];
 	char text[8];
@@ -182,8 +181,8 @@ TEST_F(uring, errors_and_end)
 	EXPECT_EQ(0, workers());
 }
 
-/* With O_NONBLOCK some kernels do not wait either; none asks a worker to. */
-TEST_F(uring, nonblock)
+/* With O_NONBLOCK the request waits on some kernels and fails on others. */
+TEST_F(uring, nonblocking_read_takes_no_worker)
 {
 	uint64_t number = 0;
 
@@ -199,7 +198,7 @@ TEST_F(uring, nonblock)
 	EXPECT_EQ(0, workers());
 }
 
-TEST_F(uring, poll)
+TEST_F(uring, poll_completes_when_a_message_comes)
 {
 	uint64_t n;
 
@@ -216,8 +215,7 @@ TEST_F(uring, poll)
 	EXPECT_EQ(0, workers());
 }
 
-/* A multishot request gives one completion for every message. */
-TEST_F(uring, poll_multishot)
+TEST_F(uring, multishot_poll_completes_for_every_message)
 {
 	struct io_uring_cqe *cqe;
 	uint64_t n;
@@ -235,7 +233,7 @@ TEST_F(uring, poll_multishot)
 	EXPECT_EQ(0, workers());
 }
 
-TEST_F(uring, thresholds)
+TEST_F(uring, poll_and_read_keep_to_the_threshold)
 {
 	uint64_t number = 99, n;
 
@@ -258,7 +256,7 @@ TEST_F(uring, thresholds)
 	ASSERT_EQ(0, put(self->writer, 5));
 	ASSERT_EQ(8, result(&self->u, 4));
 	ASSERT_EQ(3, number);
-	/* In time: one is enough. */
+	/* With a time one slot is enough when it is over. */
 	ASSERT_EQ(4, get(self->reader));
 	ASSERT_EQ(5, get(self->reader));
 	ASSERT_OK(threshold_call(self->reader, 3, 0, 20 * MS));
@@ -269,7 +267,7 @@ TEST_F(uring, thresholds)
 	EXPECT_EQ(0, workers());
 }
 
-/* What waits for a threshold: a poll, a multishot poll, a read. */
+/* Requests that wait for a threshold: a poll, a multishot poll, a read. */
 enum waiter { ONCE, MANY, READ, WAITERS };
 
 static int start_waiter(struct io_uring *u, int fd, enum waiter waiter, uint64_t *number)
@@ -278,7 +276,7 @@ static int start_waiter(struct io_uring *u, int fd, enum waiter waiter, uint64_t
 			      : submit_poll(u, fd, POLLIN, waiter == MANY, 1);
 }
 
-/* End it, and return the number that it was woken for. */
+/* Wait for the request to complete, and return the number in the message, or a negative errno. */
 static int64_t end_waiter(struct io_uring *u, int fd, enum waiter waiter, const uint64_t *number)
 {
 	int res = result(u, 1);
@@ -290,7 +288,7 @@ static int64_t end_waiter(struct io_uring *u, int fd, enum waiter waiter, const 
 	return get(fd);
 }
 
-TEST_F(uring, threshold_of_bytes)
+TEST_F(uring, waiters_keep_to_the_threshold_of_bytes)
 {
 	enum waiter i;
 	uint64_t number = 99, n;
@@ -310,8 +308,7 @@ TEST_F(uring, threshold_of_bytes)
 	EXPECT_EQ(0, workers());
 }
 
-/* One slot is enough after the time, and not before. */
-TEST_F(uring, threshold_of_time)
+TEST_F(uring, waiters_keep_to_the_threshold_of_time)
 {
 	uint64_t number = 99, start;
 	enum waiter i;
@@ -327,7 +324,7 @@ TEST_F(uring, threshold_of_time)
 	EXPECT_EQ(0, workers());
 }
 
-TEST_F(uring, registered_files)
+TEST_F(uring, registered_files_can_be_read_and_written)
 {
 	int fds[] = { self->reader, self->writer };
 	struct io_uring_sqe *sqe;
@@ -345,7 +342,7 @@ TEST_F(uring, registered_files)
 	EXPECT_EQ(8, result(&self->u, 2));
 	EXPECT_EQ(8, result(&self->u, 1));
 	EXPECT_EQ(5, got);
-	/* The table holds the files: its end is theirs. */
+	/* The table of registered files keeps them open. */
 	close(self->reader);
 	close(self->writer);
 	self->reader = -1;
@@ -355,7 +352,7 @@ TEST_F(uring, registered_files)
 	EXPECT_EQ(0, workers());
 }
 
-TEST_F(uring, cancel_a_read)
+TEST_F(uring, read_can_be_cancelled)
 {
 	struct io_uring_sqe *sqe;
 	char text[8];
@@ -365,7 +362,7 @@ TEST_F(uring, cancel_a_read)
 	sqe = io_uring_get_sqe(&self->u);
 	io_uring_prep_cancel64(sqe, 1, 0);
 	ASSERT_EQ(0, submit(&self->u, sqe, 2));
-	/* Either may be first. */
+	/* The completions of the read and of the cancel may come in either order. */
 	for (int i = 0; i < 2; i++) {
 		struct io_uring_cqe *cqe;
 
@@ -377,8 +374,7 @@ TEST_F(uring, cancel_a_read)
 	EXPECT_EQ(1, get(self->reader));
 }
 
-/* One thread serves many rings. */
-TEST_F(uring, hundred_rings)
+TEST_F(uring, one_thread_can_serve_a_hundred_rings)
 {
 	static uint64_t numbers[100];
 	int readers[100], writers[100];
@@ -416,7 +412,7 @@ TEST_F(uring, hundred_rings)
 	}
 }
 
-/* End this process with requests in flight: nothing of them may stay. */
+/* End this process with requests in flight, which must end with it. */
 static int goes_with_requests(void *arg)
 {
 	int *fds = arg;
@@ -433,7 +429,7 @@ static int goes_with_requests(void *arg)
 	return 0;
 }
 
-TEST_F(uring, exit_with_requests)
+TEST_F(uring, requests_end_with_their_process)
 {
 	int fds[] = { self->reader, self->writer, 0 };
 
@@ -445,13 +441,13 @@ TEST_F(uring, exit_with_requests)
 }
 
 /*
- * A request that reads into a slot and has nothing to read, whose process is
- * killed: the slot is repaired, and what comes then does not get into the ring.
+ * A process that is killed while a request of it reads into a slot from an empty pipe.
+ * The slot is repaired, and bytes that come into the pipe later do not get into the ring.
  */
 struct fixed {
 	int writer;
 	int from;
-	int state; /* 1: in flight, 2: this kernel cannot */
+	int state; /* 1: the request is in flight, 2: this kernel cannot register the buffer */
 };
 
 static int waits_with_a_slot(void *arg)
@@ -480,7 +476,7 @@ static int waits_with_a_slot(void *arg)
 	return 1;
 }
 
-TEST_F(uring, killed_with_a_fixed_buffer)
+TEST_F(uring, request_of_a_killed_writer_does_not_reach_the_ring)
 {
 	struct fixed *f = shared_memory(sizeof(*f));
 	int p[2], other = writer_open(self->owner);
@@ -540,7 +536,7 @@ FIXTURE(wait)
 	struct io_uring u;
 };
 
-/* @flags: of the requests; with IOSQE_ASYNC a worker issues them and does not wait. */
+/* @flags: flags of the requests; with IOSQE_ASYNC a worker issues them, and does not sleep. */
 FIXTURE_VARIANT(wait)
 {
 	unsigned int flags;
@@ -569,10 +565,10 @@ FIXTURE_TEARDOWN(wait)
 }
 
 /*
- * Words of which one says that the wait is over and the other that it is not:
- * the request must not go round in the kernel for ever.
+ * One of the words says that the wait is over, the other that it is not.  The request
+ * must not loop in the kernel for ever.
  */
-TEST_F(wait, words_that_contradict)
+TEST_F(wait, contradicting_words_do_not_keep_a_wait_in_the_kernel)
 {
 	struct ringbuf_wait w = wait_for(1, NEVER);
 	struct io_uring_cqe *cqe;
@@ -584,7 +580,7 @@ TEST_F(wait, words_that_contradict)
 	ASSERT_EQ(0, maps_open(&m, self->reader));
 	m.own->cursor = 1ULL << 62;
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 1, variant->flags));
-	/* Completions of 2 are those of the cancels, which may come too early. */
+	/* A cancel may come too early, so repeat it; completions of 2 are those of cancels. */
 	do {
 		ASSERT_EQ(0, submit_cancel(&self->u, self->reader, 1, 2));
 		ASSERT_EQ(0, io_uring_wait_cqe(&self->u, &cqe));
@@ -596,7 +592,7 @@ TEST_F(wait, words_that_contradict)
 	maps_close(&m);
 }
 
-/* Until the request sleeps in the module. */
+/* Wait until @n requests sleep in the module. */
 #define UNTIL_WAITING(fd, n) UNTIL(waits_of(self->owner) >= (n))
 
 static uint64_t waits_of(int owner)
@@ -609,7 +605,7 @@ static uint64_t waits_of(int owner)
 	return s.waits + (s.count ? reader.waits : 0);
 }
 
-TEST_F(wait, reader)
+TEST_F(wait, wait_of_a_reader_completes_when_a_message_comes)
 {
 	struct ringbuf_wait w = wait_for(1, NEVER);
 	uint64_t n;
@@ -625,7 +621,7 @@ TEST_F(wait, reader)
 	EXPECT_TRUE(variant->flags || !workers());
 }
 
-TEST_F(wait, several_slots)
+TEST_F(wait, wait_completes_when_several_slots_are_ready)
 {
 	struct ringbuf_wait w = wait_for(3, NEVER);
 
@@ -636,12 +632,12 @@ TEST_F(wait, several_slots)
 	ASSERT_TRUE(nothing(&self->u));
 	ASSERT_EQ(0, put(self->writer, 2));
 	ASSERT_EQ(3, result(&self->u, 1));
-	/* Enough slots are ready. */
+	/* The slots are ready, so the next wait completes at once. */
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
 	ASSERT_EQ(3, result(&self->u, 2));
 }
 
-TEST_F(wait, writer)
+TEST_F(wait, wait_of_a_writer_completes_when_there_is_room)
 {
 	struct ringbuf_wait w = wait_for(2, NEVER);
 	uint64_t n;
@@ -656,8 +652,7 @@ TEST_F(wait, writer)
 	ASSERT_EQ(2, result(&self->u, 1));
 }
 
-/* At a closed gate a wait, a poll and a write wait for the last reader. */
-TEST_F(wait, writer_of_a_closed_gate)
+TEST_F(wait, writer_at_a_closed_gate_waits_for_the_last_reader)
 {
 	struct ringbuf_create c = { .size = sizeof(c), .slot_bytes = 64, .slot_count = SLOTS };
 	struct ringbuf_wait w = wait_for(2, NEVER);
@@ -693,7 +688,7 @@ TEST_F(wait, writer_of_a_closed_gate)
 	close(owner);
 }
 
-TEST_F(wait, timeout)
+TEST_F(wait, wait_ends_at_its_timeout)
 {
 	uint64_t deadline = now_ns() + 20 * MS;
 	struct ringbuf_wait w = wait_for(1, deadline);
@@ -704,7 +699,7 @@ TEST_F(wait, timeout)
 	w.timeout = 0;
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 2, variant->flags));
 	EXPECT_EQ(-ETIMEDOUT, result(&self->u, 2));
-	/* Some time after, one is enough. */
+	/* With a time one slot is enough when it is over. */
 	w = wait_for(3, NEVER);
 	w.after = 20 * MS;
 	ASSERT_EQ(0, put(self->writer, 0));
@@ -714,7 +709,7 @@ TEST_F(wait, timeout)
 	EXPECT_LE(deadline, now_ns());
 }
 
-TEST_F(wait, end_and_detach)
+TEST_F(wait, wait_ends_at_the_end_of_the_stream_and_at_detach)
 {
 	struct ringbuf_wait w = wait_for(1, NEVER);
 
@@ -730,7 +725,7 @@ TEST_F(wait, end_and_detach)
 	EXPECT_EQ(-EBADFD, result(&self->u, 2));
 }
 
-TEST_F(wait, cancel)
+TEST_F(wait, cancel_ends_the_waits_with_its_tag)
 {
 	struct ringbuf_wait w = wait_for(1, NEVER);
 	struct io_uring_cqe *cqe;
@@ -761,9 +756,9 @@ TEST_F(wait, cancel)
 	EXPECT_EQ(1, result(&self->u, 8));
 }
 
-TEST_F(wait, refused)
+TEST_F(wait, bad_commands_are_refused)
 {
-	/* The number of an ioctl is none of a request. */
+	/* The number of an ioctl is not the number of a command. */
 	const uint32_t unknown[] = { 0, 3, (uint32_t)RINGBUF_IOC_WAIT, ~0U };
 	struct ringbuf_wait w = wait_for(0, NEVER);
 	struct io_uring_sqe *sqe;
@@ -780,7 +775,7 @@ TEST_F(wait, refused)
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 3, variant->flags));
 	EXPECT_EQ(-EINVAL, result(&self->u, 3));
 	w.size = sizeof(w);
-	/* Nothing is written to the structure of a request. */
+	/* A command does not write to its structure, so it refuses the flag that asks for it. */
 	w.flags = RINGBUF_WAIT_REMAINDER;
 	ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, 3, variant->flags));
 	EXPECT_EQ(-EINVAL, result(&self->u, 3));
@@ -806,8 +801,8 @@ TEST_F(wait, refused)
 	close(none);
 }
 
-/* The file is closed while the request waits; the reader stays attached until it ends. */
-TEST_F(wait, closed_meanwhile)
+/* The reader stays attached until the request ends. */
+TEST_F(wait, wait_keeps_a_closed_handle_attached)
 {
 	struct ringbuf_wait w = wait_for(1, NEVER);
 
@@ -851,7 +846,7 @@ static int goes_waiting(void *arg)
 	return 0;
 }
 
-TEST_F(wait, goes_with_its_process)
+TEST_F(wait, waits_end_with_their_process)
 {
 	struct going g = { self->reader, self->writer, self->owner, 0, variant->flags };
 	int round;
@@ -864,7 +859,7 @@ TEST_F(wait, goes_with_its_process)
 	}
 }
 
-/* Writes, cancels, timeouts and the end of it all at once. */
+/* Write until killed. */
 static int writes_on(void *arg)
 {
 	int *fd = arg;
@@ -879,7 +874,7 @@ static int writes_on(void *arg)
 #define BY_ONE	 1024 /* requests of one handle */
 #define IN_A_ROW 256
 
-/* @count requests of @fd for more and more slots, the largest one first. */
+/* Submit @count waits of @fd, for @count slots, one less, and so on. */
 static int crowd(struct io_uring *u, int fd, uint32_t count)
 {
 	static struct ringbuf_wait w[BY_ONE];
@@ -894,7 +889,7 @@ static int crowd(struct io_uring *u, int fd, uint32_t count)
 	return 0;
 }
 
-TEST(sleepers_of_a_ring_are_limited)
+TEST(waiters_of_a_ring_are_limited)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 1, CROWD), writer = writer_open(owner), n;
 	struct ringbuf_wait one = wait_for(1, NEVER);
@@ -914,14 +909,14 @@ TEST(sleepers_of_a_ring_are_limited)
 	for (n = 0; n < CROWD / BY_ONE; n++)
 		ASSERT_EQ(0, crowd(&u, reader[n], BY_ONE));
 	EXPECT_TRUE(nothing(&u));
-	/* One waiter more gets ENOSPC, and may still poll. */
+	/* One waiter more fails with ENOSPC, but can still poll. */
 	ASSERT_EQ(0, submit_wait(&u, reader[n], &one, 7, 0));
 	EXPECT_EQ(-ENOSPC, result(&u, 7));
 	EXPECT_EQ(-ENOSPC, wait_call(reader[n], 1, NEVER));
 	EXPECT_EQ(-1, read(reader[n], &byte, 1));
 	EXPECT_EQ(ENOSPC, errno);
 	EXPECT_EQ(0, polled(reader[n]));
-	/* Each that goes makes room for another. */
+	/* A waiter that ends makes room for another. */
 	ASSERT_EQ(0, submit_cancel(&u, reader[0], 5, ~0ULL));
 	ASSERT_EQ(0, io_uring_wait_cqe_nr(&u, &cqe, 2));
 	io_uring_cq_advance(&u, 2);
@@ -934,7 +929,7 @@ TEST(sleepers_of_a_ring_are_limited)
 	close(owner);
 }
 
-TEST_F(wait, storm)
+TEST_F(wait, waits_survive_writes_cancels_and_timeouts_at_once)
 {
 	pid_t pid = child_start(writes_on, &self->writer);
 	uint64_t count = often(20000), n, done = 0, made = 0, tag = 0;
@@ -979,7 +974,7 @@ FIXTURE(any)
 	struct io_uring u;
 };
 
-/* @poll: as where there are no commands. */
+/* @poll: wait as on a kernel without commands */
 FIXTURE_VARIANT(any)
 {
 	bool poll;
@@ -1011,7 +1006,7 @@ FIXTURE_TEARDOWN(any)
 		ASSERT_LE(1, io_uring_submit(&self->u));                                   \
 	} while (0)
 
-/* As result(), whatever the timers do. */
+/* Like result(), but skip completions of timers. */
 static int result_of_wait(struct io_uring *u, uint64_t tag)
 {
 	struct io_uring_cqe *cqe;
@@ -1021,7 +1016,7 @@ static int result_of_wait(struct io_uring *u, uint64_t tag)
 	return result(u, tag);
 }
 
-TEST_F(any, slots)
+TEST_F(any, queued_wait_completes_when_slots_are_ready)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
 	uint64_t n;
@@ -1039,7 +1034,7 @@ TEST_F(any, slots)
 	}
 }
 
-TEST_F(any, room)
+TEST_F(any, queued_wait_completes_when_there_is_room)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(2, NEVER) };
 	uint64_t n;
@@ -1053,7 +1048,7 @@ TEST_F(any, room)
 	EXPECT_LT(0, result(&self->u, 1));
 }
 
-TEST_F(any, after)
+TEST_F(any, queued_wait_is_content_with_one_slot_after_the_time)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
 	uint64_t start = now_ns();
@@ -1065,7 +1060,7 @@ TEST_F(any, after)
 	EXPECT_LE(start + 20 * MS, now_ns());
 }
 
-TEST_F(any, timeout)
+TEST_F(any, queued_wait_ends_at_its_timeout)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
 	uint64_t n;
@@ -1076,7 +1071,7 @@ TEST_F(any, timeout)
 		EXPECT_EQ(self->commands ? -ETIMEDOUT : -ECANCELED, result_of_wait(&self->u, n));
 		EXPECT_LE(w.wait.timeout, now_ns());
 	}
-	/* Soon enough. */
+	/* The slots are ready before the timeout. */
 	w.wait.timeout = now_ns() + 1000 * SECOND;
 	QUEUE(self->reader, w, n);
 	for (n = 0; n < 3; n++)
@@ -1084,7 +1079,7 @@ TEST_F(any, timeout)
 	EXPECT_LT(0, result_of_wait(&self->u, 3));
 }
 
-TEST_F(any, end)
+TEST_F(any, queued_wait_ends_at_the_end_of_the_stream)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(3, NEVER) };
 	int res;
@@ -1097,7 +1092,7 @@ TEST_F(any, end)
 	EXPECT_EQ(-ENODATA, get(self->reader));
 }
 
-TEST_F(any, cancel)
+TEST_F(any, queued_wait_can_be_cancelled_by_its_tag)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(1, NEVER) };
 	struct io_uring_sqe *sqe;
@@ -1121,13 +1116,12 @@ TEST_F(any, cancel)
 		EXPECT_NE(8, cqe->user_data);
 		io_uring_cqe_seen(&self->u, cqe);
 	}
-	/* The other one waits on. */
+	/* The wait with the other tag continues. */
 	ASSERT_EQ(0, put(self->writer, 1));
 	EXPECT_LT(0, result(&self->u, 8));
 }
 
-/* IORING_OP_ASYNC_CANCEL ends a poll; a command it does not find. */
-TEST_F(any, async_cancel)
+TEST_F(any, async_cancel_ends_a_poll_but_not_a_command)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(1, NEVER) };
 	struct io_uring_sqe *sqe;
@@ -1154,7 +1148,7 @@ TEST_F(any, async_cancel)
 	ASSERT_TRUE(nothing(&self->u));
 }
 
-TEST_F(any, refused)
+TEST_F(any, queue_without_room_and_bad_handles_are_refused)
 {
 	struct ringbuf_uring_wait w = { .wait = wait_for(1, NEVER) };
 	unsigned int i;

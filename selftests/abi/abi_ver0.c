@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A program of the first day on the module of today: it is compiled against a frozen
- * copy of the header, ver0/ringbuf.h, so each structure is as short as it may ever be
- * and each number is the first.  What it got then it must get for ever, so neither this
- * file nor that one is to follow the header.
+ * A program of the first version on the module of today.  It is compiled with a frozen copy
+ * of the header, ver0/ringbuf.h, so that each structure has its first size and each call its
+ * first number.  Its calls must give the same results for ever: so do not adapt this file or
+ * that header to a later version.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +95,7 @@ FIXTURE_TEARDOWN(ver0)
 	close(self->reader);
 }
 
-TEST_F(ver0, features)
+TEST_F(ver0, features_call_works_with_the_first_header)
 {
 	struct ringbuf_features f;
 
@@ -110,7 +110,7 @@ TEST_F(ver0, features)
 	EXPECT_TRUE(f.features & RINGBUF_FEAT_SHARED);
 }
 
-TEST_F(ver0, create_and_attach)
+TEST_F(ver0, create_and_attach_work_with_the_first_header)
 {
 	struct ringbuf_attach a;
 	int reader = attach(self->owner, RINGBUF_ROLE_READER, &a), writer, observer, owner;
@@ -154,8 +154,8 @@ static struct ringbuf_region region_of(int fd, uint32_t id, struct ringbuf_info 
 	return none;
 }
 
-/* The geometry, and the tables that the info page tells of. */
-TEST_F(ver0, info_and_pages)
+/* Check the geometry, and that the tables are where the info page says. */
+TEST_F(ver0, info_and_pages_work_with_the_first_header)
 {
 	struct ringbuf_info info;
 	struct ringbuf_region r = region_of(self->reader, RINGBUF_REGION_INFO, &info);
@@ -190,7 +190,7 @@ TEST_F(ver0, info_and_pages)
 	EXPECT_LT(0, region_of(self->reader, RINGBUF_REGION_DATA, &info).bytes);
 }
 
-TEST_F(ver0, wait_and_wake)
+TEST_F(ver0, wait_and_wake_work_with_the_first_header)
 {
 	struct ringbuf_wait w = { .size = sizeof(w), .timeout = 1, .count = 1 };
 	struct ringbuf_wake wake = { .size = sizeof(wake) };
@@ -206,7 +206,7 @@ TEST_F(ver0, wait_and_wake)
 	EXPECT_EQ(-EBADFD, ver0_call(self->owner, RINGBUF_IOC_WAKE, &wake));
 }
 
-TEST_F(ver0, done_and_detach)
+TEST_F(ver0, done_and_detach_work_with_the_first_header)
 {
 	struct ringbuf_done d = { .size = sizeof(d) };
 	struct ringbuf_detach leave = { .size = sizeof(leave) };
@@ -220,7 +220,7 @@ TEST_F(ver0, done_and_detach)
 	EXPECT_EQ(-EBADFD, ver0_call(self->reader, RINGBUF_IOC_DETACH, &leave));
 }
 
-TEST_F(ver0, sync)
+TEST_F(ver0, sync_works_with_the_first_header)
 {
 	struct ringbuf_sync s = { .size = sizeof(s), .reader = 0, .position = 2 };
 	unsigned int n;
@@ -237,7 +237,7 @@ TEST_F(ver0, sync)
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 }
 
-TEST_F(ver0, stats)
+TEST_F(ver0, stats_work_with_the_first_header)
 {
 	struct ringbuf_reader_stats r[2];
 	struct ringbuf_writer_stats w[2];
@@ -273,13 +273,13 @@ TEST_F(ver0, stats)
 	EXPECT_EQ(SLOTS, r[0].lag);
 	EXPECT_EQ(getpid(), r[0].pid);
 	EXPECT_EQ(1, w[0].id);
-	/* A kernel whose entries are longer writes no further than these are. */
+	/* A kernel whose entries are longer must not write beyond these. */
 	EXPECT_EQ(0x5a5a5a5aU, r[1].id);
 	EXPECT_EQ(0x5a5a5a5a5a5a5a5aULL, r[1].cursor);
 	EXPECT_EQ(0x5a5a5a5a5a5a5a5aULL, w[1].waits);
 }
 
-TEST_F(ver0, framing_and_room)
+TEST_F(ver0, framing_and_room_work_with_the_first_header)
 {
 	struct ringbuf_framing f = { .size = sizeof(f), .framing = RINGBUF_FRAMING_STREAM };
 	struct ringbuf_room room = { .size = sizeof(room), .slots = ~0ULL };
@@ -294,7 +294,7 @@ TEST_F(ver0, framing_and_room)
 	EXPECT_EQ(SLOTS - 1, room.slots);
 }
 
-TEST_F(ver0, threshold)
+TEST_F(ver0, threshold_works_with_the_first_header)
 {
 	struct ringbuf_threshold t = { .size = sizeof(t), .slots = 2 };
 
@@ -305,7 +305,7 @@ TEST_F(ver0, threshold)
 	EXPECT_EQ(1, get(self->reader));
 }
 
-TEST_F(ver0, evict)
+TEST_F(ver0, evict_works_with_the_first_header)
 {
 	struct ringbuf_evict e = { .size = sizeof(e), .reader = 0 };
 
@@ -315,8 +315,8 @@ TEST_F(ver0, evict)
 	EXPECT_EQ(-ENOENT, ver0_call(self->owner, RINGBUF_IOC_EVICT, &e));
 }
 
-/* Each structure ends where a page does that must not be touched: the kernel goes no further. */
-TEST_F(ver0, nothing_behind_the_structures)
+/* Each structure ends at a page that cannot be accessed. */
+TEST_F(ver0, nothing_is_written_behind_the_structures)
 {
 	const struct {
 		unsigned long request;

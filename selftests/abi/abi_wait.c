@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RINGBUF_IOC_WAIT and _WAKE: deadlines, counts, signals, thresholds. */
+/* RINGBUF_IOC_WAIT and _WAKE: deadlines, counts, signals, wake words. */
 #include <sys/time.h>
 
 #include "../harness/handles.h"
@@ -15,7 +15,7 @@ FIXTURE_SETUP(wait)
 	HANDLES_SETUP(variant->flags, 64, SLOTS);
 }
 
-TEST_F(wait, counts_out_of_range)
+TEST_F(wait, count_out_of_range_is_refused)
 {
 	EXPECT_EQ(-EINVAL, wait_call(self->reader, 0, NEVER));
 	EXPECT_EQ(-EINVAL, wait_call(self->reader, SLOTS + 1, NEVER));
@@ -24,7 +24,7 @@ TEST_F(wait, counts_out_of_range)
 	EXPECT_EQ(-EINVAL, wait_call(self->writer, ~0U, NEVER));
 }
 
-TEST(writers_wait_for_a_batch_at_most)
+TEST(writer_cannot_wait_for_more_than_a_batch)
 {
 	int owner = ring_make(0, 64, 100), writer = writer_open(owner);
 
@@ -34,8 +34,8 @@ TEST(writers_wait_for_a_batch_at_most)
 	close(owner);
 }
 
-/* The deadline is a time of CLOCK_MONOTONIC; one that has passed only looks. */
-TEST_F(wait, deadline)
+/* The deadline is a time of CLOCK_MONOTONIC.  One that has passed makes WAIT check once. */
+TEST_F(wait, wait_ends_at_its_deadline)
 {
 	uint64_t deadline;
 	unsigned int i;
@@ -50,7 +50,7 @@ TEST_F(wait, deadline)
 	}
 }
 
-TEST_F(wait, ready_at_once)
+TEST_F(wait, wait_returns_at_once_if_slots_are_ready)
 {
 	struct ringbuf_wait w;
 	unsigned int n;
@@ -65,12 +65,12 @@ TEST_F(wait, ready_at_once)
 		EXPECT_LE(1, w.ready);
 		EXPECT_EQ(n < SLOTS ? 0 : -ETIMEDOUT, wait_call(self->writer, 1, 0));
 	}
-	/* Waiting takes nothing. */
+	/* WAIT has taken no message. */
 	for (n = 1; n <= SLOTS; n++)
 		EXPECT_EQ(n, get(self->reader));
 }
 
-TEST_F(wait, writer_waits_for_room)
+TEST_F(wait, wait_of_a_writer_returns_when_there_is_room)
 {
 	struct ringbuf_wait w;
 	unsigned int n;
@@ -86,7 +86,7 @@ TEST_F(wait, writer_waits_for_room)
 	}
 }
 
-TEST_F(wait, end_of_stream)
+TEST_F(wait, wait_returns_at_the_end_of_the_stream)
 {
 	struct ringbuf_wait w = wait_for(SLOTS, NEVER);
 
@@ -100,8 +100,8 @@ TEST_F(wait, end_of_stream)
 	EXPECT_EQ(0, w.ready);
 }
 
-/* "n slots, or t after arming, whichever first." */
-TEST_F(wait, after)
+/* WAIT returns when the slots are ready, or after a time when one of them is. */
+TEST_F(wait, one_slot_is_enough_after_the_time)
 {
 	struct ringbuf_wait w = wait_for(5, NEVER);
 	uint64_t start = now_ns();
@@ -112,14 +112,14 @@ TEST_F(wait, after)
 	ASSERT_OK(call(self->reader, RINGBUF_IOC_WAIT, &w));
 	EXPECT_LE(30ULL * MS, now_ns() - start);
 	EXPECT_LE(1, w.ready);
-	/* Nothing at all: then the deadline counts. */
+	/* Without any slot the wait ends at the deadline. */
 	EXPECT_EQ(1, get(self->reader));
 	EXPECT_EQ(2, get(self->reader));
 	w = wait_for(5, now_ns() + 50 * MS);
 	w.after = MS;
 	EXPECT_EQ(-ETIMEDOUT, call(self->reader, RINGBUF_IOC_WAIT, &w));
 	EXPECT_LE(w.timeout, now_ns());
-	/* So long that it cannot be added up. */
+	/* A time so long that adding it to the clock overflows is none. */
 	w = wait_for(5, now_ns() + MS);
 	w.after = ~0ULL;
 	EXPECT_EQ(-ETIMEDOUT, call(self->reader, RINGBUF_IOC_WAIT, &w));
@@ -129,7 +129,7 @@ struct sleeper {
 	int fd;
 	struct ringbuf_wait w;
 	int want;
-	uint64_t ready; /* at least */
+	uint64_t ready; /* least number of slots that must be ready */
 };
 
 static int waits(void *arg)
@@ -141,7 +141,7 @@ static int waits(void *arg)
 	return 0;
 }
 
-TEST_F(wait, for_many)
+TEST_F(wait, wait_sleeps_until_all_slots_are_ready)
 {
 	struct sleeper s = { self->reader, wait_for(SLOTS, NEVER), 0, SLOTS };
 	pid_t pid = child_start(waits, &s);
@@ -154,20 +154,20 @@ TEST_F(wait, for_many)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(wait, after_wakes_with_the_first)
+TEST_F(wait, first_slot_after_the_time_wakes_a_waiter)
 {
 	struct sleeper s = { self->reader, wait_for(SLOTS, NEVER), 0, 1 };
 	pid_t pid;
 
 	s.w.after = MS;
 	pid = child_start(waits, &s);
-	usleep(5000); /* so that it has waited for longer than that */
+	usleep(5000); /* the child has then waited for longer than its time, if it sleeps */
 	ASSERT_TRUE(task_asleep(pid));
 	ASSERT_EQ(0, put(self->writer, 1));
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(wait, detach_and_done_end_waits)
+TEST_F(wait, messages_and_detach_end_waits)
 {
 	struct sleeper r = { self->reader, wait_for(1, NEVER), 0, 0 };
 	struct sleeper w = { self->writer, wait_for(1, NEVER), 0, 1 };
@@ -206,7 +206,7 @@ static int waits_and_is_hit(void *arg)
 	return 0;
 }
 
-TEST_F(wait, signals)
+TEST_F(wait, signal_ends_or_restarts_a_wait)
 {
 	struct sleeper s = { .fd = self->reader };
 	pid_t pid = child_start(waits_and_is_hit, &s);
@@ -238,13 +238,12 @@ static int waits_though_hit(void *arg)
 	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
 	CHECK_EQ(0, call(s->fd, RINGBUF_IOC_WAIT, &s->w));
 	CHECK_EQ(1, s->w.ready);
-	/* What was left of it when it was last restarted. */
+	/* The time that was left when the wait was restarted last. */
 	CHECK(s->w.after < 200 * MS);
 	return 0;
 }
 
-/* Signals that come again and again do not put off the time after which one is enough. */
-TEST_F(wait, after_continues_over_signals)
+TEST_F(wait, signals_do_not_put_off_the_time)
 {
 	struct sleeper s = { .fd = self->reader };
 
@@ -270,7 +269,7 @@ static int ends_by_a_signal(void *arg)
 	return 0;
 }
 
-/* The structure of a wait that a signal ends is changed only where the caller says so. */
+/* WAIT changes its structure after a signal only with RINGBUF_WAIT_REMAINDER. */
 TEST_F(wait, signal_writes_the_remainder_only_if_asked)
 {
 	struct sleeper s = { .fd = self->reader };
@@ -280,9 +279,9 @@ TEST_F(wait, signal_writes_the_remainder_only_if_asked)
 	EXPECT_EQ(0, child_run(ends_by_a_signal, &s));
 }
 
-/* ---- thresholds: what others see of a sleeper --------------------------------- */
+/* ---- wake words --------------------------------------------------------------- */
 
-TEST_F(wait, thresholds)
+TEST_F(wait, waiting_reader_sets_the_wake_word)
 {
 	struct sleeper r = { self->reader, wait_for(3, NEVER), 0, 3 };
 	int observer = observer_open(self->owner);
@@ -305,7 +304,7 @@ TEST_F(wait, thresholds)
 	close(observer);
 }
 
-TEST_F(wait, threshold_of_a_writer)
+TEST_F(wait, waiting_writer_sets_the_wake_word)
 {
 	struct sleeper w = { self->writer, wait_for(2, NEVER), 0, 2 };
 	int observer = observer_open(self->owner);
@@ -328,8 +327,8 @@ TEST_F(wait, threshold_of_a_writer)
 	close(observer);
 }
 
-/* A killed sleeper leaves no threshold behind, and a spurious WAKE does no harm. */
-TEST_F(wait, killed_sleeper)
+/* A WAKE that reaches no waiter does no harm, either. */
+TEST_F(wait, killed_waiter_leaves_no_wake_word)
 {
 	struct sleeper r = { self->reader, wait_for(1, NEVER), 0, 1 };
 	int observer = observer_open(self->owner);
@@ -352,10 +351,10 @@ TEST_F(wait, killed_sleeper)
 }
 
 /*
- * A writer that stores by hand and never calls WAKE, as if it had been stopped
- * in between: the timer finds it.
+ * The writer stores through its maps and never calls WAKE, as if it had been stopped
+ * between the two.
  */
-TEST(forgotten_wake)
+TEST(timer_wakes_a_waiter_whose_writer_did_not_call_wake)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, SLOTS);
 	int reader = reader_open(owner), writer = writer_open(owner);
@@ -388,7 +387,10 @@ static int waits_until_the_deadline(void *arg)
 	return 0;
 }
 
-/* Set CLOCK_MONOTONIC of later children ahead by @seconds; false: the kernel cannot. */
+/*
+ * Set CLOCK_MONOTONIC of later children ahead by @seconds.  Return false if this kernel has no time
+ * namespaces.
+ */
 static bool clock_shift(const char *seconds)
 {
 	char line[64];
@@ -403,7 +405,7 @@ static bool clock_shift(const char *seconds)
 	return ok;
 }
 
-/* The deadline is compared with the caller's clock, which its time namespace may shift. */
+/* A time namespace shifts the clock of its processes, and so the deadlines that they pass. */
 TEST(deadline_follows_the_time_namespace)
 {
 	int owner = ring_make(0, 64, 2), reader = reader_open(owner);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No wake-up is lost, over thousands of waits in all, each for an event on another
- * processor, by every call that can wait.  One process writes, one reads, and both
- * sleep whenever they can; one that is not woken sleeps for ever, and the test
- * fails.  That shows something where the module does not look again by itself:
- * load a test build with recheck_ms=0.
+ * No wake-up is lost, by any call that can wait, over thousands of waits for an event on
+ * another processor.  One process writes, one reads, and both sleep whenever they can.  A
+ * process that is not woken sleeps for ever, and the test fails.  The module's timer hides
+ * lost wake-ups, so load a test build with recheck_ms=0, which switches it off.
  */
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -18,8 +17,8 @@
 
 enum way {
 	BY_CALL, /* read(2), write(2) */
-	BY_LIB, /* and so by maps, as the next */
-	BY_LIB_AND_POLL,
+	BY_LIB, /* the library, which uses maps */
+	BY_LIB_AND_POLL, /* the library without waiting, and poll(2) */
 	BY_WAIT,
 	BY_POLL,
 	BY_SELECT,
@@ -32,7 +31,7 @@ enum way {
 	BY_URING_WAIT,
 };
 
-/* What both share; an array has the writer's first. */
+/* State that both processes share; element 0 of an array is the writer's, 1 the reader's. */
 struct talk {
 	enum way way;
 	int owner;
@@ -58,7 +57,7 @@ FIXTURE_VARIANT(wakes)
 FIXTURE_VARIANT_ADD(wakes, shared){ 0, 3 };
 FIXTURE_VARIANT_ADD(wakes, exclusive){ RINGBUF_CREATE_EXCLUSIVE, 1 };
 
-/* How often each side has to sleep, in each of many tests. */
+/* Return how often each process has to sleep in a test. */
 static uint64_t enough(void)
 {
 	return timer_is_off() ? 300 : 100;
@@ -91,11 +90,11 @@ struct side {
 	struct ringbuf_reader *reader;
 	int ep;
 	struct io_uring u;
-	bool armed; /* a multishot poll */
+	bool armed; /* a multishot poll is in flight */
 	uint64_t seed;
 };
 
-/* Without a spin, so that it sleeps. */
+/* Open a handle of the library that sleeps at once, without spinning. */
 static int side_open_lib(struct side *s, const char *name)
 {
 	struct ringbuf *ring;
@@ -132,7 +131,9 @@ static int side_open(struct side *s, struct talk *t, bool reads)
 		s->ep = epoll_on(s->fd, (reads ? EPOLLIN : EPOLLOUT) | flags[s->way]);
 		CHECK(s->ep >= 0);
 	}
-	/* What is written before there is a reader would be lost to it. */
+	/*
+	 * Wait for both, or the reader would miss messages that were written before it attached.
+	 */
 	__atomic_add_fetch(&t->attached, 1, __ATOMIC_SEQ_CST);
 	UNTIL(FLAG_GET(t->attached) == 2);
 	return 0;
@@ -158,7 +159,7 @@ static int wait_by_epoll(const struct side *s)
 	return 0;
 }
 
-/* Submits what has been prepared; the result of the next completion. */
+/* Submit the prepared requests, and return the result of the next completion. */
 static int completed(struct side *s, bool *more)
 {
 	struct io_uring_cqe *cqe;
@@ -218,7 +219,10 @@ static ssize_t move_by_lib(const struct side *s, uint64_t *number, int64_t timeo
 	return n ? n : 8;
 }
 
-/* 8, 0 at the end, or a negative errno; does not wait, but by calls. */
+/*
+ * Move one number, without waiting unless the call itself waits.  Return 8, 0 at the end, or a
+ * negative errno.
+ */
 static ssize_t move_now(struct side *s, uint64_t *number)
 {
 	ssize_t n;
@@ -231,7 +235,7 @@ static ssize_t move_now(struct side *s, uint64_t *number)
 	return n < 0 ? -errno : n;
 }
 
-/* Moves one number: 8, 0 at the end, or a negative errno. */
+/* Move one number, waiting if needed.  Return 8, 0 at the end, or a negative errno. */
 static int side_move(struct side *s, uint64_t *number)
 {
 	ssize_t n;
@@ -250,9 +254,9 @@ static int side_move(struct side *s, uint64_t *number)
 }
 
 /*
- * How often this process has given up its processor to wait.  Now and then it
- * lets some microseconds go by, so that the event comes at every stage of the
- * other one's falling asleep.
+ * Return how often this process has given up its processor to wait.  Spin for up to 60
+ * microseconds before most calls, so that the event comes at every stage of the other process's
+ * falling asleep.
  */
 static uint64_t side_slept(struct side *s)
 {
@@ -267,9 +271,9 @@ static uint64_t side_slept(struct side *s)
 	return (uint64_t)r.ru_nvcsw;
 }
 
-/* ---- both ---------------------------------------------------------------------------- */
+/* ---- both sides ---------------------------------------------------------------------- */
 
-/* Before it goes, as its counts go with it. */
+/* Record the counts of this process before it ends, since its handle takes them along. */
 static int side_counts(const struct side *s, struct talk *t)
 {
 	struct ringbuf_reader_stats reader;
@@ -332,11 +336,11 @@ static int talk_run(struct talk *t, enum way way)
 	CHECK_EQ(0, child_end(b));
 	CHECK_EQ(t->moved[0], t->moved[1]);
 	for (i = 0; i < 2; i++) {
-		printf("# %s slept %llu times, was awakened %llu times, over %llu messages\n",
+		printf("# %s slept %llu times, was woken %llu times, over %llu messages\n",
 		       i ? "reader" : "writer", (unsigned long long)t->sleeps[i],
 		       (unsigned long long)t->wakeups[i], (unsigned long long)t->moved[i]);
 		CHECK(t->sleeps[i] >= t->enough);
-		/* Some slept for something else, such as a page. */
+		/* Some of the sleeps were for something else, such as a page. */
 		CHECK(t->wakeups[i] >= t->enough / 2);
 	}
 	return 0;
@@ -348,20 +352,20 @@ static int talk_run(struct talk *t, enum way way)
 		EXPECT_EQ(0, talk_run(self->talk, by)); \
 	}
 
-WAKES(read_and_write, BY_CALL)
-WAKES(library, BY_LIB)
-WAKES(library_and_poll, BY_LIB_AND_POLL)
-WAKES(wait, BY_WAIT)
-WAKES(poll, BY_POLL)
-WAKES(select, BY_SELECT)
-WAKES(epoll_level, BY_LEVEL)
-WAKES(epoll_edge, BY_EDGE)
-WAKES(epoll_oneshot, BY_ONESHOT)
-WAKES(uring, BY_URING)
-WAKES(uring_poll, BY_URING_POLL)
-WAKES(uring_multishot, BY_URING_MULTISHOT)
+WAKES(read_and_write_miss_no_wake_up, BY_CALL)
+WAKES(library_misses_no_wake_up, BY_LIB)
+WAKES(library_with_poll_misses_no_wake_up, BY_LIB_AND_POLL)
+WAKES(wait_misses_no_wake_up, BY_WAIT)
+WAKES(poll_misses_no_wake_up, BY_POLL)
+WAKES(select_misses_no_wake_up, BY_SELECT)
+WAKES(level_triggered_epoll_misses_no_wake_up, BY_LEVEL)
+WAKES(edge_triggered_epoll_misses_no_wake_up, BY_EDGE)
+WAKES(oneshot_epoll_misses_no_wake_up, BY_ONESHOT)
+WAKES(uring_read_and_write_miss_no_wake_up, BY_URING)
+WAKES(uring_poll_misses_no_wake_up, BY_URING_POLL)
+WAKES(uring_multishot_poll_misses_no_wake_up, BY_URING_MULTISHOT)
 
-TEST_F(wakes, uring_wait)
+TEST_F(wakes, uring_wait_misses_no_wake_up)
 {
 	struct ringbuf_features f = { .size = sizeof(f) };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Exclusive and shared writers: who may, ids, and how one takes over from another. */
+/* Exclusive and shared writers: attaching, ids, and how one writer continues after another. */
 #include "../harness/handles.h"
 
 #define SLOTS 6
@@ -14,12 +14,12 @@ FIXTURE_SETUP(exclusive)
 	HANDLES_NONBLOCK();
 }
 
-TEST_F(exclusive, second_is_busy)
+TEST_F(exclusive, second_writer_is_busy_until_the_first_is_done)
 {
 	int fd = device_open();
 
 	EXPECT_EQ(-EBUSY, attach_fd(fd, RINGBUF_ROLE_WRITER, self->owner));
-	/* Done is enough, it need not be closed. */
+	/* The first writer need not be closed, DONE is enough. */
 	ASSERT_OK(done_call(self->writer));
 	EXPECT_EQ(0, attach_fd(fd, RINGBUF_ROLE_WRITER, self->owner));
 	EXPECT_EQ(0, put(fd, 1));
@@ -27,7 +27,7 @@ TEST_F(exclusive, second_is_busy)
 	close(fd);
 }
 
-TEST_F(exclusive, by_hand)
+TEST_F(exclusive, writer_through_maps_commits_messages)
 {
 	struct maps m;
 	uint64_t n;
@@ -42,8 +42,8 @@ TEST_F(exclusive, by_hand)
 	maps_close(&m);
 }
 
-/* By hand and by write(2) in turn: both go by the same words. */
-TEST_F(exclusive, by_hand_and_by_write)
+/* write(2) continues at the position that a store through the maps has reached. */
+TEST_F(exclusive, maps_and_write_can_be_mixed)
 {
 	struct maps m;
 	uint64_t n;
@@ -61,10 +61,10 @@ TEST_F(exclusive, by_hand_and_by_write)
 }
 
 /*
- * A commit of which the head word does not know yet: its writer was killed
- * between the two stores, in whichever order it made them.
+ * The writer was killed between its store to the state of a slot and its store to the head,
+ * so the head is too low.
  */
-TEST_F(exclusive, successor_continues_behind_a_commit)
+TEST_F(exclusive, successor_continues_behind_a_commit_that_the_head_misses)
 {
 	struct ringbuf_attach a = attach_to(RINGBUF_ROLE_WRITER, self->owner);
 	struct maps m;
@@ -111,7 +111,7 @@ FIXTURE_TEARDOWN(shared)
 	close(self->reader);
 }
 
-TEST_F(shared, ids_differ)
+TEST_F(shared, writers_have_different_ids)
 {
 	struct ringbuf_info info;
 	uint32_t seen = 0;
@@ -132,8 +132,7 @@ TEST_F(shared, ids_differ)
 		close(fd[i]);
 }
 
-/* Turn by turn; positions tell the order of the writes. */
-TEST_F(shared, take_turns)
+TEST_F(shared, writers_that_take_turns_write_in_order)
 {
 	int fd[4];
 	uint64_t n;
@@ -150,8 +149,8 @@ TEST_F(shared, take_turns)
 	EXPECT_EQ(-ENODATA, get(self->reader));
 }
 
-/* Other writers continue behind a slow writer's claim; readers stop before it. */
-TEST_F(shared, claim_in_the_middle)
+/* Readers stop before the open claim. */
+TEST_F(shared, other_writers_continue_behind_an_open_claim)
 {
 	int slow = writer_open(self->owner), fast = writer_open(self->owner);
 	struct maps m;
@@ -167,7 +166,7 @@ TEST_F(shared, claim_in_the_middle)
 	EXPECT_EQ(0, get(self->reader));
 	EXPECT_EQ(-EAGAIN, get(self->reader));
 	EXPECT_EQ(0, polled(self->reader));
-	/* done makes holes of it. */
+	/* DONE turns the claim into holes. */
 	ASSERT_OK(done_call(slow));
 	EXPECT_EQ(2, stats_of(self->owner).repaired);
 	for (n = 3; n < SLOTS; n++)
@@ -177,8 +176,7 @@ TEST_F(shared, claim_in_the_middle)
 	close(fast);
 }
 
-/* An id is not given away while a hole that names it can be unread. */
-TEST_F(shared, id_of_a_hole_rests)
+TEST_F(shared, id_stays_taken_while_a_hole_that_names_it_is_unread)
 {
 	int fd = writer_open(self->owner);
 	struct ringbuf_info info;
@@ -198,7 +196,7 @@ TEST_F(shared, id_of_a_hole_rests)
 		EXPECT_NE(id, info.id);
 		close(fd);
 	}
-	/* The hole is skipped, and the id comes round again. */
+	/* When the reader has skipped the hole, another writer can get the id. */
 	EXPECT_EQ(-ENODATA, get(self->reader));
 	for (i = 0; i < 10; i++) {
 		fd = writer_open(self->owner);
