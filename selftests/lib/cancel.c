@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * pthread_cancel(): it ends a call that waits, which leaves the handle as it was,
- * and no other call.
+ * pthread_cancel(): it ends a call that waits, and leaves the handle as it was before the
+ * call.  It ends no other call.
  */
 #include <pthread.h>
 
@@ -40,7 +40,7 @@ static long calls_wait(struct waiter *w)
 	return ringbuf_reader_wait(w->reader, 2, RINGBUF_FOREVER);
 }
 
-/* Ends within the time that the test has, unless it spins where nothing can end it. */
+/* Spin for longer than the test may take, so that only a cancellation can end it. */
 static long spins_and_reads(struct waiter *w)
 {
 	ringbuf_reader_spin(w->reader, 1000 * SECOND);
@@ -120,7 +120,7 @@ FIXTURE_VARIANT_ADD(cancel, writev){
 	.writes = true,
 };
 
-/* The reader has nothing to read, or the writer no room. */
+/* Make a ring in which the call of the variant has to wait: empty, or full for a writer. */
 FIXTURE_SETUP(cancel)
 {
 	unsigned int n;
@@ -144,7 +144,7 @@ FIXTURE_TEARDOWN(cancel)
 	ringbuf_close(self->ring);
 }
 
-TEST_F(cancel, ends_a_call_that_waits_and_leaves_the_handle_usable)
+TEST_F(cancel, cancel_ends_a_wait_and_leaves_the_handle_usable)
 {
 	struct waiter *w = &self->w;
 	void *end = NULL;
@@ -159,14 +159,14 @@ TEST_F(cancel, ends_a_call_that_waits_and_leaves_the_handle_usable)
 	EXPECT_EQ(PTHREAD_CANCELED, end);
 	for (n = 0; n < SLOTS && variant->writes; n++)
 		ASSERT_EQ(n, get(w->reader, RINGBUF_TRY));
-	/* Nothing is half reserved, and what comes next is read. */
+	/* The handle has no open reservation, and can be used again. */
 	for (n = 0; n < 3 * SLOTS; n++) {
 		ASSERT_EQ(0, put(w->writer, 100 + n, RINGBUF_TRY));
 		ASSERT_EQ(100 + n, get(w->reader, RINGBUF_TRY));
 	}
 }
 
-TEST(cancel_leaves_the_waits_of_other_threads_alone)
+TEST(cancel_does_not_end_the_waits_of_other_threads)
 {
 	struct ringbuf *ring = ring_new(0, 64, SLOTS);
 	struct ringbuf_writer *writer = writer_new(ring);
@@ -238,7 +238,7 @@ struct condemned {
 	int own_result;
 };
 
-/* The first cancellation point of all would end it. */
+/* Run with a cancellation pending: the first cancellation point would end the thread. */
 static void *goes_on_condemned(void *arg)
 {
 	struct condemned *c = arg;
@@ -262,7 +262,7 @@ TEST(a_call_that_does_not_wait_is_no_cancellation_point)
 	EXPECT_EQ(PTHREAD_CANCELED, end);
 	EXPECT_EQ(0, c.result);
 	EXPECT_EQ(0, c.own_result);
-	/* No lock is left. */
+	/* The cancelled thread has left no lock behind. */
 	EXPECT_EQ(0, status_of(c.ring).readers);
 	ringbuf_close(c.ring);
 }

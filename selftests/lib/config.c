@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What ringbuf_create() accepts, what it makes of it, and which host it picks. */
+/* ringbuf_create(): which configurations it accepts, what ring it makes, and on which host. */
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -11,7 +11,7 @@
 
 static const struct ringbuf_config good = RINGBUF_CONFIG_INIT(100, 10);
 
-/* The error, and no ring; or 0, and the ring is closed again. */
+/* Create a ring and close it.  Return 0 or the error; -EBADMSG if an error came with a ring. */
 static int create(const struct ringbuf_config *config)
 {
 	struct ringbuf *ring = POISON;
@@ -43,7 +43,7 @@ static bool on_the_module(void)
 	return module;
 }
 
-TEST(out_of_range)
+TEST(value_out_of_range_is_refused)
 {
 	bool module = on_the_module();
 
@@ -62,12 +62,12 @@ TEST(out_of_range)
 	REFUSED(-EINVAL, mode, 0100600);
 	REFUSED(-EINVAL, host, (enum ringbuf_host)3);
 	REFUSED(-EINVAL, name, "");
-	/* On the module these are paths. */
+	/* On the module a name with a slash is a path. */
 	REFUSED(module ? -ENOENT : -EINVAL, name, "a/b");
 	REFUSED(module ? -ENODEV : -EINVAL, name, "/a");
 }
 
-TEST(exclusive_has_one_writer)
+TEST(exclusive_ring_cannot_have_two_writers)
 {
 	struct ringbuf_config c = good;
 
@@ -79,15 +79,15 @@ TEST(exclusive_has_one_writer)
 	EXPECT_EQ(-EINVAL, create(&c));
 }
 
-/* Whether @err is what too large a ring may give. */
+/* Return whether @err is an error that too large a ring may give. */
 static bool too_large(int err)
 {
 	return err == -ENOMEM || err == -EDQUOT || err == -EINVAL;
 }
 
 /*
- * 2^31 bytes times 2^25 slots: within both limits, beyond any memory.  A
- * library that asks the kernel for it unchecked dies of SIGXFSZ.
+ * Try to create a ring of 2^31 bytes times 2^25 slots, which is beyond any memory.  A library
+ * that asks the kernel for it unchecked dies of SIGXFSZ.
  */
 static int create_huge(void *arg)
 {
@@ -113,13 +113,13 @@ TEST(named_ring_larger_than_memory_is_refused)
 	EXPECT_EQ(0, child_run(create_huge, (void *)name_of("huge")));
 }
 
-/* The limit is lower than what the ring takes, and SIGXFSZ is not blocked. */
+/* Create a ring larger than RLIMIT_FSIZE, with SIGXFSZ not blocked, and one that fits. */
 static int create_beyond_the_file_limit(void *arg)
 {
 	const struct rlimit limit = { 1 << 20, 1 << 20 };
 	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1 << 20, 2);
 
-	c.max_readers = 1; /* each takes a page */
+	c.max_readers = 1; /* each reader takes a page */
 	c.name = arg;
 	c.host = RINGBUF_HOST_EMBEDDED;
 	CHECK(!setrlimit(RLIMIT_FSIZE, &limit));
@@ -144,7 +144,7 @@ static int makes_and_dies(void *arg)
 	return 1;
 }
 
-/* In a mount namespace of its own, where /dev/shm has 1 MiB. */
+/* Create rings in a new mount namespace, where /dev/shm has 1 MiB. */
 static int create_in_a_small_folder(void *arg)
 {
 	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1 << 20, 2);
@@ -154,7 +154,7 @@ static int create_in_a_small_folder(void *arg)
 	    mount("none", "/dev/shm", "tmpfs", 0, "size=1m"))
 		return CHILD_SKIP;
 	c.host = RINGBUF_HOST_EMBEDDED;
-	c.max_readers = 1; /* each takes a page */
+	c.max_readers = 1; /* each reader takes a page */
 	c.name = arg;
 	CHECK(!statvfs("/dev/shm", &before));
 	CHECK_EQ(-ENOSPC, create(&c));
@@ -163,11 +163,11 @@ static int create_in_a_small_folder(void *arg)
 	/* An anonymous ring is not in that folder. */
 	c.name = NULL;
 	CHECK_EQ(0, create(&c));
-	/* A leftover of this user gives its room back. */
-	c.name = "leftover";
+	/* The library removes an orphan of this user, which gives its room back. */
+	c.name = "orphan";
 	c.slot_bytes = 300 << 10;
 	CHECK_EQ(128 + SIGKILL, child_run(makes_and_dies, &c));
-	CHECK(!access("/dev/shm/ringbuf.leftover", F_OK));
+	CHECK(!access("/dev/shm/ringbuf.orphan", F_OK));
 	c.name = arg;
 	CHECK_EQ(0, create(&c));
 	return 0;
@@ -182,7 +182,7 @@ TEST(full_folder_is_told_from_full_memory)
 	EXPECT_EQ(0, end);
 }
 
-/* In a root without /proc, then in one without /dev/shm as well. */
+/* Create rings in a root without /proc, and then in one that has no /dev/shm, either. */
 static int create_in_an_empty_root(void *arg)
 {
 	struct ringbuf_config c = good;
@@ -214,7 +214,7 @@ static void ticks(int sig)
 	(void)sig;
 }
 
-/* A timer that ticks all the time, and does not ask for restarts. */
+/* Create a ring while a timer sends signals, whose handler does not restart system calls. */
 static int create_while_it_ticks(void *arg)
 {
 	const struct itimerval often_enough = { { 0, 300 }, { 0, 300 } }, never = { 0 };
@@ -229,13 +229,13 @@ static int create_while_it_ticks(void *arg)
 	return 0;
 }
 
-TEST(create_under_signals)
+TEST(create_succeeds_under_signals)
 {
 	EXPECT_EQ(0, child_run(create_while_it_ticks, NULL));
 	EXPECT_EQ(0, child_run(create_while_it_ticks, (void *)name_of("ticks")));
 }
 
-TEST(size_of_the_structure)
+TEST(size_tells_which_members_a_program_knows)
 {
 	struct {
 		struct ringbuf_config config;
@@ -251,7 +251,7 @@ TEST(size_of_the_structure)
 	big.more[0] = 1;
 	EXPECT_EQ(-E2BIG, create(&big.config));
 
-	/* What an older program knew of; the rest counts as zero. */
+	/* An older program knew fewer members; the others count as zero. */
 	c.size = offsetof(struct ringbuf_config, max_writers);
 	c.max_writers = 4711;
 	c.mode = 4711;
@@ -265,7 +265,7 @@ TEST(size_of_the_structure)
 	EXPECT_EQ(-EINVAL, create(&c));
 	c.max_writers = 4;
 	EXPECT_EQ(0, create(&c));
-	/* Half a pointer is none. */
+	/* A size must not end within a pointer. */
 	c.mode = 0600;
 	for (c.size = offsetof(struct ringbuf_config, name) + 1;
 	     c.size < offsetof(struct ringbuf_config, host); c.size++)
@@ -288,7 +288,7 @@ static struct ringbuf_geometry geometry_of(struct __test_metadata *_metadata,
 	return g;
 }
 
-TEST(defaults)
+TEST(members_that_are_zero_have_defaults)
 {
 	struct ringbuf_config c = good;
 	struct ringbuf_geometry g = geometry_of(_metadata, &c);
@@ -307,7 +307,7 @@ TEST(defaults)
 	EXPECT_EQ(1, g.max_writers);
 }
 
-TEST(limits)
+TEST(smallest_and_largest_values_are_accepted)
 {
 	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1, 1);
 	struct ringbuf_geometry g = { .size = sizeof(g) };
@@ -325,8 +325,8 @@ TEST(limits)
 	EXPECT_EQ(255, g.max_writers);
 }
 
-/* A page or more begins on a page, less on a cache line. */
-TEST(strides)
+/* A slot of less than a page begins on a cache line. */
+TEST(slots_of_a_page_or_more_begin_on_pages)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	const uint64_t bytes[] = { 1, 64, 65, page - 1, page, page + 1, 3 * page };
@@ -340,7 +340,7 @@ TEST(strides)
 	}
 }
 
-TEST(slots_lie_at_their_stride)
+TEST(slots_are_a_stride_apart)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct ringbuf *ring = ring_new(0, page, 3);
@@ -358,7 +358,7 @@ TEST(slots_lie_at_their_stride)
 	ringbuf_close(ring);
 }
 
-TEST(memory_is_zero)
+TEST(memory_of_a_new_ring_is_zero)
 {
 	struct ringbuf *ring = ring_new(0, 5000, 50);
 	struct ringbuf_writer *writer = writer_new(ring);
@@ -374,7 +374,10 @@ TEST(memory_is_zero)
 	ringbuf_close(ring);
 }
 
-/* In a child, whose environment is its own. */
+/*
+ * Create a ring with RINGBUF_HOST set to @env, or unset, and set @got to its host.  Return 0 or a
+ * negative errno.
+ */
 static int create_under(const char *env, enum ringbuf_host host, enum ringbuf_host *got)
 {
 	struct ringbuf_config c = good;
@@ -394,22 +397,22 @@ static int create_under(const char *env, enum ringbuf_host host, enum ringbuf_ho
 	return 0;
 }
 
-TEST(environment_decides)
+TEST(environment_chooses_the_host_if_the_program_does_not)
 {
 	enum ringbuf_host got = RINGBUF_HOST_AUTO;
 
 	EXPECT_EQ(0, create_under("embedded", RINGBUF_HOST_AUTO, &got));
 	EXPECT_EQ(RINGBUF_HOST_EMBEDDED, got);
 	EXPECT_EQ(-EINVAL, create_under("nowhere", RINGBUF_HOST_AUTO, &got));
-	/* The program asked for one: the environment has no say. */
+	/* If the program chooses a host, the environment is ignored. */
 	EXPECT_EQ(0, create_under("nowhere", RINGBUF_HOST_EMBEDDED, &got));
 	EXPECT_EQ(0, create_under("module", RINGBUF_HOST_EMBEDDED, &got));
 	EXPECT_EQ(RINGBUF_HOST_EMBEDDED, got);
-	/* An empty word is none. */
+	/* An empty value counts as unset. */
 	EXPECT_EQ(0, create_under("", RINGBUF_HOST_AUTO, &got));
 }
 
-TEST(module_where_it_is)
+TEST(module_is_the_default_where_it_is_loaded)
 {
 	enum ringbuf_host got = RINGBUF_HOST_AUTO;
 
@@ -423,7 +426,7 @@ TEST(module_where_it_is)
 	EXPECT_EQ(RINGBUF_HOST_MODULE, got);
 }
 
-TEST(embedded_where_no_module_is)
+TEST(embedded_host_is_the_default_without_the_module)
 {
 	enum ringbuf_host got = RINGBUF_HOST_AUTO;
 
@@ -435,7 +438,7 @@ TEST(embedded_where_no_module_is)
 	EXPECT_EQ(-ENOENT, create_under("embedded", RINGBUF_HOST_MODULE, &got));
 }
 
-TEST(descriptors)
+TEST(handles_of_the_module_have_descriptors)
 {
 	struct ringbuf *ring = ring_new(0, 10, 10);
 	struct ringbuf_reader *reader = reader_new(ring);
@@ -465,7 +468,7 @@ static unsigned int open_descriptors(void)
 	return n;
 }
 
-TEST(nothing_stays_open)
+TEST(closing_leaves_no_descriptor_open)
 {
 	unsigned int before = open_descriptors(), i;
 
@@ -476,7 +479,7 @@ TEST(nothing_stays_open)
 
 		ASSERT_EQ(0, put(writer, i, RINGBUF_TRY));
 		ASSERT_EQ(i, get(reader, RINGBUF_TRY));
-		/* The ring first: its handles stay usable. */
+		/* The handles stay usable when the ring is closed first. */
 		ringbuf_close(ring);
 		ASSERT_EQ(0, put(writer, i, RINGBUF_TRY));
 		ASSERT_EQ(i, get(reader, RINGBUF_TRY));
@@ -489,14 +492,14 @@ TEST(nothing_stays_open)
 	ringbuf_writer_close(NULL);
 }
 
-TEST(version)
+TEST(version_has_three_numbers)
 {
 	unsigned int major, minor, patch;
 
 	EXPECT_EQ(3, sscanf(ringbuf_version(), "%u.%u.%u", &major, &minor, &patch));
 }
 
-/* Of a program that knows less than the library, as much, and more. */
+/* The program's structure is shorter than the library's, as long, or longer. */
 TEST(geometry_of_any_size_is_filled_as_far_as_both_know)
 {
 	size_t least = offsetof(struct ringbuf_geometry, host) + sizeof(enum ringbuf_host), i;

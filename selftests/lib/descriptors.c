@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a process does to descriptors that are the library's: closes copies, the
- * name's file, or all there are.  A living process stays one to its peers.
+ * A process closes descriptors of the library: copies of them, one of the name's file, or
+ * all.  Its peers must still see that the process lives.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -12,10 +12,10 @@
 
 #define SLOTS 8
 
-/* Where the embedded host has those that nobody shall close. */
+/* The embedded host keeps its private descriptors from this number on. */
 #define HIGH 512
 
-/* What a child is given, and how far both are. */
+/* What a child gets from its parent; @step tells each of them how far the other is. */
 struct given {
 	struct ringbuf *ring;
 	const char *name;
@@ -39,7 +39,7 @@ static unsigned int descriptors(void)
 	return n;
 }
 
-/* Attach, which looks for dead peers: all that it finds have to be alive. */
+/* Attach a writer, which checks for dead peers, and check that it takes none for dead. */
 static int finds_all_alive(void *arg)
 {
 	struct given *g = arg;
@@ -51,7 +51,7 @@ static int finds_all_alive(void *arg)
 	CHECK_EQ(2, status_of(g->ring).writers);
 	for (n = 1; n < SLOTS; n++)
 		CHECK_EQ(0, put(writer, n, RINGBUF_TRY));
-	/* The reader gates. */
+	/* The writer has to wait for the reader. */
 	CHECK_EQ(-ETIMEDOUT, put(writer, n, 100 * MS));
 	CHECK_EQ(RINGBUF_STREAM_OPEN, status_of(g->ring).ended);
 	ringbuf_writer_close(writer);
@@ -73,7 +73,7 @@ FIXTURE_SETUP(descriptors)
 	config.name = self->name;
 	ASSERT_EQ(0, ringbuf_create(&config, &self->ring));
 	ATTACHED_MEMBERS();
-	/* Both are used, and nothing is read yet. */
+	/* Use both handles, without reading a message. */
 	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
 	ASSERT_EQ(0, ringbuf_reader_wait(self->reader, 1, RINGBUF_TRY));
 	self->g = (struct given){ .ring = self->ring, .step = shared_memory(sizeof(int)) };
@@ -82,7 +82,7 @@ FIXTURE_SETUP(descriptors)
 FIXTURE_TEARDOWN(descriptors)
 {
 	ATTACHED_CLOSE();
-	/* An idle child may have had it longer. */
+	/* An idle child may have kept the ring, and so its name. */
 	ringbuf_unlink(self->name, RINGBUF_HOST_AUTO);
 }
 
@@ -95,7 +95,7 @@ static int in_order(struct ringbuf_reader *reader)
 	return 0;
 }
 
-TEST_F(descriptors, copy_is_closed)
+TEST_F(descriptors, closing_a_copy_ends_nothing)
 {
 	int fd = ringbuf_export(self->ring);
 
@@ -105,7 +105,7 @@ TEST_F(descriptors, copy_is_closed)
 	EXPECT_EQ(0, in_order(self->reader));
 }
 
-TEST_F(descriptors, file_is_opened_and_closed)
+TEST_F(descriptors, closing_the_file_of_the_name_ends_nothing)
 {
 	char path[128];
 	int fd;
@@ -120,8 +120,8 @@ TEST_F(descriptors, file_is_opened_and_closed)
 	EXPECT_EQ(0, in_order(self->reader));
 }
 
-/* Even that which is handed out is not the one that counts. */
-TEST_F(descriptors, exported_is_closed)
+/* The exported descriptor is not the one that shows that this process lives. */
+TEST_F(descriptors, closing_the_exported_descriptor_ends_nothing)
 {
 	if (on_module(self->ring))
 		SKIP(return, "that is the handle itself");
@@ -133,8 +133,8 @@ TEST_F(descriptors, exported_is_closed)
 	ringbuf_close(self->g.ring);
 }
 
-/* Those are found out on the slow path, and replaced. */
-TEST_F(descriptors, private_ones_are_closed)
+/* The library notices on the slow path that they are closed, and opens new ones. */
+TEST_F(descriptors, closing_private_descriptors_ends_nothing)
 {
 	if (on_module(self->ring))
 		SKIP(return, "it has none");
@@ -144,7 +144,10 @@ TEST_F(descriptors, private_ones_are_closed)
 	EXPECT_EQ(0, in_order(self->reader));
 }
 
-/* Take the descriptor of the lock away, so that it cannot be opened again: the old limit. */
+/*
+ * Close the descriptor of the lock, and lower the limit so that it cannot be opened again.  Return
+ * the old limit.
+ */
 static rlim_t lock_lose(void)
 {
 	struct rlimit limit;
@@ -183,7 +186,7 @@ TEST_F(descriptors, reader_that_was_closed_without_the_lock_blocks_no_writer)
 		ASSERT_EQ(0, put(self->writer, n, PATIENCE));
 }
 
-TEST_F(descriptors, writer_that_could_not_be_done_can_say_so_again)
+TEST_F(descriptors, done_that_failed_can_be_repeated)
 {
 	rlim_t was;
 
@@ -206,7 +209,7 @@ static int attaches_late(void *arg)
 
 	UNTIL(FLAG_GET(*g->step) == 1);
 	CHECK_EQ(0, ringbuf_writer_attach(g->ring, &writer));
-	/* The other process looks dead. */
+	/* The other process has closed its descriptors, so it looks dead. */
 	CHECK_EQ(0, status_of(g->ring).readers);
 	for (n = 0; n < 3 * SLOTS; n++)
 		CHECK_EQ(0, put(writer, n, RINGBUF_TRY));
@@ -214,8 +217,10 @@ static int attaches_late(void *arg)
 	return 0;
 }
 
-/* Taken for dead before it could notice: it reads nothing more that may be torn. */
-TEST_F(descriptors, taken_for_dead)
+/*
+ * A peer takes the reader for dead before it can notice; it must not read slots that may be torn.
+ */
+TEST_F(descriptors, reader_taken_for_dead_reads_nothing_more)
 {
 	struct ringbuf_slot s;
 	pid_t pid;
@@ -233,7 +238,7 @@ TEST_F(descriptors, taken_for_dead)
 	EXPECT_EQ(0, status_of(self->ring).readers);
 }
 
-/* All of them, as a daemon does; the numbers are other files' then. */
+/* Close all descriptors, as a daemon does, and open other files under their numbers. */
 static int closes_all(void *arg)
 {
 	struct given *g = arg;
@@ -261,7 +266,7 @@ static int closes_all(void *arg)
 	return 0;
 }
 
-TEST_F(descriptors, all_are_closed)
+TEST_F(descriptors, process_that_closed_all_descriptors_gets_errors)
 {
 	if (on_module(self->ring))
 		SKIP(return, "the kernel's own answers");
@@ -269,7 +274,7 @@ TEST_F(descriptors, all_are_closed)
 	EXPECT_EQ(0, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(descriptors, import_leaks_none)
+TEST_F(descriptors, import_leaks_no_descriptor)
 {
 	unsigned int before = 0, n;
 	struct ringbuf *again;
@@ -309,8 +314,8 @@ static int uses_and_leaves_a_child(void *arg)
 	return 1;
 }
 
-/* What a process had locked ends with it, whatever its children do. */
-TEST_F(descriptors, idle_child_of_a_killed_one)
+/* The locks of a process must end with it, although its child inherits descriptors. */
+TEST_F(descriptors, idle_child_of_a_killed_process_keeps_nothing)
 {
 	EXPECT_EQ(128 + SIGKILL, child_run(uses_and_leaves_a_child, &self->g));
 	EXPECT_EQ(0, get(self->reader, RINGBUF_TRY));
@@ -341,7 +346,7 @@ static int opens_and_writes(const char *name)
 		return err == -ENOENT || err == -EEXIST ? 0 : err;
 	err = ringbuf_writer_attach(ring, &writer);
 	if (!err) {
-		err = put(writer, 1, PATIENCE); /* another may have a slot open */
+		err = put(writer, 1, PATIENCE); /* another writer may have an open slot */
 		ringbuf_writer_close(writer);
 	}
 	ringbuf_close(ring);
@@ -368,8 +373,10 @@ static int opens_once(void *arg)
 	return 0;
 }
 
-/* Whatever other threads are at, a child is no worse off, and nothing is left. */
-TEST_F(descriptors, fork_while_others_open)
+/*
+ * Fork while other threads open rings: the child can use the library, and no descriptor is left.
+ */
+TEST_F(descriptors, child_is_usable_while_other_threads_open_rings)
 {
 	unsigned int before = descriptors(), n;
 	struct opener o = { .stop = 0 };
@@ -401,8 +408,8 @@ static int attaches_elsewhere(void *arg)
 	return 1;
 }
 
-/* Attached and never used, in a network namespace of its own. */
-TEST_F(descriptors, dies_in_another_namespace)
+/* The reader was attached in another network namespace and never used. */
+TEST_F(descriptors, death_in_another_namespace_is_noticed)
 {
 	int end = child_run(attaches_elsewhere, &self->g);
 	unsigned int n;
@@ -416,7 +423,7 @@ TEST_F(descriptors, dies_in_another_namespace)
 	}
 }
 
-/* 0 when no standard stream is open. */
+/* Check that no standard stream is open. */
 static int streams_stay_closed(void)
 {
 	int fd;
@@ -426,7 +433,7 @@ static int streams_stay_closed(void)
 	return 0;
 }
 
-/* A copy of @from as it arrives in a process without standard streams. */
+/* Copy @from to the number that it gets in a process without standard streams; -1: above 2. */
 static int arrives_low(int from)
 {
 	int fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
@@ -441,7 +448,7 @@ static int import_low(struct ringbuf *ring)
 	struct ringbuf *again;
 	int fd;
 
-	/* What cannot be taken over stays the caller's. */
+	/* A descriptor that cannot be imported still belongs to the caller. */
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	CHECK_EQ(0, fd);
 	CHECK_EQ(-EPROTO, ringbuf_import(fd, NULL, &again));
@@ -494,8 +501,8 @@ static int lives_without_streams(void *arg)
 	return streams_stay_closed();
 }
 
-/* What the program prints by mistake must not get into a ring. */
-TEST_F(descriptors, none_becomes_a_standard_stream)
+/* Otherwise a program without standard streams could print into a ring. */
+TEST_F(descriptors, no_descriptor_becomes_a_standard_stream)
 {
 	self->g.name = self->name;
 	EXPECT_EQ(0, child_run(lives_without_streams, &self->g));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The end of the stream: who brings it, what comes before it, what may come after. */
+/* The end of the stream: what causes it, what is read before it, and what may follow. */
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
@@ -27,7 +27,7 @@ FIXTURE_TEARDOWN(end)
 	ringbuf_close(self->ring);
 }
 
-TEST_F(end, no_writer_yet_is_no_end)
+TEST_F(end, stream_without_a_writer_yet_has_not_ended)
 {
 	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
 	EXPECT_EQ(-ETIMEDOUT, get(self->reader, MS));
@@ -35,7 +35,7 @@ TEST_F(end, no_writer_yet_is_no_end)
 	EXPECT_EQ(0, status_of(self->ring).writers_ever);
 }
 
-TEST_F(end, drained_first)
+TEST_F(end, end_comes_after_the_last_message)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
 	unsigned int n;
@@ -52,7 +52,7 @@ TEST_F(end, drained_first)
 	}
 }
 
-TEST_F(end, nothing_ever_written)
+TEST_F(end, stream_can_end_without_a_message)
 {
 	struct ringbuf_slot s;
 
@@ -62,7 +62,7 @@ TEST_F(end, nothing_ever_written)
 	EXPECT_EQ(-ENODATA, ringbuf_reader_wait(self->reader, 1, RINGBUF_FOREVER));
 }
 
-TEST_F(end, late_reader)
+TEST_F(end, late_reader_gets_the_rest_and_the_end)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
 	struct ringbuf_reader *late;
@@ -79,7 +79,7 @@ TEST_F(end, late_reader)
 	ringbuf_reader_close(late);
 }
 
-TEST_F(end, needs_all_writers)
+TEST_F(end, stream_ends_when_all_writers_are_done)
 {
 	struct ringbuf_writer *a = writer_new(self->ring), *b;
 
@@ -101,8 +101,7 @@ TEST_F(end, needs_all_writers)
 	ringbuf_writer_close(a);
 }
 
-/* With a writer that attaches after the end, the stream continues where it was. */
-TEST_F(end, begins_again)
+TEST_F(end, stream_continues_with_the_next_writer)
 {
 	unsigned int n;
 
@@ -135,8 +134,8 @@ static int leaves_two(void *arg)
 	return 1;
 }
 
-/* What it committed is read, what it had reserved is not, and the end says that it died. */
-TEST_F(end, killed)
+/* Its committed messages are read, its reserved slots are not. */
+TEST_F(end, stream_of_a_killed_writer_ends_as_died)
 {
 	bool shared = !(variant->flags & RINGBUF_EXCLUSIVE);
 
@@ -158,8 +157,8 @@ static int exits(void *arg)
 	return 0;
 }
 
-/* Neither done nor closed. */
-TEST_F(end, exited)
+/* The writer calls neither done nor close. */
+TEST_F(end, stream_of_a_writer_that_exits_ends_as_died)
 {
 	ASSERT_EQ(0, child_run(exits, self->ring));
 	EXPECT_EQ(6, get(self->reader, RINGBUF_TRY));
@@ -167,7 +166,7 @@ TEST_F(end, exited)
 	EXPECT_EQ(RINGBUF_STREAM_DIED, status_of(self->ring).ended);
 }
 
-TEST_F(end, stream_continues_after_a_death)
+TEST_F(end, stream_continues_after_the_death_of_a_writer)
 {
 	unsigned int n;
 
@@ -186,8 +185,7 @@ TEST_F(end, stream_continues_after_a_death)
 	}
 }
 
-/* One writer died, another is done: the stream has ended as died. */
-TEST_F(end, died_and_done)
+TEST_F(end, stream_ends_as_died_if_one_writer_died)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
 

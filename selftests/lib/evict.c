@@ -11,7 +11,7 @@ FIXTURE_SETUP(evict)
 	ATTACHED_SETUP(0, 64, SLOTS);
 }
 
-TEST_F(evict, no_such_one)
+TEST_F(evict, unknown_reader_is_refused)
 {
 	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, 1));
 	EXPECT_EQ(-ENOENT, ringbuf_evict_reader(self->ring, 64));
@@ -20,7 +20,9 @@ TEST_F(evict, no_such_one)
 	EXPECT_EQ(3, get(self->reader, RINGBUF_TRY));
 }
 
-/* The blocker that stats name can be evicted; what it held may be overwritten then. */
+/*
+ * Evict the blocker that the statistics name; writers may then overwrite the slots that it held.
+ */
 TEST_F(evict, reader_that_blocks_the_writer_is_evicted)
 {
 	struct ringbuf_reader *fast;
@@ -70,7 +72,7 @@ static int reads_for_ever(void *arg)
 	return 0;
 }
 
-TEST_F(evict, sleeping_reader)
+TEST_F(evict, sleeping_reader_is_woken_by_its_eviction)
 {
 	struct other o = { .reader = self->reader };
 	pid_t pid = child_start(reads_for_ever, &o);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rings and unused handles sent to a process that is older than they are: it
- * reads what the sender wrote, and its end is noticed.
+ * Rings and unused handles are sent to a process that was started before they were made.
+ * It reads what the sender wrote, and its death is noticed.
  */
 #include <sys/socket.h>
 
@@ -9,7 +9,7 @@
 
 #define MESSAGES 1000
 
-/* What travels: three descriptors and what they mean. */
+/* The message that is sent: two tickets, with three descriptors beside them. */
 struct luggage {
 	struct ringbuf_ticket reader;
 	struct ringbuf_ticket writer;
@@ -54,7 +54,7 @@ static int luggage_receive(int socket, struct ringbuf **ring, struct luggage *l)
 	return ringbuf_import(fd[0], NULL, ring);
 }
 
-/* Reads all there is, sends every number back by the writer it was given. */
+/* Receive a ring, a reader and a writer; read all messages, write one, and exit. */
 static int echoes(void *arg)
 {
 	struct ringbuf_writer *writer;
@@ -75,7 +75,7 @@ static int echoes(void *arg)
 	ringbuf_reader_close(reader);
 	CHECK_EQ(0, ringbuf_writer_write(writer, &n, sizeof(n), PATIENCE));
 	ringbuf_close(ring);
-	return 0; /* the writer ends with us */
+	return 0; /* the writer ends with this process */
 }
 
 static int fills(void *arg)
@@ -89,7 +89,10 @@ static int fills(void *arg)
 	return 0;
 }
 
-/* A ring that this process has already; the lowest free descriptor says what it left. */
+/*
+ * Import a ring that this process has already, and close it.  Return the lowest free descriptor, or
+ * a negative number.
+ */
 static int import_again(struct ringbuf *ring)
 {
 	struct ringbuf *again;
@@ -127,13 +130,16 @@ FIXTURE_TEARDOWN(export)
 	ringbuf_close(self->ring);
 }
 
-TEST_F(export, stranger_reads_and_writes)
+TEST_F(export, older_process_reads_and_writes_with_sent_handles)
 {
 	struct ringbuf_writer *own = writer_new(self->ring);
 	struct ringbuf_reader *back;
 	uint64_t n, got;
 
-	/* Close the handles here: what is in flight has to keep reader and writer attached. */
+	/*
+	 * The descriptors in flight have to keep reader and writer attached while this process
+	 * closes.
+	 */
 	ASSERT_EQ(0, luggage_send(self->socket[0], ringbuf_export(self->ring), &self->l));
 	ringbuf_reader_close(self->reader);
 	ringbuf_writer_close(self->writer);
@@ -145,12 +151,12 @@ TEST_F(export, stranger_reads_and_writes)
 		got = 0;
 		ASSERT_EQ(8, ringbuf_reader_read(back, &got, sizeof(got), PATIENCE));
 	} while (got < MESSAGES);
-	/* It never said that it was done. */
+	/* The child ended without done; the end comes when its death is noticed. */
 	EXPECT_EQ(-ENODATA, ringbuf_reader_read(back, &got, sizeof(got), PATIENCE));
 	ringbuf_reader_close(back);
 }
 
-TEST_F(export, used_handle_stays)
+TEST_F(export, used_handle_cannot_be_sent)
 {
 	uint64_t n = 0;
 
@@ -162,8 +168,8 @@ TEST_F(export, used_handle_stays)
 	ringbuf_writer_close(self->writer);
 }
 
-/* The kernel takes both for one process; the module, for one handle. */
-TEST_F(export, ticket_used_twice)
+/* A process imports the same ticket twice, beside the handle that it has. */
+TEST_F(export, second_import_of_a_ticket_is_another_handle)
 {
 	struct ringbuf_ticket again = self->l.writer;
 	struct ringbuf_writer *writer;
@@ -191,15 +197,15 @@ TEST_F(export, ticket_used_twice)
 	ringbuf_reader_close(self->reader);
 }
 
-/* An import leaves no descriptor, and a member counts as alive at any moment of it. */
-TEST_F(export, arrives_where_it_is)
+/* An import must leave no descriptor open, and must not make the reader look dead meanwhile. */
+TEST_F(export, import_in_the_same_process_leaves_nothing_behind)
 {
 	uint64_t n, got;
 	pid_t child;
 	int free_fd;
 
 	ASSERT_EQ(-EAGAIN, ringbuf_reader_read(self->reader, &got, sizeof(got), RINGBUF_TRY));
-	import_again(self->ring); /* what comes once stays */
+	import_again(self->ring); /* the first import may open descriptors that stay */
 	free_fd = import_again(self->ring);
 	child = child_start(fills, self->ring);
 	for (n = 0; n < MESSAGES; n++) {
@@ -213,7 +219,7 @@ TEST_F(export, arrives_where_it_is)
 	ringbuf_writer_close(self->writer);
 }
 
-TEST_F(export, bad_arguments)
+TEST_F(export, bad_argument_is_refused)
 {
 	struct ringbuf_ticket bad = self->l.reader;
 	struct {
@@ -234,7 +240,7 @@ TEST_F(export, bad_arguments)
 	bad.size--;
 	EXPECT_EQ(-EINVAL, ringbuf_reader_import(self->ring, &bad, &reader));
 	EXPECT_EQ(-EINVAL, ringbuf_reader_export(self->reader, &bad));
-	/* Longer is no harm while it says nothing. */
+	/* A longer ticket is accepted if its unknown bytes are 0. */
 	memset(&big, 0x5a, sizeof(big));
 	big.ticket.size = sizeof(big);
 	EXPECT_EQ(0, ringbuf_reader_export(self->reader, &big.ticket));
@@ -247,7 +253,7 @@ TEST_F(export, bad_arguments)
 	EXPECT_EQ(-EINVAL, ringbuf_writer_import(self->ring, &bad, &self->writer));
 }
 
-/* A memfd with the bytes of a ring, as a peer may send it; not sealed. */
+/* Return a memfd with the bytes of a ring, not sealed, as a peer may send it. */
 static int unsealed_copy(unsigned int flags)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 10);
@@ -292,7 +298,7 @@ TEST(memory_that_the_sender_could_cut_off_is_refused)
 	close(fd);
 }
 
-/* F_SEAL_SEAL, which a memfd may have from birth, says nothing about its size. */
+/* F_SEAL_SEAL does not keep the sender from changing the size. */
 TEST(memory_that_cannot_be_sealed_is_refused)
 {
 	int born = unsealed_copy(0), closed = unsealed_copy(MFD_ALLOW_SEALING);

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The first use of a handle on the embedded host, which takes no lock that other
- * processes wait for, in the middle of what another process does.  The linker leads
- * the library's fcntl() here, which says where the middle is.
+ * The first use of a handle on the embedded host, while another process is in the middle of
+ * a slow path: a first use must not wait for a lock.  The linker lets the library call the
+ * fcntl64() of this file, which stops at that point.
  */
 #include <pthread.h>
 
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
-/* The locks of handles that nobody has used begin here, see lib/embedded.h. */
+/* From this byte on are the locks of handles that were not used yet, see lib/embedded.h. */
 #define KEPT_BYTES 65536
 
-/* What a parent and its child share; the numbers are set once. */
+/* State that a parent and its child share; each flag is set once. */
 struct middle {
 	struct ringbuf *ring;
 	struct ringbuf_reader *reader;
 	int closed; /* the child has no descriptor that keeps the handle */
-	int begin; /* the child is to use the handle */
-	int used; /* it has */
-	int end; /* the parent is through */
+	int begin; /* the child shall use the handle */
+	int used; /* the child has used the handle */
+	int end; /* the parent has ended its call */
 };
 
 static struct middle *middle;
-static bool stops; /* before the caller asks who keeps the place */
-static bool stops_late; /* after the caller has been told that nobody has the place */
+static bool stops; /* stop before the check whether a process keeps an unused seat */
+static bool stops_late; /* stop after the check whether a process uses the seat: none does */
 
 int __real_fcntl64(int fd, int command, struct flock *lock);
 int __wrap_fcntl64(int fd, int command, struct flock *lock);
 
-/* The caller has seen that nobody has used the place, and is about to ask who keeps it. */
+/* Stop the caller at the point that is set, until the child has used the handle. */
 int __wrap_fcntl64(int fd, int command, struct flock *lock)
 {
 	if (stops && command == F_OFD_GETLK && lock->l_start >= KEPT_BYTES) {
@@ -82,7 +82,7 @@ FIXTURE_TEARDOWN(first_use)
 	ringbuf_close(middle->ring);
 }
 
-TEST_F(first_use, outlives_the_copy_that_is_closed_meanwhile)
+TEST_F(first_use, first_use_outlives_a_copy_that_is_closed_meanwhile)
 {
 	if (on_module(middle->ring))
 		SKIP(return, "the kernel knows who has it");
@@ -94,11 +94,11 @@ TEST_F(first_use, outlives_the_copy_that_is_closed_meanwhile)
 	EXPECT_EQ(0, status_of(middle->ring).readers);
 }
 
-TEST_F(first_use, is_not_taken_for_dead_meanwhile)
+TEST_F(first_use, process_in_its_first_use_is_not_taken_for_dead)
 {
 	if (on_module(middle->ring))
 		SKIP(return, "the kernel knows who has it");
-	/* So that the child alone keeps it. */
+	/* From now on only the child keeps the handle. */
 	ringbuf_reader_close(middle->reader);
 	stops = true;
 	EXPECT_EQ(1, status_of(middle->ring).readers);
@@ -107,7 +107,7 @@ TEST_F(first_use, is_not_taken_for_dead_meanwhile)
 	EXPECT_EQ(0, child_end(self->child));
 }
 
-/* The descriptor that keeps the handle, which no program should close. */
+/* Close the descriptor that keeps the unused handle, which a program must not do. */
 static int kept_close(const struct ringbuf_reader *reader)
 {
 	struct ringbuf_ticket ticket = { .size = sizeof(ticket) };
@@ -148,7 +148,7 @@ TEST(first_use_survives_a_process_that_took_its_row_for_dead)
 	ringbuf_close(middle->ring);
 }
 
-/* Holds the slow-path lock until the other thread has tried. */
+/* Hold the slow-path lock until the other thread has tried to use its handle. */
 static void *stops_with_the_lock(void *arg)
 {
 	stops = true;

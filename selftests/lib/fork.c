@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handles across fork, as ringbuf.h says: a shared writer becomes one of its
- * own in a child, a reader and an exclusive writer belong to the process that used
- * them first; made in the parent, used in one child, closed in both.
+ * Handles across fork, as ringbuf.h describes them: a shared writer becomes another writer
+ * in a child.  A reader or an exclusive writer belongs to the process that uses it first; so
+ * it can be made in the parent, used in a child, and closed in both.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -20,7 +20,7 @@ FIXTURE_SETUP(fork)
 	ATTACHED_SETUP(variant->flags, 64, 20);
 }
 
-/* What a child is given, and a word both see. */
+/* What a child gets from its parent; @go is shared memory. */
 struct given {
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
@@ -41,8 +41,8 @@ static int reads_five(void *arg)
 	return 0;
 }
 
-/* The parent gives its copy back before the child has touched its own. */
-TEST_F(fork, reader_for_a_child)
+/* The parent closes its copy before the child uses its own. */
+TEST_F(fork, unused_reader_can_be_used_by_a_child)
 {
 	struct given g = { .reader = self->reader, .go = shared_memory(sizeof(int)) };
 	pid_t pid = child_start(reads_five, &g);
@@ -53,7 +53,7 @@ TEST_F(fork, reader_for_a_child)
 	EXPECT_EQ(1, status_of(self->ring).readers);
 	for (n = 0; n < 20; n++)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
-	/* It still gates, though nobody has used it. */
+	/* The writer has to wait for the reader, although no process has used it. */
 	ASSERT_EQ(-EAGAIN, put(self->writer, n, RINGBUF_TRY));
 	FLAG_SET(*g.go);
 	EXPECT_EQ(0, child_end(pid));
@@ -71,7 +71,7 @@ static int writes_one(void *arg)
 	return 0;
 }
 
-TEST_F(fork, writer_for_a_child)
+TEST_F(fork, unused_writer_can_be_used_by_a_child)
 {
 	struct given g = { .writer = self->writer, .go = shared_memory(sizeof(int)) };
 	pid_t pid;
@@ -80,7 +80,7 @@ TEST_F(fork, writer_for_a_child)
 	pid = child_start(writes_one, &g);
 	ringbuf_writer_close(self->writer);
 	self->writer = NULL;
-	/* The child will write yet, so the stream has not ended. */
+	/* The child has yet to write, so the stream has not ended. */
 	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
 	FLAG_SET(*g.go);
 	EXPECT_EQ(55, get(self->reader, PATIENCE));
@@ -111,7 +111,7 @@ TEST_F(fork, used_reader_is_busy_in_a_child)
 	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
 	ASSERT_EQ(1, ringbuf_reader_peek(self->reader, &s, 1, RINGBUF_TRY));
 	EXPECT_EQ(0, child_run(reader_is_busy, &g));
-	/* Here all is as it was. */
+	/* The child has changed nothing for the parent. */
 	EXPECT_EQ(0, ringbuf_reader_release(self->reader, 1));
 	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
 	EXPECT_EQ(1, status_of(self->ring).readers);
@@ -155,8 +155,7 @@ static int writes_as_itself(void *arg)
 	return 0;
 }
 
-/* The end of the child's writer is not that of the parent's. */
-TEST_F(fork, used_shared_writer_is_another_in_a_child)
+TEST_F(fork, used_shared_writer_is_another_writer_in_a_child)
 {
 	struct given g = { .writer = self->writer, .number = 2 };
 
@@ -172,7 +171,7 @@ TEST_F(fork, used_shared_writer_is_another_in_a_child)
 	EXPECT_EQ(1, status_of(self->ring).writers);
 }
 
-/* No place is free: the handle must not end up with that of another one. */
+/* No id is free: the inherited handle must not use the id of another writer. */
 static int finds_no_free_id(void *arg)
 {
 	struct given *g = arg;
@@ -213,7 +212,7 @@ TEST(child_without_a_free_id_fails)
 	ringbuf_close(g.ring);
 }
 
-/* The reservation of the parent is not the child's. */
+/* Check that the child has no reservation, although its parent has one. */
 static int has_no_reservation(void *arg)
 {
 	struct given *g = arg;
@@ -252,11 +251,11 @@ static int many_numbers(void *arg)
 }
 
 /*
- * Three children use one handle that is never used here.  The child that uses it first
- * becomes the writer that was attached; if it ends before the others begin, the stream ends
+ * Three children use one handle that the parent never uses.  The child that uses it first
+ * becomes the writer that was attached.  If it ends before the others begin, the stream ends
  * until they begin.
  */
-TEST_F(fork, one_shared_writer_for_many)
+TEST_F(fork, unused_shared_writer_can_be_used_by_many_children)
 {
 	struct given g[3];
 	uint64_t next[3] = { 0 };
@@ -283,7 +282,9 @@ TEST_F(fork, one_shared_writer_for_many)
 	}
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(0, child_end(pid[i]));
-	/* Nothing more; whether it is the end depends on whose the first use was. */
+	/*
+	 * No message is left.  Whether the stream has ended depends on the child of the first use.
+	 */
 	EXPECT_GT(0, get(self->reader, RINGBUF_TRY));
 }
 
@@ -297,8 +298,8 @@ static int closes_all(void *arg)
 	return 0;
 }
 
-/* A child that closes what it never used ends nothing, used by us or not yet. */
-TEST_F(fork, closing_an_unused_copy)
+/* A child closes handles that it never used: before the parent has used them, and after. */
+TEST_F(fork, closing_an_unused_copy_ends_nothing)
 {
 	struct given g = { self->ring, self->writer, self->reader, NULL, 0 };
 
@@ -329,7 +330,7 @@ static int attaches(void *arg)
 	return 0;
 }
 
-TEST_F(fork, ring_in_a_child)
+TEST_F(fork, child_can_attach_to_the_ring)
 {
 	struct given g = { .ring = self->ring, .number = variant->flags };
 
@@ -338,13 +339,13 @@ TEST_F(fork, ring_in_a_child)
 	EXPECT_EQ(44, get(self->reader, RINGBUF_TRY));
 }
 
-/* No atfork handler runs for this one. */
+/* Fork without the handlers of pthread_atfork(). */
 static pid_t raw_clone(void)
 {
 	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, NULL, NULL, 0);
 }
 
-TEST_F(fork, raw_clone)
+TEST_F(fork, handles_are_told_apart_after_a_clone_without_handlers)
 {
 	struct given g = { .reader = self->reader, .writer = self->writer, .number = 2 };
 	pid_t pid;
@@ -363,7 +364,7 @@ TEST_F(fork, raw_clone)
 	EXPECT_EQ(3, get(self->reader, RINGBUF_TRY));
 }
 
-/* A child of a child, whose parent has gone. */
+/* Fork a grandchild, whose parent ends at once. */
 static int child_of_child(void *arg)
 {
 	struct given *g = arg;
@@ -376,7 +377,7 @@ static int child_of_child(void *arg)
 	return pid < 0;
 }
 
-TEST_F(fork, grandchild)
+TEST_F(fork, unused_writer_can_be_used_by_a_grandchild)
 {
 	struct given g = { .writer = self->writer, .go = shared_memory(sizeof(int)) };
 	unsigned int n;
@@ -397,7 +398,7 @@ static int sleeps(void *arg)
 	return 0;
 }
 
-/* A child that lives on holds nothing of what its parent used and left. */
+/* A child that lives longer must not keep the handles that its parent used and closed. */
 TEST_F(fork, idle_child_keeps_no_writer_waiting)
 {
 	pid_t idle;
@@ -420,13 +421,13 @@ TEST_F(fork, idle_child_keeps_no_writer_waiting)
 
 #define NO_WIPE "SELFTEST_NO_WIPE"
 
-/* From here on madvise(MADV_WIPEONFORK) is EINVAL, in programs that are executed too. */
+/* Let madvise(MADV_WIPEONFORK) fail with EINVAL from now on, also after exec. */
 static int refuse_wipe(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
-		/* Little end first: the lower half of the third argument. */
+		/* Load the lower half of the third argument; the machine is little-endian. */
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_WIPEONFORK, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
@@ -452,8 +453,8 @@ static int all_without_wipe(void *arg)
 	return 1;
 }
 
-/* Where the kernel, or a sandbox, has no MADV_WIPEONFORK, all of the above holds too. */
-TEST(a_child_is_told_apart_without_wipe_on_fork)
+/* Run all tests of this file again without MADV_WIPEONFORK, which a sandbox may refuse. */
+TEST(child_is_told_apart_without_wipe_on_fork)
 {
 	long page = sysconf(_SC_PAGESIZE);
 	void *p = mmap(NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Rings whose writers wait for their first readers, on either host. */
+/* Rings whose writers wait for a number of readers, on either host. */
 #include <pthread.h>
 
 #include "../harness/harness.h"
@@ -54,7 +54,7 @@ FIXTURE_TEARDOWN(gate)
 	ringbuf_close(self->ring);
 }
 
-TEST(number_is_checked_and_told)
+TEST(number_of_readers_is_checked_and_reported)
 {
 	struct ringbuf_geometry g = { .size = sizeof(g) };
 	const char *name = name_of("gate");
@@ -78,7 +78,7 @@ TEST(number_is_checked_and_told)
 	ringbuf_close(ring);
 }
 
-/* A program that was compiled before the member existed waits for no reader. */
+/* A program that was compiled before wait_readers existed must not wait. */
 TEST(older_configuration_waits_for_no_reader)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, SLOTS);
@@ -109,7 +109,7 @@ TEST(older_configuration_waits_for_no_reader)
 	}
 }
 
-TEST_F(gate, opens_with_the_last_reader_and_stays_open)
+TEST_F(gate, gate_opens_with_the_last_reader_and_stays_open)
 {
 	int i;
 
@@ -134,7 +134,7 @@ TEST_F(gate, opens_with_the_last_reader_and_stays_open)
 		EXPECT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 }
 
-/* Use the reader of the ring, which makes it this process's, and never end. */
+/* Use the reader @arg, so that it belongs to this process, and wait to be killed. */
 static int hang(void *arg)
 {
 	struct ringbuf_slot slot;
@@ -165,7 +165,7 @@ TEST_F(gate, readers_that_are_gone_do_not_count)
 	EXPECT_EQ(WANTED - 1, status_of(self->ring).readers_lacking);
 	ASSERT_EQ(128 + SIGKILL, child_kill(pid));
 	ringbuf_reader_close(gone);
-	/* The attach of the next reader notices the death; nobody else has looked. */
+	/* The attach of the next reader notices the death; no other call has checked before. */
 	for (i = 0; i < WANTED; i++) {
 		ASSERT_EQ(-EAGAIN, put(self->writer, 1, RINGBUF_TRY));
 		self->reader[i] = reader_new(self->ring);
@@ -183,7 +183,6 @@ static int write_one(void *arg)
 	return 0;
 }
 
-/* Readers that come one after the other leave a writer waiting, and the last one wakes it. */
 TEST_F(gate, last_reader_wakes_a_writer_that_sleeps)
 {
 	pid_t pid = child_start(write_one, self->writer);
@@ -209,7 +208,7 @@ struct storm {
 	bool spins;
 };
 
-/* The messages of a round, by each of two writers: more than there are slots. */
+/* Messages of each of the two writers in a round, more than there are slots. */
 #define STORM_MESSAGES 5
 
 static void *storm_reader(void *arg)
@@ -249,7 +248,7 @@ static void *storm_writer(void *arg)
 	return NULL;
 }
 
-/* Writers block while readers attach at the head, all at once: none misses a message. */
+/* Readers attach at the head, all at once, while writers block; no reader misses a message. */
 TEST(readers_that_attach_at_once_miss_nothing)
 {
 	uint64_t round, rounds = often(3000);

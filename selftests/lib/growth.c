@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a handle costs does not grow with the number of handles: the system calls
- * of the library are counted.  The linker leads its calls of the C library here.
+ * The cost of a handle does not grow with the number of handles.  This is checked by the
+ * number of system calls: the linker lets the library call the functions of this file.
  */
 #include <pthread.h>
 
@@ -9,7 +9,7 @@
 #include "../harness/rings.h"
 
 #define READERS 400
-#define GROUP	50 /* the first ones are compared with the last ones */
+#define GROUP	50 /* compare the first and the last of so many readers */
 
 static unsigned long calls;
 
@@ -133,8 +133,8 @@ static int dies_attached(void *arg)
 	return 1;
 }
 
-/* No peer has checked for the dead yet: an attach that finds no free row does. */
-TEST_F(growth, a_table_that_is_full_of_the_dead_has_room)
+/* No process has checked for dead peers yet: an attach that finds no free row has to do it. */
+TEST_F(growth, table_full_of_dead_readers_has_room)
 {
 	ASSERT_EQ(128 + SIGKILL, child_run(dies_attached, self->ring));
 	EXPECT_EQ(0, ringbuf_reader_attach(self->ring, RINGBUF_FROM_HEAD, 0, &self->reader[0]));
@@ -167,7 +167,7 @@ static int sleepers_start(struct ringbuf *ring, struct waiter *s, unsigned int c
 	return 0;
 }
 
-/* How often all readers of @ring have gone to sleep. */
+/* Return how often the readers of @ring have gone to sleep, all together. */
 static uint64_t waits_of(struct ringbuf *ring)
 {
 	struct ringbuf_status s = { .size = sizeof(s) };
@@ -190,8 +190,8 @@ static int writes_and_pauses(void *arg)
 	return 1;
 }
 
-/* Many sleepers check for dead peers no oftener than one alone: each checks for all. */
-TEST(many_sleepers_share_the_look_for_the_dead)
+/* Many sleepers together check as often as one alone, since each check is for all of them. */
+TEST(many_sleepers_share_the_check_for_dead_peers)
 {
 	struct ringbuf *many = ring_new(RINGBUF_EXCLUSIVE, 64, 4);
 	struct ringbuf *one = ring_new(0, 64, 4);
@@ -207,7 +207,7 @@ TEST(many_sleepers_share_the_look_for_the_dead)
 	UNTIL(status_of(many).writers == 1);
 	ASSERT_EQ(0, sleepers_start(many, s, SLEEPERS));
 	ASSERT_EQ(0, sleepers_start(one, &alone, 1));
-	/* All of them know of each other by now. */
+	/* Wait until each has slept twice, and knows that the others check, too. */
 	UNTIL(waits_of(many) >= 2 * SLEEPERS);
 	before = waits_of(many);
 	before_one = waits_of(one);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file of a named ring as another program may leave it: whatever its bytes
- * are, the library refuses it or uses it without leaving its memory.
+ * Another program may put any bytes into the file of a named ring.  The library must refuse
+ * the file, or use it without an access outside of its memory.
  */
 #include <sys/stat.h>
 
@@ -10,19 +10,19 @@
 
 #include "embedded.h"
 
-/* Seconds after which a child is taken to hang, and ends by SIGALRM. */
+/* A child that takes longer than so many seconds hangs, and is ended by SIGALRM. */
 #define HANGS 120
 
 /**
- * struct victim - a ring's file, and the bytes that it had when it was made
- * @name: of the ring, which is kept
- * @path: of the file
- * @spare: another path of the file, for when the library removes the first one
- * @file: the file, mapped
- * @image: its bytes
- * @bytes: how many
- * @control: bytes before the data
- * @round: the round that is run, for the parent of a child that dies in it
+ * struct victim - the file of a ring, and its original bytes
+ * @name: name of the ring, which is kept
+ * @path: path of the file
+ * @spare: second link of the file, in case the library removes the first one
+ * @file: map of the file
+ * @image: copy of the original bytes
+ * @bytes: size of the file
+ * @control: number of bytes before the data
+ * @round: current round, which the parent prints if the child dies
  */
 struct victim {
 	char name[64];
@@ -99,7 +99,7 @@ static uint64_t odd_number(uint64_t *state)
 	return pick < ARRAY_SIZE(odd) ? odd[pick] : next_random(state) << 32 ^ next_random(state);
 }
 
-/* Do all that a program does with a ring, without waiting. */
+/* Make the calls that a program makes on a ring, without waiting. */
 static void use(struct ringbuf *ring)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
@@ -125,7 +125,7 @@ static void use(struct ringbuf *ring)
 	ringbuf_writer_close(writer);
 }
 
-/* Restore the file; its name is lost when a mutant was not kept. */
+/* Restore the bytes of the file, and its name, which the library may have removed. */
 static void restore(const struct victim *v)
 {
 	link(v->spare, v->path);
@@ -144,7 +144,7 @@ static int open_and_use(const struct victim *v)
 	return 0;
 }
 
-/* Whether the byte at @at defines a layout, so that another value may be that of a good one. */
+/* Return whether byte @at defines the layout, so that another value can be correct, too. */
 static bool defines_layout(size_t at)
 {
 	/* Readers may have any policy that is one. */
@@ -158,7 +158,7 @@ static bool defines_layout(size_t at)
 		at >= offsetof(struct emb_header, layout.flags));
 }
 
-/* Each word of what describes the file has each of these values in its turn. */
+/* Open the file with each word of its description set to each of some values. */
 static int patches_the_description(void *arg)
 {
 	static const uint32_t values[] = { 0, 1, 2, 0xffffffff, 0x80000000, 63, 4095, 4096, 8192 };
@@ -242,7 +242,7 @@ static int opens_mutants(void *arg)
 		CHECK(err == 0 || err == -EPROTO || err == -ENOENT);
 		opened += !err;
 	}
-	/* Many mutants have a good header, so that the engine meets their words. */
+	/* Enough files have a good header, so that the engine reads their bad words. */
 	CHECK(opened > round / 10);
 	return 0;
 }

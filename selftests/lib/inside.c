@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What only the inside of the embedded host shows: words as a process left them
- * that was killed while it held the slow-path lock, or that another version wrote.
+ * Tests that need the inside of the embedded host: words that a process left when it was
+ * killed with the slow-path lock, or that another version wrote.
  */
 #include <pthread.h>
 #include <sys/stat.h>
@@ -42,8 +42,8 @@ FIXTURE_TEARDOWN(inside)
 	ringbuf_close(self->ring);
 }
 
-/* In rb_attach_writer(), before there was a writer. */
-TEST_F(inside, killed_while_attaching)
+/* The process died in rb_attach_writer(), before it counted the writer. */
+TEST_F(inside, death_in_an_attach_is_repaired)
 {
 	struct ringbuf_reader *reader = reader_new(self->ring);
 	struct ringbuf_writer *writer = writer_new(self->ring);
@@ -54,14 +54,14 @@ TEST_F(inside, killed_while_attaching)
 	EXPECT_EQ(RINGBUF_STREAM_DONE, status_of(self->ring).ended);
 	self->info->ended = RINGBUF_END_NONE;
 	self->header->dirty = 1;
-	/* What readers and the statistics say is the same. */
+	/* Readers and the statistics agree that the stream has ended. */
 	EXPECT_EQ(-ENODATA, get(reader, RINGBUF_TRY));
 	EXPECT_EQ(RINGBUF_STREAM_DIED, status_of(self->ring).ended);
 	ringbuf_reader_close(reader);
 }
 
-/* In rb_end_writer(), before its place was free. */
-TEST_F(inside, killed_while_ending)
+/* The process died in rb_end_writer(), before it freed the seat. */
+TEST_F(inside, death_at_the_end_of_a_writer_is_repaired)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
 
@@ -78,8 +78,8 @@ TEST_F(inside, killed_while_ending)
 	EXPECT_EQ(RINGBUF_STREAM_DONE, status_of(self->ring).ended);
 }
 
-/* Between a place and the bit that says whether its row is taken. */
-TEST_F(inside, killed_before_a_row_was_counted)
+/* The process died between its store to a seat and that to the bit of the row. */
+TEST_F(inside, death_before_a_row_was_counted_is_repaired)
 {
 	struct ringbuf_reader *first = reader_new(self->ring), *second;
 
@@ -112,7 +112,7 @@ static int import(const struct ringbuf *ring)
 	return err;
 }
 
-TEST_F(inside, another_version)
+TEST_F(inside, file_of_another_version_is_refused)
 {
 	ASSERT_EQ(0, import(self->ring));
 	self->info->abi_version++;
@@ -124,8 +124,8 @@ TEST_F(inside, another_version)
 	EXPECT_EQ(0, import(self->ring));
 }
 
-/* What a peer has written there must not lead out of the file. */
-TEST_F(inside, tables_outside_of_their_regions)
+/* Offsets that a peer has written must not lead out of the file. */
+TEST_F(inside, tables_outside_of_their_regions_are_refused)
 {
 	const uint32_t row = self->info->row_offset, stride = self->info->writer_stride;
 
@@ -139,7 +139,10 @@ TEST_F(inside, tables_outside_of_their_regions)
 	EXPECT_EQ(0, import(self->ring));
 }
 
-/* The file of a later version: longer rows, in regions that are larger by a page. */
+/*
+ * Make the file of a ring of a later version: with longer rows, in regions that are a page larger.
+ * Return its descriptor, or -1.
+ */
 static int later_file(const struct emb_header *from, struct emb_header **header)
 {
 	int fd = memfd_create("later", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -170,7 +173,7 @@ static int later_file(const struct emb_header *from, struct emb_header **header)
 	return fd;
 }
 
-TEST_F(inside, tables_of_a_later_version)
+TEST_F(inside, longer_tables_of_a_later_version_are_used)
 {
 	const struct ringbuf_info_page *info;
 	const struct ringbuf_row *row;
@@ -207,7 +210,7 @@ TEST_F(inside, tables_of_a_later_version)
 	ringbuf_close(ring);
 }
 
-/* Whether a core dump leaves out the map of the ring's file that the library has made. */
+/* Return whether core dumps leave out the library's map of the ring's file. */
 static bool left_out_of_core(const struct ringbuf *ring)
 {
 	struct stat st;
@@ -228,7 +231,7 @@ static bool left_out_of_core(const struct ringbuf *ring)
 	return out;
 }
 
-TEST(core_dumps_leave_a_ring_out_unless_asked_for_it)
+TEST(core_dump_leaves_the_ring_out_unless_asked_for_it)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 10);
 	struct ringbuf *ring;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a killed process leaves: its claims become holes, its cursor leaves the
- * gate, its name goes, and what it had committed stays.
+ * What a killed process leaves behind: its claims become holes, its reader holds no slot,
+ * its name is removed, and its committed messages stay.
  */
 #include "../harness/harness.h"
 #include "../harness/rings.h"
@@ -37,7 +37,7 @@ static int dies_reading(void *arg)
 	return 1;
 }
 
-TEST_F(killed, reader_leaves_the_gate)
+TEST_F(killed, killed_reader_blocks_no_writer)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
 	unsigned int n, count = rounds(50);
@@ -60,8 +60,7 @@ static int sleeps_as_reader(void *arg)
 	return get(reader, RINGBUF_FOREVER) != 0;
 }
 
-/* A reader killed in its sleep does not block the writer. */
-TEST_F(killed, sleeping_reader)
+TEST_F(killed, reader_killed_in_its_sleep_blocks_no_writer)
 {
 	struct ringbuf_writer *writer = writer_new(self->ring);
 	pid_t pid;
@@ -90,7 +89,7 @@ static int dies_as_both(void *arg)
 	return 1;
 }
 
-/* Although no process has waited, attached or closed since. */
+/* No process has waited, attached or closed since the death, but the statistics notice it. */
 TEST_F(killed, dead_processes_are_not_counted_as_readers_or_writers)
 {
 	struct ringbuf_status s;
@@ -135,8 +134,8 @@ static int dies_writing(void *arg)
 	return 1;
 }
 
-/* Every mix of committed and reserved slots, over and over on the same ring. */
-TEST_F(killed, writer_in_the_middle)
+/* Try every number of committed and of reserved slots, on the same ring. */
+TEST_F(killed, slots_of_a_killed_writer_become_holes)
 {
 	bool shared = !(variant->flags & RINGBUF_EXCLUSIVE);
 	struct ringbuf_reader *reader = reader_new(self->ring);
@@ -164,7 +163,7 @@ TEST_F(killed, writer_in_the_middle)
 	ringbuf_reader_close(reader);
 }
 
-/* More of them than there are ids, while a reader has not passed the first hole. */
+/* More writers die than there are ids, while the reader has not passed the first hole. */
 TEST(crashed_writers_do_not_keep_new_ones_out)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 100);
@@ -191,8 +190,8 @@ TEST(crashed_writers_do_not_keep_new_ones_out)
 	ringbuf_close(c.ring);
 }
 
-/* A reader asleep before the dead writer's claim wakes for what is behind it. */
-TEST_F(killed, reader_sleeps_before_a_claim)
+/* The reader has to be woken for the message behind the claim of the dead writer. */
+TEST_F(killed, reader_before_a_dead_claim_is_woken)
 {
 	struct claim c = { .ring = self->ring, .reserve = 3, .commit = 0 };
 	struct ringbuf_writer *writer;
@@ -211,7 +210,6 @@ TEST_F(killed, reader_sleeps_before_a_claim)
 	ringbuf_writer_close(writer);
 }
 
-/* The claim of a living writer is not touched. */
 static int writes_and_dies(void *arg)
 {
 	struct ringbuf_writer *writer = writer_new(arg);
@@ -222,7 +220,7 @@ static int writes_and_dies(void *arg)
 	return 1;
 }
 
-TEST_F(killed, neighbour_lives)
+TEST_F(killed, claim_of_a_living_writer_stays)
 {
 	struct ringbuf_reader *reader = reader_new(self->ring);
 	struct ringbuf_writer *writer;
@@ -285,7 +283,7 @@ static int makes_a_lasting_name(void *arg)
 	return 1;
 }
 
-TEST(name_can_be_made_again)
+TEST(name_of_a_killed_process_can_be_made_again)
 {
 	const char *name = name_of("again");
 	struct ringbuf *ring;
@@ -298,7 +296,7 @@ TEST(name_can_be_made_again)
 	ringbuf_close(ring);
 }
 
-TEST(name_is_gone_for_open)
+TEST(name_of_a_killed_process_cannot_be_opened)
 {
 	const char *name = name_of("gone");
 	struct ringbuf *ring;
@@ -308,7 +306,7 @@ TEST(name_is_gone_for_open)
 	EXPECT_EQ(-ENOENT, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 }
 
-TEST(kept_name_stays)
+TEST(kept_name_of_a_killed_process_stays)
 {
 	const char *name = name_of("stays");
 	struct ringbuf_reader *reader;
@@ -324,7 +322,7 @@ TEST(kept_name_stays)
 	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 }
 
-/* Another process has the ring open, so it stays with its name. */
+/* Open the ring of a process that is killed then: name and messages stay until this one closes. */
 static int opens_and_waits(void *arg)
 {
 	struct ringbuf_reader *reader;
@@ -361,7 +359,7 @@ static int makes_and_is_killed_later(void *arg)
 	return 1;
 }
 
-TEST(name_lives_with_another_user)
+TEST(name_stays_while_another_process_has_the_ring_open)
 {
 	char name[64];
 	pid_t pid;

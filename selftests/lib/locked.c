@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The slow-path lock of the embedded host in the hands of a peer that does not
- * let go: every call that needs the lock ends, and none that can do without waits.
+ * A peer keeps the slow-path lock of the embedded host.  Every call that needs the lock
+ * must end with an error, and every other call must not wait for it.
  */
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
 #include "embedded.h"
 
-/* Seconds after which a child is taken to hang, and ends by SIGALRM. */
+/* A child that takes longer than so many seconds hangs, and is ended by SIGALRM. */
 #define HANGS 60
 
 /**
- * struct held - a ring, and the peer that holds its lock
- * @name: of the ring
- * @ring: the ring, opened before
- * @header: of its file
+ * struct held - a ring whose lock a peer holds
+ * @name: name of the ring
+ * @ring: the ring, opened before the peer takes the lock
+ * @header: header of the ring's file
  * @held: the peer has the lock
  */
 struct held {
@@ -62,7 +62,7 @@ FIXTURE_TEARDOWN(locked)
 	ringbuf_unlink(self->h->name, RINGBUF_HOST_EMBEDDED);
 }
 
-/* As any program may that may open the file. */
+/* Take the lock of the ring, as any program can that may open the file. */
 static int hold(struct held *h)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
@@ -147,7 +147,7 @@ static int syncs(void *arg)
 	return 0;
 }
 
-/* All at once, so that the test waits for one of them. */
+/* The calls run at the same time, so that the test takes no longer than one of them. */
 TEST_F(locked, no_call_hangs_at_a_lock_that_a_peer_keeps)
 {
 	static int (*const calls[])(void *) = { opens, creates, asks, attaches, evicts, syncs };
@@ -157,7 +157,7 @@ TEST_F(locked, no_call_hangs_at_a_lock_that_a_peer_keeps)
 	UNTIL(FLAG_GET(self->h->held));
 	for (i = 0; i < ARRAY_SIZE(calls); i++)
 		pid[i] = child_start(calls[i], self->h);
-	/* Those that have their places need no lock. */
+	/* Handles that have been used need no lock. */
 	for (i = 0; i < 100; i++) {
 		EXPECT_EQ(0, put(self->writer, i, RINGBUF_TRY));
 		EXPECT_EQ(i, get(self->reader, RINGBUF_TRY));
@@ -199,7 +199,7 @@ TEST_F(locked, reader_closed_while_a_peer_keeps_the_lock_blocks_no_writer)
 	EXPECT_EQ(0, status_of(self->h->ring).readers);
 }
 
-TEST_F(locked, writer_can_say_again_that_it_is_done)
+TEST_F(locked, done_that_failed_for_the_lock_can_be_repeated)
 {
 	pid_t peer = child_start(holds, self->h);
 
@@ -214,7 +214,7 @@ TEST_F(locked, writer_can_say_again_that_it_is_done)
 	EXPECT_EQ(RINGBUF_STREAM_DONE, status_of(self->h->ring).ended);
 }
 
-/* The reservation is discarded all the same. */
+/* The call fails, but discards the reservation. */
 TEST_F(locked, writer_that_could_not_be_done_can_reserve_again)
 {
 	pid_t peer = child_start(holds, self->h);
@@ -230,7 +230,7 @@ TEST_F(locked, writer_that_could_not_be_done_can_reserve_again)
 	EXPECT_EQ(0, ringbuf_writer_done(self->writer));
 }
 
-/* Hold the lock for long and count releases, as if many processes held it for short. */
+/* Hold the lock for long, but count unlocks, as if many processes held it one after the other. */
 static int holds_long_and_moves(void *arg)
 {
 	const struct timespec pause = { .tv_nsec = 10 * MS };
@@ -253,7 +253,10 @@ TEST_F(locked, lock_that_changes_hands_is_waited_for)
 	EXPECT_EQ(0, child_end(peer));
 }
 
-/* A process that waits for the lock takes a change of the word for a lock in use. */
+/*
+ * A process that waits for the lock waits longer if it sees the word "unlocks" change, so a call
+ * without the lock must not change it.
+ */
 TEST_F(locked, first_use_without_the_lock_does_not_look_like_a_lock_in_use)
 {
 	struct ringbuf_reader *reader = reader_new(self->h->ring);
@@ -274,7 +277,7 @@ static int asks_and_is_told(void *arg)
 	return 0;
 }
 
-/* A holder that dies unlocks without a wake-up. */
+/* The kernel releases the lock of a process that dies, but wakes no waiter. */
 TEST_F(locked, waiter_finds_out_that_the_holder_died)
 {
 	pid_t peer = child_start(holds, self->h), pid;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Names of rings: create, open, unlink, who may, and when a name goes. */
+/* Names of rings: create, open, unlink, permissions, and when a name is removed. */
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -41,7 +41,7 @@ static bool name_there(const char *name)
 	return !err;
 }
 
-TEST(two_handles_one_ring)
+TEST(opened_name_leads_to_the_created_ring)
 {
 	const char *name = name_of("two");
 	struct ringbuf_geometry g = { .size = sizeof(g) }, h = { .size = sizeof(h) };
@@ -72,7 +72,7 @@ TEST(two_handles_one_ring)
 	ringbuf_close(b);
 }
 
-TEST(name_is_taken)
+TEST(name_in_use_cannot_be_created)
 {
 	const char *name = name_of("taken");
 	struct ringbuf *a, *b;
@@ -86,7 +86,7 @@ TEST(name_is_taken)
 	ringbuf_close(a);
 }
 
-TEST(no_such_name)
+TEST(unknown_name_cannot_be_opened_or_removed)
 {
 	struct ringbuf *ring;
 
@@ -95,7 +95,7 @@ TEST(no_such_name)
 	EXPECT_EQ(-ENOENT, ringbuf_unlink(name_of("nobody"), RINGBUF_HOST_AUTO));
 }
 
-/* What create, open and unlink say of @name. */
+/* Check that create, open and unlink of @name fail with these errors. */
 static void refused(struct __test_metadata *_metadata, const char *name, int create, int opens,
 		    int unlinks)
 {
@@ -108,7 +108,7 @@ static void refused(struct __test_metadata *_metadata, const char *name, int cre
 	EXPECT_EQ(unlinks, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 }
 
-TEST(names_that_are_none)
+TEST(bad_name_is_refused)
 {
 	const char *bad[] = { "/", "a/b", "/a", "a/" };
 	unsigned int i;
@@ -120,8 +120,7 @@ TEST(names_that_are_none)
 		refused(_metadata, bad[i], -EINVAL, -EINVAL, -EINVAL);
 }
 
-/* Of the module alone: what has a slash. */
-TEST(paths)
+TEST(name_with_a_slash_is_a_path_on_the_module)
 {
 	const char *path = "/dev/rings/selftest-paths/inside";
 	struct ringbuf *ring, *again;
@@ -139,7 +138,7 @@ TEST(paths)
 	ASSERT_EQ(0, named(path, 0, 0, &ring));
 	EXPECT_EQ(-EEXIST, named(path, 0, 0, &again));
 	EXPECT_TRUE(name_there(path));
-	/* A folder of one's own, by the environment or as where one is. */
+	/* The folder of a name can be RINGBUF_DIR, or the current one. */
 	ASSERT_EQ(0, setenv("RINGBUF_DIR", "/dev/rings/selftest-paths", 1));
 	EXPECT_TRUE(name_there("inside"));
 	ASSERT_EQ(0, unsetenv("RINGBUF_DIR"));
@@ -152,7 +151,7 @@ TEST(paths)
 	EXPECT_EQ(0, rmdir("/dev/rings/selftest-paths"));
 }
 
-TEST(too_long)
+TEST(too_long_a_name_is_refused)
 {
 	char name[300];
 	struct ringbuf *ring;
@@ -166,7 +165,7 @@ TEST(too_long)
 	EXPECT_EQ(-ENAMETOOLONG, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 }
 
-TEST(long_and_odd_names)
+TEST(name_may_have_any_bytes)
 {
 	char name[201];
 	struct ringbuf *ring;
@@ -182,8 +181,8 @@ TEST(long_and_odd_names)
 	EXPECT_FALSE(name_there(name));
 }
 
-/* 255 bytes; the embedded host puts 8 of its own before them. */
-TEST(longest_name)
+/* A file name has 255 bytes, of which the embedded host needs 8 for its prefix. */
+TEST(longest_name_is_accepted)
 {
 	struct ringbuf *ring = ring_new(0, 10, 10);
 	size_t max = on_module(ring) ? 255 : 247;
@@ -202,7 +201,7 @@ TEST(longest_name)
 	EXPECT_EQ(-ENOENT, open_named(name, &ring));
 }
 
-TEST(unlink_leaves_the_ring)
+TEST(unlinked_ring_stays_usable)
 {
 	const char *name = name_of("unlinked");
 	struct ringbuf *a, *b, *c;
@@ -215,7 +214,7 @@ TEST(unlink_leaves_the_ring)
 	EXPECT_FALSE(name_there(name));
 	EXPECT_EQ(-ENOENT, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 
-	/* Another ring takes the name; closing the old one does not take it away. */
+	/* Another ring gets the name, and closing the old ring does not remove it. */
 	ASSERT_EQ(0, named(name, 0, 0, &c));
 	writer = writer_new(a);
 	ASSERT_NE(NULL, writer);
@@ -233,8 +232,8 @@ TEST(unlink_leaves_the_ring)
 	EXPECT_FALSE(name_there(name));
 }
 
-/* A handle of a ring whose name another one has by now is not one of that. */
-TEST(name_of_another_ring)
+/* The name was removed, and another ring was created with it, before the handle is used. */
+TEST(opened_ring_is_not_confused_with_a_later_one_of_its_name)
 {
 	const char *name = name_of("another");
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(3000, 10);
@@ -251,7 +250,7 @@ TEST(name_of_another_ring)
 	err = ringbuf_writer_attach(opened, &writer);
 	EXPECT_TRUE(err == 0 || err == -ESTALE)
 	TH_LOG("%d", err);
-	/* On the embedded host it is the ring that was opened. */
+	/* On the embedded host the writer attaches to the ring that was opened. */
 	EXPECT_EQ(0, status_of(b).writers);
 	ringbuf_writer_close(writer);
 	ringbuf_close(opened);
@@ -260,8 +259,8 @@ TEST(name_of_another_ring)
 	ringbuf_close(b);
 }
 
-/* After the name was removed by hand and made again, close leaves the new one alone. */
-TEST(name_removed_by_hand)
+/* The name was removed by unlink(2), and another ring was created with it. */
+TEST(close_does_not_remove_the_name_of_a_later_ring)
 {
 	const char *name = name_of("cleaned");
 	struct ringbuf *a, *b;
@@ -277,7 +276,7 @@ TEST(name_removed_by_hand)
 	ringbuf_close(b);
 }
 
-TEST(goes_with_the_last)
+TEST(name_goes_with_the_last_handle)
 {
 	const char *name = name_of("last");
 	struct ringbuf_reader *reader;
@@ -304,7 +303,7 @@ static int other_opens(void *arg)
 	return 0;
 }
 
-TEST(goes_with_the_last_process)
+TEST(name_goes_with_the_last_process)
 {
 	char name[64];
 	struct ringbuf *ring;
@@ -317,7 +316,7 @@ TEST(goes_with_the_last_process)
 	EXPECT_FALSE(name_there(name));
 }
 
-TEST(kept)
+TEST(kept_name_stays_with_its_messages)
 {
 	const char *name = name_of("kept");
 	struct ringbuf_writer *writer;
@@ -330,7 +329,7 @@ TEST(kept)
 	ringbuf_writer_close(writer);
 	ringbuf_close(ring);
 
-	/* No process has it open now; name and slots remain. */
+	/* No process has the ring open now, but name and messages remain. */
 	ASSERT_EQ(0, open_named(name, &ring));
 	EXPECT_EQ(-EEXIST, named(name, 0, 0, &(struct ringbuf *){ NULL }));
 	reader = reader_new(ring);
@@ -342,7 +341,7 @@ TEST(kept)
 	EXPECT_FALSE(name_there(name));
 }
 
-/* What another user may do with a name; the child starts before the ring is made. */
+/* What another user may do with a name, and the child that is this user. */
 struct user {
 	char name[64];
 	int go;
@@ -373,7 +372,10 @@ static int other_user(void *arg)
 	return 0;
 }
 
-/* @embedded: what open gives there, where readers write their cursors. */
+/*
+ * Create a ring with @mode, and check what another user may do.  @embedded is the result of open on
+ * the embedded host, where a reader needs to write its cursor.
+ */
 static int mode_check(uint32_t mode, const struct user *expect, int embedded)
 {
 	struct user *u = shared_memory(sizeof(*u));
@@ -395,7 +397,7 @@ static int mode_check(uint32_t mode, const struct user *expect, int embedded)
 	return 0;
 }
 
-TEST(mode)
+TEST(mode_decides_what_another_user_may_do)
 {
 	const struct user closed = { .open = -EACCES, .unlink = -EACCES };
 	const struct user readable = { .write = -EACCES, .unlink = -EACCES };
@@ -413,7 +415,7 @@ TEST(mode)
 	}
 }
 
-/* On the embedded host a reader writes, too: half a permission would be none. */
+/* On the embedded host a reader writes, too, so reading alone would not be enough to read. */
 TEST(embedded_mode_grants_reading_and_writing_or_neither)
 {
 	const uint32_t half[] = { 0644, 0622, 0640, 0604, 0620, 0602, 0400, 0200, 0466, 0266 };
@@ -477,7 +479,7 @@ static int uses_what_is_left(void *arg)
 
 	CHECK(!setgid(65534) && !setuid(65534));
 	if (module) {
-		/* The name went with its owner. */
+		/* The kernel removed the name when its owner died. */
 		CHECK_EQ(-ENOENT, open_named(arg, &ring));
 		CHECK_EQ(0, named(arg, 0, 0666, &ring));
 		ringbuf_close(ring);
@@ -491,15 +493,15 @@ static int uses_what_is_left(void *arg)
 	return 0;
 }
 
-TEST(leftover_of_another_user_can_be_opened_if_its_mode_permits)
+TEST(orphan_of_another_user_can_be_opened_if_its_mode_permits)
 {
-	const char *name = name_of("leftover");
+	const char *name = name_of("orphan");
 
 	if (geteuid())
 		SKIP(return, "not root: there is no other user to become");
 	ASSERT_EQ(128 + SIGKILL, child_run(makes_and_dies, (void *)name));
 	EXPECT_EQ(0, child_run(uses_what_is_left, (void *)name));
-	/* A look by the administrator removes it. */
+	/* An open by root removes the orphan. */
 	EXPECT_FALSE(name_there(name));
 }
 
@@ -511,7 +513,7 @@ static bool file_there(const char *name)
 	return !access(path, F_OK);
 }
 
-/* By exit(), as a return from main() does. */
+/* End by exit(), as a return from main() does, with the ring open. */
 static int ends_without_closing(void *arg)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -523,9 +525,9 @@ static int ends_without_closing(void *arg)
 		err = open_named(arg, &ring);
 	CHECK_EQ(0, err);
 	CHECK(reader_new(ring) && writer_new(ring));
-	/* A write to the file would be SIGXFSZ from here on. */
+	/* From now on a write to the file would be SIGXFSZ. */
 	CHECK(!setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, 0 }));
-	/* What the test has printed is not printed again. */
+	/* exit() must not print again what the test has printed. */
 	CHECK(dup2(null, STDOUT_FILENO) >= 0);
 	exit(0);
 }
@@ -535,7 +537,7 @@ TEST(name_goes_with_a_program_that_ends_without_closing)
 	const char *name = name_of("exit");
 
 	ASSERT_EQ(0, child_run(ends_without_closing, (void *)name));
-	/* No look by the library may have removed it. */
+	/* Check by access(2) first, since the library would remove an orphan. */
 	EXPECT_FALSE(file_there(name));
 	EXPECT_FALSE(name_there(name));
 }
@@ -544,7 +546,7 @@ struct leaver {
 	char name[64];
 	int here;
 	int go;
-	bool swept; /* a child makes another named ring first */
+	bool swept; /* the child has removed orphans before, by making another ring */
 };
 
 static int ends_when_told(void *arg)
@@ -560,8 +562,8 @@ static int ends_when_told(void *arg)
 	exit(0);
 }
 
-/* As another user does that ends at the same moment. */
-TEST(name_goes_though_another_process_has_the_lock_for_a_moment)
+/* Another user of the name that ends at the same moment would hold the lock so. */
+TEST(name_goes_although_another_process_has_the_lock_for_a_moment)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 	struct leaver *l = shared_memory(sizeof(*l));
@@ -600,14 +602,14 @@ TEST(name_stays_when_one_of_its_users_ends_without_closing)
 	struct ringbuf *ring;
 
 	ASSERT_EQ(0, named(name, 0, 0, &ring));
-	/* A child that inherits it, and a process that opens it, have it, too. */
+	/* A child that inherits the ring ends, and then a process that has opened it. */
 	EXPECT_EQ(0, child_run(ends_without_a_use, NULL));
 	EXPECT_TRUE(name_there(name));
 	EXPECT_EQ(0, child_run(ends_without_closing, (void *)name));
 	EXPECT_TRUE(name_there(name));
 	ringbuf_close(ring);
 	EXPECT_FALSE(name_there(name));
-	/* A kept one stays. */
+	/* A kept name stays in any case. */
 	ASSERT_EQ(0, named(name, RINGBUF_KEPT, 0, &ring));
 	ringbuf_close(ring);
 	EXPECT_EQ(0, child_run(ends_without_closing, (void *)name));
@@ -615,7 +617,7 @@ TEST(name_stays_when_one_of_its_users_ends_without_closing)
 	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_AUTO));
 }
 
-static int makes_a_leftover(void *arg)
+static int makes_an_orphan(void *arg)
 {
 	struct ringbuf *ring;
 
@@ -633,10 +635,10 @@ static int makes_another(void *arg)
 	return 0;
 }
 
-/* Whatever their names are, and without a look at them. */
-TEST(leftovers_go_when_their_user_makes_a_ring)
+/* The orphans may have any names, and the user does not open them. */
+TEST(orphans_are_removed_when_their_user_makes_a_ring)
 {
-	const char *left = name_of("left"), *kept = name_of("kept"), *used = name_of("used");
+	const char *left = name_of("orphan"), *kept = name_of("kept"), *used = name_of("used");
 	struct ringbuf *ring, *keeps;
 
 	if (module_here())
@@ -644,7 +646,7 @@ TEST(leftovers_go_when_their_user_makes_a_ring)
 	ASSERT_EQ(0, named(used, 0, 0, &ring));
 	ASSERT_EQ(0, named(kept, RINGBUF_KEPT, 0, &keeps));
 	ringbuf_close(keeps);
-	ASSERT_EQ(128 + SIGKILL, child_run(makes_a_leftover, (void *)left));
+	ASSERT_EQ(128 + SIGKILL, child_run(makes_an_orphan, (void *)left));
 	ASSERT_TRUE(file_there(left));
 	EXPECT_EQ(0, child_run(makes_another, (void *)name_of("another")));
 	EXPECT_FALSE(file_there(left));
@@ -671,8 +673,8 @@ static int makes_when_told(void *arg)
 	return 0;
 }
 
-/* The first of them has removed leftovers before, the second one does so now. */
-TEST(leftover_that_another_process_removes_is_not_in_use)
+/* The first child makes the name of the orphan that the second child removes at the same time. */
+TEST(orphan_that_another_process_removes_is_not_in_use)
 {
 	struct leaver *l = shared_memory(sizeof(*l) * 2);
 	unsigned int round;
@@ -687,7 +689,7 @@ TEST(leftover_that_another_process_removes_is_not_in_use)
 		l[0].here = l[0].go = l[1].here = l[1].go = 0;
 		pid[0] = child_start(makes_when_told, &l[0]);
 		UNTIL(FLAG_GET(l[0].here));
-		ASSERT_EQ(128 + SIGKILL, child_run(makes_a_leftover, l[0].name));
+		ASSERT_EQ(128 + SIGKILL, child_run(makes_an_orphan, l[0].name));
 		pid[1] = child_start(makes_when_told, &l[1]);
 		UNTIL(FLAG_GET(l[1].here));
 		FLAG_SET(l[0].go);
@@ -697,8 +699,8 @@ TEST(leftover_that_another_process_removes_is_not_in_use)
 	}
 }
 
-/* Not a ring: what stands under a name of the embedded host. */
-TEST(not_a_ring)
+/* Another program has made the file: first without bytes, then with wrong ones. */
+TEST(file_that_is_no_ring_is_refused)
 {
 	const char *name = name_of("garbage");
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(100, 10);
@@ -743,7 +745,7 @@ TEST(truncated_ring_can_be_unlinked_and_made_again)
 	EXPECT_EQ(0, ringbuf_unlink(name, RINGBUF_HOST_EMBEDDED));
 }
 
-/* A file of one's own in the place of a ring, or the copy of one, and a lock on it. */
+/* A file that a program has put under a name, with a lock on it: junk, or the copy of a ring. */
 struct squatter {
 	char path[128];
 	char bytes[1 << 20];
@@ -797,8 +799,7 @@ static size_t copy_of_a_ring(char *to, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* A foreign file in the place of a name, locked by its maker, delays no process. */
-TEST(squatter)
+TEST(locked_file_of_another_program_delays_no_call)
 {
 	struct squatter *s = shared_memory(sizeof(*s));
 	const char *name = name_of("squatter");
@@ -839,8 +840,8 @@ static int inherits(void *arg)
 	return 0;
 }
 
-/* A child that has not used it yet has it all the same. */
-TEST(goes_with_the_heir)
+/* The child inherits the ring and uses it only after its parent has closed it. */
+TEST(name_stays_with_a_child_that_has_not_used_it)
 {
 	struct heir *h = shared_memory(sizeof(*h));
 	pid_t pid;
@@ -871,8 +872,7 @@ static int one_of_many(void *arg)
 	return 0;
 }
 
-/* All processes make and drop the same name. */
-TEST(race)
+TEST(name_that_many_make_and_drop_is_gone_at_the_end)
 {
 	char name[64];
 	pid_t pid[4];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ordering under load: N writers behind a gate, M readers, every message with
- * writer, number and checksum.  Every reader gets every message, whole, in the
- * order of its writer, and all readers get them in the same order.
+ * Order under load: several writers that begin together, and several readers.  Each message
+ * carries writer, number and checksum.  Every reader gets every message whole and in its
+ * writer's order, and all readers see the same sequence.
  */
 #include "../harness/harness.h"
 #include "../harness/rings.h"
@@ -19,7 +19,7 @@ struct stage {
 	unsigned int batch;
 	unsigned int zero_copy;
 	uint64_t count; /* messages of each writer */
-	unsigned int attached; /* readers */
+	unsigned int attached; /* number of readers and writers that are attached */
 	int gate;
 	uint32_t next_writer;
 	uint32_t next_reader;
@@ -73,7 +73,7 @@ static size_t length_of(uint64_t number)
 	return sizeof(struct message) + number * 7 % (SLOT - sizeof(struct message) + 1);
 }
 
-/* Up to @count messages from @number on. */
+/* Write @count messages, the first with @number, as one batch. */
 static int write_batch(struct ringbuf_writer *writer, uint32_t me, uint64_t number,
 		       unsigned int count)
 {
@@ -169,7 +169,7 @@ static int order_reader(void *arg)
 	return 0;
 }
 
-TEST_F(order, all_get_all_in_order)
+TEST_F(order, every_reader_gets_all_messages_in_one_order)
 {
 	struct stage *st = self->stage;
 	pid_t pid[WRITERS + READERS];
@@ -179,7 +179,10 @@ TEST_F(order, all_get_all_in_order)
 		pid[i] = child_start(order_reader, st);
 	for (; i < variant->readers + variant->writers; i++)
 		pid[i] = child_start(order_writer, st);
-	/* Writers too: the stream ends when those that have come are done. */
+	/*
+	 * Wait for the writers, too: the stream would end if the first ones were done before
+	 * others.
+	 */
 	UNTIL(FLAG_GET(st->attached) == variant->readers + variant->writers);
 	FLAG_SET(st->gate);
 	for (i = 0; i < variant->readers + variant->writers; i++)

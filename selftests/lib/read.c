@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The calls of a reader: what they refuse, and what a refusal leaves as it was. */
+/* The calls of a reader: which arguments they refuse, and that a refused call changes nothing. */
 #include <limits.h>
 
 #include "../harness/attached.h"
@@ -28,7 +28,7 @@ static int peek(struct ringbuf_reader *reader, struct ringbuf_slot *slots, unsig
 	return ringbuf_reader_peek(reader, slots, max, RINGBUF_TRY);
 }
 
-TEST_F(read, max_out_of_range)
+TEST_F(read, number_of_slots_out_of_range_is_refused)
 {
 	EXPECT_EQ(-EINVAL, peek(self->reader, self->slots, 0));
 	EXPECT_EQ(-EINVAL, peek(self->reader, self->slots, RINGBUF_BATCH_MAX + 1));
@@ -37,7 +37,7 @@ TEST_F(read, max_out_of_range)
 	EXPECT_EQ(-EAGAIN, peek(self->reader, self->slots, RINGBUF_BATCH_MAX));
 }
 
-TEST_F(read, start_out_of_range)
+TEST_F(read, start_out_of_range_is_refused)
 {
 	struct ringbuf_reader *r = POISON;
 
@@ -45,7 +45,7 @@ TEST_F(read, start_out_of_range)
 	EXPECT_EQ(NULL, r);
 }
 
-TEST_F(read, peeking_again_starts_again)
+TEST_F(read, second_peek_returns_the_same_slots)
 {
 	unsigned int k;
 
@@ -60,7 +60,7 @@ TEST_F(read, peeking_again_starts_again)
 	EXPECT_EQ(0, ringbuf_reader_position(self->reader));
 }
 
-TEST_F(read, release_of_what_was_not_peeked)
+TEST_F(read, release_without_a_peek_is_refused)
 {
 	EXPECT_EQ(-EINVAL, ringbuf_reader_release(self->reader, 1));
 	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
@@ -75,7 +75,7 @@ TEST_F(read, release_of_what_was_not_peeked)
 	EXPECT_EQ(-EINVAL, ringbuf_reader_release(self->reader, 1));
 }
 
-TEST_F(read, buffer_too_small)
+TEST_F(read, message_longer_than_the_buffer_stays)
 {
 	char text[SLOT];
 	size_t size;
@@ -90,8 +90,7 @@ TEST_F(read, buffer_too_small)
 	EXPECT_EQ(0, memcmp(text, "0123456789x", 11));
 }
 
-/* Peeked slots are the ring's own memory: another reader sees the same bytes. */
-TEST_F(read, zero_copy)
+TEST_F(read, peeked_slots_have_what_was_written)
 {
 	struct ringbuf_slot written[2];
 
@@ -111,8 +110,8 @@ TEST_F(read, zero_copy)
 	EXPECT_EQ(0, memcmp(self->slots[1].data, "second", 6));
 }
 
-/* What was peeked stays valid, however hard the writers press. */
-TEST_F(read, peeked_is_held)
+/* Writers that find no room do not overwrite peeked slots. */
+TEST_F(read, peeked_slots_stay_valid)
 {
 	unsigned int k;
 
@@ -131,8 +130,8 @@ TEST_F(read, peeked_is_held)
 	EXPECT_EQ(0, ringbuf_reader_release(self->reader, 7));
 }
 
-/* A peek ends at a hole and the next continues behind it; positions tell. */
-TEST_F(read, holes_between)
+/* A peek ends before a hole, and the next one begins behind it. */
+TEST_F(read, peek_skips_holes)
 {
 	struct ringbuf_slot s;
 	unsigned int k;
@@ -155,7 +154,7 @@ TEST_F(read, holes_between)
 	EXPECT_EQ(0, ringbuf_reader_lost(self->reader));
 }
 
-TEST_F(read, rows)
+TEST_F(read, readers_have_different_ids)
 {
 	struct ringbuf_reader *other = reader_new(self->ring);
 
@@ -164,8 +163,7 @@ TEST_F(read, rows)
 	ringbuf_reader_close(other);
 }
 
-/* Closing with slots peeked gives them back. */
-TEST_F(read, closed_while_peeked)
+TEST_F(read, close_gives_peeked_slots_back)
 {
 	unsigned int k;
 

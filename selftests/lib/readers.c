@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Many readers, where each begins, and what happens when there are too many. */
+/* Many readers: where they start, what they hold, and how many can attach. */
 #include "../harness/harness.h"
 #include "../harness/rings.h"
 
@@ -30,7 +30,7 @@ static int64_t first_of(struct ringbuf *ring, enum ringbuf_start start, uint64_t
 	return got == -EAGAIN || got == at ? at : -EBADMSG;
 }
 
-TEST(where_they_begin)
+TEST(reader_starts_at_the_head_the_oldest_or_a_position)
 {
 	struct ringbuf *ring = ring_for(4, SLOTS);
 	struct ringbuf_writer *writer = writer_new(ring);
@@ -52,8 +52,8 @@ TEST(where_they_begin)
 	ringbuf_close(ring);
 }
 
-/* Without a reader nothing gates: all but the last lap is gone. */
-TEST(where_they_begin_laps_later)
+/* Without readers the writer has overwritten all but the last lap. */
+TEST(reader_starts_in_the_last_lap_at_the_earliest)
 {
 	struct ringbuf *ring = ring_for(4, SLOTS);
 	struct ringbuf_writer *writer = writer_new(ring);
@@ -71,8 +71,7 @@ TEST(where_they_begin_laps_later)
 	ringbuf_close(ring);
 }
 
-/* From its first moment a reader holds the slots that it is owed. */
-TEST(attached_means_gating)
+TEST(attached_reader_holds_the_slots_from_its_start_on)
 {
 	struct ringbuf *ring = ring_for(4, SLOTS);
 	struct ringbuf_writer *writer = writer_new(ring);
@@ -92,7 +91,7 @@ TEST(attached_means_gating)
 	ringbuf_close(ring);
 }
 
-TEST(too_many)
+TEST(attach_fails_while_all_rows_are_taken)
 {
 	struct ringbuf *ring = ring_for(3, SLOTS);
 	struct ringbuf_reader *r[3], *more;
@@ -106,7 +105,7 @@ TEST(too_many)
 		more = POISON;
 		EXPECT_EQ(-ENOSPC, ringbuf_reader_attach(ring, RINGBUF_FROM_HEAD, 0, &more));
 		EXPECT_EQ(NULL, more);
-		/* The freed row is the one that is given away. */
+		/* The next reader gets the row that was freed. */
 		ringbuf_reader_close(r[turn % 3]);
 		more = reader_new(ring);
 		EXPECT_NE(NULL, more);
@@ -117,7 +116,6 @@ TEST(too_many)
 	ringbuf_close(ring);
 }
 
-/* The writer does not wait for a reader that has left. */
 TEST(slow_reader_that_leaves_frees_the_writer)
 {
 	struct ringbuf *ring = ring_for(2, SLOTS);
@@ -160,7 +158,7 @@ static int one_of_many(void *arg)
 	return 0;
 }
 
-TEST(hundred)
+TEST(hundred_readers_get_every_message)
 {
 	struct many *m = shared_memory(sizeof(*m));
 	struct ringbuf_writer *writer;
@@ -187,7 +185,7 @@ TEST(hundred)
 	ringbuf_close(m->ring);
 }
 
-/* Readers come and go all the time; each sees a stretch without a gap. */
+/* Attach, read a few messages without a gap, and close, again and again. */
 static int visitor(void *arg)
 {
 	struct many *m = arg;
@@ -229,7 +227,7 @@ static int writes_until_told(void *arg)
 	return 0;
 }
 
-TEST(visitors)
+TEST(readers_that_come_and_go_see_no_gap)
 {
 	struct host_of_visitors *h = shared_memory(sizeof(*h));
 	pid_t pid[3], writer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Signals during a wait: restarted with the same deadline, or EINTR if asked for. */
+/* Signals during a wait: it continues with the same deadline, or ends with EINTR on request. */
 #include <pthread.h>
 #include "../harness/attached.h"
 
@@ -8,7 +8,7 @@
 struct shared {
 	int handled;
 	int on;
-	int ended; /* waits that a signal has ended */
+	int ended; /* number of waits that a signal has ended */
 };
 
 static struct shared *shared;
@@ -48,7 +48,7 @@ FIXTURE_SETUP(signal)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 }
 
-/* Signals @pid, asleep, @times times; it sleeps on after each. */
+/* Send @times signals to @pid, which must sleep again after each. */
 static int disturb(pid_t pid, int times)
 {
 	int n;
@@ -74,7 +74,7 @@ static int read_after_all(void *arg)
 	return 0;
 }
 
-/* Read all, so that the gate opens: the child's reader has done so, too. */
+/* Read all messages.  The child's reader began behind them, so the writer then has room. */
 static int drain(struct ringbuf_reader *reader)
 {
 	unsigned int n;
@@ -84,7 +84,7 @@ static int drain(struct ringbuf_reader *reader)
 	return 0;
 }
 
-TEST_F(signal, reader_sleeps_on)
+TEST_F(signal, signals_do_not_end_the_wait_of_a_reader)
 {
 	pid_t pid = child_start(read_after_all, self->ring);
 
@@ -105,7 +105,7 @@ static int write_one_more(void *arg)
 	return 0;
 }
 
-TEST_F(signal, writer_sleeps_on)
+TEST_F(signal, signals_do_not_end_the_wait_of_a_writer)
 {
 	pid_t pid = child_start(write_one_more, self->ring);
 
@@ -116,7 +116,7 @@ TEST_F(signal, writer_sleeps_on)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-/* Signals come all the time; the deadline stays where it was. */
+/* Wait with a timeout, while signals come all the time. */
 static int times_out(void *arg)
 {
 	struct ringbuf_writer *writer = writer_new(arg);
@@ -130,7 +130,7 @@ static int times_out(void *arg)
 	return 0;
 }
 
-TEST_F(signal, deadline_stays)
+TEST_F(signal, signals_do_not_move_the_deadline)
 {
 	const struct timespec pause = { .tv_nsec = 5 * MS };
 	pid_t pid = child_start(times_out, self->ring);
@@ -167,7 +167,7 @@ static int interrupted(void *arg)
 	ENDED(get(reader, RINGBUF_FOREVER));
 	ENDED(ringbuf_reader_peek(reader, &s, 1, PATIENCE));
 	ENDED(ringbuf_reader_wait(reader, 2, RINGBUF_FOREVER));
-	/* Still good for use. */
+	/* The handles are still usable. */
 	CHECK_EQ(-EAGAIN, put(writer, 99, RINGBUF_TRY));
 	CHECK_EQ(-EAGAIN, get(reader, RINGBUF_TRY));
 	ringbuf_reader_interruptible(reader, 0);
@@ -176,8 +176,8 @@ static int interrupted(void *arg)
 	return 0;
 }
 
-/* With SA_RESTART the kernel may restart the call below the library: no EINTR then. */
-TEST_F(signal, interruptible)
+/* With SA_RESTART the kernel may restart the system call, so that the library sees no EINTR. */
+TEST_F(signal, signal_ends_a_wait_that_is_interruptible)
 {
 	pid_t pid;
 	int n;
@@ -186,13 +186,16 @@ TEST_F(signal, interruptible)
 		SKIP(return, "SA_RESTART asks the kernel not to end the wait");
 	pid = child_start(interrupted, self->ring);
 	UNTIL(FLAG_GET(shared->on));
-	/* A signal that finds the reader awake is lost; ringbuf_reader_interrupt() would not be. */
+	/*
+	 * A signal that comes before the reader sleeps is lost: repeat it until the wait has
+	 * ended.
+	 */
 	for (n = 1; n <= 5; n++) {
 		while (FLAG_GET(shared->ended) < n && task_state(pid) != 'Z') {
 			int handled = FLAG_GET(shared->handled);
 
 			ASSERT_TRUE(task_asleep(pid));
-			/* It may be the next wait already that it sleeps in. */
+			/* The child may sleep in its next wait already. */
 			if (FLAG_GET(shared->ended) == n)
 				break;
 			kill(pid, SIGUSR1);
@@ -222,7 +225,7 @@ static void interrupts(int sig)
 	errno = saved;
 }
 
-/* Whatever it was at: asleep, spinning, or not there yet. */
+/* Interrupts come while the calls sleep, while they spin, and before they begin. */
 static int interrupted_anywhere(void *arg)
 {
 	struct sigaction action = { .sa_handler = interrupts, .sa_flags = *(const int *)arg };
@@ -236,7 +239,7 @@ static int interrupted_anywhere(void *arg)
 		CHECK_EQ(-EINTR, get(to_interrupt, RINGBUF_FOREVER));
 		CHECK_EQ(-EINTR, put(writer_to_interrupt, 99, RINGBUF_FOREVER));
 	}
-	/* Both are told each time: what one of them has not seen is still to come. */
+	/* Each signal interrupts both handles, so one of them may have an interrupt left. */
 	ringbuf_reader_interruptible(to_interrupt, 0);
 	ringbuf_writer_interruptible(writer_to_interrupt, 0);
 	ringbuf_reader_interrupt(to_interrupt);
@@ -245,7 +248,7 @@ static int interrupted_anywhere(void *arg)
 	return 0;
 }
 
-TEST_F(signal, none_is_missed)
+TEST_F(signal, no_interrupt_is_missed)
 {
 	const struct timespec pause = { .tv_nsec = 300000 };
 	int flags = variant->flags;
@@ -280,8 +283,8 @@ static int waits_twice(void *arg)
 	return 0;
 }
 
-/* Once for each, before the wait and while it spins. */
-TEST_F(signal, before_the_wait)
+/* An interrupt before the wait ends that wait alone; another one ends a wait that spins. */
+TEST_F(signal, interrupt_before_or_during_a_wait_ends_it)
 {
 	const struct timespec pause = { .tv_nsec = 20 * MS };
 	int flags = variant->flags;
@@ -302,7 +305,7 @@ TEST_F(signal, before_the_wait)
 
 #define ROUNDS 300
 
-/* In each round a message, then an interrupt, a little later than the last time. */
+/* Send a message and then an interrupt in each round, each time a little later. */
 static void *message_and_interrupt(void *writer)
 {
 	volatile int wait;
@@ -324,10 +327,10 @@ static void *message_and_interrupt(void *writer)
 }
 
 /*
- * A reader whose last wait ended while it spun for a writer on another processor watches
- * only the next slot at first.  Interrupt it from before that until after it.
+ * A reader whose last wait ended while it was spinning, with the writer on another processor,
+ * first watches only the next slot.  Interrupt it before, during and after that time.
  */
-TEST_F(signal, while_it_watches)
+TEST_F(signal, interrupt_ends_a_wait_that_watches_the_next_slot)
 {
 	struct ringbuf_writer *writer;
 	pthread_t thread;

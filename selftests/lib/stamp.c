@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Timestamps: CLOCK_MONOTONIC at commit, where the ring was made with them. */
+/* Timestamps: in a ring with RINGBUF_TIMESTAMP, CLOCK_MONOTONIC at the commit. */
 #include "../harness/attached.h"
 
 #define SLOTS 6
@@ -19,7 +19,7 @@ FIXTURE_SETUP(stamp)
 	ATTACHED_SETUP(variant->flags, 64, SLOTS);
 }
 
-TEST_F(stamp, between_before_and_after)
+TEST_F(stamp, timestamp_is_between_the_times_before_and_after)
 {
 	struct ringbuf_slot s;
 	unsigned int n;
@@ -37,8 +37,8 @@ TEST_F(stamp, between_before_and_after)
 	}
 }
 
-/* The time of the commit, not of the reservation; in a batch it does not go back. */
-TEST_F(stamp, at_commit)
+/* Within a batch the timestamps do not go back. */
+TEST_F(stamp, timestamp_is_the_time_of_the_commit)
 {
 	struct ringbuf_slot s[3];
 	uint64_t before;

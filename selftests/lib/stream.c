@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages through rings of many shapes: one by one, in batches, across the
- * wrap, of every length, and from one process to another.
+ * Messages through rings of many sizes: one by one, in batches, across the end of the ring,
+ * of every length, and from one process to another.
  */
 #include "../harness/attached.h"
 
@@ -36,7 +36,7 @@ FIXTURE_SETUP(stream)
 	ATTACHED_SETUP(variant->flags, SLOT, variant->slots);
 }
 
-TEST_F(stream, one_by_one)
+TEST_F(stream, messages_arrive_one_by_one)
 {
 	uint64_t n;
 
@@ -47,7 +47,7 @@ TEST_F(stream, one_by_one)
 	}
 }
 
-TEST_F(stream, full_then_empty)
+TEST_F(stream, ring_can_be_filled_and_emptied)
 {
 	uint64_t lap, n, next = 0;
 
@@ -62,7 +62,7 @@ TEST_F(stream, full_then_empty)
 	}
 }
 
-/* The largest batch that a ring takes. */
+/* Return the largest batch of a ring. */
 static unsigned int batch_max(uint64_t slots)
 {
 	return slots < RINGBUF_BATCH_MAX ? (unsigned int)slots : RINGBUF_BATCH_MAX;
@@ -103,8 +103,8 @@ static int batch_read(struct ringbuf_reader *reader, unsigned int count, uint64_
 	return 0;
 }
 
-/* Batches of every size, so that they cross the wrap at every place. */
-TEST_F(stream, batches)
+/* Batches of every size cross the end of the ring at every place. */
+TEST_F(stream, batches_of_every_size_arrive)
 {
 	unsigned int max = batch_max(variant->slots), count;
 	uint64_t next = 0;
@@ -121,7 +121,7 @@ TEST_F(stream, batches)
 	EXPECT_EQ(0, ringbuf_reader_holes(self->reader));
 }
 
-TEST_F(stream, batch_needs_all_its_room)
+TEST_F(stream, batch_waits_for_all_its_room)
 {
 	unsigned int max = batch_max(variant->slots), count = max;
 	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
@@ -129,7 +129,7 @@ TEST_F(stream, batch_needs_all_its_room)
 
 	for (n = 0; n + max < variant->slots + 1; n++)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
-	/* One slot fewer is free than the batch wants. */
+	/* One slot fewer is free than the batch needs. */
 	ASSERT_EQ(-EAGAIN, ringbuf_writer_reserve(self->writer, slots, count, RINGBUF_TRY));
 	ASSERT_EQ(0, get(self->reader, RINGBUF_TRY));
 	ASSERT_EQ((int)count, ringbuf_writer_reserve(self->writer, slots, count, RINGBUF_TRY));
@@ -137,7 +137,7 @@ TEST_F(stream, batch_needs_all_its_room)
 	ASSERT_EQ(0, ringbuf_writer_commit(self->writer, slots, count));
 }
 
-TEST_F(stream, every_length)
+TEST_F(stream, message_of_every_length_arrives)
 {
 	unsigned char to[SLOT], from[SLOT];
 	size_t length, i;
@@ -155,7 +155,7 @@ TEST_F(stream, every_length)
 	}
 }
 
-TEST_F(stream, slots_released_one_at_a_time)
+TEST_F(stream, slots_can_be_released_one_at_a_time)
 {
 	unsigned int max = batch_max(variant->slots), k;
 	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
@@ -192,7 +192,7 @@ static int other_writes(void *arg)
 	return 0;
 }
 
-TEST_F(stream, from_another_process)
+TEST_F(stream, messages_of_another_process_arrive)
 {
 	struct other o = { self->writer, often(5 * variant->slots + 5000) };
 	pid_t pid = child_start(other_writes, &o);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Readers that are moved forward learn of it, count what they lost, never read torn. */
+/* A reader that is moved forward is told so, counts what it lost, and reads no torn message. */
 #include "../harness/attached.h"
 
 NO_RECHECK
@@ -19,7 +19,7 @@ FIXTURE_SETUP(sync)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 }
 
-TEST_F(sync, to_a_position)
+TEST_F(sync, sync_moves_a_reader_forward_only)
 {
 	uint32_t id = ringbuf_reader_id(self->reader);
 
@@ -28,13 +28,13 @@ TEST_F(sync, to_a_position)
 	EXPECT_EQ(4, get(self->reader, RINGBUF_TRY));
 	EXPECT_EQ(4, ringbuf_reader_lost(self->reader));
 	EXPECT_EQ(0, ringbuf_reader_holes(self->reader));
-	/* Back there is no way. */
+	/* A position before the cursor does not move the reader back. */
 	ASSERT_EQ(0, ringbuf_sync(self->ring, id, 2));
 	EXPECT_EQ(5, get(self->reader, RINGBUF_TRY));
 	EXPECT_EQ(4, ringbuf_reader_lost(self->reader));
 }
 
-TEST_F(sync, makes_room)
+TEST_F(sync, sync_makes_room_for_writers)
 {
 	unsigned int n;
 
@@ -47,8 +47,7 @@ TEST_F(sync, makes_room)
 	EXPECT_EQ(3, ringbuf_reader_lost(self->reader));
 }
 
-/* Beyond head means head. */
-TEST_F(sync, to_head)
+TEST_F(sync, sync_beyond_head_moves_to_head)
 {
 	ASSERT_EQ(0, ringbuf_sync(self->ring, ringbuf_reader_id(self->reader), UINT64_MAX));
 	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
@@ -57,7 +56,7 @@ TEST_F(sync, to_head)
 	EXPECT_EQ(10, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(sync, peek_tells_once)
+TEST_F(sync, peek_reports_lost_messages_once)
 {
 	struct ringbuf_slot s[SLOTS];
 
@@ -71,8 +70,8 @@ TEST_F(sync, peek_tells_once)
 	EXPECT_EQ(0, s[0].lost);
 }
 
-/* Taken away while held: release says so, what was read does not count. */
-TEST_F(sync, while_peeked)
+/* The reader holds slots when it is moved: release reports that their contents may be torn. */
+TEST_F(sync, release_after_a_sync_is_stale)
 {
 	struct ringbuf_slot s[SLOTS];
 
@@ -84,7 +83,7 @@ TEST_F(sync, while_peeked)
 	EXPECT_EQ(2, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(sync, all_readers)
+TEST_F(sync, sync_moves_all_readers)
 {
 	struct ringbuf_reader *other = reader_new(self->ring);
 
@@ -100,7 +99,7 @@ TEST_F(sync, all_readers)
 	ringbuf_reader_close(other);
 }
 
-TEST_F(sync, no_such_reader)
+TEST_F(sync, unknown_reader_is_refused)
 {
 	uint32_t id = ringbuf_reader_id(self->reader);
 
@@ -112,7 +111,7 @@ TEST_F(sync, no_such_reader)
 	ringbuf_reader_close(self->reader);
 	self->reader = NULL;
 	EXPECT_EQ(-ENOENT, ringbuf_sync(self->ring, id, 5));
-	/* All of none is none missing. */
+	/* Without readers, a sync of all of them succeeds. */
 	EXPECT_EQ(0, ringbuf_sync(self->ring, RINGBUF_ALL_READERS, 5));
 }
 
@@ -125,7 +124,7 @@ static int blocked_writer(void *arg)
 	return 0;
 }
 
-TEST_F(sync, wakes_a_writer)
+TEST_F(sync, sync_wakes_a_writer)
 {
 	pid_t pid;
 
@@ -143,7 +142,7 @@ struct mover {
 	int stop;
 };
 
-/* Writes as fast as it can, and moves the reader away whenever it stands in the way. */
+/* Write as fast as possible, and move the reader forward whenever there is no room. */
 static int writes_over(void *arg)
 {
 	struct mover *m = arg;
@@ -162,8 +161,8 @@ static int writes_over(void *arg)
 	return 0;
 }
 
-/* Numbers grow, messages are whole, and number = seen + lost + holes. */
-TEST_F(sync, never_torn)
+/* A message's number must be the number of messages read, lost and skipped before it. */
+TEST_F(sync, overrun_reader_counts_losses_and_reads_whole_messages)
 {
 	struct mover *m = shared_memory(sizeof(*m));
 	struct ringbuf *ring = ring_new(variant->flags, 1100, SLOTS);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * System calls of the library on the module: none while no task waits, which a filter proves
- * that kills the writer and reader at the first one, and one WAKE for each wait.
+ * System calls of the library on the module: none while no task waits, and one WAKE for each
+ * wait.  A filter that kills the process at its first system call proves the former.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -21,7 +21,7 @@ FIXTURE(syscalls)
 	struct ringbuf *ring;
 	struct ringbuf_writer *writer;
 	struct ringbuf_reader *reader;
-	int observer; /* of the same ring, for its statistics */
+	int observer; /* an observer of the same ring, for its statistics */
 };
 
 FIXTURE_VARIANT(syscalls)
@@ -55,7 +55,10 @@ FIXTURE_TEARDOWN(syscalls)
 	close(self->observer);
 }
 
-/* Kill this process at its next system call but exit; -1 where the kernel has no filters. */
+/*
+ * Let any system call but exit kill this process from now on.  Return -1 if the kernel has no
+ * filters.
+ */
 static int no_more_calls(void)
 {
 	struct sock_filter filter[] = {
@@ -116,7 +119,7 @@ static int streams(void *arg)
 	for (n = 0; n < LAPS; n++)
 		if (batch(s))
 			return 1;
-	/* A full ring and an empty one are found without a call, too. */
+	/* Finding the ring full or empty needs no system call, either. */
 	while (!ringbuf_writer_write(s->writer, &n, sizeof(n), RINGBUF_TRY))
 		;
 	while (ringbuf_reader_read(s->reader, &n, sizeof(n), RINGBUF_TRY) > 0)
@@ -135,14 +138,14 @@ static int calls_once(void *arg)
 	return 0;
 }
 
-TEST_F(syscalls, stream_without_waiters_makes_none)
+TEST_F(syscalls, stream_without_waiters_makes_no_system_call)
 {
 	struct stream s = { self->writer, self->reader, RINGBUF_FOREVER };
 	int status = child_run(calls_once, &s);
 
 	if (status == CHILD_SKIP)
 		SKIP(return, "this kernel has no seccomp filters");
-	/* The filter works. */
+	/* The filter kills a process that makes a system call. */
 	ASSERT_EQ(128 + SIGSYS, status);
 	EXPECT_EQ(0, child_run(streams, &s));
 	EXPECT_EQ(0, stats_of(self->observer).wake_calls);
@@ -205,7 +208,7 @@ static int waits_for_room(void *arg)
 	return 0;
 }
 
-/* A writer that waits for room is woken when the slowest reader releases a slot, not before. */
+/* The fast reader must not wake the writer, which waits for the slowest reader. */
 TEST_F(syscalls, slowest_reader_wakes_the_writer)
 {
 	struct stream s = { self->writer, self->reader, RINGBUF_TRY };
@@ -223,7 +226,10 @@ TEST_F(syscalls, slowest_reader_wakes_the_writer)
 	ASSERT_TRUE(task_asleep(pid));
 	while (ringbuf_reader_read(fast, &n, sizeof(n), RINGBUF_TRY) > 0)
 		;
-	/* The fast reader passed the threshold and may have called WAKE once; the writer sleeps. */
+	/*
+	 * The fast reader has passed the wake word: it may have called WAKE, but the writer
+	 * sleeps.
+	 */
 	EXPECT_GE(1, stats_of(self->observer).wake_calls);
 	ASSERT_TRUE(task_asleep(pid));
 	ASSERT_EQ(sizeof(n), ringbuf_reader_read(self->reader, &n, sizeof(n), RINGBUF_TRY));

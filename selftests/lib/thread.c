@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Handles of their own in many threads; a ring that all of them use at once. */
+/* Many threads, each with its own handles, use one ring at the same time. */
 #include <pthread.h>
 
 #include "../harness/harness.h"
@@ -71,7 +71,7 @@ static void *reader_thread(void *arg)
 	return NULL;
 }
 
-TEST(all_get_all)
+TEST(readers_in_threads_get_all_messages)
 {
 	struct worker w[WRITERS + READERS];
 	struct ringbuf *ring = ring_new(0, 100, 7);
@@ -108,7 +108,9 @@ static int comes_and_goes(struct worker *w)
 
 		CHECK(writer);
 		CHECK(!ringbuf_reader_attach(w->ring, RINGBUF_FROM_HEAD, 0, &reader));
-		/* The ring may be full of what the others wrote, or read empty by us. */
+		/*
+		 * The ring may be full of other threads' messages, or have none for this reader.
+		 */
 		got = put(writer, n, RINGBUF_TRY);
 		CHECK(!got || got == -EAGAIN);
 		got = get(reader, RINGBUF_TRY);
@@ -129,8 +131,7 @@ static void *coming_thread(void *arg)
 	return NULL;
 }
 
-/* Attach, detach and stats from all threads of one process. */
-TEST(come_and_go)
+TEST(threads_can_attach_and_detach_at_once)
 {
 	struct ringbuf *ring = ring_new(0, 100, 64);
 	struct worker w[4];
@@ -158,8 +159,8 @@ static void *one_write(void *arg)
 	return NULL;
 }
 
-/* A handle moves from thread to thread; threads are the same process. */
-TEST(handle_changes_threads)
+/* A handle belongs to the process, not to a thread. */
+TEST(handle_can_move_from_thread_to_thread)
 {
 	struct ringbuf *ring = ring_new(RINGBUF_EXCLUSIVE, 100, 20);
 	struct ringbuf_reader *reader = reader_new(ring);
@@ -185,8 +186,8 @@ static void *fork_one(void *arg)
 	return NULL;
 }
 
-/* fork() from a thread while others hold the library's locks: the child has none of them. */
-TEST(fork_among_threads)
+/* fork() in a thread while others hold the library's locks: the child must not inherit them. */
+TEST(child_of_a_thread_can_use_the_library)
 {
 	struct ringbuf *ring = ring_new(0, 100, 64);
 	struct worker w[4];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Waiting: what TRY, a timeout and FOREVER mean, and what ends a wait. */
+/* Waits: RINGBUF_TRY, timeouts and RINGBUF_FOREVER, and what ends a wait. */
 #include "../harness/attached.h"
 
 NO_RECHECK
@@ -35,7 +35,7 @@ static int fill(struct ringbuf_writer *writer)
 	return 0;
 }
 
-/* @call returned @error, and not before @ns had passed. */
+/* Check that @call fails with ETIMEDOUT, and not before @ns have passed. */
 #define TIMES_OUT(ns, call)                                   \
 	do {                                                  \
 		uint64_t start_ = now_ns();                   \
@@ -43,7 +43,7 @@ static int fill(struct ringbuf_writer *writer)
 		EXPECT_LE((uint64_t)(ns), now_ns() - start_); \
 	} while (0)
 
-TEST_F(wait, reader_times_out)
+TEST_F(wait, wait_of_a_reader_ends_at_its_timeout)
 {
 	struct ringbuf_slot s;
 	int64_t ns;
@@ -55,7 +55,7 @@ TEST_F(wait, reader_times_out)
 	}
 }
 
-TEST_F(wait, writer_times_out)
+TEST_F(wait, wait_of_a_writer_ends_at_its_timeout)
 {
 	struct ringbuf_slot s;
 	int64_t ns;
@@ -69,8 +69,7 @@ TEST_F(wait, writer_times_out)
 	EXPECT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 }
 
-/* Whatever can be had at once is had, whatever the timeout says. */
-TEST_F(wait, no_need_to_wait)
+TEST_F(wait, call_that_need_not_wait_ignores_the_timeout)
 {
 	const int64_t timeouts[] = {
 		RINGBUF_TRY, 1, SECOND, INT64_MAX, RINGBUF_FOREVER, INT64_MIN
@@ -84,7 +83,10 @@ TEST_F(wait, no_need_to_wait)
 	}
 }
 
-/* @others: what the child does not use and closes, so that the parent's copy is the last. */
+/*
+ * @other_reader, @other_writer: handles that the child does not use and closes, so that the
+ * parent's copy is the last one
+ */
 struct waiter {
 	struct ringbuf_reader *reader;
 	struct ringbuf_writer *writer;
@@ -112,7 +114,9 @@ static int sleeping_writer(void *arg)
 	return 0;
 }
 
-/* Start a child that uses the handle, and close the parent's before it does. */
+/*
+ * Start a child that sleeps with the reader, and close the parent's copy.  Return its pid, or -1.
+ */
 static pid_t reader_asleep(struct ringbuf_writer *writer, struct ringbuf_reader **reader,
 			   int64_t timeout, uint64_t want)
 {
@@ -142,8 +146,8 @@ TEST_F(wait, commit_wakes_a_reader)
 	}
 }
 
-/* A discarded slot must not leave a reader asleep before the one behind it. */
-TEST_F(wait, reader_sleeps_on_over_a_hole)
+/* A hole that ends a wait must not keep the reader from waking for the next message. */
+TEST_F(wait, reader_skips_a_hole_and_sleeps_again)
 {
 	pid_t pid = reader_asleep(self->writer, &self->reader, RINGBUF_FOREVER, 5);
 	struct ringbuf_slot s[3];
@@ -162,7 +166,10 @@ TEST_F(wait, release_wakes_a_writer)
 	unsigned int n;
 	pid_t pid;
 
-	/* Filled by a writer of its own: the child's has to be fresh. */
+	/*
+	 * Fill the ring by another writer, since a child can use only a handle that was not used
+	 * yet.
+	 */
 	ringbuf_writer_close(self->writer);
 	self->writer = writer_new(self->ring);
 	ASSERT_EQ(0, fill(self->writer));
@@ -179,7 +186,7 @@ TEST_F(wait, release_wakes_a_writer)
 		EXPECT_EQ(n, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(wait, detach_wakes_a_writer)
+TEST_F(wait, close_of_a_reader_wakes_a_writer)
 {
 	struct waiter s = { .timeout = RINGBUF_FOREVER,
 			    .want = SLOTS,
@@ -207,7 +214,7 @@ TEST_F(wait, done_wakes_a_reader)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(wait, close_wakes_a_reader)
+TEST_F(wait, close_of_a_writer_wakes_a_reader)
 {
 	pid_t pid = reader_asleep(self->writer, &self->reader, RINGBUF_FOREVER, (uint64_t)-ENODATA);
 
@@ -228,7 +235,7 @@ static int sleeping_for_many(void *arg)
 	return 0;
 }
 
-TEST_F(wait, for_many)
+TEST_F(wait, wait_sleeps_until_all_slots_are_ready)
 {
 	struct waiter s = { .reader = self->reader, .timeout = RINGBUF_FOREVER, .want = SLOTS };
 	pid_t pid = child_start(sleeping_for_many, &s);
@@ -243,14 +250,14 @@ TEST_F(wait, for_many)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-TEST_F(wait, count_out_of_range)
+TEST_F(wait, count_out_of_range_is_refused)
 {
 	EXPECT_EQ(-EINVAL, ringbuf_reader_wait(self->reader, 0, RINGBUF_TRY));
 	EXPECT_EQ(-EINVAL, ringbuf_reader_wait(self->reader, SLOTS + 1, RINGBUF_TRY));
 	EXPECT_EQ(-EAGAIN, ringbuf_reader_wait(self->reader, SLOTS, RINGBUF_TRY));
 }
 
-TEST_F(wait, count_counts)
+TEST_F(wait, wait_counts_the_slots_that_are_ready)
 {
 	unsigned int n;
 
@@ -264,8 +271,7 @@ TEST_F(wait, count_counts)
 	EXPECT_EQ(0, ringbuf_reader_position(self->reader));
 }
 
-/* What a reader skips is no message. */
-TEST_F(wait, holes_do_not_count)
+TEST_F(wait, wait_does_not_count_holes)
 {
 	struct ringbuf_slot s[SLOTS];
 	unsigned int n;
@@ -280,14 +286,14 @@ TEST_F(wait, holes_do_not_count)
 	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
 	EXPECT_EQ(0, ringbuf_reader_wait(self->reader, 2, RINGBUF_TRY));
 	EXPECT_EQ(-EAGAIN, ringbuf_reader_wait(self->reader, 3, RINGBUF_TRY));
-	/* A full ring is as much as there will be. */
+	/* A full ring is enough for any count, since no more can come. */
 	for (n = 5; n < SLOTS; n++)
 		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 	EXPECT_EQ(0, ringbuf_reader_wait(self->reader, SLOTS, RINGBUF_TRY));
 }
 
-/* However long it may spin. */
-TEST_F(wait, deadline_while_spinning)
+/* The handle may spin for longer than the timeout. */
+TEST_F(wait, spinning_wait_ends_at_its_timeout)
 {
 	uint64_t start = now_ns();
 
@@ -309,13 +315,13 @@ static int dies_reading(void *arg)
 	return 1;
 }
 
-/* Nor does spinning keep it from seeing that nobody is there any more. */
-TEST_F(wait, death_while_spinning)
+/* A writer that spins must also check whether the readers that it waits for have died. */
+TEST_F(wait, spinning_writer_notices_a_dead_reader)
 {
 	uint64_t start;
 	unsigned int n;
 
-	/* First use looks for dead peers, so that is over. */
+	/* The first use of a handle checks for dead peers, so do it before the reader dies. */
 	ASSERT_EQ(0, put(self->writer, 0, RINGBUF_TRY));
 	ASSERT_EQ(0, get(self->reader, RINGBUF_TRY));
 	ASSERT_EQ(128 + SIGKILL, child_run(dies_reading, self->ring));
@@ -328,7 +334,7 @@ TEST_F(wait, death_while_spinning)
 	EXPECT_GT((uint64_t)(2 * SECOND), now_ns() - start);
 }
 
-TEST_F(wait, end_with_fewer)
+TEST_F(wait, wait_returns_at_the_end_with_fewer_slots)
 {
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	ASSERT_EQ(0, ringbuf_writer_done(self->writer));
@@ -348,7 +354,7 @@ static int many_and_the_end(void *arg)
 	return 0;
 }
 
-TEST_F(wait, end_while_waiting_for_many)
+TEST_F(wait, end_of_the_stream_ends_a_wait_for_many)
 {
 	struct waiter s = { .reader = self->reader };
 	pid_t pid;
@@ -362,7 +368,7 @@ TEST_F(wait, end_while_waiting_for_many)
 	EXPECT_EQ(0, child_end(pid));
 }
 
-/* A relay through two rings: no side sleeps while the other writes. */
+/* Return each message through another ring. */
 static int relay(void *arg)
 {
 	struct waiter *s = arg;
@@ -375,7 +381,7 @@ static int relay(void *arg)
 	return 0;
 }
 
-TEST_F(wait, ping_pong)
+TEST_F(wait, relay_through_two_rings_loses_no_wake_up)
 {
 	struct ringbuf *back = ring_new(variant->flags, 64, 1);
 	struct ringbuf_reader *answers = reader_new(back);

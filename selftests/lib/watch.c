@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* One thread of the embedded host that waits for many handles, see lib/inside.h. */
+/* A watch: one thread of the embedded host that waits for many handles, see lib/inside.h. */
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,12 +15,12 @@
 NO_RECHECK
 
 #define RINGS	3
-#define PER	12 /* readers of a ring, and as many that forward to another ring */
-#define WRITERS 2 /* of a ring, in threads of their own */
+#define PER	12 /* relays of each ring, which read it and write to another one */
+#define WRITERS 2 /* writers of each ring, each in a thread */
 
-#define MESSAGES often(2000) /* of each of these */
+#define MESSAGES often(2000) /* messages of each writer */
 
-static unsigned long waitvs; /* calls of futex_waitv() */
+static unsigned long waitvs; /* number of calls of futex_waitv() */
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
@@ -45,7 +45,7 @@ static struct ringbuf *embedded_new(uint64_t slots, unsigned int readers)
 	return ring;
 }
 
-/* The words of a ring as its other processes see them. */
+/* Map the file of a ring, to see its words as another process does. */
 static struct emb_header *header_of(struct ringbuf *ring)
 {
 	int fd = ringbuf_export(ring);
@@ -63,7 +63,7 @@ static bool is_told(const struct lib_watch *watch, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* The one tag that the watch tells, 0 where it does not, ~0 where there are more. */
+/* Return the tag that the watch reports; 0 if it reports none, ~0 if more than one. */
 static uint64_t told(struct lib_watch *watch)
 {
 	uint64_t tags[LIB_WATCH_MAX];
@@ -101,7 +101,7 @@ FIXTURE_TEARDOWN(watch)
 	lib_watch_destroy(self->watch);
 }
 
-TEST_F(watch, tells_of_a_message)
+TEST_F(watch, watch_reports_a_message)
 {
 	uint64_t tags[LIB_WATCH_MAX], n;
 
@@ -117,7 +117,7 @@ TEST_F(watch, tells_of_a_message)
 	}
 }
 
-TEST_F(watch, a_message_that_is_there_already_is_said_at_once)
+TEST_F(watch, ready_message_is_reported_at_once)
 {
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(1, lib_watch_reader(self->watch, self->reader, 0, 7));
@@ -126,7 +126,7 @@ TEST_F(watch, a_message_that_is_there_already_is_said_at_once)
 	EXPECT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 }
 
-TEST_F(watch, waits_behind_messages_in_use)
+TEST_F(watch, watch_waits_behind_messages_in_use)
 {
 	struct ringbuf_slot slot;
 
@@ -138,7 +138,7 @@ TEST_F(watch, waits_behind_messages_in_use)
 	EXPECT_EQ(1, lib_watch_reader(self->watch, self->reader, slot.position + 1, 7));
 }
 
-TEST_F(watch, tells_of_room)
+TEST_F(watch, watch_reports_room)
 {
 	uint64_t n;
 
@@ -153,7 +153,7 @@ TEST_F(watch, tells_of_room)
 	EXPECT_EQ(0, put(self->writer, n, RINGBUF_TRY));
 }
 
-TEST_F(watch, tells_of_the_end_and_of_a_move)
+TEST_F(watch, watch_reports_the_end_and_an_eviction)
 {
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
@@ -169,8 +169,8 @@ TEST_F(watch, tells_of_the_end_and_of_a_move)
 	EXPECT_EQ(-EIDRM, get(self->reader, RINGBUF_TRY));
 }
 
-/* The interrupt is over then, or the user would look again for ever. */
-TEST_F(watch, an_interrupt_ends_one_wait)
+/* The report uses the interrupt up; otherwise each later wait would end at once. */
+TEST_F(watch, interrupt_ends_one_wait)
 {
 	ringbuf_reader_interruptible(self->reader, 1);
 	ringbuf_reader_interrupt(self->reader);
@@ -180,7 +180,7 @@ TEST_F(watch, an_interrupt_ends_one_wait)
 	EXPECT_EQ(7, told(self->watch));
 }
 
-TEST_F(watch, unwatched_is_not_told)
+TEST_F(watch, unwatched_handle_is_not_reported)
 {
 	uint64_t tags[LIB_WATCH_MAX];
 
@@ -189,7 +189,7 @@ TEST_F(watch, unwatched_is_not_told)
 	EXPECT_EQ(0, self->header->waiters);
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
-	/* A report that nobody took. */
+	/* lib_unwatch() also drops a report that was not taken. */
 	ASSERT_EQ(0, lib_watch_reader(self->watch, self->reader, 0, 7));
 	ASSERT_EQ(0, put(self->writer, 2, RINGBUF_TRY));
 	ASSERT_TRUE(is_told(self->watch, (int)(PATIENCE / MS)));
@@ -198,8 +198,8 @@ TEST_F(watch, unwatched_is_not_told)
 	EXPECT_FALSE(is_told(self->watch, 0));
 }
 
-/* One place of a ring is counted as a waiter, whichever of them end. */
-TEST_F(watch, counts_as_one_sleeper)
+/* The header counts one waiter for all handles of a watch, until the last one has ended. */
+TEST_F(watch, watch_counts_as_one_waiter_of_a_ring)
 {
 	struct ringbuf_reader *reader[10];
 	unsigned int i;
@@ -223,7 +223,7 @@ TEST_F(watch, counts_as_one_sleeper)
 		ringbuf_reader_close(reader[i]);
 }
 
-TEST_F(watch, has_so_many_handles)
+TEST_F(watch, watch_takes_a_limited_number_of_handles)
 {
 	struct ringbuf_reader *reader[LIB_WATCH_MAX];
 	unsigned int i;
@@ -242,7 +242,7 @@ TEST_F(watch, has_so_many_handles)
 	EXPECT_EQ(1, self->header->waiters);
 }
 
-TEST_F(watch, a_handle_goes_from_one_to_another)
+TEST_F(watch, handle_can_move_to_another_watch)
 {
 	struct lib_watch *other;
 
@@ -266,8 +266,8 @@ static void *waits(void *reader)
 	return (void *)(intptr_t)get(reader, RINGBUF_FOREVER);
 }
 
-/* A place has one waiter word. */
-TEST_F(watch, a_wait_in_another_thread_ends_that_of_the_watch)
+/* A seat has only one waiter word. */
+TEST_F(watch, wait_in_another_thread_ends_that_of_the_watch)
 {
 	pthread_t thread;
 	void *got;
@@ -314,7 +314,7 @@ static int inherits(void *arg)
 	return 0;
 }
 
-TEST_F(watch, a_child_has_none_and_disturbs_none)
+TEST_F(watch, child_has_no_watch_and_disturbs_none)
 {
 	unsigned int n;
 
@@ -338,7 +338,7 @@ static int writes_and_pauses(void *ring)
 	return 1;
 }
 
-/* A ring that is to be looked at every 25 ms, and the process that has written to it. */
+/* Return a ring whose peers are checked every 25 ms, a reader, and the pid of its only writer. */
 static struct ringbuf *looked_at(struct ringbuf_reader **reader, pid_t *pid)
 {
 	struct ringbuf *ring;
@@ -350,10 +350,10 @@ static struct ringbuf *looked_at(struct ringbuf_reader **reader, pid_t *pid)
 	return get(*reader, PATIENCE) == 1 ? ring : NULL;
 }
 
-/* Only the thread of the watch checks. */
-TEST_F(watch, finds_dead_writers_of_several_rings)
+/* No other thread waits, so the watch itself has to check for dead writers. */
+TEST_F(watch, watch_finds_dead_writers_of_several_rings)
 {
-	/* The thread sleeps for less before it finds that nothing is armed. */
+	/* Let the thread find that nothing is armed, for which it needs less time. */
 	const struct timespec idle = { .tv_nsec = 100 * MS };
 	struct ringbuf *ring[RINGS];
 	struct ringbuf_reader *reader[RINGS];
@@ -378,8 +378,8 @@ TEST_F(watch, finds_dead_writers_of_several_rings)
 	}
 }
 
-/* Each look costs a sleep or two, not a loop of them until it is due. */
-TEST_F(watch, sleeps_between_its_looks)
+/* Between two checks the thread sleeps once or twice, and does not loop. */
+TEST_F(watch, watch_sleeps_between_its_checks)
 {
 	struct ringbuf_reader *reader;
 	const struct emb_header *header;
@@ -405,7 +405,7 @@ TEST_F(watch, sleeps_between_its_looks)
 	ringbuf_close(ring);
 }
 
-/* From here on futex_waitv() fails in every thread. */
+/* Let futex_waitv() fail in every thread from now on. */
 static int forbid_waitv(void)
 {
 	struct sock_filter code[] = {
@@ -442,13 +442,13 @@ TEST_F(watch, watch_survives_the_start_of_a_sandbox)
 /* ---- one loop with many handles, in which a lost wake-up hangs ----------------- */
 
 /*
- * Writers in threads -> @in -> a task of the loop -> @out -> a reader in a thread.
- * Rings of one to three slots, so that both sides of a task wait all the time.
+ * Messages go from writers in threads through @in, a relay of the loop, and @out to a reader
+ * in a thread.  The rings have one to three slots, so that both sides of a relay wait often.
  */
 struct relay {
 	struct ringbuf_reader *in;
 	struct ringbuf_writer *out;
-	uint64_t number; /* what is to be written, while @full */
+	uint64_t number; /* the message to write, while @full */
 	uint64_t forwarded;
 	bool full;
 	bool ended;
@@ -491,7 +491,10 @@ static void *reads(void *arg)
 	return NULL;
 }
 
-/* One step: 0: done something.  1: cannot read.  2: cannot write.  -1: the end. */
+/*
+ * Read or write one message.  Return 0, 1 if there is none to read, 2 if there is no room, or -1 at
+ * the end.
+ */
 static int relay_step(struct relay *r)
 {
 	int64_t n;
@@ -512,7 +515,7 @@ static int relay_step(struct relay *r)
 	return 0;
 }
 
-/* Until it has to wait, and the watch does that.  Returns 1 where that failed. */
+/* Forward messages until the relay has to wait, and let the watch wait.  Return 1 on an error. */
 static int relay_run(struct lib_watch *watch, struct relay *r)
 {
 	int step, armed;
@@ -535,7 +538,7 @@ static int relay_run(struct lib_watch *watch, struct relay *r)
 	return 0;
 }
 
-/* Now and then one gives up its wait and begins another one. */
+/* Give up the wait of a relay, and begin another one. */
 static int relay_again(struct lib_watch *watch, struct relay *r)
 {
 	if (r->ended)
@@ -560,7 +563,7 @@ static int stage_start(struct lib_watch *watch, struct stage *s, unsigned int sl
 		CHECK(s->relay[i].in && s->relay[i].out);
 		CHECK_EQ(0, relay_run(watch, &s->relay[i]));
 	}
-	/* All of them before one writes, and may end. */
+	/* Attach all writers before one of them writes and ends, which could end the stream. */
 	for (i = 0; i < WRITERS; i++)
 		s->first[i] = writer_new(s->in);
 	for (i = 0; i < WRITERS; i++)
@@ -615,7 +618,7 @@ static int loop(struct lib_watch *watch, struct stage *s)
 	return 0;
 }
 
-TEST_F(watch, loses_no_wake_up)
+TEST_F(watch, watch_loses_no_wake_up)
 {
 	static struct stage stage[RINGS];
 	unsigned int k;

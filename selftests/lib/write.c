@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The calls of a writer: what they refuse, and what a refusal leaves as it was. */
+/* The calls of a writer: which arguments they refuse, and that a refused call changes nothing. */
 #include <limits.h>
 
 #include "../harness/attached.h"
@@ -26,7 +26,7 @@ FIXTURE_TEARDOWN(write)
 	ATTACHED_CLOSE();
 }
 
-TEST_F(write, count_out_of_range)
+TEST_F(write, count_out_of_range_is_refused)
 {
 	EXPECT_EQ(-EINVAL, ringbuf_writer_reserve(self->writer, self->slots, 0, RINGBUF_TRY));
 	EXPECT_EQ(-EINVAL,
@@ -37,7 +37,7 @@ TEST_F(write, count_out_of_range)
 	EXPECT_EQ(1, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(write, batch_limit)
+TEST_F(write, batch_above_the_limit_is_refused)
 {
 	struct ringbuf *ring = ring_new(variant->flags, SLOT, 100);
 	struct ringbuf_writer *writer = writer_new(ring);
@@ -51,7 +51,7 @@ TEST_F(write, batch_limit)
 	ringbuf_close(ring);
 }
 
-TEST_F(write, nothing_is_reserved)
+TEST_F(write, commit_without_a_reservation_is_refused)
 {
 	EXPECT_EQ(-EINVAL, ringbuf_writer_commit(self->writer, self->slots, 1));
 	EXPECT_EQ(-EINVAL, ringbuf_writer_discard(self->writer));
@@ -60,7 +60,7 @@ TEST_F(write, nothing_is_reserved)
 	EXPECT_EQ(-EINVAL, ringbuf_writer_discard(self->writer));
 }
 
-TEST_F(write, one_reservation_at_a_time)
+TEST_F(write, second_reservation_is_busy)
 {
 	ASSERT_EQ(2, ringbuf_writer_reserve(self->writer, self->slots, 2, RINGBUF_TRY));
 	EXPECT_EQ(-EBUSY, ringbuf_writer_reserve(self->writer, self->slots, 1, RINGBUF_TRY));
@@ -72,7 +72,7 @@ TEST_F(write, one_reservation_at_a_time)
 	EXPECT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 }
 
-TEST_F(write, reserved_is_not_visible)
+TEST_F(write, reserved_slot_is_not_visible)
 {
 	ASSERT_EQ(1, ringbuf_writer_reserve(self->writer, self->slots, 1, RINGBUF_TRY));
 	memset(self->slots[0].data, 1, SLOT);
@@ -83,8 +83,8 @@ TEST_F(write, reserved_is_not_visible)
 	EXPECT_EQ(5, self->slots[1].length);
 }
 
-/* A length that does not fit commits nothing, and the reservation stands. */
-TEST_F(write, length_too_large)
+/* Such a commit publishes no slot, and the reservation stays open. */
+TEST_F(write, length_above_the_slot_is_refused)
 {
 	char big[SLOT + 1] = { 0 };
 
@@ -104,8 +104,8 @@ TEST_F(write, length_too_large)
 	EXPECT_EQ(3, ringbuf_reader_peek(self->reader, self->slots, 8, RINGBUF_TRY));
 }
 
-/* Readers of shared writers see holes for it, of an exclusive one nothing. */
-TEST_F(write, discard)
+/* Discarded slots of a shared writer become holes; those of an exclusive one are used again. */
+TEST_F(write, discarded_slots_carry_no_message)
 {
 	bool shared = !(variant->flags & RINGBUF_EXCLUSIVE);
 	uint64_t holes = shared ? 5 : 0;
@@ -121,7 +121,7 @@ TEST_F(write, discard)
 	EXPECT_EQ(0, ringbuf_reader_lost(self->reader));
 }
 
-TEST_F(write, commit_of_fewer)
+TEST_F(write, commit_of_fewer_slots_discards_the_rest)
 {
 	bool shared = !(variant->flags & RINGBUF_EXCLUSIVE);
 	unsigned int k;
@@ -139,8 +139,8 @@ TEST_F(write, commit_of_fewer)
 	EXPECT_EQ(shared ? 3 : 0, ringbuf_reader_holes(self->reader));
 }
 
-/* Holes take room, and give it back: over and over, nothing but holes. */
-TEST_F(write, a_ring_of_holes)
+/* The writer writes nothing but holes, over many laps. */
+TEST_F(write, holes_take_room_and_give_it_back)
 {
 	unsigned int n;
 
@@ -153,7 +153,7 @@ TEST_F(write, a_ring_of_holes)
 	EXPECT_EQ(5, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(write, closed_with_a_reservation)
+TEST_F(write, close_discards_the_reservation)
 {
 	struct ringbuf_writer *other;
 
@@ -169,7 +169,7 @@ TEST_F(write, closed_with_a_reservation)
 	ringbuf_writer_close(other);
 }
 
-TEST_F(write, done)
+TEST_F(write, done_writer_writes_nothing_more)
 {
 	ASSERT_EQ(0, put(self->writer, 1, RINGBUF_TRY));
 	ASSERT_EQ(0, ringbuf_writer_done(self->writer));
@@ -182,7 +182,7 @@ TEST_F(write, done)
 	EXPECT_EQ(-ENODATA, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(write, done_with_a_reservation)
+TEST_F(write, done_discards_the_reservation)
 {
 	ASSERT_EQ(3, ringbuf_writer_reserve(self->writer, self->slots, 3, RINGBUF_TRY));
 	ASSERT_EQ(0, ringbuf_writer_done(self->writer));
@@ -190,7 +190,7 @@ TEST_F(write, done_with_a_reservation)
 	EXPECT_EQ(-ENODATA, get(self->reader, RINGBUF_FOREVER));
 }
 
-TEST_F(write, gathered)
+TEST_F(write, writev_gathers_one_message)
 {
 	char a[] = "one ", b[] = "two ", c[] = "three", got[SLOT];
 	struct iovec iov[] = { { a, 4 }, { NULL, 0 }, { b, 4 }, { c, 5 } };
@@ -208,7 +208,7 @@ TEST_F(write, gathered)
 	EXPECT_EQ(-EAGAIN, get(self->reader, RINGBUF_TRY));
 }
 
-TEST_F(write, ids)
+TEST_F(write, writers_have_different_ids)
 {
 	struct ringbuf_writer *other = POISON;
 	int err = ringbuf_writer_attach(self->ring, &other);
@@ -224,8 +224,7 @@ TEST_F(write, ids)
 	}
 }
 
-/* A second exclusive writer may attach when the first has gone, and continues behind it. */
-TEST_F(write, one_after_the_other)
+TEST_F(write, exclusive_writer_continues_after_the_last_one)
 {
 	unsigned int n;
 
@@ -238,7 +237,7 @@ TEST_F(write, one_after_the_other)
 	}
 }
 
-TEST_F(write, all_places_taken)
+TEST_F(write, attach_fails_while_all_ids_are_taken)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(SLOT, SLOTS);
 	struct ringbuf_writer *w[3], *more = POISON;
