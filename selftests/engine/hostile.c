@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pages full of garbage: every call of the engine returns, and soon. */
+/* The shared pages are full of garbage, but every call of the engine returns soon. */
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +32,7 @@ static void garbage(void)
 	}
 }
 
-/* The largest ring, every claim is the writer's own and 64 long. */
+/* The ring has the most slots, and each claim word names the dead writer and 64 slots. */
 static void longest_repair(void)
 {
 	struct timespec from, to;
@@ -52,7 +52,7 @@ static void longest_repair(void)
 	ring_free(&ring);
 }
 
-/* Every distance that a state word can claim to be ahead of the hint. */
+/* State and claim words are as far ahead of the head as they can say. */
 static void far_ahead(void)
 {
 	static const u64 hints[] = { 0,		 1,	     (1ULL << 62) - 1,
@@ -76,9 +76,9 @@ static void far_ahead(void)
 }
 
 static const struct tap_test tests[] = {
-	{ "garbage in every word, and random calls", garbage },
-	{ "the longest repair that claims can ask for", longest_repair },
-	{ "state words far ahead of the hint", far_ahead },
+	{ "random calls return although every word is garbage", garbage },
+	{ "the longest repair that claims can ask for ends", longest_repair },
+	{ "state words far ahead of the head do no harm", far_ahead },
 };
 
 int main(void)

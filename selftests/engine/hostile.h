@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A ring whose shared words say anything, and a sequence of engine calls on it,
- * both taken from a string of bytes.  Nothing is expected but that each call
- * returns, soon, and touches no other memory.
+ * A ring with any shared words, and a sequence of engine calls on it, both made from a
+ * string of bytes.  Each call must return soon, and access no memory outside of the ring.
  */
 #ifndef SELFTESTS_ENGINE_HOSTILE_H
 #define SELFTESTS_ENGINE_HOSTILE_H
@@ -29,7 +28,7 @@ static inline u64 take(struct bytes *b, size_t n)
 	return value;
 }
 
-/* Positions near each other, near the ends of u64, or anywhere. */
+/* Make a position: near others, near an end of u64, or any. */
 static inline u64 take_position(struct bytes *b)
 {
 	switch (take(b, 1) % 5) {
@@ -67,7 +66,7 @@ struct hostile {
 	u64 waiter[2];
 };
 
-/* All but what the host alone writes and takes for granted: its counts under its lock. */
+/* Set all words that a hostile process can write; the host's own words stay correct. */
 static inline void hostile_words(struct hostile *h, struct bytes *b)
 {
 	const struct rb_view *v = &h->ring.view;
@@ -123,7 +122,7 @@ static inline void hostile_write(struct hostile *h, struct rb_writer *w, struct 
 		rb_publish(v, w, (u32)take(b, 1) % (w->count + 1), &wake);
 }
 
-/* The value counts as used. */
+/* Make the compiler take the value for used. */
 static inline void barrier_of(unsigned char value)
 {
 	__asm__ __volatile__("" ::"r"(value));
@@ -161,7 +160,7 @@ static inline void hostile_wait(struct hostile *h, struct bytes *b)
 		rb_wake_one(v, &round, &h->waiter[0]);
 }
 
-/* An operation of the host, on any row and id, free or taken. */
+/* Make a call of the host on any row or id, whether it is taken or not. */
 static inline void hostile_host(struct hostile *h, struct bytes *b)
 {
 	const struct rb_view *v = &h->ring.view;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A ring in plain memory: the engine without a host. */
+/* A ring in plain memory, to test the engine without a host. */
 #ifndef SELFTESTS_ENGINE_RING_H
 #define SELFTESTS_ENGINE_RING_H
 
@@ -17,7 +17,7 @@ static const struct rb_policy blocking = { 0 };
 struct ring {
 	struct rb_layout layout;
 	struct rb_view view;
-	char *memory; /* as long as the layout says, to the byte */
+	char *memory; /* exactly as long as the layout says, so that sanitizers see each overrun */
 	char *data;
 };
 
@@ -60,7 +60,7 @@ static inline void ring_free(struct ring *ring)
 	free(ring->memory);
 }
 
-/* Commit one message without checking whether a waiter wants it. */
+/* Reserve @count slots and commit @commit of them, without waking a waiter. */
 static inline enum rb_reserved ring_write(struct ring *ring, struct rb_writer *w, u32 count,
 					  u32 commit)
 {

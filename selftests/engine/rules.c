@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The engine's rules, one thread: gate, attach, repair, move, wake words. */
+/* The engine's rules in one thread: gate, attach, repair, move, wake words. */
 #include <pthread.h>
 
 #include "ring.h"
@@ -62,7 +62,7 @@ static void gate_min(void)
 	CHECK(rb_gate_min(v, &row) == 5 && row == 1);
 	rb_row(v, 1)->floor = 7;
 	CHECK(rb_gate_min(v, &row) == 7);
-	v->info->rows = ~0U; /* more rows than there are */
+	v->info->rows = ~0U; /* more rows than the ring has */
 	CHECK(rb_gate_min(v, &row) == 7);
 	ring_free(&ring);
 }
@@ -94,7 +94,7 @@ static void blocked_and_let_go(void)
 	}
 }
 
-/* No writer gets a slot before three readers are attached at one time; then all get it. */
+/* No writer gets a slot before three readers are attached at one time; afterwards each does. */
 static void gate_waits_for_readers(void)
 {
 	u32 flags, i;
@@ -136,7 +136,7 @@ static void gate_waits_for_readers(void)
 	}
 }
 
-/* A round wakes nobody who waits for a cursor while the gate is closed. */
+/* A round wakes no waiter for a cursor while the gate is closed. */
 static void round_leaves_waiters_at_a_closed_gate(void)
 {
 	u64 word = 0;
@@ -155,7 +155,7 @@ static void round_leaves_waiters_at_a_closed_gate(void)
 	ring_free(&ring);
 }
 
-/* @want against head 5 of a ring of 3, where 2, 3 and 4 are still held. */
+/* The ring has 3 slots and head is 5, so it holds 2, 3 and 4; want[] is { asked for, got }. */
 static void attach_positions(void)
 {
 	static const u64 want[][2] = { { 0, 2 }, { 2, 2 }, { 3, 3 },
@@ -197,7 +197,10 @@ static void holes(void)
 	ring_free(&ring);
 }
 
-/* Writer 1 dies with @count slots, the first @done of them finished. */
+/*
+ * Let writer 1 die with @count slots, of which it has finished the first @done.  Without @stamped,
+ * only the first claim word names it.
+ */
 static void repair(u32 count, u32 done, bool stamped)
 {
 	struct rb_writer w, other;
@@ -241,7 +244,7 @@ static void repairs(void)
 		}
 }
 
-/* Another writer may have its id then, before a reader has read the holes. */
+/* After this another writer can get the id, although no reader has read the holes. */
 static void forgotten_writer_is_named_nowhere(void)
 {
 	struct rb_writer w, other;
@@ -265,12 +268,12 @@ static void forgotten_writer_is_named_nowhere(void)
 	for (i = 0; i < 9; i++)
 		CHECK(rb_claim_writer(v->claim[i]) != 1);
 	CHECK(rb_claim_writer(v->claim[0]) == 2);
-	v->head->head = 0; /* a hint that lags */
+	v->head->head = 0; /* the head of a shared ring is a hint, which may lag */
 	CHECK(rb_head(v) == head);
 	add_writer(&w, 1);
 	CHECK(ring_write(&ring, &w, 2, 2) == RB_RESERVED);
 	CHECK(read_all(&r) == 3 && r.holes == 3);
-	/* Over the claims that lost their name. */
+	/* Write over the claims that name no writer any more. */
 	CHECK(ring_write(&ring, &w, 9, 9) == RB_RESERVED);
 	CHECK(read_all(&r) == 9);
 	ring_free(&ring);
@@ -291,7 +294,7 @@ static void late_commit_fails(void)
 	ring_free(&ring);
 }
 
-/* A map and write(2) reserve as one writer: what the one has not finished, the other sees. */
+/* Maps and write(2) can both reserve as the same writer; each waits for slots of the other. */
 static void two_of_one_id(void)
 {
 	struct rb_writer map, call;
@@ -308,7 +311,7 @@ static void two_of_one_id(void)
 	ring_free(&ring);
 }
 
-/* After a kill in the middle of a batch the next writer continues after the committed slots. */
+/* The first writer is killed in the middle of a batch. */
 static void exclusive_successor(void)
 {
 	u32 done;
@@ -440,7 +443,7 @@ static void *moves_generation(void *arg)
 	return NULL;
 }
 
-/* Readers that attach faster than the rows are scanned block a writer, and do not hang it. */
+/* Readers that attach faster than the writer scans the rows block it, but it does not loop. */
 static void gate_ends_while_readers_attach(void)
 {
 	pthread_t thread;
@@ -465,7 +468,7 @@ static void gate_ends_while_readers_attach(void)
 
 #define CROWD 16
 
-/* Waiters, one of which is reached each time that a round looks at one. */
+/* Many waiters; each time that a round looks at one, another message is committed. */
 struct crowd {
 	u64 word[CROWD];
 	u64 done;
@@ -483,7 +486,7 @@ static u64 *crowd_word(void *host, u32 pass, u32 i)
 		v->desc[c->done].state = rb_state(c->done, RINGBUF_COMMITTED);
 		c->done++;
 	}
-	/* The one with the lowest target comes last. */
+	/* The waiter with the lowest target comes last. */
 	return &c->word[CROWD - 1 - i];
 }
 
@@ -493,7 +496,7 @@ static void crowd_kick(void *host, u32 i)
 	((struct crowd *)host)->kicks++;
 }
 
-/* Whatever is committed meanwhile, a round looks at each waiter twice. */
+/* Commits during the round must not make it look at a waiter a third time. */
 static void wake_round_looks_twice(void)
 {
 	struct crowd c = { .done = 0 };
@@ -518,7 +521,7 @@ static void waiter_words(void)
 	CHECK(rb_waiter_valid(rb_waiter_word(~0ULL, RB_WAIT_CURSOR)));
 }
 
-/* Where a hostile or broken host says that the tables lie outside of their regions. */
+/* The info page says that the tables are outside of their regions. */
 static void tables_outside(void)
 {
 	const struct ringbuf_info_page *i;
@@ -561,7 +564,9 @@ static void tables_outside(void)
 	ring_free(&ring);
 }
 
-/* Tables of a later version, whose last entries end where the regions do. */
+/*
+ * The tables of a later version have longer entries, the last of which ends at its region's end.
+ */
 static void tables_grown(void)
 {
 	struct rb_writer w[2];
@@ -592,25 +597,25 @@ static void tables_grown(void)
 }
 
 static const struct tap_test tests[] = {
-	{ "gate: first forbidden position, to the end of u64", gate_end },
-	{ "gate: lowest cursor", gate_min },
-	{ "gate: a full ring blocks, a release lets go", blocked_and_let_go },
-	{ "gate: closed until enough readers are attached at one time", gate_waits_for_readers },
-	{ "gate: a round leaves its waiters while it is closed",
+	{ "gate: the first forbidden position is right up to the end of u64", gate_end },
+	{ "gate: the lowest cursor of the gating readers counts", gate_min },
+	{ "gate: a full ring blocks a writer until a release", blocked_and_let_go },
+	{ "gate: it is closed until enough readers are attached at one time",
+	  gate_waits_for_readers },
+	{ "gate: while it is closed, a round wakes no waiter for it",
 	  round_leaves_waiters_at_a_closed_gate },
-	{ "attach: head, oldest, position", attach_positions },
+	{ "attach: a reader starts at the head, the oldest slot or a position", attach_positions },
 	{ "holes are skipped and counted", holes },
-	{ "repair: every length and progress, twice the same", repairs },
-	{ "repair: a writer that is forgotten is named nowhere",
-	  forgotten_writer_is_named_nowhere },
-	{ "repair: the commit that comes too late fails", late_commit_fails },
-	{ "shared: a map and write(2) of one writer", two_of_one_id },
-	{ "exclusive: the successor goes on where the killed one was", exclusive_successor },
-	{ "a reader is moved, and told how far", moved },
-	{ "end of stream", stream_end },
-	{ "wake_words and a round of waking", wake_words },
-	{ "what is ready", ready },
-	{ "the gate ends while readers attach", gate_ends_while_readers_attach },
+	{ "repair: all unfinished slots become holes, and a second repair finds none", repairs },
+	{ "repair: no claim word names a forgotten writer", forgotten_writer_is_named_nowhere },
+	{ "repair: a commit that comes too late fails", late_commit_fails },
+	{ "shared: maps and write(2) can reserve as one writer", two_of_one_id },
+	{ "exclusive: a successor continues after the committed slots", exclusive_successor },
+	{ "a reader that was moved knows how many messages it lost", moved },
+	{ "the stream ends when all writers have ended", stream_end },
+	{ "a round wakes the waiters that were reached, and restores the wake words", wake_words },
+	{ "readers and writers are told what is ready, or what to wait for", ready },
+	{ "a pass of the gate ends while readers attach", gate_ends_while_readers_attach },
 	{ "a wake round looks at each waiter twice", wake_round_looks_twice },
 	{ "waiter words name a kind", waiter_words },
 	{ "tables outside of their regions are refused", tables_outside },

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads over one ring: N writers, M readers, and one more reader that comes
- * and goes.  Every message carries writer, number and checksum; every reader has
- * to see those of each writer in order and without a gap, from where it attached.
- * Where the writers wait for the readers, these attach while the writers sleep, and
- * have to see everything.
- * Nothing but a wake-up ends a sleep: a lost one hangs, and the alarm tells.
+ * Threads that use one ring: writers, readers, and one more reader that comes and
+ * goes.  Every message carries writer, number and checksum.  Every reader has to see
+ * those of each writer in order and without a gap, from where it attached.  In the
+ * last case the readers attach while the writers wait for them, and have to see
+ * everything.  Only a wake-up ends a sleep, so a lost one hangs until the alarm.
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -33,22 +32,22 @@ struct stress {
 	struct ring ring;
 	u32 writers;
 	u32 readers;
-	u64 messages; /* of each writer */
+	u64 messages; /* number of messages of each writer */
 	u64 slots;
 	u32 flags;
 	bool wait; /* writers wait until all readers are attached */
 	pthread_mutex_t lock;
-	struct seat seat[2 * MAX_THREADS + 1]; /* writers, then readers */
+	struct seat seat[2 * MAX_THREADS + 1]; /* seats of the writers, then of the readers */
 	u32 over;
 	u32 errors;
 };
 
 struct thread {
 	struct stress *s;
-	u32 id; /* of a writer */
-	u32 row; /* of a reader */
+	u32 id; /* id of a writer */
+	u32 row; /* row of a reader */
 	u64 seed;
-	u64 next[MAX_THREADS + 1]; /* number that a reader expects of each writer */
+	u64 next[MAX_THREADS + 1]; /* number of the next message of each writer; ~0: any */
 	u64 seen;
 	pthread_t pthread;
 };
@@ -235,7 +234,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* One step: read what is ready, or sleep. False at the end of the stream. */
+/* Read the messages that are ready, or sleep once.  Return false at the end of the stream. */
 static bool read_some(struct thread *t, struct rb_reader *r)
 {
 	struct stress *s = t->s;
@@ -284,7 +283,7 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-/* Attaches somewhere, reads a little, goes. */
+/* Attach at some position, read a little and detach, again and again. */
 static void *visitor(void *arg)
 {
 	struct thread *t = arg;
@@ -334,7 +333,7 @@ static void run(struct stress *s)
 		start(s, &w[i], writer, i + 1);
 	for (i = 0; i < s->readers; i++)
 		start(s, &r[i], reader, i);
-	/* One more reader would open the gate too early. */
+	/* In that case one more reader would open the gate too early. */
 	if (!s->wait)
 		start(s, &guest, visitor, s->readers);
 	for (i = 0; i < s->writers; i++)
@@ -348,7 +347,7 @@ static void run(struct stress *s)
 	ring_free(&s->ring);
 }
 
-static u64 total = 60000; /* messages of a run in which nobody has to sleep much */
+static u64 total = 60000; /* messages of a run with many slots, in which threads sleep rarely */
 
 static void stress(u64 slots)
 {
@@ -378,7 +377,7 @@ static void stress(u64 slots)
 	}
 }
 
-/* Short runs, since it is their beginning that counts. */
+/* Make many short runs, since their beginning is what is tested. */
 static void stress_wait(void)
 {
 	u32 i;
@@ -426,12 +425,12 @@ static void stress_64(void)
 }
 
 static const struct tap_test tests[] = {
-	{ "writers and readers, 1 slot", stress_1 },
-	{ "writers and readers, 2 slots", stress_2 },
-	{ "writers and readers, 3 slots", stress_3 },
-	{ "writers and readers, 7 slots", stress_7 },
-	{ "writers and readers, 64 slots", stress_64 },
-	{ "writers wait for three readers that attach at once", stress_wait },
+	{ "readers get all messages in order through 1 slot", stress_1 },
+	{ "readers get all messages in order through 2 slots", stress_2 },
+	{ "readers get all messages in order through 3 slots", stress_3 },
+	{ "readers get all messages in order through 7 slots", stress_7 },
+	{ "readers get all messages in order through 64 slots", stress_64 },
+	{ "three readers for which the writers wait miss no message", stress_wait },
 };
 
 int main(int argc, char **argv)

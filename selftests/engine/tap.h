@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* TAP for programs that test without a harness. */
+/* TAP output for test programs without kselftest_harness.h. */
 #ifndef SELFTESTS_ENGINE_TAP_H
 #define SELFTESTS_ENGINE_TAP_H
 
 #include <stdio.h>
 
-static int tap_failures; /* in this test */
+static int tap_failures; /* failed checks of the current test */
 static int tap_tests;
 static int tap_bad;
 

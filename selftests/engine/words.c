@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The engine's words and layout: encodings, wraps, limits. */
+/* The engine's words and layout: encodings, wrapping, limits. */
 #include "ring.h"
 #include "tap.h"
 
@@ -57,7 +57,7 @@ static void claim_words(void)
 	CHECK(rb_claim_ahead(0, 0) < 0);
 }
 
-/* 50 bits of position: what counts is the distance, also over the wrap. */
+/* A claim word has 50 bits of the position, from which the distance to another follows. */
 static void claim_wrap(void)
 {
 	const u64 lap = 1ULL << RB_CLAIM_POS_BITS;
@@ -93,7 +93,7 @@ static void indices(void)
 	}
 }
 
-/* Those of x86-64 and of arm64. */
+/* The page sizes of x86-64 and of arm64. */
 static const u32 page_sizes[] = { 4096, 16384, 65536 };
 static u32 page_size = 4096;
 
@@ -191,7 +191,10 @@ static void layout_defaults(void)
 	CHECK(l.max_writers == 1);
 }
 
-/* Each reader's word is in its own page, and on a line of its own. */
+/*
+ * The cursors of 64 successive rows are on different lines of their pages, so that they do not
+ * compete for the same set of a cache.
+ */
 static void cursor_pages_paged(void)
 {
 	struct ring ring;
@@ -213,15 +216,15 @@ static void cursor_pages(void)
 }
 
 static const struct tap_test tests[] = {
-	{ "state words", state_words },
-	{ "when a slot is free", free_slots },
-	{ "claim words", claim_words },
-	{ "claim words wrap at 50 bits of position", claim_wrap },
-	{ "index arithmetic", indices },
-	{ "layout: regions", layout_regions },
-	{ "layout: limits", layout_limits },
-	{ "layout: defaults", layout_defaults },
-	{ "cursor pages", cursor_pages },
+	{ "a state word gives back its position and phase", state_words },
+	{ "a slot is free for the lap after the one that finished it", free_slots },
+	{ "a claim word gives back its writer, count and distance", claim_words },
+	{ "the distance of a claim is right across 50 bits of position", claim_wrap },
+	{ "an index advances modulo the number of slots", indices },
+	{ "layout: regions follow each other and hold their contents", layout_regions },
+	{ "layout: the limits are accepted, and nothing beyond them", layout_limits },
+	{ "layout: 0 stands for the default number of readers and writers", layout_defaults },
+	{ "each cursor is in a page of its own, at its row's line", cursor_pages },
 };
 
 int main(void)

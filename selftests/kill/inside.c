@@ -13,9 +13,9 @@ static struct emb_header *header_of(int fd)
 }
 
 /*
- * While this process holds the lock no other is at work, so a dirty header means that the
- * last one died at it.  The library's lock is this process's, too: it must not run here
- * meanwhile.
+ * While this process holds the lock, no other process is on the slow path: a dirty header means
+ * that the last one died there.  This lock belongs to the process, and a call of the library in it
+ * could release it: so make none meanwhile.
  */
 bool died_inside(struct ringbuf *ring)
 {

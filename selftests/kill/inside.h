@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A look into the embedded host, which the tests of the library do not have. */
+/* The kill test's access to the inside of the embedded host. */
 #ifndef SELFTESTS_INSIDE_H
 #define SELFTESTS_INSIDE_H
 
@@ -8,8 +8,8 @@
 #include <ringbuf.h>
 
 /*
- * Whether the process killed last was in the middle of attaching, leaving or repairing, on
- * the embedded host.
+ * Return whether the process that was killed last was in the middle of an attach, an end or a
+ * repair.  For the embedded host only.
  */
 bool died_inside(struct ringbuf *ring);
 

@@ -12,20 +12,20 @@
  *   - no message is torn,
  *   - at the end of a life, all that was committed has been seen.
  *
- * Stalls: after each kill every survivor has to work for two laps of the ring; its longest
- * step, counted from the kill on, is its stall.  The scheduler's share is measured by events
- * without a kill, which last as long.  The machine's share is measured by a bystander on each
- * processor, a process of real-time priority that does not use the ring: it sleeps for a
- * millisecond over and over and adds up by how much it woke too late.  A long stall does not
+ * Stalls: after each kill every survivor has to work for two laps of the ring.  Its longest
+ * step, counted from the kill on, is its stall.  The scheduler's share of it is measured by
+ * events without a kill, which last as long.  The machine's share is measured by a bystander
+ * on each processor: a process of real-time priority that does not use the ring, but sleeps
+ * for a millisecond again and again, and sums up how late it woke.  A long stall does not
  * count the time that the processors lost during it, nor the time that survivors were ready
  * to run while others ran; a process that waits for the ring is not ready.  The limit is
  * 50 ms plus what nine of ten events without a kill stay below, but at most 100 ms.  Two
  * kills may exceed it, and more only if events without a kill do.
  *
- * A fifth as many kills hit a newcomer, which attaches, uses for the first time, leaves,
- * creates, opens and unlinks, beside a writer and readers that check the same as the others.
- * On the embedded host some of them must hit while the newcomer changes what all processes
- * share, so that the next process has to repair it.
+ * A fifth as many kills hit a newcomer, which attaches, uses handles for the first time,
+ * closes them, and creates, opens and unlinks rings, beside a writer and readers with the
+ * same checks.  On the embedded host some of these kills must hit while the newcomer changes
+ * words that all processes share, so that the next process has to repair them.
  *
  * RINGBUF_HOST chooses the host.  Half of the kills of writers and readers are on a ring with
  * shared writers, half on an exclusive one.
@@ -37,10 +37,10 @@
 #include "kill.h"
 
 #define STALL_NS   (50 * MS)
-#define WINDOW_NS  (25 * MS) /* what it takes to find a dead process on the embedded host */
-#define KILLS_EACH 8 /* for each event without one */
+#define WINDOW_NS  (25 * MS) /* time in which the embedded host finds a dead process */
+#define KILLS_EACH 8 /* kills for each event without a kill */
 #define LATE_NS	   MS /* a bystander that wakes later than this had no processor */
-#define NO_KILL	   (~0U) /* instead of the number of a victim */
+#define NO_KILL	   (~0U) /* stands for the number of a victim */
 
 static uint64_t random_state;
 
@@ -55,11 +55,11 @@ static uint64_t random_next(void)
 /* ---- kills ------------------------------------------------------------------- */
 
 /**
- * struct run - one ring, and what happened to it
- * @a: shared with the processes
- * @writers: victims 0 … writers - 1 are writers, the others readers
- * @stall: worst of each event; [0] events without a kill, [1] kills
- * @count: entries in @stall
+ * struct run - a ring, its victims and their stalls
+ * @a: memory that all processes share
+ * @writers: number of writers: victims 0 to @writers - 1; the others are readers
+ * @stall: longest stall of each event: [0] of events without a kill, [1] of kills
+ * @count: number of entries in @stall
  */
 struct run {
 	struct arena *a;
@@ -89,7 +89,7 @@ static bool victim_start(struct run *r, unsigned int i)
 	return pid > 0;
 }
 
-/* Wait until @done of every victim but @but; false if one has ended or hangs. */
+/* Wait until @done() of every victim but @but.  Return false if one has ended or hangs. */
 static bool victims_wait(struct run *r, bool (*done)(const struct run *r, unsigned int i),
 			 unsigned int but)
 {
@@ -136,7 +136,7 @@ static uint64_t stolen(const struct arena *a)
 	return sum;
 }
 
-/* Time for which survivors could have run but had no processor, in ns. */
+/* Return for how many ns, all together, survivors were ready to run but had no processor. */
 static uint64_t queued(const struct run *r, unsigned int but)
 {
 	unsigned long long ran, waited;
@@ -157,7 +157,7 @@ static uint64_t queued(const struct run *r, unsigned int but)
 	return sum;
 }
 
-/* Wait until each bystander has woken twice, so that @stolen has all that it lost so far. */
+/* Wait until each bystander has woken twice, so that stolen() includes all time lost so far. */
 static void bystanders_wait(const struct arena *a)
 {
 	const struct timespec pause = { .tv_nsec = MS };
@@ -172,8 +172,8 @@ static void bystanders_wait(const struct arena *a)
 }
 
 /*
- * A long @stall without the time for which processors did not run, or ran others: the sum of
- * both now, less what it was @before.
+ * Return a long @stall without the time for which the processors did not run, or ran other
+ * processes.  @before is stolen() + queued() at the event.
  */
 static uint64_t own_stall(const struct run *r, unsigned int hit, uint64_t stall, uint64_t before)
 {
@@ -231,7 +231,9 @@ static int bystander(void *arg)
 	CPU_SET(b->cpu, &one);
 	if (sched_setaffinity(0, sizeof(one), &one))
 		return 1;
-	/* Without the right to that, its own wait for a processor counts as lost time. */
+	/*
+	 * Without that permission the bystander's wait for a processor counts as lost time, too.
+	 */
 	sched_setscheduler(0, SCHED_FIFO, &first);
 	for (;;) {
 		uint64_t start = now_ns(), late;
@@ -271,7 +273,7 @@ static void bystanders_kill(struct arena *a)
 		child_kill(a->bystander[i].pid);
 }
 
-/* Let writers finish and readers drain; false if a check of one of them failed. */
+/* Let the writers finish and the readers read the rest.  Return false if a check has failed. */
 static bool run_end(struct run *r)
 {
 	unsigned int i;
@@ -333,10 +335,10 @@ static pid_t newcomer_start(struct run *r)
 	return pid;
 }
 
-/* Add to *inside the kills that hit a newcomer inside the lock of the embedded host. */
+/* Kill newcomers.  Add to *inside the kills that hit one with the lock of the embedded host. */
 static bool run_newcomers(struct run *r, unsigned int kills, unsigned int *inside)
 {
-	/* Long enough for several rounds of a newcomer, on an emulated processor too. */
+	/* The time for several rounds of a newcomer; an emulated processor is slower. */
 	long most = getenv("RINGBUF_VM") ? 50 * MS : 2 * MS;
 	bool embedded = !on_module(r->a->ring);
 	unsigned int i;
@@ -371,7 +373,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The stall that @percent of the @count sorted ones do not exceed. */
+/* Return the stall that @percent of the @count sorted stalls do not exceed. */
 static uint64_t quantile(const uint64_t *stall, unsigned int count, unsigned int percent)
 {
 	unsigned int i = (unsigned int)((uint64_t)count * percent / 100);
@@ -405,8 +407,8 @@ static unsigned int longer(const struct run *r, int killed, uint64_t limit)
 }
 
 /*
- * At most two stalls over @limit, plus twice the share that events without a kill have,
- * where the machine holds up processes by itself.
+ * Return whether at most two stalls of kills exceed @limit, plus twice the share of events
+ * without a kill, which shows how often the machine itself holds up processes.
  */
 static bool few_stalls(const struct run *r, uint64_t limit)
 {
@@ -427,7 +429,7 @@ static void run_report(const struct run *r, const char *mode, bool ok)
 	ksft_print_msg("processors lost %.2f ms in all\n", (double)stolen(r->a) / 1e6);
 	ksft_print_msg("%llu slots, %llu of them repaired, %u writers\n",
 		       (unsigned long long)s.head, (unsigned long long)s.repaired, r->a->lives);
-	ksft_test_result(ok, "%s: no message lost, doubled, torn or reordered\n", mode);
+	ksft_test_result(ok, "%s: no message is lost, doubled, torn or reordered\n", mode);
 	limit = quantile(r->stall[0], r->count[0], 90);
 	limit = STALL_NS + (limit < (uint64_t)STALL_NS ? limit : STALL_NS);
 	ksft_test_result(ok && few_stalls(r, limit),
@@ -497,18 +499,20 @@ static void newcomer_mode(unsigned int kills)
 	if (!ok)
 		victims_kill(&r);
 	embedded = !on_module(r.a->ring);
-	/* An attach frees what the dead held. */
+	/* An attach frees the seats of dead processes. */
 	ringbuf_reader_close(reader_new(r.a->ring));
 	s = status_of(r.a->ring);
 	ksft_print_msg("newcomers: %u kills, %u of them with the lock; %llu slots, %llu repaired\n",
 		       kills, inside, (unsigned long long)s.head, (unsigned long long)s.repaired);
-	ksft_test_result(ok,
-			 "newcomers: no message lost, doubled, torn or reordered, no name kept\n");
+	ksft_test_result(
+		ok,
+		"newcomers: no message is lost, doubled, torn or reordered, and no name is left\n");
 	ksft_test_result(!s.readers && !s.writers,
 			 "newcomers: no reader or writer is left (%u, %u)\n", s.readers, s.writers);
-	/* A third of them is natively; none of twenty is most unlikely. */
-	ksft_test_result(!embedded || inside || kills < 20,
-			 "newcomers: on the embedded host, what was half done was repaired\n");
+	/* Natively this is a third of the kills; none of twenty is most unlikely. */
+	ksft_test_result(
+		!embedded || inside || kills < 20,
+		"newcomers: on the embedded host, some kills hit with the lock, and are repaired\n");
 	ringbuf_close(r.a->ring);
 }
 

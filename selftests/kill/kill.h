@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the processes of the kill test share. */
+/* The memory that the processes of the kill test share, and their functions. */
 #ifndef SELFTESTS_KILL_H
 #define SELFTESTS_KILL_H
 
@@ -7,22 +7,23 @@
 
 #define KILL_WRITERS 3
 #define KILL_READERS 3
-#define KILL_VICTIMS (KILL_WRITERS + KILL_READERS + 1) /* the last is the newcomer */
-#define KILL_LIVES   8192 /* writers in one run, one after the other */
+#define KILL_VICTIMS (KILL_WRITERS + KILL_READERS + 1) /* the last one is the newcomer */
+#define KILL_LIVES   8192 /* most writers of a run, those started again included */
 #define KILL_SLOT    256
 #define KILL_SLOTS   16
 #define KILL_BATCH   5
 #define KILL_CPUS    64 /* processors that have a bystander */
 #define HANG_NS	     (20 * SECOND)
 
-/* A survivor has survived an event after so many steps, which is more than a lap. */
+/* A survivor has survived an event when it has taken so many steps, more than a lap. */
 #define KILL_STEPS (2 * KILL_SLOTS)
 
 /**
- * struct victim - a process that is killed now and then, and started again
- * @event: the last event that it has survived
- * @stall: ns, the longest step since then
- * @alive: attached and at work
+ * struct victim - a process that may be killed, and is then started again
+ * @event: number of the last event that it has survived
+ * @stall: its longest step after that event, in ns
+ * @alive: it is attached and works
+ * @pid: its pid
  */
 struct victim {
 	uint64_t event;
@@ -33,16 +34,18 @@ struct victim {
 
 /**
  * struct life - one writer, from its start to its end
- * @committed: messages whose commit has returned
+ * @committed: number of messages whose commit has returned
  */
 struct life {
 	uint64_t committed;
 };
 
 /**
- * struct bystander - a process that measures whether its processor runs
- * @stolen: sum of the times by which it woke too late, in ns
+ * struct bystander - a process that measures how long its processor did not run
+ * @stolen: by how many ns it woke too late, all together
  * @ticks: how often it woke
+ * @cpu: the processor
+ * @pid: its pid
  */
 struct bystander {
 	uint64_t stolen;
@@ -53,15 +56,16 @@ struct bystander {
 
 /**
  * struct arena - memory that all processes share
- * @name: of the ring, if it has one
- * @second: name of a ring that newcomers create
- * @event: number of the event, a kill or none
- * @event_ns: when it happened
- * @window: ns for which survivors watch their steps at least
- * @stop: writers are to finish
+ * @ring: the ring
+ * @name: name of the ring, if it has one
+ * @second: name of another ring, which newcomers create
+ * @event: number of the last event, with or without a kill
+ * @event_ns: time of that event
+ * @window: least time for which survivors measure their steps after it, in ns
+ * @stop: the writers shall finish
  * @ended: all writers have finished
- * @lives: writers so far
- * @bystanders: entries in @bystander
+ * @lives: number of writers that have started so far
+ * @bystanders: number of entries in @bystander
  */
 struct arena {
 	struct ringbuf *ring;
@@ -80,17 +84,23 @@ struct arena {
 };
 
 /*
- * What the processes run until they are killed; each returns only at the end of the stream
- * (0) or when a check has failed (1).
+ * The main functions of the processes.  Each runs until it is killed, or returns 0 at the end of
+ * the stream and 1 when a check has failed.
  */
 int writer_run(struct arena *a, struct victim *v);
 int reader_run(struct arena *a, struct victim *v);
 int newcomer_run(struct arena *a, struct victim *v);
 
-/* Attach a writer, and wait if a dead one still holds its row; NULL and errno on failure. */
+/*
+ * Attach a writer.  Wait as long as dead writers keep all ids, until their holes have been read.
+ * Return NULL and set errno on an error.
+ */
 struct ringbuf_writer *writer_attach(struct ringbuf *ring);
 
-/* Reserve, fill and commit @count messages of writer @life from @number on; 0 or 1. */
+/*
+ * Reserve, fill and commit @count messages of writer @life from @number on.  Return 0, or 1 if a
+ * check failed.
+ */
 int write_batch(struct ringbuf_writer *writer, uint32_t life, uint64_t number, unsigned int count);
 
 #endif

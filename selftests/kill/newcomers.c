@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A newcomer opens, creates, attaches, uses for the first time, leaves, closes and unlinks
- * over and over, so that a kill hits it during one of these.
+ * A newcomer opens and creates rings, attaches, uses handles for the first time, closes them
+ * and unlinks names, again and again, so that a kill hits it during one of these calls.
  */
 #include "kill.h"
 
-/* Attach a writer, write a batch that continues at *number, and leave. */
+/* Attach a writer, write a batch whose first message is *number, and close the writer. */
 static int newcomer_writes(struct arena *a, struct ringbuf *ring, uint32_t me, uint64_t *number)
 {
 	unsigned int count = 1 + (unsigned int)(message_mix(*number + me) % KILL_BATCH);
@@ -39,7 +39,7 @@ static int newcomer_reads(struct ringbuf *ring, enum ringbuf_start start)
 	return 0;
 }
 
-/* Create a ring by a name that only one newcomer at a time uses: a dead one has freed it. */
+/* Create a ring with the newcomers' name, which is free again when the last of them has died. */
 static int newcomer_names(const struct arena *a, bool unlinks)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(64, 3);
@@ -72,7 +72,7 @@ int newcomer_run(struct arena *a, struct victim *v)
 		CHECK(!newcomer_reads(ring, turn % 2 ? RINGBUF_FROM_HEAD : RINGBUF_FROM_OLDEST));
 		ringbuf_close(ring);
 		CHECK(!newcomer_names(a, turn % 2));
-		/* Write by the ring handle that its parent has made. */
+		/* Write by the ring handle that this process inherited, too. */
 		CHECK(!newcomer_writes(a, a->ring, me, &number));
 	}
 	return 0;

@@ -5,11 +5,12 @@
 /* ---- stalls ----------------------------------------------------------------- */
 
 /**
- * struct pulse - how long a survivor's steps take after an event
- * @last: when its last step ended, or the event came
- * @event: the event that it watches or has survived
- * @longest: step since then, in ns
- * @left: steps that it has yet to take
+ * struct pulse - measures how long a survivor's steps take after an event
+ * @victim: the survivor
+ * @last: when its last step ended, or, if later, when the event happened
+ * @event: number of the last event that the survivor has noticed
+ * @longest: its longest step since that event, in ns
+ * @left: steps that it still has to take to survive the event; 0: it has survived
  */
 struct pulse {
 	struct victim *victim;
@@ -76,7 +77,6 @@ int write_batch(struct ringbuf_writer *writer, uint32_t life, uint64_t number, u
 	return 0;
 }
 
-/* A dead writer holds its row until its holes have been read. */
 struct ringbuf_writer *writer_attach(struct ringbuf *ring)
 {
 	uint64_t start = now_ns();
@@ -113,9 +113,11 @@ int writer_run(struct arena *a, struct victim *v)
 /* ---- readers ---------------------------------------------------------------- */
 
 /**
- * struct witness - what a reader has seen
- * @next: for each life, the number of its next message + 1; 0 before the first
- * @first: number of lives that began before this reader did
+ * struct witness - a reader, and which messages it has seen
+ * @position: position after the last message seen
+ * @holes: number of holes that it has skipped
+ * @first: number of lives that began before this reader was attached
+ * @next: for each life, 1 + the number of its next message; 0 before its first message
  */
 struct witness {
 	struct ringbuf_reader *reader;
@@ -139,7 +141,7 @@ static int witness_slot(struct witness *w, const struct ringbuf_slot *s)
 	return 0;
 }
 
-/* Set *count to the messages seen: 0 at an end of the stream, after which more may come. */
+/* Check the next messages, and set *count to their number: 0 at an end of the stream. */
 static int witness_step(struct witness *w, int *count)
 {
 	struct ringbuf_slot s[KILL_BATCH];
@@ -164,7 +166,7 @@ static int witness_step(struct witness *w, int *count)
 	return 0;
 }
 
-/* Check that this reader has seen all that was committed since it attached. */
+/* Check that the reader has seen all messages that were committed since it attached. */
 static int witness_complete(const struct witness *w, struct arena *a)
 {
 	uint32_t i;
