@@ -20,7 +20,7 @@
 #include "harness.h"
 #include "rings.h"
 
-/* The members that the other macros use. */
+/* The members of a fixture that the other macros of this file use. */
 #define ATTACHED                       \
 	struct ringbuf *ring;          \
 	struct ringbuf_reader *reader; \
@@ -53,7 +53,7 @@
 		ASSERT_NE(NULL, self->writer);         \
 	} while (0)
 
-/* Make a ring and attach both. */
+/* Make the ring self->ring and attach a reader and a writer to it. */
 #define ATTACHED_SETUP(flags, bytes, count)                       \
 	do {                                                      \
 		self->ring = ring_new((flags), (bytes), (count)); \

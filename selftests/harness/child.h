@@ -2,9 +2,9 @@
 /*
  * Child processes of a test.
  *
- * ASSERT_* belongs to the process that the harness started; a child checks with
- * CHECK() and says by its exit status what it found.  A child dies with the
- * process that started it, so a failed test leaves nothing behind.
+ * Only the process that the harness started may use ASSERT_*; a child process checks with
+ * CHECK(), and its exit status is 1 if a check failed.  A child is killed when the process
+ * that started it ends, so a failed test leaves no process behind.
  */
 #ifndef SELFTESTS_CHILD_H
 #define SELFTESTS_CHILD_H
@@ -25,12 +25,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHILD_SKIP 4
+#define CHILD_SKIP 4 /* exit status of a child that cannot test here */
 
 #define SECOND 1000000000LL
 #define MS     1000000LL
 
-/* Long enough for a machine that is busy, and not for ever. */
+/* Limit of a wait, in ns: long enough on a busy machine. */
 #define PATIENCE (60 * SECOND)
 
 static inline int check_failed(const char *file, int line, const char *what)
@@ -40,14 +40,14 @@ static inline int check_failed(const char *file, int line, const char *what)
 	return 1;
 }
 
-/* Ends the function with 1 when @cond does not hold. */
+/* Return 1 from the calling function if @cond is false. */
 #define CHECK(cond)                                                     \
 	do {                                                            \
 		if (!(cond))                                            \
 			return check_failed(__FILE__, __LINE__, #cond); \
 	} while (0)
 
-/* The same, and says what it was. */
+/* Return 1 from the calling function if @got is not @want, and print both. */
 #define CHECK_EQ(want, got)                                                                    \
 	do {                                                                                   \
 		long long want_ = (long long)(want), got_ = (long long)(got);                  \
@@ -58,11 +58,11 @@ static inline int check_failed(const char *file, int line, const char *what)
 		}                                                                              \
 	} while (0)
 
-/* In a new child, before anything else. */
+/* Let the calling process, a new child of @parent, be killed when @parent ends. */
 static inline void child_tie(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* 0: it lives in another pid namespace. */
+	/* getppid() is 0 if the parent is in another pid namespace. */
 	if (getppid() && getppid() != parent)
 		_exit(1);
 }
@@ -77,7 +77,7 @@ static inline pid_t child_start(int (*body)(void *), void *arg)
 	_exit(body(arg));
 }
 
-/* Exit status, or 128 + signal. */
+/* Wait for the end of @pid.  Returns its exit status, or 128 + the signal that killed it. */
 static inline int child_end(pid_t pid)
 {
 	int status;
@@ -93,14 +93,14 @@ static inline int child_run(int (*body)(void *), void *arg)
 	return child_end(child_start(body, arg));
 }
 
-/* Returns when @pid is gone and reaped. */
+/* Kill @pid and wait for its end. */
 static inline int child_kill(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	return child_end(pid);
 }
 
-/* The letter of /proc/PID/stat; 0 when there is no such process. */
+/* The state of @pid as a letter of /proc/PID/stat, or 0 if there is no such process. */
 static inline char task_state(pid_t pid)
 {
 	char path[32], text[256], *paren;
@@ -119,8 +119,8 @@ static inline char task_state(pid_t pid)
 }
 
 /*
- * The number of the call that @pid is in; -1: in none, or still on its way to
- * sleep though its state is 'S'; -2: this kernel does not tell.
+ * The number of the system call that @pid is in.  -1: it is in none, or its state is 'S'
+ * already but it does not sleep yet; -2: this kernel has no /proc/PID/syscall.
  */
 static inline long task_syscall(pid_t pid)
 {
@@ -141,8 +141,8 @@ static inline long task_syscall(pid_t pid)
 }
 
 /*
- * The calls in which one waits for a ring.  No short sleep between two tries is
- * among them, and no lock on a file.
+ * Whether a waiter of a ring may sleep in system call @call.  A sleep between two tries
+ * (nanosleep) and a wait for the lock of a file (flock) are not among these calls.
  */
 static inline bool is_wait(long call)
 {
@@ -151,7 +151,7 @@ static inline bool is_wait(long call)
 		SYS_writev,	  SYS_ppoll,	      SYS_pselect6,	   SYS_splice,
 		SYS_sendfile,	  SYS_epoll_pwait,    SYS_futex,	   SYS_preadv2,
 		SYS_pwritev2,	  SYS_io_uring_enter,
-/* Not on arm64. */
+/* arm64 does not have these. */
 #ifdef SYS_poll
 		SYS_poll,	  SYS_select,	      SYS_epoll_wait,
 #endif
@@ -170,7 +170,7 @@ static inline bool is_wait(long call)
 	return false;
 }
 
-/* What pause(3) calls: arm64 has no SYS_pause. */
+/* The system call that pause(3) makes: arm64 has no SYS_pause. */
 #ifdef SYS_pause
 #define IN_PAUSE SYS_pause
 #else
@@ -178,9 +178,9 @@ static inline bool is_wait(long call)
 #endif
 
 #define IN_A_WAIT -1L /* see is_wait() */
-#define IN_ANY	  -2L /* of a program that may count its calls otherwise, being 64-bit */
+#define IN_ANY	  -2L /* any call: a 64-bit program numbers its calls otherwise than this one */
 
-/* Until @pid sleeps in @call; false if it ends instead. */
+/* Wait until @pid sleeps in system call @call; false if the process ends instead. */
 static inline bool task_asleep_in(pid_t pid, long call)
 {
 	for (;;) {
@@ -201,7 +201,7 @@ static inline bool task_asleep(pid_t pid)
 	return task_asleep_in(pid, IN_A_WAIT);
 }
 
-/* Memory that children share with their parent; zero. */
+/* Zeroed memory that children share with their parent, or NULL. */
 static inline void *shared_memory(size_t bytes)
 {
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -212,14 +212,14 @@ static inline void *shared_memory(size_t bytes)
 #define FLAG_SET(flag) __atomic_store_n(&(flag), 1, __ATOMIC_SEQ_CST)
 #define FLAG_GET(flag) __atomic_load_n(&(flag), __ATOMIC_SEQ_CST)
 
-/* Until @cond holds; the harness ends a test that waits too long. */
+/* Wait until @cond is true; the harness ends a test that waits too long. */
 #define UNTIL(cond)                    \
 	do {                           \
 		while (!(cond))        \
 			sched_yield(); \
 	} while (0)
 
-/* How many we may run on, and -1 for an error. */
+/* The number of processors on which this process may run, or -1 on an error. */
 static inline int processors(void)
 {
 	cpu_set_t here;
@@ -227,7 +227,7 @@ static inline int processors(void)
 	return sched_getaffinity(0, sizeof(here), &here) ? -1 : CPU_COUNT(&here);
 }
 
-/* The @n-th processor that we may run on. */
+/* Run the caller on the @n-th processor of those on which it may run, counted from 0. */
 static inline int pin(int n)
 {
 	cpu_set_t here, one;
@@ -251,7 +251,7 @@ static inline uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
-/* How often a loop runs: less in a machine that is emulated, and less yet under KASAN. */
+/* Rounds of a loop that has @native natively: fewer in an emulated machine, fewest under KASAN. */
 static inline uint64_t often(uint64_t native)
 {
 	const char *vm = getenv("RINGBUF_VM");
@@ -261,7 +261,7 @@ static inline uint64_t often(uint64_t native)
 	return native / (strcmp(vm, "debug") ? 20 : 80) + 1;
 }
 
-/* How many rounds that each start processes: fewer under KASAN, where that takes long. */
+/* Rounds that each start processes: fewer than @elsewhere under KASAN, where a start is slow. */
 static inline unsigned int rounds(unsigned int elsewhere)
 {
 	const char *vm = getenv("RINGBUF_VM");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * /dev/ringbuf as the ABI shows it: ioctls, maps, and the shared words used by
- * hand, without the library.  Calls return 0 or a negative errno.
+ * Calls of the ABI of /dev/ringbuf without the library: ioctls, maps, and loads and stores of
+ * the shared words ("by hand").  Functions that return int return 0 or a negative errno unless
+ * their comment says otherwise.
  */
 #ifndef SELFTESTS_DEVICE_H
 #define SELFTESTS_DEVICE_H
@@ -23,7 +24,7 @@
 
 #define NEVER RINGBUF_NO_TIMEOUT
 
-/* How a pointer travels. */
+/* Pointer @p as the __u64 member of an ioctl's struct. */
 #define POINTER(p) ((uint64_t)(uintptr_t)(p))
 
 #define ASSERT_OK(call) ASSERT_EQ(0, call)
@@ -61,7 +62,7 @@ static inline int create_call(int fd, uint32_t flags, uint64_t bytes, uint64_t c
 	return call(fd, RINGBUF_IOC_CREATE, &c);
 }
 
-/* A handle of a new ring that may attach any role; -1 on failure. */
+/* A handle of a new ring, with which any role may attach; -1 on failure. */
 static inline int ring_make(uint32_t flags, uint64_t bytes, uint64_t count)
 {
 	int fd = device_open();
@@ -91,7 +92,7 @@ static inline int attach_fd(int fd, uint32_t role, int from)
 	return call(fd, RINGBUF_IOC_ATTACH, &a);
 }
 
-/* A new handle in @role of the ring of @from; -1 and errno on failure. */
+/* A new handle that is attached in @role to the ring of @from; -1 and errno on failure. */
 static inline int role_open(uint32_t role, int from)
 {
 	int fd = device_open(), err;
@@ -125,7 +126,7 @@ static inline int observer_open(int from)
 
 #define RINGS "/dev/rings" /* where the test machine has mounted the file system */
 
-/* open(2), or a negative errno. */
+/* The descriptor that open(2) returns, or a negative errno. */
 static inline int file_open(const char *path, int how)
 {
 	int fd = open(path, how | O_CLOEXEC, 0600);
@@ -133,7 +134,7 @@ static inline int file_open(const char *path, int how)
 	return fd < 0 ? -errno : fd;
 }
 
-/* @fd, or after an error @err and no descriptor. */
+/* @fd if @err is 0; otherwise close @fd and return @err. */
 static inline int file_done(int fd, int err)
 {
 	if (!err)
@@ -142,7 +143,7 @@ static inline int file_done(int fd, int err)
 	return err;
 }
 
-/* The owner's handle of a new ring at @path, or a negative errno. */
+/* The owner's handle of a new ring in a new file @path, or a negative errno. */
 static inline int file_make(const char *path, uint32_t flags, uint64_t bytes, uint64_t count)
 {
 	int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL);
@@ -150,7 +151,10 @@ static inline int file_make(const char *path, uint32_t flags, uint64_t bytes, ui
 	return fd < 0 ? fd : file_done(fd, create_call(fd, flags, bytes, count));
 }
 
-/* A handle in @role of the ring at @path, for which @how has the rights; or a negative errno. */
+/*
+ * A handle that is attached in @role to the ring in file @path, which is opened with access
+ * mode @how; or a negative errno.
+ */
 static inline int file_attach_as(const char *path, uint32_t role, int how)
 {
 	int fd = file_open(path, how | O_EXCL);
@@ -174,10 +178,10 @@ static inline int info_get(int fd, struct ringbuf_info *info)
 	return call(fd, RINGBUF_IOC_INFO, info);
 }
 
-/* Regions that the tests know. */
+/* The number of regions that the tests know. */
 enum { REGIONS = RINGBUF_REGION_DATA + 1 };
 
-/* All regions of the ring of @fd, by their ids. */
+/* Store the regions of the ring of @fd in @region, each at the index that is its id. */
 static inline int regions_get(int fd, struct ringbuf_region region[REGIONS])
 {
 	struct ringbuf_region list[REGIONS + 1];
@@ -306,7 +310,7 @@ static inline int threshold_call(int fd, uint32_t slots, uint64_t bytes, uint64_
 	return call(fd, RINGBUF_IOC_THRESHOLD, &t);
 }
 
-/* Slots that a writer can write at once, or a negative errno. */
+/* The number of slots that a writer can write without waiting, or a negative errno. */
 static inline int64_t room_call(int fd)
 {
 	struct ringbuf_room r = { .size = sizeof(r), .slots = 0x5a5a5a5a5a5a5a5aULL };
@@ -315,7 +319,7 @@ static inline int64_t room_call(int fd)
 	return err ? err : (int64_t)r.slots;
 }
 
-/* FIONREAD: bytes of a reader. */
+/* What FIONREAD tells of a reader: bytes that it can read without waiting; or a negative errno. */
 static inline int ready_call(int fd)
 {
 	int n = -12345;
@@ -338,15 +342,16 @@ static inline bool timer_is_off(void)
 }
 
 /*
- * A process that stores by hand what a waiter waits for has to call WAKE, as @called_for
- * says, unless the module rechecks in that moment: it clears the wake words and wakes.
+ * A process that stores by hand what a waiter waits for has to call WAKE if the wake words say
+ * so: @called_for.  But a test may only rely on that where the module does not recheck, since a
+ * recheck at that moment clears the wake words and wakes the waiter itself.
  */
 static inline bool is_to_wake(bool called_for)
 {
 	return called_for || !timer_is_off();
 }
 
-/* Of rings that the caller may still make. */
+/* The number of bytes that new rings of the caller may still have. */
 static inline uint64_t bytes_left(void)
 {
 	struct ringbuf_features f = { .size = sizeof(f) };
@@ -369,7 +374,7 @@ static inline int put(int fd, uint64_t number)
 	return n == sizeof(number) ? 0 : -EBADMSG;
 }
 
-/* The number, or a negative errno; -ENODATA at the end. */
+/* Read a number; returns the number, or a negative errno: -ENODATA at the end of the ring. */
 static inline int64_t get(int fd)
 {
 	uint64_t number;
@@ -385,7 +390,7 @@ static inline int nonblock(int fd)
 	return fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
 }
 
-/* What poll says at once. */
+/* The events that poll reports of @fd without waiting; -1 on an error. */
 static inline short polled(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP };
@@ -395,13 +400,13 @@ static inline short polled(int fd)
 
 /* ---- maps -------------------------------------------------------------------- */
 
-/* A handle as it is mapped by its role; @own: a reader's cursor. */
+/* The maps of a handle, as its role may map them; @own: the cursor of a reader. */
 struct maps {
 	int fd;
 	struct ringbuf_info info;
 	struct ringbuf_region region[REGIONS];
 	void *map[REGIONS];
-	void *page; /* a reader's own, writable */
+	void *page; /* the page with the cursor of a reader, which is mapped writable */
 	struct ringbuf_info_page *ip;
 	struct ringbuf_head_page *head;
 	struct ringbuf_desc *desc;
@@ -465,7 +470,7 @@ static inline int maps_open(struct maps *m, int fd)
 	m->page = NULL;
 	if (m->info.role == RINGBUF_ROLE_READER)
 		err = maps_own(m);
-	/* A child's writer has an id of its own from its first map on. */
+	/* In a child process a writer gets its own id at its first map. */
 	return err ? err : info_get(fd, &m->info);
 }
 
@@ -479,7 +484,7 @@ static inline void maps_close(struct maps *m)
 		munmap(m->page, m->info.page_size);
 }
 
-/* What a reader and a writer have in the tables. */
+/* The row of reader @row, and of the writer of @m, in their tables. */
 static inline struct ringbuf_row *reader_row(const struct maps *m, uint32_t row)
 {
 	return (void *)((char *)m->ip + m->ip->row_offset + (size_t)row * m->ip->row_stride);
@@ -494,8 +499,8 @@ static inline struct ringbuf_writer_row *writer_row(const struct maps *m)
 /* ---- the shared words by hand --------------------------------------------------- */
 
 /*
- * Store one number at @pos as an exclusive writer does; the caller knows that the gate is
- * open there.  True: a waiter has to be woken.
+ * Store one number at @pos as an exclusive writer does; the caller knows that the gate allows
+ * the slot.  Returns true if a waiter has to be woken.
  */
 static inline bool commit_by_hand(struct maps *m, uint64_t pos, uint64_t number)
 {
@@ -525,7 +530,7 @@ static inline void claim_by_hand(struct maps *m, uint64_t pos, uint32_t count)
 	m->head->head = pos + count;
 }
 
-/* The number at @pos, which has to be committed; or -EAGAIN. */
+/* The number at @pos, or -EAGAIN if that slot is not committed. */
 static inline int64_t peek_by_hand(const struct maps *m, uint64_t pos)
 {
 	uint64_t i = pos % m->info.slot_count, number;
@@ -537,7 +542,7 @@ static inline int64_t peek_by_hand(const struct maps *m, uint64_t pos)
 	return (int64_t)number;
 }
 
-/* Release all below @pos as a reader does.  True: a writer has to be woken. */
+/* Release all slots before @pos as a reader does.  Returns true if a writer has to be woken. */
 static inline bool release_by_hand(struct maps *m, uint64_t pos)
 {
 	uint64_t threshold;

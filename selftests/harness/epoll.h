@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One descriptor in one epoll set. */
+/* An epoll set with one descriptor. */
 #ifndef SELFTESTS_EPOLL_H
 #define SELFTESTS_EPOLL_H
 
@@ -14,7 +14,7 @@ static inline int epoll_on(int fd, uint32_t events)
 	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) ? -1 : ep;
 }
 
-/* Events, or 0; @timeout in ms. */
+/* Wait for @timeout ms; returns the events, or 0 if there are none. */
 static inline uint32_t epolled(int ep, int timeout)
 {
 	struct epoll_event e = { .events = 0 };

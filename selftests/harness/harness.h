@@ -33,7 +33,7 @@
 		.flags = (flag)                          \
 	}
 
-/* The whole program skips; TAP has a plan of nothing for that. */
+/* Print that the whole program is skipped: in TAP that is a plan of 0 tests. */
 static inline int harness_skip_all(const char *reason)
 {
 	printf("TAP version 13\n1..0 # SKIP %s\n", reason);
@@ -62,14 +62,14 @@ static inline const char *harness_host_missing(void)
 	return host && !strcmp(host, "module") ? harness_device_missing() : NULL;
 }
 
-/* For tests of the device. */
+/* main() of tests that need the device. */
 #define DEVICE_HARNESS_MAIN                                                \
 	int main(int argc, char **argv)                                    \
 	{                                                                  \
 		return harness_main(argc, argv, harness_device_missing()); \
 	}
 
-/* For tests of the library: they run on either host, see RINGBUF_HOST. */
+/* main() of tests of the library, which run on the host that RINGBUF_HOST names. */
 #define LIB_HARNESS_MAIN                                                 \
 	int main(int argc, char **argv)                                  \
 	{                                                                \

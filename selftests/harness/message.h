@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Messages that tell who wrote them, which one it is, and whether they are whole. */
+/* Messages with the number of their writer, a number of their own and a checksum. */
 #ifndef SELFTESTS_MESSAGE_H
 #define SELFTESTS_MESSAGE_H
 
@@ -9,9 +9,9 @@
 
 struct message {
 	uint32_t writer;
-	uint32_t length; /* of all, this head included */
+	uint32_t length; /* of the message, this struct included */
 	uint64_t number;
-	uint64_t sum; /* of the rest */
+	uint64_t sum; /* of the other members and of the bytes after this struct */
 };
 
 static inline uint64_t message_mix(uint64_t x)
@@ -32,7 +32,7 @@ static inline uint64_t message_sum(const struct message *m, const unsigned char 
 	return sum;
 }
 
-/* @length bytes at @to, at least a struct message. */
+/* Store a message of @length bytes at @to; @length is at least that of a struct message. */
 static inline void message_make(void *to, uint32_t writer, uint64_t number, size_t length)
 {
 	struct message m = { .writer = writer, .length = (uint32_t)length, .number = number };
@@ -45,7 +45,7 @@ static inline void message_make(void *to, uint32_t writer, uint64_t number, size
 	memcpy(to, &m, sizeof(m));
 }
 
-/* Copies the head to @m; true when the message is whole. */
+/* Copy the head of the message to @m; returns whether length and checksum are right. */
 static inline int message_whole(const void *from, size_t length, struct message *m)
 {
 	if (length < sizeof(*m))
@@ -56,7 +56,7 @@ static inline int message_whole(const void *from, size_t length, struct message 
 				     length - sizeof(*m));
 }
 
-/* Whether this is a whole message of @writer with @number. */
+/* Whether @from is a whole message of @writer with @number; if not, print what it is. */
 static inline int message_is(const void *from, size_t length, uint32_t writer, uint64_t number)
 {
 	struct message m;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A mount of the file system "ringbuf" that only the test sees. */
+/* A mount of the file system "ringbuf" in a mount namespace of the test. */
 #ifndef SELFTESTS_MOUNTED_H
 #define SELFTESTS_MOUNTED_H
 
@@ -11,10 +11,10 @@
 
 #define NOBODY 65534
 
-/* Where it is: a folder that every Linux has and nobody needs. */
+/* The mount point: a folder that every Linux system has and nothing needs. */
 #define MOUNTED "/mnt"
 
-/* A mount namespace of the caller's own; false: without the right to it. */
+/* Give the caller its own mount namespace; false if it does not have the permission. */
 static inline bool mounts_private(void)
 {
 	return !unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
@@ -44,7 +44,7 @@ static inline struct statfs statfs_of(const char *path)
 	return fs;
 }
 
-/* Neither bytes nor files are taken of the instance at @path. */
+/* Whether the instance at @path has no files and all of its bytes are free. */
 static inline bool nothing_left(const char *path)
 {
 	struct statfs fs = statfs_of(path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Cases that end in many ways, for counts.sh, which knows what has to come of each. */
+/* Test cases that end in different ways; counts.sh checks how the harness reports each. */
 #include "harness.h"
 #include <sys/wait.h>
 

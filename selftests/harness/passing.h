@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Descriptors on their way through a socket. */
+/* Sends and receives a descriptor through a socket. */
 #ifndef SELFTESTS_PASSING_H
 #define SELFTESTS_PASSING_H
 

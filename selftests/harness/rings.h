@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Rings of libringbuf, as most of its tests want them. */
+/* Short calls of libringbuf for its tests. */
 #ifndef SELFTESTS_RINGS_H
 #define SELFTESTS_RINGS_H
 
@@ -13,8 +13,8 @@
 #include "message.h"
 
 /*
- * For programs in which nobody is killed: nothing but a wake-up ends a sleep, so
- * that a lost one hangs.  (The module has a parameter for that, recheck_ms.)
+ * For programs in which no process is killed: without rechecks only a wake-up ends a sleep, so
+ * a test hangs if a wake-up is lost.  (In the module the parameter recheck_ms does the same.)
  */
 #define NO_RECHECK                                                      \
 	__attribute__((constructor)) static void rings_no_recheck(void) \
@@ -24,7 +24,7 @@
 
 #define POISON ((void *)0x5a5a5a5a)
 
-/* NULL and errno when it cannot be made. */
+/* A new ring, or NULL and errno. */
 static inline struct ringbuf *ring_new(uint32_t flags, uint64_t bytes, uint64_t count)
 {
 	struct ringbuf_config config = RINGBUF_CONFIG_INIT(bytes, count);
@@ -45,7 +45,7 @@ static inline struct ringbuf_writer *writer_new(struct ringbuf *ring)
 	return writer;
 }
 
-/* From the beginning, or the oldest slot still held. */
+/* A reader that starts at the oldest slot of the ring, or NULL and errno. */
 static inline struct ringbuf_reader *reader_new(struct ringbuf *ring)
 {
 	struct ringbuf_reader *reader;
@@ -67,7 +67,7 @@ static inline bool on_module(const struct ringbuf *ring)
 	return host_of(ring) == RINGBUF_HOST_MODULE;
 }
 
-/* A name that no other test has; a buffer of its own for each @what. */
+/* A name that no other test has; the result stays valid for the next three calls. */
 static inline const char *name_of(const char *what)
 {
 	static char names[4][64];
@@ -78,13 +78,13 @@ static inline const char *name_of(const char *what)
 	return name;
 }
 
-/* One number as a message. */
+/* Write @number as a message. */
 static inline int put(struct ringbuf_writer *writer, uint64_t number, int64_t timeout)
 {
 	return ringbuf_writer_write(writer, &number, sizeof(number), timeout);
 }
 
-/* The number in the next message, or a negative errno. */
+/* Read the next message; returns its number, or a negative errno. */
 static inline int64_t get(struct ringbuf_reader *reader, int64_t timeout)
 {
 	uint64_t number = ~0ULL;

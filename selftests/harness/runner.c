@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs test programs and counts what they say in TAP; selftests/run is how one
- * calls it.  In C, since in an emulated machine with every check on a shell
- * takes longer for this than the tests themselves.
+ * Runs test programs and counts the test cases that they report in TAP; selftests/run builds
+ * and starts this program.  It is in C because in an emulated machine whose kernel has all
+ * checks on, a shell would take longer for this than the tests themselves.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -28,18 +28,19 @@
 static const char usage[] =
 	"usage: selftests/run [OPTION...] [PROGRAM...]\n"
 	"\n"
-	"Runs test programs, those that were built (build/selftests/abi, abi32 and lib,\n"
-	"the kill test, and scripts under selftests/lib and files) or those named, as\n"
-	"paths or as abi/NAME, lib/NAME, kill/kill.  Prints a line for each, what went\n"
-	"wrong with those that failed, and last how many test cases did what.\n"
+	"Runs the named test programs (paths, or abi/NAME, lib/NAME, kill/kill), or else all\n"
+	"that were built: those of build/selftests/abi, abi32 and lib, the kill test, and the\n"
+	"scripts of selftests/lib and files.  Prints a line for each program, what went wrong\n"
+	"in those that failed, and at the end the numbers of test cases that passed, failed\n"
+	"and were skipped.\n"
 	"\n"
 	"  --module       tests of the library run on /dev/ringbuf\n"
 	"  --embedded     tests of the library run on the embedded host\n"
-	"  --kills N      for the kill test (100)\n"
-	"  --timeout S    for each program (600)\n"
+	"  --kills N      processes that the kill test kills (default 100)\n"
+	"  --timeout S    seconds that each program may run (default 600)\n"
 	"  --list         only list the programs\n"
 	"\n"
-	"Runs as well inside selftests/vm/run.  Exit status 1 when something failed.\n";
+	"This also works inside selftests/vm/run.  Exit status: 1 if a test case failed.\n";
 
 static struct {
 	const char *kills;
@@ -50,9 +51,10 @@ static struct {
 } options = { .kills = "100", .timeout = 600 };
 
 /**
- * struct outcome - what came of a program
- * @planned: test cases that it said it has; below 0: it did not say, or twice
- * @off_plan: it did not do as many
+ * struct outcome - the test cases of a program, counted by their results
+ * @planned: number of the test cases in its plan "1..N"; -1: it printed no plan; -2: more than
+ *	one
+ * @off_plan: the number of results is not @planned
  */
 struct outcome {
 	int passed;
@@ -62,7 +64,7 @@ struct outcome {
 	bool off_plan;
 };
 
-/* What a program wrote, as lines without their ends. */
+/* The output of a program as lines without their line ends. */
 struct output {
 	char *text;
 	char **line;
@@ -150,7 +152,7 @@ static bool is_kill(const char *program)
 	return !strcmp(slash ? slash + 1 : program, "kill");
 }
 
-/* In a session of its own, so that nothing of it stays behind. */
+/* Run @program in its own session, so that all its processes can be killed at its end. */
 static _Noreturn void become(const char *program, int log)
 {
 	int null = open("/dev/null", O_RDONLY);
@@ -171,7 +173,7 @@ static _Noreturn void become(const char *program, int log)
 	_exit(127);
 }
 
-/* True when the process has ended. */
+/* Wait at most @seconds for the end of the process of @pidfd; false if it still runs. */
 static bool ended_within(int pidfd, int seconds)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
@@ -183,7 +185,7 @@ static bool ended_within(int pidfd, int seconds)
 	return n > 0;
 }
 
-/* Its wait status; *late tells that its time was over. */
+/* Run @program; returns its wait status.  *@late: it was stopped since its time was over. */
 static int run(const char *program, int log, bool *late)
 {
 	pid_t child;
@@ -249,7 +251,7 @@ static bool starts(const char *line, const char *with)
 	return !strncmp(line, with, strlen(with));
 }
 
-/* The reason of a line that tells of a skip, from its '#' on, or NULL. */
+/* If @line reports a skip, the part from its '#' on, with the reason; or NULL. */
 static const char *skip_reason(const char *line)
 {
 	const char *mark = strchr(line, '#'), *word;
@@ -265,7 +267,7 @@ static const char *skip_reason(const char *line)
 	return NULL;
 }
 
-/* The number of a line "1..N", or -1. */
+/* N if @line is a plan "1..N", or -1. */
 static int plan_of(const char *line)
 {
 	char *end;
@@ -292,7 +294,7 @@ static int planned(const struct output *o)
 	return plan;
 }
 
-/* A program that skips as a whole plans nothing, and that counts as one. */
+/* A program that is skipped as a whole has a plan of 0 and counts as one skipped case. */
 static bool as_planned(const struct outcome *r)
 {
 	if (!r->planned)
@@ -314,7 +316,7 @@ static struct outcome judge(const struct output *o, int status)
 		else if (starts(o->line[i], "not ok "))
 			r.failed++;
 	}
-	/* A program that broke off, or said less than it had planned. */
+	/* Count one failure more for a program that ended early or kept no plan. */
 	r.off_plan = !as_planned(&r);
 	if (r.off_plan || (status && !skip_all && !r.failed))
 		r.failed++;

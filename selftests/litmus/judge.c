@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A litmus test as the model's tasks.
+ * Runs a litmus test as tasks of the model checker (selftests/model).
  *
- * The script `run` turns the test's processes into C, in test.h: one function for each,
- * which ends in RESULT() for each of its registers, and bad_outcome().  The words are those of
- * the model's ring: a word that some process accesses plainly is the bytes of a slot, so that
- * data races are found as well.
+ * The script `run` turns the test into C, in test.h: bad_outcome(), and one function for each
+ * process, which ends in RESULT() for each register of the process.  The variables of the test
+ * become words of the ring of the model: a variable that a process accesses plainly becomes
+ * bytes of a slot, so that data races are found as well.
  */
 #include "model.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whether the messages of perf_test_ringbuffer differ, and damage to any message is found. */
+/* Tests that the messages of perf_test_ringbuffer differ, and that damage to them is found. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static void ok(bool good, const char *name)
 	printf("%s %d - %s\n", good ? "ok" : "not ok", tests, name);
 }
 
-/* Every byte, one bit at a time. */
+/* Whether a change of any single bit is found. */
 static bool every_damage_is_found(unsigned char *message)
 {
 	size_t bit;
@@ -32,7 +32,7 @@ static bool every_damage_is_found(unsigned char *message)
 	return message_is_whole(message, BYTES);
 }
 
-/* In most of their bytes: a neighbour's slot is never taken for one's own. */
+/* Whether two messages that follow each other differ in nearly all bytes. */
 static bool neighbours_differ(struct perf_pool *pool)
 {
 	unsigned char one[BYTES];
@@ -69,18 +69,18 @@ static void check_crc(void)
 
 	if (perf_pool_make(&pool, BYTES))
 		exit(EXIT_FAILURE);
-	ok(all_are_right(&pool), "a message is right as it was made");
-	ok(neighbours_differ(&pool), "one message differs from the next nearly everywhere");
+	ok(all_are_right(&pool), "a message that was not damaged is whole");
+	ok(neighbours_differ(&pool), "a message differs from the next one in nearly all bytes");
 	memcpy(message, perf_pool_message(&pool, 3, 5, true), BYTES);
-	ok(every_damage_is_found(message), "each single bit that flips is found");
-	ok(!message_is_whole(message, BYTES - 1), "and a byte that is missing");
-	ok(!message_is_whole(message, 15), "and a message without a whole header");
+	ok(every_damage_is_found(message), "each change of a single bit is found");
+	ok(!message_is_whole(message, BYTES - 1), "a message without its last byte is found");
+	ok(!message_is_whole(message, 15), "a message without a whole header is found");
 	free(pool.bytes);
 }
 
 #define PAGES 3
 
-/* Each bit of each header, at both ends of a stamp. */
+/* Whether a change of any single bit of the headers at both ends of a stamp is found. */
 static bool every_damaged_stamp_is_found(unsigned char *message, size_t bytes)
 {
 	const size_t end = sizeof(struct message_stamp) - MESSAGE_HEADER_BYTES;
@@ -108,16 +108,19 @@ static void check_stamps(void)
 	unsigned char page[MESSAGE_PAGE];
 
 	message_put_stamps(message, sizeof(message), 5, 3);
-	ok(message_has_stamps(message, sizeof(message), 5, 3), "a stamped message is right");
+	ok(message_has_stamps(message, sizeof(message), 5, 3),
+	   "a stamped message that was not damaged is whole");
 	ok(every_damaged_stamp_is_found(message, sizeof(message)),
-	   "each bit of a stamp that flips is found");
-	ok(!message_has_stamps(message, sizeof(message), 6, 3), "another number is found");
+	   "each change of a single bit of a stamp is found");
+	ok(!message_has_stamps(message, sizeof(message), 6, 3),
+	   "a stamped message with another number is found");
 	ok(!message_has_stamps(message, sizeof(message), 5, 3 | MESSAGE_LAST),
-	   "and another writer, or a missing end");
+	   "a stamped message of another writer, or with another end mark, is found");
 	memcpy(page, message + MESSAGE_PAGE, sizeof(page));
 	memcpy(message + MESSAGE_PAGE, message + 2 * MESSAGE_PAGE, sizeof(page));
 	memcpy(message + 2 * MESSAGE_PAGE, page, sizeof(page));
-	ok(!message_has_stamps(message, sizeof(message), 5, 3), "and pages that changed places");
+	ok(!message_has_stamps(message, sizeof(message), 5, 3),
+	   "a stamped message with two pages exchanged is found");
 }
 
 int main(void)

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Process 1 of the test machine: makes the host's files appear, runs one
- * command in them, and reports how that went.  Started on the host it prints the
- * frequency of the time stamp counter, in kHz.
+ * Process 1 of the test machine: mounts the host's files, runs one command among them, and
+ * reports its exit status.  Started on the host, this program prints the frequency of the time
+ * stamp counter, in kHz.
  *
- * What to do is a list of NUL-terminated KEY=VALUE, written by "run": in /boot.config
- * what the machine is made of, from the port TASK all else, ended by "end=".  Between
- * the two the machine may be saved, and continue later, more than once.  Two more virtio
- * ports lead to the host: OUT carries what the command prints and nothing else;
- * STATUS carries lines, of which "run" knows:
+ * The script "run" writes the settings as NUL-terminated words KEY=VALUE.  Those of the
+ * machine itself are in /boot.config; those of the command come through the virtio port TASK
+ * and end with "end=".  After it has read /boot.config, the machine may be saved, and it may
+ * continue more than once from that saved state.  Two more virtio ports lead to the host: OUT
+ * has the output of the command and nothing else; STATUS has lines, of which "run" knows:
  *
- *	booted			the machine waits for its task
- *	task			and has it
+ *	booted			the machine waits for the settings of port TASK
+ *	task			the machine has read these settings
  *	ready			the command starts now
- *	exit N			how it ended: its status, or 128 + signal
+ *	exit N			the command ended: its status, or 128 + signal
  *	fail TEXT		the machine or the module failed
- *	note TEXT		something the user should know
+ *	note TEXT		something that the user should know
  *
- * Anything else there explains a "fail" and is shown with it.
+ * Any other line explains a "fail" line and is shown with it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,25 +45,25 @@
 #define STATUS	  "/dev/vport0p2"
 #define TASK	  "/dev/vport0p3"
 #define KMEMLEAK  "/sys/kernel/debug/kmemleak"
-#define RINGS	  "/dev/rings" /* where the library looks for rings of that name */
+#define RINGS	  "/dev/rings" /* the folder where the library looks for ring NAME */
 #define MAX_WORDS 4096
 #define MAX_LOADS 64
 
 /*
- * What a kernel that found a fault about itself leaves in its taint mask:
- * machine check, bad page, oops, warning, soft lockup.
+ * Bits that the kernel sets in its taint mask when it finds a fault in itself: machine check,
+ * bad page, oops, warning, soft lockup.
  */
 #define TAINT_FAULTS (1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14)
 
 static struct {
 	const char *tree; /* the source tree, writable */
-	const char *build; /* a folder in it that is seen at build/, or none */
-	const char *cwd; /* where the command starts */
-	long cpus; /* that there have to be */
-	long long now; /* µs since 1970, 0 for a machine that has just booted */
-	const char *module; /* ringbuf.ko, or none */
+	const char *build; /* the folder of the tree to mount at its build/, or "" */
+	const char *cwd; /* the working directory of the command */
+	long cpus; /* the number of processors that the machine must have */
+	long long now; /* the time in µs since 1970; 0: the clock is right, after a boot */
+	const char *module; /* the path of ringbuf.ko, or "" */
 	const char *module_args;
-	const char *load[MAX_LOADS]; /* other modules, in order */
+	const char *load[MAX_LOADS]; /* other modules to load, in this order */
 	size_t loads;
 	char *env[MAX_WORDS];
 	char *argv[MAX_WORDS];
@@ -103,7 +103,7 @@ static void tell(const char *form, ...)
 static _Noreturn void power_off(void)
 {
 	sync();
-	/* QEMU runs with -no-reboot. */
+	/* QEMU runs with -no-reboot, so that it ends instead of a reboot. */
 	reboot(RB_AUTOBOOT);
 	for (;;)
 		pause();
@@ -171,7 +171,7 @@ static void mount_share(const char *tag, const char *dir, unsigned long flags, c
 
 /* ---- the steps ---- */
 
-/* The driver makes the ports some time after its device has been found. */
+/* Open a virtio port.  The driver makes the ports some time after the kernel found the device. */
 static int open_port(const char *path, int how)
 {
 	int fd = -1;
@@ -219,7 +219,7 @@ static void parse_config(char *text, size_t len)
 	}
 }
 
-/* Loads what the list says, which is empty then. */
+/* Load the modules of config.load, and empty that list for the next part of the settings. */
 static void load_all(void)
 {
 	for (size_t i = 0; i < config.loads; i++)
@@ -239,7 +239,10 @@ static void read_boot_config(void)
 	parse_config(text, len);
 }
 
-/* Here the machine waits, and is saved.  Without a host at its other end a port has an end. */
+/*
+ * Wait for the settings of port TASK and read them.  The machine may be saved while it waits.
+ * While no program on the host has the port open, read() returns 0, as at the end of a file.
+ */
 static void read_task(void)
 {
 	static char text[1 << 20];
@@ -268,8 +271,8 @@ static void read_task(void)
 }
 
 /*
- * A machine that was saved has slept, and reads no clock but its own; and others that
- * were it have the same state.
+ * After a machine that was saved continues, its clock is late by the time between, and it has
+ * the same random state as every other machine that continued from the same saved state.
  */
 static void catch_up(void)
 {
@@ -284,7 +287,10 @@ static void catch_up(void)
 	close(fd);
 }
 
-/* As switch_root does, so that the command may make namespaces of its own. */
+/*
+ * Move the host's files to / as switch_root does: after a mere chroot the command could not
+ * make user namespaces.
+ */
 static void enter_host_root(void)
 {
 	mount_share("root", "/root", MS_RDONLY, "loose");
@@ -311,11 +317,11 @@ static void mount_all(void)
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");
 	symlink("/proc/self/fd/2", "/dev/stderr");
-	/* After /tmp, where the tree may be. */
+	/* The tree may be under /tmp: so mount it after /tmp. */
 	mount_share("tree", config.tree, 0, "loose");
 }
 
-/* The first one is all that the kernel has booted on. */
+/* Start all processors but the first, with which alone the kernel has booted. */
 static void start_processors(void)
 {
 	char path[64];
@@ -336,7 +342,7 @@ static void start_processors(void)
 static void raise_loopback(void)
 {
 	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	/* Of any family: the debug kernel has no IP. */
+	/* The socket may be of any family; AF_UNIX since the debug kernel has no IP. */
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
@@ -358,7 +364,7 @@ static _Noreturn void run_command(int out)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (chdir(config.cwd))
 		tell("note no %s in the machine, starting in /", config.cwd);
-	/* execvp looks along this process's own PATH. */
+	/* execvp() takes PATH from this process, so set the whole environment here. */
 	clearenv();
 	for (char **env = config.env; *env; env++)
 		putenv(*env);
@@ -368,9 +374,9 @@ static _Noreturn void run_command(int out)
 }
 
 /*
- * Copies the command's output to the host until no writer is left. The pipe
- * lies between since a port can be opened only once; a thread, since all
- * other processes are killed while it still has something to copy.
+ * Copy the output of the command from a pipe to port OUT until the pipe has no writer.  The
+ * command cannot write to the port itself, since a port can be opened only once.  This is a
+ * thread of process 1, since all other processes are killed while there is output to copy.
  */
 static void *relay(void *from)
 {
@@ -394,14 +400,17 @@ static int wait_for(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Returns once no other process is left. */
+/* Wait for the end of all other processes. */
 static void wait_for_all(void)
 {
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
 }
 
-/* A command may have mounted more there, or nothing; where files are open, rmmod says so. */
+/*
+ * Undo all mounts at RINGS, of which the command may have left any number.  If a file there is
+ * still open, the module does not unload, and unload() reports that.
+ */
 static void unmount_rings(void)
 {
 	while (!umount2(RINGS, 0))
@@ -409,14 +418,14 @@ static void unmount_rings(void)
 }
 
 /*
- * The last references go with work that the kernel does later: an exit on
- * another CPU, io_uring's workers.
+ * Unload module @name.  Try for some time, since the kernel drops the last references late: in
+ * an exit that still runs on another CPU, and in workers of io_uring.
  */
 static bool unload(const char *name)
 {
 	for (int tries = 0; tries < 200; tries++) {
 		unmount_rings();
-		/* Gone already when the command was about loading it. */
+		/* ENOENT: the command has unloaded the module itself. */
 		if (!syscall(SYS_delete_module, name, O_NONBLOCK) || errno == ENOENT)
 			return true;
 		if (errno != EAGAIN && errno != EBUSY)
@@ -439,9 +448,9 @@ static void check_taint(void)
 }
 
 /*
- * kmemleak is silent about what changed since its last scan, and about
- * objects younger than 5 s; a scan takes about 4 s. The kernel itself leaks
- * nothing while it boots, so that none is needed to clear that away first.
+ * kmemleak does not report objects that changed since its last scan or are younger than 5 s; a
+ * scan takes about 4 s.  The kernel itself leaks no memory while it boots, so no scan is needed
+ * before the command.
  */
 static void check_leaks(void)
 {
@@ -469,7 +478,7 @@ static void check_leaks(void)
 		tell("fail kmemleak: memory is left that nothing points to");
 }
 
-/* What is the same for every command. */
+/* The part of the start that does not depend on the command, before the machine is saved. */
 static void boot(void)
 {
 	mkdir("/dev", 0755);
@@ -483,7 +492,7 @@ static void boot(void)
 	start_processors();
 }
 
-/* What was built for this machine's architecture takes the place of what is the host's. */
+/* Mount the folder that was built for the architecture of this machine over the host's build/. */
 static void mount_build(void)
 {
 	char dir[4096];
@@ -499,7 +508,7 @@ static void set_up(void)
 {
 	catch_up();
 	enter_host_root();
-	load_all(); /* from anywhere, as long as nothing of our own is in the way */
+	load_all(); /* before mount_all(), which hides the host's /tmp, where a module may be */
 	mount_all();
 	if (*config.module) {
 		load_module(config.module, config.module_args);
@@ -519,7 +528,7 @@ static unsigned long long ns_now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-/* The counter at a moment of the clock, from the tightest of some looks. */
+/* The time stamp counter, and in *@ns the clock at that moment: the most exact of 50 tries. */
 static unsigned long long ticks_at(unsigned long long *ns)
 {
 	unsigned long long best = ~0ULL, ticks = 0;
@@ -538,8 +547,8 @@ static unsigned long long ticks_at(unsigned long long *ns)
 }
 
 /*
- * The emulated machine has the host's time stamp counter, but on a busy host the
- * guest fails to find its frequency, and is left with a clock of 4 ms steps.
+ * Print the frequency of the time stamp counter, which an emulated machine shares with its
+ * host.  On a busy host the machine fails to measure it, and then its clock has steps of 4 ms.
  */
 static int print_tsc_khz(void)
 {
