@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# abi_direct and the recorder of tools/examples on ext4, or on ext2 where that is
-# what the kernel has: on a RAM disk, and on a file in tmpfs through a loop device.
+# Runs abi_direct and the recorder of tools/examples on ext4, or on ext2 if the kernel has only
+# that: on a RAM disk, and on a file in tmpfs through a loop device.
 # For selftests/vm/run --with brd,ext4,loop.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
@@ -21,7 +21,7 @@ fi
 fs=ext4
 grep -qw ext4 /proc/filesystems || fs=ext2
 
-# on DEVICE: all of abi_direct in a file system there
+# on DEVICE: runs abi_direct and the recorder in a new file system on that device
 on()
 {
 	local dir=$tap_dir/mnt
@@ -34,7 +34,7 @@ on()
 	return "$status"
 }
 
-# recorder FILE: what goes into a ring stands in the file, to the last byte
+# recorder FILE: whether the example "record" stores all that is written to a ring in FILE
 recorder()
 {
 	local pid status=0
@@ -49,25 +49,25 @@ recorder()
 }
 
 if ! grep -qw $fs /proc/filesystems; then
-	skip 'direct I/O' 'no ext4, no ext2: selftests/vm/run --with brd,ext4,loop'
+	skip 'direct I/O' 'no ext4 and no ext2; use selftests/vm/run --with brd,ext4,loop'
 	done_testing
 fi
 if [[ -b /dev/ram0 ]]; then
 	run on /dev/ram0
-	ok "$status" "slots and $fs on a RAM disk"
+	ok "$status" "direct I/O and the recorder work with $fs on a RAM disk"
 	grep -E '^# Totals|# SKIP' "$tap_dir/out" | sed 's/^\(ok\|#\)/#/'
 else
-	skip "slots and $fs on a RAM disk" 'no /dev/ram0'
+	skip "direct I/O on a RAM disk" 'there is no /dev/ram0'
 fi
 if [[ $RINGBUF_VM == debug ]]; then
-	skip "slots and $fs on a loop device" 'the same code of ours once more, which takes long under KASAN'
+	skip "direct I/O on a loop device" 'slow under KASAN, and the same code of ringbuf as on a RAM disk'
 elif [[ -e /dev/loop-control ]]; then
 	truncate -s 32M "$tap_dir/disk"
 	loop=$(losetup --show -f "$tap_dir/disk")
 	run on "$loop"
-	ok "$status" "slots and $fs on a loop device"
+	ok "$status" "direct I/O and the recorder work with $fs on a loop device"
 	losetup -d "$loop"
 else
-	skip "slots and $fs on a loop device" 'no loop devices'
+	skip "direct I/O on a loop device" 'there are no loop devices'
 fi
 done_testing

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Many rings served by one thread: uring_hub, and poll_read.  For selftests/vm/run.
+# Tests the examples uring_hub and poll_read, which serve many rings in one thread.  For
+# selftests/vm/run.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
@@ -18,10 +19,11 @@ serves()
 {
 	run timeout 100 $hub "$1" "$2"
 	((status == 0)) && out_has "^$(($1 * $2)) messages through $1 rings, served by one thread$"
-	ok $? "$1 rings, $2 messages each"
+	ok $? "one thread serves $1 rings, $2 messages each"
 }
 
-# looked MESSAGES: no thread but the one, no worker of io_uring, each time one looks
+# looked MESSAGES: run uring_hub, and count in $looks and $others how often we look at its
+# threads, and how often it had more than one: a worker of io_uring would be another
 looked()
 {
 	local pid threads
@@ -36,7 +38,7 @@ looked()
 	((!others))
 }
 
-# With so many messages that there is time to look.
+# Send more and more messages until the run is long enough for five looks.
 alone()
 {
 	local looks=0 others=0
@@ -57,12 +59,12 @@ else
 	serves 250 3
 fi
 alone
-ok $? '100 rings: no other thread, and no worker of io_uring'
+ok $? 'uring_hub serves 100 rings without another thread or a worker of io_uring'
 run $hub 0
 ((status == 2))
-ok $? 'no ring at all'
+ok $? 'uring_hub refuses to serve 0 rings'
 
-# Three rings, each with letters of its own, read by one.
+# Write to three rings, to each another letter, and read all of them with one poll_read.
 export RINGBUF_HOST=module
 ctl=build/tools/ringbufctl
 c=build/tools/examples/c
@@ -90,9 +92,9 @@ polls()
 
 if [[ $RINGBUF_VM != debug ]]; then
 	polls
-	ok $? 'three rings by poll'
+	ok $? 'poll_read gets all bytes of three rings'
 fi
 run $c/poll_read
 ((status == 2))
-ok $? 'no ring to poll'
+ok $? 'poll_read without a ring is refused'
 done_testing

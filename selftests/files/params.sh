@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Absurd module parameters: refused, with a line in the kernel's log; and those
-# that are good: the default ring is so, and so much may be had.  For selftests/vm/run.
+# Tests the module parameters: values out of range are refused with a line in the kernel's log,
+# and values in range set the default ring and the limits.  For selftests/vm/run.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
@@ -15,7 +15,7 @@ fi
 PATH=$PATH:/usr/sbin:/sbin
 module=build/kmod/$(uname -r)/ringbuf.ko
 
-# load PARAMETER...: the module, and its file system where the library looks for it
+# load PARAMETER...: loads the module, and mounts its file system where the library looks
 load()
 {
 	insmod "$module" "$@" && mount -t ringbuf ringbuf /dev/rings
@@ -37,7 +37,8 @@ refused()
 	ok $? "refused: $*"
 }
 
-# made BYTES COUNT PARAMETER...: what the default ring is then
+# made BYTES COUNT PARAMETER...: whether with these parameters the default ring has COUNT slots of
+# BYTES
 made()
 {
 	local bytes=$1 count=$2
@@ -46,12 +47,13 @@ made()
 		! dd iflag=nonblock bs=1 count=1 <&3 2>"$tap_dir/err" &&
 		grep -qP "^ringbuf-slot-bytes:\t$bytes$" /proc/$$/fdinfo/3 &&
 		grep -qP "^ringbuf-slot-count:\t$count$" /proc/$$/fdinfo/3
-	ok $? "default ring with: ${*:-nothing}"
+	ok $? "the default ring has $count slots of $bytes bytes with: ${*:-no parameters}"
 	exec 3<&-
 	rmmod ringbuf
 }
 
-# creates NAME SLOTS ERROR: of a MiB each; what the kernel says of it, or ""
+# creates NAME SLOTS ERROR: whether a ring of SLOTS MiB can be created; or, if ERROR is not "",
+# whether that fails with this error
 creates()
 {
 	run "${user[@]}" env RINGBUF_HOST=module build/tools/ringbufctl create "$1" \
@@ -68,21 +70,21 @@ unlink()
 	run env RINGBUF_HOST=module build/tools/ringbufctl unlink "$1"
 }
 
-# For one ring, and per user.
+# The limits of one ring and of one user.
 limits()
 {
 	local user=() ring
 	creates a 6 '' && creates b 6 '' && creates c 6 'more than max_user_bytes'
-	ok $? "max_user_bytes: two of three rings, then EDQUOT"
+	ok $? "a ring beyond max_user_bytes is refused"
 	creates c 9 'Invalid argument'
-	ok $? "max_ring_bytes: EINVAL"
+	ok $? "a ring larger than max_ring_bytes is refused"
 	user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 	creates c 6 ''
-	ok $? "another user has as much"
+	ok $? "another user has a max_user_bytes of its own"
 	user=()
 	unlink a
 	creates d 6 ''
-	ok $? "what was given back can be had again"
+	ok $? "the bytes of a ring that was removed can be used again"
 	for ring in b c d; do
 		unlink $ring
 	done
@@ -114,7 +116,7 @@ limits
 unload
 parameters=/sys/module/ringbuf/parameters
 
-# set PARAMETER=VALUE...: of the module that is loaded
+# set_parameters PARAMETER=VALUE...: sets parameters of the module while it is loaded
 set_parameters()
 {
 	local change
@@ -123,7 +125,8 @@ set_parameters()
 	done
 }
 
-# Refused, with a line in the log, and what was set before stays.
+# refused_later PARAMETER=VALUE: whether this is refused with a line in the log, and the value
+# stays as it was
 refused_later()
 {
 	local name=${1%%=*} before
@@ -141,48 +144,48 @@ changed_later()
 		! dd iflag=nonblock bs=1 count=1 <&3 2>"$tap_dir/err" &&
 		grep -qP '^ringbuf-slot-bytes:\t5000$' /proc/$$/fdinfo/3 &&
 		grep -qP '^ringbuf-slot-count:\t3$' /proc/$$/fdinfo/3
-	ok $? 'a new default ring is as the parameters say now'
+	ok $? 'a new default ring has the geometry that the parameters have now'
 	exec 3<&-
 	bytes=$(<"$parameters/max_user_bytes")
 	creates a 6 '' && set_parameters max_user_bytes=1048576 && creates b 1 'more than max_user_bytes'
-	ok $? 'max_user_bytes below what a user has: no more for him'
+	ok $? 'with max_user_bytes below what a user has, that user gets no more'
 	set_parameters max_user_bytes=0 && [[ $(<"$parameters/max_user_bytes") == "$bytes" ]] &&
 		creates b 6 ''
-	ok $? 'max_user_bytes=0: the default again'
+	ok $? 'max_user_bytes=0 sets the default again'
 	unlink a
 	unlink b
 }
 
-# become UID: the user that creates rings from now on
+# become UID: lets user UID create the rings from now on
 become()
 {
 	user=(setpriv --reuid "$1" --regid "$1" --clear-groups)
 }
 
-# Users get three quarters first come, first served; of the rest each gets up to half of
-# what the others leave, and the administrator all.
+# Users get the first three quarters of max_total_bytes as they ask; of the last quarter each user
+# gets at most half of what is free.  The administrator gets all that is free.
 shares()
 {
 	local user=() ring
 	set_parameters max_total_bytes=33554432
 	become 65534
 	creates a 20 '' && creates b 6 'max_total_bytes'
-	ok $? 'max_total_bytes: not all of it for one user'
+	ok $? 'one user does not get all of max_total_bytes'
 	become 65533
 	creates b 8 'max_total_bytes' && creates b 5 '' && creates c 4 'max_total_bytes'
-	ok $? 'max_total_bytes: half of what the first one leaves for another'
+	ok $? 'a second user gets half of what the first one leaves of max_total_bytes'
 	become 65532
 	creates c 2 ''
-	ok $? 'max_total_bytes: something is left for a third'
+	ok $? 'a third user gets a part of max_total_bytes, too'
 	user=()
 	creates d 30 ''
-	ok $? 'max_total_bytes: the administrator is exempt'
+	ok $? 'max_total_bytes does not limit the administrator'
 	for ring in a b c d; do
 		unlink $ring
 	done
 }
 
-# With a ring in it, or without.
+# Whether rmmod fails while the file system is mounted, with a ring in it and without.
 keeps_the_module()
 {
 	mkfifo /dev/rings/kept
@@ -200,13 +203,13 @@ shares
 set_parameters max_total_bytes=0
 refused_later recheck_ms=0
 set_parameters recheck_ms=1000 recheck_ms=50
-ok $? 'recheck_ms can be set while loaded'
+ok $? 'recheck_ms can be set while the module is loaded'
 refused_later max_ring_bytes=1
 refused_later max_total_bytes=18446744073709551615
 refused_later default_slot_bytes=0
 refused_later default_slot_count=33554433
 keeps_the_module
-ok $? 'rmmod says no while the file system is mounted'
+ok $? 'rmmod fails while the file system is mounted'
 load
-ok $? 'loads again'
+ok $? 'the module can be loaded again'
 done_testing

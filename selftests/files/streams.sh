@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Programs that know nothing of ringbuf, on either end of the default ring: what
-# comes out is what went in, bit for bit.
+# Tests programs that know nothing of ringbuf as writer and as reader of the default ring: what
+# the reader gets is what the writer wrote, byte for byte.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
@@ -20,8 +20,9 @@ copy=$tap_dir/copy
 # Longer than the ring, which is a MiB, and neither a multiple of its slots nor of pages.
 head -c 1300001 /dev/urandom >"$data"
 
-# pair NAME FILE WRITER READER: WRITER, a command line, sends $in to $dev, and
-# READER what comes from $dev to $copy.
+# pair NAME FILE WRITER READER: two command lines: WRITER copies FILE, which it knows as $in, to
+# $dev, and
+# READER copies $dev to $copy.  Then FILE and $copy must be the same.
 pair()
 {
 	local name=$1 status=0 writer
@@ -34,7 +35,7 @@ pair()
 	timeout 100 bash -c "$4" 2>>"$tap_dir/err" || status=1
 	wait "$writer" || status=1
 	cmp "$in" "$copy" 2>>"$tap_dir/err" || status=1
-	ok "$status" "$name"
+	ok "$status" "data is unchanged: $name"
 }
 
 has()
@@ -99,7 +100,7 @@ has()
 	fi
 }
 
-# Every reader that is attached in time gets everything.
+# Each reader that attaches before the first write gets everything.
 all_read()
 {
 	local i readers=() status=0
@@ -120,14 +121,15 @@ all_read()
 	return "$status"
 }
 
-# A writer whose reader leaves waits for the next, which continues there.
+# When the reader of a ring closes, the writer waits for the next one, which continues where the
+# first one stopped.
 relay()
 {
 	local status=0 writer
 	timeout 100 cat "$data" >"$dev" &
 	writer=$!
 	: >"$copy"
-	# One byte at a time: head reads more than it gives.
+	# dd with blocks of one byte, since head reads more than it prints.
 	timeout 100 dd if="$dev" bs=1 count=1001 status=none >>"$copy" || status=1
 	timeout 100 dd if="$dev" bs=70000 count=3 status=none >>"$copy" || status=1
 	timeout 100 cat "$dev" >>"$copy" || status=1
@@ -136,7 +138,7 @@ relay()
 }
 
 run all_read
-ok "$status" 'three readers get all of it'
+ok "$status" 'three readers at once get all data'
 run relay
-ok "$status" 'one reader after the other'
+ok "$status" 'readers one after the other get all data between them'
 done_testing

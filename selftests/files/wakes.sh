@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The benchmark's scenarios of readers that sleep: which readers are woken how often, and that
-# waiting takes nothing: no time of the sleepers, and no look of the module's timer at rings
-# that nobody has mapped.  For selftests/vm/run.
+# Runs the scenarios of the benchmark in which readers sleep.  Tests how often each reader is woken,
+# and that a wait costs nothing: a waiter uses no processor, and the timer of the module does not
+# run for a ring that no process has mapped.  For selftests/vm/run.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
@@ -24,13 +24,13 @@ measure()
 	run build/tools/bench_vm --vm --reps=1 --only="/$1" --json="$results"
 }
 
-# values METRIC: a line for each peer
+# values METRIC: prints the value of METRIC of each process, one a line
 values()
 {
 	sed -nE "s/.*\"metric\":\"$1\",.*\"value\":([0-9.e+]+),.*/\1/p" "$results"
 }
 
-# timer_runs: of the module, since the trace was cleared
+# timer_runs: prints how often the timer of the module ran since the trace was cleared
 timer_runs()
 {
 	grep -c 'function timer_run \[ringbuf\]' $tracing/trace
@@ -49,19 +49,19 @@ some_timer_runs()
 
 measure Wn
 ((status == 0)) && [[ $(values wakeups_of_1) = 1000 ]]
-ok $? 'a reader of each message is awakened for each'
+ok $? 'a reader that waits for one message is woken for each'
 [[ $(values wakeups_of_100) = 10 ]]
-ok $? 'a reader of a hundred messages is awakened for every hundredth'
+ok $? 'a reader that waits for a hundred messages is woken for every hundredth'
 
-# A late reader is woken less often, and no reader more often.
+# A reader that is late finds messages without a wait, so it is woken less often.
 measure Wp
 ((status == 0)) && awk -v logger="$(values wakeups_of_100)" -v player="$(values wakeups_of_1)" \
 	'BEGIN { exit !(logger > 0 && logger <= 10 && player > logger && player <= 1000) }'
-ok $? 'a thousand messages a second wake a logger at most 10 times a second'
+ok $? 'at a thousand messages a second a reader of a hundred is woken at most 10 times a second'
 
 measure Wi
 ((status == 0)) && [[ $(values readers_cpu | tr '\n' ' ') == '0 0 0 0 0 ' ]]
-ok $? 'a hundred sleepers take no time, whatever they sleep in'
+ok $? 'a hundred waiters use no processor time, whatever call they sleep in'
 
 mountpoint -q $tracing || mount -t tracefs tracefs $tracing
 event=$tracing/events/workqueue/workqueue_execute_start/enable
@@ -82,12 +82,12 @@ done
 : >$tracing/trace
 sleep 1
 (($(timer_runs) == 0))
-ok $? 'no look by the timer while nobody has mapped the ring in which readers sleep'
-# So would it show if there were one.
+ok $? 'the timer does not run while no process has mapped the ring in which readers sleep'
+# A reader that maps the ring shows that the trace would have had a run of the timer.
 build/tools/examples/c/map_read /dev/rings/wakes &
 readers+=($!)
 until_ok some_timer_runs
-ok $? 'looks by the timer while a reader that sleeps has mapped its ring'
+ok $? 'the timer runs while a reader that sleeps has mapped its ring'
 kill "${readers[@]}"
 $ctl unlink wakes
 echo 0 >$event

@@ -7,7 +7,8 @@
 examples=build/tools/examples
 source=tools/examples
 
-# Programs that only need files; those that bind by ioctl; those that map.
+# The languages of the programs that only read and write files (stream), that attach by ioctl
+# (message), and that map the ring (map).
 # shellcheck disable=SC2034 # for scripts that source this
 stream_languages=(c c32 cpp python perl shell go rust node java tcl fortran ada cat dd)
 # shellcheck disable=SC2034
@@ -17,7 +18,7 @@ map_languages=(c c32 cpp python go rust)
 
 export PYTHONDONTWRITEBYTECODE=1
 
-# A 32-bit program without its argument: 2, or 126 where it cannot run.
+# Whether 32-bit programs run here: then one without its argument exits with 2.
 runs_32() {
 	if [[ ! ${status_32-} ]]; then
 		"$examples/c32/map_read" 2>/dev/null
@@ -30,10 +31,10 @@ runs_32() {
 script() {
 	interpreter "$1"
 	command=("$interpreter" "$source/$2")
-	[[ $interpreter ]] || why="no $1 here"
+	[[ $interpreter ]] || why="$1 is not installed"
 }
 
-# usage: program LANGUAGE NAME: sets command, and why if there is none
+# usage: program LANGUAGE NAME: sets command; if it cannot run, sets why and fails
 program() {
 	local language=$1 name=$2
 	command=() why=''
@@ -41,7 +42,7 @@ program() {
 	case $language in
 	python)
 		script python3 "python/$name.py"
-		command=("${command[0]}" -E -S "${command[1]}") # the standard library will do
+		command=("${command[0]}" -E -S "${command[1]}") # it needs only the standard library
 		;;
 	perl) script perl "perl/$name.pl" ;;
 	tcl) script tclsh "tcl/$name.tcl" ;;
@@ -52,7 +53,7 @@ program() {
 		command[1]=-Xshare:auto
 		command+=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$examples/java")
 		[[ $name = stream_write ]] && command+=(StreamWrite) || command+=(StreamRead)
-		[[ -e $examples/java/StreamRead.class ]] || why='not built: no javac here'
+		[[ -e $examples/java/StreamRead.class ]] || why='not built, as javac is not installed'
 		;;
 	cat)
 		command=(bash -c '[[ $0 = stream_read ]] && exec cat "$1" || exec cat >"$1"' "$name")
@@ -63,14 +64,15 @@ program() {
 		;;
 	*)
 		command=("$examples/$language/$name")
-		[[ -x ${command[0]} ]] || why='not built: no compiler here'
+		[[ -x ${command[0]} ]] || why='not built, as its compiler is not installed'
 		[[ $language != c32 || $why ]] || runs_32 || why='this kernel runs no 32-bit programs'
 		;;
 	esac
 	[[ ! $why ]]
 }
 
-# What program() has not found: a failure, unless it is the kernel's.
+# Reports a program that cannot run: as a failed test, or as a skipped one if that is due to the
+# kernel.
 # usage: absent NAME
 absent() {
 	if [[ $why = *kernel* ]]; then

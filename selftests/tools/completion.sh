@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Completion offers what --help and the rings say: in bash, and in zsh where that is.
+# Tests that completion offers the commands, the options and the names of rings: in bash, and in
+# zsh if it is installed.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 # shellcheck source=selftests/tools/tap.sh
@@ -10,7 +11,7 @@ here=tools/completion
 export PATH=$PWD/build/tools:$PATH
 ring=completion-$$
 
-# usage: completes WORD...: what bash would offer for the last word, into $tap_dir/out
+# usage: completes WORD...: writes what bash offers for the last word to $tap_dir/out
 # shellcheck disable=SC2016 # another bash expands it
 completes()
 {
@@ -24,29 +25,30 @@ completes()
 }
 
 run ringbufctl create --slot-bytes=8 --slots=2 "$ring"
-ok "$status" "a ring to complete"
+ok "$status" "a ring can be created for the tests"
 
 completes ringbufctl ''
 cmp -s <(sort "$tap_dir/out") <(sed -n 's/^.BR\{0,1\} "\{0,1\}ringbufctl \([a-z]*\).*/\1/p' tools/ringbufctl.1 |
 	sort -u)
-ok $? "bash: the commands, all of the man page"
+ok $? "bash offers each command of the man page"
 completes ringbufctl st
 [[ $(<"$tap_dir/out") == stats ]]
-ok $? "bash: a command that is begun"
+ok $? "bash completes a command"
 completes ringbufctl create --slot-b
 [[ $(<"$tap_dir/out") == --slot-bytes= ]]
-ok $? "bash: an option, with its ="
+ok $? "bash completes an option, with its ="
 completes ringbufctl --json info complet
 out_has "^$ring\$"
-ok $? "bash: a ring, after an option and a command"
+ok $? "bash completes the name of a ring after an option and a command"
 completes ringbufctl info ./READM
 [[ $(<"$tap_dir/out") == ./README.md ]]
-ok $? "bash: a path"
+ok $? "bash completes a path"
 completes perf_test_ringbuffer --zero
 [[ $(<"$tap_dir/out") == --zero-copy* ]]
-ok $? "bash: an option of perf_test_ringbuffer"
+ok $? "bash completes an option of perf_test_ringbuffer"
 
-# What zsh shows for a line, by a terminal of its own.
+# usage: zsh_offers LINE WORD: types LINE and a tab in a terminal with zsh, and waits until WORD is
+# shown; the terminal's text goes to $tap_dir/out
 # shellcheck disable=SC2016 # zsh expands it
 zsh_offers()
 {
@@ -64,13 +66,13 @@ zsh_offers()
 if command -v zsh >/dev/null; then
 	zsh_offers 'ringbufctl ' unlink
 	out_has unlink
-	ok $? "zsh: the commands"
+	ok $? "zsh offers the commands"
 	zsh_offers 'ringbufctl info ' "$ring"
 	out_has "$ring"
-	ok $? "zsh: the rings"
+	ok $? "zsh offers the names of rings"
 	zsh_offers 'perf_test_ringbuffer --ze' zero-copy
 	out_has zero-copy
-	ok $? "zsh: an option of perf_test_ringbuffer"
+	ok $? "zsh completes an option of perf_test_ringbuffer"
 else
 	skip "completion in zsh" "zsh is not installed"
 fi

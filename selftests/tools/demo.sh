@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# demo_stream: every reader gets the recording, or it says that one did not.
+# Tests demo_stream: each reader gets the recording, and if one does not, demo_stream reports it.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
@@ -14,7 +14,7 @@ if [[ ! -x $demo ]]; then
 	exit 0
 fi
 
-# Bytes and CRC-32 of files, by other programs than the demo's.
+# The number of bytes and the CRC-32 of files, computed without the code of the demo.
 expected()
 {
 	python - "$@" <<'END'
@@ -35,27 +35,27 @@ if [[ -d $alsa ]]; then
 	want=$(expected $alsa/*.wav)
 	run timeout 60 $demo
 	went_well "$want"
-	ok $? "all recordings of alsa-utils"
+	ok $? "each reader gets all recordings of alsa-utils"
 	out_has 'Front_Center.wav +[0-9.]+ s +[0-9]+ slots +\|.*\| +-[0-9.]+ dB +-[0-9.]+ dB +-[0-9.]+ dB'
-	ok $? "a line of levels for each"
+	ok $? "there is a line with the levels of each recording"
 	if [[ $RINGBUF_HOST == embedded ]]; then
 		out_has 'the embedded host has no descriptor'
 		ok $? "the embedded host says that it has no descriptor"
 	else
 		out_has 'read\(2\) on its descriptor .*the same$'
-		ok $? "one reader takes it by read(2)"
+		ok $? "one reader gets the recording by read(2)"
 	fi
 	run timeout 60 $demo --slots=1 --slot-bytes=1024
 	went_well "$want"
-	ok $? "through a single slot"
+	ok $? "each reader gets all recordings through a single slot"
 	run timeout 60 $demo --damage
 	((status == 1)) && out_has 'DIFFERENT' && out_has '^NOT every reader'
-	ok $? "a damaged bit is found"
+	ok $? "a reader that gets a damaged bit is reported"
 else
 	skip "recordings of alsa-utils" "no $alsa: apt-get install alsa-utils"
 fi
 
-# Half a second of a full-scale square wave: 0 dB, whatever the ring does to it.
+# Half a second of a square wave at full scale, whose level is 0 dB.
 python - "$tap_dir/square.wav" <<'END'
 import struct, sys, wave
 w = wave.open(sys.argv[1], "wb")
@@ -65,21 +65,21 @@ w.close()
 END
 run timeout 60 $demo --slot-bytes=512 --slots=3 "$tap_dir/square.wav"
 went_well "$(expected "$tap_dir/square.wav")" && out_has 'square.wav +0\.50 s.* -?0\.0 dB +-?0\.0 dB +-?0\.0 dB'
-ok $? "a recording of one's own, at full scale"
+ok $? "a recording at full scale has levels of 0 dB"
 
 head -c 100001 /dev/urandom >"$tap_dir/noise"
 run timeout 60 $demo "$tap_dir/noise"
 went_well "$(expected "$tap_dir/noise")" && out_has 'noise +100001 bytes, no 16-bit samples'
-ok $? "a file that is no recording"
+ok $? "each reader gets a file that is no recording"
 
 : >"$tap_dir/empty"
 run timeout 60 $demo "$tap_dir/empty"
 went_well "0 bytes, CRC-32 00000000"
-ok $? "an empty file"
+ok $? "each reader gets an empty file"
 
 run $demo /nonexistent
 ((status == 1)) && err_has '/nonexistent: No such file'
-ok $? "a file that is not there"
+ok $? "a file that does not exist is refused"
 for bad in --slot-bytes=100 --slot-bytes=1025 --slots=0 --speed=-1 --speed=fast --no-such-flag; do
 	run $demo $bad
 	((status == 2))

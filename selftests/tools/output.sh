@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A tool whose standard output is closed or full says so and fails, and a ring never
-# takes the place of a standard stream that was closed.
+# Tests that a tool whose standard output is closed or full prints this and fails, and that a ring
+# never becomes the descriptor of a standard stream that was closed.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
@@ -26,14 +26,14 @@ fails_without_output()
 	: >"$tap_dir/out"
 	timeout 60 $bin/"$tool" "$@" >/dev/full 2>"$tap_dir/err" || status=$?
 	((status == 1)) && err_has 'stdout: No space left on device$'
-	ok $? "stdout is full: $tool $*"
+	ok $? "fails if stdout is full: $tool $*"
 	status=0
 	timeout 60 $bin/"$tool" "$@" >&- 2>"$tap_dir/err" || status=$?
 	((status == 1)) && err_has 'stdout: it is closed$'
-	ok $? "stdout is closed: $tool $*"
+	ok $? "fails if stdout is closed: $tool $*"
 }
 
-# usage: restart SLOTS: a ring that holds two messages, and whose stream has ended
+# usage: restart SLOTS: makes a new ring with two messages, whose stream has ended
 restart()
 {
 	$ctl unlink "$ring" 2>/dev/null
@@ -55,7 +55,7 @@ fails_without_output ringbufctl cat "$ring"
 
 run $ctl cat --lines "$ring"
 ((status == 0)) && cmp <(printf 'one\ntwo\n') "$tap_dir/out"
-ok $? "the ring holds what it held before cat had no stdout"
+ok $? "a cat that cannot print leaves all messages in the ring"
 
 $ctl write "$ring" <&- >"$tap_dir/out" 2>"$tap_dir/err"
 (($? == 1)) && err_has 'stdin: Bad file descriptor' && ring_has "$ring" '"head": 2,'
@@ -64,7 +64,7 @@ $ctl sync "$ring" all >&- 2>"$tap_dir/err" && [[ ! -s $tap_dir/err ]]
 ok $? "a command that prints nothing needs no stdout"
 $ctl info no-such-ring <&- >&- 2>&-
 (($? == 1))
-ok $? "with all three closed a command still tells its status"
+ok $? "a command without stdin, stdout and stderr has the right exit status"
 $ctl unlink "$ring"
 
 small=(--slot-bytes=1000 --duration-seconds=0.1)
@@ -75,7 +75,7 @@ fails_without_output perf_test_ringbuffer "${small[@]}"
 fails_without_output perf_test_ringbuffer "${small[@]}" --json=-
 run timeout 60 $bin/perf_test_ringbuffer "${small[@]}" --json=/dev/full
 ((status == 1)) && err_has 'json=/dev/full: No space'
-ok $? "perf_test_ringbuffer --json=FILE says that the file is full"
+ok $? "perf_test_ringbuffer --json=FILE fails if the file is full"
 timeout 60 $bin/perf_test_ringbuffer "${small[@]}" --json=- >"$tap_dir/out" 2>/dev/full
 (($? == 1))
 ok $? "perf_test_ringbuffer --json=- fails when stderr, which has the summary, is full"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What perf_test_ringbuffer says, and how it ends.
+# Tests the output and the exit status of perf_test_ringbuffer.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
@@ -15,7 +15,7 @@ if [[ ! -x build/tools/perf_test_ringbuffer ]]; then
 	exit 0
 fi
 
-# The summary of a run that went well.
+# Whether the run succeeded and its summary reports no loss.
 went_well()
 {
 	((status == 0)) && out_has '^OK$' && out_has '^  lost       0$' &&
@@ -26,7 +26,7 @@ went_well()
 
 run $perf --help
 ((status == 0)) && out_has 'slot-bytes=N'
-ok $? "--help"
+ok $? "--help prints the flags"
 
 man_has_all()
 {
@@ -44,11 +44,11 @@ fi
 
 run $perf --version
 ((status == 0)) && out_has '^perf_test_ringbuffer \(ringbuf\) [0-9]+\.[0-9]+\.[0-9]+$'
-ok $? "--version"
+ok $? "--version prints the version"
 
 # ---- impossible arguments ---------------------------------------------------------
 
-# refused WHAT ARGUMENT...: exit 2, a reason that has WHAT, nothing on stdout
+# refused WHAT ARGUMENT...: tests that the status is 2, stderr has WHAT, and stdout is empty
 refused()
 {
 	local what=$1
@@ -58,7 +58,7 @@ refused()
 	ok $? "refused: $*"
 }
 
-# No ring is made here, so a virtual machine would show nothing new.
+# These runs make no ring, so they would test nothing more in a virtual machine.
 if [[ ! ${RINGBUF_VM:-} ]]; then
 	refused 'slot-bytes=15: must be at least 16' --slot-bytes=15
 	refused 'slot-bytes=-1' --slot-bytes=-1
@@ -94,20 +94,21 @@ if [[ ! ${RINGBUF_VM:-} ]]; then
 	RINGBUF_HOST=elsewhere refused 'RINGBUF_HOST=elsewhere'
 	RINGBUF_HOST=auto run $perf "${small[@]}" --duration-seconds=0.1
 	went_well
-	ok $? "RINGBUF_HOST=auto is what no RINGBUF_HOST is"
+	ok $? "RINGBUF_HOST=auto does the same as no RINGBUF_HOST"
 fi
 
 # ---- the five examples of the original ---------------------------------------------------
 #
-# Shorter, and in a machine that is emulated, where a copy takes 80 times as long,
-# with smaller slots.  No rate is asserted that another machine, or this one when
-# it is busy, would not reach; make perf-examples shows those.
+# The runs are shorter, and in an emulated machine, where a copy takes 80 times as long,
+# they have smaller slots.  The tests expect no rate that a slow or busy machine would not
+# reach; make perf-examples shows the rates.
 
 mapfile -t examples < <(tools/perf_examples --list)
 ((${#examples[@]} == 5))
 ok $? "there are five examples"
 
-# One interpreter for all that is asked: where all is emulated, its start is most of it.
+# Reads lines of a JSON file, a tab and a Python expression, and prints "yes" or what is wrong.  One
+# process for all expressions, since each start of Python is slow in an emulated machine.
 judge()
 {
 	python -u -c '
@@ -128,7 +129,7 @@ for line in sys.stdin:
 }
 coproc JUDGE { judge; }
 
-# What holds whatever the machine: $1 is a Python expression of s, the summary, c, the
+# Whether a claim about the last run is true: $1 is a Python expression of s, the summary, c, the
 # configuration, w, the writer, and r, the readers.
 holds()
 {
@@ -139,7 +140,7 @@ holds()
 	return 1
 }
 
-# example NUMBER SECONDS NAME: with all that every example has in common
+# example NUMBER SECONDS NAME: runs an example and tests what holds for each of them
 example()
 {
 	local flags
@@ -149,55 +150,55 @@ example()
 	fi
 	run timeout 120 $perf "${flags[@]}" --duration-seconds="$2" --json="$tap_dir/json"
 	went_well && err_has 'Writer 1: exiting'
-	ok $? "example $1: $3"
+	ok $? "example $1 succeeds: $3"
 	err=$(<"$tap_dir/err")
 	run holds 'all(x["slots"] == w["slots"] > 0 for x in r) and len(r) == c["readers"]'
-	ok "$status" "example $1: each reader got each of the writes"
+	ok "$status" "example $1: each reader gets every message"
 	run holds 's["written"] <= s["due"] and s["worst_lag"] <= c["slots"] and not s["holes"]'
-	ok "$status" "example $1: no more than was due, and never further ahead than the ring is long"
+	ok "$status" "example $1: no more is written than is due, and no reader is behind by more than the ring's slots"
 }
 
-# verified WHAT
+# verified True|False NAME: tests whether the messages were verified, and that none was damaged
 verified()
 {
 	run holds "c['verify_writes'] is $1 and s['passed'] and not s['damaged'] + s['disordered']"
 	ok "$status" "$2"
 }
 
-example 1 1 "good behaviour"
-verified True "example 1: every message was verified"
+example 1 1 "five readers"
+verified True "example 1: the readers verify every message"
 example 2 1 "100 readers"
-verified True "example 2: by all hundred"
+verified True "example 2: all hundred readers verify every message"
 example 3 1 "2000 writes per second"
-verified True "example 3: every message was verified"
+verified True "example 3: the reader verifies every message"
 run holds 's["waited"] or s["late"] or s["written"] == s["due"]'
-ok "$status" "example 3: a writer that falls behind says why"
+ok "$status" "example 3: a writer that is late reports why"
 example 4 1 "huge slots"
-verified False "example 4: only their numbers"
-# A reader that burns for 100 ms takes ten in a second at most, and whatever
-# the machine the writer is ahead by no more than the ring's ten slots.
+verified False "example 4: the reader checks only the numbers of the messages"
+# A reader that burns 100 ms for each message reads at most ten a second, and on any machine
+# the writer is ahead of it by at most the ten slots of the ring.
 example 5 2 "slow readers"
 run holds 'c["reader_burn_cpu_milliseconds"] == 100 and all(x["slots_per_second"] <= 10 for x in r)'
-ok "$status" "example 5: they take no more than ten in a second"
+ok "$status" "example 5: each reader reads at most ten messages a second"
 run holds 's["due"] == 48 and s["written"] <= 10 + 10 * w["seconds"] + 2'
-ok "$status" "example 5: and hold the writer back"
+ok "$status" "example 5: the readers slow the writer down"
 run holds 's["waited"] > 0 and s["retries"] >= s["waited"] and s["worst_lag"] >= 9'
-ok "$status" "example 5: whose waits are counted"
+ok "$status" "example 5: the waits of the writer are counted"
 [[ $err =~ Writer\ 1:\ write\ [0-9]+\ is\ waiting\ for\ Reader\ [1-4]\ \(pid\ [0-9]+\),\ [0-9]+\ slots\ behind ]]
-ok $? "example 5: and logged, with who is in the way"
+ok $? "example 5: a wait is logged with the reader that the writer waits for"
 
-# ---- what a run says ---------------------------------------------------------------------
+# ---- output of a run ---------------------------------------------------------------------
 
 run $perf "${small[@]}" --readers=3 --writers=2
 went_well && (($(grep -cE '^(Writer|Reader) [0-9]+ \(pid [0-9]+\)$' "$tap_dir/out") == 5)) &&
 	(($(grep -cE '^[0-9]+ slots in [0-9.]+ seconds$' "$tap_dir/out") == 5)) &&
 	(($(grep -cE '^[0-9.]+ MBytes per second$' "$tap_dir/out") == 5)) &&
 	(($(grep -cE '^[0-9.]+ slots/second, -?[0-9.]+% relative to target$' "$tap_dir/out") == 5))
-ok $? "five lines of figures for each process"
+ok $? "each process has its lines of figures"
 [[ ! -s $tap_dir/err ]]
-ok $? "nothing on stderr without --debug and without a terminal"
-# What is due and not written in time is not written: a machine that was busy may
-# make up for it in another run.
+ok $? "without --debug and without a terminal stderr is empty"
+# A message that is late is left out, so on a busy machine a run may write fewer than 24
+# messages: try up to ten runs.
 all_written()
 {
 	local written i
@@ -211,17 +212,17 @@ all_written()
 	return 1
 }
 all_written
-ok $? "all that was due was written, and read by all"
+ok $? "all messages that are due are written and read by each reader"
 
 mode()
 {
 	run timeout 60 $perf "${small[@]}" "$@"
 	went_well && out_has '^  written    [1-9]'
-	ok $? "runs: $*"
+	ok $? "succeeds: $*"
 }
 
-# In an emulated machine those that go another way through the module.  At full speed
-# a fifth of a second is many laps.
+# In an emulated machine run only the modes that use other code of the module.  At full speed
+# a fifth of a second is enough for many laps.
 full=(--writes-per-second=0)
 [[ ${RINGBUF_VM-} ]] || full+=(--duration-seconds=0.2)
 mode --readers=0
@@ -246,7 +247,7 @@ fi
 
 run $perf "${small[@]}" --readers=2 --json="$tap_dir/json"
 went_well && python -m json.tool "$tap_dir/json" >/dev/null
-ok $? "--json writes JSON"
+ok $? "--json=FILE writes valid JSON"
 python - "$tap_dir/json" <<'END'
 import json, sys
 j = json.load(open(sys.argv[1]))
@@ -262,25 +263,26 @@ for x in p:
     want = 100 * (x["slots_per_second"] - 24) / 24
     assert abs(x["percent_relative_to_target"] - want) < 1e-3
 END
-ok $? "the figures in it agree"
+ok $? "the figures in the JSON agree with each other"
 run $perf "${small[@]}" --json=-
 ((status == 0)) && python -m json.tool "$tap_dir/out" >/dev/null && err_has '^OK$'
-ok $? "--json=-: JSON alone on stdout"
+ok $? "--json=- prints nothing but JSON on stdout"
 
 # ---- ends before its time -----------------------------------------------------------------------
 
-# start ARGUMENT...: in the background, in a process group of its own, until it writes; sets $pid
+# start ARGUMENT...: starts a long run in the background, in a process group of its own, as process
+# $pid, and waits until it writes
 start()
 {
-	# Nothing that the one before has said.
+	# Remove the output of the run before.
 	: >"$tap_dir/out"
 	: >"$tap_dir/err"
-	# The tests may have been started by nohup.
+	# If nohup has started the tests, SIGHUP is ignored.
 	setsid env --default-signal=HUP $perf --debug --slot-bytes=10000 --slots=3 \
 		--duration-seconds=300 --readers=2 "$@" \
 		>"$tap_dir/out" 2>"$tap_dir/err" </dev/null &
 	pid=$!
-	until_ok has_written 1 0 || echo "# it does not begin to write"
+	until_ok has_written 1 0 || echo "# the writer does not begin to write"
 }
 
 children()
@@ -288,8 +290,8 @@ children()
 	ps -o pid=,comm= --ppid "$pid"
 }
 
-# written WRITER: sets $number, how far it has come, by what it logs: that it waits, or
-# once a second
+# written WRITER: sets $number to the last message number in its log, which has a line for each wait
+# and one for each second
 written()
 {
 	local numbers
@@ -305,7 +307,8 @@ has_written()
 	((number > $2))
 }
 
-# goes_on WRITER: from now on, for more laps than the dead could have left room for
+# goes_on WRITER: waits until it has written eight more laps of three slots, which a dead reader
+# could not have released
 goes_on()
 {
 	written "$1"
@@ -317,14 +320,14 @@ is_reaped()
 	err_has "$1: process $child was killed by signal 9"
 }
 
-# kill_child NAME: sets $child
+# kill_child NAME: kills the child with that name; sets $child to its process id
 kill_child()
 {
 	child=$(children | awk -v name="$1" '$2 == name { print $1 }')
 	kill -KILL "$child"
 }
 
-# Waits for the end, which must come soon.
+# Wait for the end of the run, and kill it after ten seconds.
 ends()
 {
 	local i
@@ -337,7 +340,8 @@ ends()
 	wait "$pid" 2>/dev/null || status=$?
 }
 
-# signalled SIGNAL STATUS TARGET-PREFIX NAME
+# signalled SIGNAL STATUS PREFIX NAME: sends SIGNAL to $pid, or if PREFIX is - to its process group,
+# and tests for an orderly end with STATUS
 signalled()
 {
 	start
@@ -348,61 +352,61 @@ signalled()
 	ok $? "$4"
 }
 
-signalled INT 130 '' "SIGINT ends it with a summary"
-signalled INT 130 - "and so does Ctrl-C, which goes to all its processes"
+signalled INT 130 '' "SIGINT ends a run with a summary"
+signalled INT 130 - "SIGINT to all processes, as by Ctrl-C, ends a run with a summary"
 if [[ ! ${RINGBUF_VM-} ]]; then
-	signalled TERM 143 - "SIGTERM to all its processes"
-	signalled HUP 129 '' "SIGHUP"
+	signalled TERM 143 - "SIGTERM to all processes ends a run with a summary"
+	signalled HUP 129 '' "SIGHUP ends a run with a summary"
 fi
 
 start --reader-burn-cpu-milliseconds=2000 --blocking --writes-per-second=0
 until_ok err_has 'Writer 1: write [0-9]+ is waiting for Reader'
-ok $? "a writer waits for readers that burn CPU"
+ok $? "a writer waits for readers that burn processor time"
 kill -INT "$pid"
 ends
 ((status == 130)) && out_has '^OK$'
-ok $? "SIGINT while readers burn CPU and the writer waits"
+ok $? "SIGINT ends a run whose readers burn processor time and whose writer waits"
 
 start
 kill_child perf-reader-2
 until_ok is_reaped "Reader 2" && goes_on 1
-ok $? "the writer goes on after a reader has died"
+ok $? "after a reader has died the writer continues"
 kill -INT "$pid"
 ends
 ((status == 1)) && is_reaped "Reader 2" &&
 	out_has '^FAILED$' && out_has '^  lost       0$' && out_has '^  died       1 of 3'
-ok $? "a reader that dies is named, and the status is 1"
+ok $? "a run reports a reader that died, and its status is 1"
 python - "$tap_dir/out" <<'END'
 import re, sys
 slots = [int(x) for x in re.findall(r"^(\d+) slots in", open(sys.argv[1]).read(), re.M)]
 assert slots[0] == slots[1] >= slots[2] + 8 * 3, slots
 END
-ok $? "and so does the other reader, who gets all"
+ok $? "after a reader has died the other one gets all messages"
 
 start --writes-per-second=0 --blocking
 kill_child perf-reader-1
 until_ok is_reaped "Reader 1" && goes_on 1
-ok $? "a reader that dies at full speed does not stop the writer"
+ok $? "a reader that dies at full speed does not stop the writer, which waits for it"
 kill -INT "$pid"
 ends
 ((status == 1)) && is_reaped "Reader 1" && out_has '^  lost       0$'
-ok $? "nor does anybody lose anything by it"
+ok $? "after a reader died at full speed no message is lost"
 
 start --writes-per-second=0
 kill_child perf-writer-1
 ends
 ((status == 1)) && is_reaped "Writer 1" &&
 	out_has '^FAILED$' && out_has '^  lost       0$'
-ok $? "a writer that dies is named, and the readers see the end"
+ok $? "a run reports a writer that died, and its readers end"
 
 start --writers=2
 kill_child perf-writer-2
 until_ok is_reaped "Writer 2" && goes_on 1
-ok $? "one of two writers that dies does not end the stream"
+ok $? "after one of two writers has died the other one continues"
 kill -INT "$pid"
 ends
 ((status == 1)) && is_reaped "Writer 2" && out_has '^  lost       0$'
-ok $? "nor is anything of the other lost"
+ok $? "after one of two writers has died no message of the other one is lost"
 
 start
 mapfile -t orphans < <(children | awk '{ print $1 }')
@@ -437,6 +441,6 @@ except OSError:
 assert p.wait() == 0
 assert b" of 0.5 s: " in seen and b" slots, " in seen and seen.endswith(b"\r\x1b[K"), seen
 END
-ok $? "a line of progress on a terminal, which goes away"
+ok $? "on a terminal there is a line of progress, which is removed at the end"
 
 done_testing

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What ringbufctl says of rings and does to them, on the host that RINGBUF_HOST names.
+# Tests what ringbufctl prints of rings and does to them, on the host that RINGBUF_HOST names.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
@@ -19,7 +19,8 @@ if [[ $RINGBUF_HOST = module && ! -e /dev/ringbuf ]]; then
 	exit 0
 fi
 
-# usage: refused STATUS REASON ARGUMENT...
+# usage: refused STATUS REASON ARGUMENT...: tests that this fails with STATUS, that stderr has REASON
+# and that stdout is empty
 refused()
 {
 	local wanted=$1 reason=$2
@@ -29,7 +30,7 @@ refused()
 	ok $? "refused: $*"
 }
 
-# usage: json EXPRESSION: of the document j, or the last one, that was written
+# usage: json EXPRESSION: whether a Python expression of j, the JSON that was printed, is true
 json()
 {
 	python -c 'import json, sys; j = json.loads(sys.stdin.read()); sys.exit(not ('"$1"'))' \
@@ -40,7 +41,7 @@ json()
 
 run $ctl --help
 ((status == 0)) && out_has 'sync NAME READER'
-ok $? "--help"
+ok $? "--help prints the usage"
 man_has_all()
 {
 	local flag
@@ -54,7 +55,7 @@ if [[ ! ${RINGBUF_VM-} ]]; then
 fi
 run $ctl --version
 out_has '^ringbufctl \(ringbuf\) [0-9.]+$'
-ok $? "--version"
+ok $? "--version prints the version"
 
 refused 2 'a command is missing'
 refused 2 'no such command' frobnicate
@@ -98,26 +99,26 @@ if [[ $RINGBUF_HOST = embedded ]]; then
 fi
 run $ctl create $ring --slot-bytes=100 --slots=5 --exclusive --timestamp --max-readers=3 --mode=660
 ((status == 0)) && [[ ! -s $tap_dir/out ]]
-ok $? "create"
+ok $? "create makes a ring and prints nothing"
 refused 1 'File exists: a ring has that name already' create $ring --slot-bytes=100 --slots=5
 
 run $ctl list
 out_has "^ +100 +5 +0 +0 +0 +$UID +0660  exclusive,timestamp,kept +$ring\$"
-ok $? "list"
+ok $? "list prints a ring with its geometry, owner, mode and flags"
 run $ctl list --json
 json "[r for r in j if r == dict(name='$ring', escaped='$ring', slot_bytes=100, slots=5, head=0, readers=0,
 	writers=0, uid=$UID, gid=$(id -g), mode='0660', exclusive=True, timestamp=True, kept=True)]"
-ok $? "list --json"
+ok $? "list --json has the same facts of a ring"
 run $ctl info $ring
 out_has "^host +$RINGBUF_HOST\$" && out_has '^readers +0 of 3$' && out_has '^writers +0 of 1$'
-ok $? "info"
+ok $? "info prints the host and the limits of a ring"
 run $ctl info --json $ring
 json "j['host'] == '$RINGBUF_HOST' and j['slots'] == 5 and j['stream'] == 'open' and j['kept']"
-ok $? "info --json"
+ok $? "info --json has the host, the slots and the state of a ring"
 
-# ---- files that are not what they should be -------------------------------------------
+# ---- files that are no rings, or locked -----------------------------------------------
 
-# usage: hold FILE: in the background, as $holder, keep the lock of the ring in FILE
+# usage: hold FILE: starts a process $holder that keeps the lock of the ring in FILE
 hold()
 {
 	interpreter python3
@@ -135,67 +136,67 @@ if [[ $RINGBUF_HOST = embedded ]]; then
 	echo 'not a ring' >"/dev/shm/ringbuf.$ring.text"
 	run $ctl list
 	((status == 0)) && out_has " $ring\$" && ! out_has "$ring.text" && err_has "$ring.text: "
-	ok $? "list: a file that is no ring is passed over, and said"
+	ok $? "list leaves out a file that is no ring, and reports that"
 
 	if ((UID == 0)) && chown 65534 "/dev/shm/ringbuf.$ring.text"; then
 		run $ctl list
 		((status == 0)) && out_has "${unknown}65534 .* $ring.text\$" && ! err_has "$ring"
-		ok $? "list: the file of another user is not opened"
+		ok $? "list prints what the file tells of another user's ring, and does not open it"
 		run $ctl list --json
 		json "[r for r in j if r['name'] == '$ring.text' and r['uid'] == 65534 and
 			r['slots'] is None and r['exclusive'] is None]"
-		ok $? "list --json: what is not known is null"
+		ok $? "list --json has null for what the file does not tell"
 	fi
 	rm -f "/dev/shm/ringbuf.$ring.text"
 
 	hold "/dev/shm/ringbuf.$ring"
 	run timeout 60 $ctl list
 	((status == 0)) && out_has "${unknown}$UID .* $ring\$" && err_has "^ringbufctl: $ring: "
-	ok $? "list: a ring whose lock is kept is listed by its file"
+	ok $? "list prints what the file tells of a ring that another process keeps locked"
 	kill "$holder"
 	wait "$holder" 2>/dev/null
 	run $ctl list
 	out_has "^ +100 .* $ring\$" && ! err_has "$ring"
-	ok $? "list: once the lock is free, all of it"
+	ok $? "list prints all facts of a ring once its lock is free"
 fi
 
 # ---- names of any bytes -------------------------------------------------------------
 
-# A newline that forges a line of list, a terminal's escape, spaces, a backslash, and
+# A name with a newline that forges a line of list, an escape of a terminal, spaces, a backslash, and
 # bytes that are not UTF-8.
 strange=$ring$'\nforged line \e[31m\\x\xff\xfe '
 shown="$ring\\nforged\\ line\\ \\033[31m\\\\x\\377\\376\\ "
 run $ctl create "$strange" --slot-bytes=7 --slots=3
 ((status == 0))
-ok $? "create a ring whose name has control characters"
+ok $? "create makes a ring whose name has control characters"
 $ctl list >"$tap_dir/out" 2>"$tap_dir/err"
 line=$(grep -F "$ring" "$tap_dir/out" | grep -E '^ +7 +3 ')
 [[ $line = *"  $shown" && $line != *$'\n'* ]] &&
 	! LC_ALL=C grep -q $'[^ -~]' "$tap_dir/out" && ! out_has '^forged'
-ok $? "list shows it on one line of printable characters"
+ok $? "list prints a strange name on one line of printable characters"
 run $ctl info "$strange"
 out_has '^name ' && grep -qxF "name         $shown" "$tap_dir/out"
-ok $? "info shows it in the same form"
+ok $? "info prints a strange name in escaped form"
 run $ctl info --json --escaped "$shown"
 ((status == 0)) && json "j['name'] is None and j['escaped'] == r'$shown'"
-ok $? "info --json tells it reversibly, and --escaped takes that form"
+ok $? "info --json has a strange name in escaped form, which --escaped takes"
 run $ctl list --json
 json "[r for r in j if r['name'] is None and r['escaped'] == r'$shown'] and
 	[r for r in j if r['name'] == r['escaped'] == '$ring']"
-ok $? "list --json tells it from other names"
+ok $? "list --json has a strange name in escaped form"
 run $ctl unlink "$ring"$'\e]0;title\a'
 ((status == 1)) && err_has "$ring"'\\033\]0;title\\a: ' && ! LC_ALL=C grep -q $'[^ -~]' "$tap_dir/err"
-ok $? "an error shows the name in that form"
+ok $? "an error message has a strange name in escaped form"
 run $ctl unlink --escaped "$shown"
 ((status == 0)) && run $ctl info "$strange" && ((status == 1))
-ok $? "unlink --escaped"
+ok $? "unlink --escaped removes a ring with a strange name"
 python - $ctl "$ring." >"$tap_dir/out" 2>"$tap_dir/err" <<'END'
 import json, os, re, subprocess, sys
 
 def ctl(*arguments):
     return subprocess.run([sys.argv[1], *arguments], check=True, capture_output=True).stdout
 
-# Told apart by the size of their slots, 1 and so on.
+# Each ring has another slot size, from 1 on, by which its name is recognised.
 every = bytes(b for b in range(1, 256) if b != ord("/"))
 names = [os.fsencode(sys.argv[2]) + every[at:at + 64] for at in range(0, len(every), 64)]
 for size, name in enumerate(names, 1):
@@ -213,59 +214,59 @@ for lang in "C", "C.UTF-8":
 for name in names:
     ctl("unlink", "--", name)
 END
-ok $? "every byte but 0 and / comes back"
+ok $? "the escaped form of a name with any bytes but 0 and / finds the ring"
 for name in $'\\' 'a\x41' '\8' '\000' '\400' '\37'; do
 	refused 2 'not a name as list shows it' info --escaped "$name"
 done
 if locale -a 2>/dev/null | grep -qix 'c\.utf-\?8'; then
-	# An override of the direction, and a space that is none to most programs.
+	# The name has a character that reverses the direction of the text, and a no-break space.
 	name=$ring-ü$'\xe2\x80\xae\xc2\xa0'
 	$ctl create "$name" --slot-bytes=7 --slots=3
 	LC_ALL=C.UTF-8 run $ctl info "$name"
 	out_has "^name +$ring-ü\\\\342\\\\200\\\\256\\\\302\\\\240\$"
-	ok $? "a character of the locale stays, one that turns the text around does not"
+	ok $? "a letter of the locale is printed as it is, but a control character of the text is escaped"
 	LC_ALL=C run $ctl info "$name"
 	out_has "^name +$ring-\\\\303\\\\274\\\\342\\\\200\\\\256\\\\302\\\\240\$"
-	ok $? "in the C locale all is ASCII"
+	ok $? "in the C locale a name is printed in ASCII"
 	run $ctl info --json "$name"
 	json "j['name'] == '$name' and j['escaped'] == r'$ring-\303\274\342\200\256\302\240'"
-	ok $? "JSON has the text as well"
+	ok $? "info --json has the text of a name and its escaped form"
 	$ctl unlink "$name"
 fi
 
 # ---- files of the module ---------------------------------------------------------------
 
-# A file system of its own, with room for little.
+# Tests in a file system of rings with small limits.
 module_files()
 {
 	local dir=$tap_dir/rings user
 
 	mkdir "$dir"
 	mount -t ringbuf -o max_bytes=1M,max_rings=5,slot_bytes=50,slot_count=3 ringbuf "$dir"
-	ok $? "mount"
+	ok $? "a file system of rings with small limits can be mounted"
 	run $ctl list "$dir"
 	((status == 0)) && (($(wc -l <"$tap_dir/out") == 1))
-	ok $? "list of a folder without rings"
+	ok $? "list of a folder without rings prints only its heading"
 	mkdir "$dir/robot"
 	$ctl create "$dir/robot/cam" --slot-bytes=2K --slots=3 && mkfifo "$dir/unset" &&
 		chmod 640 "$dir/unset"
 	run $ctl list "$dir/"
 	((status == 0)) && out_has ' 2048 +3 .* kept +robot/cam$' && out_has "$unknown$UID +0640 .* unset\$"
-	ok $? "list FOLDER: names below it; of a ring without a geometry what its file says"
+	ok $? "list FOLDER prints all rings below it, and what the file tells of a ring without a geometry"
 	run $ctl info "$dir/unset"
 	((status == 1)) && err_has 'its size is not set yet' && [[ $(stat -c %s "$dir/unset") = 0 ]]
-	ok $? "info sets no geometry"
+	ok $? "info does not set the geometry of a ring that has none"
 	timeout 20 $ctl cat --count=1 "$dir/unset" >"$tap_dir/out" 2>"$tap_dir/err" &
 	until_ok ring_has "$dir/unset" '"readers": 1,'
 	echo one | $ctl write "$dir/unset"
 	wait $! && [[ $(<"$tap_dir/out") = one ]] && ring_has "$dir/unset" '"slots": 3,'
-	ok $? "the first use does, as the mount says"
+	ok $? "the first use of a ring without a geometry sets that of the mount"
 	(cd "$dir" && RINGBUF_DIR=$dir/robot run "$OLDPWD/$ctl" info --json cam)
 	json "j['name'] == 'cam' and j['slots'] == 3"
-	ok $? "RINGBUF_DIR"
+	ok $? "info finds a ring in RINGBUF_DIR"
 	RINGBUF_DIR=$dir/robot run $ctl list
 	out_has ' kept +cam$' && ! out_has unset
-	ok $? "list of RINGBUF_DIR"
+	ok $? "list prints the rings in RINGBUF_DIR"
 
 	refused 1 "its slots need 2\\.1 MB of memory, and $dir has 0\\.[0-9] MB left" \
 		create "$dir/big" --slot-bytes=1M --slots=2
@@ -292,32 +293,32 @@ module_files()
 	chmod 755 "$tap_dir"
 	run "${user[@]}" $ctl list "$dir"
 	((status == 0)) && out_has "$unknown$UID +0600 .* robot/cam\$"
-	ok $? "list: what may not be read is listed by its file"
+	ok $? "list prints what the file tells of a ring that the user may not read"
 	run "${user[@]}" $ctl info "$dir/robot/cam"
 	((status == 1)) && err_has "the ring's mode and owner"
-	ok $? "info: says what forbids it"
+	ok $? "info of a ring that the user may not read names its mode and owner"
 	run "${user[@]}" $ctl unlink "$dir/unset"
 	((status == 1)) && err_has "the ring, or its folder, is another user's"
-	ok $? "unlink of another user's ring"
+	ok $? "unlink of another user's ring fails with the reason"
 	run "${user[@]}" $ctl create "$dir/robot/other" --slot-bytes=1 --slots=1
 	((status == 1)) && err_has 'this user may not make files in that folder'
-	ok $? "create in another user's folder"
+	ok $? "create in another user's folder fails with the reason"
 	chgrp 2 "$dir/robot" && chmod 775 "$dir/robot"
 	run "${user[@]}" $ctl create "$dir/robot/other" --slot-bytes=1 --slots=1
 	group=$(stat -c %G "$dir/robot")
 	((status == 1)) && err_has "robot belongs to group $group \(as root: usermod -aG $group nobody;"
-	ok $? "create in a folder of another group names it, and how to join it"
+	ok $? "create in a folder of another group names the group, and how to join it"
 	chmod 644 "$dir/robot/cam"
 	run "${user[@]}" $ctl stats "$dir/robot/cam"
 	((status == 0)) && out_has '^head 0'
-	ok $? "stats of a ring that may only be read"
+	ok $? "stats prints a ring that the user may only read"
 	chmod 700 "$dir/robot"
 	run "${user[@]}" $ctl list "$dir"
 	((status == 1)) && err_has '^ringbufctl: robot: not listed: Permission denied' && out_has ' unset$'
-	ok $? "list: a folder that may not be read is named"
+	ok $? "list names a folder that the user may not read, and fails"
 
 	$ctl unlink "$dir/robot/cam" && rm "$dir/unset" && rmdir "$dir/robot" && umount "$dir"
-	ok $? "unlink by path"
+	ok $? "unlink removes a ring by its path"
 }
 
 if [[ $RINGBUF_HOST = module ]]; then
@@ -330,16 +331,17 @@ fi
 
 mkfifo "$tap_dir/input"
 
-# ---- through it ---------------------------------------------------------------------
+# ---- cat and write ------------------------------------------------------------------
 
-# The stream of a ring ends once, so each has one of its own.
+# Make the ring again: the stream of a ring ends only once, so each stream needs a new ring.
 anew()
 {
 	$ctl unlink $ring
 	$ctl create $ring --slot-bytes=100 --slots=5
 }
 
-# usage: cat_into FILE OPTION...: in the background, as $reader, once it has attached
+# usage: cat_into FILE OPTION...: starts a cat in the background as process $reader, and waits until it
+# has attached
 cat_into()
 {
 	local file=$1
@@ -353,7 +355,7 @@ readers=0
 cat_into "$tap_dir/got"
 run timeout 60 $ctl write $ring
 ((status == 0)) && wait "$reader" && [[ ! -s $tap_dir/got ]]
-ok $? "nothing is written, and cat ends"
+ok $? "cat ends after a writer that wrote nothing"
 
 anew
 readers=0
@@ -362,28 +364,29 @@ cat_into "$tap_dir/three" --count=3
 three=$reader
 cat_into "$tap_dir/got"
 timeout 60 $ctl write $ring <"$tap_dir/data"
-ok $? "write"
+ok $? "write writes all of its input"
 wait "$reader" && cmp "$tap_dir/data" "$tap_dir/got" >"$tap_dir/out" 2>&1
 ok $? "cat gets every byte, and ends with the stream"
 wait "$three" && cmp <(head -c 300 "$tap_dir/data") "$tap_dir/three" >"$tap_dir/out" 2>&1
-ok $? "cat --count=3"
+ok $? "cat --count=3 prints three messages"
 
-# Without a reader the ring keeps the last messages, but for one or two at the edge.
+# Without a reader the ring keeps the last messages, except one or two slots that the writer may be
+# about to write.
 anew
 timeout 60 $ctl write "$ring" <"$tap_dir/data" 2>"$tap_dir/err"
 run timeout 60 $ctl cat "$ring"
 ((status == 0)) && (($(wc -c <"$tap_dir/out") > 110)) &&
 	cmp <(tail -c "$(wc -c <"$tap_dir/out")" "$tap_dir/data") "$tap_dir/out"
-ok $? "cat of what the ring still holds"
+ok $? "cat prints the messages that the ring still has"
 run timeout 60 $ctl cat --from=head "$ring"
 ((status == 0)) && [[ ! -s $tap_dir/out ]]
-ok $? "cat --from=head"
+ok $? "cat --from=head prints only later messages"
 run timeout 60 $ctl cat --from=100 "$ring"
 ((status == 0)) && cmp <(tail -c 10 "$tap_dir/data") "$tap_dir/out"
-ok $? "cat --from=100"
+ok $? "cat --from=100 begins at position 100"
 timeout 60 $ctl cat "$ring" >/dev/full 2>"$tap_dir/err"
 (($? == 1)) && err_has 'stdout: No space'
-ok $? "cat says that stdout is full"
+ok $? "cat fails if stdout is full"
 
 anew
 readers=0
@@ -391,13 +394,13 @@ cat_into "$tap_dir/got" --lines
 printf 'one\n\nthree\nwithout an end' >"$tap_dir/data"
 timeout 60 $ctl write --lines $ring <"$tap_dir/data"
 wait "$reader" && cmp <(cat "$tap_dir/data" <(echo)) "$tap_dir/got" && $ctl info $ring | grep -q '^head  *4$'
-ok $? "write --lines, cat --lines: a message for each line"
+ok $? "write --lines and cat --lines have a message for each line"
 
 anew
 head -c 101 /dev/zero | tr '\0' x >"$tap_dir/data"
 timeout 60 $ctl write --lines $ring <"$tap_dir/data" >"$tap_dir/out" 2>"$tap_dir/err"
 (($? == 1)) && err_has 'Message too long: line 1 has 101 bytes, a slot holds 100$'
-ok $? "a line that no slot can hold"
+ok $? "write --lines refuses a line that is longer than a slot"
 
 # ---- one writer after the other, and readers that come late -------------------------------
 
@@ -436,11 +439,11 @@ kill -KILL "$(under "$writer")"
 wait "$writer"
 exec 2>&3 4>&-
 until_ok grep -q "$ring: a writer died\$" "$tap_dir/got.err"
-ok $? "cat --follow says that a writer died"
+ok $? "cat --follow reports that a writer died"
 printf 'one\ntwo\n' | timeout 60 $ctl write --lines $ring
 wait "$reader"
 (($? == 1)) && cmp <(printf 'one\ntwo\n') "$tap_dir/got" && (($(wc -l <"$tap_dir/got.err") == 1))
-ok $? "goes on with the next writer, and fails at the end"
+ok $? "cat --follow continues with the next writer after one died, and fails at its end"
 
 anew
 readers=0
@@ -453,7 +456,7 @@ echo four | timeout 60 $ctl write --lines $ring
 kill -CONT "$stopped"
 wait "$reader"
 (($? == 1)) && cmp <(echo four) "$tap_dir/got" && grep -q "$ring: 3 messages were lost\$" "$tap_dir/got.err"
-ok $? "cat --count says what was lost, and fails"
+ok $? "cat --count reports how many messages were lost, and fails"
 
 anew
 seq 100 | timeout 60 $ctl write --lines --wait-readers=2 $ring 2>"$tap_dir/err" &
@@ -466,17 +469,17 @@ ok $? "write --wait-readers=2 does not begin with one reader"
 timeout 60 $ctl cat --lines $ring >"$tap_dir/two"
 wait "$writer" && wait "$reader" && cmp <(seq 100) "$tap_dir/one" &&
 	cmp <(seq 100) "$tap_dir/two" && [[ ! -s $tap_dir/err ]]
-ok $? "and both get all of it when the second one is there"
+ok $? "write --wait-readers=2 begins with the second reader, and both get all messages"
 refused 1 'wait-readers=65: it was created for 64 readers' write --wait-readers=65 $ring
 refused 2 'at most 4096' write --wait-readers=4097 $ring
 
 anew
 seq 6 | timeout 60 $ctl write --lines $ring 2>"$tap_dir/err" &&
 	err_has "$ring: no reader was attached at the start: of 6 messages the ring keeps 5 "
-ok $? "write says that a later reader will not get all"
+ok $? "write reports that a later reader will not get all messages"
 anew
 seq 5 | timeout 60 $ctl write --lines $ring 2>"$tap_dir/err" && [[ ! -s $tap_dir/err ]]
-ok $? "write says nothing when the ring keeps all"
+ok $? "write prints nothing if the ring keeps all messages"
 
 $ctl unlink $ring
 refused 2 'not from 0.001 to 1000000 seconds' create $ring --slot-bytes=100 --slots=5 \
@@ -485,10 +488,10 @@ if [[ $RINGBUF_HOST = module ]]; then
 	$ctl create $ring --slot-bytes=100 --slots=5 --claim-timeout=0.25
 	run $ctl info $ring
 	out_has '^fence after +0.25 s$'
-	ok $? "create --claim-timeout, and info tells it"
+	ok $? "create --claim-timeout sets the claim timeout, and info prints it"
 	run $ctl info --json $ring
 	json "j['claim_timeout'] == 0.25"
-	ok $? "info --json tells it too"
+	ok $? "info --json has the claim timeout"
 	run $ctl stats --json $ring
 	json "j['fenced'] == 0"
 	ok $? "stats --json counts the writers that were fenced"
@@ -508,15 +511,15 @@ ring_has $ring '"head": 0,' && ring_has $ring '"readers_lacking": 1,'
 ok $? "create --wait-readers=2: the writer waits for the second reader"
 run $ctl info $ring
 out_has '^wait for +2 readers, of which 1 are lacking$'
-ok $? "info tells for how many"
+ok $? "info prints for how many readers a writer waits"
 timeout 60 $ctl cat --lines $ring >"$tap_dir/two"
 wait "$writer" && wait "$reader" && cmp <(seq 100) "$tap_dir/one" && cmp <(seq 100) "$tap_dir/two"
-ok $? "and both get all of it"
+ok $? "both readers that a writer waited for get all messages"
 run $ctl info --json $ring
 json "j['wait_readers'] == 2 and j['readers_lacking'] == 0"
-ok $? "info --json tells that the wait is over"
+ok $? "info --json has no reader that a writer waits for once all have attached"
 
-# ---- limits, each named ------------------------------------------------------------------
+# ---- limits ------------------------------------------------------------------------------
 
 $ctl unlink $ring
 $ctl create $ring --slot-bytes=100 --slots=5 --max-readers=2 --max-writers=1
@@ -532,7 +535,7 @@ until_ok ring_has $ring '"writers": 1,'
 refused 1 'as many writers as it was created for, 1 ' write $ring
 exec 4>&-
 wait "$writer" && wait "$one" && wait "$reader"
-ok $? "the readers and the writer that were attached before go on"
+ok $? "readers and a writer continue after others were refused"
 $ctl unlink $ring
 $ctl create $ring --slot-bytes=100 --slots=5 --exclusive
 timeout 60 $ctl write $ring <"$tap_dir/input" 2>"$tap_dir/err" &
@@ -547,30 +550,30 @@ wait "$writer"
 if [[ $RINGBUF_HOST = embedded ]] && unshare -m true 2>/dev/null; then
 	run unshare -m bash -c "umount -l /proc && exec $ctl info $ring"
 	((status == 1)) && err_has "$ring: the embedded host needs /proc"
-	ok $? "without /proc: says so"
+	ok $? "without /proc info fails and names it"
 	run unshare -m bash -c "umount -l /proc && exec $ctl list"
 	((status == 1)) && err_has "$ring: only its file is listed: the embedded host needs /proc"
-	ok $? "without /proc: list says what it leaves out"
+	ok $? "without /proc list reports what it leaves out"
 	run unshare -m bash -c "mount -t tmpfs -o size=1m none /dev/shm &&
 		exec $ctl create $ring --slot-bytes=1000000 --slots=30"
 	((status == 1)) && err_has "$ring: its slots need 30\\.1 MB of memory, and /dev/shm has 1\\.0 MB left"
-	ok $? "/dev/shm is too small: says how small"
+	ok $? "create in a /dev/shm that is too small names the bytes that it has"
 else
-	skip "without /proc, with a small /dev/shm" "needs the embedded host, and root for unshare -m"
+	skip "tests without /proc and with a small /dev/shm" "needs the embedded host, and root for unshare -m"
 fi
 if [[ $RINGBUF_HOST = embedded ]]; then
-	# There is one free descriptor, which list needs for the folder.
+	# One descriptor is free, and list needs it for the folder.
 	run bash -c "exec 3>&- 4>&- 5>&-; ulimit -n 4; exec $ctl list"
 	((status == 1)) && err_has "^ringbufctl: $ring: only its file is listed: Too many open files: .* 4 \\(ulimit -n\\)\$"
-	ok $? "list names what it has no descriptors for, and fails"
+	ok $? "list names a ring for which it has no descriptor, and fails"
 	echo 'not a ring' >/dev/shm/ringbuf.$ring-junk
 	run $ctl list
 	((status == 0)) && err_has "^ringbufctl: $ring-junk: not listed: it is damaged" && out_has " $ring\$"
-	ok $? "list names what is no ring, and goes on"
+	ok $? "list names a file that is no ring, and continues"
 	rm /dev/shm/ringbuf.$ring-junk
 fi
 
-# ---- who holds the writer up -----------------------------------------------------------
+# ---- stats, sync and evict -------------------------------------------------------------
 
 stats_json()
 {
@@ -586,30 +589,30 @@ kill -STOP "$stopped"
 seq 1000 | timeout 60 $ctl write $ring 2>"$tap_dir/err" &
 writer=$!
 until_ok stats_json 'j["blocker"]["lag"] == 5'
-ok $? "stats: the writer waits"
+ok $? "stats has the lag of a reader for which the writer waits"
 json "j['blocker']['pid'] == $stopped and j['readers'][0]['pid'] == $stopped and
 	j['blocker']['id'] == j['readers'][0]['id'] and j['readers'][0]['lag'] == 5 and
 	j['blocker']['role'] == 'reader' and [w['id'] for w in j['writer_list']] == [1]"
-ok $? "stats: for whom"
+ok $? "stats has the process and the number of that reader"
 run $ctl stats $ring
 out_has "^slowest: reader 0, process $stopped, 5 behind head\$" &&
 	out_has "^ +1 +$(under "$writer") +[0-9]+\$"
-ok $? "stats, in words, with the writer"
+ok $? "stats prints the slowest reader and the writers"
 run $ctl stats --json --watch=0.01 --count=3 $ring
 ((status == 0)) && (($(wc -l <"$tap_dir/out") == 3))
-ok $? "stats --watch --count=3"
+ok $? "stats --watch --count=3 prints three times"
 refused 1 "$ring: there is no reader 2 " sync $ring 2
 run $ctl sync $ring 0
 ((status == 0))
-ok $? "sync"
+ok $? "sync succeeds"
 kill -CONT "$stopped"
 wait "$writer"
-ok $? "the writer goes on"
+ok $? "sync lets the writer continue"
 wait "$reader"
 (($? == 1)) && grep -q '5 messages were lost\|no longer' "$tap_dir/got.err"
-ok $? "the reader says what it has lost"
+ok $? "the reader reports how many messages it lost by sync"
 stats_json 'j["writer_waits"] > 0'
-ok $? "stats: the writer has slept"
+ok $? "stats counts the waits of the writer"
 
 anew
 readers=0
@@ -623,11 +626,11 @@ refused 1 "$ring: there is no reader 1 " evict $ring 1
 refused 2 'READER' evict $ring all
 run $ctl evict $ring 0
 ((status == 0)) && wait "$writer"
-ok $? "evict: the writer goes on without the reader, which stands still"
+ok $? "evict lets the writer continue without a reader that is stopped"
 kill -CONT "$stopped"
 wait "$reader"
 (($? == 1)) && grep -q 'this reader was evicted' "$tap_dir/got.err"
-ok $? "the reader says that it was evicted"
+ok $? "the evicted reader reports that it was evicted"
 
 $ctl unlink $ring
 refused 1 'No such file' info $ring

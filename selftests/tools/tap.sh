@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# TAP for the tests of the tools: sourced by them.
+# Functions for tests in bash, which print TAP.  Sourced by them.
 
 tap_n=0
 tap_failed=0
 tap_dir=$(mktemp -d)
 trap 'rm -rf "$tap_dir"' EXIT
 
-# The host that is tested, unless RINGBUF_HOST says which.
+# The host to test: the embedded one, unless RINGBUF_HOST names another one.
 export RINGBUF_HOST=${RINGBUF_HOST:-embedded}
 
-# ok STATUS NAME: what the last command's status says; its output on failure
+# ok STATUS NAME: reports test NAME, which passes if STATUS is 0; if not, also prints the output of
+# the last run
 ok()
 {
 	tap_n=$((tap_n + 1))
@@ -30,7 +31,7 @@ skip()
 	echo "ok $tap_n - $1 # SKIP $2"
 }
 
-# run COMMAND...: its output goes to $tap_dir/out and err, its status to $status
+# run COMMAND...: runs COMMAND; its output is then in $tap_dir/out and err, its status in $status
 # shellcheck disable=SC2034 # status is for the caller
 run()
 {
@@ -48,14 +49,15 @@ err_has()
 	grep -qE -- "$1" "$tap_dir/err"
 }
 
-# Sets $interpreter.  A shim that searches for it each time is slow where all is emulated.
+# interpreter NAME: sets $interpreter to the path of a program.  /usr/bin comes first: a shim
+# elsewhere may search for the program at each start, which is slow in an emulated machine.
 interpreter()
 {
 	interpreter=/usr/bin/$1
 	[[ -x $interpreter ]] || interpreter=$(type -P "$1")
 }
 
-# With the standard library only.
+# Run Python with its standard library only.
 python()
 {
 	interpreter python3
@@ -68,11 +70,12 @@ readme_block()
 	awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next } /^```$/ && on { exit } on' README.md
 }
 
-# One more program for each that is started is slow there, too. So selftests/run ends what
-# hangs, which then says where. In the background and in a pipe it has to be the
-# last command, since nothing after it would run.
+# In an emulated machine timeout only runs its command, since a second program for each one that is
+# started is slow there: selftests/run ends a test that hangs, and the trap then fails its last case.
+# In the background and in a pipe this timeout has to be the last command, since nothing after it
+# would run.
 if [[ ${RINGBUF_VM-} ]]; then
-	trap 'ok 1 "all within the time that selftests/run gives"; exit 1' TERM
+	trap 'ok 1 "the test ends within the time that selftests/run allows"; exit 1' TERM
 	timeout()
 	{
 		shift
@@ -84,8 +87,8 @@ if [[ ${RINGBUF_VM-} ]]; then
 	}
 fi
 
-# usage: under PID: the program that timeout, in the background as PID, has started; in a
-# machine that is PID
+# usage: under PID: prints the process that timeout, which runs as PID, has started; in an emulated
+# machine, which has no timeout, that is PID itself
 under()
 {
 	if [[ ${RINGBUF_VM-} ]]; then
@@ -95,18 +98,18 @@ under()
 	fi
 }
 
-# Between two looks, which cost an emulated machine more.
+# Seconds between two tries of until_ok: more in an emulated machine, where a try is slow.
 tap_pause=0.1
 [[ ! ${RINGBUF_VM-} ]] || tap_pause=0.4
 
-# ring_has NAME REGEX: whether that is in what ringbufctl, which is $ctl, says of the ring
+# ring_has NAME REGEX: whether REGEX matches what "$ctl info --json" prints of the ring
 ring_has()
 {
-	# shellcheck disable=SC2154 # of the tests that ask
+	# shellcheck disable=SC2154 # set by the tests that call this
 	[[ $($ctl info --json "$1") =~ $2 ]]
 }
 
-# until_ok COMMAND...: waits for what must come, a minute
+# until_ok COMMAND...: repeats COMMAND until it succeeds; fails after a minute
 until_ok()
 {
 	local end=$((SECONDS + 60))

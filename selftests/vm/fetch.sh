@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# selftests/vm/fetch chooses the newest kernel of which every package can be had.  A
+# Tests that selftests/vm/fetch chooses the newest kernel all of whose packages are available.  A
 # fake apt-cache answers as Debian's does, from a list of packages for each case.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
@@ -10,7 +10,7 @@ cd "$(dirname -- "$0")/../.." || exit 1
 # Each line of the list: NAME VERSION [DEPENDS].  The version of a name that other
 # packages mention and that no archive has is "-": pkgnames tells such a name as well,
 # show says nothing about it and exits 0, and it has no candidate.  Those of arm64 are in
-# a list of their own, which options choose.
+# a second list, which the options of apt-cache choose.
 mkdir "$tap_dir/bin"
 cat >"$tap_dir/bin/apt-cache" <<'APT'
 #!/bin/bash
@@ -58,7 +58,7 @@ policy()
 
 "$command" "$@"
 APT
-# apt-get says what the file "apt" says, leaves half a package, and fails.
+# The fake apt-get prints the file "apt", leaves half a package, and fails.
 cat >"$tap_dir/bin/apt-get" <<'APT'
 #!/bin/bash
 echo "$@" >>"${0%/*}/calls"
@@ -69,13 +69,14 @@ APT
 : >"$tap_dir/bin/apt"
 chmod +x "$tap_dir/bin/"{apt-cache,apt-get}
 
-# usage: run_show LINE
+# usage: run_show LINE: runs fetch --show with the fake programs
 run_show()
 {
 	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch --show "$1"
 }
 
-# usage: chooses LINE NAME RELEASE IMAGE HEADERS...: with the list that stands on stdin
+# usage: chooses LINE NAME RELEASE IMAGE HEADERS...: tests, as NAME, that fetch chooses this release
+# and these packages for LINE, from the list of packages on stdin
 chooses()
 {
 	local line=$1 name=$2 release=$3
@@ -96,7 +97,7 @@ new_headers='linux-headers-6.1.0-57-amd64 6.1.192-3 linux-headers-6.1.0-57-commo
 linux-headers-6.1.0-57-common 6.1.192-3'
 kbuild='linux-kbuild-6.1 6.1.192-3'
 
-chooses 6.1 "the newest release of which all is there, with its signed image" \
+chooses 6.1 "fetch chooses the newest release that is complete, with its signed image" \
 	6.1.0-57-amd64 linux-image-6.1.0-57-amd64 "${new[@]}" <<END
 $old_list
 linux-headers-6.1.0-60-cloud-amd64 6.1.200-1
@@ -109,7 +110,7 @@ $new_headers
 $kbuild
 END
 
-chooses 6.1 "the unsigned image as long as the signed one is not there" \
+chooses 6.1 "fetch chooses the unsigned image while the signed one is missing" \
 	6.1.0-57-amd64 linux-image-6.1.0-57-amd64-unsigned "${new[@]}" <<END
 $old_list
 linux-image-6.1.0-57-amd64 -
@@ -118,7 +119,7 @@ $new_headers
 $kbuild
 END
 
-chooses 6.1 "an older release as long as the newest has no image" "${old[@]}" <<END
+chooses 6.1 "fetch chooses an older release while the newest one has no image" "${old[@]}" <<END
 linux-image-6.1.0-57-amd64 -
 linux-image-6.1.0-57-amd64-unsigned -
 $new_headers
@@ -126,13 +127,13 @@ $old_list
 $kbuild
 END
 
-chooses 6.1 "an older release as long as nobody has heard of the newest one's image" "${old[@]}" <<END
+chooses 6.1 "fetch chooses an older release while no package mentions the image of the newest one" "${old[@]}" <<END
 $new_headers
 $old_list
 $kbuild
 END
 
-chooses 6.1 "an older release as long as a part of the newest one's headers is missing" \
+chooses 6.1 "fetch chooses an older release while a part of the headers of the newest one is missing" \
 	"${old[@]}" <<END
 linux-image-6.1.0-57-amd64 6.1.192-3
 linux-headers-6.1.0-57-amd64 6.1.192-3 linux-headers-6.1.0-57-common (= 6.1.192-3), linux-kbuild-6.1.192 (>= 6.1.192-3)
@@ -142,14 +143,14 @@ $old_list
 $kbuild
 END
 
-chooses 6.1 "an older release as long as the newest headers are a mere name" "${old[@]}" <<END
+chooses 6.1 "fetch chooses an older release while the headers of the newest one are only mentioned" "${old[@]}" <<END
 linux-image-6.1.0-57-amd64 6.1.192-3
 linux-headers-6.1.0-57-amd64 -
 $old_list
 $kbuild
 END
 
-chooses 6.12-rt "of 6.12-rt only what is PREEMPT_RT" 6.12.115+deb12-rt-amd64 \
+chooses 6.12-rt "fetch chooses only packages with PREEMPT_RT for 6.12-rt" 6.12.115+deb12-rt-amd64 \
 	linux-image-6.12.115+deb12-rt-amd64 linux-headers-6.12.115+deb12-rt-amd64 \
 	linux-headers-6.12.115+deb12-common-rt linux-kbuild-6.12.115+deb12 <<END
 linux-image-6.12.117+deb12-amd64 6.12.117-1
@@ -161,7 +162,7 @@ linux-headers-6.12.115+deb12-common-rt 6.12.115-1
 linux-kbuild-6.12.115+deb12 6.12.115-1
 END
 
-# The architecture of all but the tools, which run here.
+# The packages of release $1 of arm64, without the tools, which run on this machine.
 arm64_headers()
 {
 	local flavour
@@ -177,7 +178,7 @@ arm64_headers()
 export XDG_CACHE_HOME=$tap_dir/cache
 { arm64_headers 115; arm64_headers 117; } >"$tap_dir/bin/list-arm64"
 for flavour in arm64 arm64-16k; do
-	chooses "6.12-$flavour" "of 6.12-$flavour nothing else, with this machine's tools" \
+	chooses "6.12-$flavour" "fetch chooses only packages of 6.12-$flavour, with the tools of this machine" \
 		"6.12.117+deb12-$flavour" "linux-image-6.12.117+deb12-$flavour" \
 		"linux-headers-6.12.117+deb12-$flavour" linux-headers-6.12.117+deb12-common \
 		linux-kbuild-6.12.117+deb12 <<-END
@@ -186,7 +187,7 @@ for flavour in arm64 arm64-16k; do
 		linux-kbuild-6.12.115+deb12 6.12.115-1
 	END
 done
-chooses 6.12-arm64 "an older release of arm64 as long as this machine's tools are missing" \
+chooses 6.12-arm64 "fetch chooses an older release of arm64 while the tools of this machine are missing" \
 	6.12.115+deb12-arm64 linux-image-6.12.115+deb12-arm64 linux-headers-6.12.115+deb12-arm64 \
 	linux-headers-6.12.115+deb12-common linux-kbuild-6.12.115+deb12 <<END
 linux-kbuild-6.12.117+deb12 -
@@ -195,16 +196,16 @@ END
 : >"$tap_dir/bin/list-arm64"
 run_show 6.12-arm64
 ((status == 1)) && [[ ! -s $tap_dir/out ]] && err_has 'no complete Linux 6\.12-arm64 '
-ok $? "where no archive has arm64 it says so and exits 1"
+ok $? "fetch fails with the reason if no archive has arm64"
 unset XDG_CACHE_HOME
 
-# usage: finds_nothing NAME: with the list that stands on stdin
+# usage: finds_nothing REASON: tests that fetch fails with the list of packages on stdin
 finds_nothing()
 {
 	cat >"$tap_dir/bin/list"
 	run_show 6.1
 	((status == 1)) && [[ ! -s $tap_dir/out ]] && err_has 'no complete Linux 6\.1 .*apt-get update'
-	ok $? "$1: says so and exits 1"
+	ok $? "fetch fails with the reason if $1"
 }
 
 finds_nothing "no release is complete" <<END
@@ -239,35 +240,35 @@ echo 'E: Failed to fetch linux-image-6.1.0-9-amd64: Connection reset by peer' >"
 fetches
 ((status == 1)) && err_has 'Connection reset' && err_has 'cannot download .*is there a network' &&
 	[[ ! -e $cache/6.1 && ! -e $cache/6.1.tmp ]]
-ok $? "a download that breaks off says so, and leaves nothing behind"
+ok $? "after a download that failed fetch reports it and leaves no files"
 
 echo 17 >"$tap_dir/bin/free"
 fetches
 ((status == 1)) && err_has 'no room in .*: 900 MiB are needed, 17 MiB are free' &&
 	[[ ! -e $cache/6.1 && ! -e $cache/6.1.tmp ]]
-ok $? "without room on the disk it says how much is needed, and does not begin"
+ok $? "without room on the disk fetch reports how much it needs, and does not begin"
 
 mkdir -p "$cache/6.1"
 echo 6.1.0-9-amd64 >"$cache/6.1/release"
 : >"$tap_dir/bin/calls"
 fetches
 ((status == 0)) && [[ ! -s $tap_dir/bin/calls ]]
-ok $? "what has been fetched needs no network"
+ok $? "a kernel that was fetched before needs no network"
 
 if ((EUID)); then
-	skip "apt locked" "only root installs packages"
+	skip "test of a locked apt" "only root installs packages"
 else
 	echo 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 (apt)' \
 		>"$tap_dir/bin/apt"
 	PATH=$tap_dir/bin:$PATH run selftests/vm/deps no-such-package-of-ringbuf
 	((status == 1)) && err_has 'held by process 4711' && err_has 'failed: apt-get install' &&
 		grep -q 'Lock::Timeout=' "$tap_dir/bin/calls"
-	ok $? "where another apt holds the lock it waits, and then names that process"
+	ok $? "while another apt has the lock deps waits, and then names that process"
 fi
 unset XDG_CACHE_HOME
 
 run selftests/vm/fetch --show 5.10
 ((status == 1)) && err_has 'usage: fetch --show'
-ok $? "--show of a line that is not supported is refused"
+ok $? "fetch --show refuses a kernel that is not supported"
 
 done_testing
