@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tests what counts the test cases, selftests/run and step of tally.sh, on scripts that end
-# too soon or print too little, too much or nothing; and the harness of the C programs.
+# Tests that selftests/run and step of tally.sh count test cases rightly, on scripts that end
+# too soon or print too little, too much or nothing; and that the harness of the C programs does.
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 . selftests/tools/tap.sh
 
 top=$PWD
 
-# script STATUS LINE...: one that says so and exits with that
+# script STATUS LINE...: makes a script that prints the lines and exits with STATUS
 script()
 {
 	local status=$1
@@ -27,51 +27,52 @@ tallied()
 		tallied "$tap_dir" "$top"
 }
 
-# counts NAME PASSED FAILED SKIPPED FAILED-BY-RUN SKIPPED-BY-RUN: of the script, by both
+# counts NAME PASSED FAILED SKIPPED FAILED-BY-RUN SKIPPED-BY-RUN: tests that step and run count so
+# many cases of the script
 counts()
 {
 	local wanted
 	wanted="$2 passed, $3 failed, $4 skipped"
 	run tallied
 	[[ $status -eq $(($3 > 0)) && $(tail -n 1 "$tap_dir/out") == "$wanted" ]]
-	ok $? "step: $1"
+	ok $? "step counts a script that $1"
 	wanted="$2 passed, $5 failed, $6 skipped"
 	run selftests/run "$tap_dir/script"
 	[[ $status -eq $(($5 > 0)) && $(tail -n 1 "$tap_dir/out") == "$wanted" ]]
-	ok $? "run: $1"
+	ok $? "run counts a script that $1"
 }
 
 script 0 1..2 'ok 1 - one' 'ok 2 - two'
-counts "all is well" 2 0 0 0 0
+counts "passes" 2 0 0 0 0
 script 0 'ok 1 - one' 'ok 2 - two' 1..2
-counts "a plan at the end" 2 0 0 0 0
+counts "prints its plan at the end" 2 0 0 0 0
 script 0 1..2 'ok 1 - one' 'ok 2 - two # SKIP no such thing'
-counts "one is skipped" 1 0 1 0 1
+counts "skips a case" 1 0 1 0 1
 script 0 1..3 'ok 1 - one' 'ok 2 - two'
-counts "ends well, but too soon" 2 1 0 1 0
+counts "ends with status 0, but too soon" 2 1 0 1 0
 script 0 1..1 'ok 1 - one' 'ok 2 - two'
-counts "does more than it planned" 2 1 0 1 0
+counts "has more cases than it planned" 2 1 0 1 0
 script 0 'ok 1 - one' 'ok 2 - two'
-counts "has no plan, as a program that broke off before its end" 2 1 0 1 0
+counts "has no plan" 2 1 0 1 0
 script 0 1..2 1..2 'ok 1 - one' 'ok 2 - two'
 counts "has two plans" 2 1 0 1 0
 script 1 1..2 'ok 1 - one' 'not ok 2 - two'
-counts "one fails" 1 1 0 1 0
+counts "fails in a case" 1 1 0 1 0
 script 0 1..2 'ok 1 - one' 'not ok 2 - two'
-counts "one fails, and the status does not say so" 1 1 0 1 0
+counts "fails in a case, but has status 0" 1 1 0 1 0
 script 3 1..2 'ok 1 - one' 'ok 2 - two'
-counts "only the status is bad" 2 1 0 1 0
+counts "passes all cases, but has status 3" 2 1 0 1 0
 script 0
-counts "says nothing" 0 1 0 1 0
+counts "prints nothing" 0 1 0 1 0
 script 4 '1..0 # SKIP not here'
-# What check calls as a step of its own must be able to run.
-counts "skips as a whole" 0 1 0 0 1
+# selftests/check must not count a step that cannot run at all as skipped.
+counts "is skipped as a whole" 0 1 0 0 1
 script 0 '3 passed, 0 failed, 1 skipped'
 run tallied
 [[ $status -eq 0 && $(tail -n 1 "$tap_dir/out") == "3 passed, 0 failed, 1 skipped" ]]
-ok $? "step: believes a program that counted its own cases"
+ok $? "step takes the counts of a program that counts its cases itself"
 
-# Two jobs, one of them with two inside, of which the second breaks off.
+# Two jobs, of which the second one has two jobs itself, the last of which ends the shell.
 # shellcheck disable=SC2016 # for the shell inside
 jobs()
 {
@@ -83,9 +84,9 @@ script 0 1..2 'ok 1 - one' 'ok 2 - two # SKIP no such thing'
 run jobs
 [[ $status -eq 1 && $(tail -n 1 "$tap_dir/out") == "2 passed, 1 failed, 2 skipped" ]] &&
 	out_has '^broke off: exit 3$'
-ok $? "at_once: adds up, within itself too, and counts a job that breaks off"
+ok $? "at_once adds up its jobs, and those of a job, and counts a job that ends early as failed"
 
-# How the harness of the C programs counts a case, however that ends.
+# Prints how the harness of the C programs counted each case.
 outcomes()
 {
 	sed -nE -e 's/^not ok [0-9]+ [a-z_]+\./failed /p' \
@@ -93,7 +94,7 @@ outcomes()
 		-e 's/^ok [0-9]+ [a-z_]+\./passed /p' "$tap_dir/out"
 }
 
-# The cases after which the fixture was torn down.
+# Prints the cases after which the fixture was torn down.
 torn_down()
 {
 	grep '^# torn down' "$tap_dir/out" | cut -d ' ' -f 5
@@ -119,7 +120,7 @@ run build/selftests/harness/outcomes
 	passed passes_after_all_that
 	failed is_not_run
 	END
-ok $? "harness: each end of a case counts as what it is"
+ok $? "the harness counts each way to end a case rightly"
 diff - <(torn_down) <<-'END' >&2
 	passes
 	expects_in_vain
@@ -130,7 +131,7 @@ diff - <(torn_down) <<-'END' >&2
 	child_asserts_in_vain
 	passes_after_all_that
 	END
-ok $? "harness: a fixture that was set up is torn down once"
+ok $? "the harness tears down once each fixture that was set up"
 ! out_has '^# was run'
-ok $? "harness: a case whose set-up failed is not run"
+ok $? "the harness does not run a case whose set-up failed"
 done_testing

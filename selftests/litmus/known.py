@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Litmus tests whose results under RC11 are known, by which the model's RC11 is tested.
 
-Names are those of the literature: what each thread does to the words x, y, z, in order.
+The tests have the names that they have in the literature.
 """
 
-# name, result, a line for each process, bad outcome.  W: store, R: load, +rel, +acq: their
-# order; F: full barrier, RMB: read barrier; U: exchange; CAS: one that fails.
+# Each line has: name, result, the steps of each process, and the outcome.  W: store, R: load, Wrel:
+# store-release, Racq: load-acquire; F: full barrier, RMB: read barrier; U: exchange; CAS: a
+# compare-and-exchange that fails.
 KNOWN = """
 CoRR|Never|W x 1|R x 0; R x 1|1:r0=1 /\\ 1:r1=0
 CoWW|Never|W x 1; W x 2|x=1
@@ -43,7 +44,7 @@ IRIW+mbs|Never|W x 1|W y 1|R x 0; F; R y 1|R y 0; F; R x 1|2:r0=1 /\\ 2:r1=0 /\\
 
 
 def statement(step):
-    """A step in C.  The last number of a load is its register's."""
+    """Return a step in C.  The last number of a load is that of its register."""
     what, *args = step.split()
     if what == "F":
         return "smp_mb();"
@@ -61,7 +62,7 @@ def statement(step):
 
 
 def litmus_tests():
-    """Yields name, result and text of each."""
+    """Yield the name, the result and the text of each test."""
     for line in KNOWN.strip().split("\n"):
         name, result, *processes, bad = line.split("|")
         text = f"C {name.replace('+', '-')}\n\n(*\n * Result: {result}\n *)\n\n{{}}\n\n"
