@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""For pytest: ends with the line that the other runners end with."""
+"""Lets pytest print the last line that run-tests reads: the numbers of test cases."""
 
 
 def pytest_unconfigure(config):

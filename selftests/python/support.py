@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests of the Python package share."""
+"""Functions and classes for the tests of the Python package."""
 
 import contextlib
 import importlib.util
@@ -18,21 +18,21 @@ sys.path.insert(0, os.path.join(TOP, "lib", "python"))
 import ringbuffer  # noqa: E402
 
 METHODS = ("fork", "spawn", "forkserver")
-PATIENCE = 120  # long enough for a machine that is busy, and not for ever
-SMALL = bool(os.environ.get("RINGBUFFER_SMALL"))  # another Python has run all at full size
+PATIENCE = 120  # limit of a wait in seconds: long enough on a busy machine
+SMALL = bool(os.environ.get("RINGBUFFER_SMALL"))  # run fewer rounds, after another Python
 
-# Only the tests that need it import it: every spawned child imports this module.
+# Tests that need NumPy import it themselves: every spawned child imports this module.
 needs_numpy = unittest.skipUnless(importlib.util.find_spec("numpy"),
                                   "NumPy is not installed for this Python")
 
-# Children find the package and this module too.
+# Let children find the package and this module, too.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [os.path.join(TOP, "lib", "python"), os.path.dirname(os.path.abspath(__file__)),
      os.environ.get("PYTHONPATH", "")])
 
 
 def often(native):
-    """How often a loop runs: less in a machine that is emulated, and for further Pythons."""
+    """Return the rounds of a loop: fewer in an emulated machine and for further Pythons."""
     return native // 5 if SMALL or os.environ.get("RINGBUF_VM") else native
 
 
@@ -41,7 +41,7 @@ def on_module():
 
 
 class Case(unittest.TestCase):
-    """Knows how to start children and sees to it that none stays."""
+    """A test case that can start child processes, and kills them at its end."""
 
     def setUp(self):
         self.children = []
@@ -65,7 +65,7 @@ class Case(unittest.TestCase):
 
     @contextlib.contextmanager
     def threads(self, *targets):
-        """Runs each (function, *args) in a thread; re-raises what they raise."""
+        """Run each (function, *args) in a thread; raise the first exception of the threads."""
         errors = []
 
         def body(target, args):
@@ -86,13 +86,13 @@ class Case(unittest.TestCase):
 
 
 def asleep(pid):
-    """Whether the main thread of pid sleeps in the kernel."""
+    """Return whether the main thread of pid sleeps in the kernel."""
     with open("/proc/%d/stat" % pid) as f:
         return f.read().rpartition(")")[2].split()[0] == "S"
 
 
 def until(condition, what="it"):
-    """Wait for what another process does; never by a fixed time."""
+    """Wait until condition() is true, for example after a step of another process."""
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
@@ -107,7 +107,7 @@ def killed(child):
 
 
 def script(text, *args, env=None, check=True, options=()):
-    """Run text in a Python of its own; what it wrote."""
+    """Run text in a new Python process; return the result, with its output."""
     return subprocess.run([sys.executable, *options, "-c", text, *args], check=check,
                           env=dict(os.environ, **(env or {})), timeout=PATIENCE,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

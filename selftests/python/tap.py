@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs the tests of the Python package that are named, or all; prints TAP.
+"""Runs the named tests of the Python package, or all; prints TAP.
 
 usage: python3 selftests/python/tap.py [test_module...]
 """

@@ -51,7 +51,7 @@ def reads_numbers(reader, count):
 
 class Aio(Case):
 
-    def test_one_loop(self):
+    def test_readers_in_the_loop_of_their_writer_get_each_message(self):
         count = often(500)
 
         async def write(writer):
@@ -75,7 +75,7 @@ class Aio(Case):
 
         run(main())
 
-    def test_from_a_process(self):
+    def test_task_reads_what_another_process_writes(self):
         async def main():
             ring = Ring.create(16, 5)
             reader = ring.reader()
@@ -89,7 +89,7 @@ class Aio(Case):
 
         run(main())
 
-    def test_to_a_process(self):
+    def test_process_reads_what_a_task_writes(self):
         async def main():
             ring = Ring.create(16, 5)
             child = self.start(reads_numbers, ring.reader(), 1000)
@@ -101,7 +101,7 @@ class Aio(Case):
 
         run(main())
 
-    def test_calls(self):
+    def test_each_call_of_readers_and_writers_can_be_awaited(self):
         async def main():
             ring = Ring.create(16, 5)
             async with ring.async_reader() as reader, ring.async_writer() as writer:
@@ -147,8 +147,8 @@ class Aio(Case):
 
         run(main())
 
-    def test_many_waiting_readers(self):
-        """More than a thread pool has threads."""
+    def test_more_readers_can_wait_than_a_thread_pool_has_threads(self):
+        """As many readers wait as no thread pool has threads."""
         async def main():
             ring = Ring.create(16, 5)
             readers = [ring.async_reader() for _ in range(50)]
@@ -160,7 +160,7 @@ class Aio(Case):
 
         run(main())
 
-    def test_killed_writer(self):
+    def test_killed_writer_raises_writer_died(self):
         async def main():
             ring = Ring.create(16, 5)
             reader = ring.reader()
@@ -237,7 +237,7 @@ class Aio(Case):
 
     @unittest.skipIf(on_module(), "the module needs no thread")
     def test_close_does_not_wait_for_the_slices_of_sleepers(self):
-        """Beside a wait of one slice each, on the same machine at the same time."""
+        """Compares the time with waits of one slice each, on the same machine at the same time."""
         async def main():
             ring = Ring.create(16, 1)
             readers = [ring.async_reader() for _ in range(15)]
@@ -264,7 +264,7 @@ class Aio(Case):
         self.assertTrue(any(run(main()) < slices() / 4 for _ in range(5)))
 
     def test_cancelled_write_wrote_nothing(self):
-        """Whenever it is cancelled: what was written is what returned, and once."""
+        """Cancel writes at any moment: the ring has just the messages of those that returned."""
         async def main():
             ring = Ring.create(16, 1)
             reader = ring.reader()
@@ -289,7 +289,7 @@ class Aio(Case):
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 if n % 7 == 0:
-                    # At once, though a thread may still wait.
+                    # The read returns at once, though a thread may still wait.
                     task = asyncio.ensure_future(write(1000 + n))
                     while not task.done():
                         got += self.some(reader)
@@ -298,7 +298,7 @@ class Aio(Case):
             writer.done()
             got += [bytes(message) for message in reader]
             self.assertEqual(written, got)
-            self.assertGreater(len(written), count // 7)     # each seventh for certain
+            self.assertGreater(len(written), count // 7)     # each seventh write is not cancelled
 
         run(main())
 
@@ -309,7 +309,7 @@ class Aio(Case):
         except ringbuffer.WaitingForWriterError:
             return []
 
-    def test_tasks_take_turns(self):
+    def test_tasks_that_share_a_handle_lose_no_message(self):
         """Many tasks write by one writer and read by one reader."""
         async def main():
             ring = Ring.create(16, 2)
@@ -337,7 +337,7 @@ class Aio(Case):
 
         run(main())
 
-    def test_one_loop_after_the_other(self):
+    def test_handles_can_be_used_in_one_loop_after_the_other(self):
         ring = Ring.create(16, 1)
         reader, writer = ring.async_reader(), ring.async_writer()
 
@@ -362,8 +362,8 @@ class Aio(Case):
 
         run(main())
 
-    def test_done_beside_a_write(self):
-        """The write fails, also when it had got room already and had not used it yet."""
+    def test_done_fails_a_write_that_waits(self):
+        """The write fails even if there is room already and the loop has not used it yet."""
         async def main():
             for room in (False, True):
                 ring = Ring.create(16, 1)
@@ -405,7 +405,7 @@ class Aio(Case):
         run(main())
 
     def test_close_ends_a_task_that_polls(self):
-        """As on the module, with a descriptor that never becomes ready."""
+        """The handle has a descriptor, as on the module, but one that never becomes ready."""
         async def main():
             for elsewhere in (False, True):
                 ring = Ring.create(16, 1)
@@ -429,12 +429,12 @@ class Aio(Case):
 
 
 def tasks():
-    """The threads of this process, those that Python does not know too."""
+    """Return the number of threads of this process, with those that Python does not know."""
     return len(os.listdir("/proc/self/task"))
 
 
 def _waiting():
-    """For how many handles the threads of the running loop wait."""
+    """Return the number of handles for which the threads of the running loop wait."""
     waiters = ringbuffer.aio._waiters(asyncio.get_running_loop())
     return len(waiters._waiting) if waiters else 0
 
@@ -449,21 +449,21 @@ async def _until(condition):
 @unittest.skipIf(on_module(), "the module needs no thread")
 @unittest.skipUnless(WATCH, "this kernel has no futex_waitv()")
 class OneThread(Case):
-    """All that wait in a loop have one thread, which sleeps without the GIL."""
+    """All waits of a loop have one thread, which sleeps without the GIL."""
 
     def setUp(self):
         super().setUp()
-        # Threads of other tests are still about to end.
+        # Wait for threads of other tests that have not ended yet.
         until(lambda: gc.collect() + 1 and tasks() == threading.active_count(), "the end")
         self.before = tasks()
 
     async def waiting(self, handles, step):
-        """A task for each handle, when all of them have begun to wait."""
+        """Start a task for each handle; return the tasks when all of them wait."""
         made = [asyncio.ensure_future(step(handle)) for handle in handles]
         await _until(lambda: _waiting() == len(handles))
         return made
 
-    def test_many_readers_of_several_rings(self):
+    def test_one_thread_waits_for_readers_of_several_rings(self):
         async def main():
             rings = [Ring.create(16, 3) for _ in range(4)]
             readers = [ring.async_reader() for ring in rings for _ in range(25)]
@@ -479,7 +479,7 @@ class OneThread(Case):
         run(main())
         self.assertEqual(self.before, tasks())
 
-    def test_readers_and_writers(self):
+    def test_one_thread_waits_for_readers_and_writers(self):
         async def main():
             ring, full = Ring.create(16, 1), Ring.create(16, 1)
             reader, kept = ring.async_reader(), full.reader()
@@ -502,7 +502,7 @@ class OneThread(Case):
 
     some = staticmethod(Aio.some)
 
-    def test_a_thread_for_127(self):
+    def test_each_127_handles_that_wait_have_a_thread(self):
         async def main():
             ring = Ring.create(16, 1, max_readers=300)
             writer = ring.writer()
@@ -519,7 +519,7 @@ class OneThread(Case):
             waiting += await self.waiting_more(more)
             self.assertEqual(self.before + 3, tasks())
             for other in readers[1:]:
-                other.close()   # or they hold the writer up
+                other.close()   # or the writer would wait for them
             writer.write(b"2")
             self.assertEqual([b"2"] * 2, await asyncio.gather(*waiting))
 
@@ -532,7 +532,7 @@ class OneThread(Case):
         await _until(lambda: _waiting() == count + 1)
         return [made]
 
-    def test_cancelled_and_closed_while_others_wait(self):
+    def test_cancel_and_close_do_not_disturb_other_waits(self):
         async def main():
             ring = Ring.create(16, 4)
             readers = [ring.async_reader() for _ in range(30)]
@@ -553,7 +553,7 @@ class OneThread(Case):
         run(main())
         self.assertEqual(self.before, tasks())
 
-    def test_two_loops_in_two_threads(self):
+    def test_loops_of_two_threads_each_get_all_messages(self):
         ring = Ring.create(16, 4)
         writer = ring.writer()
         count = often(300)
@@ -571,8 +571,8 @@ class OneThread(Case):
                 writer.write(b"%d" % n, timeout=60)
         until(lambda: tasks() == self.before, "the end of the threads")
 
-    def test_one_reader_in_two_loops_and_a_thread(self):
-        """They take turns; each message is read once."""
+    def test_two_loops_and_a_thread_can_share_a_reader(self):
+        """The loops and the thread take turns; each message is read once."""
         ring = Ring.create(16, 4)
         reader, writer = ring.reader(), ring.writer()
         count, got = often(300), []
@@ -598,7 +598,7 @@ class OneThread(Case):
             writer.close()
         self.assertEqual(list(range(count)), sorted(got))
 
-    def test_a_loop_that_is_closed_while_one_waits(self):
+    def test_loop_can_be_closed_while_a_task_waits(self):
         ring = Ring.create(16, 4)
         reader, writer = ring.async_reader(), ring.writer()
         loop = asyncio.new_event_loop()
@@ -615,7 +615,7 @@ class OneThread(Case):
         reader = ringbuffer.aio.AsyncReader(reader.reader)
         self.assertEqual(b"1", run(reader.read()))
 
-    def test_fork_while_the_thread_waits(self):
+    def test_process_can_fork_while_the_thread_waits(self):
         async def main():
             ring, other = Ring.create(16, 4), Ring.create(16, 4)
             readers = [ring.async_reader() for _ in range(5)]
@@ -630,7 +630,7 @@ class OneThread(Case):
 
         run(main())
 
-    def test_exit_while_the_thread_waits(self):
+    def test_process_can_exit_while_the_thread_waits(self):
         for text in ("asyncio.run(main())", "loop = asyncio.new_event_loop()\n"
                      "loop.run_until_complete(main())", "loop = asyncio.new_event_loop()\n"
                      "loop.run_until_complete(main())\nos._exit(0)"):
@@ -667,7 +667,7 @@ def _blocked(task):
 
 
 def _reads_in_a_child(reader, writer):
-    """With a loop and a thread of its own."""
+    """Run a loop and a thread in a process of its own."""
     assert tasks() == 1, tasks()
 
     async def main():
@@ -683,7 +683,7 @@ def _reads_in_a_child(reader, writer):
 
 @unittest.skipIf(on_module(), "the module needs no thread")
 class WithoutWatch(Aio):
-    """Where the kernel has no futex_waitv(): a thread for each handle that waits."""
+    """On a kernel without futex_waitv() each handle that waits has a thread."""
 
     def setUp(self):
         super().setUp()
@@ -693,7 +693,7 @@ class WithoutWatch(Aio):
         ringbuffer.aio.Watch = self.watch
         super().tearDown()
 
-    def test_threads_end(self):
+    def test_threads_end_after_their_waits(self):
         async def main():
             ring = Ring.create(16, 5)
             readers = [ring.async_reader() for _ in range(5)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is refused: numbers that do not fit, names that are cut, objects, positions."""
+"""Arguments that are refused: numbers and positions out of range, names, objects."""
 
 import array
 import ctypes
@@ -19,7 +19,7 @@ class Numbers(Case):
         self.reader = self.ring.reader()
         self.writer = self.ring.writer()
 
-    def test_create(self):
+    def test_create_refuses_numbers_out_of_range(self):
         for what in ("max_readers", "max_writers", "mode", "wait_readers"):
             for number in (2**32 + 3, 2**64 + 3, -1, -2**40):
                 with self.assertRaises(OverflowError, msg="%s=%d" % (what, number)):
@@ -34,7 +34,7 @@ class Numbers(Case):
         self.assertRaises(OverflowError, ringbuffer.RingBuffer, slot_bytes=8, slot_count=2,
                           max_writers=2**32 + 1)
 
-    def test_flags_are_truths(self):
+    def test_flags_take_any_object_as_true_or_false(self):
         for what in ("exclusive", "timestamps"):
             for value in (2, 4, "yes", [0]):
                 with Ring.create(16, 4, **{what: value}) as ring:
@@ -59,14 +59,14 @@ class Numbers(Case):
         self.assertRaises(TypeError, self.ring.sync, "x")
         self.assertEqual(b"1", self.reader.read())
 
-    def test_start(self):
+    def test_reader_refuses_a_start_out_of_range(self):
         for number in (-1, 2**64, 2**64 + 5):
             self.assertRaises(OverflowError, self.ring.reader, number)
         self.assertRaises(TypeError, self.ring.reader, "oldest")
         self.assertRaises(TypeError, self.ring.reader, 1.0)
         self.assertEqual(1, len(self.ring.stats().readers))
 
-    def test_wait(self):
+    def test_wait_refuses_a_count_out_of_range(self):
         for number, error in ((0, ValueError), (5, ValueError), (2**32 + 1, OverflowError),
                               (-1, OverflowError)):
             self.assertRaises(error, self.reader.wait, number, timeout=0)
@@ -74,12 +74,12 @@ class Numbers(Case):
 
 class Names(Case):
 
-    def test_null_characters(self):
+    def test_names_with_null_characters_are_refused(self):
         for call in (lambda name: Ring.create(16, 4, name=name), Ring.open, Ring.unlink):
             for name in ("python-nul\0hidden", "\0", "python-nul\0"):
                 self.assertRaises(ValueError, call, name)
 
-    def test_what_is_no_text(self):
+    def test_names_that_are_no_text_are_refused(self):
         for call in (lambda name: Ring.create(16, 4, name=name), Ring.open, Ring.unlink):
             for name in (b"python-bytes", 5, ["x"]):
                 self.assertRaisesRegex(TypeError, "a name is a str", call, name)
@@ -96,7 +96,7 @@ class Names(Case):
 
 
 class Late(Case):
-    """A reader that asks for what is no more, or is not yet, is told."""
+    """A reader may start at a position that was overwritten; one beyond the head is refused."""
 
     def setUp(self):
         super().setUp()
@@ -133,7 +133,7 @@ class Late(Case):
 
 class Timeouts(Case):
 
-    def test_one_family(self):
+    def test_each_call_raises_a_timeout_error_of_one_base_class(self):
         ring = Ring.create(16, 2)
         reader, writer = ring.reader(), ring.writer()
         for timeout in (0, 0.0, 1e-9, 0.01):
@@ -148,8 +148,8 @@ class Timeouts(Case):
         for error in (ringbuffer.ReadTimeoutError, ringbuffer.WriteTimeoutError):
             self.assertTrue(issubclass(error, TimeoutError))
 
-    def test_the_originals(self):
-        """Its own calls raise what they have raised ever since."""
+    def test_calls_of_the_original_raise_the_errors_of_the_original(self):
+        """The calls that the original has raise the errors that they raise there."""
         ring = ringbuffer.RingBuffer(slot_bytes=16, slot_count=1)
         reader = ring.new_reader()
         ring.new_writer()
@@ -186,7 +186,7 @@ class Objects(Case):
             self.assertRaisesRegex(TypeError, "pointers", call, data)
         self.assertRaises(ringbuffer.WaitingForWriterError, self.reader.read, timeout=0)
 
-    def test_ctypes(self):
+    def test_ctypes_pointers_to_objects_are_refused(self):
         class Structure(ctypes.Structure):
             _fields_ = [("Other", ctypes.c_int), ("thing", ctypes.py_object)]
 
@@ -199,7 +199,7 @@ class Objects(Case):
         self.assertEqual(bytes(Plain(1, 2)), self.reader.read())
 
     @needs_numpy
-    def test_numpy(self):
+    def test_numpy_arrays_of_objects_are_refused(self):
         import numpy
         objects = numpy.array(["secret", None], object)
         record = numpy.zeros(2, [("a", "u4"), ("b", object)])

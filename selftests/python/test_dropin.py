@@ -34,7 +34,7 @@ def numbers_read(ring, reader, count):
 
 
 def poll_write(ring, count):
-    """As the original's users do: try, and try again."""
+    """Write as programs for the original do: try until there is room."""
     for n in range(count):
         while True:
             try:
@@ -104,18 +104,18 @@ class Basics(Case):
         super().setUp()
         self.ring = RingBuffer(slot_bytes=100, slot_count=10)
 
-    def test_keywords_only(self):
+    def test_arguments_are_keywords_only(self):
         self.assertRaises(TypeError, RingBuffer, 100, 10)
         self.assertEqual(10, self.ring.slot_count)
         self.assertEqual(100, self.ring.slot_bytes)
 
-    def test_senseless_sizes(self):
+    def test_sizes_out_of_range_are_refused(self):
         for sizes in ((0, 1), (1, 0), (-1, 1), (1, -1), (2**40, 2**40), (2**70, 1)):
             with self.assertRaises((ValueError, OSError, MemoryError, OverflowError)):
                 RingBuffer(slot_bytes=sizes[0], slot_count=sizes[1])
         self.assertRaises(TypeError, RingBuffer, slot_bytes="1", slot_count=1)
 
-    def test_errors_derive(self):
+    def test_errors_derive_from_those_of_the_original(self):
         for name in ("DataTooLargeError", "WaitingForReaderError", "WaitingForWriterError",
                      "WriterFinishedError", "AlreadyClosedError",
                      "MustCreatedReadersBeforeWritingError", "InternalLockingError"):
@@ -134,7 +134,7 @@ class Basics(Case):
 
         Early().new_writer()
 
-    def test_no_writer_ever(self):
+    def test_ring_that_never_had_a_writer_is_at_its_end(self):
         reader = self.ring.new_reader()
         self.assertRaises(ringbuffer.WriterFinishedError, self.ring.try_read, reader)
         self.assertRaises(ringbuffer.WriterFinishedError, self.ring.blocking_read, reader)
@@ -142,7 +142,7 @@ class Basics(Case):
         self.assertRaises(ringbuffer.AlreadyClosedError, self.ring.try_write, b"")
         self.assertRaises(ringbuffer.AlreadyClosedError, self.ring.blocking_write, b"")
 
-    def test_new_writer_says_nothing(self):
+    def test_new_writer_returns_none(self):
         self.assertIsNone(self.ring.new_writer())
         self.assertIsNone(self.ring.writer_done())
         self.assertIsNone(self.ring.writer_done())
@@ -159,7 +159,7 @@ class Basics(Case):
             self.assertEqual(b"%d" % n, self.ring.try_read(reader))
         self.assertEqual(b"\0irst", first)
 
-    def test_what_can_be_written(self):
+    def test_bytes_and_arrays_can_be_written(self):
         class Structure(ctypes.Structure):
             _fields_ = [("a", ctypes.c_int32), ("b", ctypes.c_double)]
 
@@ -176,7 +176,7 @@ class Basics(Case):
         self.assertEqual(7, Structure.from_buffer(read).a)
 
     @needs_numpy
-    def test_numpy(self):
+    def test_numpy_arrays_can_be_written(self):
         import numpy
         reader = self.ring.new_reader()
         self.ring.new_writer()
@@ -187,7 +187,7 @@ class Basics(Case):
         b[0, 0] = 5  # the bytearray is a copy
         self.assertRaises((BufferError, ValueError), self.ring.try_write, a[:, ::2])
 
-    def test_what_cannot(self):
+    def test_text_objects_and_large_messages_cannot_be_written(self):
         self.ring.new_writer()
         for data in ("text", 5, None, [1, 2], object()):
             self.assertRaises(TypeError, self.ring.try_write, data)
@@ -199,7 +199,7 @@ class Basics(Case):
         self.assertRaises(TypeError, self.ring.try_write, b"", nonsense=1)
         self.assertEqual(0, self.ring.writer.get().counter)
 
-    def test_keywords_and_timeouts(self):
+    def test_arguments_can_be_keywords_and_timeouts_none(self):
         reader = self.ring.new_reader()
         self.ring.new_writer()
         self.ring.try_write(data=b"1")
@@ -243,19 +243,19 @@ class Basics(Case):
             self.assertEqual(b"%d" % n, self.ring.try_read(slow))
         self.assertRaises(ringbuffer.WaitingForWriterError, self.ring.try_read, slow)
 
-    def test_readers_come_before_writes(self):
+    def test_reader_after_the_first_write_is_refused(self):
         self.ring.new_writer()
         early = self.ring.new_reader()
         self.ring.try_write(b"hello")
         self.assertRaises(ringbuffer.MustCreatedReadersBeforeWritingError, self.ring.new_reader)
         self.assertEqual(b"hello", self.ring.try_read(early))
         self.assertEqual([early], self.ring.readers)
-        # The one that was refused blocks nobody.
+        # The reader that was refused blocks no writer.
         for n in range(50):
             self.ring.try_write(b"")
             self.ring.try_read(early)
 
-    def test_late_readers(self):
+    def test_late_readers_are_allowed_on_demand(self):
         ring = RingBuffer(slot_bytes=8, slot_count=2, late_readers=True)
         ring.new_writer()
         for _ in range(5):
@@ -266,7 +266,7 @@ class Basics(Case):
         ring.try_write(b"after")
         self.assertEqual(b"after", ring.try_read(late))
 
-    def test_end(self):
+    def test_stream_ends_with_its_last_writer(self):
         reader = self.ring.new_reader()
         self.ring.new_writer()
         self.ring.new_writer()
@@ -284,7 +284,7 @@ class Basics(Case):
         self.ring.try_write(b"again")
         self.assertEqual(b"again", self.ring.try_read(reader))
 
-    def test_sync(self):
+    def test_sync_moves_readers_to_the_head(self):
         readers = [self.ring.new_reader() for _ in range(3)]
         self.ring.new_writer()
         for n in range(10):
@@ -300,7 +300,7 @@ class Basics(Case):
             self.assertEqual(11, reader.get().counter)
         self.assertEqual([10, 9, 10], [r.lost for r in readers])
 
-    def test_many_readers(self):
+    def test_three_hundred_readers_get_each_message(self):
         readers = [self.ring.new_reader() for _ in range(300)]
         self.ring.new_writer()
         for n in range(30):
@@ -308,7 +308,7 @@ class Basics(Case):
             for reader in readers:
                 self.assertEqual(b"%d" % n, self.ring.try_read(reader))
 
-    def test_close(self):
+    def test_closed_ring_refuses_each_call(self):
         reader = self.ring.new_reader()
         self.ring.new_writer()
         self.ring.close()
@@ -321,7 +321,7 @@ class Basics(Case):
 
 class HelperClasses(unittest.TestCase):
 
-    def test_slot_array(self):
+    def test_slot_array_is_a_list_of_messages(self):
         a = ringbuffer.SlotArray(slot_bytes=20, slot_count=10)
         self.assertEqual([b""] * 10, list(a))
         a[0] = b"hello"
@@ -335,7 +335,7 @@ class HelperClasses(unittest.TestCase):
         a[0] = b""
         self.assertEqual(b"", a[0])
 
-    def test_position_and_pointer(self):
+    def test_pointer_and_position_count_slots(self):
         pointer = ringbuffer.Pointer(10, start=19)
         pointer.increment()
         position = pointer.get()
@@ -351,7 +351,7 @@ class HelperClasses(unittest.TestCase):
 
 class Threads(Case):
 
-    def test_one_to_two(self):
+    def test_one_thread_writes_to_two(self):
         ring = RingBuffer(slot_bytes=20, slot_count=7)
         readers = [ring.new_reader() for _ in range(2)]
         ring.new_writer()
@@ -359,7 +359,7 @@ class Threads(Case):
                                                       for r in readers]):
             pass
 
-    def test_many_writers(self):
+    def test_threads_can_write_to_one_ring(self):
         ring = RingBuffer(slot_bytes=20, slot_count=10)
         readers = [ring.new_reader() for _ in range(2)]
         for _ in range(4):
@@ -368,7 +368,7 @@ class Threads(Case):
                           *[(tagged_read, ring, r, 4, 500) for r in readers]):
             pass
 
-    def test_more_threads_than_writers(self):
+    def test_any_thread_may_write_while_one_writer_is_active(self):
         """Any thread may write, while one writer is active."""
         ring = RingBuffer(slot_bytes=20, slot_count=10)
         reader = ring.new_reader()
@@ -385,7 +385,7 @@ class Threads(Case):
         self.assertRaises(ringbuffer.AlreadyClosedError, ring.try_write, b"")
 
     def test_done_by_the_main_thread(self):
-        """The parent counts the writers, its threads write."""
+        """The main thread makes the writers and ends them; other threads write."""
         ring = RingBuffer(slot_bytes=20, slot_count=300)
         reader = ring.new_reader()
         ring.new_writer()
@@ -401,7 +401,7 @@ class Threads(Case):
         ring.writer_done()
         tagged_read(ring, reader, 2, 100)
 
-    def test_two_threads_one_reader(self):
+    def test_two_threads_can_share_a_reader(self):
         ring = RingBuffer(slot_bytes=20, slot_count=10)
         reader = ring.new_reader()
         ring.new_writer()
@@ -447,7 +447,7 @@ class Threads(Case):
             self.assertRaises(ringbuffer.WriterFinishedError, ring.blocking_read, reader)
 
     def close_beside_a_write(self):
-        """What the write of another thread raises that waits for room or is about to."""
+        """Close the ring while another thread waits for room; return what its write raises."""
         ring = ringbuffer.RingBuffer(slot_bytes=8, slot_count=1)
         reader = ring.new_reader()
         ring.new_writer()
@@ -476,7 +476,7 @@ class Threads(Case):
             self.assertIs(ringbuffer.AlreadyClosedError, raised)
         self.fail("the write never waited before the close")
 
-    def test_waiting_and_copying_leave_the_gil(self):
+    def test_waits_and_copies_release_the_gil(self):
         ring = RingBuffer(slot_bytes=2**20, slot_count=2)
         reader = ring.new_reader()
         ring.new_writer()
@@ -503,14 +503,14 @@ class Threads(Case):
 class Processes(Case):
 
     def each_method(self, body):
-        # Where all is emulated these take longest; test_passing and test_ring have
+        # In an emulated machine these take longest; test_passing and test_ring have
         # children of a fork server there, too.
         for method in METHODS[:2] if os.environ.get("RINGBUF_VM") else METHODS:
             with self.subTest(method=method):
                 self.children = []
                 body(method)
 
-    def test_one_to_three(self):
+    def test_one_process_writes_to_three(self):
         def body(method):
             ring = RingBuffer(slot_bytes=20, slot_count=7)
             readers = [ring.new_reader() for _ in range(3)]
@@ -524,7 +524,7 @@ class Processes(Case):
             self.assertEqual([count] * 3, [r.get().counter for r in readers])
         self.each_method(body)
 
-    def test_many_writers(self):
+    def test_processes_can_write_to_one_ring(self):
         def body(method):
             ring = RingBuffer(slot_bytes=20, slot_count=10)
             readers = [ring.new_reader() for _ in range(2)]
@@ -538,8 +538,8 @@ class Processes(Case):
             self.ends_well()
         self.each_method(body)
 
-    def test_nothing_stays_with_the_parent(self):
-        """Ring and reader go to the child and are forgotten here before it runs."""
+    def test_child_can_use_a_ring_that_its_parent_forgot(self):
+        """The parent drops the ring and the reader before the child, which has both, runs."""
         def body(method):
             go = multiprocessing.get_context(method).Value("i", 0)
             ring = RingBuffer(slot_bytes=20, slot_count=3)
@@ -552,7 +552,7 @@ class Processes(Case):
             self.ends_well(child)
         self.each_method(body)
 
-    def test_parent_reads(self):
+    def test_parent_reads_what_a_child_writes(self):
         def body(method):
             ring = RingBuffer(slot_bytes=20, slot_count=7)
             reader = ring.new_reader()
@@ -562,7 +562,7 @@ class Processes(Case):
             self.ends_well()
         self.each_method(body)
 
-    def test_positions_of_others(self):
+    def test_process_sees_the_positions_of_others(self):
         seen = multiprocessing.Value("i", 0)
         ring = RingBuffer(slot_bytes=20, slot_count=10)
         reader = ring.new_reader()
@@ -577,7 +577,7 @@ class Processes(Case):
         killed(child)
         self.assertEqual(9, reader.get().counter)
 
-    def test_used_reader_stays(self):
+    def test_reader_cannot_be_used_in_a_second_process(self):
         """After one process has read, another one gets an error, however it got the reader."""
         ring = RingBuffer(slot_bytes=20, slot_count=10)
         reader = ring.new_reader()

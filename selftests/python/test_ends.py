@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How streams end: writers that are done, that fail, that are killed, that never began."""
+"""How streams end: after writers that are done, fail, are killed, or never wrote."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def exits_badly(writer):
 
 def raises(writer):
     writer.write(b"1")
-    os.close(2)     # the traceback is no matter of the test
+    os.close(2)     # drop the traceback
     raise RuntimeError("camera lost")
 
 
@@ -127,7 +127,7 @@ class Writers(Case):
         self.assertIsNone(reader.ended)
         writer.write(b"1")
         writer.close()
-        writer.abandon()    # closed is closed
+        writer.abandon()    # does nothing, as the writer is closed
         self.assertEqual("done", reader.ended)
         self.assertEqual(b"1", reader.read())
         reader.close()
@@ -224,7 +224,7 @@ class DropIn(Case):
 
 
 class Gone(Case):
-    """A handle that cannot be used any more says so, and not that a slot was lost."""
+    """A handle that cannot be used any more raises that, and not that a slot was lost."""
 
     def test_reader_that_a_child_used_and_took_along(self):
         ring = Ring.create(16, 4)

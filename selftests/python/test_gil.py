@@ -16,7 +16,7 @@ PATIENCE = 20   # seconds for the main thread to continue, before the lock is dr
 
 
 def holds_lock(path, conn):
-    """As a process that is stopped in the middle of attaching; until told, or for so long."""
+    """Keep the lock of a ring, as a process that is stopped while it attaches, until told."""
     fd = os.open(path, os.O_RDWR)
     fcntl.fcntl(fd, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
     conn.send("held")
@@ -56,7 +56,7 @@ class Gil(Case):
         return done, thread, drop
 
     def leaves_the_gil(self, call):
-        """call() waits for the lock, and we run meanwhile; then it ends."""
+        """Test that this thread runs while call() waits for the lock, and that call() then ends."""
         done, thread, drop = self.beside_the_lock(call)
         # Long enough for the call to reach the lock; the test holds whenever it does.
         thread.join(0.05)
@@ -64,13 +64,13 @@ class Gil(Case):
         drop()
 
     def needs_no_lock(self, call):
-        """call() ends while the lock is held."""
+        """Test that call() ends while the lock is held."""
         done, thread, drop = self.beside_the_lock(call)
         thread.join(60)
         self.assertEqual([0, 1], done, "it waits for the lock")
         drop()
 
-    def test_rings(self):
+    def test_calls_on_rings_release_the_gil(self):
         ring = self.ring
         for call in (ring.stats, lambda: ring.head, ring.sync, lambda: ring.reader().close(),
                      lambda: ring.writer().close(), lambda: Ring.open(self.name).close()):
@@ -78,7 +78,7 @@ class Gil(Case):
         reader = ring.reader()
         self.leaves_the_gil(lambda: ring.evict(reader))
 
-    def test_unlink(self):
+    def test_unlink_releases_the_gil(self):
         self.leaves_the_gil(lambda: Ring.unlink(self.name))
 
     def test_first_use_waits_for_no_thread(self):
@@ -97,7 +97,7 @@ class Gil(Case):
         for name, *args in (("write", b"1"), ("write_many", [b"1", b"2"]), ("reserve",)):
             self.needs_no_lock(tries(getattr(self.ring.writer(), name), *args))
 
-    def test_ends(self):
+    def test_calls_that_end_a_handle_release_the_gil(self):
         for used in (False, True):
             for end in ("close", "abandon", "done", "__del__"):
                 writer = [self.ring.writer()]
@@ -112,7 +112,7 @@ class Gil(Case):
                 self.leaves_the_gil(reader.clear if end == "__del__" else getattr(reader[0], end))
 
     def test_close_of_a_ring_that_another_thread_uses(self):
-        """The call that waits keeps the ring; it is gone after it."""
+        """A call that waits keeps the ring open until the call ends."""
         ring = Ring.open(self.name)
 
         def call():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Nothing stays: memory, descriptors, names, noise."""
+"""Rings leave no memory, descriptors and names behind, and print nothing."""
 
 import gc
 import glob
@@ -100,15 +100,15 @@ class Leaks(Case):
         self.assertEqual([], grown)
         self.assertEqual(before, (descriptors(), maps()))
 
-    def test_drop_in(self):
+    def test_the_drop_in_leaks_nothing(self):
         self.balanced(drop_in_life)
 
-    def test_modern(self):
+    def test_the_package_leaks_nothing(self):
         self.balanced(modern_life)
         self.assertEqual([], glob.glob("/dev/shm/ringbuf.python-leaks-*"))
 
-    def test_references(self):
-        """Shared objects are neither used up nor collected."""
+    def test_references_to_shared_objects_are_balanced(self):
+        """The reference counts of None, True and other shared objects stay the same."""
         shared = [None, True, False, ringbuffer.WaitingForWriterError,
                   ringbuffer.WaitingForReaderError, ringbuffer.Slot, ringbuffer.Reader]
         drop_in_life()
@@ -151,7 +151,7 @@ if __name__ == "__main__":
 
 
 class Quiet(Case):
-    """A program that uses rings and ends says nothing, also where Python looks closely."""
+    """A program that uses rings and ends prints nothing, even with all warnings of Python."""
 
     def setUp(self):
         super().setUp()
@@ -163,7 +163,7 @@ class Quiet(Case):
         os.unlink(self.path)
         super().tearDown()
 
-    def test_every_start_method(self):
+    def test_every_start_method_prints_nothing(self):
         for method in ("fork", "spawn", "forkserver"):
             with self.subTest(method=method):
                 ran = subprocess.run([sys.executable, "-X", "dev", "-W", "error", self.path, method],
@@ -171,7 +171,7 @@ class Quiet(Case):
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 self.assertEqual((0, b""), (ran.returncode, ran.stdout))
 
-    def test_exit_with_everything_open(self):
+    def test_exit_with_everything_open_prints_nothing(self):
         ran = script("import ringbuffer as r\n"
                      "ring = r.Ring.create(8, 4, name='python-exit-%d' % __import__('os').getpid())\n"
                      "reader, writer = ring.reader(), ring.writer()\n"

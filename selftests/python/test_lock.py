@@ -42,7 +42,7 @@ class Lock(Case):
     def has(self, readers, writer):
         self.assertEqual((readers, writer), (self.lock.readers.value, self.lock.writer.value))
 
-    def test_read_then_write(self):
+    def test_lock_can_be_taken_for_reading_then_for_writing(self):
         self.has(0, False)
         with self.lock.for_read():
             self.has(1, False)
@@ -96,7 +96,7 @@ class Lock(Case):
         self.ends_well(*children)
         self.assertEqual([600, 600], list(total))
 
-    def test_wait_for_write(self):
+    def test_wait_for_write_ends_after_a_write(self):
         seen = multiprocessing.Value("i", -1)
         waits = 0
         with self.lock.for_read():
@@ -109,7 +109,7 @@ class Lock(Case):
         self.assertEqual((1, 1), (seen.value, waits))
         self.has(0, False)
 
-    def test_wait_for_write_with_a_writer_that_waits(self):
+    def test_wait_for_write_lets_a_waiting_writer_in(self):
         seen, wanted = multiprocessing.Value("i", -1), multiprocessing.Event()
         with self.lock.for_read():
             writer = self.start(writes, self.lock, wanted, seen)
@@ -120,7 +120,7 @@ class Lock(Case):
         self.ends_well(writer)
         self.assertEqual(1, seen.value)
 
-    def test_wait_for_write_without_the_lock(self):
+    def test_wait_for_write_needs_the_lock(self):
         self.assertRaises(ringbuffer.InternalLockingError, self.lock.wait_for_write)
         self.has(0, False)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Failed allocations lose no message, and the garbage collector finds every object."""
+"""Failed allocations lose no message, and the garbage collector frees every object."""
 
 import gc
 import unittest

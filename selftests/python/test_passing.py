@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Rings and handles on their way to other processes."""
+"""Rings and handles that are sent to other processes."""
 
 import contextlib
 import errno
@@ -276,7 +276,7 @@ def leads_to_a_ring(fd):
 
 
 def streams_of_rings():
-    """How many standard streams are a ring, while one travels in a process without any."""
+    """Close the standard streams and pickle a ring; return how many streams are a ring then."""
     for fd in range(3):
         os.close(fd)
     with Ring.create(16, 4) as ring, ring.reader() as reader:
@@ -287,7 +287,7 @@ def streams_of_rings():
 
 
 class Streams(unittest.TestCase):
-    """A process that has closed stdin, stdout and stderr."""
+    """Pickles a ring in a process that has closed stdin, stdout and stderr."""
 
     def test_none_becomes_a_ring_that_travels(self):
         pid = os.fork()
@@ -297,7 +297,7 @@ class Streams(unittest.TestCase):
 
 
 class Thrown(unittest.TestCase):
-    """A pickle that nobody loads keeps nothing for ever."""
+    """A pickle that no process loads keeps its seats and descriptors only for some time."""
 
     def test_places_and_descriptors_are_given_back(self):
         from ringbuffer import _passing
@@ -309,7 +309,7 @@ class Thrown(unittest.TestCase):
             ForkingPickler.dumps(ring.writer())
         self.assertEqual(1, len(ring.stats().readers))
         for key in _passing._offers._since:
-            _passing._offers._since[key] -= _passing.PATIENCE   # as if so long ago
+            _passing._offers._since[key] -= _passing.PATIENCE   # pretend that this time passed
         travelled(ring.reader()).close()
         with ring.writer():
             # The thread that handed the reader over closes its descriptor at some later time.
@@ -321,7 +321,7 @@ class Thrown(unittest.TestCase):
 
 
 class Failed(unittest.TestCase):
-    """An arrival that fails leaves no descriptor behind."""
+    """A handle that cannot be received leaves no descriptor open."""
 
     def setUp(self):
         gc.collect()
@@ -330,7 +330,7 @@ class Failed(unittest.TestCase):
 
     def fails(self, error, call, *args):
         self.assertRaises(error, call, *args)
-        # What earlier tests left to a thread may go meanwhile.
+        # A thread of an earlier test may close its descriptors only now.
         self.assertLessEqual(descriptors(), self.before)
 
     def null(self):

@@ -32,21 +32,21 @@ class Examples(unittest.TestCase):
         self.assertRegex(ran.stdout, says)
 
     @needs_numpy
-    def test_numpy(self):
+    def test_numpy_example_runs(self):
         self.example("example_numpy.py", "30", says=r"^10 readers saw 60 matrices of 25 x 100 each\n$")
 
-    def test_ctypes(self):
+    def test_ctypes_example_runs(self):
         self.example("example_ctypes.py", "50", says=r"^(50 records, \d+ samples\n){2}$")
 
     @needs_numpy
-    def test_camera(self):
+    def test_camera_example_runs(self):
         self.example("example_camera.py", "3", says=r"3 frames of 1920 x 1080 in .* frames/s")
 
-    def test_asyncio(self):
+    def test_asyncio_example_runs(self):
         self.example("example_asyncio.py", "20", says="3 clients saw 60 lines each\n")
 
     @needs_numpy
-    def test_spectrum(self):
+    def test_spectrum_example_runs(self):
         if not importlib.util.find_spec("matplotlib"):
             self.skipTest("matplotlib is not installed for this Python")
         if not os.path.isdir(SOUNDS):
@@ -60,9 +60,9 @@ class Examples(unittest.TestCase):
 
 
 class PerfTest(unittest.TestCase):
-    """The five examples of the original, shorter."""
+    """The five examples of the original perf test, with a shorter duration."""
 
-    # Emulated machines copy slowly, and one Python is enough to see it at full size.
+    # Emulated machines copy slowly, and one Python at full size is enough.
     scale = 100 if on_module() or SMALL else 1
     many = 20 if SMALL else 100
 
@@ -78,30 +78,30 @@ class PerfTest(unittest.TestCase):
         return len(slots) - 1
 
     @one_python
-    def test_good_behaviour(self):
+    def test_example_1_loses_nothing(self):
         self.assertEqual(5, self.perf(1000000, "--slots=50", "--writes-per-second=24",
                                       "--readers=5"))
 
-    def test_many_readers(self):
+    def test_example_2_has_many_readers(self):
         self.assertEqual(self.many, self.perf(1000000, "--slots=10", "--writes-per-second=24",
                                               "--readers=%d" % self.many))
 
     @one_python
-    def test_high_rate(self):
+    def test_example_3_has_a_high_rate(self):
         self.assertEqual(1, self.perf(1000000, "--slots=10", "--writes-per-second=2000",
                                       "--readers=1"))
 
     @one_python
-    def test_large_slots(self):
+    def test_example_4_has_large_slots(self):
         self.assertEqual(1, self.perf(100000000, "--slots=3", "--writes-per-second=24",
                                       "--readers=1", "--no-verify_writes"))
 
-    def test_slow_readers(self):
+    def test_example_5_has_slow_readers(self):
         self.assertEqual(4, self.perf(1000000, "--slots=10", "--writes-per-second=24",
                                       "--readers=4", "--reader-burn-cpu-milliseconds=%d" %
                                       (100 if self.scale == 1 else 20)))
 
-    def test_wrong_arguments(self):
+    def test_wrong_arguments_are_refused(self):
         good = ["--slot-bytes=100", "--slots=2", "--duration-seconds=1", "--writes-per-second=10",
                 "--readers=1"]
         program = os.path.join(PYTHON, "perf_test_ringbuffer.py")
@@ -115,7 +115,7 @@ class PerfTest(unittest.TestCase):
 
 class Readme(unittest.TestCase):
 
-    def test_programs(self):
+    def test_programs_of_the_readme_print_what_it_says(self):
         with open(os.path.join(PYTHON, "README.md")) as f:
             programs = re.findall(r"^```python\n(.*?)^```$", f.read(), re.M | re.S)
         self.assertEqual(2, len(programs))
@@ -145,14 +145,14 @@ class Package(unittest.TestCase):
         self.assertEqual(0, ran.returncode, ran.stdout)
 
     def empty_environment(self, folder):
-        """The Python of a new virtual environment, which has the standard library only."""
+        """Return the Python of a new virtual environment, which has only the standard library."""
         ran = run("-m", "venv", "--without-pip", folder)
         self.assertEqual(0, ran.returncode, ran.stdout)
         return os.path.join(folder, "bin", "python")
 
     @staticmethod
     def tree():
-        """What is in the source tree, but for what make builds and what Python caches."""
+        """Return the files of the source tree, without those that make or Python has made."""
         return {os.path.join(folder, name)
                 for part in ("lib", "include", os.path.join("kmod", "engine"))
                 for folder, _, names in os.walk(os.path.join(TOP, part))

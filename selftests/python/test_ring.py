@@ -44,7 +44,7 @@ def writes_numbers(writer, first, count):
 
 
 def holds_a_slot(ring, conn):
-    """Reserve one, tell which, and give it back when told."""
+    """Reserve a slot, tell its position, and discard it when told."""
     with ring.writer() as writer, writer.reserve(timeout=60) as slot:
         conn.send(slot.position)
         conn.recv()
@@ -77,7 +77,7 @@ class Basics(Case):
         self.reader = self.ring.reader()
         self.writer = self.ring.writer()
 
-    def test_geometry(self):
+    def test_ring_has_the_geometry_it_was_created_with(self):
         with Ring.create(slot_bytes=100, slot_count=3, exclusive=True, timestamps=True,
                          max_readers=5) as ring:
             self.assertEqual((100, 3, True, True, 5, 1, None),
@@ -111,7 +111,7 @@ class Basics(Case):
             self.assertEqual((2, 0), (ring.wait_readers, ring.stats().readers_lacking))
         self.assertRaises(OSError, Ring.create, 64, 4, max_readers=2, wait_readers=3)
 
-    def test_claim_timeout(self):
+    def test_claim_timeout_is_set_on_the_module(self):
         with Ring.create(64, 4) as ring:
             self.assertEqual((0, 0), (ring.claim_timeout, ring.stats().fenced))
             module = ring.host == "module"
@@ -142,7 +142,7 @@ class Basics(Case):
             self.assertEqual(b"0", bytes(ring.try_read(reader)))
         ring.close()
 
-    def test_copies(self):
+    def test_reader_gets_copies_of_messages(self):
         for n in range(25):
             self.writer.write(b"%d" % n)
             self.assertEqual(b"%d" % n, self.reader.read())
@@ -150,7 +150,7 @@ class Basics(Case):
         self.assertEqual(26, self.reader.position)
         self.assertEqual(26, self.ring.head)
 
-    def test_read_into(self):
+    def test_read_into_fills_a_buffer(self):
         room = bytearray(10)
         self.writer.write(b"message")
         self.assertEqual(7, self.reader.read_into(room))
@@ -160,7 +160,7 @@ class Basics(Case):
         self.assertRaises((BufferError, TypeError), self.reader.read_into, b"read only")
         self.assertEqual(b"longer than ten", self.reader.read())
 
-    def test_timeouts(self):
+    def test_calls_raise_an_error_after_their_timeout(self):
         for call in (self.reader.read, self.reader.peek,
                      lambda timeout: self.reader.read_many(3, timeout),
                      lambda timeout: self.reader.peek_many(3, timeout),
@@ -176,7 +176,7 @@ class Basics(Case):
             self.assertRaises(ringbuffer.WaitingForReaderError, call, timeout=0)
             self.assertRaises(TimeoutError, call, timeout=0.01)
 
-    def test_reserve(self):
+    def test_reserved_slot_is_read_after_its_commit(self):
         with self.writer.reserve() as slot:
             self.assertEqual(64, len(slot))
             self.assertFalse(slot.readonly)
@@ -196,17 +196,17 @@ class Basics(Case):
                 slot[0] = 1
         self.assertRaises(ringbuffer.WaitingForWriterError, self.reader.read, timeout=0)
 
-    def test_discard(self):
+    def test_discarded_slots_are_holes(self):
         with self.assertRaises(ZeroDivisionError):
             with self.writer.reserve():
                 1 / 0
         self.writer.reserve().discard()
-        self.writer.reserve()  # and forgotten
+        self.writer.reserve()  # dropped, which discards it
         self.writer.write(b"1")
         self.assertEqual(b"1", self.reader.read())
         self.assertEqual(3, self.reader.holes)
 
-    def test_commit_checks(self):
+    def test_commit_refuses_a_length_out_of_range(self):
         slot = self.writer.reserve()
         self.assertRaises(ringbuffer.DataTooLargeError, slot.commit, 65)
         with self.assertRaises(ringbuffer.DataTooLargeError):
@@ -256,12 +256,12 @@ class Basics(Case):
         self.reader.peek()
         self.writer.write(b"room", timeout=0)
 
-    def test_batch_of_slots(self):
+    def test_slots_of_a_batch_are_released_in_order(self):
         for n in range(10):
             self.writer.write(b"%d" % n)
         slots = self.reader.peek_many(4)
         self.assertEqual([b"0", b"1", b"2", b"3"], [bytes(s) for s in slots])
-        slots[1].release()  # not the first: it waits for that
+        slots[1].release()  # is free for writers only after slots[0]
         self.assertRaises(ringbuffer.WaitingForReaderError, self.writer.write, b"", timeout=0)
         slots[0].release()
         self.writer.write(b"10", timeout=0)
@@ -272,7 +272,7 @@ class Basics(Case):
         self.assertRaises(ValueError, bytes, slots[3])
         self.assertRaises(ValueError, self.reader.peek_many, 0)
 
-    def test_batches(self):
+    def test_batches_are_written_and_read_in_order(self):
         ring = Ring.create(64, 1000)
         reader, writer = ring.reader(), ring.writer()
         messages = [b"%d" % n for n in range(1000)]
@@ -302,14 +302,14 @@ class Basics(Case):
             self.assertEqual(500, self.writer.write_many(messages))
         self.assertEqual(messages, got)
 
-    def test_one_slot(self):
+    def test_ring_of_one_slot_works(self):
         ring = Ring.create(8, 1)
         reader, writer = ring.reader(), ring.writer()
         self.assertEqual(1, writer.write_many([b"1", b"2"], timeout=0))
         self.assertEqual(b"1", next(reader))
         self.assertRaises(StopIteration, lambda: (writer.close(), next(reader)))
 
-    def test_end(self):
+    def test_stream_ends_after_its_last_message(self):
         self.writer.write(b"last")
         self.writer.done()
         self.writer.done()
@@ -322,13 +322,13 @@ class Basics(Case):
         self.assertEqual([], list(self.reader))
         self.assertEqual("done", self.ring.stats().ended)
 
-    def test_exclusive(self):
+    def test_exclusive_ring_refuses_a_second_writer(self):
         with Ring.create(8, 4, exclusive=True) as ring:
             with ring.writer():
                 self.assertRaises(ringbuffer.BusyError, ring.writer)
             ring.writer().close()
 
-    def test_starts(self):
+    def test_reader_starts_where_it_was_told(self):
         for n in range(25):
             self.writer.write(b"%d" % n)
             self.reader.read()
@@ -339,7 +339,7 @@ class Basics(Case):
         at = self.ring.reader(20)
         self.assertEqual((20, b"20"), (at.position, at.read()))
 
-    def test_sync_and_lost(self):
+    def test_sync_counts_the_lost_messages(self):
         for n in range(10):
             self.writer.write(b"%d" % n)
         slot = self.reader.peek()
@@ -383,7 +383,7 @@ class Basics(Case):
         self.assertRaises(ValueError, bytes, view)
         self.assertEqual(b"3", next(self.reader))
 
-    def test_stats(self):
+    def test_stats_show_lags_and_the_blocker(self):
         other = self.ring.reader()
         for n in range(4):
             self.writer.write(b"")
@@ -398,7 +398,7 @@ class Basics(Case):
         self.assertIsNone(self.ring.stats().blocker)
 
     def test_unfinished_slot_blames_its_writer(self):
-        """And not the reader that waits for it."""
+        """The blocker is the writer of the slot, and not the reader that waits for the slot."""
         ours, theirs = multiprocessing.Pipe()
         child = self.start(holds_a_slot, self.ring, theirs)
         position = ours.recv()
@@ -416,7 +416,7 @@ class Basics(Case):
         self.assertEqual(self.reader.id, stats.blocker.id)
         self.assertEqual(1, len(stats.writer_list))
 
-    def test_timestamps(self):
+    def test_slot_has_the_time_of_its_commit(self):
         with Ring.create(8, 4, timestamps=True) as ring:
             reader, writer = ring.reader(), ring.writer()
             before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
@@ -425,7 +425,7 @@ class Basics(Case):
             with reader.peek() as slot:
                 self.assertTrue(before <= slot.timestamp <= after)
 
-    def test_closed(self):
+    def test_closed_handles_refuse_each_call(self):
         self.reader.close()
         self.reader.close()
         self.writer.close()
@@ -440,7 +440,7 @@ class Basics(Case):
         self.writer.write(b"still")
         self.assertEqual(b"still", self.reader.read())
 
-    def test_everything_goes_without_collection(self):
+    def test_everything_is_freed_without_the_collector(self):
         gc.disable()
         try:
             ring = Ring.create(8, 4)
@@ -456,7 +456,7 @@ class Basics(Case):
         finally:
             gc.enable()
 
-    def test_made_wrongly(self):
+    def test_handles_cannot_be_made_without_a_ring(self):
         self.assertRaises(TypeError, ringbuffer.Reader)
         self.assertRaises(TypeError, ringbuffer.Writer, 5)
         self.assertRaises(TypeError, ringbuffer.Slot)
@@ -479,7 +479,7 @@ class Basics(Case):
 
     @unittest.skipUnless(_testcapi, "this Python has no _testcapi")
     def test_import_in_a_second_interpreter_is_refused(self):
-        """Its exceptions would not be those that the first interpreter knows."""
+        """The first interpreter would not know the exceptions of the second one."""
         ran = script("import ringbuffer, sys, _testcapi\n"
                      "code = '''import sys; sys.path[:] = %r\n"
                      "try:\n"
@@ -515,7 +515,7 @@ class Basics(Case):
             self.assertEqual(2, slot.length)
         self.assertEqual(b"ok", reader.read())
 
-    def test_descriptor(self):
+    def test_handles_have_a_descriptor_on_the_module(self):
         if on_module():
             self.assertGreater(self.reader.fileno(), 2)
             self.assertGreater(self.writer.fileno(), 2)
@@ -523,12 +523,12 @@ class Basics(Case):
             self.assertRaises(OSError, self.reader.fileno)
             self.assertRaises(OSError, self.writer.fileno)
 
-    def test_spin(self):
+    def test_spin_takes_a_number(self):
         self.reader.spin(0)
         self.writer.spin(-1)
         self.assertRaises(TypeError, self.reader.spin, "long")
 
-    def test_large_messages_in_threads(self):
+    def test_threads_pass_large_messages(self):
         ring = Ring.create(2**20, 3)
         reader, writer = ring.reader(), ring.writer()
         data = os.urandom(2**20)
@@ -566,7 +566,7 @@ class Waits(Case):
                             ("write", b"3"), ("write_many", [b"3", b"4"]), ("reserve",)):
             with self.subTest(call=name):
                 about.value = 0
-                # Made here, used there: its first use is the wait.
+                # The handle is made here, and its first use is the wait in the child.
                 writes = name in ("write", "write_many", "reserve")
                 handle = full.writer() if writes else empty.reader()
                 child = self.start(waits, functools.partial(getattr(handle, name), *args), about)
@@ -577,8 +577,8 @@ class Waits(Case):
                 handle.close()
         del stays, readers
 
-    def test_copies_leave_the_gil(self):
-        """Nothing else lets the other thread run: no wait, and no switch in time."""
+    def test_copies_release_the_gil(self):
+        """Without waits and switches by time only a copy lets the other thread run."""
         ring = Ring.create(2**20, 2)
         drop = ringbuffer.RingBuffer(slot_bytes=2**20, slot_count=2)
         reader, writer, drop_reader = ring.reader(), ring.writer(), drop.new_reader()
@@ -635,7 +635,7 @@ class Waits(Case):
 @needs_numpy
 class Arrays(Case):
 
-    def test_round_trip(self):
+    def test_reader_gets_the_arrays_of_the_writer(self):
         import numpy
         ring = Ring.create(25 * 100 * 8, 4)
         reader, writer = ring.reader(), ring.writer()
@@ -652,7 +652,7 @@ class Arrays(Case):
             self.assertRaises(ValueError, slot.asarray, "f8", (4,))
             self.assertRaises(ValueError, slot.asarray, shape=(25,))
 
-    def test_shapes(self):
+    def test_asarray_checks_type_and_shape(self):
         ring = Ring.create(60, 1)
         reader, writer = ring.reader(), ring.writer()
         writer.write(bytes(range(60)))
@@ -686,7 +686,7 @@ class Arrays(Case):
         self.assertEqual(40, reserved.length)
         reserved.discard()
 
-    def test_a_shape_that_changes(self):
+    def test_shape_that_changes_while_it_is_read_is_refused(self):
         import numpy
 
         class Changing:
@@ -705,7 +705,7 @@ class Arrays(Case):
             self.assertEqual(tuple(given), slot.asarray("f4", numpy.array(given)).shape)
         slot.discard()
 
-    def test_a_dtype_that_changes(self):
+    def test_changed_dtype_is_read_again(self):
         ring = Ring.create(16, 1)
         fields = [("a", "u2")]
         slot = ring.writer().reserve()
@@ -717,7 +717,7 @@ class Arrays(Case):
 
 class Names(Case):
 
-    def test_open(self):
+    def test_ring_is_opened_by_its_name(self):
         name = ring_name("open")
         with Ring.create(16, 4, name=name) as ring:
             self.assertEqual(name, ring.name)
@@ -734,7 +734,7 @@ class Names(Case):
         with self.assertRaises(FileNotFoundError):
             Ring.open(name)
 
-    def test_unlink(self):
+    def test_unlink_removes_the_name(self):
         name = ring_name("unlink")
         ring = Ring.create(16, 4, name=name, kept=True)
         ring.close()
@@ -744,7 +744,7 @@ class Names(Case):
             Ring.unlink(name)
 
     @unittest.skipUnless(on_module(), "the embedded host has no files")
-    def test_path(self):
+    def test_ring_is_opened_by_its_path(self):
         name = ring_name("path")
         path = pathlib.Path("/dev/rings", name)
         with Ring.create(16, 4, name=path, mode=0o640) as ring:
@@ -760,7 +760,7 @@ class Names(Case):
             Ring.open(path)
 
     @unittest.skipUnless(on_module(), "the embedded host has no files")
-    def test_path_to_no_ring(self):
+    def test_path_to_no_ring_is_refused(self):
         with tempfile.NamedTemporaryFile() as f:
             self.assertRaises(ringbuffer.InternalLockingError, Ring.open, f.name)
             for call in (Ring.open, lambda name: Ring.create(16, 4, name=name)):
@@ -772,7 +772,7 @@ class Names(Case):
 
 class Processes(Case):
 
-    def test_pickled_handles(self):
+    def test_pickled_handles_work_in_a_child(self):
         for method in METHODS:
             with self.subTest(method=method):
                 context = multiprocessing.get_context(method)
@@ -786,7 +786,7 @@ class Processes(Case):
                 self.assertEqual([b"%d" % n for n in range(300)], out.get(timeout=60))
                 self.ends_well()
 
-    def test_pickled_ring(self):
+    def test_pickled_ring_works_in_a_child(self):
         for name in (None, ring_name("pickled")):
             with self.subTest(name=name):
                 ring = Ring.create(16, 40, name=name)
@@ -796,8 +796,8 @@ class Processes(Case):
                     self.ends_well()
                 ring.close()
 
-    def test_through_a_queue(self):
-        """A process that is older than the ring gets a handle."""
+    def test_handle_can_be_sent_through_a_queue(self):
+        """A process that was started before the ring was made gets a handle."""
         queue, out = multiprocessing.Queue(), multiprocessing.Queue()
         self.start(receives_and_reads, queue, out)
         ring = Ring.create(16, 4)
@@ -805,7 +805,7 @@ class Processes(Case):
         queue.put(ring.reader())
         for n in range(100):
             writer.write(b"%d" % n, timeout=60)
-            # This process has not lost its locks: it counts as alive.
+            # This process still has its locks, so it counts as alive.
             self.assertEqual(b"%d" % n, own.read(timeout=60))
         writer.close()
         self.assertEqual([b"%d" % n for n in range(100)], out.get(timeout=60))
@@ -820,7 +820,7 @@ class Processes(Case):
         self.assertRaises(ringbuffer.BusyError, pickle.dumps, writer)
 
     def test_fork_with_a_slot_in_hand(self):
-        """The child has the object, and nothing of it reaches the ring."""
+        """The child has a copy of the object, which cannot change the ring."""
         ring = Ring.create(16, 4)
         reader, writer = ring.reader(), ring.writer()
         writer.write(b"1")
@@ -901,7 +901,7 @@ class Processes(Case):
         self.assertRaises(ringbuffer.WriterFinishedError, reader.read)
         self.assertEqual(1, ring.stats().repaired)
 
-    def test_how_it_ended(self):
+    def test_stats_tell_how_the_stream_ended(self):
         reserved = multiprocessing.Value("i", 0)
         ring = Ring.create(16, 4)
         reader = ring.reader()

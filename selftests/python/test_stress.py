@@ -33,7 +33,7 @@ def parse(data):
 
 
 def writes(writer, tag, progress):
-    """In every form there is; each number is told before it is written."""
+    """Write in each possible way; report each number before it is written."""
     number = 0
     while True:
         form = number % 4
@@ -54,7 +54,7 @@ def writes(writer, tag, progress):
 
 
 class Checker:
-    """Messages of each writer come once and in order."""
+    """Checks that the messages of each writer come once and in order."""
 
     def __init__(self):
         self.next = {}
@@ -100,7 +100,7 @@ class Stress(Case):
         reader.close()
         return child, seen
 
-    def test_kills(self):
+    def test_survivors_get_every_message_after_kills(self):
         chance = random.Random(1)
         ring = Ring.create(300, 13)
         tags = {}
@@ -118,7 +118,7 @@ class Stress(Case):
 
         with self.threads((own_reads,)):
             writers = [self.new_writer(ring, tags) for _ in range(WRITERS)]
-            # From the head on they see a part of a stream; only this process's reader sees all.
+            # These readers start at the head and see a part; only this process's reader sees all.
             readers = [self.start(holds_up, ring.reader(), n) for n in range(2)]
             for n in range(KILLS):
                 before = ring.head
@@ -136,14 +136,14 @@ class Stress(Case):
                 child.join()
             stays.write(b"stop", timeout=60)
             stop.set()
-        # What was told as written was read; at most what was under way came beyond it.
+        # All numbers below the reported one were read, and at most two of the step that was killed.
         for tag, progress in tags.items():
             seen = checker.next.get(tag, 0)
             self.assertTrue(progress.value <= seen <= progress.value + 2,
                             (tag, progress.value, seen))
 
-    def test_threads_and_processes(self):
-        """A ring of both, in every form of reading, without kills."""
+    def test_threads_and_processes_get_every_message(self):
+        """Threads and processes use a ring in each possible way, and none is killed."""
         ring = Ring.create(300, 13)
         readers = [self.new_reader(ring, form) for form in range(3)]
         count = 400
@@ -169,7 +169,7 @@ class Stress(Case):
 
 
 def holds_up(reader, n):
-    """Holds slots in hand for a moment, and may be killed then."""
+    """Reads, and keeps slots for a moment, in which it may be killed."""
     while True:
         try:
             slots = reader.peek_many(1 + n % 5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One handle in the hands of several threads, signal handlers and finalizers."""
+"""One handle that several threads, signal handlers and finalizers use."""
 
 import gc
 import signal
@@ -37,7 +37,7 @@ class Shared(unittest.TestCase):
                    for _ in range(3)]
         for thread in threads:
             thread.start()
-        time.sleep(0.2)     # so that they wait; the tests hold if they do not yet
+        time.sleep(0.2)     # lets them wait; the tests pass if they do not wait yet
         return threads
 
     def test_signal_handler_cannot_close_a_reader_that_waits(self):

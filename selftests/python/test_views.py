@@ -27,7 +27,7 @@ class Reading(Case):
             self.writer.write(message, timeout=0)
 
     def blocked(self):
-        """Whether the writer has no room."""
+        """Return whether the writer has no room."""
         try:
             self.writer.write(b"room", timeout=0)
         except ringbuffer.WaitingForReaderError:
@@ -46,7 +46,7 @@ class Reading(Case):
         self.assertFalse(self.blocked())
 
     def test_memory_of_living_views_is_never_reused(self):
-        """Views of random lives; each shows its own message until it goes."""
+        """Keep views for random times; each shows its own message until it is released."""
         chance, kept, n, wrote = random.Random(17), [], 0, 0
         ring = Ring.create(8, 7)
         reader, writer = ring.reader(), ring.writer()
@@ -78,7 +78,7 @@ class Reading(Case):
                      lambda: self.reader.wait(timeout=0)):
             self.assertRaisesRegex(BufferError, "del some of them", step)
         self.assertEqual([b"0", b"1", b"2", b"3"], kept)
-        del kept[1]     # not the first: the writers still wait for that
+        del kept[1]     # writers still wait for kept[0]
         self.assertTrue(self.blocked())
         del kept[0]
         self.write(b"4", b"5")
@@ -237,7 +237,7 @@ class Reading(Case):
 
 
 class Failing(Case):
-    """A block that an exception ends takes nothing and publishes nothing."""
+    """A with block that an exception ends takes no message and commits no slot."""
 
     def setUp(self):
         super().setUp()
@@ -318,7 +318,7 @@ class Arrays(Case):
                 frame[:] = n
                 corner = frame[2:4, 2:4]
             frames.append((n, frame, corner))
-            frame[0, 0] = 255   # after the block: nobody else sees it
+            frame[0, 0] = 255   # after the block no reader sees this
             self.assertEqual(bytes([n] * 64), self.reader.read(timeout=0))
         for n, frame, corner in frames:
             self.assertEqual([255] + [n] * 63, frame.reshape(-1).tolist())
@@ -394,7 +394,7 @@ class Arrays(Case):
                 array = self.numpy.frombuffer(slot, "u1")
                 array[:] = 4
         del array
-        slot.commit()   # nothing was lost
+        slot.commit()   # the slot is still reserved
         self.assertEqual(bytes([4] * 64), self.reader.read())
 
     def test_loop_over_views_with_arrays(self):
