@@ -7,11 +7,11 @@ PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config procps python3 
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev lib32gcc-12-dev libc6-dev-i386 pv \
 	socat ffmpeg cmake zsh
 
-# Offsets of 64 bits in 32-bit programs too, whatever is included first.
+# _FILE_OFFSET_BITS: 32-bit programs have file offsets of 64 bits, too.
 TEST_FLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -std=gnu11 -O1 -g $(WARN) $(INCLUDES) -Iselftests -Iselftests/harness
-# Each test case is a process of its own, and one without shared libraries is made and
-# ended in three quarters of the time under the debug kernel.
-# In half the time with gold, where that is.
+# Each test case is a process of its own, and under the debug kernel a static program starts and
+# ends in three quarters of the time of a shared one.
+# Linking with gold, if it is installed, takes half the time.
 GOLD := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 TEST_LINK = -static -pthread $(GOLD)
 
@@ -21,7 +21,7 @@ ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/
 KILL_TESTS := $(O)/selftests/kill/kill
 KILL_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/kill/*.c))
 
-# What selftests/run calls.
+# The program that selftests/run starts.
 $(O)/selftests/runner: selftests/harness/runner.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -30,7 +30,7 @@ $(O)/selftests/runner: selftests/harness/runner.c | packages
 $(O)/selftests/harness/outcomes: selftests/harness/outcomes.c | packages
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(TEST_LINK))
 
-# One calls what is hidden.
+# These tests call functions that the library does not export.
 INSIDE_TESTS := $(O)/selftests/lib/watch
 
 $(filter-out $(INSIDE_TESTS),$(LIB_TESTS)): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
@@ -39,19 +39,19 @@ $(filter-out $(INSIDE_TESTS),$(LIB_TESTS)): $(O)/selftests/%: selftests/%.c $(O)
 $(INSIDE_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf-inside.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf-inside.a $(TEST_LINK))
 
-# These know how the embedded host is made.
+# These tests include headers of the embedded host.
 $(addprefix $(O)/selftests/lib/,inside header locked watch): TEST_FLAGS += -Ilib -Ikmod
 
-# One counts the system calls of the library.
+# The test growth counts the system calls of the library.
 $(O)/selftests/lib/growth: TEST_LINK += $(patsubst %,-Wl$(comma)--wrap=%,fcntl fcntl64 syscall ioctl)
 
-# Another one those of its thread.
+# The test watch counts the system calls of its thread.
 $(O)/selftests/lib/watch: TEST_LINK += -Wl,--wrap=syscall
 
-# One stops in the middle of them.
+# The test first_use stops a thread in fcntl().
 $(O)/selftests/lib/first_use: TEST_LINK += -Wl,--wrap=fcntl64
 
-# It looks into the embedded host.
+# The kill test reads the shared memory of the embedded host.
 $(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -66,7 +66,8 @@ $(addprefix $(O)/selftests/abi/abi_,uring wakes direct pairs stuck): TEST_LIBS :
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
 
-# The same ABI for 32-bit programs; these need the library, perf events or liburing.
+# The tests of the ABI as 32-bit programs, except those that need the library, perf events or
+# liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
 	$(filter-out %/abi_order %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs \
 	%/abi_stuck,$(ABI_TESTS)))
@@ -79,7 +80,7 @@ $(O)/selftests/tools/message: selftests/tools/message.c tools/common/message.c t
 	$(call say,CC)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
 
-# The engine alone: natively under sanitizers, a fuzzer, and the model.
+# The tests of the engine alone: natively under sanitizers, with a fuzzer, and in the model.
 ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikmod $(INCLUDES)
 ASAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 ENGINE_DEPS := $(wildcard selftests/engine/*.h kmod/engine/*.h) lib/engine_arch.h \
@@ -112,7 +113,7 @@ $(O)/selftests/model/model: $(MODEL_OBJ)
 
 -include $(wildcard $(O)/selftests/*/*.d)
 
-# What runs in the virtual machines of arm64, below build/arm64: their root file system has
+# The programs that run in the virtual machines of arm64, in build/arm64: their root file system has
 # the headers and libraries, and the folder of its Python 3.11 tells the name of the package.
 ARM64_TESTS := $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS)
 ARM64_ROOT = $(shell selftests/vm/kernel arm64-root)
@@ -126,7 +127,7 @@ arm64-programs: lib tools python-built $(ARM64_TESTS)
 tests-arm64: packages-ARM64 $(KERNELS_ARM64:%=kmod-%)
 	+@$(ARM64_MAKE) arm64-programs
 
-# What check-quick runs, and what check runs.
+# tests-quick builds what check-quick runs, and tests what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
 	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
 	$(O)/selftests/tools/message $(O)/tools/bench_vm
@@ -142,7 +143,7 @@ check: packages tests tests-arm64 kmod-all
 check-quick: packages tests-quick kmod-6.12
 	$(Q)selftests/check quick
 
-# What takes too long for each time.
+# check-full also runs the tests that take too long for each time.
 check-full: check packages-DEB
 	$(Q)selftests/check arm64
 	$(Q)kmod/upstream/series --check

@@ -43,7 +43,7 @@ def links(folder, files):
 
 
 def levels(uses):
-    """Return the files level by level.  Those of a circle, and above it, are left out."""
+    """Return the files level by level, without those in a circle and those above it."""
     done, result = set(), []
     while True:
         ready = [f for f in uses if f not in done and uses[f].keys() <= done]
@@ -62,14 +62,14 @@ def circle(uses, left):
 
 
 def above(uses, order):
-    """Return what is used by a file that stands before it in @order."""
+    """Return a line for each use of a file that is later in @order than its user."""
     place = {f: i for i, f in enumerate(order)}
     return [f"{f}.c uses {', '.join(sorted(names))} of {used}.c"
             for f in order for used, names in uses[f].items() if place[used] > place[f]]
 
 
 def check_pair(uses, header):
-    """Take the exempt use out of @uses.  Return what is wrong with the pair."""
+    """Remove the exempt pair from @uses.  Return what is wrong with the pair."""
     pairs = re.findall(r"exempt: (\w+)\.c -> (\w+)\.c", header)
     if len(pairs) != 1:
         return ["internal.h names no pair as \"exempt: a.c -> b.c\""]

@@ -2,14 +2,14 @@
 # shellcheck disable=SC2030,SC2031 # jobs count in subshells, and say so in a file
 # shellcheck shell=bash
 #
-# Sourced by selftests/check and .ci/run: run steps, count TAP lines.
+# Sourced by selftests/check and .ci/run: runs steps and counts their test cases.
 
 passed=0 failed=0 skipped=0
 
 # usage: step NAME COMMAND...
 # The output goes to build/check/NAME.log and, when something failed, to the
-# terminal too.  A command that fails without a "not ok" counts as one failure,
-# and so does one that tells of more or fewer test cases than it planned.
+# terminal, too.  A command that fails without a "not ok" counts as one failure,
+# and so does one that reports more or fewer test cases than it planned.
 step() {
 	local name=$1 log=build/check/$1.log status=0 start=$SECONDS ok bad skip plan cpu
 	local TIMEFORMAT='%U %S'
@@ -21,7 +21,7 @@ step() {
 	ok=$(($(grep -c '^ *ok ' "$log") - skip))
 	bad=$(grep -c '^ *not ok ' "$log")
 	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\)\( .*\)*$/\1/p' "$log")
-	# A runner that counts test cases itself says so in its last line.
+	# A runner that counts its test cases itself has the counts in its last line.
 	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		ok=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]} skip=${BASH_REMATCH[3]}
 	elif [[ $plan != $((ok + bad + skip)) ]]; then
@@ -49,8 +49,8 @@ step() {
 }
 
 # usage: at_once N JOB...
-# Jobs are commands that call step or at_once, as strings; they start in the order
-# given, N at a time, so the longest had better be first.  Adds up what they counted.
+# Runs jobs: strings with commands that call step or at_once.  They start in the given order,
+# N at a time, so the longest should be first.  Adds up their counts.
 at_once() {
 	local most=$1 running=0 n=0 counts job p f s
 	shift
@@ -72,7 +72,7 @@ at_once() {
 		if read -r p f s 2>/dev/null <"$counts/$n"; then
 			passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 		else
-			echo "broke off: $job"
+			echo "ended early: $job"
 			failed=$((failed + 1))
 		fi
 	done
@@ -80,14 +80,14 @@ at_once() {
 }
 
 # usage: aside JOB...
-# A job that takes the processors when nobody else wants them.  An emulated machine
-# beside one that is only nice takes a quarter more of a processor.
+# Runs a job that gets a processor only when no other job wants it.  An emulated machine
+# beside a job that is only nice would need a quarter more of a processor.
 aside() {
 	chrt --idle --pid 0 "$BASHPID" 2>/dev/null || renice -n 19 "$BASHPID" >/dev/null
 	"$@"
 }
 
-# The plain line that ends a run.
+# Prints the line with the counts that ends a run.
 tally() {
 	echo "$passed passed, $failed failed, $skipped skipped"
 	((!failed))

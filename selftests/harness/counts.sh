@@ -83,7 +83,7 @@ jobs()
 script 0 1..2 'ok 1 - one' 'ok 2 - two # SKIP no such thing'
 run jobs
 [[ $status -eq 1 && $(tail -n 1 "$tap_dir/out") == "2 passed, 1 failed, 2 skipped" ]] &&
-	out_has '^broke off: exit 3$'
+	out_has '^ended early: exit 3$'
 ok $? "at_once adds up its jobs, and those of a job, and counts a job that ends early as failed"
 
 # Prints how the harness of the C programs counted each case.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sourced by the scripts of this folder: where things are kept, how they speak.
+# Sourced by the scripts of this folder: paths, messages, locks.
 
 vm=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034 # used by the scripts that source this
@@ -20,25 +20,26 @@ die()
 	exit 1
 }
 
-# The comment block at the top of the script, without its '#'.
+# Prints the comment block at the top of the script, without its '#'.
 usage()
 {
 	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
 }
 
-# The packages in a file of this folder.
+# usage: listed FILE: prints the packages that a file of this folder lists
 listed()
 {
 	sed 's/#.*//; /^ *$/d' "$vm/$1"
 }
 
-# Debian's own. Goes by their names, as apt-cache takes a second to read them.
+# Whether apt has the package lists of Debian.  Looks only for the files, as apt-cache takes a
+# second to read them.
 apt_has_lists()
 {
 	compgen -G '/var/lib/apt/lists/*_dists_bookworm_main_binary-*_Packages*' >/dev/null
 }
 
-# Whether each folder may be written, or made if it does not exist yet.  Makes none.
+# Whether each of the folders can be written, or can be made if it does not exist.  Makes none.
 can_write()
 {
 	local folder
@@ -61,8 +62,8 @@ is_kernel()
 	return 1
 }
 
-# One process at a time in this part of the cache, until the script ends or closes lock_fd.
-# usage: lock NAME [FOLDER]: of another folder than the cache
+# Lets only one process at a time use a part of the cache, until the script ends or closes lock_fd.
+# usage: lock NAME [FOLDER]: FOLDER instead of the cache
 lock()
 {
 	local folder=${2:-$cache}
@@ -70,7 +71,7 @@ lock()
 	mkdir -p "$folder"
 	exec {lock_fd}>"$folder/.lock-$1"
 	if ! flock -n "$lock_fd"; then
-		say "waiting for another one with $1"
+		say "waiting for another process that uses $1"
 		flock "$lock_fd"
 	fi
 }

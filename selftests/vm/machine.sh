@@ -2,10 +2,11 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # set by run
 #
-# Sourced by run: what the machine is made of, and its start. Goes by run's variables
-# kernel, smp, mem, append, root, verbose, what "kernel" tells, and its folder tmp.
+# Sourced by run: the parts of the machine, and its start. Uses run's variables kernel, smp, mem,
+# append, root, verbose, those that the script "kernel" prints, and the folder tmp.
 
-# Sets init to the path of process 1, compiled once, and khz to what it measures here.
+# Sets init to the path of process 1, which is compiled once, and khz to the frequency of the time
+# stamp counter.
 find_init()
 {
 	local compiler=(gcc)
@@ -13,7 +14,7 @@ find_init()
 	[[ $arch = x86_64 ]] || compiler=("$arch-linux-gnu-gcc" --sysroot="$("$vm/kernel" arm64-root)")
 	init=$cache/init-$arch-$(sha256sum <"$vm/init.c" | cut -c 1-12)
 	if [[ ! -x $init ]]; then
-		# Renamed within the folder, so that another run never finds half of it.
+		# Rename it when it is complete, so that another run never finds a part of it.
 		"${compiler[@]}" -static -pthread -O2 -Wall -Wextra -o "$init.$$" "$vm/init.c" >&2 &&
 			mv "$init.$$" "$init" || return
 	fi
@@ -21,8 +22,8 @@ find_init()
 	[[ $arch != x86_64 ]] || khz=$("$init")
 }
 
-# The files of modules and of what they need, in the order to load them; what is
-# built in has none.
+# Prints the files of modules and of those that they need, in the order to load them. A module that
+# is built in has none.
 module_files()
 {
 	local mod
@@ -30,11 +31,11 @@ module_files()
 	[[ $modules ]] || return 0
 	for mod; do
 		modprobe -d "$modules" -S "$release" --show-depends "$mod" ||
-			say "no module $mod, going on without"
+			say "there is no module $mod; continuing without it"
 	done | sed -n 's/^insmod //p' | cut -d ' ' -f 1
 }
 
-# A root of links, packed as an archive of what they lead to.
+# Prints an archive of the first root file system, made of links that cpio follows.
 initrd()
 {
 	local root=$tmp/initrd ko
@@ -50,14 +51,14 @@ initrd()
 	rm -r "$root"
 }
 
-# Emulated time is slow, so what takes long is no fault yet; but what would
-# be reported is. Where programs lie at the same addresses each time, QEMU need not
-# translate them each time; where they have large pages, a flush of any is one of all.
+# An emulated machine is slow, so the time limits of the kernel are longer; but each fault that the
+# kernel would report makes it panic. With norandmaps programs have the same addresses each time, so
+# QEMU need not translate them each time; with large pages a flush of any page would be one of all.
 #
-# The kernel boots on one processor, and init starts the others (maxcpus): while one
-# translates code that another one patches, QEMU 7.2 may keep what was in between,
-# a breakpoint, for ever. Booting is when the kernel patches itself. It would then
-# take locks for needless, and patch them in again (noreplace-smp).
+# The kernel boots on one processor, and init starts the others (maxcpus): while one processor
+# translates code that another one patches, QEMU 7.2 may keep the state between,
+# a breakpoint, for ever. The kernel patches itself while it boots. With one processor it would also
+# patch locks out, and patch them in again later (noreplace-smp).
 cmdline()
 {
 	case $arch in
@@ -74,7 +75,7 @@ cmdline()
 		"$([[ $verbose ]] && echo ignore_loglevel || echo loglevel=5)" "$append"
 }
 
-# What it would measure for seconds: see init.c.
+# Prints the frequency of the clock, which the kernel would measure for seconds: see init.c.
 clock()
 {
 	local hz
@@ -83,7 +84,7 @@ clock()
 	((khz == 0)) || echo "tsc_early_khz=$khz ${hz:+lpj=$((khz * 1000 / hz))}"
 }
 
-# A folder of the host's; a comma in a path is doubled.
+# Shares a folder of the host with the machine; QEMU wants a comma in a path doubled.
 # usage: share TAG PATH OPTIONS
 share()
 {
@@ -91,17 +92,19 @@ share()
 	ends+=(-fsdev "local,id=$1,path=${2//,/,,},$3")
 }
 
+# Connects a virtio port with a character device of QEMU.
 # usage: port NUMBER NAME
 port()
 {
 	parts+=(-device "virtserialport,nr=$1,chardev=$2")
 }
 
-# What a program would use because it is fast, and which is slow when it is emulated: wide
-# registers, and their saving at each switch; bytes by REP.  QEMU 7.2 leaves garbage in the
-# flags after CMPXCHG16B: an interrupt then makes the kernel, whose allocator it is in, run
+# Prints the model of the processor.  On x86 it is without features that programs use because they
+# are fast, but which are slow when they are emulated: wide registers, which are saved at each switch,
+# and REP MOVSB.  QEMU 7.2 leaves garbage in the
+# flags after CMPXCHG16B, which the kernel's allocator uses: an interrupt then makes the kernel run
 # in single steps or not at all.  Of arm64 one machine has the atomic instructions of
-# Armv8.1 and the other one has none; the first one alone can have pages of 16 KiB.
+# Armv8.1 and the other one has none; only the first one can have pages of 16 KiB.
 processor()
 {
 	case $kernel in
@@ -111,10 +114,12 @@ processor()
 	esac
 }
 
-# Sets parts to what the kernel sees of the machine, ends to what it leads to on the host.
+# Sets parts to QEMU's options for the devices of the machine, and ends to those for the files of the
+# host that the devices use.
 assemble()
 {
-	# The BIOS's table, which a kernel without ACPI goes by, has one processor of each socket.
+	# Each processor has a socket of its own, since the BIOS's table, which a kernel without ACPI
+	# uses, has only one processor of each socket.
 	parts=(-accel "tcg,thread=multi" -cpu "$(processor)" -smp "$smp,sockets=$smp" -m "$mem"
 		-nodefaults -no-user-config -no-reboot -display none
 		-device "virtio-serial-pci,ioeventfd=off")
@@ -128,8 +133,8 @@ assemble()
 	share tree "$top" security_model=none,multidevs=remap
 }
 
-# With that folder's initrd, or from or to its state: see saved.sh. The port "task" is
-# for the caller.
+# Starts QEMU with the initrd of FOLDER, and from or to the state in it: see saved.sh. OPTION...
+# connects the port "task".
 # usage: start SECONDS FOLDER OPTION...
 start()
 {

@@ -2,11 +2,11 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # set by run
 #
-# Sourced by run, with machine.sh: machines that have booted, kept in the cache, so that
-# not every run has to boot. A folder there has initrd.cpio, state (what QEMU would send
-# to another host) and khz (of the clock that the kernel was told of).
+# Sourced by run, with machine.sh: keeps machines that have booted in the cache, so that
+# not every run has to boot. The folder of a machine has initrd.cpio, state (what QEMU would send
+# to another host) and khz (the frequency of the clock that the kernel got).
 
-# Whatever makes another machine of it makes another name.
+# Prints the folder of the machine to use. Its name has a hash of all that the machine depends on.
 saved_folder()
 {
 	local key
@@ -19,8 +19,8 @@ saved_folder()
 	echo "$cache/machines/$kernel-${key:0:12}"
 }
 
-# Whether the state exists, and its clock is this host's to a tenth of a percent, as
-# measuring has an error, too. The caller will use it, so mark it as used.
+# Whether the folder has a state, and its clock differs by at most 0.1 % from this host's, as
+# a measurement has an error. Also marks the folder as used, since the caller will use it.
 is_saved()
 {
 	local was
@@ -29,13 +29,13 @@ is_saved()
 	was=$(cat "$1/khz" 2>/dev/null) && ((khz * 1000 >= was * 999 && khz * 1000 <= was * 1001))
 }
 
-# QEMU's monitor reads this. Of a machine that runs meanwhile QEMU 7.2 saves some memory
-# as it was before; one that was stopped would start only when told so, if its state said
-# that it was stopped (store-global-state).
+# Prints commands for QEMU's monitor. Stop the machine first: of a machine that runs QEMU 7.2 saves
+# some memory as it was before. A machine whose state says that it was stopped would not run when it
+# is loaded, so the state does not say that (store-global-state).
 when_booted_save()
 {
 	until grep -qs '^booted' "$tmp/status"; do
-		# Until save has ended, or run, which may have been killed.
+		# End this loop if save has ended, or if run was killed.
 		if [[ ! -d $saving ]] || ! kill -0 $$ 2>/dev/null; then
 			echo quit
 			return
@@ -49,13 +49,13 @@ when_booted_save()
 	echo quit
 }
 
-# Boots one and saves it, before it has a task.
+# Boots a machine and saves it in FOLDER, before it has a task.
 # usage: save FOLDER
 save()
 {
 	local ended=0
 
-	# Those that nobody asks for any more.
+	# Remove machines that were not used for a week.
 	find "$cache/machines" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
 	saving=$(mktemp -d "$cache/machines/.new-XXXXXX")
 	initrd >"$saving/initrd.cpio"
@@ -75,7 +75,8 @@ save()
 	mv -T "$saving" "$1"
 }
 
-# Sets machine to the folder of one that has booted; fails if there is none, and none can be made.
+# Sets machine to the folder of a machine that has booted, which it makes if there is none.  Fails if
+# it cannot.
 saved_machine()
 {
 	local lock_fd failed=0
