@@ -139,6 +139,7 @@ enum ringbuf_policy_kind {
  * @kind: enum ringbuf_policy_kind, and RINGBUF_AT_STOP: the policy applies at once if all
  *	threads of the reader's process are stopped (SIGSTOP) or frozen (cgroup.freeze).
  *	The embedded host refuses RINGBUF_AT_STOP with -EOPNOTSUPP
+ * @reserved: 0
  * @timeout: for RINGBUF_EVICT and RINGBUF_SKIP: how long, in ns, the reader may hold up
  *	writers without releasing a slot; 0: not at all, else at least 1 ms.  The time runs
  *	only while it holds a writer up
@@ -146,7 +147,8 @@ enum ringbuf_policy_kind {
  *	writer, at most slot_count; 0: as many as the ring has
  *
  * RINGBUF_EVICT and RINGBUF_SKIP apply when @timeout has passed, or when a writer wants a slot
- * more than @lag slots ahead of the reader.  A reader that was skipped continues at the
+ * that lies @lag slots ahead of the reader's next one, or further; a reservation of more than
+ * @lag slots always does.  A reader that was skipped continues at the
  * oldest slot that the ring still holds when it asks for its next message, and so does a
  * reader with RINGBUF_LOSSY that writers have overtaken.  Either finds in
  * struct ringbuf_slot.lost how many slots it has lost, and never gets torn bytes as a

@@ -100,6 +100,10 @@ static int attach_reader(struct rb_handle *h, struct rb_ring *ring, struct ringb
 		policy = l->policy;
 	if (!rb_policy_allows(&l->policy, &policy))
 		return -EINVAL;
+	/* An old program knows neither skipped nor lossy readers, and is to be no such one. */
+	if (a->size < offsetofend(struct ringbuf_attach, policy_lag) &&
+	    (policy.kind & RINGBUF_POLICY_KIND) > RINGBUF_POLICY_EVICT)
+		return -EINVAL;
 	return rb_member_begin_reader(h, ring, attach_want(a), &policy, &a->position);
 }
 

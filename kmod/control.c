@@ -144,11 +144,11 @@ static int sync_readers(struct rb_handle *h, struct rb_ring *ring, struct ringbu
 	head = rb_head(v);
 	if (s->flags & RINGBUF_SYNC_HEAD || s->position > head)
 		s->position = head;
-	if (h->role == RINGBUF_ROLE_READER && rb_row_skipped(v, h->last_id))
-		rb_continue_reader(v, h->last_id, &ring->rows[h->last_id].hold, s->position);
 	for (row = 0; row < rb_rows(v); row++)
 		if (row_attached(v, row) && (all || s->reader == row))
-			rb_move_reader(v, row, s->position);
+			rb_sync_reader(v, row, &ring->rows[row].hold, s->position);
+	if (h->role == RINGBUF_ROLE_READER && rb_row_skipped(v, h->last_id))
+		rb_continue_reader(v, h->last_id, &ring->rows[h->last_id].hold);
 	/* A reader that moves itself wakes itself only. */
 	if (h->role == RINGBUF_ROLE_READER)
 		rb_notify_handle(ring, h);

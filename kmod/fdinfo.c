@@ -26,6 +26,9 @@ static const char *show_state(const struct rb_handle *h, const struct rb_ring *r
 		return " (fenced)";
 	if (rb_handle_members(h) && rb_member_evicted(h, ring))
 		return " (evicted)";
+	if (h->role == RINGBUF_ROLE_READER && rb_handle_members(h) &&
+	    rb_row_skipped(&ring->view, READ_ONCE(h->last_id)))
+		return " (skipped)";
 	return READ_ONCE(h->done) ? " (done)" : "";
 }
 

@@ -247,10 +247,12 @@ struct rb_threshold_values {
  * @waiter: what to wait for if it is not ready
  * @next: where a handle with a threshold is polled and ready: what to wait for after that
  * @deadline: when to check again, or RINGBUF_NO_TIMEOUT
+ * @want: number of slots that are enough
  */
 struct rb_check {
 	bool ready;
 	bool evicted;
+	u32 want;
 	u64 waiter;
 	u64 next;
 	u64 deadline;
@@ -262,6 +264,8 @@ void rb_check_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_
 		     bool poll, struct rb_check *check);
 void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
 		     struct rb_check *check);
+void rb_check_writer_held(struct rb_handle *h, struct rb_ring *ring,
+			  const struct rb_threshold_values *l, bool *held, struct rb_check *check);
 void rb_check_timer(struct rb_handle *h, const struct rb_threshold_values *l,
 		    const struct rb_check *check);
 long rb_ioctl_threshold(struct rb_handle *h, void __user *arg);

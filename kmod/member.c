@@ -283,7 +283,7 @@ bool rb_member_continue(struct rb_ring *ring, u32 row, bool wait)
 	if (!ring_lock(ring, wait))
 		return false;
 	if (rb_row_skipped(&ring->view, row))
-		rb_continue_reader(&ring->view, row, &ring->rows[row].hold, 0);
+		rb_continue_reader(&ring->view, row, &ring->rows[row].hold);
 	mutex_unlock(&ring->lock);
 	return true;
 }

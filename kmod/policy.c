@@ -13,29 +13,43 @@
 
 #include "internal.h"
 
-/* Whether @task is frozen, by cgroup.freeze or by the freezer of cgroup v1. */
+/*
+ * Whether @task is frozen by cgroup.freeze.  Tasks that wait for a vfork() or a tracer are
+ * marked as well, since they cannot keep their group from being frozen.
+ */
 static bool task_is_frozen(struct task_struct *task)
 {
-	return cgroup_task_frozen(task) || READ_ONCE(task->__state) & TASK_FROZEN;
+	return cgroup_task_frozen(task) && test_bit(CGRP_FREEZE, &task_dfl_cgroup(task)->flags);
+}
+
+/* Whether the process of @leader has threads and all of them are frozen. */
+static bool process_frozen(struct task_struct *leader)
+{
+	struct task_struct *task;
+	bool any = false;
+
+	for_each_thread(leader, task)
+	{
+		if (READ_ONCE(task->exit_state))
+			continue;
+		if (!task_is_frozen(task))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 /* Whether no thread of process @pid can run, because it is stopped or frozen. */
 static bool process_stands(struct pid *pid)
 {
-	struct task_struct *leader, *task;
+	struct task_struct *leader;
 	bool stands = false;
 
 	rcu_read_lock();
 	leader = pid_task(pid, PIDTYPE_TGID);
-	if (!leader)
-		goto out;
-	stands = READ_ONCE(leader->signal->flags) & SIGNAL_STOP_STOPPED;
-	if (stands)
-		goto out;
-	stands = true;
-	for_each_thread(leader, task) if (!READ_ONCE(task->exit_state) && !task_is_frozen(task))
-		stands = false;
-out:
+	if (leader && !READ_ONCE(leader->exit_state))
+		stands = READ_ONCE(leader->signal->flags) & SIGNAL_STOP_STOPPED ||
+			 process_frozen(leader);
 	rcu_read_unlock();
 	return stands;
 }
@@ -107,6 +121,15 @@ static void held_clear(struct rb_ring *ring, struct rb_handle *h, bool *held)
 	*held = false;
 }
 
+/* Whether a reader, perhaps one with a policy, keeps a writer from @want slots. */
+static bool policy_concerns(const struct rb_ring *ring, u32 want)
+{
+	const struct rb_view *v = &ring->view;
+	bool exact;
+
+	return READ_ONCE(v->info->policies) && rb_gate_limit(v, &exact) < rb_head(v) + want;
+}
+
 /*
  * Writer @h wants @want slots: evict or skip the readers that have held it up for too long.
  * Returns whether there were some, so that it may get the slots now.  With @held it waits if
@@ -115,14 +138,15 @@ static void held_clear(struct rb_ring *ring, struct rb_handle *h, bool *held)
  */
 bool rb_policy_ask(struct rb_handle *h, struct rb_ring *ring, u32 want, bool *held)
 {
-	bool changed, exact;
+	bool changed = false, exact;
 	u64 end;
 
-	if (!READ_ONCE(ring->view.info->policies))
+	if (!(held && *held) && !policy_concerns(ring, want))
 		return false;
 	mutex_lock(&ring->lock);
 	end = rb_head(&ring->view) + want;
-	changed = policy_look(ring, end);
+	if (!rb_gate_closed(&ring->view))
+		changed = policy_look(ring, end);
 	if (changed)
 		rb_notify_writers(ring);
 	if (held && rb_gate_limit(&ring->view, &exact) < end)
@@ -156,9 +180,10 @@ void rb_policy_check(struct rb_ring *ring)
 		/* Writers stand first, see rb_handle_bind(). */
 		if (h->role != RINGBUF_ROLE_WRITER)
 			break;
-		if (!rb_handle_members(h))
+		/* A call that polled once, and does not wait for an answer, waits for nothing. */
+		if (!rb_handle_members(h) || !waitqueue_active(&h->wq))
 			held_clear(ring, h, &h->poll_held);
-		else if (h->held)
+		if (h->held)
 			end = max(end, h->held_end);
 	}
 	if (policy_look(ring, end))

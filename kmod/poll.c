@@ -130,8 +130,7 @@ static __poll_t poll_writer(struct rb_ring *ring, struct rb_handle *h)
 		head = rb_head(v);
 		poll_arm_position(ring, h, head > v->slots ? head - v->slots : 0, head);
 	}
-	rb_policy_ask(h, ring, clamp_t(u64, l.slots, 1, v->slots), &h->poll_held);
-	rb_check_writer(h, ring, &l, &check);
+	rb_check_writer_held(h, ring, &l, &h->poll_held, &check);
 	rb_check_timer(h, &l, &check);
 	if (check.ready)
 		return EPOLLOUT | EPOLLWRNORM;

@@ -96,7 +96,8 @@ static int read_peek(const struct kiocb *iocb, struct rb_handle *h, size_t room,
 		return -EAGAIN;
 	m = rb_member_io(h, rb_iocb_wait(iocb));
 	got = IS_ERR(m) ? PTR_ERR(m) : read_check(h, m->id, room, p, &wake);
-	if (got == -ESTALE && !rb_member_continue(rb_handle_ring(h), m->id, rb_iocb_wait(iocb)))
+	if (got == -ESTALE && rb_row_skipped(&rb_handle_ring(h)->view, m->id) &&
+	    !rb_member_continue(rb_handle_ring(h), m->id, rb_iocb_wait(iocb)))
 		got = -EAGAIN;
 	mutex_unlock(&h->lock);
 	if (wake)
@@ -121,8 +122,10 @@ static bool read_move(struct rb_handle *h, u32 row, const struct rb_piece *p, bo
 	if (rb_peek_run(v, &r, 1) != 1 || !rb_reader_holds(v, &r, 1))
 		return false;
 	if (p->whole) {
-		h->fresh = true;
-		return rb_release(v, &r, 1, wake);
+		bool whole = rb_release(v, &r, 1, wake);
+
+		read_end(h, &r);
+		return whole;
 	}
 	WRITE_ONCE(h->skip, p->skip + p->length);
 	smp_store_release(&h->skip_pos, p->pos); /* matches reader_stop() */

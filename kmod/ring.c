@@ -93,6 +93,7 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 	/* An exclusive writer is fenced for its successor, not by the timer. */
 	if (!(layout->flags & RINGBUF_CREATE_EXCLUSIVE))
 		ring->claim_timeout = layout->claim_timeout;
+	ring->policy_timeout = U64_MAX;
 	ring->written = ktime_get_coarse_real_ns();
 	mutex_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->handles);

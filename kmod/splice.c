@@ -25,10 +25,9 @@
 
 /* ---- waiting without the pipe's mutex -------------------------------------- */
 
-/* Wait until a read or write of the ring is worth an attempt, which tells the outcome. */
-static int ring_wait(struct rb_handle *h)
+/* See ring_wait().  @held: see rb_policy_ask(). */
+static int ring_wait_held(struct rb_handle *h, struct rb_ring *ring, bool *held)
 {
-	struct rb_ring *ring = rb_handle_ring(h);
 	bool reader = h->role == RINGBUF_ROLE_READER;
 
 	for (;;) {
@@ -43,13 +42,24 @@ static int ring_wait(struct rb_handle *h)
 		if (reader)
 			rb_check_reader(h, ring, &l, false, &check);
 		else
-			rb_check_writer(h, ring, &l, &check);
+			rb_check_writer_held(h, ring, &l, held, &check);
 		if (check.ready)
 			return 0;
 		err = rb_sleep(h, check.waiter, notices, check.deadline);
 		if (err && err != -ETIMEDOUT)
 			return err;
 	}
+}
+
+/* Wait until a read or write of the ring is worth an attempt, which tells the outcome. */
+static int ring_wait(struct rb_handle *h)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	bool held = false;
+	int err = ring_wait_held(h, ring, &held);
+
+	rb_policy_leave(h, ring, &held);
+	return err;
 }
 
 static bool pipe_has_room(const struct pipe_inode_info *pipe)

@@ -170,6 +170,7 @@ void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_
 	check->deadline = RINGBUF_NO_TIMEOUT;
 	check->next = 0;
 	check->evicted = false;
+	check->want = want;
 	if (rb_lacks_readers(ring)) {
 		check->waiter = RB_WAITER_NEVER;
 		check->ready = false;
@@ -177,10 +178,20 @@ void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_
 	}
 	if (l->set && !threshold_late(h, l, &check->deadline))
 		want = threshold_slots(l, ring, &none);
+	check->want = want;
 	rb_writer_ready(&ring->view, want, &ready);
 	check_ready(check, &ready);
 	if (check->ready)
 		WRITE_ONCE(h->threshold.deadline, 0);
+}
+
+/* The same, once the readers that hold the writer up for too long have been dealt with. */
+void rb_check_writer_held(struct rb_handle *h, struct rb_ring *ring,
+			  const struct rb_threshold_values *l, bool *held, struct rb_check *check)
+{
+	rb_check_writer(h, ring, l, check);
+	if (rb_policy_ask(h, ring, check->want, held))
+		rb_check_writer(h, ring, l, check);
 }
 
 /* Wake the tasks that poll @h at the deadline of @check, to check again. */

@@ -229,8 +229,11 @@ static int write_prepare(struct rb_write *wr)
 	return fault_in_iov_iter_readable(wr->from, wr->length) ? -EFAULT : 0;
 }
 
-/* Sleep until a slot is free, or as many slots as the threshold says. */
-static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long notices)
+/*
+ * Sleep until a slot is free, or as many slots as the threshold says.  Returns 0 to try
+ * again.  @held: see rb_policy_ask().
+ */
+static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long notices, bool *held)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
 	struct rb_check check = { .deadline = RINGBUF_NO_TIMEOUT };
@@ -238,8 +241,8 @@ static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long no
 	int err;
 
 	rb_threshold_read(h, &l);
-	if (l.set && wr->waiter != RB_WAITER_NEVER) {
-		rb_check_writer(h, ring, &l, &check);
+	if (wr->waiter != RB_WAITER_NEVER) {
+		rb_check_writer_held(h, ring, &l, held, &check);
 		if (check.ready) {
 			cond_resched();
 			return signal_pending(current) ? -ERESTARTSYS : 0;
@@ -248,6 +251,13 @@ static int write_wait(struct rb_handle *h, struct rb_write *wr, unsigned long no
 	}
 	err = rb_sleep(h, wr->waiter, notices, check.deadline);
 	return err == -ETIMEDOUT ? 0 : err;
+}
+
+/* A call that must not wait: whether a reader has been evicted or skipped for it. */
+static bool write_relieved(struct rb_handle *h, const struct rb_write *wr)
+{
+	/* With IOCB_NOWAIT the caller polls next, and that asks. */
+	return rb_iocb_wait(wr->iocb) && rb_policy_ask(h, rb_handle_ring(h), 1, NULL);
 }
 
 /* Write the message, once.  @held: see rb_policy_ask(). */
@@ -284,19 +294,15 @@ static int write_try(struct rb_handle *h, struct rb_write *wr, bool *held)
 		}
 		if (err != -EAGAIN)
 			return err;
-		/* With IOCB_NOWAIT the caller polls next, and that asks. */
-		if (rb_iocb_wait(wr->iocb) &&
-		    rb_policy_ask(h, ring, 1, rb_iocb_nonblock(wr->iocb) ? NULL : held)) {
-			cond_resched();
-			continue;
-		}
 		if (rb_iocb_nonblock(wr->iocb)) {
+			if (write_relieved(h, wr) && !signal_pending(current))
+				continue;
 			rb_ask(ring, wr->waiter);
 			return err;
 		}
 		if (slept)
 			return slept;
-		slept = write_wait(h, wr, notices);
+		slept = write_wait(h, wr, notices, held);
 	}
 }
 

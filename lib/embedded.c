@@ -22,7 +22,7 @@ static int emb_sync(struct ringbuf *ring, u32 reader, u64 position)
 	for (i = 0; i < rb_rows(v); i++) {
 		if ((reader != RINGBUF_ALL_READERS && reader != i) || !row_attached(ring, i))
 			continue;
-		rb_move_reader(v, i, position);
+		rb_sync_reader(v, i, &ring->header->seat[i].hold, position);
 		err = 0;
 	}
 	emb_wake_all(ring);

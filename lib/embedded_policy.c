@@ -44,7 +44,7 @@ int emb_relieve(struct lib_handle *h, u32 count)
 
 	if (!emb_trylock(h->ring))
 		return -EAGAIN;
-	changed = look(h->ring, rb_head(&h->view) + count);
+	changed = !rb_gate_closed(&h->view) && look(h->ring, rb_head(&h->view) + count);
 	emb_unlock(h->ring);
 	return changed ? 0 : -EAGAIN;
 }
@@ -93,7 +93,7 @@ int emb_proceed(struct lib_handle *h)
 	if (!emb_seat_is_ours(h))
 		err = -ESTALE;
 	else if (rb_row_skipped(&h->view, h->id))
-		rb_continue_reader(&h->view, h->id, &emb_seat(h)->hold, 0);
+		rb_continue_reader(&h->view, h->id, &emb_seat(h)->hold);
 	emb_unlock(h->ring);
 	return err;
 }

@@ -82,7 +82,7 @@ LIB_PUBLIC int ringbuf_reader_attach_policy(struct ringbuf *ring, enum ringbuf_s
 	struct rb_policy p;
 
 	*reader = NULL;
-	if (policy->size < POLICY_SIZE_0_1)
+	if (policy->size < POLICY_SIZE_0_1 || policy->reserved)
 		return -EINVAL;
 	if (!lib_tail_is_zero(policy, sizeof(*policy), policy->size))
 		return -E2BIG;

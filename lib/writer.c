@@ -9,6 +9,9 @@
 
 #define RETRY_LIMIT 1000
 
+/* A waiter word for a position that no stream reaches. */
+#define NEVER_REACHED rb_waiter_word(~0ULL >> 2, RB_WAIT_POSITION)
+
 struct ringbuf_writer {
 	struct lib_handle h;
 	struct rb_writer w;
@@ -148,7 +151,8 @@ LIB_HIDDEN int lib_watch_writer(struct lib_watch *watch, struct ringbuf_writer *
 static int writer_block(struct ringbuf_writer *writer, struct lib_block *b, enum rb_reserved why,
 			unsigned int count, unsigned int *tries)
 {
-	struct rb_writer *w = &writer->w;
+	u64 waiter = rb_waiter_word(writer->w.blocked,
+				    why == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION : RB_WAIT_CURSOR);
 
 	if (why == RB_RETRY)
 		return ++*tries < RETRY_LIMIT ? 0 : -EPROTO;
@@ -157,12 +161,12 @@ static int writer_block(struct ringbuf_writer *writer, struct lib_block *b, enum
 
 		if (err != -EAGAIN)
 			return err ? err : ++*tries < RETRY_LIMIT ? 0 : -EPROTO;
+		/* Only a lag blocks, and the host could not act: no cursor tells when it can. */
+		if (rb_reached(&writer->h.view, waiter))
+			waiter = NEVER_REACHED;
 	}
 	*tries = 0;
-	return lib_block(&writer->h, b,
-			 rb_waiter_word(w->blocked, why == RB_BLOCKED_BY_SLOT ? RB_WAIT_POSITION
-									      : RB_WAIT_CURSOR),
-			 count);
+	return lib_block(&writer->h, b, waiter, count);
 }
 
 static LIB_SLOW int writer_reserve_slowly(struct ringbuf_writer *writer, unsigned int count,

@@ -19,17 +19,19 @@
  * @pos: its cursor at the last look that found it holding up a writer
  * @since: time of the first such look at that cursor, in ns
  * @looked: time of the last one
- * @skips: times that it was skipped
  * @resumed: position at which it continued after the last skip
+ * @want: it continues at this position at least
+ * @skips: times that it was skipped
  * @margin: how many of the oldest slots it leaves out when it continues
  */
 struct rb_hold {
 	u64 pos;
 	u64 since;
 	u64 looked;
-	u64 skips;
 	u64 resumed;
-	u64 margin;
+	u64 want;
+	u32 skips;
+	u32 margin;
 };
 
 /* What a look finds. */
@@ -47,13 +49,14 @@ enum rb_look {
 
 /*
  * Note that the reader holds up a writer at cursor @pos now, and return for how long it has,
- * in ns.
+ * in ns.  A smaller cursor than before is no progress.
  */
 static inline u64 rb_hold_clock(struct rb_hold *hold, u64 pos, u64 timeout, u64 now)
 {
-	if (pos != hold->pos || !hold->looked || now - hold->looked > timeout + RB_HOLD_PAUSE)
+	if (pos > hold->pos || !hold->looked || now - hold->looked > timeout + RB_HOLD_PAUSE) {
 		hold->since = now;
-	hold->pos = pos;
+		hold->pos = pos;
+	}
 	hold->looked = now;
 	return now - hold->since;
 }
@@ -84,20 +87,23 @@ static inline enum rb_look rb_policy_look(const struct rb_view *v, u32 row,
 
 /*
  * Skip the gating reader in @row.  If it has released nothing since it last continued, it
- * leaves out more of the oldest slots the next time, at most half of the ring: so a reader
- * that is slower than the writers reads whole messages nevertheless.
+ * leaves out more of the oldest slots the next time, at most half of the ring or of its lag:
+ * so a reader that is slower than the writers reads whole messages nevertheless.
  */
 static inline void rb_skip_reader(const struct rb_view *v, u32 row, struct rb_hold *hold)
 {
 	struct ringbuf_row *r = rb_row(v, row);
+	u64 most = rb_row_lag(v, r) / 2;
 
 	if (!hold->skips || rb_row_cursor(v, row) > hold->resumed)
 		hold->margin = 0;
 	else
 		hold->margin = 2 * hold->margin + 1;
-	if (hold->margin > v->slots / 2)
-		hold->margin = v->slots / 2;
+	if (hold->margin > most)
+		hold->margin = (u32)most;
 	hold->skips++;
+	/* The host may have moved it, and it has not seen that yet. */
+	hold->want = rb_row_cursor(v, row);
 	WRITE_ONCE(r->floor, RINGBUF_FLOOR_SKIPPED);
 	/*
 	 * (K), matches rb_gate_min(): a writer that sees it not gate also sees the new floor,
@@ -106,18 +112,31 @@ static inline void rb_skip_reader(const struct rb_view *v, u32 row, struct rb_ho
 	smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED);
 }
 
-/*
- * Let the skipped reader in @row continue, at @want or at the oldest slot that the ring still
- * holds.  Writers wait for it again.
- */
-static inline void rb_continue_reader(const struct rb_view *v, u32 row, struct rb_hold *hold,
-				      u64 want)
+/* Move the reader in @row forward to @pos, at most to head, also if it is skipped. */
+static inline void rb_sync_reader(const struct rb_view *v, u32 row, struct rb_hold *hold, u64 pos)
 {
-	u64 head = rb_head(v), start = rb_oldest(v) + hold->margin;
-	u64 cursor = READ_ONCE(rb_cursor(v, row)->cursor);
+	if (!rb_row_skipped(v, row))
+		rb_move_reader(v, row, pos);
+	else if (hold->want < pos)
+		hold->want = pos;
+}
 
-	if (start < want)
-		start = want;
+/*
+ * Let the skipped reader in @row continue, at the oldest slot that the ring still holds and
+ * that is within its lag.  Writers wait for it again.
+ */
+static inline void rb_continue_reader(const struct rb_view *v, u32 row, struct rb_hold *hold)
+{
+	u64 head = rb_head(v), start = rb_oldest(v);
+	u64 cursor = READ_ONCE(rb_cursor(v, row)->cursor);
+	u64 lag = rb_row_lag(v, rb_row(v, row));
+
+	/* With room for one more slot. */
+	if (lag < v->slots && head >= lag && start < head - lag + 1)
+		start = head - lag + 1;
+	start += hold->margin;
+	if (start < hold->want)
+		start = hold->want;
 	if (start < cursor)
 		start = cursor;
 	if (start > head)

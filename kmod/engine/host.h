@@ -133,6 +133,9 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want,
 	if (v->info->rows <= row)
 		/* (E), matches rb_rows(). */
 		smp_store_release(&v->info->rows, row + 1);
+	/* Before it gates, so that no writer meets its lag and does not ask. */
+	if (kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP)
+		WRITE_ONCE(v->info->policies, v->info->policies + 1);
 	if (kind == RINGBUF_POLICY_LOSSY) {
 		/* It gates nobody, so no writer needs to see it, nor (E). */
 		WRITE_ONCE(r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_LOSSY);
@@ -140,8 +143,6 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want,
 		start = rb_gate_by(v, row, start);
 		WRITE_ONCE(c->cursor, start);
 	}
-	if (kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP)
-		WRITE_ONCE(v->info->policies, v->info->policies + 1);
 	rb_gate_open(v);
 	return start;
 }

@@ -173,6 +173,9 @@ static inline void rb_catch_up(const struct rb_view *v, struct rb_reader *r)
 		r->margin = v->slots / 2;
 	r->fresh = false;
 	pos = (head > v->slots ? head - v->slots : 0) + r->margin;
+	/* An exclusive writer may have cleared any number of the oldest slots. */
+	while (pos < head && rb_overtaken(v, pos))
+		pos++;
 	if (pos > head)
 		pos = head;
 	if (pos <= r->pos)

@@ -199,7 +199,8 @@ struct ringbuf_features {
  *
  * With RINGBUF_POLICY_EVICT a reader is evicted, with RINGBUF_POLICY_SKIP it is skipped, once
  * it has held up a writer for @policy_timeout without releasing a slot, or once a writer
- * wants a slot that lies more than @policy_lag slots ahead of the reader's cursor.  The time
+ * wants a slot that lies @policy_lag slots ahead of the reader's cursor, or further (more than
+ * @policy_lag slots at once always do).  The time
  * runs only while the reader holds a writer up.  With RINGBUF_POLICY_AT_STOP it is not waited
  * for while all threads of the reader's process are stopped (SIGSTOP) or frozen
  * (cgroup.freeze).  No writer waits for a reader that is skipped, until that reader asks for

@@ -56,6 +56,8 @@ static void pass_gate(struct writer *w, uint64_t position)
 		if (w->limit <= position)
 			ring_wait(&w->ring);
 	}
+	store(&w->desc[position % w->ring.is.slot_count].state, 0);
+	fence(); /* (M) */
 }
 
 static void commit(const struct writer *w, uint64_t position, uint32_t length)

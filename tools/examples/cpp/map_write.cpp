@@ -76,6 +76,8 @@ class Writer : public Ring {
 			if (limit <= position)
 				wait();
 		}
+		store<__u64>(desc[position % is.slot_count].state, 0);
+		fence(); // (M)
 		return data + position % is.slot_count * is.slot_stride;
 	}
 

@@ -84,6 +84,7 @@ func (w *writer) reserve() []byte {
 			w.wait()
 		}
 	}
+	atomic.SwapUint64(&w.desc[w.position%w.is.slotCount].state, 0) // (M)
 	return w.slot(w.data)
 }
 

@@ -54,6 +54,8 @@ class Writer(Ring):
             self.limit = end
             if end <= self.position:
                 self.wait()
+        store(self.slots + 16 * (self.position % self.slot_count), 0)
+        fence()  # (M)
         at = self.data + self.position % self.slot_count * self.stride
         return memoryview((ctypes.c_char * self.slot_bytes).from_address(at)).cast("B")
 

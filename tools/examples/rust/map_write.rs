@@ -80,6 +80,9 @@ impl Writer {
                 self.ring.wait()?;
             }
         }
+        let desc = unsafe { &*self.desc.add(self.ring.index()) };
+        desc.state.store(0, Relaxed);
+        fence(SeqCst); // (M)
         let at = self.ring.index() * self.ring.is.slot_stride as usize;
         let bytes = self.ring.is.slot_bytes as usize;
         Ok(unsafe { std::slice::from_raw_parts_mut(self.data.add(at), bytes) })
