@@ -14,7 +14,7 @@ static int end_here(struct rb_handle *h, bool *ended)
 
 	*ended = false;
 	if (m && m->live) {
-		rb_member_end(h, m, false);
+		rb_member_end(h, m, RINGBUF_HOLE_LEFT);
 		if (m == &h->self)
 			rb_member_leave(h, m);
 		*ended = true;

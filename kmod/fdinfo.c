@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Show a handle in /proc/PID/fdinfo/FD. */
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
 #include "internal.h"
@@ -57,6 +60,33 @@ static void show_position(struct seq_file *m, struct rb_handle *h, struct rb_rin
 	seq_printf(m, "ringbuf-lag:\t%llu\n", head > cursor ? head - cursor : 0);
 }
 
+/* Show what keeps writer @h from its next slot, if anything does. */
+static void show_blocker(struct seq_file *m, const struct rb_handle *h, struct rb_ring *ring)
+{
+	struct rb_blocker_report r;
+	struct rb_ready ready;
+
+	if (h->role != RINGBUF_ROLE_WRITER || !rb_handle_members(h))
+		return;
+	rb_writer_ready(&ring->view, 1, &ready);
+	if (ready.count)
+		return;
+	mutex_lock(&ring->lock);
+	rb_blocker_report(ring, rb_head(&ring->view), proc_pid_ns(file_inode(m->file)->i_sb), &r);
+	mutex_unlock(&ring->lock);
+	if (!r.kind)
+		return;
+	seq_printf(m, "ringbuf-blocker:\t%s %u\n",
+		   r.kind == RINGBUF_BLOCKER_READER ? "reader" : "writer", r.id);
+	seq_printf(m, "ringbuf-blocker-pid:\t%d\n", r.pid);
+	seq_puts(m, "ringbuf-blocker-comm:\t");
+	seq_escape(m, r.comm, "\n\\");
+	seq_printf(m, "\nringbuf-blocker-position:\t%llu\n", r.position);
+	seq_printf(m, "ringbuf-blocker-lag:\t%llu\n", r.lag);
+	seq_printf(m, "ringbuf-blocker-ms:\t%llu\n",
+		   div_u64(ktime_get_ns() - r.since, NSEC_PER_MSEC));
+}
+
 void rb_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct rb_handle *h = file->private_data;
@@ -74,4 +104,5 @@ void rb_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "ringbuf-slot-count:\t%llu\n", ring->layout.slot_count);
 	seq_printf(m, "ringbuf-flags:\t0x%x\n", ring->layout.flags);
 	show_position(m, h, ring);
+	show_blocker(m, h, ring);
 }

@@ -79,7 +79,7 @@ static void fence_cut(struct rb_handle *h, struct rb_identity *i)
 
 static void fence_end(struct rb_handle *h, struct rb_member *m)
 {
-	rb_member_end(h, m, true);
+	rb_member_end(h, m, RINGBUF_HOLE_FENCED);
 	rb_member_leave(h, m);
 }
 

@@ -4,7 +4,6 @@
  * last close do.
  */
 #include <linux/module.h>
-#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -42,14 +41,12 @@ static struct rb_handle *handle_new(void)
 		return NULL;
 	}
 	handle_init(h);
-	h->pid = get_task_pid(current, PIDTYPE_TGID);
 	return h;
 }
 
 static void handle_free(struct rb_handle *h)
 {
 	hrtimer_cancel(&h->threshold.timer);
-	put_pid(h->pid);
 	iput(h->inode);
 	rb_handle_put(h);
 }
@@ -104,7 +101,7 @@ static void handle_leave(struct rb_handle *h, struct rb_ring *ring)
 {
 	mutex_lock(&h->lock);
 	if (h->self.live)
-		rb_member_end(h, &h->self, handle_killed());
+		rb_member_end(h, &h->self, handle_killed() ? RINGBUF_HOLE_DIED : RINGBUF_HOLE_LEFT);
 	rb_member_leave(h, &h->self);
 	mutex_unlock(&h->lock);
 	mutex_lock(&ring->lock);

@@ -15,6 +15,7 @@
 
 struct cred;
 struct io_uring_cmd;
+struct pid_namespace;
 struct pipe_inode_info;
 struct poll_table_struct;
 struct seq_file;
@@ -160,6 +161,52 @@ void rb_notify(struct rb_ring *ring);
 void rb_notify_writers(struct rb_ring *ring);
 void rb_notify_handle(struct rb_ring *ring, struct rb_handle *h);
 
+/* ---- process.c ----------------------------------------------------------- */
+
+void rb_process_set(struct rb_process *p);
+void rb_process_copy(struct rb_process *to, const struct rb_process *from);
+void rb_process_clear(struct rb_process *p);
+s32 rb_process_pid(const struct rb_process *p, struct pid_namespace *ns);
+void rb_process_refresh(struct rb_process *p);
+void rb_process_tell(const struct rb_process *p, struct pid_namespace *ns, s32 *pid,
+		     char comm[RINGBUF_COMM_BYTES]);
+u32 rb_process_end(const struct rb_process *p, u32 *code);
+
+/* ---- blocker.c ----------------------------------------------------------- */
+
+/**
+ * struct rb_blocker_report - what blocks the writers of a ring, for one caller
+ * @kind: RINGBUF_BLOCKER_*
+ * @id: row of the reader, or id of the writer
+ * @position: see struct ringbuf_stats
+ * @lag: slots from @position to head
+ * @since: it has been there since then at least, by ktime_get_ns(); 0 without a blocker
+ * @pid: its process in the caller's pid namespace, 0: not visible
+ * @comm: the name of that process
+ */
+struct rb_blocker_report {
+	u32 kind;
+	u32 id;
+	u64 position;
+	u64 lag;
+	u64 since;
+	s32 pid;
+	char comm[RINGBUF_COMM_BYTES];
+};
+
+void rb_blocker_look(struct rb_ring *ring);
+void rb_blocker_report(struct rb_ring *ring, u64 head, struct pid_namespace *ns,
+		       struct rb_blocker_report *r);
+u64 rb_blocker_caller_ns(u64 ns);
+
+/* ---- hole.c -------------------------------------------------------------- */
+
+int rb_holes_alloc(struct rb_ring *ring);
+void rb_holes_free(struct rb_ring *ring);
+void rb_hole_ending(struct rb_seat *seat, u32 cause);
+void rb_hole_record(struct rb_ring *ring, u32 id, u64 count, u64 end);
+long rb_ioctl_hole(struct rb_handle *h, void __user *arg);
+
 /* ---- stats.c ------------------------------------------------------------- */
 
 long rb_ioctl_stats(struct rb_handle *h, void __user *arg);
@@ -179,7 +226,8 @@ int rb_member_begin_reader(struct rb_handle *h, struct rb_ring *ring, u64 want,
 int rb_member_resume_reader(struct rb_handle *h, struct rb_ring *ring, bool wait);
 int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_ring *ring,
 			   bool wait);
-void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died);
+void rb_member_end(struct rb_handle *h, struct rb_member *m, u32 cause);
+void rb_member_map(struct rb_handle *h, struct rb_member *m);
 void rb_member_leave(struct rb_handle *h, struct rb_member *m);
 int rb_member_evict(struct rb_ring *ring, u32 row);
 int rb_member_evict_locked(struct rb_ring *ring, u32 row);

@@ -23,6 +23,7 @@ SIZE_IS(FRAMING, framing);
 SIZE_IS(THRESHOLD, threshold);
 SIZE_IS(EVICT, evict);
 SIZE_IS(ROOM, room);
+SIZE_IS(HOLE, hole);
 SIZE_IS(REGION, region);
 HAS_GROWN(READER_STATS, reader_stats);
 SIZE_IS(WRITER_STATS, writer_stats);
@@ -65,6 +66,8 @@ long rb_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return rb_ioctl_threshold(h, user);
 	case RINGBUF_IOC_ROOM:
 		return rb_ioctl_room(h, user);
+	case RINGBUF_IOC_HOLE:
+		return rb_ioctl_hole(h, user);
 	case FIONREAD:
 		return rb_ioctl_fionread(h, user);
 	default:

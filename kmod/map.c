@@ -26,7 +26,6 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/personality.h>
-#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -183,10 +182,7 @@ static int identity_begin(struct rb_handle *h, struct rb_identity *i)
 	memset(&h->self, 0, sizeof(h->self));
 	i->begun = true;
 	rb_timer_maps(ring, 1);
-	mutex_lock(&ring->lock);
-	put_pid(h->pid);
-	h->pid = get_task_pid(current, PIDTYPE_TGID);
-	mutex_unlock(&ring->lock);
+	rb_member_map(h, &i->member);
 	return 0;
 }
 
@@ -232,7 +228,7 @@ static void identity_put(struct rb_identity *i, bool pin)
 
 	if (pin && !--i->pins) {
 		if (i->member.live)
-			rb_member_end(h, &i->member, true);
+			rb_member_end(h, &i->member, RINGBUF_HOLE_DIED);
 		rb_member_leave(h, &i->member);
 		rb_timer_maps(rb_handle_ring(h), -1);
 	}

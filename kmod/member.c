@@ -126,6 +126,7 @@ static int reader_begin(struct rb_handle *h, struct rb_ring *ring, u64 want,
 			want = reader_resume(h, ring);
 		seat = &ring->rows[row];
 		seat->handle = h;
+		rb_process_set(&seat->process);
 		seat->policy = *policy;
 		seat->hold = (struct rb_hold){ 0 };
 		h->fresh = true;
@@ -175,6 +176,7 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 	id = id_take(ring);
 	if (id > 0) {
 		ring->ids[id - 1].handle = h;
+		rb_process_set(&ring->ids[id - 1].process);
 		ring->ids[id - 1].live = true;
 		ring->ids[id - 1].claim_timeout = h->claim_timeout ?: ring->layout.claim_timeout;
 		WRITE_ONCE(ring->claim_timeout,
@@ -185,6 +187,7 @@ int rb_member_begin_writer(struct rb_handle *h, struct rb_member *m, struct rb_r
 			WRITE_ONCE(ring->view.info->ended, RINGBUF_END_NONE);
 		rb_attach_writer(&ring->view, id);
 		rb_writer_init(&ring->view, &m->writer, id);
+		ring->ids[id - 1].first = m->writer.pos;
 		rb_notify(ring);
 	}
 	mutex_unlock(&ring->lock);
@@ -228,11 +231,12 @@ static int reader_evict(struct rb_ring *ring, u32 row)
 	return 0;
 }
 
-static void writer_leave(struct rb_ring *ring, struct rb_member *m, bool died)
+static void writer_leave(struct rb_ring *ring, struct rb_member *m, u32 cause)
 {
 	struct rb_seat *seat = &ring->ids[m->id - 1];
 
-	rb_writer_stop(ring, m->id, died);
+	rb_hole_ending(seat, cause);
+	rb_writer_stop(ring, m->id, cause != RINGBUF_HOLE_LEFT);
 	/* The next exclusive writer may attach before this one has unmapped the ring. */
 	if (rb_exclusive(&ring->view)) {
 		seat->handle = NULL;
@@ -294,8 +298,23 @@ bool rb_member_evicted(const struct rb_handle *h, const struct rb_ring *ring)
 	return h->role == RINGBUF_ROLE_READER && rb_row_evicted(&ring->view, READ_ONCE(h->last_id));
 }
 
-/* End the member @m of @h.  @died: it has not called DONE or DETACH. */
-void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
+/* Note that the caller's process has mapped the identity region of @m. */
+void rb_member_map(struct rb_handle *h, struct rb_member *m)
+{
+	struct rb_ring *ring = rb_handle_ring(h);
+	bool reader = h->role == RINGBUF_ROLE_READER;
+
+	lockdep_assert_held(&h->lock);
+	mutex_lock(&ring->lock);
+	rb_process_set(reader ? &ring->rows[m->id].process : &ring->ids[m->id - 1].process);
+	mutex_unlock(&ring->lock);
+}
+
+/*
+ * End the member @m of @h.  @cause: for a writer, why its open slots become holes,
+ * RINGBUF_HOLE_*.  Without RINGBUF_HOLE_LEFT it counts as one that died.
+ */
+void rb_member_end(struct rb_handle *h, struct rb_member *m, u32 cause)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
 
@@ -307,7 +326,7 @@ void rb_member_end(struct rb_handle *h, struct rb_member *m, bool died)
 		reader_end(h, ring, m->id);
 		reader_notify(ring, h);
 	} else {
-		writer_leave(ring, m, died);
+		writer_leave(ring, m, cause);
 		rb_notify(ring);
 	}
 	mutex_unlock(&ring->lock);
@@ -325,6 +344,7 @@ void rb_member_leave(struct rb_handle *h, struct rb_member *m)
 	m->seated = false;
 	if (h->role == RINGBUF_ROLE_READER) {
 		ring->rows[m->id].handle = NULL;
+		rb_process_clear(&ring->rows[m->id].process);
 		ring->free_row = min(ring->free_row, m->id);
 	} else {
 		ring->ids[m->id - 1].handle = NULL;

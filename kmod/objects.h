@@ -51,8 +51,30 @@
 #include "engine/layout.h"
 #include "engine/ready.h"
 
+struct pid;
 struct rb_handle;
+struct rb_hole_record;
 struct rb_user;
+
+/**
+ * struct rb_process - a process that has, or had, a seat
+ * @pid: its pid, with a reference; NULL: there is none
+ * @comm: its name, as far as it was asked for
+ */
+struct rb_process {
+	struct pid *pid;
+	char comm[RINGBUF_COMM_BYTES];
+};
+
+/**
+ * struct rb_ending - how a writer has ended
+ * @cause: RINGBUF_HOLE_*
+ * @code: the signal or the exit status, see RINGBUF_HOLE_*
+ */
+struct rb_ending {
+	u32 cause;
+	u32 code;
+};
 
 /**
  * struct rb_seat - the module's record of a reader's row or a writer's id
@@ -66,6 +88,9 @@ struct rb_user;
  * @claim_timeout: writer: how long it may hold others up, in ns, if the ring has a timeout
  * @policy: reader: its policy
  * @hold: reader: how long it has held writers up
+ * @process: the process that attached or mapped @handle; a writer's stays when it has left
+ * @first: writer: it has claimed no position below this one
+ * @how: writer: how it has ended, for its holes
  */
 struct rb_seat {
 	struct rb_handle *handle;
@@ -77,6 +102,21 @@ struct rb_seat {
 	u64 claim_timeout;
 	struct rb_policy policy;
 	struct rb_hold hold;
+	struct rb_process process;
+	u64 first;
+	struct rb_ending how;
+};
+
+/**
+ * struct rb_last_look - what a look at the blocker of a ring has found, see blocker.c
+ * @blocker: the reader or writer
+ * @generation: of the reader's row; of a writer 0
+ * @since: when a look found this first, by ktime_get_ns()
+ */
+struct rb_last_look {
+	struct rb_blocker blocker;
+	u32 generation;
+	u64 since;
 };
 
 /**
@@ -95,6 +135,8 @@ struct rb_seat {
  * @rows: seat of each reader row
  * @free_row: all rows below it are taken
  * @ids: seat of each writer id, from id 1 on
+ * @holes: records of writers that left holes, see hole.c; under @lock
+ * @next_hole: the record to use next; under @lock
  * @readers: number of readers that are attached and not evicted
  * @repaired: number of slots made holes for writers that ended
  * @nr_deferred: number of deferred writers; changes under @wait_lock as well
@@ -122,6 +164,7 @@ struct rb_seat {
  * @writer_waits: how often writers slept
  * @writer_wakeups: how often writers were woken
  * @wake_calls: how often RINGBUF_IOC_WAKE was called
+ * @look: the last look at the blocker; under @wait_lock
  * @claim_timeout: the shortest time after which a writer may be fenced, in ns; 0: none may
  *	be.  May be read without a lock
  * @fence_pos: the first unfinished position at the last look; under @lock
@@ -153,6 +196,8 @@ struct rb_ring {
 	struct rb_seat *rows;
 	u32 free_row;
 	struct rb_seat *ids;
+	struct rb_hole_record *holes;
+	u32 next_hole;
 	u32 readers;
 	u64 repaired;
 	unsigned int nr_deferred;
@@ -181,6 +226,7 @@ struct rb_ring {
 	u64 writer_waits;
 	u64 writer_wakeups;
 	u64 wake_calls;
+	struct rb_last_look look;
 
 	u64 claim_timeout;
 	u64 fence_pos;
@@ -309,7 +355,6 @@ enum { RB_POLL_POSITION, RB_POLL_CURSOR, RB_POLLS };
  * @claim_timeout: as ATTACH has set it, 0: as the ring's; constant once bound
  * @done: DONE was called: no new member begins
  * @detached: DETACH was called: no new member begins
- * @pid: process that opened or mapped it; under ring->lock once bound
  * @wq: tasks that poll it
  * @poll: waiters for these tasks
  * @threshold: when it is worth waking
@@ -348,7 +393,6 @@ struct rb_handle {
 	u64 claim_timeout;
 	bool done;
 	bool detached;
-	struct pid *pid;
 	struct list_head requests;
 	unsigned int nr_requests;
 	wait_queue_head_t wq;

@@ -86,7 +86,7 @@ static bool policy_look(struct rb_ring *ring, u64 end)
 
 		rb_relax(row);
 		if (look == RB_LOOK_HOLDS && seat->policy.kind & RINGBUF_POLICY_AT_STOP &&
-		    seat->handle && process_stands(seat->handle->pid))
+		    seat->handle && process_stands(seat->process.pid))
 			look = RB_LOOK_DUE;
 		if (look == RB_LOOK_DUE)
 			changed |= policy_apply(ring, row);

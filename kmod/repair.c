@@ -146,10 +146,12 @@ static bool writer_busy(struct rb_ring *ring, u32 id)
 static void writer_end(struct rb_ring *ring, u32 id, bool died)
 {
 	struct rb_seat *seat = &ring->ids[id - 1];
-	u64 end;
+	u64 end, holes;
 
 	lockdep_assert_held(&ring->lock);
-	ring->repaired += rb_repair(&ring->view, id, &end);
+	holes = rb_repair(&ring->view, id, &end);
+	ring->repaired += holes;
+	rb_hole_record(ring, id, holes, end);
 	seat->retired = max(seat->retired, end);
 	WARN_ON_ONCE(!seat->live || !ring->view.info->writers);
 	seat->live = false;

@@ -78,7 +78,16 @@ static int ring_alloc_seats(struct rb_ring *ring)
 {
 	ring->rows = kvcalloc(ring->layout.max_readers, sizeof(*ring->rows), RB_GFP_LARGE);
 	ring->ids = kvcalloc(ring->layout.max_writers, sizeof(*ring->ids), RB_GFP_LARGE);
-	return ring->rows && ring->ids ? 0 : -ENOMEM;
+	return ring->rows && ring->ids ? rb_holes_alloc(ring) : -ENOMEM;
+}
+
+static void seats_free(struct rb_seat *seats, u32 count)
+{
+	u32 i;
+
+	for (i = 0; seats && i < count; i++)
+		rb_process_clear(&seats[i].process);
+	kvfree(seats);
 }
 
 static void ring_put_work(struct work_struct *work)
@@ -107,8 +116,9 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 static void ring_destroy(struct rb_ring *ring)
 {
 	rb_leftovers_free(&ring->leftover);
-	kvfree(ring->ids);
-	kvfree(ring->rows);
+	rb_holes_free(ring);
+	seats_free(ring->ids, ring->layout.max_writers);
+	seats_free(ring->rows, ring->layout.max_readers);
 	if (ring->control)
 		vunmap(ring->control);
 	if (ring->pages)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RINGBUF_IOC_STATS: counters of the ring, its readers and writers, and the blocker. */
 #include <linux/mm.h>
-#include <linux/nospec.h>
-#include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -13,7 +11,7 @@
 static s32 seat_pid(const struct rb_ring *ring, const struct rb_seat *seat)
 {
 	lockdep_assert_held(&ring->lock);
-	return seat->handle ? pid_nr_ns(seat->handle->pid, task_active_pid_ns(current)) : 0;
+	return seat->handle ? rb_process_pid(&seat->process, task_active_pid_ns(current)) : 0;
 }
 
 static u64 row_lag(const struct rb_view *v, u64 head, u32 row)
@@ -90,28 +88,18 @@ static void stats_writers(struct rb_ring *ring, struct ringbuf_stats *s,
 			writer_stats(ring, id, &writers[s->writer_count++]);
 }
 
-static void stats_blocker(const struct rb_ring *ring, struct ringbuf_stats *s)
+static void stats_blocker(struct rb_ring *ring, struct ringbuf_stats *s)
 {
-	struct rb_blocker b;
+	struct rb_blocker_report r;
 
-	rb_find_blocker(&ring->view, s->head, &b);
-	s->blocker_kind = RINGBUF_BLOCKER_NONE;
-	s->blocker_id = 0;
-	s->blocker_position = b.position;
-	s->blocker_lag = s->head > b.position ? s->head - b.position : 0;
-	s->blocker_pid = 0;
-	/* The writer's id comes from a claim word, which user space writes. */
-	if (b.writer) {
-		u32 i = array_index_nospec(b.writer - 1, ring->layout.max_writers);
-
-		s->blocker_kind = RINGBUF_BLOCKER_WRITER;
-		s->blocker_id = b.writer;
-		s->blocker_pid = seat_pid(ring, &ring->ids[i]);
-	} else if (b.row != RB_NO_ROW) {
-		s->blocker_kind = RINGBUF_BLOCKER_READER;
-		s->blocker_id = b.row;
-		s->blocker_pid = seat_pid(ring, &ring->rows[b.row]);
-	}
+	rb_blocker_report(ring, s->head, task_active_pid_ns(current), &r);
+	s->blocker_kind = r.kind;
+	s->blocker_id = r.id;
+	s->blocker_position = r.position;
+	s->blocker_lag = r.lag;
+	s->blocker_pid = r.pid;
+	s->blocker_since = rb_blocker_caller_ns(r.since);
+	memcpy(s->blocker_comm, r.comm, sizeof(s->blocker_comm));
 }
 
 static void stats_counters(struct rb_ring *ring, struct ringbuf_stats *s)

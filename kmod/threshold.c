@@ -183,6 +183,8 @@ void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_
 	check_ready(check, &ready);
 	if (check->ready)
 		WRITE_ONCE(h->threshold.deadline, 0);
+	else
+		rb_blocker_look(ring);
 }
 
 /* The same, once the readers that hold the writer up for too long have been dealt with. */

@@ -133,6 +133,8 @@ int rb_wait_check(struct rb_handle *h, struct rb_ring *ring, u32 want, bool *hel
 		/* First, since a reader's lag can keep a writer from slots that are free. */
 		rb_policy_ask(h, ring, want, held);
 		rb_writer_ready(&ring->view, want, r);
+		if (r->waiter)
+			rb_blocker_look(ring);
 	}
 	return end || !r->waiter;
 }

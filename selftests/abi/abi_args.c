@@ -54,6 +54,7 @@ CALL(FRAMING, framing,       NO,   NO,    0,      0,      NO);
 CALL(THRESHOLD, threshold,   NO,   NO,    0,      0,      NO);
 CALL(EVICT, evict,           NO,   0,     NO,     0,      NO);
 CALL(ROOM, room,             NO,   NO,    NO,     0,      NO);
+CALL(HOLE, hole,             NO,   0,     0,      0,      0);
 /* clang-format on */
 
 /* Room for more than any structure, so that a call can pass too large a size. */
@@ -74,6 +75,7 @@ union argument {
 	struct ringbuf_threshold threshold;
 	struct ringbuf_evict evict;
 	struct ringbuf_room room;
+	struct ringbuf_hole hole;
 	unsigned char bytes[512];
 };
 
@@ -122,9 +124,14 @@ static union argument good(unsigned long request, const struct _test_data_args *
 	return a;
 }
 
-/* Return the result of that call: 0, but -ENOENT for EVICT, whose reader does not exist. */
+/*
+ * Return the result of that call: 0, but -ENOENT for EVICT, whose reader does not exist, and
+ * -ENODATA for HOLE, as position 0 is no hole.
+ */
 static int good_result(unsigned long request)
 {
+	if (request == RINGBUF_IOC_HOLE)
+		return -ENODATA;
 	return request == RINGBUF_IOC_EVICT ? -ENOENT : 0;
 }
 
@@ -347,7 +354,7 @@ TEST(features_names_all_features_and_limits)
 	EXPECT_EQ(RINGBUF_FEAT_EXCLUSIVE | RINGBUF_FEAT_SHARED | RINGBUF_FEAT_TIMESTAMP |
 			  RINGBUF_FEAT_POLL | RINGBUF_FEAT_READWRITE | RINGBUF_FEAT_STREAM |
 			  RINGBUF_FEAT_THRESHOLD | RINGBUF_FEAT_EVICT | RINGBUF_FEAT_FENCE |
-			  RINGBUF_FEAT_POLICY,
+			  RINGBUF_FEAT_POLICY | RINGBUF_FEAT_HOLE,
 		  f.features & ~RINGBUF_FEAT_URING);
 	EXPECT_EQ(RINGBUF_ABI_VERSION, f.abi_version);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), f.page_size);

@@ -529,6 +529,7 @@ static void dead_with_pinned_slots(struct __test_metadata *_metadata, uint32_t f
 		uint64_t before = now_ns(), repaired = stats_of(owner).repaired;
 		int next = device_open(), err;
 		struct ringbuf_stats s;
+		struct ringbuf_hole hole;
 
 		ASSERT_EQ(0, io_uring_queue_init(8, &d.u, 0));
 		ASSERT_EQ(0, pipe2(d.pipe, O_CLOEXEC));
@@ -551,6 +552,12 @@ static void dead_with_pinned_slots(struct __test_metadata *_metadata, uint32_t f
 		UNTIL(stats_of(owner).writers == 0);
 		EXPECT_EQ(RINGBUF_END_DIED, stats_of(owner).ended);
 		EXPECT_EQ(repaired + claims, stats_of(owner).repaired);
+		/* The holes came later than the writer's end, and tell how that was. */
+		if (claims) {
+			ASSERT_OK(hole_call(owner, stats_of(owner).head - claims, &hole));
+			EXPECT_EQ(RINGBUF_HOLE_KILLED, hole.cause);
+			EXPECT_EQ(SIGKILL, hole.code);
+		}
 		next = device_open();
 		UNTIL(attach_fd(next, RINGBUF_ROLE_WRITER, owner) == 0);
 		close(next);

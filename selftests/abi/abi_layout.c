@@ -31,6 +31,7 @@ VER0(FRAMING, framing);
 VER0(THRESHOLD, threshold);
 VER0(EVICT, evict);
 VER0(ROOM, room);
+VER0(HOLE, hole);
 VER0(REGION, region);
 GROWN(READER_STATS, reader_stats);
 VER0(WRITER_STATS, writer_stats);
@@ -162,7 +163,7 @@ TEST(stats_have_their_layout)
 	FIELD(ringbuf_writer_stats, wakeups, 8);
 	FIELD(ringbuf_writer_stats, id, 16);
 	FIELD(ringbuf_writer_stats, pid, 20);
-	SIZE(ringbuf_stats, 136);
+	SIZE(ringbuf_stats, 160);
 	FIELD(ringbuf_stats, readers, 8);
 	FIELD(ringbuf_stats, count, 16);
 	FIELD(ringbuf_stats, reader_size, 20);
@@ -185,6 +186,19 @@ TEST(stats_have_their_layout)
 	FIELD(ringbuf_stats, ended, 120);
 	FIELD(ringbuf_stats, readers_lacking, 124);
 	FIELD(ringbuf_stats, fenced, 128);
+	FIELD(ringbuf_stats, blocker_comm, 136);
+	FIELD(ringbuf_stats, blocker_since, 152);
+}
+
+TEST(hole)
+{
+	SIZE(ringbuf_hole, 48);
+	FIELD(ringbuf_hole, position, 8);
+	FIELD(ringbuf_hole, cause, 16);
+	FIELD(ringbuf_hole, code, 20);
+	FIELD(ringbuf_hole, writer, 24);
+	FIELD(ringbuf_hole, pid, 28);
+	FIELD(ringbuf_hole, comm, 32);
 }
 
 /* Words that different processes write are in different cache lines. */
@@ -248,6 +262,7 @@ TEST(numbers_have_their_values)
 		{ RINGBUF_IOC_DETACH, 0x4008bb08 },   { RINGBUF_IOC_STATS, 0xc080bb0b },
 		{ RINGBUF_IOC_FRAMING, 0x4010bb0c },  { RINGBUF_IOC_THRESHOLD, 0x4020bb0d },
 		{ RINGBUF_IOC_EVICT, 0x4010bb0e },    { RINGBUF_IOC_ROOM, 0xc010bb0f },
+		{ RINGBUF_IOC_HOLE, 0xc030bb10 },
 	};
 	unsigned int i;
 

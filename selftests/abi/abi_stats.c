@@ -534,26 +534,6 @@ TEST_F(stats, pid_namespaces)
 
 /* ---- fdinfo ------------------------------------------------------------------------- */
 
-/* The value behind "ringbuf-@key:", or "". */
-static const char *fdinfo(int fd, const char *key)
-{
-	static char value[128];
-	char path[64], line[256], want[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	snprintf(want, sizeof(want), "ringbuf-%s:\t", key);
-	value[0] = 0;
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, want, strlen(want)))
-			snprintf(value, sizeof(value), "%.*s",
-				 (int)strcspn(line + strlen(want), "\n"), line + strlen(want));
-	if (f)
-		fclose(f);
-	return value;
-}
-
 TEST_F(stats, fdinfo)
 {
 	int reader = reader_open(self->owner), none = device_open(), named;

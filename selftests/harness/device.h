@@ -294,6 +294,36 @@ static inline struct ringbuf_stats stats_of(int fd)
 	return s;
 }
 
+/* The value behind "ringbuf-@key:", or "". */
+static inline const char *fdinfo(int fd, const char *key)
+{
+	static char value[128];
+	char path[64], line[256], want[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(want, sizeof(want), "ringbuf-%s:\t", key);
+	value[0] = 0;
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, want, strlen(want)))
+			snprintf(value, sizeof(value), "%.*s",
+				 (int)strcspn(line + strlen(want), "\n"), line + strlen(want));
+	if (f)
+		fclose(f);
+	return value;
+}
+
+/* Why @position is a hole, as @fd says. */
+static inline int hole_call(int fd, uint64_t position, struct ringbuf_hole *hole)
+{
+	memset(hole, 0x5a, sizeof(*hole));
+	hole->size = sizeof(*hole);
+	hole->flags = 0;
+	hole->position = position;
+	return call(fd, RINGBUF_IOC_HOLE, hole);
+}
+
 static inline int framing_call(int fd, uint32_t framing)
 {
 	struct ringbuf_framing f = { .size = sizeof(f), .framing = framing };

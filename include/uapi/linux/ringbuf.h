@@ -56,6 +56,8 @@
 #define RINGBUF_MAX_BATCH      64U /* slots in one reservation */
 #define RINGBUF_MAX_WAITERS    16384U /* calls and requests that wait in one ring */
 
+#define RINGBUF_COMM_BYTES 16 /* room for the name of a process, as in /proc/PID/comm */
+
 /* ---- ioctls ---------------------------------------------------------- */
 
 #define RINGBUF_IOC_MAGIC 0xBB /* 00-3F, see kmod/protocol.rst */
@@ -75,6 +77,7 @@
 #define RINGBUF_THRESHOLD_SIZE_VER0 32
 #define RINGBUF_EVICT_SIZE_VER0	    16
 #define RINGBUF_ROOM_SIZE_VER0	    16
+#define RINGBUF_HOLE_SIZE_VER0	    48
 
 /* The size of each array's entry in the first version of the ABI. */
 #define RINGBUF_REGION_SIZE_VER0       24
@@ -103,6 +106,8 @@
 #define RINGBUF_IOC_EVICT     _IOC(_IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0e, RINGBUF_EVICT_SIZE_VER0)
 #define RINGBUF_IOC_ROOM \
 	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x0f, RINGBUF_ROOM_SIZE_VER0)
+#define RINGBUF_IOC_HOLE \
+	_IOC(_IOC_READ | _IOC_WRITE, RINGBUF_IOC_MAGIC, 0x10, RINGBUF_HOLE_SIZE_VER0)
 
 /* Bits of struct ringbuf_features.features. */
 #define RINGBUF_FEAT_EXCLUSIVE (1ULL << 0) /* RINGBUF_CREATE_EXCLUSIVE */
@@ -116,6 +121,7 @@
 #define RINGBUF_FEAT_EVICT     (1ULL << 8) /* RINGBUF_IOC_EVICT */
 #define RINGBUF_FEAT_FENCE     (1ULL << 9) /* claim_timeout, RINGBUF_ATTACH_TAKE_OVER */
 #define RINGBUF_FEAT_POLICY    (1ULL << 10) /* RINGBUF_POLICY_* besides BLOCK */
+#define RINGBUF_FEAT_HOLE      (1ULL << 11) /* RINGBUF_IOC_HOLE, and the blocker's comm and since */
 
 /**
  * struct ringbuf_features - RINGBUF_IOC_FEATURES, on any handle
@@ -602,6 +608,10 @@ struct ringbuf_writer_stats {
  * @readers_lacking: [out] readers that must still attach before a writer gets a slot, see
  *	struct ringbuf_create.wait_readers
  * @fenced: [out] writers that were fenced, see struct ringbuf_create.claim_timeout
+ * @blocker_comm: [out] name of that process, with a 0 at its end; empty if @blocker_pid is 0
+ * @blocker_since: [out] the blocker has been at @blocker_position since this time at least,
+ *	in ns of the caller's CLOCK_MONOTONIC; 0 without a blocker.  The kernel looks when a
+ *	writer begins to wait, and in this call, so the true time may be earlier
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENOMEM.
  */
@@ -630,6 +640,49 @@ struct ringbuf_stats {
 	__u32 ended;
 	__u32 readers_lacking;
 	__aligned_u64 fenced;
+	char blocker_comm[RINGBUF_COMM_BYTES];
+	__aligned_u64 blocker_since;
+};
+
+/* struct ringbuf_hole.cause */
+#define RINGBUF_HOLE_UNKNOWN   0U /* not known any more */
+#define RINGBUF_HOLE_DISCARDED 1U /* its writer took it back */
+#define RINGBUF_HOLE_LEFT      2U /* its writer called DONE or DETACH */
+#define RINGBUF_HOLE_UNMAPPED  3U /* its writer unmapped the ring, or called exec */
+#define RINGBUF_HOLE_EXITED    4U /* its writer's process exited; @code is the exit status */
+#define RINGBUF_HOLE_KILLED    5U /* its writer's process was killed; @code is the signal */
+#define RINGBUF_HOLE_DIED      6U /* its writer's process ended; how is not known */
+#define RINGBUF_HOLE_FENCED    7U /* its writer was fenced */
+
+/**
+ * struct ringbuf_hole - RINGBUF_IOC_HOLE: why a position is a hole
+ * @size: sizeof(struct ringbuf_hole)
+ * @flags: must be 0
+ * @position: the position
+ * @cause: [out] RINGBUF_HOLE_*
+ * @code: [out] the signal or the exit status, see RINGBUF_HOLE_*; else 0
+ * @writer: [out] id that the writer had; 0: not known
+ * @pid: [out] its process, in the caller's pid namespace; 0: not known, or not visible to
+ *	the caller.  The process may have ended, and another one may have its number
+ * @comm: [out] name of that process, with a 0 at its end; empty if @pid is 0
+ *
+ * For every handle that is bound to a ring.  The kernel remembers the last writers that left
+ * slots unfinished, at least 16 and as many as the ring has ids, also after their slots have
+ * been used again.  What the writer of a discarded slot has done is known while the slot is
+ * not reserved again and no other writer has its id.
+ *
+ * Errors: EINVAL, E2BIG, EFAULT, EBADFD, ENODATA (@position is not a hole, or its slot has
+ * been used again and the kernel knows nothing about it).
+ */
+struct ringbuf_hole {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 position;
+	__u32 cause;
+	__u32 code;
+	__u32 writer;
+	__s32 pid;
+	char comm[RINGBUF_COMM_BYTES];
 };
 
 /* ---- read(2) and write(2) --------------------------------------------- */
