@@ -96,6 +96,8 @@ extern "C" {
 #define RINGBUF_VERSION_NUMBER \
 	(RINGBUF_VERSION_MAJOR << 16 | RINGBUF_VERSION_MINOR << 8 | RINGBUF_VERSION_PATCH)
 
+#define RINGBUF_COMM_BYTES 16 /* room for the name of a process, as in /proc/PID/comm */
+
 #define RINGBUF_TRY	((int64_t)0)
 #define RINGBUF_FOREVER ((int64_t)-1)
 
@@ -722,6 +724,8 @@ enum ringbuf_blocked_by {
  * @blocker_position: the slot that the blocking writer has not committed, or the cursor
  *	of the blocking reader; head without a blocker
  * @fenced: writers that were fenced (see claim_timeout of struct ringbuf_config)
+ * @blocker_comm: name of the blocker's process, see struct ringbuf_blocker
+ * @blocker_since: since when it blocks, see struct ringbuf_blocker
  */
 struct ringbuf_status {
 	size_t size;
@@ -739,6 +743,8 @@ struct ringbuf_status {
 	uint32_t readers_lacking;
 	uint64_t blocker_position;
 	uint64_t fenced;
+	char blocker_comm[RINGBUF_COMM_BYTES];
+	uint64_t blocker_since;
 };
 
 /**
@@ -808,6 +814,103 @@ struct ringbuf_writer_status {
  */
 int ringbuf_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,
 		    unsigned int count);
+
+/* ---- what blocks a writer, what left a hole ------------------------------- */
+
+/**
+ * struct ringbuf_blocker - the reader or writer that limits the writers of a ring
+ * @size: sizeof(struct ringbuf_blocker), set by the caller
+ * @position: the slot that the blocking writer has not committed, or the cursor of the
+ *	blocking reader; head without a blocker
+ * @lag: slots from @position to head
+ * @since: the blocker has been at @position since this time at least, in ns of
+ *	CLOCK_MONOTONIC; 0 without a blocker.  The ring looks when a writer begins to wait, and
+ *	when it is asked, so the true time may be earlier
+ * @kind: enum ringbuf_blocked_by
+ * @id: ringbuf_reader_id() or ringbuf_writer_id() of the blocker; 0 without a blocker
+ * @pid: its process; 0 if it is unknown, or has no number in the caller's pid namespace
+ * @readers_lacking: readers that must still attach before a writer gets a slot (see
+ *	wait_readers of struct ringbuf_config); 0 from then on
+ * @comm: name of the process, as in /proc/PID/comm, with a 0 at its end; empty if @pid is 0
+ */
+struct ringbuf_blocker {
+	size_t size;
+	uint64_t position;
+	uint64_t lag;
+	uint64_t since;
+	uint32_t kind;
+	uint32_t id;
+	int32_t pid;
+	uint32_t readers_lacking;
+	char comm[RINGBUF_COMM_BYTES];
+};
+
+/**
+ * ringbuf_writer_blocker() - ask what a writer has to wait for
+ * @writer: the handle
+ * @blocker: [out] the reader or writer that limits all writers now; the caller sets
+ *	@blocker->size
+ *
+ * For a writer whose reservation has failed with -EAGAIN or -ETIMEDOUT.  The answer is that
+ * of this moment: the blocker may have moved since.  The call takes no lock.
+ *
+ * Return: 0, -EINVAL, -ENOMEM, or -EBADF.
+ */
+int ringbuf_writer_blocker(struct ringbuf_writer *writer, struct ringbuf_blocker *blocker);
+
+/* Values of struct ringbuf_hole_status.cause. */
+enum ringbuf_hole_cause {
+	RINGBUF_CAUSE_UNKNOWN = 0, /* not known any more */
+	RINGBUF_CAUSE_DISCARDED = 1, /* its writer took it back */
+	RINGBUF_CAUSE_LEFT = 2, /* its writer called done or close */
+	RINGBUF_CAUSE_UNMAPPED = 3, /* its writer called exec, or unmapped the ring */
+	RINGBUF_CAUSE_EXITED = 4, /* its process exited without close; the code is the status */
+	RINGBUF_CAUSE_KILLED = 5, /* its process was killed; the code is the signal */
+	RINGBUF_CAUSE_DIED = 6, /* its process ended, or gave the ring up; how is not known */
+	RINGBUF_CAUSE_FENCED = 7, /* its writer was fenced */
+};
+
+/**
+ * struct ringbuf_hole_status - why a position is a hole
+ * @size: sizeof(struct ringbuf_hole_status), set by the caller
+ * @position: the position
+ * @cause: enum ringbuf_hole_cause
+ * @code: the signal or the exit status; 0 with other causes
+ * @writer: ringbuf_writer_id() that the writer had; 0: not known
+ * @pid: its process; 0 if it is unknown, or has no number in the caller's pid namespace.  The
+ *	process may have ended, and another one may have its number
+ * @comm: name of the process, with a 0 at its end; empty if @pid is 0
+ */
+struct ringbuf_hole_status {
+	size_t size;
+	uint64_t position;
+	uint32_t cause;
+	uint32_t code;
+	uint32_t writer;
+	int32_t pid;
+	char comm[RINGBUF_COMM_BYTES];
+};
+
+#define RINGBUF_LAST_HOLE UINT64_MAX
+
+/**
+ * ringbuf_reader_hole() - ask which writer left a hole, and why
+ * @reader: the handle
+ * @position: the hole, or RINGBUF_LAST_HOLE: the last one that this reader has skipped in
+ *	this process
+ * @hole: [out] the writer and the cause; the caller sets @hole->size
+ *
+ * The ring remembers the last writers that left holes, 16 or more, also after the slots have
+ * been used again.  What a writer took back is known until the slot is used again.  On the
+ * embedded host, which cannot see how a process ends, RINGBUF_CAUSE_DIED takes the place of
+ * the causes UNMAPPED, EXITED and KILLED.
+ *
+ * Return: 0, or -ENODATA (no hole, or nothing is known of it any more), -EINVAL,
+ * -EOPNOTSUPP (the module is too old), -EBUSY (a peer keeps the lock), or an error of the
+ * first use (see ringbuf(7)).
+ */
+int ringbuf_reader_hole(struct ringbuf_reader *reader, uint64_t position,
+			struct ringbuf_hole_status *hole);
 
 /* ---- to a process that is no child -------------------------------------- */
 

@@ -63,32 +63,11 @@ static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *stat
 	status->repaired = ring->header->repaired;
 }
 
-static void blocker_stats(const struct ringbuf *ring, struct ringbuf_status *status)
-{
-	const struct emb_seat *seat = ring->header->seat;
-	struct rb_blocker b;
-
-	rb_find_blocker(&ring->view, status->head, &b);
-	status->blocker_position = b.position;
-	status->blocker_lag = status->head > b.position ? status->head - b.position : 0;
-	if (b.writer) {
-		status->blocker_kind = RINGBUF_BLOCKED_BY_WRITER;
-		status->blocker_id = b.writer;
-		seat += emb_seat_index(ring, RINGBUF_ROLE_WRITER, b.writer);
-	} else if (b.row != RB_NO_ROW) {
-		status->blocker_kind = RINGBUF_BLOCKED_BY_READER;
-		status->blocker_id = b.row;
-		seat += b.row;
-	} else {
-		return;
-	}
-	status->blocker_pid = emb_seat_pid(seat);
-}
-
 static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		     struct ringbuf_reader_status *readers, unsigned int count)
 {
 	const struct rb_view *v = &ring->view;
+	struct ringbuf_blocker blocker = { 0 };
 	unsigned int n = 0;
 	int err = emb_lock_reap(ring);
 	u32 i;
@@ -97,8 +76,8 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		return err;
 	status->head = rb_head(v);
 	writer_stats(ring, status);
-	blocker_stats(ring, status);
-	status->readers_lacking = rb_readers_lacking(v);
+	emb_blocker(ring, &blocker);
+	lib_blocker_status(status, &blocker);
 	for (i = 0; i < rb_rows(v); i++) {
 		if (!row_attached(ring, i))
 			continue;
@@ -158,6 +137,8 @@ const struct lib_host lib_embedded_host = {
 	.evict = emb_evict,
 	.stats = emb_stats,
 	.writers = emb_writers,
+	.blocker = emb_blocker,
+	.hole = emb_hole,
 	.fd = emb_fd,
 	.export = emb_export,
 	.import = emb_import,

@@ -3,7 +3,7 @@
  * The embedded host: the engine's layout in a sealed memfd (anonymous) or a
  * POSIX shared memory object (named), with futex waits and no kernel module.
  *
- *	header | seat[] of readers, then writers | the ring as in layout.h
+ *	header | seat[] of readers, then writers | writer[] | the ring as in layout.h
  *
  * The slow-path lock, and the mark that a process lives, are byte-range locks on the
  * memory file, held by open file descriptions (see embedded_file.c):
@@ -40,7 +40,7 @@
 #include "engine/hold.h"
 #include "internal.h"
 
-#define EMB_MAGIC    0x35626d6530676e72ULL
+#define EMB_MAGIC    0x36626d6530676e72ULL
 #define EMB_SLICE_NS 25000000U /* the waiters of a ring look for dead peers this often */
 /* A slow-path lock that is not unlocked for this long counts as stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL
@@ -99,6 +99,40 @@ struct emb_seat {
 static_assert(sizeof(struct emb_seat) == 2 * RINGBUF_LINE, "two lines per seat");
 
 /**
+ * struct emb_writer - the process that has a writer's id, or had it last
+ * @first: the writer has claimed no position below this one
+ * @pid_space: pid namespace of @pid
+ * @pid: the process
+ * @unused: 0
+ * @comm: its name when it became a writer
+ */
+struct emb_writer {
+	u64 first;
+	u64 pid_space;
+	s32 pid;
+	u32 unused;
+	char comm[RINGBUF_COMM_BYTES];
+};
+
+/**
+ * struct emb_hole - a writer that has ended and left holes
+ * @first: the first hole
+ * @end: the position after the last one; 0: there is no such writer yet
+ * @id: the writer's id
+ * @cause: RINGBUF_CAUSE_DIED or RINGBUF_CAUSE_LEFT
+ * @writer: its process
+ */
+struct emb_hole {
+	u64 first;
+	u64 end;
+	u32 id;
+	u32 cause;
+	struct emb_writer writer;
+};
+
+#define EMB_HOLES 16 /* a power of two, since the number of the next one overflows */
+
+/**
  * struct emb_header - begin of the memory file
  * @magic: EMB_MAGIC
  * @bytes: size of the whole file
@@ -117,6 +151,10 @@ static_assert(sizeof(struct emb_seat) == 2 * RINGBUF_LINE, "two lines per seat")
  *	before it slept, never too high
  * @unlocks: futex of tasks that wait for the slow-path lock, incremented by each unlock
  * @taken: a bit for each row whose seat is not free
+ * @look: the blocker and its position at the last look, see embedded_blocker.c; 0: not known
+ * @looked: when a look first found these, by CLOCK_MONOTONIC
+ * @next_hole: number of records that @hole has got
+ * @hole: records of the last writers that left holes
  * @seat: readers by row, then writers by id - 1
  */
 struct emb_header {
@@ -136,8 +174,11 @@ struct emb_header {
 	s32 waiters;
 	u32 unlocks;
 	u64 taken[RINGBUF_MAX_READERS / 64];
-	u64 pad1[4];
-	struct emb_seat seat[];
+	u64 look;
+	u64 looked;
+	u32 next_hole;
+	struct emb_hole hole[EMB_HOLES];
+	struct emb_seat seat[] __attribute__((aligned(RINGBUF_LINE)));
 };
 
 /* ---- embedded_file.c: memory files and their byte locks ------------------- */
@@ -208,6 +249,17 @@ void emb_wait_end(const struct lib_handle *h) LIB_HIDDEN;
 
 void emb_watched_elsewhere(struct lib_handle *h) LIB_HIDDEN;
 
+/* ---- embedded_blocker.c: the reader or writer that limits the writers ----------- */
+
+void emb_blocker_look(struct ringbuf *ring) LIB_HIDDEN;
+int emb_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker) LIB_HIDDEN;
+
+/* ---- embedded_hole.c: writers that left holes ------------------------------------ */
+
+void emb_writer_own(struct ringbuf *ring, u32 id) LIB_HIDDEN;
+void emb_hole_record(struct ringbuf *ring, u32 id, bool died, u64 count, u64 end) LIB_HIDDEN;
+int emb_hole(struct lib_handle *h, u64 position, struct ringbuf_hole_status *hole) LIB_HIDDEN;
+
 /* ---- embedded_seat.c: attach, detach, repair -------------------------------- */
 
 int emb_lock(struct ringbuf *ring) LIB_HIDDEN;
@@ -229,16 +281,26 @@ int emb_relieve(struct lib_handle *h, u32 count) LIB_HIDDEN;
 int emb_proceed(struct lib_handle *h) LIB_HIDDEN;
 void emb_policy_check(struct ringbuf *ring) LIB_HIDDEN;
 
-/* ---- embedded_pid.c: processes of other pid namespaces ----------------------- */
+/* ---- embedded_pid.c: numbers and names of processes ------------------------------ */
 
 void emb_seat_own(struct emb_seat *p) LIB_HIDDEN;
 s32 emb_seat_pid(const struct emb_seat *p) LIB_HIDDEN;
+s32 emb_pid_here(s32 pid, u64 space) LIB_HIDDEN;
+bool emb_pid_comm(s32 pid, char comm[RINGBUF_COMM_BYTES]) LIB_HIDDEN;
+void emb_comm_copy(char to[RINGBUF_COMM_BYTES], const char from[RINGBUF_COMM_BYTES]) LIB_HIDDEN;
 
 bool emb_reap(struct ringbuf *ring, bool readers) LIB_HIDDEN;
 
 static inline u32 emb_seat_index(const struct ringbuf *ring, u32 role, u32 id)
 {
 	return role == RINGBUF_ROLE_READER ? id : ring->layout.max_readers + id - 1;
+}
+
+static inline struct emb_writer *emb_writer(const struct ringbuf *ring, u32 id)
+{
+	const struct rb_layout *l = &ring->layout;
+
+	return (struct emb_writer *)&ring->header->seat[l->max_readers + l->max_writers] + id - 1;
 }
 
 static inline struct emb_seat *emb_seat(const struct lib_handle *h)

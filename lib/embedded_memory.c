@@ -31,7 +31,8 @@ static int name_check(const char *name)
 static u64 header_bytes(const struct rb_layout *l)
 {
 	return rb_align(sizeof(struct emb_header) +
-				((u64)l->max_readers + l->max_writers) * sizeof(struct emb_seat),
+				((u64)l->max_readers + l->max_writers) * sizeof(struct emb_seat) +
+				(u64)l->max_writers * sizeof(struct emb_writer),
 			l->page_size);
 }
 

@@ -132,10 +132,12 @@ void emb_unlock(struct ringbuf *ring)
 static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 {
 	struct emb_seat *p = seat_of(ring, role, id);
-	u64 end;
+	u64 end, holes;
 
 	if (role == RINGBUF_ROLE_WRITER) {
-		ring->header->repaired += rb_repair(&ring->view, id, &end);
+		holes = rb_repair(&ring->view, id, &end);
+		ring->header->repaired += holes;
+		emb_hole_record(ring, id, died, holes, end);
 		if (end > p->retired)
 			p->retired = end;
 		ring->header->writer_waits += p->waits;
@@ -370,6 +372,14 @@ static int find_seat(struct lib_handle *h, u32 *id)
 	return find_writer(h->ring, id);
 }
 
+/* Note this process as the user of @h's seat. */
+static void seat_own(const struct lib_handle *h)
+{
+	emb_seat_own(emb_seat(h));
+	if (h->role == RINGBUF_ROLE_WRITER)
+		emb_writer_own(h->ring, h->id);
+}
+
 /* Make @h, whose seat is free, the member at its seat, in @state. */
 static void seat_begin(struct lib_handle *h, u32 state, u64 start)
 {
@@ -377,7 +387,7 @@ static void seat_begin(struct lib_handle *h, u32 state, u64 start)
 	struct emb_seat *p = emb_seat(h);
 
 	h->generation = p->generation;
-	emb_seat_own(p);
+	seat_own(h);
 	p->waits = 0;
 	WRITE_ONCE(p->asleep, 0);
 	if (h->role == RINGBUF_ROLE_READER) {
@@ -385,8 +395,11 @@ static void seat_begin(struct lib_handle *h, u32 state, u64 start)
 		p->policy = h->policy;
 		memset(&p->hold, 0, sizeof(p->hold));
 		h->start = rb_attach_reader(v, h->id, start, &p->policy);
+		/* This reader has not stood where the last one in this row stood. */
+		WRITE_ONCE(h->ring->header->look, 0);
 	} else {
 		rb_attach_writer(v, h->id);
+		emb_writer(h->ring, h->id)->first = rb_head(v);
 	}
 	smp_store_release(&p->state, state);
 	/* A writer may have armed a target for the cursor that this row had for a moment. */
@@ -456,7 +469,7 @@ static int enter_locked(struct lib_handle *h)
 		emb_wake_all(ring);
 	ours = emb_seat_is_ours(h);
 	if (ours && emb_byte_take(ring->file, used_byte(ring, h->role, h->id))) {
-		emb_seat_own(emb_seat(h));
+		seat_own(h);
 		smp_store_release(&emb_seat(h)->state, EMB_USED);
 		return 0;
 	}
@@ -494,7 +507,7 @@ static bool enter_kept(struct lib_handle *h)
 			emb_byte_drop(file, byte);
 	}
 	if (entered) {
-		emb_seat_own(emb_seat(h));
+		seat_own(h);
 		smp_store_release(&emb_seat(h)->state, EMB_USED);
 	}
 	emb_file_unlock_threads(file, &h->ring->header->unlocks);

@@ -282,6 +282,8 @@ void emb_wait_begin(struct lib_handle *h, u64 waiter, u32 asleep)
 	if (asleep == EMB_SLEEPS)
 		__atomic_add_fetch(&h->ring->header->waiters, 1, __ATOMIC_RELAXED);
 	rb_arm(&h->view, &p->waiter, waiter);
+	if (h->role == RINGBUF_ROLE_WRITER)
+		emb_blocker_look(h->ring);
 }
 
 /* Count @h, which was armed with EMB_WATCHED, as a waiter from now on. */

@@ -55,6 +55,8 @@ struct emb_watched;
  * @evict: see ringbuf_evict_reader()
  * @stats: see ringbuf_stats()
  * @writers: see ringbuf_writers()
+ * @blocker: see ringbuf_writer_blocker(); takes no lock; @blocker is 0 on entry
+ * @hole: see ringbuf_reader_hole(); @hole is 0 on entry but for its position
  * @fd: see ringbuf_reader_fd()
  * @export: see ringbuf_export()
  * @import: open @ring by a descriptor; -EPROTO if the descriptor is not of this host
@@ -82,6 +84,8 @@ struct lib_host {
 		     struct ringbuf_reader_status *readers, unsigned int count);
 	int (*writers)(struct ringbuf *ring, struct ringbuf_writer_status *writers,
 		       unsigned int count);
+	int (*blocker)(struct ringbuf *ring, struct ringbuf_blocker *blocker);
+	int (*hole)(struct lib_handle *h, u64 position, struct ringbuf_hole_status *hole);
 	int (*fd)(struct lib_handle *h);
 	int (*export)(struct ringbuf *ring);
 	int (*import)(struct ringbuf *ring, int fd);
@@ -271,6 +275,13 @@ static inline u64 lib_process(void)
 int lib_fd_high(int fd) LIB_HIDDEN;
 int lib_fd_take(int fd) LIB_HIDDEN;
 int lib_fd_took(int fd, int taken, int err) LIB_HIDDEN;
+
+/* ---- blocker.c ------------------------------------------------------------- */
+
+void lib_blocker_status(struct ringbuf_status *status,
+			const struct ringbuf_blocker *blocker) LIB_HIDDEN;
+int lib_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker) LIB_HIDDEN;
+int lib_hole(struct lib_handle *h, u64 position, struct ringbuf_hole_status *hole) LIB_HIDDEN;
 
 /* ---- handle.c -------------------------------------------------------------- */
 

@@ -471,10 +471,23 @@ static int module_evict(struct ringbuf *ring, u32 reader)
 	return owner_call(ring, RINGBUF_IOC_EVICT, &e);
 }
 
+static void blocker_set(struct ringbuf_blocker *blocker, const struct ringbuf_stats *s)
+{
+	blocker->kind = s->blocker_kind;
+	blocker->id = s->blocker_id;
+	blocker->pid = s->blocker_pid;
+	blocker->position = s->blocker_position;
+	blocker->lag = s->blocker_lag;
+	blocker->since = s->blocker_since;
+	blocker->readers_lacking = s->readers_lacking;
+	memcpy(blocker->comm, s->blocker_comm, sizeof(blocker->comm));
+}
+
 static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 			struct ringbuf_reader_status *readers, unsigned int count)
 {
 	struct ringbuf_reader_stats *r = NULL;
+	struct ringbuf_blocker blocker;
 	struct ringbuf_stats s = { .size = sizeof(s) };
 	unsigned int i;
 	int err;
@@ -509,16 +522,12 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	status->head = s.head;
 	status->repaired = s.repaired;
 	status->writer_waits = s.waits;
-	status->blocker_lag = s.blocker_lag;
-	status->blocker_id = s.blocker_id;
-	status->blocker_pid = s.blocker_pid;
-	status->blocker_kind = s.blocker_kind;
-	status->blocker_position = s.blocker_position;
+	blocker_set(&blocker, &s);
+	lib_blocker_status(status, &blocker);
 	status->readers = s.total;
 	status->writers = s.writers;
 	status->writers_ever = s.writers_ever;
 	status->ended = s.ended;
-	status->readers_lacking = s.readers_lacking;
 	status->fenced = s.fenced;
 	return (int)s.count;
 }
@@ -547,6 +556,31 @@ static int module_writers(struct ringbuf *ring, struct ringbuf_writer_status *wr
 	return err ? err : (int)i;
 }
 
+static int module_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker)
+{
+	struct ringbuf_stats s = { .size = sizeof(s) };
+	int err = call(ring->fd, RINGBUF_IOC_STATS, &s);
+
+	if (!err)
+		blocker_set(blocker, &s);
+	return err;
+}
+
+static int module_hole(struct lib_handle *h, u64 position, struct ringbuf_hole_status *hole)
+{
+	struct ringbuf_hole k = { .size = sizeof(k), .position = position };
+	int err = call(h->fd, RINGBUF_IOC_HOLE, &k);
+
+	if (err)
+		return err == -ENOTTY ? -EOPNOTSUPP : err;
+	hole->cause = k.cause;
+	hole->code = k.code;
+	hole->writer = k.writer;
+	hole->pid = k.pid;
+	memcpy(hole->comm, k.comm, sizeof(hole->comm));
+	return 0;
+}
+
 static int module_fd(struct lib_handle *h)
 {
 	return h->fd;
@@ -573,6 +607,8 @@ const struct lib_host lib_module_host = {
 	.evict = module_evict,
 	.stats = module_stats,
 	.writers = module_writers,
+	.blocker = module_blocker,
+	.hole = module_hole,
 	.fd = module_fd,
 	.export = module_export,
 	.import = module_import,

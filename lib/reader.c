@@ -374,6 +374,8 @@ static void ahead_skip(const struct rb_view *v, struct rb_reader *at, u64 end)
 		at->pos++;
 		at->index = rb_index_add(v, at->index, 1);
 	}
+	if (n)
+		at->holes_end = at->pos;
 }
 
 /* Count the committed slots from the cursor to @pos, at most one lap of them. */
@@ -437,6 +439,7 @@ LIB_HIDDEN int lib_reader_ahead(struct ringbuf_reader *reader, uint64_t from,
 	for (;;) {
 		ended = rb_ended(v); /* (J): before the last look */
 		n = ahead_look(reader, &at, slots, max);
+		reader->r.holes_end = at.holes_end;
 		if (n)
 			return n;
 		if (ended)
@@ -512,6 +515,22 @@ LIB_PUBLIC uint64_t ringbuf_reader_lost(const struct ringbuf_reader *reader)
 LIB_PUBLIC uint64_t ringbuf_reader_holes(const struct ringbuf_reader *reader)
 {
 	return reader->r.holes;
+}
+
+LIB_PUBLIC int ringbuf_reader_hole(struct ringbuf_reader *reader, uint64_t position,
+				   struct ringbuf_hole_status *hole)
+{
+	LIB_NO_CANCEL;
+	int err = reader_ready(reader);
+
+	if (err)
+		return err;
+	if (position == RINGBUF_LAST_HOLE) {
+		if (!reader->r.holes_end)
+			return -ENODATA;
+		position = reader->r.holes_end - 1;
+	}
+	return lib_hole(&reader->h, position, hole);
 }
 
 LIB_PUBLIC uint32_t ringbuf_reader_id(const struct ringbuf_reader *reader)

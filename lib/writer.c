@@ -401,6 +401,14 @@ LIB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 	return err;
 }
 
+LIB_PUBLIC int ringbuf_writer_blocker(struct ringbuf_writer *writer,
+				      struct ringbuf_blocker *blocker)
+{
+	LIB_NO_CANCEL;
+
+	return lib_blocker(writer->h.ring, blocker);
+}
+
 LIB_PUBLIC uint64_t ringbuf_writer_position(const struct ringbuf_writer *writer)
 {
 	return writer->w.pos;

@@ -13,6 +13,7 @@
  * @index: the index of @pos
  * @lost: slots that the host has moved it over, in all
  * @holes: holes that it has skipped, in all
+ * @holes_end: the position after the last of them; 0: none yet
  * @margin: lossy: how many held slots it leaves out when it has been overtaken
  * @lossy: writers never wait for it
  * @fresh: lossy: it has released a slot since it was overtaken last
@@ -25,6 +26,7 @@ struct rb_reader {
 	u64 index;
 	u64 lost;
 	u64 holes;
+	u64 holes_end;
 	u64 margin;
 	bool lossy;
 	bool fresh;
@@ -49,6 +51,7 @@ static inline void rb_reader_init(const struct rb_view *v, struct rb_reader *r, 
 	r->floor = &rb_row(v, row)->floor;
 	r->lost = READ_ONCE(r->cursor->lost);
 	r->holes = READ_ONCE(r->cursor->holes);
+	r->holes_end = 0;
 	rb_reader_seek(v, r, READ_ONCE(r->cursor->cursor));
 }
 
@@ -112,6 +115,8 @@ static inline bool rb_skip_holes(const struct rb_view *v, struct rb_reader *r)
 		r->index = rb_index_add(v, r->index, 1);
 	}
 	r->holes += n;
+	if (n)
+		r->holes_end = r->pos;
 	WRITE_ONCE(r->cursor->holes, r->holes);
 	return rb_cursor_publish(v, r, old);
 }
