@@ -2,6 +2,7 @@
 /* The blocker of a ring, and the writers that left holes: what both hosts tell. */
 #include <string.h>
 
+#include "inside.h"
 #include "internal.h"
 
 /* Sizes in the first version that had these structures. */
@@ -22,7 +23,7 @@ void lib_blocker_status(struct ringbuf_status *status, const struct ringbuf_bloc
 }
 
 /* Fill in @blocker, whose size the caller has set.  See ringbuf_writer_blocker(). */
-int lib_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker)
+LIB_HIDDEN int lib_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker)
 {
 	struct ringbuf_blocker ours = { .size = blocker->size };
 	int err;

@@ -38,7 +38,7 @@ static u64 blocker_since(struct emb_header *header, const struct rb_blocker *b)
 		return READ_ONCE(header->looked);
 	now = lib_clock(CLOCK_MONOTONIC);
 	WRITE_ONCE(header->look, 0);
-	/* After the store of 0: no key is there while the time changes. */
+	/* Store 0 first, so that no process takes the new time for that of the old key. */
 	smp_store_release(&header->looked, now);
 	smp_store_release(&header->look, key);
 	return now;

@@ -88,6 +88,15 @@ struct lib_watch;
 int lib_watch_create(struct lib_watch **watch);
 
 /**
+ * lib_blocker() - ask what the writers of a ring have to wait for
+ * @ring: the ring
+ * @blocker: see ringbuf_writer_blocker()
+ *
+ * Return: the same values as ringbuf_writer_blocker().
+ */
+int lib_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker);
+
+/**
  * lib_watch_destroy() - end the thread
  * @watch: the watch, or NULL
  *

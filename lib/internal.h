@@ -280,7 +280,6 @@ int lib_fd_took(int fd, int taken, int err) LIB_HIDDEN;
 
 void lib_blocker_status(struct ringbuf_status *status,
 			const struct ringbuf_blocker *blocker) LIB_HIDDEN;
-int lib_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker) LIB_HIDDEN;
 int lib_hole(struct lib_handle *h, u64 position, struct ringbuf_hole_status *hole) LIB_HIDDEN;
 
 /* ---- handle.c -------------------------------------------------------------- */

@@ -14,21 +14,21 @@ _built = _os.path.join(_os.path.dirname(_os.path.abspath(__file__)),
 if _os.path.isdir(_built):
     __path__.append(_os.path.normpath(_built))
 
+from ._blocker import Blocker, BlockingWriter, Hole
 from ._dropin import Pointer, Position, RingBuffer, SlotArray
 from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeError, Error,
                       EvictedError, InternalLockingError, MustCreatedReadersBeforeWritingError,
                       OverrunError, ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
                       WriterDiedError, WriterFinishedError, WriteTimeoutError)
 from ._lock import ReadersWriterLock
-from ._ring import (HEAD, OLDEST, Blocker, BlockingWriter, Reader, ReaderStats, Ring, Start, Stats,
-                    Writer, WriterStats)
+from ._ring import (HEAD, OLDEST, Reader, ReaderStats, Ring, Start, Stats, Writer, WriterStats)
 from ._ringbuf import Slot, asarray, library_version
 
 __version__ = library_version
 
 __all__ = [
     "AlreadyClosedError", "Blocker", "BlockingWriter", "BusyError", "ClosedError", "DataTooLargeError", "Error",
-    "EvictedError", "HEAD", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
+    "EvictedError", "HEAD", "Hole", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
     "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats",
     "ReadersWriterLock", "Ring", "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
     "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterDiedError",

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What goes wrong, by the original's names and a few more."""
 
+from __future__ import annotations
+
+from typing import Optional, Tuple, Union
+
+from . import _blocker
+
 
 class Error(Exception):
     """Base of all that this package raises of its own."""
@@ -12,6 +18,25 @@ class DataTooLargeError(Error, ValueError):
 
 class WaitingForReaderError(Error):
     """A slow reader blocks the write; nothing was written, nothing is lost."""
+
+    # The blocker, how many readers are lacking, and when that was, as the extension tells it.
+    _raw: Optional[Tuple[_blocker._Raw, int, int]] = None
+
+    @property
+    def blocker(self) -> Union[_blocker.Blocker, _blocker.BlockingWriter, None]:
+        """The reader, or the writer of an unfinished slot, that blocked the write then."""
+        return self._raw and _blocker.blocker(self._raw[0])
+
+    @property
+    def readers_lacking(self) -> int:
+        """How many readers must still attach before writers begin, see wait_readers."""
+        return self._raw[1] if self._raw else 0
+
+    def __str__(self) -> str:
+        texts = [super().__str__()]
+        if self._raw:
+            texts.append(_blocker.describe(self.blocker, self.readers_lacking, self._raw[2] / 1e9))
+        return ": ".join(filter(None, texts))
 
 
 class WaitingForWriterError(Error):

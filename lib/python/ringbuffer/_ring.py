@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 from . import _ringbuf
+from ._blocker import Blocker, BlockingWriter, Hole, blocker, hole
 from ._errors import AlreadyClosedError, ClosedError, Error
 from ._exit import watch
 from ._passing import arrived, departing, departure
@@ -23,7 +24,6 @@ _EXCLUSIVE = 1
 _TIMESTAMP = 2
 _KEPT = 4
 _ALL_READERS = 2**32 - 1
-_BY_READER, _BY_WRITER = 1, 2
 
 _HOSTS = {None: 0, "auto": 0, "module": 1, "embedded": 2}
 _HOST_NAMES = {1: "module", 2: "embedded"}
@@ -51,26 +51,11 @@ class ReaderStats(NamedTuple):
     pid: int
 
 
-class Blocker(NamedTuple):
-    """The reader that limits the writers."""
-    id: int
-    pid: int
-    lag: int
-
-
 class WriterStats(NamedTuple):
     """One writer that is attached and not done."""
     id: int
     pid: int
     waits: int
-
-
-class BlockingWriter(NamedTuple):
-    """A writer that has not finished the slot at position, lag slots behind head."""
-    id: int
-    pid: int
-    position: int
-    lag: int
 
 
 class Stats(NamedTuple):
@@ -251,13 +236,13 @@ class Ring(_ringbuf.Ring):
 
     def stats(self) -> Stats:
         """A Stats of now: the position of each reader, and which one limits the writers."""
-        (head, repaired, waits, lag, blocker, pid, _, writers, ever, ended,
-         readers, kind, position, writer_list, lacking, fenced) = self._stats()
-        return Stats(head, repaired, waits,
-                     Blocker(blocker, pid, lag) if kind == _BY_READER else None,
+        (head, repaired, waits, blocking, writers, ever, ended, readers, writer_list, lacking,
+         fenced) = self._stats()
+        by = blocker(blocking)
+        return Stats(head, repaired, waits, by if isinstance(by, Blocker) else None,
                      writers, ever, (None, "done", "died")[ended],
                      tuple(ReaderStats(*r) for r in readers),
-                     BlockingWriter(blocker, pid, position, lag) if kind == _BY_WRITER else None,
+                     by if isinstance(by, BlockingWriter) else None,
                      tuple(WriterStats(*w) for w in writer_list), lacking, fenced)
 
     def close(self) -> None:
@@ -335,6 +320,13 @@ class Reader(_Awaited, _ringbuf.Reader):
     Every step, peek() too, takes the next message.  One whose "with reader.peek()"
     block ended by an exception is read again, and those behind it.
     """
+
+    def hole(self, position: Optional[int] = None) -> Optional[Hole]:
+        """Which writer left the hole at position, and why; None: no hole, or not known any more.
+
+        Without a position: of the last hole that this reader has skipped.
+        """
+        return hole(self._hole(position))
 
     @departure
     def __reduce__(self):

@@ -66,14 +66,15 @@ static int dropin_write(struct rp_dropin *self, PyObject *data, int64_t timeout)
 	return err;
 }
 
-static PyObject *write_result(int err)
+static PyObject *write_result(struct rp_dropin *self, int err)
 {
 	if (RP_LIKELY(!err))
 		Py_RETURN_NONE;
-	if (err != -EAGAIN)
+	if (err != -EAGAIN && err != -ETIMEDOUT)
 		return rp_error(err == -ESTALE ? RP_GONE : err);
-	PyErr_SetNone(rp_exc_waiting_reader);
-	return NULL;
+	if (err == -EAGAIN)
+		return rp_ring_blocked(rp_exc_waiting_reader, NULL, self->ring->ring);
+	return rp_ring_blocked(rp_exc_write_timeout, "no room in time", self->ring->ring);
 }
 
 static PyObject *dropin_try_write(struct rp_dropin *self, PyObject *const *args, Py_ssize_t nargs,
@@ -86,7 +87,7 @@ static PyObject *dropin_try_write(struct rp_dropin *self, PyObject *const *args,
 		data = args[0];
 	else if (rp_args(names, 1, 1, args, nargs, kwnames, &data))
 		return NULL;
-	return write_result(dropin_write(self, data, RINGBUF_TRY));
+	return write_result(self, dropin_write(self, data, RINGBUF_TRY));
 }
 
 static PyObject *dropin_blocking_write(struct rp_dropin *self, PyObject *const *args,
@@ -100,7 +101,7 @@ static PyObject *dropin_blocking_write(struct rp_dropin *self, PyObject *const *
 	if (rp_args(names, 2, 1, args, nargs, kwnames, arg) || rp_timeout(arg[1], &timeout))
 		return NULL;
 	err = dropin_write(self, arg[0], timeout);
-	return write_result(err == -EAGAIN || err == -ETIMEDOUT ? RP_WRITE_TIMEOUT : err);
+	return write_result(self, err == -EAGAIN ? -ETIMEDOUT : err);
 }
 
 /* ---- reading ------------------------------------------------------------------- */

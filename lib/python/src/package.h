@@ -22,11 +22,10 @@
 
 #define RP_GIL_BYTES (8 * 1024) /* a copy above this gives up the GIL */
 /* What an int may say beside an errno. */
-#define RP_RAISED	 (-100000) /* an exception is set */
-#define RP_READ_TIMEOUT	 (-100001)
-#define RP_WRITE_TIMEOUT (-100002)
-#define RP_DIED		 (-100003) /* the stream ended, and a writer died */
-#define RP_GONE		 (-100004) /* the handle was taken away, not only a slot */
+#define RP_RAISED	(-100000) /* an exception is set */
+#define RP_READ_TIMEOUT (-100001)
+#define RP_DIED		(-100003) /* the stream ended, and a writer died */
+#define RP_GONE		(-100004) /* the handle was taken away, not only a slot */
 
 #define RP_FAST(f)	 ((PyCFunction)(void (*)(void))(f))
 #define RP_LIKELY(x)	 __builtin_expect(!!(x), 1)
@@ -298,6 +297,13 @@ static inline bool rp_handle_closed(const struct rp_handle *h)
 
 PyObject *rp_asarray(PyObject *buffer, PyObject *dtype, PyObject *shape);
 int rp_array_length(PyObject *array, size_t *length);
+
+/* ---- blocker.c ---------------------------------------------------------------- */
+
+PyObject *rp_blocker_tuple(const struct ringbuf_blocker *b);
+PyObject *rp_writer_blocked(PyObject *type, const char *text, struct ringbuf_writer *writer);
+PyObject *rp_ring_blocked(PyObject *type, const char *text, struct ringbuf *ring);
+PyObject *rp_reader_hole(struct rp_reader *self, PyObject *arg);
 
 int rp_reader_ready(struct rp_reader *r, bool may_sleep);
 int rp_reader_left(struct rp_reader *r, struct rp_slot *slot, bool ours, bool again);

@@ -405,6 +405,7 @@ static PyMethodDef reader_methods[] = {
 	{ "wait", RP_FAST(reader_wait), METH_FASTCALL | METH_KEYWORDS,
 	  "wait($self, /, count=1, timeout=None)\n--\n\nUntil count messages can be read; False: not yet." },
 	{ "close", (PyCFunction)reader_close, METH_NOARGS, "Leave the ring." },
+	{ "_hole", (PyCFunction)rp_reader_hole, METH_O, NULL },
 	{ "_try_next", (PyCFunction)rp_reader_try_next, METH_NOARGS, NULL },
 	{ "__exit__", (PyCFunction)reader_exit, METH_VARARGS, NULL },
 	{ NULL },

@@ -325,6 +325,21 @@ static int look(struct ringbuf *ring, struct look *l)
 	return l->writers < 0 ? l->writers : 0;
 }
 
+static PyObject *blocker_tuple(const struct ringbuf_status *s)
+{
+	struct ringbuf_blocker b = {
+		.kind = s->blocker_kind,
+		.id = s->blocker_id,
+		.pid = s->blocker_pid,
+		.position = s->blocker_position,
+		.lag = s->blocker_lag,
+		.since = s->blocker_since,
+	};
+
+	memcpy(b.comm, s->blocker_comm, sizeof(b.comm));
+	return rp_blocker_tuple(&b);
+}
+
 static PyObject *look_tuple(const struct look *l)
 {
 	const struct ringbuf_status *s = &l->status;
@@ -335,10 +350,9 @@ static PyObject *look_tuple(const struct look *l)
 		Py_XDECREF(readers);
 		return NULL;
 	}
-	return Py_BuildValue("(KKKKIiIIIINIKNIK)", s->head, s->repaired, s->writer_waits,
-			     s->blocker_lag, s->blocker_id, s->blocker_pid, s->readers, s->writers,
-			     s->writers_ever, s->ended, readers, s->blocker_kind,
-			     s->blocker_position, writers, s->readers_lacking, s->fenced);
+	return Py_BuildValue("(KKKNIIINNIK)", s->head, s->repaired, s->writer_waits,
+			     blocker_tuple(s), s->writers, s->writers_ever, s->ended, readers,
+			     writers, s->readers_lacking, s->fenced);
 }
 
 static PyObject *ring_stats(struct rp_ring *self, PyObject *none)

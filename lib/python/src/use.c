@@ -246,7 +246,6 @@ static const struct {
 	{ EPROTO, "InternalLockingError", "the words of the ring make no sense" },
 	{ EBADF, "ClosedError", "closed" },
 	{ -RP_READ_TIMEOUT, "ReadTimeoutError", "no message in time" },
-	{ -RP_WRITE_TIMEOUT, "WriteTimeoutError", "no room in time" },
 };
 
 static PyObject *raise_named(const char *name, const char *text)

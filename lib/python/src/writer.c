@@ -56,18 +56,12 @@ static int writer_ready(struct rp_writer *w, bool may_sleep)
 	return 0;
 }
 
-static PyObject *write_error(int err)
+static PyObject *write_error(struct rp_writer *w, int err)
 {
-	static PyObject *text;
-
-	if (err == -ETIMEDOUT)
-		err = RP_WRITE_TIMEOUT;
-	if (err != -EAGAIN)
+	if (err != -EAGAIN && err != -ETIMEDOUT)
 		return rp_error(err == -ESTALE ? RP_GONE : err);
-	if (!text)
-		text = PyUnicode_InternFromString("no room yet");
-	PyErr_SetObject(rp_exc_write_timeout, text);
-	return NULL;
+	return rp_writer_blocked(rp_exc_write_timeout,
+				 err == -EAGAIN ? "no room yet" : "no room in time", w->h.writer);
 }
 
 static PyObject *writer_write(struct rp_writer *w, PyObject *const *args, Py_ssize_t nargs,
@@ -87,7 +81,7 @@ static PyObject *writer_write(struct rp_writer *w, PyObject *const *args, Py_ssi
 		err = rp_write(w->h.writer, &w->h.use, &bytes, timeout);
 	rp_bytes_put(&bytes);
 	if (err)
-		return write_error(err);
+		return write_error(w, err);
 	Py_RETURN_NONE;
 }
 
@@ -220,7 +214,7 @@ static PyObject *writer_write_many(struct rp_writer *w, PyObject *const *args, P
 	Py_DECREF(messages);
 	/* A short count says that it would have had to wait. */
 	if (n < 0 && (!done || (n != -EAGAIN && n != -ETIMEDOUT)))
-		return write_error(n);
+		return write_error(w, n);
 	return PyLong_FromSsize_t(done);
 }
 
@@ -247,7 +241,7 @@ static PyObject *writer_reserve(struct rp_writer *w, PyObject *const *args, Py_s
 		n = reserve(w, &slot, 1, timeout);
 	if (n < 0) {
 		Py_DECREF(object);
-		return write_error(n);
+		return write_error(w, n);
 	}
 	rp_slot_give(object, (PyObject *)w, &slot);
 	w->reserved = object;
@@ -352,7 +346,7 @@ static PyObject *writer_done(struct rp_writer *self, PyObject *none)
 	if (!err)
 		RP_WITHOUT_GIL(&self->h.use, false, err = ringbuf_writer_done(self->h.writer));
 	if (err && err != -EPIPE)
-		return write_error(err);
+		return write_error(self, err);
 	Py_RETURN_NONE;
 }
 
