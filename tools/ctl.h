@@ -77,6 +77,9 @@ int ctl_fail(const char *what, int err);
  */
 int ctl_fail_at(const struct ctl *c, enum error_step step, int err, struct ringbuf *ring);
 
+/* Set "comm", the name of a process; null where it is not UTF-8, which JSON cannot hold. */
+void ctl_json_comm(json_t *j, const char *comm);
+
 /* Print a name on stdout, escaped as --escaped takes it, so that it is one word of one line. */
 void ctl_print_name(const char *name, size_t length);
 
@@ -85,6 +88,14 @@ void ctl_print_name(const char *name, size_t length);
  * or to null if it is not UTF-8, since a text of JSON cannot be anything else.
  */
 void ctl_json_name(json_t *j, const char *name, size_t length);
+
+#define CTL_PROCESS_BYTES 96
+
+/*
+ * Name a process in @text: its number, and behind it its name in brackets, if it has one, or "-"
+ * if @pid is 0.  Return @text.
+ */
+const char *ctl_process(int32_t pid, const char *comm, char text[CTL_PROCESS_BYTES]);
 
 /* Sleep for @seconds; signal handlers do not shorten this. */
 void ctl_pause(double seconds);

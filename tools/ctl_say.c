@@ -24,6 +24,20 @@ void ctl_json_name(json_t *j, const char *name, size_t length)
 	free(text);
 }
 
+void ctl_json_comm(json_t *j, const char *comm)
+{
+	json_object_set_new(j, "comm", json_string(comm) ?: json_null());
+}
+
+const char *ctl_process(int32_t pid, const char *comm, char text[CTL_PROCESS_BYTES])
+{
+	char *name = escape(comm, strlen(comm), ESCAPE_FOR_PEOPLE);
+
+	snprintf(text, CTL_PROCESS_BYTES, pid ? *comm ? "%d (%s)" : "%d" : "-", pid, name);
+	free(name);
+	return text;
+}
+
 /* One fprintf(), since stdio makes one write(2) of it: lines of several processes do not mix. */
 void ctl_say(const char *what, const char *format, ...)
 {

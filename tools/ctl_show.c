@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/output.h"
 #include "ctl.h"
 
@@ -155,6 +156,14 @@ static json_t *writer_json(const struct ringbuf_writer_status *w)
 	return j;
 }
 
+/* For how long, at least, the blocker has been where it is. */
+static double blocker_seconds(const struct ringbuf_status *s)
+{
+	uint64_t now = clock_now();
+
+	return now > s->blocker_since ? (double)(now - s->blocker_since) / 1e9 : 0;
+}
+
 /* The reader or writer for which the others wait; without one its role is null. */
 static json_t *blocker_json(const struct ringbuf_status *s)
 {
@@ -166,6 +175,8 @@ static json_t *blocker_json(const struct ringbuf_status *s)
 			    nobody ? json_null() : json_string(writer ? "writer" : "reader"));
 	json_object_set_new(j, "id", nobody ? json_null() : number(s->blocker_id));
 	json_object_set_new(j, "pid", json_integer(s->blocker_pid));
+	ctl_json_comm(j, s->blocker_comm);
+	json_object_set_new(j, "seconds", nobody ? json_null() : json_real(blocker_seconds(s)));
 	json_object_set_new(j, "position", number(s->blocker_position));
 	json_object_set_new(j, "lag", number(s->blocker_lag));
 	return j;
@@ -204,16 +215,18 @@ static const char *process(int32_t pid, char text[16])
 
 static void blocker_text(const struct ringbuf_status *s)
 {
-	char pid[16];
+	char text[CTL_PROCESS_BYTES];
 
 	if (s->blocker_kind == RINGBUF_BLOCKED_BY_WRITER)
 		printf("blocker: writer %u, process %s, has not finished slot %llu, %llu behind "
-		       "head\n",
-		       s->blocker_id, process(s->blocker_pid, pid),
-		       (unsigned long long)s->blocker_position, (unsigned long long)s->blocker_lag);
+		       "head, for %.1f s\n",
+		       s->blocker_id, ctl_process(s->blocker_pid, s->blocker_comm, text),
+		       (unsigned long long)s->blocker_position, (unsigned long long)s->blocker_lag,
+		       blocker_seconds(s));
 	else if (s->blocker_kind == RINGBUF_BLOCKED_BY_READER)
-		printf("slowest: reader %u, process %s, %llu behind head\n", s->blocker_id,
-		       process(s->blocker_pid, pid), (unsigned long long)s->blocker_lag);
+		printf("slowest: reader %u, process %s, %llu behind head, there for %.1f s\n",
+		       s->blocker_id, ctl_process(s->blocker_pid, s->blocker_comm, text),
+		       (unsigned long long)s->blocker_lag, blocker_seconds(s));
 }
 
 static void stats_text(const struct look *l)

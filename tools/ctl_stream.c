@@ -17,6 +17,7 @@
 /**
  * struct cat - a reader of the ring, and what has been reported of it
  * @lost: number of lost messages that have been reported
+ * @holes: holes that the reader had skipped when one was reported last
  * @writers_ever: status.writers_ever of the ring when a writer's death was reported last
  * @looks: number of checks for the next writer
  * @failed: messages were lost, or a writer died
@@ -26,6 +27,7 @@ struct cat {
 	struct ringbuf *ring;
 	struct ringbuf_reader *reader;
 	uint64_t lost;
+	uint64_t holes;
 	uint32_t writers_ever;
 	unsigned int looks;
 	bool failed;
@@ -48,6 +50,47 @@ static void tell_lost(struct cat *cat)
 	ctl_say(cat->c->name, "%llu messages were lost", (unsigned long long)(lost - cat->lost));
 	cat->lost = lost;
 	cat->failed = true;
+}
+
+/* How a writer ended that left a hole without meaning to; NULL: it meant to, or nobody knows. */
+static const char *how_it_ended(const struct ringbuf_hole_status *hole, char text[64])
+{
+	switch (hole->cause) {
+	case RINGBUF_CAUSE_KILLED:
+		snprintf(text, 64, "was killed by signal %u", hole->code);
+		return text;
+	case RINGBUF_CAUSE_EXITED:
+		snprintf(text, 64, "exited with status %u", hole->code);
+		return text;
+	case RINGBUF_CAUSE_UNMAPPED:
+		return "gave the ring up";
+	case RINGBUF_CAUSE_DIED:
+		return "died";
+	case RINGBUF_CAUSE_FENCED:
+		return "was fenced";
+	default:
+		return NULL;
+	}
+}
+
+/* Tell of the last hole, which the writer of a message left that never came. */
+static void tell_hole(struct cat *cat)
+{
+	struct ringbuf_hole_status hole = { .size = sizeof(hole) };
+	uint64_t holes = ringbuf_reader_holes(cat->reader);
+	char process[CTL_PROCESS_BYTES], text[64];
+	const char *how;
+
+	if (holes == cat->holes)
+		return;
+	cat->holes = holes;
+	if (ringbuf_reader_hole(cat->reader, RINGBUF_LAST_HOLE, &hole))
+		return;
+	how = how_it_ended(&hole, text);
+	if (how)
+		ctl_say(cat->c->name, "message %llu never came: process %s %s",
+			(unsigned long long)hole.position,
+			ctl_process(hole.pid, hole.comm, process), how);
 }
 
 /* Report, once, that a writer died.  Called at each end of the stream, often with --follow. */
@@ -111,6 +154,7 @@ static int cat(struct cat *cat, char *message, size_t slot_bytes)
 	while (n < cat->c->count) {
 		bytes = ringbuf_reader_read(cat->reader, message, slot_bytes, RINGBUF_FOREVER);
 		tell_lost(cat);
+		tell_hole(cat);
 		if (bytes == -ENODATA) {
 			tell_dead(cat);
 			if (!follow(cat))

@@ -64,7 +64,7 @@ __attribute__((noreturn)) static void child(struct perf_run *run, struct perf_pr
 	set_signals();
 	set_name(self);
 	if (self->role == PERF_WRITER)
-		err = perf_writer_run(s, self, run->ring, run->writer[self->index], &run->pool);
+		err = perf_writer_run(s, self, run->writer[self->index], &run->pool);
 	else
 		err = perf_reader_run(s, self, run->reader[self->index]);
 	self->error = err;

@@ -123,8 +123,8 @@ static inline uint64_t perf_written(struct perf_shared *s)
  * The main functions of the children: get ready, call perf_await_start(), and write or
  * read until the end of the run.  Return 0 or a negative errno.
  */
-int perf_writer_run(struct perf_shared *s, struct perf_process *self, struct ringbuf *ring,
-		    struct ringbuf_writer *writer, struct perf_pool *pool);
+int perf_writer_run(struct perf_shared *s, struct perf_process *self, struct ringbuf_writer *writer,
+		    struct perf_pool *pool);
 int perf_reader_run(struct perf_shared *s, struct perf_process *self,
 		    struct ringbuf_reader *reader);
 

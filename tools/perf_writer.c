@@ -15,7 +15,6 @@
 struct perf_writer {
 	struct perf_shared *s;
 	struct perf_process *self;
-	struct ringbuf *ring;
 	struct ringbuf_writer *handle;
 	struct perf_pool *pool;
 	double period; /* ns between writes, 0: no target */
@@ -91,29 +90,31 @@ static bool no_room(int err)
 /* Name who keeps @w from writing, as far as that is known. */
 static void find_blocker(const struct perf_writer *w, char *text, size_t room)
 {
-	struct ringbuf_status status = { .size = sizeof(status) };
+	struct ringbuf_blocker b = { .size = sizeof(b) };
 	const struct perf_shared *s = w->s;
+	double seconds;
 	uint32_t i;
 
 	snprintf(text, room, "readers");
-	if (ringbuf_stats(w->ring, &status, NULL, 0) < 0)
+	if (ringbuf_writer_blocker(w->handle, &b))
 		return;
-	if (status.blocker_kind == RINGBUF_BLOCKED_BY_WRITER)
-		snprintf(text, room, "writer %u (pid %d), which has not finished slot %llu",
-			 status.blocker_id, status.blocker_pid,
-			 (unsigned long long)status.blocker_position);
+	seconds = (double)(clock_now() - b.since) / 1e9;
+	if (b.kind == RINGBUF_BLOCKED_BY_WRITER)
+		snprintf(text, room,
+			 "writer %u (pid %d), which has not finished slot %llu, for %.3f s", b.id,
+			 b.pid, (unsigned long long)b.position, seconds);
 	for (i = s->options.writers; i < s->count; i++)
-		if (status.blocker_kind == RINGBUF_BLOCKED_BY_READER &&
-		    s->process[i].reader_id == status.blocker_id)
-			snprintf(text, room, "Reader %u (pid %d), %llu slots behind",
+		if (b.kind == RINGBUF_BLOCKED_BY_READER && s->process[i].reader_id == b.id)
+			snprintf(text, room,
+				 "Reader %u (pid %d), %llu slots behind, there for %.3f s",
 				 s->process[i].index + 1, (int)s->process[i].pid,
-				 (unsigned long long)status.blocker_lag);
+				 (unsigned long long)b.lag, seconds);
 }
 
 static void log_wait(struct perf_writer *w)
 {
 	uint64_t now = clock_now();
-	char more[64] = "", blocker[96];
+	char more[64] = "", blocker[128];
 
 	w->unlogged++;
 	if (!w->s->options.debug || now - w->logged < LOG_GAP)
@@ -191,13 +192,12 @@ static void account(struct perf_writer *w)
 		perf_log(w->s, w->self, "wrote %llu slots so far", (unsigned long long)w->made);
 }
 
-int perf_writer_run(struct perf_shared *s, struct perf_process *self, struct ringbuf *ring,
-		    struct ringbuf_writer *handle, struct perf_pool *pool)
+int perf_writer_run(struct perf_shared *s, struct perf_process *self, struct ringbuf_writer *handle,
+		    struct perf_pool *pool)
 {
 	struct perf_writer w = {
 		.s = s,
 		.self = self,
-		.ring = ring,
 		.handle = handle,
 		.pool = pool,
 	};

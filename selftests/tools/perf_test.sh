@@ -360,7 +360,7 @@ if [[ ! ${RINGBUF_VM-} ]]; then
 fi
 
 start --reader-burn-cpu-milliseconds=2000 --blocking --writes-per-second=0
-until_ok err_has 'Writer 1: write [0-9]+ is waiting for Reader'
+until_ok err_has 'Writer 1: write [0-9]+ is waiting for Reader [0-9]+ \(pid [0-9]+\), [0-9]+ slots behind, there for [0-9]+\.[0-9]{3} s'
 ok $? "a writer waits for readers that burn processor time"
 kill -INT "$pid"
 ends

@@ -445,6 +445,34 @@ wait "$reader"
 (($? == 1)) && cmp <(printf 'one\ntwo\n') "$tap_dir/got" && (($(wc -l <"$tap_dir/got.err") == 1))
 ok $? "cat --follow continues with the next writer after one died, and fails at its end"
 
+# A writer that is killed while it has a slot reserved leaves a hole.
+leaves_a_hole='import os, signal, sys
+try:
+	import ringbuffer
+except ImportError:
+	sys.exit(77)
+writer = ringbuffer.Ring.open(sys.argv[1]).writer()
+slot = writer.reserve()
+os.kill(os.getpid(), signal.SIGKILL)'
+anew
+PYTHONPATH=lib/python /usr/bin/python3 -c "$leaves_a_hole" $ring 2>"$tap_dir/err" &
+writer=$!
+exec 3>&2 2>/dev/null # bash says "Killed"
+left=0
+wait "$writer" || left=$?
+exec 2>&3
+if ((left == 77)); then
+	skip "cat names the process that left a hole" "the Python package is not built"
+else
+	how='was killed by signal 9'
+	[[ $RINGBUF_HOST = module ]] || how=died
+	echo after | timeout 60 $ctl write --lines $ring
+	run timeout 60 $ctl cat --lines --count=1 $ring
+	((status == 0)) && out_has '^after$' &&
+		err_has "$ring: message 0 never came: process $writer \\(python3\\) $how\$"
+	ok $? "cat names the process that left a hole"
+fi
+
 anew
 readers=0
 cat_into "$tap_dir/got" --lines --follow --count=1
@@ -592,10 +620,11 @@ until_ok stats_json 'j["blocker"]["lag"] == 5'
 ok $? "stats has the lag of a reader for which the writer waits"
 json "j['blocker']['pid'] == $stopped and j['readers'][0]['pid'] == $stopped and
 	j['blocker']['id'] == j['readers'][0]['id'] and j['readers'][0]['lag'] == 5 and
-	j['blocker']['role'] == 'reader' and [w['id'] for w in j['writer_list']] == [1]"
+	j['blocker']['role'] == 'reader' and j['blocker']['comm'] == 'ringbufctl' and
+	j['blocker']['seconds'] >= 0 and [w['id'] for w in j['writer_list']] == [1]"
 ok $? "stats has the process and the number of that reader"
 run $ctl stats $ring
-out_has "^slowest: reader 0, process $stopped, 5 behind head\$" &&
+out_has "^slowest: reader 0, process $stopped \(ringbufctl\), 5 behind head, there for [0-9]+\.[0-9] s\$" &&
 	out_has "^ +1 +$(under "$writer") +[0-9]+\$"
 ok $? "stats prints the slowest reader and the writers"
 run $ctl stats --json --watch=0.01 --count=3 $ring
