@@ -30,8 +30,6 @@
  * RINGBUF_HOST chooses the host.  Half of the kills of writers and readers are on a ring with
  * shared writers, half on an exclusive one.
  */
-#include <sched.h>
-
 #include "../harness/harness.h"
 #include "inside.h"
 #include "kill.h"
@@ -39,7 +37,6 @@
 #define STALL_NS   (50 * MS)
 #define WINDOW_NS  (25 * MS) /* time in which the embedded host finds a dead process */
 #define KILLS_EACH 8 /* kills for each event without a kill */
-#define LATE_NS	   MS /* a bystander that wakes later than this had no processor */
 #define NO_KILL	   (~0U) /* stands for the number of a victim */
 
 static uint64_t random_state;
@@ -126,54 +123,21 @@ static bool is_past(const struct run *r, unsigned int i)
 	return __atomic_load_n(&r->a->victim[i].event, __ATOMIC_ACQUIRE) == r->a->event;
 }
 
-static uint64_t stolen(const struct arena *a)
-{
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < a->bystanders; i++)
-		sum += __atomic_load_n(&a->bystander[i].stolen, __ATOMIC_ACQUIRE);
-	return sum;
-}
-
 /* Return for how many ns, all together, survivors were ready to run but had no processor. */
 static uint64_t queued(const struct run *r, unsigned int but)
 {
-	unsigned long long ran, waited;
 	uint64_t sum = 0;
-	char path[64];
 	unsigned int i;
-	FILE *f;
 
-	for (i = 0; i < victims(r); i++) {
-		snprintf(path, sizeof(path), "/proc/%d/schedstat", r->a->victim[i].pid);
-		f = i == but ? NULL : fopen(path, "re");
-		if (!f)
-			continue;
-		if (fscanf(f, "%llu %llu", &ran, &waited) == 2)
-			sum += waited;
-		fclose(f);
-	}
+	for (i = 0; i < victims(r); i++)
+		if (i != but)
+			sum += queued_of(r->a->victim[i].pid);
 	return sum;
-}
-
-/* Wait until each bystander has woken twice, so that stolen() includes all time lost so far. */
-static void bystanders_wait(const struct arena *a)
-{
-	const struct timespec pause = { .tv_nsec = MS };
-	uint64_t ticks;
-	unsigned int i;
-
-	for (i = 0; i < a->bystanders; i++) {
-		ticks = FLAG_GET(a->bystander[i].ticks);
-		while (FLAG_GET(a->bystander[i].ticks) - ticks < 2)
-			nanosleep(&pause, NULL);
-	}
 }
 
 /*
  * Return a long @stall without the time for which the processors did not run, or ran other
- * processes.  @before is stolen() + queued() at the event.
+ * processes.  @before is bystanders_stolen() + queued() at the event.
  */
 static uint64_t own_stall(const struct run *r, unsigned int hit, uint64_t stall, uint64_t before)
 {
@@ -182,8 +146,8 @@ static uint64_t own_stall(const struct run *r, unsigned int hit, uint64_t stall,
 	if (stall <= (uint64_t)STALL_NS)
 		return stall;
 	lost = queued(r, hit);
-	bystanders_wait(r->a);
-	lost += stolen(r->a) - before;
+	bystanders_wait(&r->a->bystanders);
+	lost += bystanders_stolen(&r->a->bystanders) - before;
 	return stall > lost ? stall - lost : 0;
 }
 
@@ -191,7 +155,7 @@ static uint64_t own_stall(const struct run *r, unsigned int hit, uint64_t stall,
 static bool event(struct run *r, unsigned int hit)
 {
 	bool killed = hit != NO_KILL;
-	uint64_t worst = 0, before = stolen(r->a) + queued(r, hit);
+	uint64_t worst = 0, before = bystanders_stolen(&r->a->bystanders) + queued(r, hit);
 	unsigned int i;
 
 	r->a->event_ns = now_ns();
@@ -218,59 +182,6 @@ static void random_pause(long most)
 	struct timespec pause = { .tv_nsec = (long)(random_next() % (uint64_t)most) };
 
 	nanosleep(&pause, NULL);
-}
-
-static int bystander(void *arg)
-{
-	const struct sched_param first = { .sched_priority = 1 };
-	const struct timespec pause = { .tv_nsec = MS };
-	struct bystander *b = arg;
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(b->cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one))
-		return 1;
-	/*
-	 * Without that permission the bystander's wait for a processor counts as lost time, too.
-	 */
-	sched_setscheduler(0, SCHED_FIFO, &first);
-	for (;;) {
-		uint64_t start = now_ns(), late;
-
-		nanosleep(&pause, NULL);
-		late = now_ns() - start - MS;
-		if (late > LATE_NS)
-			__atomic_store_n(&b->stolen, b->stolen + late, __ATOMIC_RELEASE);
-		__atomic_store_n(&b->ticks, b->ticks + 1, __ATOMIC_RELEASE);
-	}
-	return 0;
-}
-
-static void bystanders_start(struct arena *a)
-{
-	cpu_set_t all;
-	int cpu;
-
-	CPU_ZERO(&all);
-	sched_getaffinity(0, sizeof(all), &all);
-	for (cpu = 0; cpu < CPU_SETSIZE && a->bystanders < KILL_CPUS; cpu++) {
-		struct bystander *b = &a->bystander[a->bystanders];
-
-		if (!CPU_ISSET(cpu, &all))
-			continue;
-		b->cpu = cpu;
-		b->pid = child_start(bystander, b);
-		a->bystanders++;
-	}
-}
-
-static void bystanders_kill(struct arena *a)
-{
-	unsigned int i;
-
-	for (i = 0; i < a->bystanders; i++)
-		child_kill(a->bystander[i].pid);
 }
 
 /* Let the writers finish and the readers read the rest.  Return false if a check has failed. */
@@ -426,7 +337,8 @@ static void run_report(const struct run *r, const char *mode, bool ok)
 
 	print_stalls(r, 0);
 	print_stalls(r, 1);
-	ksft_print_msg("processors lost %.2f ms in all\n", (double)stolen(r->a) / 1e6);
+	ksft_print_msg("processors lost %.2f ms in all\n",
+		       (double)bystanders_stolen(&r->a->bystanders) / 1e6);
 	ksft_print_msg("%llu slots, %llu of them repaired, %u writers\n",
 		       (unsigned long long)s.head, (unsigned long long)s.repaired, r->a->lives);
 	ksft_test_result(ok, "%s: no message is lost, doubled, torn or reordered\n", mode);
@@ -459,9 +371,9 @@ static void run_mode(uint32_t flags, unsigned int kills)
 	r.a->ring = ring_new(flags, KILL_SLOT, KILL_SLOTS);
 	if (!r.a->ring)
 		ksft_exit_fail_msg("no ring: %s\n", strerror(errno));
-	bystanders_start(r.a);
+	bystanders_start(&r.a->bystanders);
 	ok = run_kills(&r, kills);
-	bystanders_kill(r.a);
+	bystanders_kill(&r.a->bystanders);
 	if (!ok)
 		victims_kill(&r);
 	run_report(&r, flags & RINGBUF_EXCLUSIVE ? "exclusive" : "shared", ok);

@@ -3,6 +3,7 @@
 #ifndef SELFTESTS_KILL_H
 #define SELFTESTS_KILL_H
 
+#include "../harness/bystanders.h"
 #include "../harness/rings.h"
 
 #define KILL_WRITERS 3
@@ -12,7 +13,6 @@
 #define KILL_SLOT    256
 #define KILL_SLOTS   16
 #define KILL_BATCH   5
-#define KILL_CPUS    64 /* processors that have a bystander */
 #define HANG_NS	     (20 * SECOND)
 
 /* A survivor has survived an event when it has taken so many steps, more than a lap. */
@@ -41,20 +41,6 @@ struct life {
 };
 
 /**
- * struct bystander - a process that measures how long its processor did not run
- * @stolen: by how many ns it woke too late, all together
- * @ticks: how often it woke
- * @cpu: the processor
- * @pid: its pid
- */
-struct bystander {
-	uint64_t stolen;
-	uint64_t ticks;
-	int cpu;
-	pid_t pid;
-} __attribute__((aligned(64)));
-
-/**
  * struct arena - memory that all processes share
  * @ring: the ring
  * @name: name of the ring, if it has one
@@ -65,7 +51,6 @@ struct bystander {
  * @stop: the writers shall finish
  * @ended: all writers have finished
  * @lives: number of writers that have started so far
- * @bystanders: number of entries in @bystander
  */
 struct arena {
 	struct ringbuf *ring;
@@ -77,8 +62,7 @@ struct arena {
 	int stop;
 	int ended;
 	uint32_t lives;
-	unsigned int bystanders;
-	struct bystander bystander[KILL_CPUS];
+	struct bystanders bystanders;
 	struct victim victim[KILL_VICTIMS];
 	struct life life[KILL_LIVES];
 };
