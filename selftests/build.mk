@@ -20,6 +20,8 @@ LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/
 ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/*.c))
 KILL_TESTS := $(O)/selftests/kill/kill
 KILL_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/kill/*.c))
+STEPS_TESTS := $(O)/selftests/steps/steps
+STEPS_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/steps/*.c))
 
 # The program that selftests/run starts.
 $(O)/selftests/runner: selftests/harness/runner.c | packages
@@ -52,12 +54,16 @@ $(O)/selftests/lib/watch: TEST_LINK += -Wl,--wrap=syscall
 $(O)/selftests/lib/first_use: TEST_LINK += -Wl,--wrap=fcntl64
 
 # The kill test reads the shared memory of the embedded host.
-$(KILL_OBJ): $(O)/selftests/%.o: selftests/%.c | packages
+$(KILL_OBJ) $(STEPS_OBJ): $(O)/selftests/%.o: selftests/%.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) -MMD -MP -Ilib -Ikmod -c $< -o $@
 
 $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
+	$(call say,LD)
+	$(Q)$(CC) $^ -o $@ $(TEST_LINK)
+
+$(STEPS_TESTS): $(STEPS_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) $^ -o $@ $(TEST_LINK)
 
@@ -115,7 +121,7 @@ $(O)/selftests/model/model: $(MODEL_OBJ)
 
 # The programs that run in the virtual machines of arm64, in build/arm64: their root file system has
 # the headers and libraries, and the folder of its Python 3.11 tells the name of the package.
-ARM64_TESTS := $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS)
+ARM64_TESTS := $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(STEPS_TESTS)
 ARM64_ROOT = $(shell selftests/vm/kernel arm64-root)
 ARM64 = aarch64-linux-gnu-
 ARM64_MAKE = $(MAKE) --no-print-directory O=build/arm64 CC="$(ARM64)gcc --sysroot=$(ARM64_ROOT)" \
@@ -129,7 +135,7 @@ tests-arm64: packages-ARM64 $(KERNELS_ARM64:%=kmod-%)
 
 # tests-quick builds what check-quick runs, and tests what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
-	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
+	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(STEPS_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
 	$(O)/selftests/tools/message $(O)/tools/bench_vm
 
 tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selftests/model/model

@@ -28,8 +28,8 @@
 static const char usage[] =
 	"usage: selftests/run [OPTION...] [PROGRAM...]\n"
 	"\n"
-	"Runs the named test programs (paths, or abi/NAME, lib/NAME, kill/kill), or else all\n"
-	"that were built: those of build/selftests/abi, abi32 and lib, the kill test, and the\n"
+	"Runs the named test programs (paths, or abi/NAME, lib/NAME, kill/kill, steps/steps), or else\n"
+	"all that were built: those of build/selftests/abi, abi32 and lib, the kill and step tests, and the\n"
 	"scripts of selftests/lib and files.  Prints a line for each program, what went wrong\n"
 	"in those that failed, and at the end the numbers of test cases that passed, failed\n"
 	"and were skipped.\n"
@@ -37,6 +37,8 @@ static const char usage[] =
 	"  --module       tests of the library run on /dev/ringbuf\n"
 	"  --embedded     tests of the library run on the embedded host\n"
 	"  --kills N      processes that the kill test kills (default 100)\n"
+	"  --steps N      instructions of each operation that the step test kills after (default\n"
+	"                 10); 0: all\n"
 	"  --timeout S    seconds that each program may run (default 600)\n"
 	"  --list         only list the programs\n"
 	"\n"
@@ -44,11 +46,12 @@ static const char usage[] =
 
 static struct {
 	const char *kills;
+	const char *steps;
 	int timeout;
 	bool list;
 	int count;
 	char *program[MAX_PROGRAMS];
-} options = { .kills = "100", .timeout = 600 };
+} options = { .kills = "100", .steps = "10", .timeout = 600 };
 
 /**
  * struct outcome - the test cases of a program, counted by their results
@@ -138,6 +141,7 @@ static void add_all(void)
 	add_folder("build/selftests/abi32");
 	add_folder("build/selftests/lib");
 	add_folder("build/selftests/kill");
+	add_folder("build/selftests/steps");
 	add_folder("selftests/lib");
 	add_folder("selftests/files");
 	qsort(options.program, (size_t)options.count, sizeof(*options.program), by_name);
@@ -145,18 +149,21 @@ static void add_all(void)
 
 /* ---- running one ------------------------------------------------------------ */
 
-static bool is_kill(const char *program)
+/* The number that @program takes, or NULL: it takes none. */
+static const char *count_for(const char *program)
 {
-	const char *slash = strrchr(program, '/');
+	const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
 
-	return !strcmp(slash ? slash + 1 : program, "kill");
+	if (!strcmp(name, "kill"))
+		return options.kills;
+	return strcmp(name, "steps") ? NULL : options.steps;
 }
 
 /* Run @program in its own session, so that all its processes can be killed at its end. */
 static _Noreturn void become(const char *program, int log)
 {
 	int null = open("/dev/null", O_RDONLY);
-	char *argv[] = { (char *)program, is_kill(program) ? (char *)options.kills : NULL, NULL };
+	char *argv[] = { (char *)program, (char *)count_for(program), NULL };
 
 	setsid();
 	dup2(null, STDIN_FILENO);
@@ -408,7 +415,7 @@ static struct outcome test(const char *program)
 		show_failure(&o, &r, late);
 	} else {
 		show_skips(&o);
-		if (is_kill(program))
+		if (count_for(program))
 			show_remarks(&o);
 	}
 	fflush(stdout);
@@ -446,6 +453,9 @@ static void parse(char **argv)
 			setenv("RINGBUF_HOST", "embedded", 1);
 		} else if (!strcmp(*argv, "--kills")) {
 			options.kills = number(argv[0], argv[1]);
+			argv++;
+		} else if (!strcmp(*argv, "--steps")) {
+			options.steps = number(argv[0], argv[1]);
 			argv++;
 		} else if (!strcmp(*argv, "--timeout")) {
 			options.timeout = atoi(number(argv[0], argv[1]));

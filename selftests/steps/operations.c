@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The operations of victims.  To add one, write what comes before it and the operation
+ * itself, and add a row to the table.  A message counts in a->begun before it may be
+ * committed, and in a->committed when it has been.
+ */
+#include "steps.h"
+
+/* ---- what victims do at full speed ------------------------------------------------------ */
+
+static int be_ready(struct victim *v)
+{
+	SET(v->a->ready, 1);
+	notify(&v->a->progress);
+	return 0;
+}
+
+static size_t length_of(uint64_t number)
+{
+	return sizeof(struct message) + (number * 11 + 5) % (STEPS_SLOT - sizeof(struct message));
+}
+
+static int take(struct victim *v, unsigned int count, int64_t timeout)
+{
+	int n = ringbuf_writer_reserve(v->writer, v->slot, count, timeout);
+
+	CHECK_EQ(count, n);
+	v->reserved = count;
+	return 0;
+}
+
+/* Make the next @count messages, which the operation only copies. */
+static void draft(struct victim *v, unsigned int count)
+{
+	unsigned int k;
+
+	for (k = 0; k < count; k++) {
+		uint64_t number = v->a->begun + k;
+
+		v->length[k] = length_of(number);
+		message_make(v->text[k], v->a->life, number, v->length[k]);
+	}
+}
+
+static void fill(struct victim *v, unsigned int count)
+{
+	unsigned int k;
+
+	for (k = 0; k < count; k++) {
+		v->slot[k].length = v->length[k];
+		memcpy(v->slot[k].data, v->text[k], v->length[k]);
+	}
+}
+
+static int publish(struct victim *v, unsigned int count)
+{
+	int err;
+
+	SET(v->a->begun, v->a->begun + count);
+	err = ringbuf_writer_commit(v->writer, v->slot, count);
+	v->reserved = 0;
+	if (!err)
+		SET(v->a->committed, v->a->committed + count);
+	return err;
+}
+
+static int write_draft(struct victim *v, int64_t timeout)
+{
+	int err;
+
+	SET(v->a->begun, v->a->begun + 1);
+	err = ringbuf_writer_write(v->writer, v->text[0], v->length[0], timeout);
+	if (err)
+		SET(v->a->begun, v->a->begun - 1);
+	else
+		SET(v->a->committed, v->a->committed + 1);
+	return err;
+}
+
+static int write_one(struct victim *v, int64_t timeout)
+{
+	draft(v, 1);
+	return write_draft(v, timeout);
+}
+
+static int with_a_draft(struct victim *v)
+{
+	draft(v, 1);
+	return 0;
+}
+
+static int become_writer(struct victim *v)
+{
+	CHECK_EQ(0, ringbuf_writer_attach(v->a->ring, &v->writer));
+	CHECK_EQ(0, write_one(v, PATIENCE));
+	draft(v, STEPS_BATCH);
+	return be_ready(v);
+}
+
+static int become_reader(struct victim *v)
+{
+	struct ringbuf_slot s;
+
+	CHECK_EQ(0, ringbuf_reader_attach(v->a->ring, RINGBUF_FROM_HEAD, 0, &v->reader));
+	CHECK_EQ(-EAGAIN, ringbuf_reader_peek(v->reader, &s, 1, RINGBUF_TRY));
+	return be_ready(v);
+}
+
+/* The driver fills the ring when the reader is ready. */
+static int become_reader_of_a_full_ring(struct victim *v)
+{
+	CHECK(!become_reader(v));
+	CHECK_EQ(0, ringbuf_reader_wait(v->reader, STEPS_SLOTS, PATIENCE));
+	return 0;
+}
+
+static int look(struct victim *v, unsigned int count)
+{
+	CHECK_EQ(count, ringbuf_reader_peek(v->reader, v->slot, count, RINGBUF_TRY));
+	v->peeked = count;
+	return 0;
+}
+
+static int let_go(struct victim *v, unsigned int count)
+{
+	v->peeked -= count;
+	CHECK_EQ(0, ringbuf_reader_release(v->reader, count));
+	return 0;
+}
+
+/* ---- writers ------------------------------------------------------------------------------ */
+
+static int with_one_reserved(struct victim *v)
+{
+	CHECK(!become_writer(v));
+	CHECK(!take(v, 1, PATIENCE));
+	fill(v, 1);
+	return 0;
+}
+
+static int with_five_reserved(struct victim *v)
+{
+	CHECK(!become_writer(v));
+	CHECK(!take(v, STEPS_BATCH, PATIENCE));
+	fill(v, STEPS_BATCH);
+	return 0;
+}
+
+static int reserve(struct victim *v)
+{
+	return take(v, 1, PATIENCE);
+}
+
+static int reserve_five(struct victim *v)
+{
+	return take(v, STEPS_BATCH, PATIENCE);
+}
+
+static int commit(struct victim *v)
+{
+	CHECK_EQ(0, publish(v, 1));
+	return 0;
+}
+
+static int commit_five(struct victim *v)
+{
+	CHECK_EQ(0, publish(v, STEPS_BATCH));
+	return 0;
+}
+
+static int commit_three_of_five(struct victim *v)
+{
+	CHECK_EQ(0, publish(v, 3));
+	return 0;
+}
+
+static int discard(struct victim *v)
+{
+	v->reserved = 0;
+	CHECK_EQ(0, ringbuf_writer_discard(v->writer));
+	return 0;
+}
+
+static int write_message(struct victim *v)
+{
+	CHECK_EQ(0, write_draft(v, PATIENCE));
+	return 0;
+}
+
+static int writev_message(struct victim *v)
+{
+	const struct iovec part[2] = {
+		{ .iov_base = v->text[0], .iov_len = 10 },
+		{ .iov_base = v->text[0] + 10, .iov_len = v->length[0] - 10 },
+	};
+
+	SET(v->a->begun, v->a->begun + 1);
+	CHECK_EQ(0, ringbuf_writer_writev(v->writer, part, 2, PATIENCE));
+	SET(v->a->committed, v->a->committed + 1);
+	return 0;
+}
+
+/*
+ * What a victim waits for that may have been fenced: nothing, since the ring is kept full
+ * until it has ended.
+ */
+static int64_t patience(const struct victim *v)
+{
+	return v->a->fate == FATE_FENCE ? RINGBUF_TRY : PATIENCE;
+}
+
+/* Whether a victim may fail so: it is fenced, or has not been and finds the ring full. */
+static bool may_fail(const struct victim *v, int err)
+{
+	return v->a->fate == FATE_FENCE && (err == -ESTALE || err == -EAGAIN);
+}
+
+/* What a fence hits: all from reserve to commit. */
+static int in_place(struct victim *v, unsigned int count)
+{
+	int n = ringbuf_writer_reserve(v->writer, v->slot, count, patience(v)), err;
+
+	if (may_fail(v, n))
+		return 0;
+	CHECK_EQ(count, n);
+	fill(v, count);
+	err = publish(v, count);
+	CHECK(!err || (may_fail(v, err) && err == -ESTALE));
+	return 0;
+}
+
+static int in_place_one(struct victim *v)
+{
+	return in_place(v, 1);
+}
+
+static int in_place_three(struct victim *v)
+{
+	return in_place(v, 3);
+}
+
+static int done(struct victim *v)
+{
+	struct ringbuf_writer *writer = v->writer;
+
+	CHECK_EQ(0, ringbuf_writer_done(writer));
+	ringbuf_writer_close(writer);
+	v->writer = NULL;
+	return 0;
+}
+
+static int writer_close(struct victim *v)
+{
+	struct ringbuf_writer *writer = v->writer;
+
+	v->writer = NULL;
+	v->reserved = 0;
+	ringbuf_writer_close(writer);
+	return 0;
+}
+
+static int writer_attach(struct victim *v)
+{
+	CHECK_EQ(0, ringbuf_writer_attach(v->a->ring, &v->writer));
+	CHECK_EQ(0, write_draft(v, PATIENCE));
+	return 0;
+}
+
+static int inherit_writer(struct victim *v)
+{
+	CHECK_EQ(0, ringbuf_writer_attach(v->a->ring, &v->writer));
+	return 0;
+}
+
+static int inherit_reader(struct victim *v)
+{
+	CHECK_EQ(0, ringbuf_reader_attach(v->a->ring, RINGBUF_FROM_HEAD, 0, &v->reader));
+	return 0;
+}
+
+/* The surviving reader keeps the ring full. */
+static int with_a_full_ring(struct victim *v)
+{
+	int err;
+
+	CHECK_EQ(0, ringbuf_writer_attach(v->a->ring, &v->writer));
+	ringbuf_writer_spin(v->writer, 0);
+	do {
+		err = write_one(v, RINGBUF_TRY);
+	} while (!err);
+	CHECK_EQ(-EAGAIN, err);
+	return be_ready(v);
+}
+
+static int writer_wait(struct victim *v)
+{
+	return take(v, 1, PATIENCE);
+}
+
+/* ---- readers ------------------------------------------------------------------------------ */
+
+static int with_one_peeked(struct victim *v)
+{
+	CHECK(!become_reader_of_a_full_ring(v));
+	return look(v, 1);
+}
+
+static int with_five_peeked(struct victim *v)
+{
+	CHECK(!become_reader_of_a_full_ring(v));
+	return look(v, STEPS_BATCH);
+}
+
+static int peek(struct victim *v)
+{
+	return look(v, 1);
+}
+
+static int peek_five(struct victim *v)
+{
+	return look(v, STEPS_BATCH);
+}
+
+static int release(struct victim *v)
+{
+	return let_go(v, 1);
+}
+
+static int release_five(struct victim *v)
+{
+	return let_go(v, STEPS_BATCH);
+}
+
+static int read_message(struct victim *v)
+{
+	ssize_t n = ringbuf_reader_read(v->reader, v->text[0], STEPS_SLOT, RINGBUF_TRY);
+
+	CHECK(n > 0);
+	v->length[0] = (size_t)n;
+	return 0;
+}
+
+static int reader_close(struct victim *v)
+{
+	struct ringbuf_reader *reader = v->reader;
+
+	v->reader = NULL;
+	v->peeked = 0;
+	ringbuf_reader_close(reader);
+	return 0;
+}
+
+static int reader_use(struct victim *v)
+{
+	int n = ringbuf_reader_peek(v->reader, v->slot, 1, RINGBUF_TRY);
+
+	/* The survivor may have written if this victim was stopped. */
+	CHECK(n == -EAGAIN || n == 1);
+	v->peeked = n == 1;
+	return 0;
+}
+
+static int reader_attach(struct victim *v)
+{
+	CHECK_EQ(0, ringbuf_reader_attach(v->a->ring, RINGBUF_FROM_HEAD, 0, &v->reader));
+	return reader_use(v);
+}
+
+static int with_an_empty_ring(struct victim *v)
+{
+	CHECK(!become_reader(v));
+	ringbuf_reader_spin(v->reader, 0);
+	return 0;
+}
+
+static int reader_wait(struct victim *v)
+{
+	CHECK_EQ(0, ringbuf_reader_wait(v->reader, 1, PATIENCE));
+	return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+#define OP(text, first, then, ...)                                       \
+	{                                                                \
+		.name = text, .prepare = first, .run = then, __VA_ARGS__ \
+	}
+
+const struct operation operations[] = {
+	OP("reserve", become_writer, reserve),
+	OP("reserve 5", become_writer, reserve_five),
+	OP("commit", with_one_reserved, commit),
+	OP("commit 5", with_five_reserved, commit_five),
+	OP("commit 3 of 5", with_five_reserved, commit_three_of_five),
+	OP("discard", with_one_reserved, discard),
+	OP("discard 5", with_five_reserved, discard),
+	OP("write", become_writer, write_message),
+	OP("writev", become_writer, writev_message),
+	OP("write in place", become_writer, in_place_one, .claims = true),
+	OP("write 3 in place", become_writer, in_place_three, .claims = true),
+	OP("done", become_writer, done),
+	OP("writer attach", with_a_draft, writer_attach, .attaches = true),
+	OP("writer close", become_writer, writer_close),
+	OP("writer close with 5 reserved", with_five_reserved, writer_close),
+	OP("writer after fork", with_a_draft, write_message, .inherit = inherit_writer),
+	OP("writer wait", with_a_full_ring, writer_wait, .waker = WAKER_READER),
+	OP("peek", become_reader_of_a_full_ring, peek, .reader = true),
+	OP("peek 5", become_reader_of_a_full_ring, peek_five, .reader = true),
+	OP("release", with_one_peeked, release, .reader = true),
+	OP("release 5", with_five_peeked, release_five, .reader = true),
+	OP("read", become_reader_of_a_full_ring, read_message, .reader = true),
+	OP("reader attach", be_ready, reader_attach, .reader = true, .empty = true),
+	OP("reader close", become_reader_of_a_full_ring, reader_close, .reader = true),
+	OP("reader close with 5 peeked", with_five_peeked, reader_close, .reader = true),
+	OP("reader after fork", be_ready, reader_use, .inherit = inherit_reader, .reader = true,
+	   .empty = true),
+	OP("reader wait", with_an_empty_ring, reader_wait, .reader = true, .empty = true,
+	   .waker = WAKER_WRITER),
+};
+
+const unsigned int operation_count = sizeof(operations) / sizeof(*operations);
+
+/* ---- the end of a victim that was continued ----------------------------------------------------
+ */
+
+static int writer_finish(struct victim *v)
+{
+	int err;
+
+	if (v->reserved) {
+		draft(v, v->reserved);
+		fill(v, v->reserved);
+		CHECK_EQ(0, publish(v, v->reserved));
+	}
+	err = write_one(v, patience(v));
+	CHECK(!err || may_fail(v, err));
+	ringbuf_writer_close(v->writer);
+	return 0;
+}
+
+static int reader_finish(struct victim *v)
+{
+	struct message m;
+	unsigned int k;
+
+	if (v->length[0])
+		CHECK(message_whole(v->text[0], v->length[0], &m));
+	for (k = 0; k < v->peeked; k++)
+		CHECK(message_whole(v->slot[k].data, v->slot[k].length, &m));
+	if (v->peeked)
+		CHECK_EQ(0, ringbuf_reader_release(v->reader, v->peeked));
+	ringbuf_reader_close(v->reader);
+	return 0;
+}
+
+int victim_finish(struct victim *v)
+{
+	if (v->writer)
+		CHECK(!writer_finish(v));
+	if (v->reader)
+		CHECK(!reader_finish(v));
+	return 0;
+}

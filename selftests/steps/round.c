@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A round: a victim executes some instructions of an operation and has its fate, and the
+ * survivors check that nothing else has changed.
+ *
+ *	a writer dies	the surviving reader sleeps; what the dead has committed wakes it,
+ *			before anybody writes again
+ *	a reader dies	the ring is full, and the surviving writer sleeps until it is not
+ *
+ * Then the surviving writer writes more than a lap, which passes each slot, claim and cursor
+ * of the victim.
+ */
+#include "steps.h"
+
+#define LAP (STEPS_SLOTS + 1)
+
+/* ---- survivors ------------------------------------------------------------------------------ */
+
+static void order(struct arena *a, unsigned int messages)
+{
+	SET(a->target, a->target + messages);
+	notify(&a->orders);
+}
+
+static void hold(struct arena *a, int on)
+{
+	SET(a->hold, on);
+	notify(&a->orders);
+}
+
+static bool is_ready(const struct arena *a)
+{
+	return GET(a->ready);
+}
+
+static bool is_held(const struct arena *a)
+{
+	return GET(a->held);
+}
+
+static bool has_written(const struct arena *a)
+{
+	return GET(a->written) == a->target && !GET(a->away);
+}
+
+static bool has_heard(const struct arena *a)
+{
+	return has_written(a) && GET(a->heard) == a->target;
+}
+
+/* Wait until @done; false if a process has failed or hangs. */
+static bool wait_until(struct arena *a, bool (*done)(const struct arena *a), const char *what)
+{
+	uint64_t end = now_ns() + PATIENCE;
+
+	for (;;) {
+		uint32_t progress = GET(a->progress);
+
+		if (GET(a->failed))
+			return false;
+		if (done(a))
+			return true;
+		if (now_ns() > end) {
+			fprintf(stderr, "# %s: not after %llu s\n", what, PATIENCE / SECOND);
+			return false;
+		}
+		doze(&a->progress, progress);
+	}
+}
+
+/* Until the surviving writer has done its work, or sleeps since it can do no more. */
+static bool wait_writer(const struct session *s)
+{
+	while (!has_written(s->a)) {
+		if (GET(s->a->failed))
+			return false;
+		if (task_state(s->writer) == 'S' && !has_written(s->a))
+			return true;
+		sched_yield();
+	}
+	return true;
+}
+
+/* Let the surviving writer pass each slot of the ring, and the reader see all. */
+static bool lap(struct session *s)
+{
+	SET(s->a->away, s->a->exclusive && !s->op->reader);
+	order(s->a, LAP);
+	return wait_until(s->a, has_heard, "a lap of the survivors");
+}
+
+/* ---- before -------------------------------------------------------------------------------------
+ */
+
+static void round_begin(struct arena *a)
+{
+	a->life++;
+	a->ready = 0;
+	a->returned = 0;
+	a->begun = 0;
+	a->committed = 0;
+	a->seen = 0;
+	a->slow = 0;
+	a->reader_ns = 0;
+	a->writer_ns = 0;
+	a->first_ns = 0;
+	SET(a->event_ns, 0);
+}
+
+/* Start a victim; it stops before the operation, and the survivors sleep. */
+static pid_t round_prepare(struct session *s, const struct victim *v)
+{
+	const struct operation *op = s->op;
+	struct arena *a = s->a;
+	bool fills = op->reader && !op->empty;
+	pid_t pid;
+
+	if (op->waker == WAKER_READER)
+		hold(a, 1);
+	pid = victim_start(v, op);
+	if (fills) {
+		if (!wait_until(a, is_ready, "a victim that attaches"))
+			return 0;
+		order(a, LAP);
+	}
+	if (!victim_prepared(pid))
+		return 0;
+	if (op->waker == WAKER_READER)
+		return wait_until(a, is_held, "a full ring") ? pid : 0;
+	/* A reader does not sleep at the end of the stream. */
+	if (a->exclusive && op->attaches)
+		return pid;
+	return task_asleep(fills ? s->writer : s->reader) ? pid : 0;
+}
+
+/* Execute @k instructions, or all; false if the victim ended or stopped otherwise. */
+static bool round_steps(struct session *s, pid_t pid, uint64_t k)
+{
+	bool sleeps = s->op->waker != WAKER_NONE;
+	enum step step = STEP_DONE;
+
+	for (s->step = 0; s->step < k && step == STEP_DONE; s->step++) {
+		step = victim_step(pid, sleeps);
+		if (step != STEP_SLEEP || s->step + 1 == k)
+			continue;
+		if (s->op->waker == WAKER_READER)
+			hold(s->a, 0);
+		else
+			order(s->a, 1);
+		sleeps = false;
+		step = victim_woken(pid);
+	}
+	s->at = step == STEP_SLEEP ? 0 : victim_at(pid);
+	return step != STEP_GONE;
+}
+
+/* ---- fates
+ * --------------------------------------------------------------------------------------- */
+
+static void put_back(struct victim *v)
+{
+	ringbuf_writer_close(v->writer);
+	ringbuf_reader_close(v->reader);
+}
+
+static bool has_position(const struct arena *a)
+{
+	return GET(a->position) >= a->visible;
+}
+
+/* Wait until the surviving reader has what @observer sees, though nobody writes. */
+static bool reader_wakes(struct arena *a, struct ringbuf_reader *observer)
+{
+	struct ringbuf_slot slot[STEPS_SLOTS];
+	int n = ringbuf_reader_peek(observer, slot, STEPS_SLOTS, RINGBUF_TRY);
+
+	a->visible = n > 0 ? slot[n - 1].position + 1 : 0;
+	return wait_until(a, has_position, "a reader that sleeps before a message");
+}
+
+/* Time for which processors did not run, or survivors waited for one, ns. */
+static uint64_t lost_so_far(const struct session *s)
+{
+	return bystanders_stolen(s->bystanders) + queued_of(s->writer) + queued_of(s->reader);
+}
+
+/* What is due to the survivors counts from now on. */
+static void event(struct session *s)
+{
+	s->lost = lost_so_far(s);
+	SET(s->a->event_ns, now_ns());
+}
+
+static bool fate_kill(struct session *s, pid_t pid, struct victim *v,
+		      struct ringbuf_reader *observer)
+{
+	struct arena *a = s->a;
+	bool ok;
+
+	event(s);
+	ok = victim_kill(pid);
+	put_back(v);
+	hold(a, 0);
+	if (!ok) {
+		fprintf(stderr, "# the victim had ended by itself\n");
+		return false;
+	}
+	ok = !observer || reader_wakes(a, observer);
+	ringbuf_reader_close(observer);
+	return ok && lap(s) && a->committed <= a->seen && a->seen <= a->begun;
+}
+
+static bool victim_continues(struct session *s, pid_t pid, struct victim *v)
+{
+	int status;
+
+	s->a->slow = 1;
+	event(s);
+	kill(pid, SIGCONT);
+	status = child_end(pid);
+	put_back(v);
+	if (status)
+		fprintf(stderr, "# the victim that was continued ended with %d\n", status);
+	return !status;
+}
+
+static bool fate_stop(struct session *s, pid_t pid, struct victim *v)
+{
+	struct arena *a = s->a;
+
+	if (!victim_stop(pid))
+		return false;
+	hold(a, 0);
+	/* Otherwise the victim has the only place of a writer. */
+	if (!a->exclusive || s->op->reader) {
+		order(a, LAP);
+		if (!wait_writer(s))
+			return false;
+	}
+	return victim_continues(s, pid, v) && lap(s) && a->committed == a->seen &&
+	       a->seen == a->begun;
+}
+
+/* The last lap is kept, and checked before and after the victim has continued. */
+static bool fate_fence(struct session *s, pid_t pid, struct victim *v)
+{
+	struct arena *a = s->a;
+	bool ok;
+
+	if (!victim_stop(pid))
+		return false;
+	SET(a->take_over, a->exclusive);
+	order(a, 10 * STEPS_SLOTS);
+	ok = wait_until(a, has_heard, "ten laps");
+	SET(a->take_over, 0);
+	hold(a, 1);
+	order(a, STEPS_SLOTS);
+	ok = ok && wait_until(a, is_held, "a full ring") && victim_continues(s, pid, v);
+	hold(a, 0);
+	return ok && lap(s) && a->committed <= a->seen && a->seen <= a->begun;
+}
+
+/* ---- rounds
+ * ----------------------------------------------------------------------------------------- */
+
+static bool fate(struct session *s, pid_t pid, struct victim *v, struct ringbuf_reader *observer)
+{
+	if (s->a->fate == FATE_FENCE)
+		return fate_fence(s, pid, v);
+	if (s->a->fate == FATE_STOP)
+		return fate_stop(s, pid, v);
+	return fate_kill(s, pid, v, observer);
+}
+
+/*
+ * Whether nobody writes after the death of the victim until the reader has what was
+ * committed.  In one of four rounds the writer does not wait for that.
+ */
+static bool is_observed(const struct session *s)
+{
+	return s->a->fate == FATE_KILL && !s->op->reader && !s->op->waker && s->victims % 4 != 3;
+}
+
+static bool round_run(struct session *s, uint64_t k)
+{
+	struct arena *a = s->a;
+	const struct operation *op = s->op;
+	struct victim v = { .a = a };
+	struct ringbuf_reader *observer = NULL;
+	pid_t pid;
+
+	round_begin(a);
+	if (op->inherit && op->inherit(&v))
+		return false;
+	/* Not if it would keep a ring full that a victim waits for. */
+	if (is_observed(s) && ringbuf_reader_attach(a->ring, RINGBUF_FROM_HEAD, 0, &observer))
+		return false;
+	pid = round_prepare(s, &v);
+	return pid && round_steps(s, pid, k) && fate(s, pid, &v, observer);
+}
+
+/* The longest that a survivor waited for the ring. */
+static uint64_t round_stall(const struct session *s)
+{
+	const struct arena *a = s->a;
+	uint64_t ns = a->reader_ns > a->writer_ns ? a->reader_ns : a->writer_ns, lost;
+
+	if (ns <= (uint64_t)STALL_NS)
+		return ns;
+	bystanders_wait(s->bystanders);
+	lost = lost_so_far(s) - s->lost;
+	return ns > lost ? ns - lost : 0;
+}
+
+bool session_round(struct session *s, uint64_t k)
+{
+	const struct arena *a = s->a;
+	bool ok = round_run(s, k);
+	uint64_t stall = round_stall(s);
+
+	if (stall > s->longest)
+		s->longest = stall;
+	if (ok && a->fate == FATE_KILL && !is_observed(s))
+		times_add(s->times, a->first_ns);
+	s->victims++;
+	if (ok && stall <= (uint64_t)STALL_NS)
+		return true;
+	fprintf(stderr,
+		"# %s: %s: after instruction %llu, at %#lx: returned %d, begun %llu, "
+		"committed %llu, seen %llu, stall %.2f ms\n",
+		s->kind->name, s->op->name, (unsigned long long)s->step, s->at, a->returned,
+		(unsigned long long)a->begun, (unsigned long long)a->committed,
+		(unsigned long long)a->seen, (double)stall / 1e6);
+	return false;
+}
+
+/* ---- sessions
+ * ------------------------------------------------------------------------------------------ */
+
+bool survivors_start(struct session *s)
+{
+	return wait_until(s->a, is_ready, "the surviving reader") && lap(s);
+}
+
+/* The message wakes the reader, too. */
+void survivors_stop(struct arena *a)
+{
+	SET(a->stop, 1);
+	order(a, 1);
+}
