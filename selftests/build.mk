@@ -20,8 +20,9 @@ LIB_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/lib/
 ABI_TESTS := $(patsubst selftests/%.c,$(O)/selftests/%,$(wildcard selftests/abi/*.c))
 KILL_TESTS := $(O)/selftests/kill/kill
 KILL_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/kill/*.c))
-STEPS_TESTS := $(O)/selftests/steps/steps
-STEPS_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/steps/*.c))
+STEPS_TESTS := $(O)/selftests/steps/steps $(O)/selftests/steps/ends
+STEPS_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o, \
+	$(filter-out %/ends.c,$(wildcard selftests/steps/*.c)))
 
 # The program that selftests/run starts.
 $(O)/selftests/runner: selftests/harness/runner.c | packages
@@ -35,7 +36,7 @@ $(O)/selftests/harness/outcomes: selftests/harness/outcomes.c | packages
 # These tests call functions that the library does not export.
 INSIDE_TESTS := $(O)/selftests/lib/watch
 
-$(filter-out $(INSIDE_TESTS),$(LIB_TESTS)): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
+$(filter-out $(INSIDE_TESTS),$(LIB_TESTS)) $(O)/selftests/steps/ends: $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK))
 
 $(INSIDE_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf-inside.a
@@ -63,7 +64,7 @@ $(KILL_TESTS): $(KILL_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) $^ -o $@ $(TEST_LINK)
 
-$(STEPS_TESTS): $(STEPS_OBJ) $(O)/lib/libringbuf.a
+$(O)/selftests/steps/steps: $(STEPS_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) $^ -o $@ $(TEST_LINK)
 
@@ -152,6 +153,7 @@ check-quick: packages tests-quick kmod-6.12
 # check-full also runs the tests that take too long for each time.
 check-full: check packages-DEB
 	$(Q)selftests/check arm64
+	$(Q)selftests/check steps
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
 	$(Q)selftests/packages/run

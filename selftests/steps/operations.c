@@ -4,7 +4,7 @@
  * itself, and add a row to the table.  A message counts in a->begun before it may be
  * committed, and in a->committed when it has been.
  */
-#include "steps.h"
+#include "descriptors.h"
 
 /* ---- what victims do at full speed ------------------------------------------------------ */
 
@@ -29,8 +29,7 @@ static int take(struct victim *v, unsigned int count, int64_t timeout)
 	return 0;
 }
 
-/* Make the next @count messages, which the operation only copies. */
-static void draft(struct victim *v, unsigned int count)
+void draft(struct victim *v, unsigned int count)
 {
 	unsigned int k;
 
@@ -92,7 +91,7 @@ static int with_a_draft(struct victim *v)
 static int become_writer(struct victim *v)
 {
 	CHECK_EQ(0, ringbuf_writer_attach(v->a->ring, &v->writer));
-	CHECK_EQ(0, write_one(v, PATIENCE));
+	CHECK_EQ(0, write_one(v, HANG_NS));
 	draft(v, STEPS_BATCH);
 	return be_ready(v);
 }
@@ -110,7 +109,7 @@ static int become_reader(struct victim *v)
 static int become_reader_of_a_full_ring(struct victim *v)
 {
 	CHECK(!become_reader(v));
-	CHECK_EQ(0, ringbuf_reader_wait(v->reader, STEPS_SLOTS, PATIENCE));
+	CHECK_EQ(0, ringbuf_reader_wait(v->reader, STEPS_SLOTS, HANG_NS));
 	return 0;
 }
 
@@ -133,7 +132,7 @@ static int let_go(struct victim *v, unsigned int count)
 static int with_one_reserved(struct victim *v)
 {
 	CHECK(!become_writer(v));
-	CHECK(!take(v, 1, PATIENCE));
+	CHECK(!take(v, 1, HANG_NS));
 	fill(v, 1);
 	return 0;
 }
@@ -141,19 +140,19 @@ static int with_one_reserved(struct victim *v)
 static int with_five_reserved(struct victim *v)
 {
 	CHECK(!become_writer(v));
-	CHECK(!take(v, STEPS_BATCH, PATIENCE));
+	CHECK(!take(v, STEPS_BATCH, HANG_NS));
 	fill(v, STEPS_BATCH);
 	return 0;
 }
 
 static int reserve(struct victim *v)
 {
-	return take(v, 1, PATIENCE);
+	return take(v, 1, HANG_NS);
 }
 
 static int reserve_five(struct victim *v)
 {
-	return take(v, STEPS_BATCH, PATIENCE);
+	return take(v, STEPS_BATCH, HANG_NS);
 }
 
 static int commit(struct victim *v)
@@ -183,7 +182,7 @@ static int discard(struct victim *v)
 
 static int write_message(struct victim *v)
 {
-	CHECK_EQ(0, write_draft(v, PATIENCE));
+	CHECK_EQ(0, write_draft(v, HANG_NS));
 	return 0;
 }
 
@@ -195,7 +194,7 @@ static int writev_message(struct victim *v)
 	};
 
 	SET(v->a->begun, v->a->begun + 1);
-	CHECK_EQ(0, ringbuf_writer_writev(v->writer, part, 2, PATIENCE));
+	CHECK_EQ(0, ringbuf_writer_writev(v->writer, part, 2, HANG_NS));
 	SET(v->a->committed, v->a->committed + 1);
 	return 0;
 }
@@ -206,7 +205,7 @@ static int writev_message(struct victim *v)
  */
 static int64_t patience(const struct victim *v)
 {
-	return v->a->fate == FATE_FENCE ? RINGBUF_TRY : PATIENCE;
+	return v->a->fate == FATE_FENCE ? RINGBUF_TRY : HANG_NS;
 }
 
 /* Whether a victim may fail so: it is fenced, or has not been and finds the ring full. */
@@ -262,7 +261,7 @@ static int writer_close(struct victim *v)
 static int writer_attach(struct victim *v)
 {
 	CHECK_EQ(0, ringbuf_writer_attach(v->a->ring, &v->writer));
-	CHECK_EQ(0, write_draft(v, PATIENCE));
+	CHECK_EQ(0, write_draft(v, HANG_NS));
 	return 0;
 }
 
@@ -294,7 +293,7 @@ static int with_a_full_ring(struct victim *v)
 
 static int writer_wait(struct victim *v)
 {
-	return take(v, 1, PATIENCE);
+	return take(v, 1, HANG_NS);
 }
 
 /* ---- readers ------------------------------------------------------------------------------ */
@@ -375,7 +374,7 @@ static int with_an_empty_ring(struct victim *v)
 
 static int reader_wait(struct victim *v)
 {
-	CHECK_EQ(0, ringbuf_reader_wait(v->reader, 1, PATIENCE));
+	CHECK_EQ(0, ringbuf_reader_wait(v->reader, 1, HANG_NS));
 	return 0;
 }
 
@@ -416,6 +415,18 @@ const struct operation operations[] = {
 	   .empty = true),
 	OP("reader wait", with_an_empty_ring, reader_wait, .reader = true, .empty = true,
 	   .waker = WAKER_WRITER),
+	OP("write(2)", with_a_descriptor_to_write, descriptor_write, .module = true),
+	OP("write(2) that waits", with_a_descriptor_of_a_full_ring, descriptor_write,
+	   .module = true, .waker = WAKER_READER),
+	OP("splice(2) into the ring", with_a_descriptor_and_a_pipe, descriptor_splice_in,
+	   .module = true),
+	OP("read(2)", with_a_descriptor_to_read, descriptor_read, .module = true, .reader = true),
+	OP("read(2) that waits", with_a_descriptor_of_an_empty_ring, descriptor_read,
+	   .module = true, .reader = true, .empty = true, .waker = WAKER_WRITER),
+	OP("splice(2) out of the ring", with_a_descriptor_to_read, descriptor_splice_out,
+	   .module = true, .reader = true),
+	OP("splice(2) that waits", with_a_descriptor_of_an_empty_ring, descriptor_splice_out,
+	   .module = true, .reader = true, .empty = true, .waker = WAKER_WRITER),
 };
 
 const unsigned int operation_count = sizeof(operations) / sizeof(*operations);
@@ -443,8 +454,6 @@ static int reader_finish(struct victim *v)
 	struct message m;
 	unsigned int k;
 
-	if (v->length[0])
-		CHECK(message_whole(v->text[0], v->length[0], &m));
 	for (k = 0; k < v->peeked; k++)
 		CHECK(message_whole(v->slot[k].data, v->slot[k].length, &m));
 	if (v->peeked)
@@ -455,9 +464,16 @@ static int reader_finish(struct victim *v)
 
 int victim_finish(struct victim *v)
 {
+	struct message m;
+
+	/* What it has read, or written last. */
+	if (v->length[0])
+		CHECK(message_whole(v->text[0], v->length[0], &m));
 	if (v->writer)
 		CHECK(!writer_finish(v));
 	if (v->reader)
 		CHECK(!reader_finish(v));
+	if (v->fd >= 0)
+		close(v->fd);
 	return 0;
 }

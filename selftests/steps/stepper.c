@@ -147,15 +147,13 @@ enum step victim_step(pid_t pid, bool sleeps)
 	return victim_woken(pid);
 }
 
-bool victim_kill(pid_t pid)
+/* A victim that sleeps in a call is no stopped one yet: the signal interrupts its call. */
+bool victim_stop(pid_t pid, bool sleeps)
 {
-	return child_kill(pid) == 128 + SIGKILL;
-}
+	int status, sig;
 
-bool victim_stop(pid_t pid)
-{
-	int status;
-
+	if (sleeps && (kill(pid, SIGSTOP) || !stopped(pid, 0, &sig) || sig != SIGSTOP))
+		return false;
 	if (ptrace(PTRACE_DETACH, pid, NULL, SIGSTOP))
 		return false;
 	return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) &&

@@ -7,7 +7,7 @@
  *
  *   - no message that it has committed is lost, doubled, reordered or torn,
  *   - each of its claims is a hole,
- *   - no survivor waits for longer than 50 ms plus scheduling,
+ *   - no survivor waits for longer than 50 ms plus scheduling, in each of several tries,
  *   - descriptors, ids and locks of the victim return.
  *
  * This is done for COUNT values of k, which are a prime apart, or with 0 for every k.  Where
@@ -27,10 +27,10 @@ static const struct kind kinds[] = {
 	{ "exclusive, fenced", RINGBUF_EXCLUSIVE, FATE_FENCE },
 };
 
-#define MANY_RINGS 10000 /* that are made and dropped at the end; fewer in the short form */
+#define MANY_RINGS 10000 /* made and dropped at the end; fewer in the short form */
 #define KINDS	   (sizeof(kinds) / sizeof(*kinds))
 
-/* Who was killed, for the time from there to the next successful write. */
+/* The victims by their roles, for the time from there to the next successful write. */
 enum { SHARED_WRITER, EXCLUSIVE_WRITER, READER, VICTIMS };
 
 static const char *const victim_names[VICTIMS] = {
@@ -78,6 +78,11 @@ static void run(struct session *s, const struct options *o, bool module)
 				      name);
 		return;
 	}
+	if (s->op->module && !module) {
+		ksft_test_result_skip("%s: %s: the embedded host has no descriptors to write\n",
+				      kind->name, name);
+		return;
+	}
 	session_run(s, o->count, message_mix(o->seed + (uint64_t)(s->op - operations)));
 	ksft_print_msg("%s: %s: %llu instructions, %u victims, %u violations, longest stall "
 		       "%.2f ms\n",
@@ -86,7 +91,7 @@ static void run(struct session *s, const struct options *o, bool module)
 	ksft_test_result(!s->violations, "%s: %s\n", kind->name, name);
 }
 
-static void run_all(const struct options *o, const struct bystanders *bystanders)
+static void run_all(const struct options *o, struct bystanders *bystanders)
 {
 	struct times times[VICTIMS] = { 0 };
 	bool module = host_is_module();
@@ -144,9 +149,7 @@ int main(int argc, char **argv)
 	ksft_print_header();
 	ksft_set_plan(planned(&o) + 1);
 	ksft_print_msg("seed %#llx\n", (unsigned long long)o.seed);
-	bystanders_start(bystanders);
 	run_all(&o, bystanders);
-	bystanders_kill(bystanders);
 	ksft_test_result(!many_rings(rings), "%u rings after all that\n", rings);
 	ksft_finished();
 }

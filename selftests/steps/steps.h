@@ -20,6 +20,7 @@
 #define STEPS_READERS 4
 #define STEPS_SHOUT   1 /* the writer that names the survivor in messages */
 #define STEPS_TIMES   64 /* more than a ring has messages that are not read */
+#define HANG_NS	      (10 * SECOND) /* what takes longer never ends */
 #define STALL_NS      (50 * MS)
 #define CLAIM_NS      (5 * MS) /* claim_timeout of a ring that fences */
 
@@ -61,7 +62,7 @@ enum fate {
  * @hold: the surviving reader waits for a full ring, and keeps it
  * @held: it does so
  * @position: next position that the surviving reader will read
- * @visible: the position that it has to reach before anybody writes again
+ * @visible: the position that it has to reach before the next write
  * @heard: messages of the surviving writer that it has seen
  * @seen: messages of this round's victim that it has seen
  * @holes: holes that it has skipped
@@ -137,7 +138,7 @@ struct victim {
 	int pipe[2];
 };
 
-/* Who wakes an operation that sleeps. */
+/* The survivor that wakes an operation which sleeps. */
 enum waker {
 	WAKER_NONE, /* it does not sleep */
 	WAKER_READER, /* a reader, which releases */
@@ -153,7 +154,7 @@ enum waker {
  * @empty: the ring is not filled for this reader
  * @attaches: the victim is no writer before
  * @claims: the driver may fence a victim that is stopped in this operation
- * @module: there is none on the embedded host
+ * @module: the embedded host has none
  * @waker: who ends its sleep
  */
 struct operation {
@@ -171,6 +172,9 @@ struct operation {
 
 extern const struct operation operations[];
 extern const unsigned int operation_count;
+
+/* Make the next @count messages of @v, which the operation only copies. */
+void draft(struct victim *v, unsigned int count);
 
 /* What a victim that was continued does last: use its handles once more, and close them. */
 int victim_finish(struct victim *v);
@@ -202,9 +206,8 @@ enum step victim_woken(pid_t pid);
 /* Where the victim is, for addr2line. */
 unsigned long victim_at(pid_t pid);
 
-/* Kill the victim, or leave it stopped by a SIGSTOP; true if it was there. */
-bool victim_kill(pid_t pid);
-bool victim_stop(pid_t pid);
+/* Leave the victim stopped by a SIGSTOP; @sleeps: in a call.  False if it has ended. */
+bool victim_stop(pid_t pid, bool sleeps);
 
 /* ---- survivors.c --------------------------------------------------------------------- */
 
@@ -258,7 +261,7 @@ struct kind {
  * struct session - one ring with its survivors, and an operation that victims do on it
  * @kind: of the ring, and what comes over the victims
  * @op: what the victims do
- * @bystanders: they measure for how long processors did not run
+ * @bystanders: they measure for how long processors did not run, when a stall is repeated
  * @times: from the death of a victim to the end of the next write
  *
  * @a: shared with the survivors
@@ -272,13 +275,14 @@ struct kind {
  * @violations: so far
  * @longest: longest that a survivor waited, less what it waited for a processor, ns
  * @at: where the last victim was
+ * @sleeps: it sleeps in a call
  * @step: after how many instructions
  * @lost: time that the survivors had lost to others before the event, ns
  */
 struct session {
 	const struct kind *kind;
 	const struct operation *op;
-	const struct bystanders *bystanders;
+	struct bystanders *bystanders;
 	struct times *times;
 
 	struct arena *a;
@@ -292,6 +296,7 @@ struct session {
 	unsigned int violations;
 	uint64_t longest;
 	unsigned long at;
+	bool sleeps;
 	uint64_t step;
 	uint64_t lost;
 };

@@ -28,7 +28,7 @@ static struct ringbuf_writer *writer_arrive(struct arena *a)
 		if (writer || (errno != EBUSY && errno != ENOSPC))
 			break;
 		sched_yield();
-	} while (now_ns() - start < (uint64_t)PATIENCE);
+	} while (now_ns() - start < (uint64_t)HANG_NS);
 	return writer;
 }
 
@@ -39,7 +39,7 @@ static int writer_shout(struct arena *a, struct ringbuf_writer *writer)
 
 	message_make(text, STEPS_SHOUT, a->written, length);
 	a->wrote_ns[a->written % STEPS_TIMES] = now_ns();
-	CHECK_EQ(0, ringbuf_writer_write(writer, text, length, PATIENCE));
+	CHECK_EQ(0, ringbuf_writer_write(writer, text, length, HANG_NS));
 	SET(a->written, a->written + 1);
 	return 0;
 }
@@ -149,7 +149,7 @@ static int reader_batch(struct arena *a, struct ringbuf_reader *reader)
 	int n, k;
 
 	if (hold)
-		CHECK_EQ(0, ringbuf_reader_wait(reader, STEPS_SLOTS, PATIENCE));
+		CHECK_EQ(0, ringbuf_reader_wait(reader, STEPS_SLOTS, HANG_NS));
 	n = ringbuf_reader_peek(reader, s, STEPS_SLOTS, RINGBUF_TRY);
 	CHECK(n > 0);
 	holes = ringbuf_reader_holes(reader);
