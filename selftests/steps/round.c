@@ -49,10 +49,18 @@ static bool has_heard(const struct arena *a)
 	return has_written(a) && GET(a->heard) == a->target;
 }
 
+static bool hangs(uint64_t begin, const char *what)
+{
+	if (now_ns() - begin < (uint64_t)HANG_NS)
+		return false;
+	fprintf(stderr, "# %s: not after %llu s\n", what, HANG_NS / SECOND);
+	return true;
+}
+
 /* Wait until @done; false if a process has failed or hangs. */
 static bool wait_until(struct arena *a, bool (*done)(const struct arena *a), const char *what)
 {
-	uint64_t end = now_ns() + (uint64_t)HANG_NS;
+	uint64_t begin = now_ns();
 
 	for (;;) {
 		uint32_t progress = GET(a->progress);
@@ -61,19 +69,32 @@ static bool wait_until(struct arena *a, bool (*done)(const struct arena *a), con
 			return false;
 		if (done(a))
 			return true;
-		if (now_ns() > end) {
-			fprintf(stderr, "# %s: not after %llu s\n", what, HANG_NS / SECOND);
+		if (hangs(begin, what))
 			return false;
-		}
 		doze(&a->progress, progress);
 	}
+}
+
+/* Until @pid sleeps in a wait for the ring. */
+static bool wait_asleep(pid_t pid)
+{
+	uint64_t begin = now_ns();
+
+	while (task_state(pid) != 'S' || !is_wait(task_syscall(pid))) {
+		if (hangs(begin, "a survivor that sleeps"))
+			return false;
+		sched_yield();
+	}
+	return true;
 }
 
 /* Until the surviving writer has done its work, or sleeps since it can do no more. */
 static bool wait_writer(const struct session *s)
 {
+	uint64_t begin = now_ns();
+
 	while (!has_written(s->a)) {
-		if (GET(s->a->failed))
+		if (GET(s->a->failed) || hangs(begin, "the surviving writer"))
 			return false;
 		if (task_state(s->writer) == 'S' && !has_written(s->a))
 			return true;
@@ -137,7 +158,7 @@ static bool round_prepare(struct session *s, pid_t pid)
 	/* A reader does not sleep at the end of the stream. */
 	if (a->exclusive && op->attaches)
 		return true;
-	return task_asleep(fills ? s->writer : s->reader);
+	return wait_asleep(fills ? s->writer : s->reader);
 }
 
 /* Execute @k instructions, or all; false if the victim ended or stopped otherwise. */
@@ -232,7 +253,7 @@ static bool victim_continues(struct session *s, pid_t pid, struct victim *v)
 	s->a->slow = 1;
 	event(s);
 	kill(pid, SIGCONT);
-	status = child_end(pid);
+	status = victim_end(pid);
 	put_back(v);
 	if (status)
 		fprintf(stderr, "# the victim that was continued ended with %d\n", status);

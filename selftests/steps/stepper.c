@@ -147,6 +147,22 @@ enum step victim_step(pid_t pid, bool sleeps)
 	return victim_woken(pid);
 }
 
+int victim_end(pid_t pid)
+{
+	uint64_t begin = now_ns();
+	siginfo_t info = { 0 };
+
+	while (!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid) {
+		if (now_ns() - begin > 2 * (uint64_t)HANG_NS) {
+			fprintf(stderr, "# a victim that was continued hangs in call %ld\n",
+				task_syscall(pid));
+			return child_kill(pid);
+		}
+		sched_yield();
+	}
+	return child_end(pid);
+}
+
 /* A victim that sleeps in a call is no stopped one yet: the signal interrupts its call. */
 bool victim_stop(pid_t pid, bool sleeps)
 {

@@ -206,6 +206,9 @@ enum step victim_woken(pid_t pid);
 /* Where the victim is, for addr2line. */
 unsigned long victim_at(pid_t pid);
 
+/* Wait for the end of a victim that was continued; its exit status, or 128 + signal. */
+int victim_end(pid_t pid);
+
 /* Leave the victim stopped by a SIGSTOP; @sleeps: in a call.  False if it has ended. */
 bool victim_stop(pid_t pid, bool sleeps);
 
