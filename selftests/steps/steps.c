@@ -67,20 +67,24 @@ static bool host_is_module(void)
 	return module;
 }
 
+/* Why the host cannot run @op on @kind, or NULL. */
+static const char *lacking(const struct kind *kind, const struct operation *op, bool module)
+{
+	if (kind->fate == FATE_FENCE && !module)
+		return "the embedded host has no fences";
+	if (op->module && !module)
+		return "the embedded host has no descriptors to read and write";
+	return NULL;
+}
+
 /* Run one operation, if the host has it, and print its line. */
 static void run(struct session *s, const struct options *o, bool module)
 {
 	const struct kind *kind = s->kind;
-	const char *name = s->op->name;
+	const char *name = s->op->name, *reason = lacking(kind, s->op, module);
 
-	if (kind->fate == FATE_FENCE && !module) {
-		ksft_test_result_skip("%s: %s: the embedded host has no fences\n", kind->name,
-				      name);
-		return;
-	}
-	if (s->op->module && !module) {
-		ksft_test_result_skip("%s: %s: the embedded host has no descriptors to write\n",
-				      kind->name, name);
+	if (reason) {
+		ksft_test_result_skip("%s\n", reason);
 		return;
 	}
 	session_run(s, o->count, message_mix(o->seed + (uint64_t)(s->op - operations)));
