@@ -20,8 +20,8 @@
  * The call releases no slot; lib_reader_release_to() does.
  *
  * Return: the number of slots; -ENOBUFS: the unreleased slots fill the whole ring, so
- * no writer can publish another message; -ESTALE: the reader was moved forward or
- * evicted, and ringbuf_reader_peek() tells which; or an error of
+ * no writer can publish another message; -ESTALE: the reader was moved forward, skipped,
+ * overtaken or evicted, and ringbuf_reader_peek() tells which; or an error of
  * ringbuf_reader_peek().
  */
 int lib_reader_ahead(struct ringbuf_reader *reader, uint64_t from, struct ringbuf_slot *slots,
@@ -40,11 +40,12 @@ int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position);
 /**
  * lib_reader_whole() - check that the slots in use were not overwritten
  * @reader: the handle
+ * @position: the position after the last of them
  *
- * Return: 0, or -ESTALE: the reader was moved forward or evicted, and a writer
- * may have overwritten the slots while the caller copied them.
+ * Return: 0, or -ESTALE: the reader was moved forward, skipped, overtaken or evicted, and a
+ * writer may have overwritten the slots while the caller copied them.
  */
-int lib_reader_whole(const struct ringbuf_reader *reader);
+int lib_reader_whole(const struct ringbuf_reader *reader, uint64_t position);
 
 /**
  * lib_reader_end() - tell how the stream ended

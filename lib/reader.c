@@ -487,9 +487,9 @@ LIB_HIDDEN int lib_reader_release_to(struct ringbuf_reader *reader, uint64_t pos
 	return reader_release(reader, (unsigned int)count);
 }
 
-LIB_HIDDEN int lib_reader_whole(const struct ringbuf_reader *reader)
+LIB_HIDDEN int lib_reader_whole(const struct ringbuf_reader *reader, uint64_t position)
 {
-	return ahead_held(reader, reader->r.pos + reader->peeked) ? 0 : -ESTALE;
+	return ahead_held(reader, position) ? 0 : -ESTALE;
 }
 
 LIB_HIDDEN int lib_reader_end(struct ringbuf_reader *reader)

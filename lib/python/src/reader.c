@@ -119,21 +119,26 @@ int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int
 	return n;
 }
 
-/* Release the messages up to @last, which were copied.  -ESTALE: the copies may be torn. */
-int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last)
+/* Return 0, or -ESTALE: writers may have overwritten slots up to @last while they were read. */
+int rp_reader_whole(struct rp_reader *r, const struct ringbuf_slot *last)
 {
-	int err;
+	int err = lib_reader_whole(r->h.reader, last->position + 1);
 
-	r->next = last->position + 1;
-	r->untold = 0;
-	if (RP_LIKELY(!r->held_count))
-		return lib_reader_release_to(r->h.reader, r->next);
-	err = lib_reader_whole(r->h.reader);
-	if (err) {
+	if (err && r->held_count) {
 		rp_reader_lose(r);
 		r->overrun = true;
 	}
 	return err;
+}
+
+/* Release the messages up to @last, which were copied.  -ESTALE: the copies may be torn. */
+int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last)
+{
+	r->next = last->position + 1;
+	r->untold = 0;
+	if (RP_LIKELY(!r->held_count))
+		return lib_reader_release_to(r->h.reader, r->next);
+	return rp_reader_whole(r, last);
 }
 
 PyObject *rp_reader_error(int err)

@@ -81,12 +81,13 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 		if (err < 0)
 			break;
 		if (slot.length > (size_t)to.len) {
-			err = -EMSGSIZE;
-			break;
+			/* Of a slot that was overwritten it would be another message's length. */
+			err = rp_reader_whole(r, &slot) ?: -EMSGSIZE;
+		} else {
+			err = copy(r, to.buf, &slot);
+			if (!err)
+				err = rp_reader_done(r, &slot);
 		}
-		err = copy(r, to.buf, &slot);
-		if (!err)
-			err = rp_reader_done(r, &slot);
 		if (err != -ESTALE)
 			break;
 		err = 0;
