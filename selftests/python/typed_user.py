@@ -22,6 +22,9 @@ def rings() -> None:
         again.evict(ring.reader())
     ringbuffer.Ring.create("64", 10)    # type: ignore[arg-type]
     ring.slot_bytes = 3                 # type: ignore[misc]
+    own: ringbuffer.Policy = ring.stats().readers[0].policy
+    ring.reader(policy=own, policy_timeout=0.5, policy_lag=3)
+    ring.reader(policy="lossy")         # type: ignore[arg-type]
 
 
 def streams(ring: ringbuffer.Ring, reader: ringbuffer.Reader) -> List[bytes]:

@@ -21,6 +21,7 @@ from ._errors import (AlreadyClosedError, BusyError, ClosedError, DataTooLargeEr
                       OverrunError, ReadTimeoutError, WaitingForReaderError, WaitingForWriterError,
                       WriterDiedError, WriterFinishedError, WriteTimeoutError)
 from ._lock import ReadersWriterLock
+from ._policy import Policy
 from ._ring import (HEAD, OLDEST, Reader, ReaderStats, Ring, Start, Stats, Writer, WriterStats)
 from ._ringbuf import Slot, asarray, library_version
 
@@ -29,7 +30,7 @@ __version__ = library_version
 __all__ = [
     "AlreadyClosedError", "Blocker", "BlockingWriter", "BusyError", "ClosedError", "DataTooLargeError", "Error",
     "EvictedError", "HEAD", "Hole", "InternalLockingError", "MustCreatedReadersBeforeWritingError", "OLDEST",
-    "OverrunError", "Pointer", "Position", "ReadTimeoutError", "Reader", "ReaderStats",
+    "OverrunError", "Pointer", "Policy", "Position", "ReadTimeoutError", "Reader", "ReaderStats",
     "ReadersWriterLock", "Ring", "RingBuffer", "Slot", "SlotArray", "Start", "Stats", "WaitingForReaderError",
     "WaitingForWriterError", "WriteTimeoutError", "Writer", "WriterDiedError",
     "WriterFinishedError", "WriterStats", "asarray", "library_version",

@@ -68,11 +68,11 @@ class BusyError(InternalLockingError):
 
 
 class OverrunError(Error):
-    """The reader was moved forward while it had a slot in hand; the slot is lost."""
+    """The reader was moved forward, skipped or overtaken with a slot in hand, which is lost."""
 
 
 class EvictedError(Error):
-    """This reader was evicted, by Ring.evict(); attach a new one."""
+    """This reader was evicted, by Ring.evict() or its policy; attach a new one."""
 
 
 class ClosedError(Error, ValueError):

@@ -8,11 +8,12 @@ import operator
 import os
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
-from . import _ringbuf
+from . import _policy, _ringbuf
 from ._blocker import Blocker, BlockingWriter, Hole, blocker, hole
 from ._errors import AlreadyClosedError, ClosedError, Error
 from ._exit import watch
 from ._passing import arrived, departing, departure
+from ._policy import Policy
 
 if TYPE_CHECKING:
     from .aio import AsyncReader, AsyncWriter
@@ -41,7 +42,11 @@ _POSITION = 2
 
 
 class ReaderStats(NamedTuple):
-    """One reader; lag is how far it is behind, pid is 0 where the caller has no number for it."""
+    """One reader; lag is how far it is behind, pid is 0 where the caller has no number for it.
+
+    policy, at_stop: see Ring.create().  skipped: it is skipped now, and no writer waits for
+    it until it asks for its next message; skips: how often it was skipped.
+    """
     id: int
     cursor: int
     lag: int
@@ -49,6 +54,10 @@ class ReaderStats(NamedTuple):
     holes: int
     waits: int
     pid: int
+    policy: Policy
+    at_stop: bool
+    skipped: bool
+    skips: int
 
 
 class WriterStats(NamedTuple):
@@ -92,6 +101,12 @@ def _text(name):
     return os.fspath(name) if isinstance(name, os.PathLike) else name
 
 
+def _reader_stats(*numbers):
+    """Of the numbers of a reader, as the extension tells them."""
+    *plain, policy, skipped, skips = numbers
+    return ReaderStats(*plain, _policy.kind(policy), _policy.at_stop(policy), bool(skipped), skips)
+
+
 def _absolute(name):
     """A name that means the same in a process of another working directory."""
     return os.path.abspath(name) if "/" in name else name
@@ -105,7 +120,8 @@ class Ring(_ringbuf.Ring):
                exclusive: bool = False, timestamps: bool = False, kept: bool = False,
                max_readers: int = 0, max_writers: int = 0, mode: int = 0o600,
                host: Optional[str] = None, wait_readers: int = 0,
-               claim_timeout: float = 0) -> _R:
+               claim_timeout: float = 0, policy: Policy = Policy.BLOCK,
+               policy_timeout: float = 0, policy_lag: int = 0, at_stop: bool = False) -> _R:
         """A new ring.
 
         name: for Ring.open() in other processes; on the module a file in $RINGBUF_DIR,
@@ -120,12 +136,22 @@ class Ring(_ringbuf.Ring):
         claim_timeout: seconds, at least 0.001, after which a writer is fenced that keeps a
             slot reserved while readers or other writers wait for it; 0: never.  Only the
             module can do that
+        policy: what happens to a reader that holds writers up, unless it has a policy of
+            its own: a Policy
+        policy_timeout: with EVICT and SKIP: seconds, at least 0.001, for which a reader may
+            hold up writers without releasing a slot; 0: not at all
+        policy_lag: with EVICT and SKIP: how many slots a reader may lag behind a writer; 0:
+            as many as the ring has
+        at_stop: with EVICT and SKIP: no timeout while all threads of the reader's process are
+            stopped or frozen.  Only the module can do that
         """
         flags = ((_EXCLUSIVE if exclusive else 0) | (_TIMESTAMP if timestamps else 0) |
                  (_KEPT if kept else 0))
-        return cls._create(_positive(slot_bytes, "slot_bytes"), _positive(slot_count, "slot_count"),
+        slot_count = _positive(slot_count, "slot_count")
+        return cls._create(_positive(slot_bytes, "slot_bytes"), slot_count,
                            flags, max_readers, max_writers, _text(name), mode, _host(host),
-                           wait_readers, _nanoseconds(claim_timeout, "claim_timeout"))
+                           wait_readers, _nanoseconds(claim_timeout, "claim_timeout"),
+                           *_policy.request(policy, policy_timeout, policy_lag, at_stop, slot_count))
 
     @classmethod
     def open(cls: Type[_R], name: _Name, *, host: Optional[str] = None) -> _R:
@@ -163,6 +189,26 @@ class Ring(_ringbuf.Ring):
         return self._geometry()[8] / 1e9
 
     @property
+    def policy(self) -> Policy:
+        """What happens to readers that hold writers up, and have no policy of their own."""
+        return _policy.kind(self._geometry()[9])
+
+    @property
+    def policy_timeout(self) -> float:
+        """Seconds for which a reader may hold up writers; 0: not at all."""
+        return self._geometry()[10] / 1e9
+
+    @property
+    def policy_lag(self) -> int:
+        """How many slots a reader may lag behind a writer; 0: as many as the ring has."""
+        return self._geometry()[11]
+
+    @property
+    def at_stop(self) -> bool:
+        """Whether the policy does not wait for a reader that is stopped or frozen."""
+        return _policy.at_stop(self._geometry()[9])
+
+    @property
     def exclusive(self) -> bool:
         return bool(self._geometry()[3] & _EXCLUSIVE)
 
@@ -188,7 +234,8 @@ class Ring(_ringbuf.Ring):
         """Become a writer."""
         return Writer(self)
 
-    def reader(self, start: int = HEAD, *, died: str = "raise") -> Reader:
+    def reader(self, start: int = HEAD, *, died: str = "raise", policy: Optional[Policy] = None,
+               policy_timeout: float = 0, policy_lag: int = 0, at_stop: bool = False) -> Reader:
         """Become a reader, from HEAD, OLDEST or a position on.
 
         Of a position that the ring holds no more, reader.lost counts the messages in
@@ -198,13 +245,22 @@ class Ring(_ringbuf.Ring):
             "raise", WriterDiedError, which is a WriterFinishedError, also from a
             for loop; "end", the end as after writers that were done.  reader.ended
             tells it in any case
+        policy, policy_timeout, policy_lag, at_stop: what happens to this reader if it holds
+            writers up, see create(); it may not hold them up for longer than the ring's
+            policy lets it.  None: the ring's policy
         """
         if died not in ("raise", "end"):
             raise ValueError("died must be 'raise' or 'end', not %r" % (died,))
-        if isinstance(start, Start):
-            reader = Reader(self, int(start))
+        if policy is not None:
+            own = _policy.request(policy, policy_timeout, policy_lag, at_stop, self.slot_count)
+        elif policy_timeout or policy_lag or at_stop:
+            raise ValueError("policy_timeout, policy_lag and at_stop need a policy")
         else:
-            reader = Reader(self, _POSITION, start)
+            own = None
+        if isinstance(start, Start):
+            reader = Reader(self, int(start), policy=own)
+        else:
+            reader = Reader(self, _POSITION, start, policy=own)
         reader._died_is_end = died == "end"
         return reader
 
@@ -213,10 +269,14 @@ class Ring(_ringbuf.Ring):
         from .aio import AsyncWriter
         return AsyncWriter(self.writer())
 
-    def async_reader(self, start: int = HEAD, *, died: str = "raise") -> AsyncReader:
+    def async_reader(self, start: int = HEAD, *, died: str = "raise",
+                     policy: Optional[Policy] = None, policy_timeout: float = 0,
+                     policy_lag: int = 0, at_stop: bool = False) -> AsyncReader:
         """Become a reader whose read() is awaited; see reader()."""
         from .aio import AsyncReader
-        return AsyncReader(self.reader(start, died=died))
+        return AsyncReader(self.reader(start, died=died, policy=policy,
+                                       policy_timeout=policy_timeout, policy_lag=policy_lag,
+                                       at_stop=at_stop))
 
     def sync(self, reader: Union[Reader, int, None] = None,
              position: Optional[int] = None) -> None:
@@ -241,7 +301,7 @@ class Ring(_ringbuf.Ring):
         by = blocker(blocking)
         return Stats(head, repaired, waits, by if isinstance(by, Blocker) else None,
                      writers, ever, (None, "done", "died")[ended],
-                     tuple(ReaderStats(*r) for r in readers),
+                     tuple(_reader_stats(*r) for r in readers),
                      by if isinstance(by, BlockingWriter) else None,
                      tuple(WriterStats(*w) for w in writer_list), lacking, fenced)
 

@@ -84,7 +84,8 @@ class Handle:
 class Reader(Handle):
     _missed: int
     _died_is_end: bool
-    def __init__(self, ring: Ring, start: int = ..., position: int = ..., ticket: Any = ...) -> None: ...
+    def __init__(self, ring: Ring, start: int = ..., position: int = ..., ticket: Any = ...,
+                 policy: Any = ...) -> None: ...
     @property
     def position(self) -> int: ...
     @property

@@ -226,9 +226,11 @@ static PyObject *reader_wait(struct rp_reader *r, PyObject *const *args, Py_ssiz
 
 /* ---- life -------------------------------------------------------------------- */
 
+/* @policy: of its own, if its size is set */
 struct reader_start {
 	enum ringbuf_start start;
 	uint64_t position;
+	struct ringbuf_policy policy;
 };
 
 /* Count overwritten positions as lost, and refuse a start that was not written yet. */
@@ -246,6 +248,21 @@ static int begins_at(struct rp_reader *self, uint64_t position)
 	return RP_RAISED;
 }
 
+/* Attach to @ring with a policy of its own, which the ring has to allow. */
+static int attach_policy(struct rp_handle *h, struct ringbuf *ring, const struct reader_start *s)
+{
+	int err;
+
+	RP_UNLOCKED(err = ringbuf_reader_attach_policy(ring, s->start, s->position, &s->policy,
+						       &h->reader));
+	if (err != -EINVAL)
+		return err;
+	PyErr_SetString(PyExc_ValueError,
+			"this policy would let the reader hold up writers for longer than the "
+			"policy of the ring does");
+	return RP_RAISED;
+}
+
 static int attach(struct rp_handle *h, struct ringbuf *ring, const struct ringbuf_ticket *ticket,
 		  const void *how)
 {
@@ -254,6 +271,8 @@ static int attach(struct rp_handle *h, struct ringbuf *ring, const struct ringbu
 
 	if (ticket)
 		RP_UNLOCKED(err = ringbuf_reader_import(ring, ticket, &h->reader));
+	else if (s->policy.size)
+		err = attach_policy(h, ring, s);
 	else
 		RP_UNLOCKED(err = ringbuf_reader_attach(ring, s->start, s->position, &h->reader));
 	if (!err)
@@ -263,15 +282,32 @@ static int attach(struct rp_handle *h, struct ringbuf *ring, const struct ringbu
 	return err;
 }
 
+/* Convert a policy for O& of PyArg_Parse: None, or its word, timeout and lag. */
+static int policy_arg(PyObject *arg, void *to)
+{
+	struct ringbuf_policy *policy = to;
+
+	if (arg == Py_None)
+		return 1;
+	if (!PyTuple_Check(arg)) {
+		PyErr_SetString(PyExc_TypeError, "policies are chosen by Ring.reader()");
+		return 0;
+	}
+	policy->size = sizeof(*policy);
+	return PyArg_ParseTuple(arg, "O&O&O&", rp_u32, &policy->kind, rp_u64, &policy->timeout,
+				rp_u64, &policy->lag);
+}
+
 static int reader_init(struct rp_reader *self, PyObject *args, PyObject *kwargs)
 {
-	static char *names[] = { "ring", "start", "position", "ticket", NULL };
+	static char *names[] = { "ring", "start", "position", "ticket", "policy", NULL };
 	struct reader_start how = { .position = 0 };
 	PyObject *ring, *ticket = NULL;
 	int start = 0;
 
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|iO&O", names, &rp_ring_type, &ring,
-					 &start, rp_u64, &how.position, &ticket))
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|iO&OO&", names, &rp_ring_type, &ring,
+					 &start, rp_u64, &how.position, &ticket, policy_arg,
+					 &how.policy))
 		return -1;
 	how.start = (enum ringbuf_start)start;
 	return rp_handle_attach(&self->h, ring, ticket, attach, &how);
@@ -418,7 +454,8 @@ static PyMethodDef reader_methods[] = {
 
 static PyGetSetDef reader_getset[] = {
 	{ "position", (getter)reader_number, NULL, "Next position to be read.", "p" },
-	{ "lost", (getter)reader_number, NULL, "Slots it was moved over.", "l" },
+	{ "lost", (getter)reader_number, NULL, "Slots it has lost, by Ring.sync() or its policy.",
+	  "l" },
 	{ "holes", (getter)reader_number, NULL, "Discarded or repaired slots it skipped.", "h" },
 	{ "ended", (getter)reader_ended, NULL,
 	  "None while there are writers or none has been; then \"done\", or \"died\":\n"

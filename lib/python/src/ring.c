@@ -120,11 +120,12 @@ static PyObject *ring_create(PyObject *type, PyObject *args)
 	PyObject *name;
 	int host, err;
 
-	if (!PyArg_ParseTuple(args, "O&O&O&O&O&OO&iO&O&", rp_u64, &config.slot_bytes, rp_u64,
+	if (!PyArg_ParseTuple(args, "O&O&O&O&O&OO&iO&O&O&O&O&", rp_u64, &config.slot_bytes, rp_u64,
 			      &config.slot_count, rp_u32, &config.flags, rp_u32,
 			      &config.max_readers, rp_u32, &config.max_writers, &name, rp_u32,
 			      &config.mode, &host, rp_u32, &config.wait_readers, rp_u64,
-			      &config.claim_timeout))
+			      &config.claim_timeout, rp_u32, &config.policy, rp_u64,
+			      &config.policy_timeout, rp_u64, &config.policy_lag))
 		return NULL;
 	config.host = (enum ringbuf_host)host;
 	config.name = name_text(name);
@@ -261,8 +262,8 @@ static PyObject *ring_evict(struct rp_ring *self, PyObject *args)
 
 static PyObject *reader_status(const struct ringbuf_reader_status *r)
 {
-	return Py_BuildValue("(IKKKKKi)", r->id, r->cursor, r->lag, r->lost, r->holes, r->waits,
-			     r->pid);
+	return Py_BuildValue("(IKKKKKiIIK)", r->id, r->cursor, r->lag, r->lost, r->holes, r->waits,
+			     r->pid, r->policy, r->skipped, r->skips);
 }
 
 static PyObject *readers_status(const struct ringbuf_reader_status *readers, int n)
@@ -407,9 +408,9 @@ static PyObject *ring_geometry(struct rp_ring *self, PyObject *none)
 	if (!ring)
 		return NULL;
 	ringbuf_get_geometry(ring, &g);
-	return Py_BuildValue("(KKKIIIiIK)", g.slot_bytes, g.slot_count, g.slot_stride, g.flags,
+	return Py_BuildValue("(KKKIIIiIKIKK)", g.slot_bytes, g.slot_count, g.slot_stride, g.flags,
 			     g.max_readers, g.max_writers, (int)g.host, g.wait_readers,
-			     g.claim_timeout);
+			     g.claim_timeout, g.policy, g.policy_timeout, g.policy_lag);
 }
 
 static PyObject *ring_closed(struct rp_ring *self, void *closure)

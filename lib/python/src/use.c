@@ -240,8 +240,8 @@ static const struct {
 	  "another process used this handle and has ended, or this one was taken for dead or fenced" },
 	/* The module reports the same with EBADFD. */
 	{ EBADFD, "ClosedError", "another process used this handle and has ended" },
-	{ ESTALE, "OverrunError", "moved forward: what was in hand is lost" },
-	{ EIDRM, "EvictedError", "another process has evicted this reader" },
+	{ ESTALE, "OverrunError", "moved forward, skipped or overtaken: what was in hand is lost" },
+	{ EIDRM, "EvictedError", "this reader was evicted, by another process or its policy" },
 	{ EBUSY, "BusyError", "another process uses it, or a slot is reserved" },
 	{ EPROTO, "InternalLockingError", "the words of the ring make no sense" },
 	{ EBADF, "ClosedError", "closed" },
