@@ -26,6 +26,8 @@
  * @wait_readers: number of readers that write waits for; create: that each writer of the
  *	ring waits for
  * @config: create: configuration of the ring
+ * @policy: create, cat: policy of the readers of the ring, or of the reader
+ * @own_policy: cat: the reader has @policy, not that of the ring
  * @reader: sync, evict: id of the reader
  * @position: sync: where to move the reader; cat: where to begin, with RINGBUF_FROM_POSITION
  * @start: cat: where to begin
@@ -40,6 +42,8 @@ struct ctl {
 	bool follow;
 	uint32_t wait_readers;
 	struct ringbuf_config config;
+	struct ringbuf_policy policy;
+	bool own_policy;
 	uint32_t reader;
 	uint64_t position;
 	enum ringbuf_start start;
@@ -100,7 +104,10 @@ const char *ctl_process(int32_t pid, const char *comm, char text[CTL_PROCESS_BYT
 /* Sleep for @seconds; signal handlers do not shorten this. */
 void ctl_pause(double seconds);
 
-/* Write the names of @flags to @text, as in "exclusive,timestamp"; "-" for none.  Return @text. */
-const char *ctl_flags(uint32_t flags, char text[64]);
+/*
+ * Write the names of @flags, and of @policy if it is not RINGBUF_BLOCK, to @text, as in
+ * "exclusive,timestamp,skip"; "-" for none.  Return @text.
+ */
+const char *ctl_flags(uint32_t flags, uint32_t policy, char text[64]);
 
 #endif

@@ -14,6 +14,9 @@ int ctl_create(const struct ctl *c)
 	config.name = c->name;
 	config.host = c->host;
 	config.wait_readers = c->wait_readers;
+	config.policy = c->policy.kind;
+	config.policy_timeout = c->policy.timeout;
+	config.policy_lag = c->policy.lag;
 	err = ringbuf_create(&config, &ring);
 	if (err)
 		return ctl_fail_at(c, ERROR_CREATE, err, NULL);

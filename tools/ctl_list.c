@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/policy.h"
 #include "common/rings.h"
 #include "ctl_list.h"
 
@@ -47,6 +48,7 @@ int list_tell(struct listed *e, struct ringbuf *ring)
 	e->slot_count = geometry.slot_count;
 	e->head = status.head;
 	e->flags = geometry.flags;
+	e->policy = geometry.policy;
 	e->readers = status.readers;
 	e->writers = status.writers;
 	return 0;
@@ -98,7 +100,8 @@ static void say_table(const struct names *names)
 			       e->readers, e->writers);
 		else
 			printf("%10s %8s %12s %7s %7s", "-", "-", "-", "-", "-");
-		printf(" %5u  %04o  %-20s ", e->uid, e->mode, ctl_flags(e->flags, flags));
+		printf(" %5u  %04o  %-20s ", e->uid, e->mode,
+		       ctl_flags(e->flags, e->policy, flags));
 		ctl_print_name(e->name, strlen(e->name));
 		putchar('\n');
 	}
@@ -136,6 +139,7 @@ static void inside_json(json_t *j, const struct listed *e)
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		json_object_set_new(j, flags[i].key,
 				    known ? json_boolean(e->flags & flags[i].flag) : json_null());
+	json_object_set_new(j, "policy", known ? json_string(policy_word(e->policy)) : json_null());
 }
 
 static json_t *entry_json(const struct listed *e)

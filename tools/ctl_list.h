@@ -19,6 +19,7 @@ struct listed {
 	uint64_t slot_count;
 	uint64_t head;
 	uint32_t flags;
+	uint32_t policy;
 	uint32_t readers;
 	uint32_t writers;
 	uint32_t uid;

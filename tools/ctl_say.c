@@ -65,6 +65,7 @@ int ctl_fail_at(const struct ctl *c, enum error_step step, int err, struct ringb
 
 	config.host = c->host;
 	config.name = c->name;
+	config.policy = c->policy.kind;
 	if (ring)
 		error_describe(&config, ring);
 	ctl_say(c->name ?: "list", "%s", error_words(words, step, err, &config));

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/output.h"
+#include "common/policy.h"
 #include "ctl.h"
 
 /* A ring as one look saw it. */
@@ -19,11 +20,12 @@ struct look {
 	int writers;
 };
 
-const char *ctl_flags(uint32_t flags, char text[64])
+const char *ctl_flags(uint32_t flags, uint32_t policy, char text[64])
 {
-	snprintf(text, 64, "%s%s%s", flags & RINGBUF_EXCLUSIVE ? ",exclusive" : "",
-		 flags & RINGBUF_TIMESTAMP ? ",timestamp" : "",
-		 flags & RINGBUF_KEPT ? ",kept" : "");
+	snprintf(text, 64, "%s%s%s%s%s", flags & RINGBUF_EXCLUSIVE ? ",exclusive" : "",
+		 flags & RINGBUF_TIMESTAMP ? ",timestamp" : "", flags & RINGBUF_KEPT ? ",kept" : "",
+		 policy == RINGBUF_BLOCK ? "" : ",",
+		 policy == RINGBUF_BLOCK ? "" : policy_word(policy));
 	return *text ? text + 1 : "-";
 }
 
@@ -61,8 +63,18 @@ static void say_json(json_t *j)
 
 /* ---- info ------------------------------------------------------------------- */
 
+static struct ringbuf_policy ring_policy(const struct ringbuf_geometry *g)
+{
+	return (struct ringbuf_policy){
+		.kind = g->policy,
+		.timeout = g->policy_timeout,
+		.lag = g->policy_lag,
+	};
+}
+
 static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, const struct look *l)
 {
+	struct ringbuf_policy policy = ring_policy(g);
 	json_t *j = json_object();
 
 	ctl_json_name(j, c->name, strlen(c->name));
@@ -76,6 +88,7 @@ static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, con
 	json_object_set_new(j, "wait_readers", number(g->wait_readers));
 	json_object_set_new(j, "readers_lacking", number(l->status.readers_lacking));
 	json_object_set_new(j, "claim_timeout", json_real((double)g->claim_timeout / 1e9));
+	policy_json(j, &policy);
 	json_object_set_new(j, "exclusive", json_boolean(g->flags & RINGBUF_EXCLUSIVE));
 	json_object_set_new(j, "timestamp", json_boolean(g->flags & RINGBUF_TIMESTAMP));
 	json_object_set_new(j, "kept", json_boolean(g->flags & RINGBUF_KEPT));
@@ -88,7 +101,8 @@ static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, con
 
 static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, const struct look *l)
 {
-	char flags[64];
+	struct ringbuf_policy policy = ring_policy(g);
+	char flags[64], text[POLICY_TEXT_BYTES];
 
 	printf("name         ");
 	ctl_print_name(c->name, strlen(c->name));
@@ -96,7 +110,7 @@ static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, con
 	printf("slot bytes   %llu, one slot every %llu\n", (unsigned long long)g->slot_bytes,
 	       (unsigned long long)g->slot_stride);
 	printf("slots        %llu\n", (unsigned long long)g->slot_count);
-	printf("flags        %s\n", ctl_flags(g->flags, flags));
+	printf("flags        %s\n", ctl_flags(g->flags, RINGBUF_BLOCK, flags));
 	printf("head         %llu\n", (unsigned long long)l->status.head);
 	printf("readers      %u of %u\n", l->status.readers, g->max_readers);
 	printf("writers      %u of %u\n", l->status.writers, g->max_writers);
@@ -105,6 +119,7 @@ static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, con
 		       l->status.readers_lacking);
 	if (g->claim_timeout)
 		printf("fence after  %g s\n", (double)g->claim_timeout / 1e9);
+	printf("policy       %s\n", policy_text(text, &policy));
 	printf("stream       %s\n", end_name(l->status.ended));
 }
 
@@ -143,6 +158,10 @@ static json_t *reader_json(const struct ringbuf_reader_status *r)
 	json_object_set_new(j, "lost", number(r->lost));
 	json_object_set_new(j, "holes", number(r->holes));
 	json_object_set_new(j, "waits", number(r->waits));
+	json_object_set_new(j, "policy", json_string(policy_word(r->policy)));
+	json_object_set_new(j, "at_stop", json_boolean(r->policy & RINGBUF_AT_STOP));
+	json_object_set_new(j, "skipped", json_boolean(r->skipped));
+	json_object_set_new(j, "skips", number(r->skips));
 	return j;
 }
 
@@ -243,15 +262,17 @@ static void stats_text(const struct look *l)
 	if (s->fenced)
 		printf("writers fenced: %llu\n", (unsigned long long)s->fenced);
 	blocker_text(s);
-	printf("%7s %8s %12s %10s %10s %8s %10s\n", "reader", "process", "cursor", "lag", "lost",
-	       "holes", "slept");
+	printf("%7s %8s %12s %10s %10s %8s %10s %6s %8s\n", "reader", "process", "cursor", "lag",
+	       "lost", "holes", "slept", "policy", "skips");
 	for (i = 0; i < l->readers; i++) {
 		const struct ringbuf_reader_status *r = &l->reader[i];
 
-		printf("%7u %8s %12llu %10llu %10llu %8llu %10llu\n", r->id, process(r->pid, pid),
-		       (unsigned long long)r->cursor, (unsigned long long)r->lag,
-		       (unsigned long long)r->lost, (unsigned long long)r->holes,
-		       (unsigned long long)r->waits);
+		printf("%7u %8s %12llu %10llu %10llu %8llu %10llu %6s %8llu%s\n", r->id,
+		       process(r->pid, pid), (unsigned long long)r->cursor,
+		       (unsigned long long)r->lag, (unsigned long long)r->lost,
+		       (unsigned long long)r->holes, (unsigned long long)r->waits,
+		       policy_word(r->policy), (unsigned long long)r->skips,
+		       r->skipped ? ", now too" : "");
 	}
 	printf("%7s %8s %54s\n", "writer", "process", "slept");
 	for (i = 0; i < l->writers; i++)

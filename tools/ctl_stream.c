@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/output.h"
+#include "common/policy.h"
 #include "ctl.h"
 
 /* ---- cat ------------------------------------------------------------------ */
@@ -14,20 +16,26 @@
 #define FOLLOW_SECONDS 0.05 /* from one check for the next writer to the next */
 #define FOLLOW_LOOKS   20 /* checks until the ring's name is checked, too */
 
+#define TELL_NS NS_PER_S /* between two reports of losses that the policy allows */
+
 /**
  * struct cat - a reader of the ring, and what has been reported of it
+ * @loses: the policy of the reader lets it lose messages
  * @lost: number of lost messages that have been reported
+ * @told: with @loses: time of the last such report, CLOCK_MONOTONIC ns
  * @holes: holes that the reader had skipped when one was reported last
  * @writers_ever: status.writers_ever of the ring when a writer's death was reported last
  * @looks: number of checks for the next writer
- * @failed: messages were lost, or a writer died
+ * @failed: messages were lost against the policy, or a writer died
  */
 struct cat {
 	const struct ctl *c;
 	struct ringbuf *ring;
 	struct ringbuf_reader *reader;
+	bool loses;
 	uint64_t lost;
 	uint64_t holes;
+	uint64_t told;
 	uint32_t writers_ever;
 	unsigned int looks;
 	bool failed;
@@ -41,15 +49,20 @@ static bool show(const struct ctl *c, const char *message, size_t bytes)
 	return output_flush();
 }
 
-static void tell_lost(struct cat *cat)
+/* Tell what was lost since the last time.  @last: nothing more will be read. */
+static void tell_lost(struct cat *cat, bool last)
 {
-	uint64_t lost = ringbuf_reader_lost(cat->reader);
+	uint64_t lost = ringbuf_reader_lost(cat->reader), now;
 
 	if (lost == cat->lost)
 		return;
+	now = cat->loses ? clock_now() : 0;
+	if (cat->loses && cat->told && !last && now - cat->told < TELL_NS)
+		return;
 	ctl_say(cat->c->name, "%llu messages were lost", (unsigned long long)(lost - cat->lost));
 	cat->lost = lost;
-	cat->failed = true;
+	cat->told = now;
+	cat->failed |= !cat->loses;
 }
 
 /* How a writer ended that left a hole without meaning to; NULL: it meant to, or nobody knows. */
@@ -153,7 +166,7 @@ static int cat(struct cat *cat, char *message, size_t slot_bytes)
 
 	while (n < cat->c->count) {
 		bytes = ringbuf_reader_read(cat->reader, message, slot_bytes, RINGBUF_FOREVER);
-		tell_lost(cat);
+		tell_lost(cat, bytes < 0);
 		tell_hole(cat);
 		if (bytes == -ENODATA) {
 			tell_dead(cat);
@@ -167,7 +180,20 @@ static int cat(struct cat *cat, char *message, size_t slot_bytes)
 			return CTL_EXIT_FAILED;
 		n++;
 	}
+	tell_lost(cat, true);
 	return cat->failed ? CTL_EXIT_FAILED : 0;
+}
+
+/* Become a reader, with the ring's policy if the command line gives none. */
+static int attach(struct cat *cat)
+{
+	const struct ctl *c = cat->c;
+	uint64_t position = c->start == RINGBUF_FROM_POSITION ? c->position : 0;
+
+	if (c->own_policy)
+		return ringbuf_reader_attach_policy(cat->ring, c->start, position, &c->policy,
+						    &cat->reader);
+	return ringbuf_reader_attach(cat->ring, c->start, position, &cat->reader);
 }
 
 static int cat_ring(const struct ctl *c, struct ringbuf *ring)
@@ -181,8 +207,8 @@ static int cat_ring(const struct ctl *c, struct ringbuf *ring)
 	message = malloc(geometry.slot_bytes);
 	if (!message)
 		return ctl_fail("memory for one slot", -ENOMEM);
-	err = ringbuf_reader_attach(
-		ring, c->start, c->start == RINGBUF_FROM_POSITION ? c->position : 0, &it.reader);
+	it.loses = policy_loses(c->own_policy ? c->policy.kind : geometry.policy);
+	err = attach(&it);
 	if (err) {
 		err = ctl_fail_at(c, ERROR_READER, err, ring);
 	} else {

@@ -10,6 +10,7 @@
 #include "common/escape.h"
 #include "common/host.h"
 #include "common/output.h"
+#include "common/policy.h"
 #include "common/rings.h"
 #include "ctl.h"
 
@@ -31,6 +32,10 @@ enum {
 	KEY_FOLLOW,
 	KEY_WAIT_READERS,
 	KEY_CLAIM_TIMEOUT,
+	KEY_POLICY,
+	KEY_POLICY_TIMEOUT,
+	KEY_POLICY_LAG,
+	KEY_AT_STOP,
 	KEY_HOST,
 	KEY_ESCAPED,
 	KEYS_END,
@@ -42,6 +47,8 @@ enum {
 #define KEYS_CREATE                                                                       \
 	(BIT(KEY_SLOT_BYTES) | BIT(KEY_SLOTS) | BIT(KEY_EXCLUSIVE) | BIT(KEY_TIMESTAMP) | \
 	 BIT(KEY_READERS) | BIT(KEY_WRITERS) | BIT(KEY_MODE) | BIT(KEY_CLAIM_TIMEOUT))
+#define KEYS_POLICY \
+	(BIT(KEY_POLICY) | BIT(KEY_POLICY_TIMEOUT) | BIT(KEY_POLICY_LAG) | BIT(KEY_AT_STOP))
 #define KEYS_STATS (BIT(KEY_JSON) | BIT(KEY_WATCH) | BIT(KEY_COUNT))
 #define KEYS_CAT   (BIT(KEY_FROM) | BIT(KEY_COUNT) | BIT(KEY_LINES) | BIT(KEY_FOLLOW))
 #define KEYS_WRITE (BIT(KEY_LINES) | BIT(KEY_WAIT_READERS))
@@ -56,11 +63,12 @@ static const struct command {
 	{ "list", ctl_list, 0, 1, BIT(KEY_HOST) | BIT(KEY_JSON) },
 	{ "info", ctl_info, 1, 1, KEYS_RING | BIT(KEY_JSON) },
 	{ "stats", ctl_stats, 1, 1, KEYS_RING | KEYS_STATS },
-	{ "create", ctl_create, 1, 1, KEYS_RING | KEYS_CREATE | BIT(KEY_WAIT_READERS) },
+	{ "create", ctl_create, 1, 1,
+	  KEYS_RING | KEYS_CREATE | KEYS_POLICY | BIT(KEY_WAIT_READERS) },
 	{ "unlink", ctl_unlink, 1, 1, KEYS_RING },
 	{ "sync", ctl_sync, 2, 3, KEYS_RING },
 	{ "evict", ctl_evict, 2, 2, KEYS_RING },
-	{ "cat", ctl_cat, 1, 1, KEYS_RING | KEYS_CAT },
+	{ "cat", ctl_cat, 1, 1, KEYS_RING | KEYS_CAT | KEYS_POLICY },
 	{ "write", ctl_write, 1, 1, KEYS_RING | KEYS_WRITE },
 };
 
@@ -87,15 +95,32 @@ static const struct argp_option options[] = {
 	  "create: writers get no slot before N readers have been attached at one time; write: "
 	  "begin when N readers are attached (default 0)",
 	  2 },
-	{ NULL, 0, NULL, 0, "stats, cat, write:", 3 },
-	{ "watch", KEY_WATCH, "SECONDS", OPTION_ARG_OPTIONAL,
-	  "stats: print repeatedly, every SECONDS (default 1)", 3 },
-	{ "count", KEY_COUNT, "N", 0, "stats --watch: end after N times; cat: after N messages",
+	{ NULL, 0, NULL, 0, "create (for all readers of the ring), cat (for itself):", 3 },
+	{ "policy", KEY_POLICY, "KIND", 0,
+	  "What happens to a reader that holds writers up: block (nothing), evict (it is "
+	  "evicted), skip (it loses what they need room for), or lossy (they never wait for it); "
+	  "default: block; cat: that of the ring",
 	  3 },
-	{ "from", KEY_FROM, "oldest|head|POSITION", 0, "cat: where to start (default oldest)", 3 },
+	{ "policy-timeout", KEY_POLICY_TIMEOUT, "SECONDS", 0,
+	  "With evict and skip: for how long a reader may hold writers up (default: not at all)",
+	  3 },
+	{ "policy-lag", KEY_POLICY_LAG, "N", 0,
+	  "With evict and skip: how many slots a reader may lag behind (default: as many as the "
+	  "ring has)",
+	  3 },
+	{ "at-stop", KEY_AT_STOP, NULL, 0,
+	  "With evict and skip: no timeout while the reader's process is stopped or frozen (not "
+	  "on the embedded host)",
+	  3 },
+	{ NULL, 0, NULL, 0, "stats, cat, write:", 4 },
+	{ "watch", KEY_WATCH, "SECONDS", OPTION_ARG_OPTIONAL,
+	  "stats: print repeatedly, every SECONDS (default 1)", 4 },
+	{ "count", KEY_COUNT, "N", 0, "stats --watch: end after N times; cat: after N messages",
+	  4 },
+	{ "from", KEY_FROM, "oldest|head|POSITION", 0, "cat: where to start (default oldest)", 4 },
 	{ "follow", KEY_FOLLOW, NULL, 0,
-	  "cat: when the last writer has ended, wait for the next one", 3 },
-	{ "lines", KEY_LINES, NULL, 0, "cat, write: each message is a line", 3 },
+	  "cat: when the last writer has ended, wait for the next one", 4 },
+	{ "lines", KEY_LINES, NULL, 0, "cat, write: each message is a line", 4 },
 	{ NULL, 0, NULL, 0, "Help:", -1 },
 	{ 0 }
 };
@@ -117,7 +142,8 @@ static const char doc[] =
 	"  sync    move a reader forward, to POSITION or past all that is written; it\n"
 	"          loses the messages between, and is told how many\n"
 	"  evict   end a reader that is stuck and holds the writers up\n"
-	"  cat     print the messages, until the last writer is done\n"
+	"  cat     print the messages, until the last writer is done; with\n"
+	"          --policy=lossy it never holds the writers up\n"
 	"  write   turn stdin into messages, each as long as a slot\n"
 	"\n"
 	"Exit status: 0 for success, 1 for a failure, which stderr explains, 2 for an "
@@ -294,6 +320,29 @@ static error_t parse_create(int key, const char *arg, struct argp_state *state)
 	}
 }
 
+static error_t parse_policy(int key, const char *arg, struct argp_state *state)
+{
+	struct ctl *c = &((struct parse *)state->input)->ctl;
+
+	c->own_policy = true;
+	switch (key) {
+	case KEY_POLICY:
+		policy_option(state, "policy", arg, &c->policy);
+		return 0;
+	case KEY_POLICY_TIMEOUT:
+		c->policy.timeout = (uint64_t)(seconds(state, "--policy-timeout", arg) * 1e9);
+		return 0;
+	case KEY_POLICY_LAG:
+		c->policy.lag = positive(state, "--policy-lag", arg, RINGBUF_MAX_SLOTS);
+		return 0;
+	case KEY_AT_STOP:
+		c->policy.kind |= RINGBUF_AT_STOP;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static void parse_command(struct argp_state *state, struct parse *p, const char *arg)
 {
 	size_t i;
@@ -349,6 +398,7 @@ static void parse_end(struct argp_state *state, struct parse *p)
 	if (p->command->run == ctl_create &&
 	    (!p->ctl.config.slot_bytes || !p->ctl.config.slot_count))
 		argp_error(state, "create needs --slot-bytes and --slots");
+	policy_check(state, "", &p->ctl.policy, p->ctl.config.slot_count);
 	if (p->keys & BIT(KEY_COUNT) && p->command->run == ctl_stats && p->ctl.watch == 0)
 		argp_error(state, "stats takes --count with --watch only");
 	if (p->name && !*p->name)
@@ -376,6 +426,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	}
 	if (key >= KEY_FIRST && key < KEYS_END) {
 		p->keys |= BIT(key);
+		if (BIT(key) & KEYS_POLICY)
+			return parse_policy(key, arg, state);
 		return BIT(key) & KEYS_CREATE ? parse_create(key, arg, state)
 					      : parse_option(key, arg, state);
 	}
@@ -389,7 +441,8 @@ int main(int argc, char **argv)
 		.ctl = { .start = RINGBUF_FROM_OLDEST,
 			 .position = UINT64_MAX,
 			 .count = UINT64_MAX,
-			 .config.size = sizeof(p.ctl.config) },
+			 .config.size = sizeof(p.ctl.config),
+			 .policy.size = sizeof(p.ctl.policy) },
 	};
 	static char version[64];
 

@@ -76,6 +76,14 @@ refused 2 'slot-bytes: 1073741825: at most 1073741824' create $ring --slot-bytes
 refused 2 'slots: 33554433: at most 33554432' create $ring --slot-bytes=1 --slots=33554433
 refused 2 'max-readers: 4097: at most 4096' create $ring --slot-bytes=1 --slots=1 --max-readers=4097
 refused 2 'max-writers: 256: at most 255' create $ring --slot-bytes=1 --slots=1 --max-writers=256
+refused 2 'policy=drop: not one of block, evict' create $ring --slot-bytes=1 --slots=3 --policy=drop
+refused 2 'need --policy=evict' create $ring --slot-bytes=1 --slots=3 --policy-timeout=1
+refused 2 'need --policy=evict' create $ring --slot-bytes=1 --slots=3 --policy=lossy --policy-lag=1
+refused 2 'need --policy=evict' cat $ring --policy=block --at-stop
+refused 2 'policy-lag=4: larger than --slots=3' create $ring --slot-bytes=1 --slots=3 --policy=skip --policy-lag=4
+refused 2 'policy-lag: must not be 0' create $ring --slot-bytes=1 --slots=3 --policy=skip --policy-lag=0
+refused 2 'policy-timeout: 0: not from 0.001' create $ring --slot-bytes=1 --slots=3 --policy=skip --policy-timeout=0
+refused 2 'write does not take --policy' write $ring --policy=skip
 refused 2 'NAME is empty' info ''
 if [[ $RINGBUF_HOST = embedded ]]; then
 	refused 1 'a name is not empty and has no /' info a/b
@@ -95,6 +103,8 @@ RINGBUF_HOST=nowhere refused 2 'RINGBUF_HOST=nowhere' list
 # ---- a ring -----------------------------------------------------------------------
 
 if [[ $RINGBUF_HOST = embedded ]]; then
+	refused 1 'does not know which processes are stopped' \
+		create $ring --slot-bytes=100 --slots=5 --policy=skip --at-stop
 	refused 1 'owner, group and others may each' create $ring --slot-bytes=100 --slots=5 --mode=640
 fi
 run $ctl create $ring --slot-bytes=100 --slots=5 --exclusive --timestamp --max-readers=3 --mode=660
@@ -107,10 +117,12 @@ out_has "^ +100 +5 +0 +0 +0 +$UID +0660  exclusive,timestamp,kept +$ring\$"
 ok $? "list prints a ring with its geometry, owner, mode and flags"
 run $ctl list --json
 json "[r for r in j if r == dict(name='$ring', escaped='$ring', slot_bytes=100, slots=5, head=0, readers=0,
-	writers=0, uid=$UID, gid=$(id -g), mode='0660', exclusive=True, timestamp=True, kept=True)]"
+	writers=0, uid=$UID, gid=$(id -g), mode='0660', exclusive=True, timestamp=True, kept=True,
+	policy='block')]"
 ok $? "list --json has the same facts of a ring"
 run $ctl info $ring
-out_has "^host +$RINGBUF_HOST\$" && out_has '^readers +0 of 3$' && out_has '^writers +0 of 1$'
+out_has "^host +$RINGBUF_HOST\$" && out_has '^readers +0 of 3$' && out_has '^writers +0 of 1$' &&
+	out_has '^policy +block$'
 ok $? "info prints the host and the limits of a ring"
 run $ctl info --json $ring
 json "j['host'] == '$RINGBUF_HOST' and j['slots'] == 5 and j['stream'] == 'open' and j['kept']"
@@ -485,6 +497,82 @@ kill -CONT "$stopped"
 wait "$reader"
 (($? == 1)) && cmp <(echo four) "$tap_dir/got" && grep -q "$ring: 3 messages were lost\$" "$tap_dir/got.err"
 ok $? "cat --count reports how many messages were lost, and fails"
+
+# ---- readers that hold writers up -------------------------------------------------------------
+
+# usage: ring_with OPTION...: a ring of five slots with this policy
+ring_with()
+{
+	$ctl unlink $ring
+	$ctl create $ring --slot-bytes=100 --slots=5 "$@"
+	readers=0
+}
+
+# usage: stopped_cat OPTION...: in the background, as $reader, stopped before the first message
+stopped_cat()
+{
+	cat_into "$tap_dir/got" --lines "$@"
+	stopped=$(under "$reader")
+	kill -STOP "$stopped"
+}
+
+# Write 100 lines, and let it continue.
+passes_it()
+{
+	seq 100 | timeout 60 $ctl write --lines $ring && kill -CONT "$stopped"
+}
+
+ring_with --policy=skip --policy-timeout=0.5 --policy-lag=4
+run $ctl info $ring
+out_has '^policy +skip after 0\.5 s, or 4 slots behind$'
+ok $? "info: the policy of the ring"
+run $ctl info --json $ring
+json "j['policy'] == 'skip' and j['policy_timeout'] == 0.5 and j['policy_lag'] == 4 and not j['at_stop']"
+ok $? "info --json: the policy of the ring"
+run $ctl list
+out_has "  kept,skip +$ring\$"
+ok $? "list: the policy is a flag"
+run $ctl list --json
+json "[r['policy'] for r in j if r['name'] == '$ring'] == ['skip']"
+ok $? "list --json: the policy of the ring"
+refused 1 'the ring does not allow this --policy' cat --policy=block $ring
+refused 1 'the ring does not allow this --policy' cat --policy=skip --policy-timeout=1 $ring
+
+stopped_cat
+seq 100 | timeout 60 $ctl write --lines $ring
+run $ctl stats --json $ring
+json "[(r['policy'], r['skipped'], r['skips']) for r in j['readers']] == [('skip', True, 1)]"
+ok $? "stats --json: a reader that was skipped"
+run $ctl stats $ring
+out_has '^ +0 .* skip +1, now too$'
+ok $? "stats: a reader that was skipped"
+kill -CONT "$stopped"
+wait "$reader" && cmp <(seq 96 100) "$tap_dir/got" && grep -q "$ring: 95 messages were lost\$" "$tap_dir/got.err"
+ok $? "cat in a ring that skips readers tells what it has lost, and does not fail"
+
+ring_with
+stopped_cat --policy=lossy
+passes_it && wait "$reader" && cmp <(seq 96 100) "$tap_dir/got" &&
+	grep -q "$ring: 95 messages were lost\$" "$tap_dir/got.err"
+ok $? "cat --policy=lossy holds no writer up"
+
+ring_with --policy=evict
+stopped_cat
+passes_it
+wait "$reader"
+(($? == 1)) && [[ ! -s $tap_dir/got ]] && grep -q "$ring: this reader was evicted" "$tap_dir/got.err"
+ok $? "cat in a ring that evicts readers fails, and says why"
+
+if [[ $RINGBUF_HOST = module ]]; then
+	ring_with
+	stopped_cat --policy=skip --policy-timeout=100000 --at-stop
+	passes_it && wait "$reader" && grep -q 'messages were lost$' "$tap_dir/got.err"
+	ok $? "cat --at-stop holds no writer up while it is stopped"
+	ring_with --policy=evict --policy-timeout=2 --at-stop
+	run $ctl info $ring
+	out_has '^policy +evict after 2 s, or stopped$'
+	ok $? "info: a policy for readers that are stopped"
+fi
 
 anew
 seq 100 | timeout 60 $ctl write --lines --wait-readers=2 $ring 2>"$tap_dir/err" &

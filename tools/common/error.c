@@ -188,6 +188,8 @@ static const char *not_supported(enum error_step step, const struct ringbuf_conf
 {
 	if (ring->host == RINGBUF_HOST_MODULE)
 		return strerror(EOPNOTSUPP);
+	if ((step == ERROR_CREATE || step == ERROR_READER) && ring->policy & RINGBUF_AT_STOP)
+		return "the embedded host does not know which processes are stopped (--at-stop)";
 	if (step == ERROR_CREATE && ring->claim_timeout)
 		return "the embedded host has no fences (--claim-timeout): a process cannot take "
 		       "the memory of another one away";
@@ -263,6 +265,10 @@ static const char *not_valid(char *words, enum error_step step, const struct rin
 
 	if (step == ERROR_OPEN || step == ERROR_UNLINK)
 		return bad_name(ring);
+	if (step == ERROR_READER)
+		return "Invalid argument: the ring does not allow this --policy, which would let the "
+		       "reader hold writers up for longer than the ring's own (ringbufctl info), or "
+		       "--policy-lag is larger than its number of slots";
 	if (step != ERROR_CREATE)
 		return strerror(EINVAL);
 	snprintf(words, ERROR_WORDS_BYTES,
