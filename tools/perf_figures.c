@@ -2,6 +2,7 @@
 /* The figures of a run. */
 #include <math.h>
 
+#include "common/policy.h"
 #include "perf_figures.h"
 
 void perf_figures(const struct perf_run *run, const struct perf_process *p, struct perf_figures *f)
@@ -50,6 +51,7 @@ static void add_reader(const struct perf_process *p, struct perf_totals *t)
 	t->bad += p->bad;
 	t->disordered += p->disordered;
 	t->holes += p->holes;
+	t->evicted += p->evicted;
 	if (p->lag > t->lag) {
 		t->lag = p->lag;
 		t->laggard = p;
@@ -61,7 +63,10 @@ void perf_totals(const struct perf_run *run, struct perf_totals *t)
 	const struct perf_shared *s = run->shared;
 	uint32_t i;
 
-	*t = (struct perf_totals){ .target = s->options.rate * s->options.writers };
+	*t = (struct perf_totals){
+		.target = s->options.rate * s->options.writers,
+		.may_lose = policy_loses(s->options.policy.kind),
+	};
 	for (i = 0; i < s->count; i++) {
 		t->died += perf_died(&s->process[i]);
 		if (s->process[i].role == PERF_WRITER)
@@ -75,7 +80,7 @@ void perf_totals(const struct perf_run *run, struct perf_totals *t)
 
 bool perf_passed(const struct perf_totals *t)
 {
-	return !t->died && !t->lost && !t->bad && !t->disordered;
+	return !t->died && (!t->lost || t->may_lose) && !t->bad && !t->disordered;
 }
 
 int perf_exit_status(const struct perf_run *run, const struct perf_totals *t)

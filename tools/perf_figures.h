@@ -33,6 +33,8 @@ void perf_figures(const struct perf_run *run, const struct perf_process *p, stru
  * @lost, @bad, @disordered, @holes: sums over the readers, see struct perf_process
  * @lag: the largest lag of a reader
  * @laggard: the reader with that lag, or NULL
+ * @evicted: number of readers that were evicted by their policy
+ * @may_lose: the policy of the readers lets them lose messages
  * @died: number of processes that failed or were killed
  * @seconds: the longest time of a writer
  * @target: wanted rate of all writers together, in slots per second
@@ -51,6 +53,8 @@ struct perf_totals {
 	uint64_t holes;
 	uint64_t lag;
 	const struct perf_process *laggard;
+	unsigned int evicted;
+	bool may_lose;
 	unsigned int died;
 	double seconds;
 	double target;
@@ -59,7 +63,7 @@ struct perf_totals {
 
 void perf_totals(const struct perf_run *run, struct perf_totals *t);
 
-/* Return whether every reader got every message and no process died. */
+/* Return whether every reader got every message that its policy let it get and no process died. */
 bool perf_passed(const struct perf_totals *t);
 
 /* Return the exit status of the program. */

@@ -7,11 +7,20 @@
 
 #include <jansson.h>
 
+#include "common/policy.h"
 #include "perf_figures.h"
 
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
+}
+
+static json_t *reader_policy(const struct ringbuf_policy *policy)
+{
+	json_t *j = json_object();
+
+	policy_json(j, policy);
+	return j;
 }
 
 static json_t *config(const struct perf_run *run)
@@ -31,6 +40,7 @@ static json_t *config(const struct perf_run *run)
 	json_object_set_new(j, "writers", number(o->writers));
 	json_object_set_new(j, "reader_burn_cpu_milliseconds", json_real(o->burn_ms));
 	json_object_set_new(j, "batch", number(o->batch));
+	json_object_set_new(j, "reader_policy", reader_policy(&o->policy));
 	json_object_set_new(j, "verify_writes", json_boolean(o->verify));
 	json_object_set_new(j, "blocking", json_boolean(o->blocking));
 	json_object_set_new(j, "zero_copy", json_boolean(o->zero_copy));
@@ -55,6 +65,7 @@ static void set_role_figures(json_t *j, const struct perf_process *p)
 	}
 	json_object_set_new(j, "worst_lag", number(p->lag));
 	json_object_set_new(j, "lost", number(p->lost));
+	json_object_set_new(j, "evicted", json_boolean(p->evicted));
 	json_object_set_new(j, "damaged", number(p->bad));
 	json_object_set_new(j, "disordered", number(p->disordered));
 	json_object_set_new(j, "holes", number(p->holes));
@@ -112,6 +123,7 @@ static json_t *summary(const struct perf_run *run)
 	json_object_set_new(j, "late", number(t.late));
 	json_object_set_new(j, "worst_lag", number(t.lag));
 	json_object_set_new(j, "lost", number(t.lost));
+	json_object_set_new(j, "evicted", number(t.evicted));
 	json_object_set_new(j, "damaged", number(t.bad));
 	json_object_set_new(j, "disordered", number(t.disordered));
 	json_object_set_new(j, "holes", number(t.holes));

@@ -24,6 +24,9 @@ static struct ringbuf_config ring_config(const struct perf_options *o)
 	config.max_readers = o->readers ? o->readers : 1;
 	config.max_writers = o->writers;
 	config.host = o->host;
+	config.policy = o->policy.kind;
+	config.policy_timeout = o->policy.timeout;
+	config.policy_lag = o->policy.lag;
 	return config;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/ringbuf.h>
 
 #include "common/host.h"
+#include "common/policy.h"
 #include "perf_options.h"
 
 /* Keys of argp.  A switch with "no-" before its name has the key of the switch + KEY_OFF. */
@@ -21,6 +22,9 @@ enum {
 	KEY_WRITERS,
 	KEY_BURN,
 	KEY_BATCH,
+	KEY_POLICY,
+	KEY_POLICY_TIMEOUT,
+	KEY_POLICY_LAG,
 	KEY_HOST,
 	KEY_JSON,
 	KEY_SWITCHES,
@@ -29,6 +33,7 @@ enum {
 	KEY_BLOCKING,
 	KEY_ZERO_COPY,
 	KEY_EXCLUSIVE,
+	KEY_AT_STOP,
 	KEY_OFF = 0x100,
 };
 
@@ -74,6 +79,18 @@ static const struct argp_option options[] = {
 	   "A ring for one writer (default with one writer; --no-exclusive: a shared one)"),
 	OFF("no-exclusive", KEY_EXCLUSIVE),
 	OFF("noexclusive", KEY_EXCLUSIVE),
+	{ "reader-policy", KEY_POLICY, "KIND", 0,
+	  "What happens to a reader that holds writers up: block (default), evict, skip or "
+	  "lossy.  What it loses by its policy is no failure",
+	  2 },
+	{ "reader-policy-timeout", KEY_POLICY_TIMEOUT, "S", 0,
+	  "With evict and skip: for how long it may do that (default 0)", 2 },
+	{ "reader-policy-lag", KEY_POLICY_LAG, "N", 0,
+	  "With evict and skip: how many slots it may lag behind (default: --slots)", 2 },
+	ON("reader-at-stop", KEY_AT_STOP, 2,
+	   "With evict and skip: no timeout while its process is stopped or frozen"),
+	OFF("no-reader-at-stop", KEY_AT_STOP),
+	OFF("noreader-at-stop", KEY_AT_STOP),
 	{ "host", KEY_HOST, "auto|module|embedded", 0,
 	  "What owns the ring (default auto: $RINGBUF_HOST, else the module if it is loaded)", 2 },
 	{ NULL, 0, NULL, 0, "Output:", 3 },
@@ -176,7 +193,7 @@ static bool parse_switch(struct argp_state *state, int key, const char *arg)
 	struct parse *p = state->input;
 	bool off = key >= KEY_SWITCHES + KEY_OFF, on;
 
-	if (key < KEY_SWITCHES || key > KEY_EXCLUSIVE + KEY_OFF)
+	if (key < KEY_SWITCHES || key > KEY_AT_STOP + KEY_OFF)
 		return false;
 	on = !off && parse_bool(state, key, arg);
 	switch (off ? key - KEY_OFF : key) {
@@ -194,6 +211,10 @@ static bool parse_switch(struct argp_state *state, int key, const char *arg)
 		return true;
 	case KEY_EXCLUSIVE:
 		p->exclusive = on;
+		return true;
+	case KEY_AT_STOP:
+		p->options->policy.kind &= ~RINGBUF_AT_STOP;
+		p->options->policy.kind |= on ? RINGBUF_AT_STOP : 0;
 		return true;
 	default:
 		return false;
@@ -234,6 +255,28 @@ static bool parse_number(struct argp_state *state, int key, const char *arg)
 	}
 }
 
+static bool parse_policy(struct argp_state *state, int key, const char *arg)
+{
+	struct ringbuf_policy *policy = &((struct parse *)state->input)->options->policy;
+
+	switch (key) {
+	case KEY_POLICY:
+		policy_option(state, flag_name(key), arg, policy);
+		return true;
+	case KEY_POLICY_TIMEOUT:
+		policy->timeout = (uint64_t)(parse_real(state, key, arg, PERF_SECONDS_MAX) * 1e9);
+		if (policy->timeout && policy->timeout < RINGBUF_MIN_POLICY_TIMEOUT)
+			argp_error(state, "--%s=%s: must be 0 or at least 0.001", flag_name(key),
+				   arg);
+		return true;
+	case KEY_POLICY_LAG:
+		policy->lag = parse_count(state, key, arg, 0, RINGBUF_MAX_SLOTS);
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Check flags against each other, and set the defaults that depend on others. */
 static void parse_end(struct argp_state *state)
 {
@@ -249,6 +292,7 @@ static void parse_end(struct argp_state *state)
 			   (unsigned long long)o->slots);
 	if (o->duration == 0)
 		argp_error(state, "--duration-seconds=0: must be more than 0");
+	policy_check(state, "reader-", &o->policy, o->slots);
 	o->host = host_choose(state, o->host, false);
 }
 
@@ -256,7 +300,8 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 {
 	struct perf_options *o = ((struct parse *)state->input)->options;
 
-	if (parse_number(state, key, arg) || parse_switch(state, key, arg))
+	if (parse_number(state, key, arg) || parse_switch(state, key, arg) ||
+	    parse_policy(state, key, arg))
 		return 0;
 	switch (key) {
 	case KEY_HOST:
@@ -312,6 +357,7 @@ void perf_options_parse(struct perf_options *o, int argc, char **argv)
 		.readers = 1,
 		.writers = 1,
 		.batch = 1,
+		.policy.size = sizeof(o->policy),
 		.verify = true,
 	};
 	argp_err_exit_status = PERF_EXIT_USAGE;
@@ -329,6 +375,12 @@ void perf_options_print(const struct perf_options *o, FILE *out)
 		o->rate);
 	fprintf(out, " --readers=%u --writers=%u --reader-burn-cpu-milliseconds=%g --batch=%u",
 		o->readers, o->writers, o->burn_ms, o->batch);
+	if (o->policy.kind != RINGBUF_BLOCK)
+		fprintf(out,
+			" --reader-policy=%s --reader-policy-timeout=%g --reader-policy-lag=%llu%s",
+			policy_word(o->policy.kind), (double)o->policy.timeout / 1e9,
+			(unsigned long long)o->policy.lag,
+			o->policy.kind & RINGBUF_AT_STOP ? " --reader-at-stop" : "");
 	fprintf(out, " --host=%s --%sverify_writes", host[o->host], o->verify ? "" : "no-");
 	fprintf(out, "%s%s%s%s\n", o->exclusive ? " --exclusive" : " --no-exclusive",
 		o->blocking ? " --blocking" : "", o->zero_copy ? " --zero-copy" : "",

@@ -19,6 +19,7 @@
  * @readers: number of reader processes, each of which reads every message
  * @writers: number of writer processes
  * @batch: number of slots to reserve or peek at a time
+ * @policy: policy of the readers
  * @host: host of the ring, never RINGBUF_HOST_AUTO
  * @debug: log to stderr what each process does
  * @verify: check the CRC-32 of every message
@@ -36,6 +37,7 @@ struct perf_options {
 	uint32_t readers;
 	uint32_t writers;
 	uint32_t batch;
+	struct ringbuf_policy policy;
 	enum ringbuf_host host;
 	bool debug;
 	bool verify;

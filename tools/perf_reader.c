@@ -9,6 +9,7 @@
 #include "perf_log.h"
 
 #define COMPLAINTS 5 /* the most messages about which one reader prints a line */
+#define LOG_GAP	   (20 * NS_PER_MS) /* between lines about lost messages, at least */
 
 struct perf_reader {
 	struct perf_shared *s;
@@ -16,11 +17,39 @@ struct perf_reader {
 	struct ringbuf_reader *handle;
 	unsigned char *buffer; /* NULL with --zero-copy */
 	uint64_t *next; /* number of the next message of each writer */
+	uint64_t logged; /* when a line about lost messages was printed last */
+	uint64_t unlogged; /* messages lost since then */
+};
+
+/* What a reader found in a slot or in its buffer. */
+struct perf_found {
+	struct message_header header;
+	size_t bytes;
+	bool whole;
 };
 
 static bool may_complain(const struct perf_reader *r)
 {
 	return r->self->bad + r->self->disordered <= COMPLAINTS;
+}
+
+static void count_lost(struct perf_reader *r, uint64_t more)
+{
+	uint64_t now;
+
+	if (!more)
+		return;
+	perf_count(&r->self->lost, more);
+	r->unlogged += more;
+	if (!r->s->options.debug)
+		return;
+	now = clock_now();
+	if (now - r->logged < LOG_GAP)
+		return;
+	perf_log(r->s, r->self, "lost %llu messages, %llu so far", (unsigned long long)r->unlogged,
+		 (unsigned long long)atomic_load(&r->self->lost));
+	r->logged = now;
+	r->unlogged = 0;
 }
 
 static void check_order(struct perf_reader *r, const struct message_header *header)
@@ -35,65 +64,76 @@ static void check_order(struct perf_reader *r, const struct message_header *head
 				 (unsigned long long)*next - 1);
 		return;
 	}
-	r->self->lost += header->number - *next;
+	count_lost(r, header->number - *next);
 	*next = header->number + 1;
 }
 
-static void check(struct perf_reader *r, const void *data, size_t bytes)
+static struct perf_found look(const struct perf_options *o, const void *data, size_t bytes)
 {
-	const struct perf_options *o = &r->s->options;
-	bool whole = bytes == o->slot_bytes && (!o->verify || message_is_whole(data, bytes));
-	struct message_header header;
+	struct perf_found found = { .bytes = bytes, .whole = bytes == o->slot_bytes };
 
-	if (whole) {
-		memcpy(&header, data, sizeof(header));
-		if (header.writer < o->writers) {
-			check_order(r, &header);
-			return;
-		}
+	if (!found.whole)
+		return found;
+	memcpy(&found.header, data, sizeof(found.header));
+	if (found.header.writer >= o->writers || (o->verify && !message_is_whole(data, bytes)))
+		found.whole = false;
+	return found;
+}
+
+static void check(struct perf_reader *r, const struct perf_found *found)
+{
+	if (found->whole) {
+		check_order(r, &found->header);
+		return;
 	}
 	r->self->bad++;
 	if (may_complain(r))
 		perf_log(r->s, r->self, "message %llu is damaged: %zu bytes, %s",
-			 (unsigned long long)atomic_load(&r->self->slots), bytes,
-			 bytes == o->slot_bytes ? "wrong CRC-32" : "wrong length");
+			 (unsigned long long)atomic_load(&r->self->slots), found->bytes,
+			 found->bytes == r->s->options.slot_bytes ? "wrong CRC-32"
+								  : "wrong length");
 }
 
 static void burn(const struct perf_reader *r)
 {
-	uint64_t end = clock_now() + (uint64_t)(r->s->options.burn_ms * (double)NS_PER_MS);
+	uint64_t end;
 
+	if (!(r->s->options.burn_ms > 0))
+		return;
+	end = clock_now() + (uint64_t)(r->s->options.burn_ms * (double)NS_PER_MS);
 	while (clock_now() < end && !perf_stopped(r->s))
 		;
 }
 
-static void take(struct perf_reader *r, const void *data, size_t bytes)
+static void count(struct perf_reader *r, const struct perf_found *found)
 {
 	const struct perf_options *o = &r->s->options;
 	uint64_t second = (uint64_t)(o->rate * o->writers), slots;
 
-	check(r, data, bytes);
-	if (o->burn_ms > 0)
-		burn(r);
+	check(r, found);
 	perf_count(&r->self->slots, 1);
 	slots = atomic_load_explicit(&r->self->slots, memory_order_relaxed);
 	if (o->debug && second && slots % second == 0)
 		perf_log(r->s, r->self, "read %llu slots so far", (unsigned long long)slots);
 }
 
-/* Record how many written messages this reader has still to read, if that is its most so far. */
+/*
+ * Record how many written messages this reader has still to read, if that is its most so far.
+ * By its policy it may have lost messages without knowing yet: these are more than the slots.
+ */
 static void note_lag(struct perf_reader *r)
 {
-	uint64_t written = perf_written(r->s);
-	uint64_t read = atomic_load_explicit(&r->self->slots, memory_order_relaxed);
-	uint64_t lag = atomic_load_explicit(&r->self->lag, memory_order_relaxed);
+	uint64_t ready = perf_unread(r->s, r->self);
 
-	if (written > read && written - read > lag)
-		atomic_store_explicit(&r->self->lag, written - read, memory_order_relaxed);
+	if (ready > r->s->options.slots && r->s->options.policy.kind != RINGBUF_BLOCK)
+		ready = r->s->options.slots;
+	if (ready > atomic_load_explicit(&r->self->lag, memory_order_relaxed))
+		atomic_store_explicit(&r->self->lag, ready, memory_order_relaxed);
 }
 
 static int take_one(struct perf_reader *r)
 {
+	struct perf_found found;
 	ssize_t bytes;
 
 	note_lag(r);
@@ -101,14 +141,17 @@ static int take_one(struct perf_reader *r)
 				    RINGBUF_FOREVER);
 	if (bytes < 0)
 		return (int)bytes;
-	take(r, r->buffer, (size_t)bytes);
+	found = look(&r->s->options, r->buffer, (size_t)bytes);
+	burn(r);
+	count(r, &found);
 	return 0;
 }
 
 static int take_slots(struct perf_reader *r)
 {
 	struct ringbuf_slot slots[RINGBUF_BATCH_MAX];
-	int i, n;
+	struct perf_found found[RINGBUF_BATCH_MAX];
+	int i, n, err;
 
 	note_lag(r);
 	n = ringbuf_reader_peek(r->handle, slots, r->s->options.batch, RINGBUF_FOREVER);
@@ -119,9 +162,16 @@ static int take_slots(struct perf_reader *r)
 
 		if (r->buffer && slots[i].length <= r->s->options.slot_bytes)
 			data = memcpy(r->buffer, data, slots[i].length);
-		take(r, data, slots[i].length);
+		found[i] = look(&r->s->options, data, slots[i].length);
+		burn(r);
 	}
-	return ringbuf_reader_release(r->handle, (unsigned int)n);
+	err = ringbuf_reader_release(r->handle, (unsigned int)n);
+	/* By the policy writers may have overwritten what was checked: it is lost. */
+	if (err == -ESTALE && r->s->options.policy.kind != RINGBUF_BLOCK)
+		return 0;
+	for (i = 0; !err && i < n; i++)
+		count(r, &found[i]);
+	return err;
 }
 
 /* Count as lost what each writer has written after the last message that this reader got. */
@@ -133,7 +183,7 @@ static void count_missing(struct perf_reader *r)
 		uint64_t written = atomic_load(&r->s->process[i].slots);
 
 		if (written > r->next[i])
-			r->self->lost += written - r->next[i];
+			count_lost(r, written - r->next[i]);
 	}
 }
 
@@ -169,6 +219,11 @@ int perf_reader_run(struct perf_shared *s, struct perf_process *self, struct rin
 		err = slots ? take_slots(&r) : take_one(&r);
 	self->ended = clock_now();
 	self->holes = ringbuf_reader_holes(handle);
+	self->evicted = err == -EIDRM && s->options.policy.kind != RINGBUF_BLOCK;
+	if (self->evicted) {
+		perf_log(s, self, "was evicted");
+		return 0;
+	}
 	if (err != -ENODATA)
 		return err;
 	count_missing(&r);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/policy.h"
 #include "perf_figures.h"
 #include "perf_log.h"
 
@@ -57,7 +58,11 @@ static void print_checks(const struct perf_run *run, const struct perf_totals *t
 
 	fprintf(out, "  read       %" PRIu64 " by %u reader%s, each checked for number, length%s\n",
 		t->read, o->readers, o->readers == 1 ? "" : "s", o->verify ? " and CRC-32" : "");
-	fprintf(out, "  lost       %" PRIu64 "\n", t->lost);
+	fprintf(out, "  lost       %" PRIu64 "%s\n", t->lost,
+		t->lost && t->may_lose ? ", as the policy allows" : "");
+	if (t->evicted)
+		fprintf(out, "  evicted    %u of %u readers, as the policy demands\n", t->evicted,
+			o->readers);
 	if (t->bad || t->disordered)
 		fprintf(out, "  damaged    %" PRIu64 ", and %" PRIu64 " doubled or out of order\n",
 			t->bad, t->disordered);
@@ -71,16 +76,21 @@ static void print_checks(const struct perf_run *run, const struct perf_totals *t
 void perf_report(const struct perf_run *run, FILE *out)
 {
 	const struct perf_shared *s = run->shared;
+	char policy[POLICY_TEXT_BYTES + 16] = "", text[POLICY_TEXT_BYTES];
 	struct perf_totals t;
 	uint32_t i;
 
+	if (s->options.policy.kind != RINGBUF_BLOCK)
+		snprintf(policy, sizeof(policy), ", readers: %s",
+			 policy_text(text, &s->options.policy));
 	perf_totals(run, &t);
 	for (i = 0; i < s->count; i++)
 		print_process(run, &s->process[i], out);
-	fprintf(out, "Summary (%s host, %s writer%s%s%s)\n",
+	fprintf(out, "Summary (%s host, %s writer%s%s%s%s)\n",
 		run->geometry.host == RINGBUF_HOST_MODULE ? "module" : "embedded",
 		s->options.exclusive ? "exclusive" : "shared", s->options.writers == 1 ? "" : "s",
-		s->options.zero_copy ? ", zero-copy" : "", s->options.blocking ? ", blocking" : "");
+		s->options.zero_copy ? ", zero-copy" : "", s->options.blocking ? ", blocking" : "",
+		policy);
 	print_written(run, &t, out);
 	print_pace(run, &t, out);
 	print_checks(run, &t, out);

@@ -49,6 +49,7 @@ enum perf_state {
  * @late: writer: number of writes that were done more than a period after they were due
  * @lag: reader: the largest number of written messages that it had still to read
  * @lost: reader: number of messages that it did not get
+ * @evicted: reader: it was evicted by its policy
  * @bad: reader: number of messages with a wrong length, CRC-32 or writer
  * @disordered: reader: number of messages that came twice or out of order
  * @holes: reader: number of holes that it skipped
@@ -70,7 +71,8 @@ struct perf_process {
 	uint64_t retries;
 	uint64_t late;
 	_Atomic uint64_t lag;
-	uint64_t lost;
+	_Atomic uint64_t lost;
+	bool evicted;
 	uint64_t bad;
 	uint64_t disordered;
 	uint64_t holes;
@@ -117,6 +119,16 @@ static inline uint64_t perf_written(struct perf_shared *s)
 	for (i = 0; i < s->options.writers; i++)
 		sum += atomic_load_explicit(&s->process[i].slots, memory_order_acquire);
 	return sum;
+}
+
+/* Messages that reader @p has neither read nor lost, as far as it knows. */
+static inline uint64_t perf_unread(struct perf_shared *s, struct perf_process *p)
+{
+	uint64_t done = atomic_load_explicit(&p->slots, memory_order_relaxed) +
+			atomic_load_explicit(&p->lost, memory_order_relaxed);
+	uint64_t written = perf_written(s);
+
+	return written > done ? written - done : 0;
 }
 
 /*

@@ -25,7 +25,8 @@ int perf_warm_writer(struct perf_shared *s, struct perf_process *self,
 	const void *message;
 	int err;
 
-	if (self->index)
+	/* No reader is to be evicted for what is not measured. */
+	if (self->index || (o->policy.kind & ~RINGBUF_AT_STOP) == RINGBUF_EVICT)
 		return 0;
 	message = perf_pool_message(pool, PERF_WARM_UP, 0, o->verify);
 	while (number < o->slots && clock_now() < limit) {
@@ -61,6 +62,9 @@ int perf_warm_reader(struct perf_shared *s, struct ringbuf_reader *reader, void 
 			else
 				message_is_whole(slot.data, slot.length);
 			err = ringbuf_reader_release(reader, 1);
+			/* Another one has overwritten it, which the policy allows. */
+			if (err == -ESTALE)
+				err = 0;
 		}
 	} while (!last && (!err || err == -ETIMEDOUT || err == -EAGAIN));
 	return err == -ETIMEDOUT || err == -EAGAIN || err == -ENODATA ? 0 : err;

@@ -66,7 +66,7 @@ static void show_progress(const struct perf_run *run, bool clear)
 {
 	struct perf_shared *s = run->shared;
 	const struct perf_options *o = &s->options;
-	uint64_t written = perf_written(s), waited = 0, lag = 0, now = clock_now(), read;
+	uint64_t written = perf_written(s), waited = 0, lag = 0, now = clock_now(), unread;
 	double seconds = now > s->start ? (double)(now - s->start) / 1e9 : 0;
 	uint32_t i;
 
@@ -74,9 +74,9 @@ static void show_progress(const struct perf_run *run, bool clear)
 		return;
 	for (i = 0; i < s->count; i++) {
 		waited += s->process[i].waited;
-		read = atomic_load(&s->process[i].slots);
-		if (i >= o->writers && !s->process[i].reaped && written > read + lag)
-			lag = written - read;
+		unread = i < o->writers ? 0 : perf_unread(s, &s->process[i]);
+		if (!s->process[i].reaped && unread > lag)
+			lag = unread;
 	}
 	if (clear)
 		fputs("\r\033[K", stderr);

@@ -84,6 +84,11 @@ if [[ ! ${RINGBUF_VM:-} ]]; then
 	refused 'batch=11: larger than --slots=10' --batch=11
 	refused 'burn-cpu-milliseconds=-1' --reader-burn-cpu-milliseconds=-1
 	refused 'exclusive' --exclusive --writers=2
+	refused 'reader-policy=drop: not one of block' --reader-policy=drop
+	refused 'reader-policy-timeout=0.0001: must be 0 or' --reader-policy=skip --reader-policy-timeout=0.0001
+	refused 'need --reader-policy=evict' --reader-policy-timeout=1
+	refused 'need --reader-policy=evict' --reader-policy=lossy --reader-at-stop
+	refused 'policy-lag=11: larger than --slots=10' --reader-policy=skip --reader-policy-lag=11
 	refused 'host=elsewhere' --host=elsewhere
 	refused 'json=/nonexistent/file' --json=/nonexistent/file
 	refused 'debug=perhaps' --debug=perhaps
@@ -242,6 +247,35 @@ if [[ ! ${RINGBUF_VM-} ]]; then
 	mode --duration_seconds 0.2 --writes_per_second 33.3 --verify-writes --blocking=false
 	mode --no_verify_writes --verify_writes
 fi
+
+# ---- readers that hold writers up ---------------------------------------------------------
+
+# Readers that are slower than the writer, which they do not hold up.
+# usage: policy WHAT QUESTION FLAG...
+policy()
+{
+	local what=$1 question=$2
+	shift 2
+	run timeout 60 $perf --slot-bytes=10000 --duration-seconds=1 --readers=2 --writes-per-second=200 \
+		--reader-burn-cpu-milliseconds=50 --debug --json="$tap_dir/json" "$@"
+	((status == 0)) && out_has '^OK$' && err=$(<"$tap_dir/err")
+	ok $? "policy: $what"
+	run holds "s['passed'] and not s['damaged'] + s['disordered'] + s['died'] and s['worst_lag'] <= 10"
+	ok "$status" "policy: $what, and what is read is whole"
+	run holds "$question"
+	ok "$status" "policy: $what, as the figures tell"
+}
+
+lossy='s["lost"] > 0 and all(x["slots"] + x["lost"] == s["written"] for x in r)'
+policy "lossy readers" "$lossy and not s['waited'] and c['reader_policy']['policy'] == 'lossy'" --reader-policy=lossy
+[[ $err =~ Reader\ [12]:\ lost\ [0-9]+\ messages,\ [0-9]+\ so\ far ]]
+ok $? "policy: the log tells what is lost"
+policy "skipped readers" "$lossy" --reader-policy=skip
+policy "readers that are read from in place" "$lossy" --reader-policy=lossy --zero-copy --batch=2
+policy "evicted readers" 's["evicted"] == 2 and all(x["evicted"] for x in r)' \
+	--reader-policy=evict --reader-policy-timeout=0.01
+[[ $err =~ Reader\ [12]:\ was\ evicted ]]
+ok $? "policy: the log tells who is evicted"
 
 # ---- JSON -----------------------------------------------------------------------------------
 
