@@ -8,12 +8,12 @@
  *
  * One rule for time: a timeout is a relative number of nanoseconds in an
  * int64_t.  RINGBUF_TRY (0) never sleeps.  It makes no system call but to wake a
- * waiting peer; on the embedded host a call that finds nothing also looks for dead
- * peers, at most every 25 ms.  RINGBUF_FOREVER (-1, or any negative number) waits
- * without a limit.  A wait is restarted after a signal handler has run, with the
- * deadline unchanged, unless ringbuf_writer_interruptible() or
- * ringbuf_reader_interruptible() has made the handle interruptible: then the wait
- * ends with -EINTR.
+ * waiting peer, or to apply the policies of readers; on the embedded host a call that
+ * finds nothing also looks for dead peers, at most every 25 ms.  RINGBUF_FOREVER (-1, or
+ * any negative number) waits without a limit.  A wait is restarted after a signal
+ * handler has run, with the deadline unchanged, unless ringbuf_writer_interruptible() or
+ * ringbuf_reader_interruptible() has made the handle interruptible: then the wait ends
+ * with -EINTR.
  *
  * One rule for structures that may grow: their size comes first.  A shorter
  * structure, of an older program, is accepted.  A longer one is accepted too: the
@@ -62,7 +62,8 @@
  * nothing and may be repeated; only ringbuf_writer_done() has discarded an open
  * reservation before.  ringbuf_unlink() removes the name without the lock in this
  * case.  A close in this case leaves the handle to the peers, which treat it as a
- * handle whose process died.  Reading and writing with a handle in use take no lock.
+ * handle whose process died.  Reading and writing with a handle in use take no lock, but
+ * for the first call of a reader after it was skipped.
  *
  * errno values: EAGAIN (RINGBUF_TRY, and the call would have to wait), ETIMEDOUT,
  * EINTR, EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),
@@ -258,9 +259,8 @@ struct ringbuf_config {
  * know), -EEXIST, -ENAMETOOLONG, -EACCES, -ENOMEM, -ENOSPC (/dev/shm, or the mount
  * on the module, is full), -EFBIG (more than RLIMIT_FSIZE), -EDQUOT, -EOPNOTSUPP (no
  * /proc or /dev/shm, or a @mode, @claim_timeout or @policy that the host does not support),
- * -ENOENT
- * (the module is required and /dev/ringbuf or the folder does not exist), -ENODEV (the
- * folder is not in a file system of type "ringbuf"), -EMFILE.
+ * -ENOENT (the module is required and /dev/ringbuf or the folder does not exist), -ENODEV
+ * (the folder is not in a file system of type "ringbuf"), -EMFILE.
  */
 int ringbuf_create(const struct ringbuf_config *config, struct ringbuf **ring);
 
