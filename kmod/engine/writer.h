@@ -118,9 +118,11 @@ static inline void rb_claim_stamp(const struct rb_view *v, const struct rb_write
 		i = rb_index_add(v, i, 1);
 		WRITE_ONCE(v->claim[i], rb_claim(w->pos + k, w->id, w->count - k));
 	}
-	/* (M), matches rb_reader_holds(): the claim of the first slot was a full barrier. */
-	if (w->count > 1)
-		smp_wmb();
+	/*
+	 * (M), matches rb_reader_holds().  The compare-and-swap of the first claim is a full
+	 * barrier in the kernel only: without LSE, user space on arm64 has later stores pass it.
+	 */
+	smp_wmb();
 }
 
 /*
