@@ -195,13 +195,19 @@ static inline bool rb_state_is_free(const struct rb_view *v, u64 state, u64 pos)
 	return rb_state_finished(state, pos - v->slots);
 }
 
-/* Whether @pos is committed, discarded or repaired. */
+/*
+ * Whether @pos is committed, discarded or repaired.  If an exclusive writer has cleared its
+ * state since, the head tells.  We see that head: its store precedes the full barrier (H) by
+ * which the writer raised its allowance, and that precedes the clear.
+ */
 static inline bool rb_finished(const struct rb_view *v, u64 pos)
 {
-	/* Pairs with (A) in rb_publish(). */
+	/* (A), matches rb_publish(); the head is loaded after the state */
 	u64 state = smp_load_acquire(&v->desc[rb_index(v, pos)].state);
 
-	return rb_state_phase(state) && rb_state_pos(state) >= pos;
+	if (rb_state_phase(state) && rb_state_pos(state) >= pos)
+		return true;
+	return rb_exclusive(v) && READ_ONCE(v->head->head) > pos;
 }
 
 /* ---- claim words ------------------------------------------------------- */
