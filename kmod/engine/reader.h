@@ -183,8 +183,9 @@ static inline void rb_catch_up(const struct rb_view *v, struct rb_reader *r)
 		pos++;
 	if (pos > head)
 		pos = head;
+	/* Head does not show what an exclusive writer has reserved, and may be stale. */
 	if (pos <= r->pos)
-		return;
+		pos = r->pos + 1;
 	r->lost += pos - r->pos;
 	WRITE_ONCE(r->cursor->lost, r->lost);
 	rb_reader_seek(v, r, pos);
