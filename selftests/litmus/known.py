@@ -5,8 +5,8 @@ The tests have the names that they have in the literature.
 """
 
 # Each line has: name, result, the steps of each process, and the outcome.  W: store, R: load, Wrel:
-# store-release, Racq: load-acquire; F: full barrier, RMB: read barrier; U: exchange; CAS: a
-# compare-and-exchange that fails.
+# store-release, Racq: load-acquire; F: full barrier, RMB: read barrier, WMB: write barrier;
+# U: exchange; CAS: a compare-and-exchange that fails.
 KNOWN = """
 CoRR|Never|W x 1|R x 0; R x 1|1:r0=1 /\\ 1:r1=0
 CoWW|Never|W x 1; W x 2|x=1
@@ -16,6 +16,7 @@ SB+rel+acq|Sometimes|Wrel x 1; Racq y 0|Wrel y 1; Racq x 0|0:r0=0 /\\ 1:r0=0
 SB+mb+po|Sometimes|W x 1; F; R y 0|W y 1; R x 0|0:r0=0 /\\ 1:r0=0
 SB+mbs|Never|W x 1; F; R y 0|W y 1; F; R x 0|0:r0=0 /\\ 1:r0=0
 SB+rmbs|Sometimes|W x 1; RMB; R y 0|W y 1; RMB; R x 0|0:r0=0 /\\ 1:r0=0
+SB+wmbs|Sometimes|W x 1; WMB; R y 0|W y 1; WMB; R x 0|0:r0=0 /\\ 1:r0=0
 SB+rmws|Sometimes|U x 1 1; R y 0|U y 1 1; R x 0|0:r0=0 /\\ 1:r0=0
 SB+failed-rmws|Sometimes|W x 1; CAS z 1; R y 0|W y 1; CAS z 1; R x 0|0:r0=0 /\\ 1:r0=0
 MP|Sometimes|W x 1; W y 1|R y 0; R x 1|1:r0=1 /\\ 1:r1=0
@@ -23,6 +24,8 @@ MP+po+acq|Sometimes|W x 1; W y 1|Racq y 0; R x 1|1:r0=1 /\\ 1:r1=0
 MP+rel+po|Sometimes|W x 1; Wrel y 1|R y 0; R x 1|1:r0=1 /\\ 1:r1=0
 MP+rel+acq|Never|W x 1; Wrel y 1|Racq y 0; R x 1|1:r0=1 /\\ 1:r1=0
 MP+mb+rmb|Never|W x 1; F; W y 1|R y 0; RMB; R x 1|1:r0=1 /\\ 1:r1=0
+MP+wmb+rmb|Never|W x 1; WMB; W y 1|R y 0; RMB; R x 1|1:r0=1 /\\ 1:r1=0
+MP+rmw+rmb|Sometimes|U x 1 0; W y 1|R y 0; RMB; R x 1|1:r0=1 /\\ 1:r1=0
 MP+rel+rmb|Never|W x 1; Wrel y 1|R y 0; RMB; R x 1|1:r0=1 /\\ 1:r1=0
 MP+rmw+acq|Never|W x 1; U y 1 0|Racq y 0; R x 1|1:r0=1 /\\ 1:r1=0
 MP+rel+rmw+acq|Never|W x 1; Wrel y 1|U y 2 0|Racq y 0; R x 1|1:r0=1 /\\ 2:r0=2 /\\ 2:r1=0
@@ -48,8 +51,8 @@ def statement(step):
     what, *args = step.split()
     if what == "F":
         return "smp_mb();"
-    if what == "RMB":
-        return "smp_rmb();"
+    if what in ("RMB", "WMB"):
+        return f"smp_{what.lower()}();"
     if what in ("W", "Wrel"):
         return f"WRITE_ONCE(*{args[0]}, {args[1]});" if what == "W" else \
             f"smp_store_release({args[0]}, {args[1]});"
