@@ -92,7 +92,7 @@ ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikm
 ASAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 ENGINE_DEPS := $(wildcard selftests/engine/*.h kmod/engine/*.h) lib/engine_arch.h \
 	include/uapi/linux/ringbuf.h
-ENGINE_TESTS := $(addprefix $(O)/selftests/engine/,words rules hostile stress-asan stress-tsan)
+ENGINE_TESTS := $(addprefix $(O)/selftests/engine/,words rules policies hostile stress-asan stress-tsan)
 FUZZER := $(O)/selftests/engine/fuzz_engine
 MODEL_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/model/*.c))
 
