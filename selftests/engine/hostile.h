@@ -63,6 +63,8 @@ struct hostile {
 	struct ring ring;
 	struct rb_writer writer[HOSTILE_WRITERS];
 	struct rb_reader reader[HOSTILE_READERS];
+	struct rb_policy policy[HOSTILE_READERS];
+	struct rb_hold hold[HOSTILE_READERS];
 	u64 waiter[2];
 };
 
@@ -137,7 +139,7 @@ static inline void hostile_read(struct hostile *h, struct rb_reader *r, struct b
 	int n = rb_peek(v, r, max, &wake), k;
 	u64 i;
 
-	if (n > (int)max || (n > 0 && (u64)n > v->slots))
+	if (n > (int)max || (n > 0 && (u64)n > v->slots) || r->index >= v->slots)
 		abort();
 	for (k = 0, i = r->index; k < n; k++, i = rb_index_add(v, i, 1))
 		sum ^= (unsigned char)h->ring.data[i * h->ring.layout.slot_stride];
@@ -160,6 +162,42 @@ static inline void hostile_wait(struct hostile *h, struct bytes *b)
 		rb_wake_one(v, &round, &h->waiter[0]);
 }
 
+/* A host checks a policy before it gives it to a reader. */
+static inline struct rb_policy take_policy(const struct rb_view *v, struct bytes *b)
+{
+	struct rb_policy policy = { .kind = (u32)take(b, 1) % (RINGBUF_POLICY_LOSSY + 1) };
+
+	if (policy.kind == RINGBUF_POLICY_EVICT || policy.kind == RINGBUF_POLICY_SKIP) {
+		policy.timeout = take(b, 1) & 1 ? RINGBUF_MIN_POLICY_TIMEOUT : 0;
+		policy.lag = take(b, 1) % (v->slots + 1);
+	}
+	if (!rb_policy_valid(&policy, v->slots))
+		abort();
+	return policy;
+}
+
+/* Look at a reader on behalf of a writer, and do what its policy says; or let it continue. */
+static inline void hostile_policy(struct hostile *h, u32 row, struct bytes *b)
+{
+	const struct rb_view *v = &h->ring.view;
+	struct rb_hold *hold = &h->hold[row];
+
+	if (take(b, 1) & 1) {
+		if (rb_row_skipped(v, row))
+			rb_continue_reader(v, row, hold, take_position(b));
+		return;
+	}
+	if (rb_policy_look(v, row, &h->policy[row], hold, take_position(b), take(b, 8)) !=
+	    RB_LOOK_DUE)
+		return;
+	if (h->policy[row].kind == RINGBUF_POLICY_EVICT)
+		rb_evict_reader(v, row);
+	else
+		rb_skip_reader(v, row, hold);
+	if (hold->margin > v->slots / 2)
+		abort();
+}
+
 /* Make a call of the host on any row or id, whether it is taken or not. */
 static inline void hostile_host(struct hostile *h, struct bytes *b)
 {
@@ -168,10 +206,15 @@ static inline void hostile_host(struct hostile *h, struct bytes *b)
 	struct rb_ready ready;
 	u64 end;
 
-	switch (take(b, 1) % 7) {
+	switch (take(b, 1) % 8) {
 	case 0:
-		rb_attach_reader(v, row, take_position(b), &blocking);
+		h->policy[row] = take_policy(v, b);
+		memset(&h->hold[row], 0, sizeof(h->hold[row]));
+		rb_attach_reader(v, row, take_position(b), &h->policy[row]);
 		rb_reader_init(v, &h->reader[row], row);
+		break;
+	case 7:
+		hostile_policy(h, row, b);
 		break;
 	case 1:
 		rb_detach_reader(v, row);
