@@ -6,6 +6,7 @@
 
 #include "engine/hold.h"
 #include "engine/host.h"
+#include "engine/ready.h"
 
 /* Mistakes that a host could make; mutants.sh makes them. */
 #ifdef MODEL_NO_WAKE_AT_ATTACH
@@ -40,6 +41,7 @@ static struct rb_view view;
  * @step: in the script
  * @messages: read so far
  * @passed: r.lost + r.holes when they were looked at last
+ * @lost: r.lost then
  * @last: looking once more, after the end
  * @end: of the stream, when it was seen
  * @n: slots that it sees, while it wakes others
@@ -53,6 +55,7 @@ struct actor {
 	u32 step;
 	u32 messages;
 	u64 passed;
+	u64 lost;
 	u32 last;
 	u32 end;
 	u32 n;
@@ -204,6 +207,62 @@ static void check_reserved(const struct task *t, const struct rb_writer *w)
 	}
 }
 
+/* Skip the first reader, under the lock of the host. */
+static void skip_first(void)
+{
+	struct rb_hold hold = { .skips = GHOST_GET(skips),
+				.resumed = GHOST_GET(resumed),
+				.margin = GHOST_GET(margin) };
+
+	GHOST_SET(attached[0], 0);
+	GHOST_SET(skips, hold.skips + 1);
+	rb_skip_reader(&view, 0, &hold);
+	GHOST_SET(margin, hold.margin);
+	wake_all();
+}
+
+static struct rb_policy policy_of(const struct actor_spec *spec)
+{
+	return (struct rb_policy){ .kind = spec->policy, .lag = spec->lag };
+}
+
+/* The reader in row 0, if it can be skipped. */
+static const struct actor_spec *first_skippable(void)
+{
+	u32 i;
+
+	for (i = 0; i < MAX_TASKS; i++)
+		if (config->actor[i].policy == RINGBUF_POLICY_SKIP)
+			return &config->actor[i];
+	return NULL;
+}
+
+/*
+ * Writers stop asking after so many skips.  Otherwise a writer that asks and a reader that
+ * continues could take turns for ever, with a new generation each time.
+ */
+#define MAX_SKIPS 2
+
+/* A reader blocks @count slots: ask the host to skip it.  Returns whether that has done so. */
+static bool writer_asks(struct task *t, struct actor *a, u32 count)
+{
+	const struct actor_spec *spec = first_skippable();
+	struct rb_hold hold = { 0 };
+	struct rb_policy policy;
+	bool due;
+
+	if (!spec || GHOST_GET(skips) == MAX_SKIPS)
+		return false;
+	policy = policy_of(spec);
+	AT(t, a, count);
+	host_lock(t);
+	due = rb_policy_look(&view, 0, &policy, &hold, rb_head(&view) + count, 0) == RB_LOOK_DUE;
+	if (due)
+		skip_first();
+	host_unlock(t);
+	return due;
+}
+
 static void writer_reserve(struct task *t, struct actor *a, u32 count)
 {
 	enum rb_reserved got;
@@ -214,6 +273,8 @@ static void writer_reserve(struct task *t, struct actor *a, u32 count)
 		if (got == RB_RESERVED)
 			break;
 		if (got == RB_RETRY)
+			continue;
+		if (got == RB_BLOCKED_BY_READER && writer_asks(t, a, count))
 			continue;
 		AT(t, a, got << 8 | count);
 		host_wait(t, a,
@@ -254,7 +315,8 @@ static void writer_script(struct task *t, struct actor *a)
 			writer_message(t, a, 2, 1);
 			break;
 		case 'h':
-			writer_reserve(t, a, 1);
+		case 'H':
+			writer_reserve(t, a, script[a->step] == 'h' ? 1 : 2);
 			task_end(t, TASK_HOLDS);
 		default:
 			writer_message(t, a, (u32)(script[a->step] - '0'),
@@ -306,12 +368,48 @@ static void writer_body(struct task *t)
 
 /* ---- readers ------------------------------------------------------------------------------ */
 
+/* Whether a writer has been allowed to use the slot of @pos again. */
+static bool has_gone(u64 pos)
+{
+	u64 max = view.info->allowance;
+	u32 i;
+
+	foot_read(ARENA_BIT(&view.info->allowance));
+	for (i = 1; i <= view.max_writers; i++) {
+		const struct ringbuf_writer_row *row = rb_writer_row(&view, i);
+
+		foot_read(ARENA_BIT(&row->allowance));
+		max = row->allowance > max ? row->allowance : max;
+	}
+	return max > pos + config->slots;
+}
+
+/* Whether the host has moved the reader @t since it began. */
+static bool moved(const struct task *t)
+{
+	foot_read(ARENA_BIT(&rb_row(&view, t->id)->floor));
+	return rb_row(&view, t->id)->floor > GHOST_GET(start[t->id]);
+}
+
+/* A lossy reader lost some of the positions from @pos to @end: the first of these had gone. */
+static void check_lost(struct task *t, u64 pos, u64 end)
+{
+	while (pos < end && !has_gone(pos))
+		pos++;
+	if (pos == end)
+		violation("%s lost position %llu and others, which are all there", t->name,
+			  (unsigned long long)end - 1);
+}
+
 /* Positions up to r.pos were passed, and not by reading. */
 static void check_passed(struct task *t, struct actor *a)
 {
 	u64 passed = a->r.lost + a->r.holes, pos;
 	u32 next = GHOST_GET(next[t->id]), fate;
 
+	if (a->r.lost != a->lost && a->r.lossy && !moved(t))
+		check_lost(t, next, a->r.pos);
+	a->lost = a->r.lost;
 	if (a->r.pos - next != passed - a->passed)
 		violation("%s went from %u to %llu and accounts for %llu", t->name, next,
 			  (unsigned long long)a->r.pos, (unsigned long long)(passed - a->passed));
@@ -383,7 +481,7 @@ static int reader_look(struct task *t, struct actor *a)
 
 	AT(t, a, 0);
 	n = rb_peek(&view, &a->r, t->spec->max ? t->spec->max : 1, &wake);
-	if (n < 0 && (n != -EIDRM || !GHOST_GET(evicted)))
+	if (n < 0 && (n != -EIDRM || !GHOST_GET(evicted)) && (n != -ESTALE || !GHOST_GET(skips)))
 		violation("%s: words make no sense to it", t->name);
 	check_passed(t, a);
 	a->n = (u32)n;
@@ -409,12 +507,50 @@ static u32 end_seen(void)
 	return memory_model == RC11 ? GHOST_GET(first_end) - 1U : GHOST_GET(end);
 }
 
+/* The reader was skipped.  It starts at the oldest slot that is held, or leaves out the margin. */
+static void reader_continue(struct task *t, struct actor *a)
+{
+	struct rb_hold hold = { .margin = GHOST_GET(margin) };
+	u64 oldest;
+
+	AT(t, a, 0);
+	host_lock(t);
+	if (!rb_row_skipped(&view, t->id))
+		violation("%s was skipped, and has nothing to continue", t->name);
+	rb_continue_reader(&view, t->id, &hold, 0);
+	current = NULL;
+	oldest = rb_oldest(&view);
+	current = t;
+	if (hold.resumed > a->r.pos && hold.resumed > oldest + hold.margin)
+		violation("%s continues at %llu, and %llu is still held", t->name,
+			  (unsigned long long)hold.resumed, (unsigned long long)oldest);
+	GHOST_SET(resumed, hold.resumed);
+	GHOST_SET(start[t->id], hold.resumed);
+	GHOST_SET(attached[t->id], 1);
+	host_unlock(t);
+}
+
+/* What a call of the library does: it continues if it was skipped. */
+static int reader_peek(struct task *t, struct actor *a)
+{
+	int n;
+
+	for (;;) {
+		n = reader_look(t, a);
+		if (n && t->spec->flags & STOPS)
+			task_end(t, TASK_HOLDS);
+		if (n != -ESTALE)
+			return n;
+		reader_continue(t, a);
+	}
+}
+
 static void reader_loop(struct task *t, struct actor *a)
 {
 	int n;
 
 	while (!t->spec->quota || a->messages < t->spec->quota) {
-		n = reader_look(t, a);
+		n = reader_peek(t, a);
 		if (n < 0)
 			return;
 		if (!n) {
@@ -422,7 +558,7 @@ static void reader_loop(struct task *t, struct actor *a)
 			if (rb_ended(&view)) {
 				a->last = 1;
 				a->end = end_seen();
-				n = NO_LAST_LOOK ? 0 : reader_look(t, a);
+				n = NO_LAST_LOOK ? 0 : reader_peek(t, a);
 				a->last = 0;
 				if (n < 0)
 					return;
@@ -450,17 +586,15 @@ static void reader_begins(struct task *t, struct actor *a, u64 start)
 {
 	GHOST_SET(next[t->id], start);
 	GHOST_SET(start[t->id], start);
-	GHOST_SET(attached[t->id], 1);
+	GHOST_SET(attached[t->id], t->spec->policy != RINGBUF_POLICY_LOSSY);
 	memset(&a->r, 0, sizeof(a->r));
 }
-
-/* The policy of readers that block. */
-static const struct rb_policy blocking;
 
 /* A late reader gets what it asked for, if that is still held. */
 static void reader_attach(struct task *t, struct actor *a)
 {
 	u64 want = t->spec->start, start, head, oldest;
+	struct rb_policy policy = policy_of(t->spec);
 	bool closed;
 
 	host_lock(t);
@@ -468,7 +602,7 @@ static void reader_attach(struct task *t, struct actor *a)
 	head = rb_head(&view);
 	closed = rb_gate_closed(&view);
 	current = t;
-	start = rb_attach_reader(&view, t->id, want, &blocking);
+	start = rb_attach_reader(&view, t->id, want, &policy);
 	/* Under RC11 the host may see an older head, as it orders nothing before the attach. */
 	if (memory_model != RC11 && start < (want < head ? want : head))
 		violation("%s starts at %llu, before what it asked for", t->name,
@@ -571,6 +705,19 @@ static void evict_body(struct task *t)
 	host_unlock(t);
 }
 
+static void skip_body(struct task *t)
+{
+	u32 n;
+
+	for (n = 0; n < t->spec->quota; n++) {
+		model_at(t, n, NULL, 0);
+		host_lock(t);
+		if (GHOST_GET(attached[0]))
+			skip_first();
+		host_unlock(t);
+	}
+}
+
 /* ---- checks on memory ------------------------------------------------------------------ */
 
 static bool within(u32 word, const void *field, size_t bytes, u32 *i, size_t each)
@@ -606,25 +753,25 @@ static void check_gate(const struct task *t)
 		violation("%s writes for %u readers, not %u", t->name, readers, readers_wanted());
 }
 
-/* A reader that is moved may load bytes while they are written, and throws them away. */
+/*
+ * A reader that is moved, skipped or overtaken may load bytes while they are written, and
+ * throws them away.
+ */
 bool races_matter(void)
 {
 	u32 i;
 
 	for (i = 0; i < task_count; i++)
-		if (tasks[i].spec->role == ROLE_SYNC || tasks[i].spec->role == ROLE_EVICT)
+		if (tasks[i].spec->role >= ROLE_SYNC || tasks[i].spec->policy)
 			return false;
 	return true;
 }
 
-/* A slot of @value's position is written: nobody may still be owed the one before. */
-static void check_overwrite(const struct task *t, u64 value)
+/* Slot @pos - slots is given up for @pos: nobody may still be owed it. */
+static void check_overwrite(const struct task *t, u64 pos)
 {
-	u64 pos = value % 64;
 	u32 row;
 
-	if (!pos && readers_wanted())
-		check_gate(t);
 	for (row = 0; pos >= config->slots && row < MAX_READERS; row++) {
 		const struct ringbuf_row *r = rb_row(&view, row);
 		u64 at = rb_cursor(&view, row)->cursor;
@@ -642,10 +789,30 @@ static void check_overwrite(const struct task *t, u64 value)
 	}
 }
 
-static void check_state(const struct task *t, u32 i, u64 value)
+static void check_payload(const struct task *t, u64 pos)
+{
+	if (!pos && readers_wanted())
+		check_gate(t);
+	check_overwrite(t, pos);
+}
+
+/* An exclusive writer clears the state @old of a slot that it is about to fill. */
+static void check_clear(const struct task *t, u32 i, u64 old)
+{
+	if (!config->exclusive)
+		violation("%s clears the state of slot %u", t->name, i);
+	if (old)
+		check_overwrite(t, rb_state_pos(old) + config->slots);
+}
+
+static void check_state(const struct task *t, u32 i, u64 old, u64 value)
 {
 	u64 pos = rb_state_pos(value);
 
+	if (!value) {
+		check_clear(t, i, old);
+		return;
+	}
 	if (pos >= MAX_POSITIONS || pos % config->slots != i || GHOST_GET(fate[pos]))
 		violation("%s finishes position %llu in slot %u again or wrongly", t->name,
 			  (unsigned long long)pos, i);
@@ -674,16 +841,26 @@ void check_store(const struct task *t, u32 word, u64 old, u64 value)
 	u32 i;
 
 	if (within(word, arena.desc, sizeof(arena.desc), &i, sizeof(*arena.desc)))
-		check_state(t, i, value);
+		check_state(t, i, old, value);
 	else if (within(word, arena.payload, sizeof(arena.payload), &i, 8))
-		check_overwrite(t, value);
+		check_payload(t, value % 64);
 	else if (within(word, &view.info->writers, 4, &i, 4))
 		check_writers(old, value);
 }
 
+/* Whether the sleeping task could continue, as far as all of memory tells. */
+static bool could_continue(const struct task *t)
+{
+	if (wait_over(t, arena.seat[t->index].waiter))
+		return true;
+	return t->spec->role == ROLE_READER &&
+	       rb_row_behind(&view, t->id, rb_cursor(&view, t->id)->cursor);
+}
+
 /*
  * No task can step, and not all have ended.  That is right only where a
- * writer holds a reservation for ever, and only if no waiter could continue.
+ * writer holds a reservation for ever, and only if no waiter could continue.  A reader that
+ * is stopped must have a policy by which writers do not wait for it.
  */
 bool actors_stuck(char *why, size_t size)
 {
@@ -693,10 +870,10 @@ bool actors_stuck(char *why, size_t size)
 	for (i = 0; i < task_count; i++) {
 		const struct task *t = &tasks[i];
 
-		holds |= t->s.status == TASK_HOLDS;
+		holds |= t->s.status == TASK_HOLDS && t->spec->role == ROLE_WRITER;
 		if (t->s.status != TASK_RUNS || t->s.op.kind != OP_SLEEP)
 			continue;
-		if (wait_over(t, arena.seat[i].waiter)) {
+		if (could_continue(t)) {
 			snprintf(why, size,
 				 "lost wake-up: %s sleeps, and what it waits for is there",
 				 t->name);
@@ -733,7 +910,9 @@ static void view_reset(void)
 /* A reader attached first; @start above 0: it was moved there before the first write. */
 static void first_reader(const struct task *t, u64 start)
 {
-	rb_attach_reader(&view, t->id, 0, &blocking);
+	struct rb_policy policy = policy_of(t->spec);
+
+	rb_attach_reader(&view, t->id, 0, &policy);
 	WRITE_ONCE(rb_cursor(&view, t->id)->cursor, start);
 }
 
@@ -742,9 +921,9 @@ void actors_reset(void)
 	static void (*const body[])(struct task *) = {
 		[ROLE_WRITER] = writer_body, [ROLE_READER] = reader_body,
 		[ROLE_REAPER] = reaper_body, [ROLE_SYNC] = sync_body,
-		[ROLE_EVICT] = evict_body,
+		[ROLE_EVICT] = evict_body,   [ROLE_SKIP] = skip_body,
 	};
-	static const char letter[] = "?wrhse";
+	static const char letter[] = "?wrhsek";
 	u32 rows = 0, ids = 0, i;
 
 	view_reset();

@@ -31,7 +31,8 @@ REASONS = {
     "HOST": "for hosts, not in the model; rb_peek_run() loads the state again",
 }
 # In these configurations nothing needs them.
-ENOUGH = "x1-wait x1-alone-oldest x1-leaves x2-sync x2-evict s1-1w1r s1-1w2r"
+ENOUGH = "x1-wait x1-alone-oldest x1-leaves x2-sync x2-evict s1-1w1r s1-1w2r x1-skipped x1-lossy\
+ s2-lossy"
 
 # function operation number: configuration, or a reason to stay.
 TABLE = """
@@ -39,14 +40,17 @@ rb_row_cursor smp_load_acquire 1: SLOT
 rb_row_cursor smp_load_acquire 2: SLOT
 rb_rows smp_load_acquire 1: GATE
 rb_gate_min smp_load_acquire 1: GATE
+rb_gate_limit smp_load_acquire 1: GATE
 rb_gate_closed smp_load_acquire 1: GATE
 rb_gate_raise smp_load_acquire 1: x1-oldest
 rb_gate_raise smp_mb 1: x1-oldest
 rb_gate_open smp_store_release 1: GATE
+rb_overtaken smp_rmb 1: x2-lossy
 rb_attach_reader smp_store_release 1: GATE
-rb_attach_reader smp_store_release 2: GATE
-rb_attach_reader smp_store_release 3: x1-oldest
-rb_attach_reader smp_mb 1: x1-oldest
+rb_gate_by smp_store_release 1: GATE
+rb_gate_by smp_store_release 2: x1-oldest
+rb_gate_by smp_mb 1: x1-oldest
+rb_skip_reader smp_store_release 1: x1-skipped
 rb_detach_reader smp_store_release 1: x1-leaves
 rb_move_reader smp_store_release 1: x1-skips
 rb_evict_reader smp_store_release 1: x2-evict
@@ -66,8 +70,10 @@ rb_wake_word_clear smp_mb__after_atomic 1: x1-1w1r
 rb_arm smp_mb 1: x1-1w1r
 rb_arm smp_mb 2: x1-1w1r
 rb_wake_end smp_mb 1: x1-1w2r-wake
-rb_finished smp_load_acquire 1: AGAIN
+rb_finished smp_load_acquire 1: x1-lossy-held
 rb_slots_free smp_load_acquire 1: s1-2w
+rb_claim_stamp smp_wmb 1: s2-lossy
+rb_clear_states smp_wmb 1: x1-lossy
 rb_finish_slot cmpxchg 1: s1-1w1r
 rb_publish_shared smp_mb__after_atomic 1: s1-1w1r
 rb_publish_exclusive smp_store_release 1: x2-batch
@@ -76,7 +82,7 @@ rb_publish_exclusive xchg 1: x1-1w1r
 rb_publish_exclusive smp_mb__after_atomic 1: x1-1w1r
 """
 
-OPERATIONS = "smp_load_acquire|smp_store_release|smp_mb__after_atomic|smp_mb|smp_rmb|xchg|cmpxchg"
+OPERATIONS = "smp_load_acquire|smp_store_release|smp_mb__after_atomic|smp_mb|smp_rmb|smp_wmb|xchg|cmpxchg"
 
 
 class Site:

@@ -36,7 +36,13 @@
 	{                                      \
 		.role = ROLE_SYNC, .start = to \
 	}
-#define EVICT	   .role = ROLE_EVICT
+#define EVICT .role = ROLE_EVICT
+#define SKIP(n)                               \
+	{                                     \
+		.role = ROLE_SKIP, .quota = n \
+	}
+#define SKIPPED	   .policy = RINGBUF_POLICY_SKIP
+#define LOSSY	   .policy = RINGBUF_POLICY_LOSSY
 #define HEAD	   .flags = LATE, .start = FROM_HEAD
 #define AT(pos)	   .flags = LATE, .start = pos
 #define STAY(n)	   .flags = STAYS, .quota = n
@@ -163,6 +169,47 @@ const struct config configs[] = {
 	{ "x2-evict-batch", 2, X, SPIN, WEAK | RC, ALL | RC, { W("212"), R(.max = 2), { EVICT } } },
 	{ "x1-evict-wake", 1, X, SLEEP, WEAK, ALL, { W("11"), R(), { EVICT } } },
 	{ "s1-evict", 1, S, SPIN, BOTH | RC, ALL | RC, { W("11"), R(), { EVICT } } },
+
+	/* A reader is skipped: by a task of the host at any time, and by writers that it blocks. */
+	{ "x1-skipped", 1, X, SPIN, BOTH | RC, ALL | RC, { W("111"), R(), SKIP(1) } },
+	{ "x2-skipped-batch", 2, X, SPIN, WEAK, ALL | RC, { W("212"), R(.max = 2), SKIP(1) } },
+	{ "x1-skipped-wake", 1, X, SLEEP, WEAK, ALL, { W("11"), R(), SKIP(1) } },
+	{ "s1-skipped", 1, S, SPIN, WEAK | RC, ALL | RC, { W("11"), R(), SKIP(1) } },
+	{ "s2-skipped-batch", 2, S, SPIN, NOT, WEAK, { W("2"), W("1"), R(.max = 2), SKIP(1) } },
+	{ "x2-skipped-twice", 2, X, SPIN, NOT, ALL, { W("1111"), R(), SKIP(2) } },
+	{ "x1-skip", 1, X, SLEEP, WEAK, ALL | RC, { W("111"), R(SKIPPED) } },
+	{ "x1-skip-stopped", 1, X, SLEEP, WEAK | RC, ALL | RC, { W("111"), R(SKIPPED, .flags = STOPS) } },
+	{ "s1-skip-stopped", 1, S, SLEEP, WEAK | RC, ALL | RC,
+	  { W("111"), R(SKIPPED, .flags = STOPS) } },
+	{ "x2-skip-lag", 2, X, SLEEP, WEAK, ALL, { W("111"), R(SKIPPED, .lag = 1) } },
+	{ "x2-skip-beside", 2, X, SPIN, WEAK, ALL, { W("111"), R(SKIPPED), R() } },
+	{ "s1-skip", 1, S, SLEEP, WEAK, ALL | RC, { W("111"), R(SKIPPED) } },
+	{ "s2-2w-skip", 2, S, SPIN, WEAK, ALL, { W("2"), W("1"), R(SKIPPED) } },
+
+	/* A lossy reader. */
+	{ "x1-lossy", 1, X, SLEEP, BOTH | RC, ALL | RC, { W("111"), R(LOSSY) } },
+	{ "x2-lossy", 2, X, SLEEP, WEAK | RC, ALL | RC, { W("1111"), R(LOSSY) } },
+	{ "x2-lossy-batch", 2, X, SLEEP, WEAK, ALL | RC, { W("212"), R(LOSSY, .max = 2) } },
+	{ "x3-lossy", 3, X, SLEEP, WEAK, ALL | RC, { W("2121"), R(LOSSY, .max = 2) } },
+	{ "x1-lossy-held", 1, X, SLEEP, BOTH | RC, ALL | RC, { W("11h"), R(LOSSY) } },
+	{ "x2-lossy-held", 2, X, SLEEP, BOTH | RC, ALL | RC, { W("111h"), R(LOSSY) } },
+	{ "x1-lossy-stopped", 1, X, SLEEP, WEAK | RC, ALL | RC, { W("111"), R(LOSSY, .flags = STOPS) } },
+	{ "x2-lossy-held-batch", 2, X, SLEEP, BOTH | RC, ALL | RC, { W("1H"), R(LOSSY) } },
+	{ "x1-lossy-discard", 1, X, SLEEP, WEAK, ALL | RC, { W("1d1d"), R(LOSSY) } },
+	{ "x2-lossy-killed", 2, X, SLEEP, WEAK, ALL, { W("12", .flags = MORTAL), R(LOSSY), REAPER("1") } },
+	{ "x2-lossy-sync", 2, X, SPIN, WEAK, ALL, { W("111"), R(LOSSY), SYNC(1) } },
+	{ "x2-lossy-late", 2, X, SPIN, WEAK | RC, ALL | RC, { W("1111"), R(LOSSY, AT(0)) } },
+	{ "x2-lossy-beside", 2, X, SPIN, WEAK, ALL | RC, { W("111"), R(), R(LOSSY) } },
+	{ "s1-lossy", 1, S, SLEEP, WEAK | RC, ALL | RC, { W("1d1"), R(LOSSY) } },
+	{ "s2-lossy", 2, S, SLEEP, WEAK | RC, ALL | RC, { W("1111"), R(LOSSY) } },
+	{ "s2-lossy-batch", 2, S, SLEEP, WEAK, ALL | RC, { W("212"), R(LOSSY, .max = 2) } },
+	{ "s2-lossy-held", 2, S, SLEEP, WEAK, ALL | RC, { W("111h"), R(LOSSY) } },
+	{ "s1-2w-lossy", 1, S, SPIN, WEAK, ALL, { W("1"), W("1"), R(LOSSY) } },
+	{ "s1-2w-lossy-long", 1, S, SPIN, NOT, WEAK, { W("11"), W("1"), R(LOSSY) } },
+	{ "s2-2w-lossy", 2, S, SPIN, WEAK, ALL, { W("2"), W("1"), R(LOSSY) } },
+	{ "s2-lossy-killed", 2, S, SPIN, WEAK, ALL,
+	  { W("12", .flags = MORTAL), R(LOSSY), REAPER("1") } },
+	{ "s2-lossy-beside", 2, S, SPIN, WEAK, ALL | RC, { W("111"), R(), R(LOSSY) } },
 
 	/* A task is killed between any two steps. */
 	{ "x2-killed", 2, X, SLEEP, BOTH, ALL, { W("12", .flags = MORTAL), R(), REAPER("11") } },

@@ -86,16 +86,19 @@ static const struct field info_fields[] = {
 	{ offsetof(struct ringbuf_info_page, writers), "writers" },
 	{ offsetof(struct ringbuf_info_page, writers_ever), "writers_ever" },
 	{ offsetof(struct ringbuf_info_page, ended), "ended" },
+	{ offsetof(struct ringbuf_info_page, policies), "policies" },
 };
 
 static void info_name(u32 offset, char *name, size_t size)
 {
-	static const char *const row[] = { "floor", "floor+4", "flags", "generation" };
+	static const char *const row[] = { "floor", "floor+4", "flags", "generation",
+					   "lag",   "lag+4",   "pad",	"pad+4" };
 	u32 i;
 
 	if (offset >= sizeof(struct ringbuf_info_page)) {
 		offset -= sizeof(struct ringbuf_info_page);
-		snprintf(name, size, "row[%u].%s", offset / 16, row[offset % 16 / 4]);
+		snprintf(name, size, "row[%u].%s", offset / (u32)sizeof(struct ringbuf_row),
+			 row[offset % sizeof(struct ringbuf_row) / 4]);
 		return;
 	}
 	for (i = 0; i < sizeof(info_fields) / sizeof(*info_fields); i++)
@@ -248,7 +251,7 @@ bool op_enabled(const struct task *t)
 		return tasks[op->value].s.status != TASK_RUNS;
 	if (op->kind == OP_STORE || op->kind == OP_RELEASE)
 		return t->s.buffers < MAX_BUFFER;
-	if (op->flags & (OP_FULL | OP_STORES) && t->s.buffers && !fails_weakly(t, op))
+	if (op->flags & OP_FULL && t->s.buffers && !fails_weakly(t, op))
 		return false;
 	if (op->kind == OP_LOCK)
 		return !read_word(op->word, op->size);
@@ -312,7 +315,7 @@ static bool store(struct task *t, const struct op *op)
 		memory_write(t, op->word, op->size, op->value);
 		return false;
 	}
-	*b = (struct buffered){ op->word, op->size, op->value, op->kind == OP_RELEASE };
+	*b = (struct buffered){ op->word, op->size, op->value, .release = op->kind == OP_RELEASE };
 	t->s.buffers++;
 	return true;
 }
@@ -355,6 +358,8 @@ static u64 step(struct task *t, const struct op *op)
 		actors_spin_over(t); /* again, for what it reads */
 		return 0;
 	case OP_MB:
+		if (op->flags & OP_STORES && t->s.buffers)
+			t->s.buffer[t->s.buffers - 1].fence = true;
 		views_barrier(t, op->flags);
 		return 0;
 	}
@@ -387,7 +392,7 @@ bool flush_enabled(const struct task *t, u32 entry)
 	if (entry && b[entry].release)
 		return false;
 	for (i = 0; i < entry; i++)
-		if (b[i].word / 8 == b[entry].word / 8)
+		if (b[i].fence || b[i].word / 8 == b[entry].word / 8)
 			return false;
 	return true;
 }
@@ -402,6 +407,8 @@ void flush_execute(struct task *t, u32 entry)
 		printf("#   %-4s %-27s %-8s %-16s := %lld\n", t->name, "", "flush", name,
 		       (long long)b.value);
 	}
+	if (b.fence && entry)
+		t->s.buffer[entry - 1].fence = true;
 	t->s.buffers--;
 	memmove(&t->s.buffer[entry], &t->s.buffer[entry + 1],
 		(t->s.buffers - entry) * sizeof(struct buffered));

@@ -82,6 +82,9 @@ extern u64 arena_hash[2]; /* of it, kept up to date */
  * @end: head when the last writer ended
  * @first_end: head + 1 when no writer was left for the first time
  * @evicted: the first reader
+ * @skips: of the first reader's struct rb_hold: times that it was skipped
+ * @resumed: the same: where it continued
+ * @margin: the same
  */
 struct ghost {
 	u8 fate[MAX_POSITIONS];
@@ -93,7 +96,10 @@ struct ghost {
 	u8 end;
 	u8 first_end;
 	u8 evicted;
-	u8 pad[2];
+	u8 skips;
+	u8 resumed;
+	u8 margin;
+	u8 pad[7];
 };
 
 extern struct ghost ghost;
@@ -147,7 +153,7 @@ static inline bool foot_independent(const struct footprint *a, const struct foot
 enum task_status {
 	TASK_RUNS,
 	TASK_DONE,
-	TASK_HOLDS, /* stopped for good, with a reservation */
+	TASK_HOLDS, /* stopped for good, with a reservation or a message */
 	TASK_DEAD, /* killed */
 };
 
@@ -166,6 +172,7 @@ struct buffered {
 	u32 size;
 	u64 value;
 	bool release;
+	bool fence; /* no later store leaves before this one and those before it */
 };
 
 /**
@@ -333,6 +340,7 @@ enum role {
 	ROLE_REAPER, /* repairs after task @victim, then continues as a writer with @script */
 	ROLE_SYNC, /* moves reader @row to @start */
 	ROLE_EVICT, /* evicts the first reader */
+	ROLE_SKIP, /* skips the first reader if that gates, @quota times */
 };
 
 #define LATE   1U /* attaches while the others run */
@@ -340,6 +348,7 @@ enum role {
 #define STAYS  4U /* does not leave at its end: neither done nor detached */
 #define WANTED 8U /* a reader for which the writers wait */
 #define LEAVES 16U /* a reader that detaches with its last message still in use */
+#define STOPS  64U /* a reader that is stopped for good when it has a message or was skipped */
 #define SKIPS  32U /* a reader that moves itself to head, with its message still in use */
 
 /**
@@ -347,11 +356,13 @@ enum role {
  * @role: see there
  * @script: writer: a step per letter: 1-3 reserve and commit so many, d reserve
  *	one and discard it, p reserve two and commit one, h reserve one and hold
- *	it for ever
- * @flags: LATE, MORTAL, STAYS, WANTED, LEAVES, SKIPS
+ *	it for ever, H the same with two
+ * @flags: LATE, MORTAL, STAYS, WANTED, LEAVES, STOPS, SKIPS
  * @start: reader: where it attaches; sync: where it moves the reader
  * @max: reader: slots per peek, 1 if 0
  * @quota: reader: detaches after so many messages, 0: at the end of the stream
+ * @policy: reader: RINGBUF_POLICY_*; the first reader alone may have RINGBUF_POLICY_SKIP
+ * @lag: reader: the lag of its policy
  */
 struct actor_spec {
 	enum role role;
@@ -360,6 +371,8 @@ struct actor_spec {
 	u64 start;
 	u32 max;
 	u32 quota;
+	u32 policy;
+	u32 lag;
 };
 
 #define FROM_HEAD (~0ULL)

@@ -30,10 +30,10 @@ gate-without-barrier|x1-oldest|tso|gate.h|/smp_mb(); \/\* (H)/d
 attach-without-barrier|x2-oldest|tso|host.h|/smp_mb(); \/\* (H)/d
 gate-without-second-look|x1-oldest|sc|gate.h|s/if (READ_ONCE(v->info->generation) == generation)/if (generation != ~0ULL)/
 attach-without-second-look|x1-oldest|sc|host.h|s/if (rb_oldest(v) > start)/if (rb_oldest(v) == ~0ULL)/
-attach-without-generation|x1-oldest|sc|host.h|/^static inline u64 rb_attach_reader/,/^}/{/&v->info->generation/d}
+attach-without-generation|x1-oldest|sc|host.h|/^static inline u64 rb_gate_by/,/^}/{/&v->info->generation/d}
 allowance-not-published|x1-oldest|sc|gate.h|s/WRITE_ONCE(\*word, allowance);/;/
 limit-off-by-one|x2-1w2r|sc|writer.h|s/end <= w->limit/end <= w->limit + 1/
-gate-end-off-by-one|x2-1w2r|sc|gate.h|s/: min + v->slots;/: min + v->slots + 1;/
+gate-end-off-by-one|x2-1w2r|sc|gate.h|s/: cursor + slots;/: cursor + slots + 1;/
 gate-looks-at-one-row|x2-1w2r|sc|gate.h|s/i < rows; i++/i < rows \&\& i < 1; i++/
 detached-reader-gates|x2-detach|sc|host.h|/^static inline void rb_detach_reader/,/^}/s/flags, 0)/flags, RINGBUF_ROW_GATING)/
 floor-not-checked|x2-sync|sc|reader.h|/^static inline bool rb_reader_holds/,/^}/s/return .*/return r;/
@@ -41,6 +41,17 @@ moved-but-not-counted|x2-sync|sc|reader.h|/r->lost += /d
 floor-not-in-gate|x2-sync|sc|host.h|s/smp_store_release(&r->floor, pos);/smp_store_release(\&rb_cursor(v, row)->cursor, pos + 1);/
 evict-without-floor|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/r->floor,/d}
 evict-floor-late|x2-evict|sc|host.h|/^static inline void rb_evict_reader/,/^}/{/r->floor,/d; s/smp_store_release(&r->flags, RINGBUF_ROW_EVICTED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_EVICTED); smp_store_release(\&r->floor, RINGBUF_FLOOR_EVICTED); }/}
+skip-without-floor|x1-skipped|sc|hold.h|/WRITE_ONCE(r->floor, RINGBUF_FLOOR_SKIPPED);/d
+skip-floor-late|x1-skipped|sc|hold.h|/WRITE_ONCE(r->floor, RINGBUF_FLOOR_SKIPPED);/d; s/smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_ATTACHED); smp_store_release(\&r->floor, RINGBUF_FLOOR_SKIPPED); }/
+skip-leaves-it-in-the-gate|x1-skip-stopped|sc|hold.h|s/smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED);/;/
+continue-without-the-gate|x1-skipped|sc|hold.h|s/hold->resumed = rb_gate_by(v, row, start);/hold->resumed = start;/
+continue-too-late|x2-skipped-batch|sc|hold.h|s/u64 head = rb_head(v), start = rb_oldest(v) + hold->margin;/u64 head = rb_head(v), start = head;/
+lossy-not-checked|x1-lossy|sc|reader.h|s/return likely(!r->lossy) .*/return true;/
+claim-not-checked|s2-lossy|sc|reader.h|s/: rb_claim_ahead(READ_ONCE(v->claim\[i\]), r->pos + n))/: (long)READ_ONCE(v->claim[i]) < 0)/
+states-not-cleared|x1-lossy|sc|writer.h|/^static inline void rb_clear_states/,/^}/s/WRITE_ONCE(d->state, 0);/;/
+overtaken-and-stays|x1-lossy-discard|sc|reader.h|s/pos = r->pos + 1;/return;/
+overtaken-and-not-counted|x2-lossy|sc|reader.h|/r->lost += pos - r->pos;/d
+cleared-is-not-finished|x1-lossy-held|sc|words.h|s/return rb_exclusive(v) \&\& READ_ONCE(v->head->head) > pos;/return false;/
 claim-by-store|s2-2w1r|sc|writer.h|s/if (cmpxchg(&v->claim\[i\], claim, \(.*\)) != claim)/WRITE_ONCE(v->claim[i], \1); if (0)/
 lap-not-finished|s1-2w|sc|writer.h|s/if (!rb_slots_free(v, w, pos, i, count))/if (0)/
 gap-not-noticed|s2-2w|sc|writer.h|s/w->since = pos; .*/(void)pos;/
@@ -56,7 +67,7 @@ holes-not-skipped|s2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/ret
 committed-slots-skipped|x2-1w1r|sc|reader.h|/^static inline bool rb_is_hole/,/^}/s/ && rb_state_phase.*;/;/; s/if (likely(n))/if (likely(n) \&\& r->pos != 1)/; s/if (state == rb_state(r->pos, RINGBUF_COMMITTED))/if (0)/
 batch-without-release|x2-batch|pso|writer.h|/^static inline void rb_publish_exclusive/,/^}/{s/smp_store_release(&d->state,/WRITE_ONCE(d->state,/}
 single-without-release|x2-1w1r|pso|writer.h|s/\txchg(&d->state, \(.*\));.*/\tWRITE_ONCE(d->state, \1);/
-rows-without-release|x1-oldest|pso|host.h|/^static inline u64 rb_attach_reader/,/^}/{s/smp_store_release(&r->flags, \(.*\));/WRITE_ONCE(r->flags, \1);/; s/smp_store_release(&v->info->generation, \(.*\));/WRITE_ONCE(v->info->generation, \1);/; s/smp_mb();.*/;/}
+rows-without-release|x1-oldest|pso|host.h|/^static inline u64 rb_gate_by/,/^}/{s/smp_store_release(&r->flags, \(.*\));/WRITE_ONCE(r->flags, \1);/; s/smp_store_release(&v->info->generation, \(.*\));/WRITE_ONCE(v->info->generation, \1);/; s/smp_mb();.*/;/}
 gate-opens-too-early|x1-wait-for-2|sc|host.h|s/v->info->readers_wanted \&\& !rb_readers_lacking(v)/v->info->readers_wanted/
 gate-opens-before-the-row|x1-wait|sc|host.h|/^static inline u64 rb_attach_reader/,/^}/{s/\tWRITE_ONCE(c->lost, 0);/\tsmp_store_release(\&v->info->readers_wanted, 0);/}
 host-no-wake-at-opening|x1-wait|sc|-|-DMODEL_NO_WAKE_AT_ATTACH

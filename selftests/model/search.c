@@ -348,7 +348,7 @@ static void hash_state(void)
 		mix(state, s->seen[1]);
 		mix(state, s->buffers << 8 | (u32)s->guard);
 		for (k = 0; k < s->buffers; k++) {
-			mix(state, s->buffer[k].word);
+			mix(state, (u64)s->buffer[k].fence << 32 | s->buffer[k].word);
 			mix(state, s->buffer[k].value);
 		}
 	}
