@@ -183,8 +183,9 @@ static inline void hostile_policy(struct hostile *h, u32 row, struct bytes *b)
 	struct rb_hold *hold = &h->hold[row];
 
 	if (take(b, 1) & 1) {
+		rb_sync_reader(v, row, hold, take_position(b));
 		if (rb_row_skipped(v, row))
-			rb_continue_reader(v, row, hold, take_position(b));
+			rb_continue_reader(v, row, hold);
 		return;
 	}
 	if (rb_policy_look(v, row, &h->policy[row], hold, take_position(b), take(b, 8)) !=

@@ -287,7 +287,7 @@ static void skipped_reader(u64 slots, u32 flags, u64 base)
 	CHECK(rb_peek(v, &r, 1, &wake) == -ESTALE);
 	write_many(&w, 3 * slots + 1);
 	CHECK(rb_peek(v, &r, 1, &wake) == -ESTALE && r.pos == base);
-	rb_continue_reader(v, 0, &hold, 0);
+	rb_continue_reader(v, 0, &hold);
 	CHECK(hold.resumed == base + 3 * slots + 1);
 	CHECK(ring_write(&ring, &w, 1, 1) == RB_BLOCKED_BY_READER);
 	CHECK(read_all(&r) == slots);
@@ -322,7 +322,8 @@ static void skipped_reader_continues_where_it_may(void)
 			for (n = 0; n < cases[i].read; n++)
 				CHECK(rb_peek(v, &r, 1, &wake) && rb_release(v, &r, 1, &wake));
 			rb_skip_reader(v, 0, &hold);
-			rb_continue_reader(v, 0, &hold, cases[i].want);
+			rb_sync_reader(v, 0, &hold, cases[i].want);
+			rb_continue_reader(v, 0, &hold);
 			CHECK(hold.resumed == cases[i].start);
 			CHECK(rb_row(v, 0)->floor == cases[i].start);
 			CHECK(read_all(&r) == 3 - cases[i].start);
@@ -352,7 +353,7 @@ static void half_a_skip(void)
 	rb_row(v, 0)->floor = RINGBUF_FLOOR_SKIPPED; /* and the flags are as before */
 	CHECK(rb_policy_look(v, 0, &p, &hold, 3, 1) == RB_LOOK_HOLDS);
 	CHECK(rb_policy_look(v, 0, &p, &hold, 3, 1 + SECOND) == RB_LOOK_DUE);
-	rb_continue_reader(v, 0, &hold, 0);
+	rb_continue_reader(v, 0, &hold);
 	CHECK(hold.resumed == 0 && rb_row(v, 0)->flags & RINGBUF_ROW_GATING);
 	CHECK(rb_row(v, 0)->floor == 0);
 	ring_free(&ring);
@@ -380,7 +381,7 @@ static void skip_margin_grows_to_half(void)
 			CHECK(hold.margin >= before && hold.margin <= slots / 2);
 			before = hold.margin;
 			write_many(&w, 1);
-			rb_continue_reader(v, 0, &hold, 0);
+			rb_continue_reader(v, 0, &hold);
 			CHECK(hold.resumed == rb_head(v) - slots + hold.margin);
 		}
 		CHECK(before == slots / 2);
@@ -593,7 +594,8 @@ static void hostile_cursor_of_a_skipped_reader(void)
 			rb_cursor(v, 0)->cursor = cursors[i];
 			rb_policy_look(v, 0, &p, &hold, 6, 1);
 			rb_skip_reader(v, 0, &hold);
-			rb_continue_reader(v, 0, &hold, ~0ULL);
+			rb_sync_reader(v, 0, &hold, ~0ULL);
+			rb_continue_reader(v, 0, &hold);
 			CHECK(rb_row(v, 0)->floor == 5 && hold.resumed == 5);
 			ring_free(&ring);
 		}
