@@ -218,6 +218,7 @@ static void skip_first(void)
 	GHOST_SET(skips, hold.skips + 1);
 	rb_skip_reader(&view, 0, &hold);
 	GHOST_SET(margin, hold.margin);
+	GHOST_SET(want, hold.want);
 	wake_all();
 }
 
@@ -510,14 +511,14 @@ static u32 end_seen(void)
 /* The reader was skipped.  It starts at the oldest slot that is held, or leaves out the margin. */
 static void reader_continue(struct task *t, struct actor *a)
 {
-	struct rb_hold hold = { .margin = GHOST_GET(margin) };
+	struct rb_hold hold = { .margin = GHOST_GET(margin), .want = GHOST_GET(want) };
 	u64 oldest;
 
 	AT(t, a, 0);
 	host_lock(t);
 	if (!rb_row_skipped(&view, t->id))
 		violation("%s was skipped, and has nothing to continue", t->name);
-	rb_continue_reader(&view, t->id, &hold, 0);
+	rb_continue_reader(&view, t->id, &hold);
 	current = NULL;
 	oldest = rb_oldest(&view);
 	current = t;

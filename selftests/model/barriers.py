@@ -79,7 +79,7 @@ rb_publish_shared smp_mb__after_atomic 1: s1-1w1r
 rb_publish_exclusive smp_store_release 1: x2-batch
 rb_publish_exclusive smp_store_release 2: x2-batch
 rb_publish_exclusive xchg 1: x1-1w1r
-rb_publish_exclusive smp_mb__after_atomic 1: x1-1w1r
+rb_publish_exclusive smp_mb__after_atomic 1: x1-lossy-held
 """
 
 OPERATIONS = "smp_load_acquire|smp_store_release|smp_mb__after_atomic|smp_mb|smp_rmb|smp_wmb|xchg|cmpxchg"

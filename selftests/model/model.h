@@ -85,6 +85,7 @@ extern u64 arena_hash[2]; /* of it, kept up to date */
  * @skips: of the first reader's struct rb_hold: times that it was skipped
  * @resumed: the same: where it continued
  * @margin: the same
+ * @want: the same: where it continues at the earliest
  */
 struct ghost {
 	u8 fate[MAX_POSITIONS];
@@ -99,7 +100,8 @@ struct ghost {
 	u8 skips;
 	u8 resumed;
 	u8 margin;
-	u8 pad[7];
+	u8 want;
+	u8 pad[6];
 };
 
 extern struct ghost ghost;

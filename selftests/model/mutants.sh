@@ -45,7 +45,7 @@ skip-without-floor|x1-skipped|sc|hold.h|/WRITE_ONCE(r->floor, RINGBUF_FLOOR_SKIP
 skip-floor-late|x1-skipped|sc|hold.h|/WRITE_ONCE(r->floor, RINGBUF_FLOOR_SKIPPED);/d; s/smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED);/{ smp_store_release(\&r->flags, RINGBUF_ROW_ATTACHED); smp_store_release(\&r->floor, RINGBUF_FLOOR_SKIPPED); }/
 skip-leaves-it-in-the-gate|x1-skip-stopped|sc|hold.h|s/smp_store_release(&r->flags, RINGBUF_ROW_ATTACHED);/;/
 continue-without-the-gate|x1-skipped|sc|hold.h|s/hold->resumed = rb_gate_by(v, row, start);/hold->resumed = start;/
-continue-too-late|x2-skipped-batch|sc|hold.h|s/u64 head = rb_head(v), start = rb_oldest(v) + hold->margin;/u64 head = rb_head(v), start = head;/
+continue-too-late|x2-skipped-batch|sc|hold.h|s/u64 head = rb_head(v), start = rb_oldest(v);/u64 head = rb_head(v), start = head;/
 lossy-not-checked|x1-lossy|sc|reader.h|s/return likely(!r->lossy) .*/return true;/
 claim-not-checked|s2-lossy|sc|reader.h|s/: rb_claim_ahead(READ_ONCE(v->claim\[i\]), r->pos + n))/: (long)READ_ONCE(v->claim[i]) < 0)/
 states-not-cleared|x1-lossy|sc|writer.h|/^static inline void rb_clear_states/,/^}/s/WRITE_ONCE(d->state, 0);/;/
