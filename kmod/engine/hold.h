@@ -142,6 +142,7 @@ static inline void rb_continue_reader(const struct rb_view *v, u32 row, struct r
 	if (start > head)
 		start = head;
 	WRITE_ONCE(rb_row(v, row)->floor, start);
+	hold->looked = 0; /* it has its whole timeout again */
 	hold->resumed = rb_gate_by(v, row, start);
 }
 

@@ -179,8 +179,8 @@ static inline void rb_catch_up(const struct rb_view *v, struct rb_reader *r)
 	r->fresh = false;
 	pos = (head > v->slots ? head - v->slots : 0) + r->margin;
 	/* An exclusive writer may have cleared any number of the oldest slots. */
-	while (pos < head && rb_overtaken(v, pos))
-		pos++;
+	for (; pos < head && rb_overtaken(v, pos); pos++)
+		rb_relax(pos);
 	if (pos > head)
 		pos = head;
 	/* Head does not show what an exclusive writer has reserved, and may be stale. */

@@ -123,6 +123,7 @@ static inline void rb_wake_begin(const struct rb_view *v, struct rb_round *round
 {
 	round->lowest[0] = RINGBUF_WAKE_NONE;
 	round->lowest[1] = RINGBUF_WAKE_NONE;
+	round->min = 0;
 	round->scanned = false;
 	rb_wake_words_clear(v);
 }

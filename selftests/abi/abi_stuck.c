@@ -98,7 +98,7 @@ struct lazy {
 	char *at;
 };
 
-/* Memory of which the first @here bytes are there.  Returns 0, or a negative errno. */
+/* Make memory of which the first @here bytes exist.  Returns 0, or a negative errno. */
 static int lazy_make(struct lazy *lazy, size_t here)
 {
 	struct uffdio_api api = { .api = UFFD_API };
