@@ -131,9 +131,8 @@ static inline void rb_continue_reader(const struct rb_view *v, u32 row, struct r
 	u64 cursor = READ_ONCE(rb_cursor(v, row)->cursor);
 	u64 lag = rb_row_lag(v, rb_row(v, row));
 
-	/* With room for one more slot. */
-	if (lag < v->slots && head >= lag && start < head - lag + 1)
-		start = head - lag + 1;
+	if (head >= lag && start < head - lag)
+		start = head - lag;
 	start += hold->margin;
 	if (start < hold->want)
 		start = hold->want;

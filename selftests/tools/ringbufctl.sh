@@ -547,7 +547,10 @@ run $ctl stats $ring
 out_has '^ +0 .* skip +1, now too$'
 ok $? "stats: a reader that was skipped"
 kill -CONT "$stopped"
-wait "$reader" && cmp <(seq 96 100) "$tap_dir/got" && grep -q "$ring: 95 messages were lost\$" "$tap_dir/got.err"
+# Where it continues depends on its lag too.
+wait "$reader" && [[ -s $tap_dir/got ]] && lines=$(wc -l <"$tap_dir/got") &&
+	cmp <(seq 100 | tail -n "$lines") "$tap_dir/got" &&
+	grep -q "$ring: $((100 - lines)) messages were lost\$" "$tap_dir/got.err"
 ok $? "cat in a ring that skips readers tells what it has lost, and does not fail"
 
 ring_with
