@@ -22,21 +22,15 @@ static bool task_is_frozen(struct task_struct *task)
 	return cgroup_task_frozen(task) && test_bit(CGRP_FREEZE, &task_dfl_cgroup(task)->flags);
 }
 
-/* Whether the process of @leader has threads and all of them are frozen. */
+/* Whether the process of @leader, which lives, has no thread that could run. */
 static bool process_frozen(struct task_struct *leader)
 {
 	struct task_struct *task;
-	bool any = false;
+	bool frozen = true;
 
 	for_each_thread(leader, task)
-	{
-		if (READ_ONCE(task->exit_state))
-			continue;
-		if (!task_is_frozen(task))
-			return false;
-		any = true;
-	}
-	return any;
+		frozen = frozen && (READ_ONCE(task->exit_state) || task_is_frozen(task));
+	return frozen;
 }
 
 /* Whether no thread of process @pid can run, because it is stopped or frozen. */
