@@ -88,6 +88,23 @@ long rb_ioctl_room(struct rb_handle *h, void __user *arg)
 	return rb_arg_put(arg, &r, sizeof(r));
 }
 
+/*
+ * Move reader @h to a slot that it still has, if it was skipped or overtaken, so that it is
+ * told of the bytes that it would read.  The cursor of a reader that gates is left alone, as
+ * its process may hold slots.
+ */
+static void reader_settle(const struct rb_handle *h, struct rb_ring *ring)
+{
+	struct rb_reader r;
+	bool wake;
+
+	if (rb_row_skipped(&ring->view, h->last_id))
+		rb_member_continue(ring, h->last_id, true);
+	rb_reader_init(&ring->view, &r, h->last_id);
+	if (r.lossy)
+		rb_peek(&ring->view, &r, 1, &wake); /* nobody waits for its cursor */
+}
+
 long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
 {
 	struct rb_ring *ring = rb_handle_ring(h);
@@ -101,9 +118,11 @@ long rb_ioctl_fionread(struct rb_handle *h, void __user *arg)
 		err = -EBADFD;
 	else if (rb_member_evicted(h, ring))
 		err = -EIDRM;
-	else if (h->framing == RINGBUF_FRAMING_STREAM)
-		answer = rb_leftover_bytes(h) + bytes_ready(h, ring, ~0ULL);
 	else
+		reader_settle(h, ring);
+	if (!err && h->framing == RINGBUF_FRAMING_STREAM)
+		answer = rb_leftover_bytes(h) + bytes_ready(h, ring, ~0ULL);
+	else if (!err)
 		answer = rb_leftover_bytes(h) ?: bytes_ready(h, ring, 1);
 	mutex_unlock(&h->lock);
 	return err ? err : put_user(min_t(u64, answer, INT_MAX), (int __user *)arg);

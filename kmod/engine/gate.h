@@ -184,7 +184,8 @@ static inline bool rb_overtaken(const struct rb_view *v, u64 pos)
 		return rb_claim_ahead(READ_ONCE(v->claim[i]), pos) > 0;
 	if (READ_ONCE(v->head->head) <= pos)
 		return false;
-	smp_rmb(); /* load the head before the state, which rb_publish_exclusive() stores first */
+	/* Load the head before the state: rb_publish_exclusive() stores the state first. */
+	smp_rmb();
 	return !rb_state_finished(READ_ONCE(v->desc[i].state), pos);
 }
 

@@ -171,6 +171,7 @@ TEST_F(policy, skipped_reader_reads_polls_and_waits)
 	EXPECT_EQ(1, reader_of(self->owner).skipped);
 	EXPECT_EQ(POLLIN, polled(self->slow));
 	EXPECT_EQ(0, wait_call(self->slow, SLOTS, 0));
+	EXPECT_EQ(sizeof(n), ready_call(self->slow));
 	EXPECT_EQ(20 - SLOTS, get(self->slow));
 	EXPECT_EQ(0, reader_of(self->owner).skipped);
 	EXPECT_EQ(20 - SLOTS, reader_of(self->owner).lost);
