@@ -13,7 +13,7 @@
 #include "internal.h"
 
 /* Return since when, at least, @b is the blocker, by ktime_get_ns(); 0: there is none. */
-static u64 blocker_since(struct rb_ring *ring, const struct rb_blocker *b)
+static u64 blocker_since(struct rb_ring *ring, const struct rb_blocker *b, u64 head)
 {
 	struct rb_last_look look = { .blocker = *b, .since = ktime_get_ns() };
 	struct rb_last_look *last = &ring->look;
@@ -22,6 +22,9 @@ static u64 blocker_since(struct rb_ring *ring, const struct rb_blocker *b)
 		look.generation = READ_ONCE(rb_row(&ring->view, b->row)->generation);
 	else if (!b->writer)
 		return 0;
+	/* A reader that has read everything holds nobody up. */
+	if (!b->writer && b->position >= head)
+		return look.since;
 	spin_lock(&ring->wait_lock);
 	if (last->generation == look.generation && last->blocker.row == b->row &&
 	    last->blocker.writer == b->writer && last->blocker.position == b->position)
@@ -34,10 +37,11 @@ static u64 blocker_since(struct rb_ring *ring, const struct rb_blocker *b)
 /* Look at the blocker of @ring: a writer has to wait. */
 void rb_blocker_look(struct rb_ring *ring)
 {
+	u64 head = rb_head(&ring->view);
 	struct rb_blocker b;
 
-	rb_find_blocker(&ring->view, rb_head(&ring->view), &b);
-	blocker_since(ring, &b);
+	rb_find_blocker(&ring->view, head, &b);
+	blocker_since(ring, &b, head);
 }
 
 /* Return the seat of @b, or NULL if the words, which user space writes, name a free one. */
@@ -64,7 +68,7 @@ void rb_blocker_report(struct rb_ring *ring, u64 head, struct pid_namespace *ns,
 	rb_find_blocker(&ring->view, head, &b);
 	r->position = b.position;
 	r->lag = head > b.position ? head - b.position : 0;
-	r->since = blocker_since(ring, &b);
+	r->since = blocker_since(ring, &b, head);
 	if (!r->since)
 		return;
 	r->kind = b.writer ? RINGBUF_BLOCKER_WRITER : RINGBUF_BLOCKER_READER;

@@ -68,6 +68,9 @@ static void show_blocker(struct seq_file *m, const struct rb_handle *h, struct r
 
 	if (h->role != RINGBUF_ROLE_WRITER || !rb_handle_members(h))
 		return;
+	/* It is no reader that keeps a gate closed, but those that lack. */
+	if (rb_gate_closed(&ring->view))
+		return;
 	rb_writer_ready(&ring->view, 1, &ready);
 	if (ready.count)
 		return;

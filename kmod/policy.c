@@ -180,7 +180,7 @@ void rb_policy_check(struct rb_ring *ring)
 		if (h->held)
 			end = max(end, h->held_end);
 	}
-	if (policy_look(ring, end))
+	if (!rb_gate_closed(&ring->view) && policy_look(ring, end))
 		rb_notify_writers(ring);
 	mutex_unlock(&ring->lock);
 }

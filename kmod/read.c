@@ -96,7 +96,7 @@ static int read_peek(const struct kiocb *iocb, struct rb_handle *h, size_t room,
 		return -EAGAIN;
 	m = rb_member_io(h, rb_iocb_wait(iocb));
 	got = IS_ERR(m) ? PTR_ERR(m) : read_check(h, m->id, room, p, &wake);
-	if (got == -ESTALE && rb_row_skipped(&rb_handle_ring(h)->view, m->id) &&
+	if (got == -ESTALE && !IS_ERR(m) && rb_row_skipped(&rb_handle_ring(h)->view, m->id) &&
 	    !rb_member_continue(rb_handle_ring(h), m->id, rb_iocb_wait(iocb)))
 		got = -EAGAIN;
 	mutex_unlock(&h->lock);

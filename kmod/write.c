@@ -295,8 +295,11 @@ static int write_try(struct rb_handle *h, struct rb_write *wr, bool *held)
 		if (err != -EAGAIN)
 			return err;
 		if (rb_iocb_nonblock(wr->iocb)) {
-			if (write_relieved(h, wr) && !signal_pending(current))
+			if (++wr->tries < RB_RW_TRIES && !signal_pending(current) &&
+			    write_relieved(h, wr)) {
+				cond_resched();
 				continue;
+			}
 			rb_ask(ring, wr->waiter);
 			return err;
 		}

@@ -27,12 +27,15 @@ static u64 look_key(const struct rb_blocker *b)
  * processes that look at once store nearly the same time; one that is killed between the
  * stores leaves no key, and the time begins again.
  */
-static u64 blocker_since(struct emb_header *header, const struct rb_blocker *b)
+static u64 blocker_since(struct emb_header *header, const struct rb_blocker *b, u64 head)
 {
 	u64 key = look_key(b), now;
 
 	if (!key)
 		return 0;
+	/* A reader that has read everything holds nobody up. */
+	if (!b->writer && b->position >= head)
+		return lib_clock(CLOCK_MONOTONIC);
 	/* Matches the release below: the time is that of this key, or of a later look. */
 	if (smp_load_acquire(&header->look) == key)
 		return READ_ONCE(header->looked);
@@ -47,10 +50,11 @@ static u64 blocker_since(struct emb_header *header, const struct rb_blocker *b)
 /* Look at the blocker of @ring: a writer begins to wait. */
 void emb_blocker_look(struct ringbuf *ring)
 {
+	u64 head = rb_head(&ring->view);
 	struct rb_blocker b;
 
-	rb_find_blocker(&ring->view, rb_head(&ring->view), &b);
-	blocker_since(ring->header, &b);
+	rb_find_blocker(&ring->view, head, &b);
+	blocker_since(ring->header, &b, head);
 }
 
 /* See struct lib_host. */
@@ -63,7 +67,7 @@ int emb_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker)
 	rb_find_blocker(&ring->view, head, &b);
 	blocker->position = b.position;
 	blocker->lag = head > b.position ? head - b.position : 0;
-	blocker->since = blocker_since(ring->header, &b);
+	blocker->since = blocker_since(ring->header, &b, head);
 	blocker->readers_lacking = rb_readers_lacking(&ring->view);
 	if (!blocker->since)
 		return 0;

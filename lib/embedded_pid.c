@@ -64,7 +64,7 @@ void emb_comm_copy(char to[RINGBUF_COMM_BYTES], const char from[RINGBUF_COMM_BYT
 /* Get the name of process @pid.  False: there is no such process. */
 bool emb_pid_comm(s32 pid, char comm[RINGBUF_COMM_BYTES])
 {
-	char path[32], text[RINGBUF_COMM_BYTES + 1];
+	char path[32], text[RINGBUF_COMM_BYTES];
 	ssize_t n;
 	int fd;
 
@@ -76,7 +76,7 @@ bool emb_pid_comm(s32 pid, char comm[RINGBUF_COMM_BYTES])
 	close(fd);
 	if (n <= 0)
 		return false;
-	/* The kernel ends it with a newline, and the name may have others. */
+	/* The kernel ends it with a newline, and the name may have others; a thread's is cut. */
 	memset(comm, 0, RINGBUF_COMM_BYTES);
 	memcpy(comm, text, (size_t)n - 1);
 	return true;

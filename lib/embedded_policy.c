@@ -73,7 +73,7 @@ void emb_policy_check(struct ringbuf *ring)
 	LIB_NO_CANCEL;
 	u64 end;
 
-	if (!READ_ONCE(ring->view.info->policies))
+	if (!READ_ONCE(ring->view.info->policies) || rb_gate_closed(&ring->view))
 		return;
 	end = wanted(ring);
 	if (!end || !emb_trylock(ring))

@@ -180,7 +180,8 @@ static double blocker_seconds(const struct ringbuf_status *s)
 {
 	uint64_t now = clock_now();
 
-	return now > s->blocker_since ? (double)(now - s->blocker_since) / 1e9 : 0;
+	return s->blocker_since && now > s->blocker_since ? (double)(now - s->blocker_since) / 1e9
+							  : 0;
 }
 
 /* The reader or writer for which the others wait; without one its role is null. */

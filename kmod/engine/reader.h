@@ -266,7 +266,10 @@ static inline int rb_peek(const struct rb_view *v, struct rb_reader *r, u32 max,
  */
 static inline bool rb_reader_holds(const struct rb_view *v, const struct rb_reader *r, u64 count)
 {
-	/* (K), matches rb_move_reader(); (M), matches rb_claim_stamp(), rb_clear_states() */
+	/*
+	 * (K), matches rb_move_reader().
+	 * (M), matches rb_claim_stamp() and rb_clear_states().
+	 */
 	smp_rmb();
 	if (unlikely(READ_ONCE(*r->floor) > r->pos))
 		return false;

@@ -86,7 +86,9 @@ def _process(b):
         return "%s %d (of a process that is not visible here)" % (b.kind, b.id)
     if not b.comm:
         return "%s %d (pid %d)" % (b.kind, b.id, b.pid)
-    return "%s %d (pid %d, %s)" % (b.kind, b.id, b.pid, b.comm)
+    # Another process has chosen its name: nothing of it may act on a terminal.
+    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in b.comm)
+    return "%s %d (pid %d, %s)" % (b.kind, b.id, b.pid, name)
 
 
 def describe(b: Union[Blocker, BlockingWriter, None], lacking: int, now: float) -> str:
