@@ -508,11 +508,14 @@ static u32 end_seen(void)
 	return memory_model == RC11 ? GHOST_GET(first_end) - 1U : GHOST_GET(end);
 }
 
-/* The reader was skipped.  It starts at the oldest slot that is held, or leaves out the margin. */
+/*
+ * The reader was skipped.  It starts at the oldest slot that is held and within its lag, or
+ * leaves out the margin.
+ */
 static void reader_continue(struct task *t, struct actor *a)
 {
 	struct rb_hold hold = { .margin = GHOST_GET(margin), .want = GHOST_GET(want) };
-	u64 oldest;
+	u64 oldest, head, lag;
 
 	AT(t, a, 0);
 	host_lock(t);
@@ -521,7 +524,11 @@ static void reader_continue(struct task *t, struct actor *a)
 	rb_continue_reader(&view, t->id, &hold);
 	current = NULL;
 	oldest = rb_oldest(&view);
+	head = rb_head(&view);
+	lag = rb_row_lag(&view, rb_row(&view, t->id));
 	current = t;
+	if (lag < view.slots && oldest + lag < head)
+		oldest = head - lag;
 	if (hold.resumed > a->r.pos && hold.resumed > oldest + hold.margin)
 		violation("%s continues at %llu, and %llu is still held", t->name,
 			  (unsigned long long)hold.resumed, (unsigned long long)oldest);

@@ -103,7 +103,8 @@ class Blocked(Case):
         self.fill()
         error = self.error(self.writer.write, b"", timeout=0)
         self.assertEqual(b"\xff\x80 x", os.fsencode(error.blocker.comm))
-        self.assertIn(error.blocker.comm, str(error))
+        self.assertIn(r"\udcff\udc80 x", str(error))
+        self.assertTrue(str(error).isprintable())
 
     def test_first_readers(self):
         with Ring.create(64, SLOTS, wait_readers=2) as ring, ring.writer() as writer:
