@@ -11,6 +11,7 @@
 
 static const char *program;
 static bool told;
+static char buffer[1 << 16];
 
 /*
  * Say once that stdout has failed with @err; 0 if an earlier write failed, whose errno stdio has
@@ -68,5 +69,8 @@ void output_begin(const char *name)
 {
 	program = name;
 	occupy();
+	/* So much that a help text is one write, whose error is kept. */
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	atexit(check);
 }
