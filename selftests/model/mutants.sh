@@ -49,7 +49,6 @@ continue-too-late|x2-skipped-batch|sc|hold.h|s/u64 head = rb_head(v), start = rb
 lossy-not-checked|x1-lossy|sc|reader.h|s/return likely(!r->lossy) .*/return true;/
 claim-not-checked|s2-lossy|sc|reader.h|s/: rb_claim_ahead(READ_ONCE(v->claim\[i\]), r->pos + n))/: (long)READ_ONCE(v->claim[i]) < 0)/
 states-not-cleared|x1-lossy|sc|writer.h|/^static inline void rb_clear_states/,/^}/s/WRITE_ONCE(d->state, 0);/;/
-overtaken-and-stays|x1-lossy-discard|sc|reader.h|s/pos = r->pos + 1;/return;/
 overtaken-and-not-counted|x2-lossy|sc|reader.h|/r->lost += pos - r->pos;/d
 cleared-is-not-finished|x1-lossy-held|sc|words.h|s/return rb_exclusive(v) \&\& READ_ONCE(v->head->head) > pos;/return false;/
 claim-by-store|s2-2w1r|sc|writer.h|s/if (cmpxchg(&v->claim\[i\], claim, \(.*\)) != claim)/WRITE_ONCE(v->claim[i], \1); if (0)/
