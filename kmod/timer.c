@@ -125,9 +125,8 @@ void rb_timer_maps(struct rb_ring *ring, int more)
 void rb_timer_policy(struct rb_ring *ring, const struct rb_policy *policy)
 {
 	u64 timeout = max(policy->timeout, 4 * TIMER_POLICY_NS);
-	u32 kind = policy->kind & RINGBUF_POLICY_KIND;
 
-	if (kind != RINGBUF_POLICY_EVICT && kind != RINGBUF_POLICY_SKIP)
+	if (!rb_policy_acts(policy))
 		return;
 	spin_lock(&ring->wait_lock);
 	ring->policy_timeout = min(ring->policy_timeout, timeout);

@@ -40,10 +40,9 @@ static void policies_count(struct ringbuf *ring)
 
 	for (i = 0; i < v->max_readers; i++) {
 		const struct emb_seat *p = seat_of(ring, RINGBUF_ROLE_READER, i);
-		u32 kind = p->policy.kind & RINGBUF_POLICY_KIND;
 
 		if (p->state != EMB_FREE && !rb_row_evicted(v, i))
-			policies += kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP;
+			policies += rb_policy_acts(&p->policy);
 	}
 	WRITE_ONCE(v->info->policies, policies);
 }

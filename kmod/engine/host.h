@@ -115,7 +115,6 @@ static inline u64 rb_gate_by(const struct rb_view *v, u32 row, u64 start)
 static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want,
 				   const struct rb_policy *policy)
 {
-	u32 kind = policy->kind & RINGBUF_POLICY_KIND;
 	struct ringbuf_row *r = rb_row(v, row);
 	struct ringbuf_cursor *c = rb_cursor(v, row);
 	u64 head = rb_head(v), start = rb_oldest(v);
@@ -134,9 +133,9 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want,
 		/* (E), matches rb_rows(). */
 		smp_store_release(&v->info->rows, row + 1);
 	/* Before it gates, so that no writer meets its lag and does not ask. */
-	if (kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP)
+	if (rb_policy_acts(policy))
 		WRITE_ONCE(v->info->policies, v->info->policies + 1);
-	if (kind == RINGBUF_POLICY_LOSSY) {
+	if (policy->kind == RINGBUF_POLICY_LOSSY) {
 		/* It gates nobody, so no writer needs to see it, nor (E). */
 		WRITE_ONCE(r->flags, RINGBUF_ROW_ATTACHED | RINGBUF_ROW_LOSSY);
 	} else {
@@ -150,9 +149,7 @@ static inline u64 rb_attach_reader(const struct rb_view *v, u32 row, u64 want,
 /* A reader with policy @policy, which rb_attach_reader() has counted, has left or is evicted. */
 static inline void rb_discount_policy(const struct rb_view *v, const struct rb_policy *policy)
 {
-	u32 kind = policy->kind & RINGBUF_POLICY_KIND;
-
-	if (kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP)
+	if (rb_policy_acts(policy))
 		WRITE_ONCE(v->info->policies, v->info->policies - 1);
 }
 

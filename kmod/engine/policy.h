@@ -19,6 +19,14 @@ struct rb_policy {
 	u64 lag;
 };
 
+/* Return whether writers ask the host about a reader with policy @p: it evicts or skips it. */
+static inline bool rb_policy_acts(const struct rb_policy *p)
+{
+	u32 kind = p->kind & RINGBUF_POLICY_KIND;
+
+	return kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP;
+}
+
 /* Return whether @p is a policy that a reader of a ring of @slots slots can have. */
 static inline bool rb_policy_valid(const struct rb_policy *p, u64 slots)
 {
@@ -26,7 +34,7 @@ static inline bool rb_policy_valid(const struct rb_policy *p, u64 slots)
 
 	if (p->kind & ~(RINGBUF_POLICY_KIND | RINGBUF_POLICY_AT_STOP))
 		return false;
-	if (kind != RINGBUF_POLICY_EVICT && kind != RINGBUF_POLICY_SKIP)
+	if (!rb_policy_acts(p))
 		return kind <= RINGBUF_POLICY_LOSSY && p->kind == kind && !p->timeout && !p->lag;
 	if (p->timeout && p->timeout < RINGBUF_MIN_POLICY_TIMEOUT)
 		return false;
