@@ -163,12 +163,16 @@ int victim_end(pid_t pid)
 	return child_end(pid);
 }
 
-/* A victim that sleeps in a call is no stopped one yet: the signal interrupts its call. */
+/*
+ * A victim that sleeps in a call is no stopped one yet: the signal interrupts its call, unless
+ * the call has just returned by itself.
+ */
 bool victim_stop(pid_t pid, bool sleeps)
 {
 	int status, sig;
 
-	if (sleeps && (kill(pid, SIGSTOP) || !stopped(pid, 0, &sig) || sig != SIGSTOP))
+	if (sleeps && (kill(pid, SIGSTOP) || !stopped(pid, 0, &sig) ||
+		       (sig != SIGSTOP && sig != SIGTRAP)))
 		return false;
 	if (ptrace(PTRACE_DETACH, pid, NULL, SIGSTOP))
 		return false;
