@@ -63,7 +63,8 @@
  * reservation before.  ringbuf_unlink() removes the name without the lock in this
  * case.  A close in this case leaves the handle to the peers, which treat it as a
  * handle whose process died.  Reading and writing with a handle in use take no lock, but
- * for the first call of a reader after it was skipped.
+ * for the first call of a reader after it was skipped.  The policy of a reader is not applied
+ * while a peer keeps the lock.
  *
  * errno values: EAGAIN (RINGBUF_TRY, and the call would have to wait), ETIMEDOUT,
  * EINTR, EMSGSIZE (longer than a slot, or than the buffer), EPIPE (write after done),

@@ -23,7 +23,10 @@ void emb_writer_own(struct ringbuf *ring, u32 id)
 	emb_pid_comm(w->pid, w->comm);
 }
 
-/* Record that writer @id has ended, by @died, and left @count holes, the last before @end. */
+/*
+ * Record that writer @id has ended, by @died, and left @count holes, the last before @end.  A
+ * process that is killed here leaves a record of no hole: its end is 0 until all else is set.
+ */
 void emb_hole_record(struct ringbuf *ring, u32 id, bool died, u64 count, u64 end)
 {
 	struct emb_hole *r;
@@ -31,12 +34,15 @@ void emb_hole_record(struct ringbuf *ring, u32 id, bool died, u64 count, u64 end
 	if (!count)
 		return;
 	r = &ring->header->hole[ring->header->next_hole % EMB_HOLES];
-	ring->header->next_hole++;
-	r->end = end;
+	WRITE_ONCE(r->end, 0);
+	barrier();
 	r->first = end - (count < end ? count : end);
 	r->id = id;
 	r->cause = died ? RINGBUF_CAUSE_DIED : RINGBUF_CAUSE_LEFT;
 	r->writer = *emb_writer(ring, id);
+	ring->header->next_hole++;
+	barrier();
+	WRITE_ONCE(r->end, end);
 }
 
 /* Return the latest record that has the hole @pos, or NULL. */

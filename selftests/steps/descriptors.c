@@ -11,8 +11,12 @@
 
 static int descriptor_attach(struct victim *v, uint32_t role)
 {
+	bool reads = role == RINGBUF_ROLE_READER;
+	bool timed = reads && (v->a->policy == RINGBUF_EVICT || v->a->policy == RINGBUF_SKIP);
 	struct ringbuf_attach attach = { .size = sizeof(attach),
 					 .role = role,
+					 .policy = reads ? v->a->policy : 0,
+					 .policy_timeout = timed ? POLICY_NS : 0,
 					 .fd = ringbuf_export(v->a->ring) };
 
 	v->fd = open("/dev/ringbuf", O_RDWR | O_CLOEXEC);
@@ -101,13 +105,14 @@ int descriptor_read(struct victim *v)
 {
 	ssize_t n = read(v->fd, v->text[0], STEPS_SLOT);
 
-	CHECK(n > 0);
-	v->length[0] = (size_t)n;
+	CHECK(n > 0 || (v->a->policy == RINGBUF_EVICT && errno == EIDRM));
+	v->length[0] = n > 0 ? (size_t)n : 0;
 	return 0;
 }
 
 int descriptor_splice_out(struct victim *v)
 {
-	CHECK(splice(v->fd, NULL, v->pipe[1], NULL, STEPS_SLOT, 0) > 0);
+	CHECK(splice(v->fd, NULL, v->pipe[1], NULL, STEPS_SLOT, 0) > 0 ||
+	      (v->a->policy == RINGBUF_EVICT && errno == EIDRM));
 	return 0;
 }

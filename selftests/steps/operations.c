@@ -96,11 +96,23 @@ static int become_writer(struct victim *v)
 	return be_ready(v);
 }
 
+static int attach_reader(struct victim *v)
+{
+	struct ringbuf_policy policy = { .size = sizeof(policy), .kind = v->a->policy };
+
+	if (policy.kind == RINGBUF_EVICT || policy.kind == RINGBUF_SKIP)
+		policy.timeout = POLICY_NS;
+	CHECK_EQ(0, ringbuf_reader_attach_policy(v->a->ring, RINGBUF_FROM_HEAD, 0, &policy,
+						 &v->reader));
+	v->first = ringbuf_reader_position(v->reader);
+	return 0;
+}
+
 static int become_reader(struct victim *v)
 {
 	struct ringbuf_slot s;
 
-	CHECK_EQ(0, ringbuf_reader_attach(v->a->ring, RINGBUF_FROM_HEAD, 0, &v->reader));
+	CHECK(!attach_reader(v));
 	CHECK_EQ(-EAGAIN, ringbuf_reader_peek(v->reader, &s, 1, RINGBUF_TRY));
 	return be_ready(v);
 }
@@ -113,17 +125,30 @@ static int become_reader_of_a_full_ring(struct victim *v)
 	return 0;
 }
 
+/* Whether a reader that was stopped gets @n instead of all that the full ring had. */
+static bool may_lose(const struct victim *v, int n)
+{
+	return v->a->policy && (n > 0 || (n == -EIDRM && v->a->policy == RINGBUF_EVICT));
+}
+
 static int look(struct victim *v, unsigned int count)
 {
-	CHECK_EQ(count, ringbuf_reader_peek(v->reader, v->slot, count, RINGBUF_TRY));
-	v->peeked = count;
+	int n = ringbuf_reader_peek(v->reader, v->slot, count, RINGBUF_TRY);
+
+	CHECK(n == (int)count || may_lose(v, n));
+	v->peeked = n > 0 ? (unsigned int)n : 0;
 	return 0;
 }
 
+/* What is lost is no message, so nobody looks at it. */
 static int let_go(struct victim *v, unsigned int count)
 {
-	v->peeked -= count;
-	CHECK_EQ(0, ringbuf_reader_release(v->reader, count));
+	int err = ringbuf_reader_release(v->reader, count);
+
+	CHECK(!err || (v->a->policy && err == -ESTALE));
+	v->peeked = err ? 0 : v->peeked - count;
+	v->consumed += err ? 0 : count;
+	v->stale = err;
 	return 0;
 }
 
@@ -273,8 +298,7 @@ static int inherit_writer(struct victim *v)
 
 static int inherit_reader(struct victim *v)
 {
-	CHECK_EQ(0, ringbuf_reader_attach(v->a->ring, RINGBUF_FROM_HEAD, 0, &v->reader));
-	return 0;
+	return attach_reader(v);
 }
 
 /* The surviving reader keeps the ring full. */
@@ -334,8 +358,9 @@ static int read_message(struct victim *v)
 {
 	ssize_t n = ringbuf_reader_read(v->reader, v->text[0], STEPS_SLOT, RINGBUF_TRY);
 
-	CHECK(n > 0);
-	v->length[0] = (size_t)n;
+	CHECK(n > 0 || may_lose(v, (int)n));
+	v->length[0] = n > 0 ? (size_t)n : 0;
+	v->consumed += n > 0;
 	return 0;
 }
 
@@ -354,14 +379,14 @@ static int reader_use(struct victim *v)
 	int n = ringbuf_reader_peek(v->reader, v->slot, 1, RINGBUF_TRY);
 
 	/* The survivor may have written if this victim was stopped. */
-	CHECK(n == -EAGAIN || n == 1);
+	CHECK(n == -EAGAIN || n == 1 || may_lose(v, n));
 	v->peeked = n == 1;
 	return 0;
 }
 
 static int reader_attach(struct victim *v)
 {
-	CHECK_EQ(0, ringbuf_reader_attach(v->a->ring, RINGBUF_FROM_HEAD, 0, &v->reader));
+	CHECK(!attach_reader(v));
 	return reader_use(v);
 }
 
@@ -374,7 +399,9 @@ static int with_an_empty_ring(struct victim *v)
 
 static int reader_wait(struct victim *v)
 {
-	CHECK_EQ(0, ringbuf_reader_wait(v->reader, 1, HANG_NS));
+	int err = ringbuf_reader_wait(v->reader, 1, HANG_NS);
+
+	CHECK(!err || may_lose(v, err));
 	return 0;
 }
 
@@ -390,17 +417,18 @@ const struct operation operations[] = {
 	OP("reserve 5", become_writer, reserve_five),
 	OP("commit", with_one_reserved, commit),
 	OP("commit 5", with_five_reserved, commit_five),
-	OP("commit 3 of 5", with_five_reserved, commit_three_of_five),
-	OP("discard", with_one_reserved, discard),
-	OP("discard 5", with_five_reserved, discard),
+	OP("commit 3 of 5", with_five_reserved, commit_three_of_five, .discards = true),
+	OP("discard", with_one_reserved, discard, .discards = true),
+	OP("discard 5", with_five_reserved, discard, .discards = true),
 	OP("write", become_writer, write_message),
 	OP("writev", become_writer, writev_message),
 	OP("write in place", become_writer, in_place_one, .claims = true),
 	OP("write 3 in place", become_writer, in_place_three, .claims = true),
-	OP("done", become_writer, done),
+	OP("done", become_writer, done, .leaves = true),
 	OP("writer attach", with_a_draft, writer_attach, .attaches = true),
-	OP("writer close", become_writer, writer_close),
-	OP("writer close with 5 reserved", with_five_reserved, writer_close),
+	OP("writer close", become_writer, writer_close, .leaves = true),
+	OP("writer close with 5 reserved", with_five_reserved, writer_close, .discards = true,
+	   .leaves = true),
 	OP("writer after fork", with_a_draft, write_message, .inherit = inherit_writer),
 	OP("writer wait", with_a_full_ring, writer_wait, .waker = WAKER_READER),
 	OP("peek", become_reader_of_a_full_ring, peek, .reader = true),
@@ -449,15 +477,42 @@ static int writer_finish(struct victim *v)
 	return 0;
 }
 
+/* Check what was peeked, unless the reader has lost it. */
+static int reader_release_whole(struct victim *v)
+{
+	bool whole[STEPS_SLOTS];
+	struct message m;
+	unsigned int n = v->peeked, k;
+
+	for (k = 0; k < n; k++)
+		whole[k] = message_whole(v->slot[k].data, v->slot[k].length, &m);
+	CHECK(!let_go(v, n));
+	for (k = 0; k < n; k++)
+		CHECK(whole[k] || v->stale);
+	return 0;
+}
+
+/* Check that the reader continues where it was, or is told how many messages it has lost. */
+static int reader_continues(struct victim *v)
+{
+	int n = ringbuf_reader_peek(v->reader, v->slot, STEPS_SLOTS, RINGBUF_TRY);
+
+	if (n == -EAGAIN || (n < 0 && may_lose(v, n)))
+		return 0;
+	CHECK(n > 0);
+	CHECK_EQ(v->first + v->consumed + ringbuf_reader_lost(v->reader), v->slot[0].position);
+	v->peeked = (unsigned int)n;
+	CHECK(!reader_release_whole(v));
+	CHECK(!v->stale);
+	return 0;
+}
+
 static int reader_finish(struct victim *v)
 {
-	struct message m;
-	unsigned int k;
-
-	for (k = 0; k < v->peeked; k++)
-		CHECK(message_whole(v->slot[k].data, v->slot[k].length, &m));
 	if (v->peeked)
-		CHECK_EQ(0, ringbuf_reader_release(v->reader, v->peeked));
+		CHECK(!reader_release_whole(v));
+	v->stale = false;
+	CHECK(!reader_continues(v));
 	ringbuf_reader_close(v->reader);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "embedded.h"
 #include "steps.h"
 
 #define MANY_SLOT 16384 /* 10,000 of these rings have more memory than the virtual machines */
@@ -37,6 +38,25 @@ unsigned int locks_of(struct ringbuf *ring)
 		n += strstr(line, want) != NULL;
 	fclose(f);
 	return n;
+}
+
+static bool lock_is_held(struct ringbuf *ring)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = EMB_BYTE_LOCK, .l_len = 1
+	};
+
+	return !fcntl(ringbuf_export(ring), F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+}
+
+bool lock_is_kept(struct ringbuf *ring)
+{
+	uint64_t begin = now_ns();
+
+	while (now_ns() - begin < (uint64_t)STALL_NS)
+		if (!lock_is_held(ring))
+			return false;
+	return true;
 }
 
 /* Attach as many readers and writers as the ring may have; 0 or 1. */

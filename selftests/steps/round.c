@@ -5,7 +5,8 @@
  *
  *	a writer dies	the surviving reader sleeps; what the dead has committed wakes it,
  *			before the next write
- *	a reader dies	the ring is full, and the surviving writer sleeps until it is not
+ *	a reader dies	the ring is full, and the surviving writer sleeps until it is not;
+ *			if the reader has a policy, nobody waits for it before
  *
  * Then the surviving writer writes more than a lap, which passes each slot, claim and cursor
  * of the victim.
@@ -149,7 +150,7 @@ static bool round_prepare(struct session *s, pid_t pid)
 	if (fills) {
 		if (!wait_until(a, is_ready, "a victim that attaches"))
 			return false;
-		order(a, LAP);
+		order(a, a->policy ? STEPS_SLOTS : LAP);
 	}
 	if (!victim_prepared(pid))
 		return false;
@@ -158,6 +159,8 @@ static bool round_prepare(struct session *s, pid_t pid)
 	/* A reader does not sleep at the end of the stream. */
 	if (a->exclusive && op->attaches)
 		return true;
+	if (fills && a->policy)
+		return wait_until(a, has_written, "a ring that is filled");
 	return wait_asleep(fills ? s->writer : s->reader);
 }
 
@@ -167,6 +170,7 @@ static bool round_steps(struct session *s, pid_t pid, uint64_t k)
 	bool sleeps = s->op->waker != WAKER_NONE;
 	enum step step = STEP_DONE;
 
+	stepper_together(pid);
 	for (s->step = 0; s->step < k && step == STEP_DONE; s->step++) {
 		step = victim_step(pid, sleeps);
 		if (step != STEP_SLEEP || s->step + 1 == k)
@@ -178,6 +182,7 @@ static bool round_steps(struct session *s, pid_t pid, uint64_t k)
 		sleeps = false;
 		step = victim_woken(pid);
 	}
+	stepper_apart(pid);
 	s->sleeps = step == STEP_SLEEP;
 	s->at = s->sleeps ? 0 : victim_at(pid);
 	return step != STEP_GONE;
@@ -263,14 +268,17 @@ static bool victim_continues(struct session *s, pid_t pid, struct victim *v)
 static bool fate_stop(struct session *s, pid_t pid, struct victim *v)
 {
 	struct arena *a = s->a;
+	bool acts;
 
 	if (!victim_stop(pid, s->sleeps))
 		return false;
 	hold(a, 0);
+	/* A policy waits for the slow-path lock of the embedded host, which nobody can break. */
+	acts = a->policy && (a->module || !lock_is_kept(a->ring));
 	/* Otherwise the victim has the only place of a writer. */
 	if (!a->exclusive || s->op->reader) {
 		order(a, LAP);
-		if (!wait_writer(s))
+		if (acts ? !lap_wait(s) : !wait_writer(s))
 			return false;
 	}
 	return victim_continues(s, pid, v) && lap(s) && a->committed == a->seen &&
@@ -335,6 +343,7 @@ static bool round_run(struct session *s, uint64_t k)
 	if (op->waker == WAKER_READER)
 		hold(a, 1);
 	pid = victim_start(&v, op);
+	a->victim = pid;
 	ok = round_prepare(s, pid) && round_steps(s, pid, k) && fate(s, pid, &v, observer);
 	if (!ok)
 		child_kill(pid);
@@ -372,7 +381,7 @@ static bool round_once(struct session *s, uint64_t k, uint64_t *stall)
 	bool ok = round_run(s, k);
 
 	*stall = round_stall(s);
-	if (ok && s->a->fate == FATE_KILL && !is_observed(s))
+	if (ok && s->a->fate == FATE_KILL && !s->a->policy && !is_observed(s))
 		times_add(s->times, s->a->first_ns);
 	s->victims++;
 	if (!ok)

@@ -29,6 +29,10 @@ static int session_start(struct session *s)
 	s->locks = locks_of(a->ring);
 	a->fate = s->kind->fate;
 	a->exclusive = s->kind->flags & RINGBUF_EXCLUSIVE;
+	a->policy = s->kind->policy;
+	a->module = on_module(a->ring);
+	a->discards = s->op->discards;
+	a->leaves = s->op->leaves;
 	a->life = STEPS_SHOUT;
 	s->writer = child_start(survivor_writer, a);
 	s->reader = child_start(survivor_reader, a);

@@ -123,6 +123,25 @@ enum step victim_woken(pid_t pid)
 	return step_end(pid);
 }
 
+static cpu_set_t everywhere;
+
+void stepper_together(pid_t pid)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_getaffinity(0, sizeof(everywhere), &everywhere);
+	sched_setaffinity(0, sizeof(one), &one);
+	sched_setaffinity(pid, sizeof(one), &one);
+}
+
+void stepper_apart(pid_t pid)
+{
+	sched_setaffinity(0, sizeof(everywhere), &everywhere);
+	sched_setaffinity(pid, sizeof(everywhere), &everywhere);
+}
+
 /* Whether a step of @pid does not end since it sleeps. */
 static bool step_sleeps(pid_t pid)
 {
@@ -171,8 +190,8 @@ bool victim_stop(pid_t pid, bool sleeps)
 {
 	int status, sig;
 
-	if (sleeps && (kill(pid, SIGSTOP) || !stopped(pid, 0, &sig) ||
-		       (sig != SIGSTOP && sig != SIGTRAP)))
+	if (sleeps &&
+	    (kill(pid, SIGSTOP) || !stopped(pid, 0, &sig) || (sig != SIGSTOP && sig != SIGTRAP)))
 		return false;
 	if (ptrace(PTRACE_DETACH, pid, NULL, SIGSTOP))
 		return false;

@@ -6,8 +6,9 @@
  * stopped and continued, and survivors check that
  *
  *   - no message that it has committed is lost, doubled, reordered or torn,
- *   - each of its claims is a hole,
+ *   - each of its claims is a hole that names it, and how it ended,
  *   - no survivor waits for longer than 50 ms plus scheduling, in each of several tries,
+ *   - a reader that was stopped gets what its policy says, and is told what it has lost,
  *   - descriptors, ids and locks of the victim return.
  *
  * This is done for COUNT values of k, which are a prime apart, or with 0 for every k.  Where
@@ -19,12 +20,19 @@
 #include "steps.h"
 
 static const struct kind kinds[] = {
-	{ "shared, killed", 0, FATE_KILL },
-	{ "shared, stopped", 0, FATE_STOP },
-	{ "shared, fenced", 0, FATE_FENCE },
-	{ "exclusive, killed", RINGBUF_EXCLUSIVE, FATE_KILL },
-	{ "exclusive, stopped", RINGBUF_EXCLUSIVE, FATE_STOP },
-	{ "exclusive, fenced", RINGBUF_EXCLUSIVE, FATE_FENCE },
+	{ "shared, killed", 0, FATE_KILL, RINGBUF_BLOCK },
+	{ "shared, stopped", 0, FATE_STOP, RINGBUF_BLOCK },
+	{ "shared, fenced", 0, FATE_FENCE, RINGBUF_BLOCK },
+	{ "exclusive, killed", RINGBUF_EXCLUSIVE, FATE_KILL, RINGBUF_BLOCK },
+	{ "exclusive, stopped", RINGBUF_EXCLUSIVE, FATE_STOP, RINGBUF_BLOCK },
+	{ "exclusive, fenced", RINGBUF_EXCLUSIVE, FATE_FENCE, RINGBUF_BLOCK },
+	{ "evict, killed", 0, FATE_KILL, RINGBUF_EVICT },
+	{ "evict, stopped", 0, FATE_STOP, RINGBUF_EVICT },
+	{ "skip, killed", 0, FATE_KILL, RINGBUF_SKIP },
+	{ "skip, stopped", 0, FATE_STOP, RINGBUF_SKIP },
+	{ "lossy, killed", 0, FATE_KILL, RINGBUF_LOSSY },
+	{ "lossy, stopped", 0, FATE_STOP, RINGBUF_LOSSY },
+	{ "exclusive lossy, stopped", RINGBUF_EXCLUSIVE, FATE_STOP, RINGBUF_LOSSY },
 };
 
 #define MANY_RINGS 10000 /* made and dropped at the end; fewer in the short form */
@@ -54,6 +62,8 @@ struct options {
 static bool applies(const struct options *o, const struct kind *kind, const struct operation *op)
 {
 	if (kind->fate == FATE_FENCE && !op->claims)
+		return false;
+	if (kind->policy && !op->reader)
 		return false;
 	return !o->only || !strcmp(o->only, op->name);
 }

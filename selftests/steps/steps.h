@@ -23,6 +23,7 @@
 #define HANG_NS	      (10 * SECOND) /* what takes longer never ends */
 #define STALL_NS      (50 * MS)
 #define CLAIM_NS      (5 * MS) /* claim_timeout of a ring that fences */
+#define POLICY_NS     (5 * MS) /* how long a reader with a timeout may hold writers up */
 
 /* What the driver does to a victim after some of its instructions. */
 enum fate {
@@ -37,12 +38,17 @@ enum fate {
  * @ring: the ring, which all have inherited
  * @fate: what comes over the victims
  * @exclusive: it has one writer, so the survivor attaches when the victim has ended
+ * @policy: of victims that read; the surviving reader has RINGBUF_BLOCK
+ * @module: the ring is on the module
  * @progress: futex, changed by each step of a survivor or victim
  * @orders: futex, changed by each order of the driver
  * @failed: a process has found a violation, and has printed it
  * @stop: the survivors are to end
  *
  * @life: the number that names this round's victim in messages
+ * @victim: its process
+ * @discards: its operation takes slots back
+ * @leaves: its operation ends the writer
  * @ready: the victim, or before it the surviving reader, has attached
  * @returned: the operation has returned
  * @begun: messages that the victim may have committed
@@ -71,12 +77,17 @@ struct arena {
 	struct ringbuf *ring;
 	enum fate fate;
 	bool exclusive;
+	enum ringbuf_policy_kind policy;
+	bool module;
 	uint32_t progress;
 	uint32_t orders;
 	int failed;
 	int stop;
 
 	uint32_t life;
+	pid_t victim;
+	bool discards;
+	bool leaves;
 	int ready;
 	int returned;
 	uint64_t begun;
@@ -122,6 +133,9 @@ void doze(const uint32_t *word, uint32_t value);
  * @length: their lengths
  * @reserved: slots that it has reserved
  * @peeked: slots that it has peeked
+ * @stale: it has lost what it released last
+ * @first: the position where it began to read
+ * @consumed: messages that it has read or released
  * @fd: a handle of the device, or -1
  * @pipe: a pipe with one message in it
  */
@@ -134,6 +148,9 @@ struct victim {
 	size_t length[STEPS_BATCH];
 	unsigned int reserved;
 	unsigned int peeked;
+	bool stale;
+	uint64_t first;
+	uint64_t consumed;
 	int fd;
 	int pipe[2];
 };
@@ -154,6 +171,8 @@ enum waker {
  * @empty: the ring is not filled for this reader
  * @attaches: the victim is no writer before
  * @claims: the driver may fence a victim that is stopped in this operation
+ * @discards: it takes slots back
+ * @leaves: it ends the writer
  * @module: the embedded host has none
  * @waker: who ends its sleep
  */
@@ -166,6 +185,8 @@ struct operation {
 	bool empty;
 	bool attaches;
 	bool claims;
+	bool discards;
+	bool leaves;
 	bool module;
 	enum waker waker;
 };
@@ -189,6 +210,13 @@ pid_t victim_start(const struct victim *v, const struct operation *op);
 
 /* Wait until the child has prepared @op, and has stopped; false if it has ended. */
 bool victim_prepared(pid_t pid);
+
+/*
+ * Let the driver and the victim run on one processor, or again on all: a step on another
+ * processor takes ten times as long in a virtual machine.
+ */
+void stepper_together(pid_t pid);
+void stepper_apart(pid_t pid);
 
 enum step {
 	STEP_DONE, /* one instruction further */
@@ -223,6 +251,9 @@ int survivor_reader(void *arena);
 unsigned int descriptors(void);
 unsigned int locks_of(struct ringbuf *ring);
 
+/* Whether a process has kept the slow-path lock of the embedded host for a while. */
+bool lock_is_kept(struct ringbuf *ring);
+
 /* Check that nobody is attached, and that all ids and but @locks locks are free; 0 or 1. */
 int all_returns(struct ringbuf *ring, unsigned int locks);
 
@@ -253,11 +284,13 @@ void times_print(struct times *t, const char *what);
  * struct kind - a kind of ring, and what comes over the victims
  * @name: for the reader of the results
  * @flags: of the ring
+ * @policy: of victims that read; not RINGBUF_BLOCK: no others
  */
 struct kind {
 	const char *name;
 	uint32_t flags;
 	enum fate fate;
+	enum ringbuf_policy_kind policy;
 };
 
 /**

@@ -141,6 +141,40 @@ static int reader_hold(struct arena *a, const struct ringbuf_slot *s, int n)
 	return 0;
 }
 
+/* Whether a victim, by what it did and what was done to it, leaves such a hole. */
+static bool cause_fits(const struct arena *a, const struct ringbuf_hole_status *hole)
+{
+	switch (hole->cause) {
+	case RINGBUF_CAUSE_KILLED:
+		return a->fate == FATE_KILL && hole->code == SIGKILL;
+	case RINGBUF_CAUSE_DIED:
+		return a->fate == FATE_KILL && !a->module;
+	case RINGBUF_CAUSE_FENCED:
+		return a->fate == FATE_FENCE;
+	case RINGBUF_CAUSE_DISCARDED:
+		return a->discards;
+	case RINGBUF_CAUSE_LEFT:
+		return a->fate != FATE_KILL || a->leaves;
+	default:
+		return false;
+	}
+}
+
+/* Check that the hole at @position names the victim, and says how it ended. */
+static int reader_hole(struct arena *a, struct ringbuf_reader *reader, uint64_t position)
+{
+	struct ringbuf_hole_status hole = { .size = sizeof(hole) };
+	int err = ringbuf_reader_hole(reader, position, &hole);
+
+	/* Of what was taken back nothing is known when the slot has been used again. */
+	if (a->discards && (err == -ENODATA || (!err && !hole.pid)))
+		return 0;
+	CHECK_EQ(0, err);
+	CHECK_EQ(a->victim, hole.pid);
+	CHECK(cause_fits(a, &hole));
+	return 0;
+}
+
 static int reader_batch(struct arena *a, struct ringbuf_reader *reader)
 {
 	struct ringbuf_slot s[STEPS_SLOTS];
@@ -155,6 +189,8 @@ static int reader_batch(struct arena *a, struct ringbuf_reader *reader)
 	holes = ringbuf_reader_holes(reader);
 	CHECK_EQ(holes - a->holes, s[0].position - expect);
 	CHECK_EQ(0, s[0].lost);
+	for (; expect < s[0].position; expect++)
+		CHECK(!reader_hole(a, reader, expect));
 	for (k = 0; k < n; k++) {
 		CHECK_EQ(s[0].position + (uint64_t)k, s[k].position);
 		CHECK(!reader_slot(a, &s[k], false));
