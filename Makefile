@@ -98,7 +98,7 @@ all: lib tools python module-if-headers
 # ---- packages ---------------------------------------------------------------
 
 # These targets install what they need, all others only name it.
-SET_UP := deps demo tests-arm64 check check-quick check-full lint bench charts bench-python growth perf-examples \
+SET_UP := deps demo tests-arm64 check check-quick check-full lint bench charts bench-python growth recovery perf-examples \
 	wake-cost upstream kmod-%
 DEPS := selftests/vm/deps $(if $(filter $(SET_UP),$(MAKECMDGOALS)),,--check)
 
@@ -126,6 +126,7 @@ PACKAGES_FOR_install = $(PACKAGES_BUILD)
 PACKAGES_FOR_deb = $(PACKAGES_BUILD) $(PACKAGES_DEB)
 PACKAGES_FOR_uninstall = $(PACKAGES_BUILD)
 PACKAGES_FOR_growth = $(PACKAGES_BUILD)
+PACKAGES_FOR_recovery = $(PACKAGES_FOR_bench) $(PACKAGES_VM)
 PACKAGES_FOR_wake-cost = $(PACKAGES_WAKE) $(PACKAGES_VM)
 $(foreach k,kmod-all kmod-debug $(KERNELS:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))

@@ -5,6 +5,7 @@
 #
 # make growth           measure how the cost of a reader grows with the number of readers
 # make wake-cost        measure what a wake-up costs the writer, in the virtual machine
+# make recovery         measure how long the others stand still when a process is killed
 
 BENCH_CORE := bench proc report targets wake peer_ring peer_device peer_hand peer_wake peer_pipe peer_unix peer_mqueue
 BENCH_C := $(BENCH_CORE)
@@ -27,7 +28,8 @@ BENCH_CXX += peer_boost
 endif
 ifneq ($(wildcard $(BENCH_ICEORYX)/iceoryx_posh/popo/untyped_publisher.hpp),)
 BENCH_CXX += peer_iceoryx
-BENCH_LIBS += -liceoryx_posh -liceoryx_hoofs -liceoryx_platform
+ICEORYX_LIBS := -liceoryx_posh -liceoryx_hoofs -liceoryx_platform
+BENCH_LIBS += $(ICEORYX_LIBS)
 endif
 
 ifneq ($(wildcard /usr/include/liburing.h),)
@@ -43,9 +45,9 @@ $(BENCH_OBJ): BENCH_FLAGS += -march=native
 
 $(O)/tools/obj/bench/peer_dpdk.o: BENCH_FLAGS += -isystem /usr/include/dpdk \
 	-isystem /usr/include/$(BENCH_MACHINE)/dpdk
-$(O)/tools/obj/bench/peer_iceoryx.o: BENCH_FLAGS += -isystem $(BENCH_ICEORYX)
+$(O)/tools/obj/bench/peer_iceoryx.o $(O)/tools/obj/bench_vm/peer_iceoryx.o: BENCH_FLAGS += -isystem $(BENCH_ICEORYX)
 
-bench-tools: $(O)/tools/bench $(O)/tools/bench_vm $(O)/tools/growth
+bench-tools: $(O)/tools/bench $(O)/tools/bench_vm $(O)/tools/growth $(O)/tools/recovery
 
 $(O)/tools/obj/bench/%.o: tools/bench/%.c | packages
 	@mkdir -p $(@D)
@@ -62,6 +64,11 @@ $(O)/tools/obj/bench/%.o: tools/bench/%.cpp | packages
 	$(call say,CXX)
 	$(Q)$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
 
+$(O)/tools/obj/bench_vm/%.o: tools/bench/%.cpp | packages
+	@mkdir -p $(@D)
+	$(call say,CXX)
+	$(Q)$(CXX) -std=gnu++20 $(BENCH_FLAGS) -c $< -o $@
+
 $(O)/tools/bench: $(BENCH_OBJ) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CXX) -o $@ $^ $(BENCH_LIBS) $(BENCH_URING)
@@ -74,12 +81,23 @@ $(O)/tools/growth: $(O)/tools/obj/bench_vm/growth.o $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ -pthread
 
+RECOVERY_OBJ := $(patsubst %,$(O)/tools/obj/bench_vm/%.o, \
+	recovery proc peer_ring $(filter peer_iceoryx,$(BENCH_CXX)))
+
+$(O)/tools/recovery: $(RECOVERY_OBJ) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
+	$(call say,LD)
+	$(Q)$(CXX) -o $@ $^ -pthread $(ICEORYX_LIBS)
+
 growth: packages-BUILD $(O)/tools/growth
 	$(Q)$(O)/tools/growth
+
+recovery: packages-BENCH $(O)/tools/recovery kmod-6.12
+	$(Q)tools/bench/compare --recovery
+	$(Q)selftests/vm/run --kernel 6.12 -- env RINGBUF_HOST=module $(O)/tools/recovery
 
 wake-cost: packages-WAKE lib $(O)/tools/bench_vm kmod-6.12
 	$(Q)selftests/vm/run --kernel 6.12 -- $(O)/tools/bench_vm --vm --only=/W
 
-.PHONY: growth wake-cost
+.PHONY: growth recovery wake-cost
 
--include $(O)/tools/obj/bench_vm/growth.d $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)
+-include $(O)/tools/obj/bench_vm/growth.d $(RECOVERY_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)
