@@ -157,5 +157,6 @@ check-full: check packages-DEB
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
 	$(Q)selftests/packages/run
+	$(Q)selftests/packages/bare
 
 .PHONY: check-full arm64-programs tests-arm64 tests tests-quick python-debian check check-quick
