@@ -58,14 +58,17 @@ policy()
 
 "$command" "$@"
 APT
-# The fake apt-get prints the file "apt", leaves half a package, and fails.
+# The fake apt-get prints the file "apt", leaves half a package, and exits with what the file
+# "status" says.  If there is a file "simulated", it prints that for --simulate, and succeeds.
 cat >"$tap_dir/bin/apt-get" <<'APT'
 #!/bin/bash
 echo "$@" >>"${0%/*}/calls"
+[[ " $* " != *' --simulate '* || ! -e ${0%/*}/simulated ]] || exec cat "${0%/*}/simulated"
 [[ " $* " != *' download '* ]] || echo half >half.deb
 cat "${0%/*}/apt" >&2
-exit 100
+exit "$(cat "${0%/*}/status")"
 APT
+echo 100 >"$tap_dir/bin/status"
 : >"$tap_dir/bin/apt"
 chmod +x "$tap_dir/bin/"{apt-cache,apt-get}
 
@@ -254,6 +257,72 @@ echo 6.1.0-9-amd64 >"$cache/6.1/release"
 fetches
 ((status == 0)) && [[ ! -s $tap_dir/bin/calls ]]
 ok $? "a kernel that was fetched before needs no network"
+
+# ---- arm64 -----------------------------------------------------------------------
+
+# What a machine of arm64 needs on this one may be missing.
+cat >"$tap_dir/bin/dpkg-query" <<'DPKG'
+#!/bin/bash
+printf 'installed %s\n' "${@:4}"
+DPKG
+chmod +x "$tap_dir/bin/dpkg-query"
+
+fetches_arm64()
+{
+	PATH=$tap_dir/bin:$PATH run selftests/vm/fetch 6.12-arm64
+}
+
+# usage: leaves_no_root [FOLDER]: whether no part of a root file system, or of FOLDER, is in the cache
+leaves_no_root()
+{
+	! compgen -G "$cache/arm64-root*" >/dev/null && [[ ! ${1-} || ! -e $cache/$1 && ! -e $cache/$1.tmp ]]
+}
+
+echo 100000 >"$tap_dir/bin/free"
+echo "E: Failed to fetch InRelease: Temporary failure resolving 'deb.example.org'" >"$tap_dir/bin/apt"
+: >"$tap_dir/bin/list-arm64"
+fetches_arm64
+((status == 1)) && err_has 'Temporary failure' && err_has 'cannot update them all: is there a network' &&
+	err_has 'no complete Linux 6\.12-arm64' && leaves_no_root 6.12-arm64
+ok $? "without a network fetch reports that it has no lists of arm64 and leaves no files"
+
+arm64_headers 117 >"$tap_dir/bin/list-arm64"
+echo 'linux-kbuild-6.12.117+deb12 6.12.117-1' >"$tap_dir/bin/list"
+echo 'E: Failed to fetch linux-image-6.12.117+deb12-arm64: Connection reset by peer' >"$tap_dir/bin/apt"
+fetches_arm64
+((status == 1)) && err_has 'Connection reset' && err_has 'cannot download .*is there a network' &&
+	leaves_no_root 6.12-arm64
+ok $? "after a download of a kernel of arm64 that failed fetch reports it and leaves no files"
+
+mkdir -p "$cache/6.12-arm64"
+echo 6.12.117+deb12-arm64 >"$cache/6.12-arm64/release"
+fetches_arm64
+((status == 1)) && err_has 'cannot install the packages of .*/root-arm64' && leaves_no_root
+ok $? "fetch fails with the reason if apt does not find the files of a machine of arm64"
+
+printf 'Inst %s (1.0 Debian:12.11/oldstable [arm64])\n' bash libc6 >"$tap_dir/bin/simulated"
+fetches_arm64
+((status == 1)) && err_has 'Connection reset' && err_has 'cannot download libc6: .*is there a network' &&
+	grep -q 'download .*APT::Architecture=arm64 .*bash libc6$' "$tap_dir/bin/calls" && leaves_no_root
+ok $? "after a download of the files of arm64 that failed fetch reports it and leaves no files"
+
+echo 0 >"$tap_dir/bin/status"
+fetches_arm64
+((status)) && err_has 'half\.deb. is not a Debian format archive' && leaves_no_root
+ok $? "after a download of half a package fetch fails and leaves no files"
+echo 100 >"$tap_dir/bin/status"
+
+echo 17 >"$tap_dir/bin/free"
+fetches_arm64
+((status == 1)) && err_has 'no room in .*: 900 MiB are needed, 17 MiB are free' && leaves_no_root
+ok $? "without room on the disk for the files of arm64 fetch reports how much it needs"
+
+mkdir "$(selftests/vm/kernel arm64-root)"
+: >"$tap_dir/bin/calls"
+fetches_arm64
+((status == 0)) && [[ ! -s $tap_dir/bin/calls ]]
+ok $? "a machine of arm64 that was fetched before needs no network"
+rm "$tap_dir/bin/dpkg-query"
 
 if ((EUID)); then
 	skip "test of a locked apt" "only root installs packages"
