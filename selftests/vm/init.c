@@ -508,8 +508,8 @@ static void set_up(void)
 {
 	catch_up();
 	enter_host_root();
-	load_all(); /* before mount_all(), which hides the host's /tmp, where a module may be */
 	mount_all();
+	load_all();
 	if (*config.module) {
 		load_module(config.module, config.module_args);
 		mount_at(RINGS, "ringbuf", 0, NULL);
