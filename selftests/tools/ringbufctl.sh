@@ -321,6 +321,11 @@ module_files()
 	((status == 1)) && err_has "robot belongs to group $group \(as root: usermod -aG $group nobody;"
 	ok $? "create in a folder of another group names the group, and how to join it"
 	chmod 644 "$dir/robot/cam"
+	chmod 660 /dev/ringbuf
+	run "${user[@]}" $ctl cat "$dir/robot/cam"
+	chmod 666 /dev/ringbuf
+	((status == 1)) && err_has '/dev/ringbuf belongs to group root instead of ringbuf .*groupadd -f'
+	ok $? "without the group ringbuf the tools say how to make it"
 	run "${user[@]}" $ctl stats "$dir/robot/cam"
 	((status == 0)) && out_has '^head 0'
 	ok $? "stats prints a ring that the user may only read"

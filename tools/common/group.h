@@ -13,6 +13,9 @@
  * @otherwise: the text if no group would help: the file's group may not write, is
  *	root's, or has this process as a member already
  *
+ * If /dev/ringbuf may be used by the group of root, the text says how to make the group ringbuf, as
+ * that one is missing.
+ *
  * Return: @words, or @otherwise.
  */
 const char *group_words(char *words, size_t bytes, const char *path, const char *otherwise);
