@@ -251,6 +251,31 @@ fetches
 	[[ ! -e $cache/6.1 && ! -e $cache/6.1.tmp ]]
 ok $? "without room on the disk fetch reports how much it needs, and does not begin"
 
+# In a mount namespace with an empty folder of package lists.
+# usage: without_lists COMMAND...: runs COMMAND before fetch
+without_lists()
+{
+	# shellcheck disable=SC2016 # for the shell inside
+	run unshare --mount bash -c 'mount -t tmpfs tmpfs /var/lib/apt/lists && PATH=$0 "$@" selftests/vm/fetch 6.1' \
+		"$tap_dir/bin:$PATH" "$@"
+}
+
+echo "E: Failed to fetch InRelease: Temporary failure resolving 'deb.example.org'" >"$tap_dir/bin/apt"
+if ((EUID == 0)) && unshare --mount true 2>/dev/null; then
+	: >"$tap_dir/bin/calls"
+	without_lists env
+	((status == 1)) && err_has 'Temporary failure' && err_has 'cannot update the package lists: is there a network' &&
+		[[ $(<"$tap_dir/bin/calls") == '-qq update' && ! -e $cache/6.1.tmp ]]
+	ok $? "without package lists root's fetch gets them, and reports that it cannot"
+	: >"$tap_dir/bin/calls"
+	without_lists unshare --user --map-user=65534 --map-group=65534
+	((status == 1)) && err_has 'no package lists; please run: sudo apt-get update' &&
+		[[ ! -s $tap_dir/bin/calls ]]
+	ok $? "without package lists fetch of another user names the command that gets them"
+else
+	skip "tests without package lists" "only root can hide them"
+fi
+
 mkdir -p "$cache/6.1"
 echo 6.1.0-9-amd64 >"$cache/6.1/release"
 : >"$tap_dir/bin/calls"
