@@ -100,6 +100,8 @@ extern "C" {
 
 #define RINGBUF_COMM_BYTES 16 /* room for the name of a process, as in /proc/PID/comm */
 
+#define RINGBUF_UUID_BYTES 16 /* of struct ringbuf_geometry.uuid */
+
 #define RINGBUF_TRY	((int64_t)0)
 #define RINGBUF_FOREVER ((int64_t)-1)
 
@@ -321,6 +323,9 @@ void ringbuf_close(struct ringbuf *ring);
  * @policy_timeout: as in struct ringbuf_config
  * @policy_lag: as in struct ringbuf_config
  * @policy: as in struct ringbuf_config
+ * @reserved: 0
+ * @uuid: name of the ring that no other ring has, as long as it lives: 16 random bytes,
+ *	version 4 of RFC 4122; all 0 if the module is older than this field
  */
 struct ringbuf_geometry {
 	size_t size;
@@ -336,6 +341,8 @@ struct ringbuf_geometry {
 	uint64_t policy_timeout;
 	uint64_t policy_lag;
 	uint32_t policy;
+	uint32_t reserved;
+	uint8_t uuid[RINGBUF_UUID_BYTES];
 };
 
 /**

@@ -33,6 +33,7 @@ static void info_fill(struct ringbuf_info *info, struct rb_handle *h, const stru
 	info->policy = l->policy.kind;
 	info->policy_timeout = l->policy.timeout;
 	info->policy_lag = l->policy.lag;
+	memcpy(info->uuid, l->uuid, sizeof(info->uuid));
 }
 
 static int info_check(const struct ringbuf_info *info)

@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/uuid.h>
 #include <linux/vmalloc.h>
 
 #include "internal.h"
@@ -99,6 +100,7 @@ static void ring_init(struct rb_ring *ring, const struct rb_layout *layout)
 {
 	kref_init(&ring->refs);
 	ring->layout = *layout;
+	generate_random_uuid(ring->layout.uuid);
 	/* An exclusive writer is fenced for its successor, not by the timer. */
 	if (!(layout->flags & RINGBUF_CREATE_EXCLUSIVE))
 		ring->claim_timeout = layout->claim_timeout;

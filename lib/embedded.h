@@ -40,7 +40,7 @@
 #include "engine/hold.h"
 #include "internal.h"
 
-#define EMB_MAGIC    0x36626d6530676e72ULL
+#define EMB_MAGIC    0x37626d6530676e72ULL
 #define EMB_SLICE_NS 25000000U /* the waiters of a ring look for dead peers this often */
 /* A slow-path lock that is not unlocked for this long counts as stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,13 +162,25 @@ static u64 recheck(void)
 	return *end ? EMB_SLICE_NS : ns;
 }
 
+/* Make a random UUID, of version 4. */
+static int uuid_make(u8 uuid[RINGBUF_UUID_BYTES])
+{
+	if (getrandom(uuid, RINGBUF_UUID_BYTES, 0) != RINGBUF_UUID_BYTES)
+		return -errno;
+	uuid[6] = (uuid[6] & 0x0f) | 0x40;
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+	return 0;
+}
+
 /* Fill a new file, which no other process can open yet. */
 static int memory_fill(struct ringbuf *ring, int fd)
 {
 	struct rb_layout *l = &ring->layout;
 	u64 bytes = file_bytes(l);
-	int err = allocate(fd, bytes, l->page_size);
+	int err = uuid_make(l->uuid);
 
+	if (!err)
+		err = allocate(fd, bytes, l->page_size);
 	if (!err)
 		err = map(ring, fd, bytes);
 	if (err)
@@ -218,6 +231,7 @@ static int layout_check(const struct rb_layout *from, struct rb_layout *to)
 	to->page_size = (u32)sysconf(_SC_PAGESIZE);
 	to->wait_readers = from->wait_readers;
 	to->policy = from->policy;
+	memcpy(to->uuid, from->uuid, sizeof(to->uuid));
 	if (info >= 1ULL << 31 || head >= 1ULL << 31)
 		return -EPROTO;
 	if (rb_layout_larger(to, info, head) || !layout_fits(to))

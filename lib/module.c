@@ -64,6 +64,7 @@ static void layout_set(struct rb_layout *l, const struct ringbuf_info *info)
 	l->policy.kind = info->policy;
 	l->policy.timeout = info->policy_timeout;
 	l->policy.lag = info->policy_lag;
+	memcpy(l->uuid, info->uuid, sizeof(l->uuid));
 	l->claim_offset = info->claim_offset;
 	l->stamp_offset = info->stamp_offset;
 }

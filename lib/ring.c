@@ -248,6 +248,7 @@ LIB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_g
 		.policy = l->policy.kind,
 	};
 
+	memcpy(ours.uuid, l->uuid, sizeof(ours.uuid));
 	if (ours.size < GEOMETRY_SIZE_0_1)
 		return -EINVAL;
 	memset(geometry, 0, ours.size);

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/output.h"
 #include "common/policy.h"
+#include "common/uuid.h"
 #include "ctl.h"
 
 /* A ring as one look saw it. */
@@ -75,9 +76,11 @@ static struct ringbuf_policy ring_policy(const struct ringbuf_geometry *g)
 static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, const struct look *l)
 {
 	struct ringbuf_policy policy = ring_policy(g);
+	char uuid[UUID_TEXT_BYTES];
 	json_t *j = json_object();
 
 	ctl_json_name(j, c->name, strlen(c->name));
+	json_object_set_new(j, "uuid", json_string(uuid_text(uuid, g->uuid)));
 	json_object_set_new(j, "host",
 			    json_string(g->host == RINGBUF_HOST_MODULE ? "module" : "embedded"));
 	json_object_set_new(j, "slot_bytes", number(g->slot_bytes));
@@ -102,11 +105,12 @@ static void info_json(const struct ctl *c, const struct ringbuf_geometry *g, con
 static void info_text(const struct ctl *c, const struct ringbuf_geometry *g, const struct look *l)
 {
 	struct ringbuf_policy policy = ring_policy(g);
-	char flags[64], text[POLICY_TEXT_BYTES];
+	char flags[64], text[POLICY_TEXT_BYTES], uuid[UUID_TEXT_BYTES];
 
 	printf("name         ");
 	ctl_print_name(c->name, strlen(c->name));
-	printf("\nhost         %s\n", g->host == RINGBUF_HOST_MODULE ? "module" : "embedded");
+	printf("\nuuid         %s\n", uuid_text(uuid, g->uuid));
+	printf("host         %s\n", g->host == RINGBUF_HOST_MODULE ? "module" : "embedded");
 	printf("slot bytes   %llu, one slot every %llu\n", (unsigned long long)g->slot_bytes,
 	       (unsigned long long)g->slot_stride);
 	printf("slots        %llu\n", (unsigned long long)g->slot_count);

@@ -33,6 +33,7 @@ struct rb_layout {
 	u32 pad; /* 0 */
 	u64 claim_timeout; /* see struct ringbuf_create */
 	struct rb_policy policy; /* of its readers */
+	u8 uuid[RINGBUF_UUID_BYTES]; /* of the ring, from its host; see struct ringbuf_info */
 	u64 claim_offset; /* in the slots region */
 	u64 stamp_offset; /* in the slots region; 0: none */
 	u64 bytes; /* of all regions */

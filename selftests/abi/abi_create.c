@@ -97,6 +97,40 @@ TEST(handle_can_be_bound_only_once)
 	close(other);
 }
 
+TEST(info_tells_the_uuid_of_the_ring_to_each_handle_and_no_other)
+{
+	struct ringbuf_info info, same, other;
+	int fd = ring_make(0, 100, 10), reader = role_open(RINGBUF_ROLE_READER, fd);
+	int other_fd = ring_make(0, 100, 10);
+
+	ASSERT_OK(info_get(fd, &info));
+	ASSERT_OK(info_get(reader, &same));
+	ASSERT_OK(info_get(other_fd, &other));
+	EXPECT_EQ(0, memcmp(info.uuid, same.uuid, sizeof(info.uuid)));
+	EXPECT_NE(0, memcmp(info.uuid, other.uuid, sizeof(info.uuid)));
+	EXPECT_EQ(4, info.uuid[6] >> 4);
+	EXPECT_EQ(2, info.uuid[8] >> 6);
+	close(other_fd);
+	close(reader);
+	close(fd);
+}
+
+TEST(info_for_a_caller_that_knows_no_uuid_writes_none)
+{
+	struct ringbuf_info info;
+	int fd = ring_make(0, 100, 10);
+
+	memset(&info, 0x5a, sizeof(info));
+	info.size = offsetof(struct ringbuf_info, uuid);
+	info.flags = 0;
+	info.regions = 0;
+	ASSERT_OK(call(fd, RINGBUF_IOC_INFO, &info));
+	EXPECT_EQ(100, info.slot_bytes);
+	EXPECT_EQ(0x5a, info.uuid[0]);
+	EXPECT_EQ(0x5a, info.uuid[15]);
+	close(fd);
+}
+
 TEST(info_describes_the_ring)
 {
 	struct ringbuf_region region[REGIONS];

@@ -93,7 +93,7 @@ TEST(info_and_regions_have_their_layout)
 	EXPECT_EQ(2, RINGBUF_REGION_SLOTS);
 	EXPECT_EQ(3, RINGBUF_REGION_CURSOR);
 	EXPECT_EQ(4, RINGBUF_REGION_DATA);
-	SIZE(ringbuf_info, 120);
+	SIZE(ringbuf_info, 136);
 	FIELD(ringbuf_info, regions, 8);
 	FIELD(ringbuf_info, region_size, 16);
 	FIELD(ringbuf_info, region_count, 20);
@@ -113,6 +113,7 @@ TEST(info_and_regions_have_their_layout)
 	FIELD(ringbuf_info, claim_timeout, 96);
 	FIELD(ringbuf_info, policy_timeout, 104);
 	FIELD(ringbuf_info, policy_lag, 112);
+	FIELD(ringbuf_info, uuid, 120);
 }
 
 TEST(structures_of_the_other_calls_have_their_layout)

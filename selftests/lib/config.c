@@ -307,6 +307,32 @@ TEST(members_that_are_zero_have_defaults)
 	EXPECT_EQ(1, g.max_writers);
 }
 
+TEST(each_ring_has_a_random_uuid_of_its_own)
+{
+	struct ringbuf_geometry one = geometry_of(_metadata, &good);
+	struct ringbuf_geometry other = geometry_of(_metadata, &good);
+
+	EXPECT_NE(0, memcmp(one.uuid, other.uuid, sizeof(one.uuid)));
+	EXPECT_EQ(4, one.uuid[6] >> 4);
+	EXPECT_EQ(2, one.uuid[8] >> 6);
+	EXPECT_EQ(4, other.uuid[6] >> 4);
+	EXPECT_EQ(2, other.uuid[8] >> 6);
+}
+
+TEST(uuid_travels_with_the_descriptor_of_a_ring)
+{
+	struct ringbuf_geometry g = { .size = sizeof(g) }, h = { .size = sizeof(h) };
+	struct ringbuf *ring, *again;
+
+	ASSERT_EQ(0, ringbuf_create(&good, &ring));
+	ASSERT_EQ(0, ringbuf_import(dup(ringbuf_export(ring)), NULL, &again));
+	EXPECT_EQ(0, ringbuf_get_geometry(ring, &g));
+	EXPECT_EQ(0, ringbuf_get_geometry(again, &h));
+	EXPECT_EQ(0, memcmp(g.uuid, h.uuid, sizeof(g.uuid)));
+	ringbuf_close(ring);
+	ringbuf_close(again);
+}
+
 TEST(smallest_and_largest_values_are_accepted)
 {
 	struct ringbuf_config c = RINGBUF_CONFIG_INIT(1, 1);

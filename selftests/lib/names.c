@@ -60,6 +60,7 @@ TEST(opened_name_leads_to_the_created_ring)
 	EXPECT_EQ(g.max_readers, h.max_readers);
 	EXPECT_EQ(g.max_writers, h.max_writers);
 	EXPECT_EQ(g.host, h.host);
+	EXPECT_EQ(0, memcmp(g.uuid, h.uuid, sizeof(g.uuid)));
 	reader = reader_new(b);
 	ASSERT_NE(NULL, reader);
 	writer = writer_new(a);

@@ -94,6 +94,14 @@ class Basics(Case):
             with self.assertRaises((ValueError, OSError)):
                 Ring.create(**wrong)
 
+    def test_uuid_is_that_of_the_ring(self):
+        with Ring.create(8, 2) as other:
+            self.assertEqual(4, self.ring.uuid.version)
+            self.assertEqual(self.ring.uuid, self.ring.uuid)
+            self.assertNotEqual(self.ring.uuid, other.uuid)
+        with self.assertRaises(ringbuffer.ClosedError):
+            other.uuid
+
     def test_writers_wait_for_readers(self):
         with Ring.create(64, 4, wait_readers=2) as ring:
             writer = ring.writer()

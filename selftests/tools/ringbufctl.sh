@@ -127,6 +127,10 @@ ok $? "info prints the host and the limits of a ring"
 run $ctl info --json $ring
 json "j['host'] == '$RINGBUF_HOST' and j['slots'] == 5 and j['stream'] == 'open' and j['kept']"
 ok $? "info --json has the host, the slots and the state of a ring"
+uuid=$(sed -nE 's/.*"uuid": "([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})".*/\1/p' "$tap_dir/out")
+run $ctl info $ring
+[[ $uuid ]] && out_has "^uuid +$uuid\$"
+ok $? "info prints the same UUID of a ring in both forms"
 
 # ---- files that are no rings, or locked -----------------------------------------------
 

@@ -56,6 +56,7 @@
 #define RINGBUF_MAX_BATCH      64U /* slots in one reservation */
 #define RINGBUF_MAX_WAITERS    16384U /* calls and requests that wait in one ring */
 
+#define RINGBUF_UUID_BYTES 16 /* of struct ringbuf_info.uuid */
 #define RINGBUF_COMM_BYTES 16 /* room for the name of a process, as in /proc/PID/comm */
 
 /* ---- ioctls ---------------------------------------------------------- */
@@ -361,6 +362,8 @@ struct ringbuf_region {
  * @claim_timeout: [out] as in struct ringbuf_create
  * @policy_timeout: [out] as in struct ringbuf_create
  * @policy_lag: [out] as in struct ringbuf_create
+ * @uuid: [out] name of the ring that no other ring has, as long as it lives: 16 random bytes,
+ *	version 4 of RFC 4122
  *
  * Errors: EINVAL, E2BIG, EFAULT, EBADFD.
  */
@@ -386,6 +389,7 @@ struct ringbuf_info {
 	__aligned_u64 claim_timeout;
 	__aligned_u64 policy_timeout;
 	__aligned_u64 policy_lag;
+	__u8 uuid[RINGBUF_UUID_BYTES];
 };
 
 #define RINGBUF_NO_TIMEOUT (~0ULL)

@@ -16,6 +16,8 @@ from ._passing import arrived, departing, departure
 from ._policy import Policy
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from .aio import AsyncReader, AsyncWriter
 
 _R = TypeVar("_R", bound="Ring")
@@ -207,6 +209,12 @@ class Ring(_ringbuf.Ring):
     def at_stop(self) -> bool:
         """Whether the policy does not wait for a reader that is stopped or frozen."""
         return _policy.at_stop(self._geometry()[9])
+
+    @property
+    def uuid(self) -> UUID:
+        """A name that no other ring has, as long as the ring lives."""
+        from uuid import UUID   # which takes longer to import than all of this package
+        return UUID(bytes=self._uuid())
 
     @property
     def exclusive(self) -> bool:

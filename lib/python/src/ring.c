@@ -413,6 +413,18 @@ static PyObject *ring_geometry(struct rp_ring *self, PyObject *none)
 			     g.claim_timeout, g.policy, g.policy_timeout, g.policy_lag);
 }
 
+static PyObject *ring_uuid(struct rp_ring *self, PyObject *none)
+{
+	struct ringbuf *ring = rp_ring_get(self);
+	struct ringbuf_geometry g = { .size = sizeof(g) };
+
+	(void)none;
+	if (!ring)
+		return NULL;
+	ringbuf_get_geometry(ring, &g);
+	return PyBytes_FromStringAndSize((const char *)g.uuid, sizeof(g.uuid));
+}
+
 static PyObject *ring_closed(struct rp_ring *self, void *closure)
 {
 	(void)closure;
@@ -463,6 +475,7 @@ static PyMethodDef ring_methods[] = {
 	{ "_stats", (PyCFunction)ring_stats, METH_NOARGS, NULL },
 	{ "_head", (PyCFunction)ring_head, METH_NOARGS, NULL },
 	{ "_geometry", (PyCFunction)ring_geometry, METH_NOARGS, NULL },
+	{ "_uuid", (PyCFunction)ring_uuid, METH_NOARGS, NULL },
 	{ "_close", (PyCFunction)ring_close, METH_NOARGS, NULL },
 	{ NULL },
 };
