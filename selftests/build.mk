@@ -43,7 +43,7 @@ $(INSIDE_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf-inside.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf-inside.a $(TEST_LINK))
 
 # These tests include headers of the embedded host.
-$(addprefix $(O)/selftests/lib/,ahead inside header locked watch): TEST_FLAGS += -Ilib -Ikmod
+$(addprefix $(O)/selftests/lib/,ahead hostile inside header locked watch): TEST_FLAGS += -Ilib -Ikmod
 
 # The test growth counts the system calls of the library.
 $(O)/selftests/lib/growth: TEST_LINK += $(patsubst %,-Wl$(comma)--wrap=%,fcntl fcntl64 syscall ioctl)
