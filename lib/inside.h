@@ -10,6 +10,27 @@
 #include <ringbuf.h>
 
 /**
+ * struct lib_losses - messages that one call has lost while it copied them; 0 at first
+ * @tries: how many, if the call must not wait
+ * @end: when the call gives up, by CLOCK_MONOTONIC; 0: it has lost none yet
+ */
+struct lib_losses {
+	unsigned int tries;
+	uint64_t end;
+};
+
+/**
+ * lib_lost() - decide whether a call that has lost a message may look for the next one
+ * @lost: the losses of this call
+ * @timeout_ns: its timeout, from which the time since the first loss is taken
+ *
+ * A writer that breaks the rules may take each message away while it is copied.
+ *
+ * Return: 0: look again; -EAGAIN or -ETIMEDOUT, never with RINGBUF_FOREVER.
+ */
+int lib_lost(struct lib_losses *lost, int64_t *timeout_ns);
+
+/**
  * lib_reader_ahead() - peek at messages after slots that are still in use
  * @reader: the handle
  * @from: position to begin at, ringbuf_reader_position() or higher

@@ -297,12 +297,34 @@ LIB_PUBLIC LIB_FLAT int ringbuf_reader_release(struct ringbuf_reader *reader, un
 	return err;
 }
 
+/* How many messages in a row a read that must not wait may lose while it copies them. */
+#define LOST_TRIES 1000
+
+LIB_HIDDEN LIB_SLOW int lib_lost(struct lib_losses *lost, int64_t *timeout_ns)
+{
+	u64 now;
+
+	if (*timeout_ns < 0)
+		return 0;
+	if (!*timeout_ns)
+		return ++lost->tries < LOST_TRIES ? 0 : -EAGAIN;
+	now = lib_clock(CLOCK_MONOTONIC);
+	if (!lost->end)
+		lost->end = now + (u64)*timeout_ns;
+	if (now >= lost->end)
+		return -ETIMEDOUT;
+	*timeout_ns = (int64_t)(lost->end - now);
+	return 0;
+}
+
 LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data,
 						size_t size, int64_t timeout_ns)
 {
 	const struct lib_handle *h = &reader->h;
+	struct lib_losses lost = { 0 };
+	int err;
 
-	for (;;) {
+	do {
 		int n = reader_fill(reader, 1, timeout_ns);
 		u64 i = reader->r.index;
 		size_t length;
@@ -315,18 +337,18 @@ LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, v
 			/* A writer may have reused a slot that this reader was moved over. */
 			if (rb_reader_holds(&h->view, &reader->r, 1))
 				return -EPROTO;
-			continue;
-		}
-		if (unlikely(length > size)) {
+		} else if (unlikely(length > size)) {
 			if (rb_reader_holds(&h->view, &reader->r, 1))
 				return -EMSGSIZE;
-			continue;
+		} else {
+			lib_copy(data, lib_slot_data(h, i), length);
+			if (likely(!reader_release(reader, 1)))
+				return (ssize_t)length;
 		}
-		lib_copy(data, lib_slot_data(h, i), length);
-		if (likely(!reader_release(reader, 1)))
-			return (ssize_t)length;
 		/* The reader was moved, so the copy may be torn: read the next message. */
-	}
+		err = lib_lost(&lost, &timeout_ns);
+	} while (!err);
+	return err;
 }
 
 LIB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int count,

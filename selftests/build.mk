@@ -43,13 +43,16 @@ $(INSIDE_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf-inside.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf-inside.a $(TEST_LINK))
 
 # These tests include headers of the embedded host.
-$(addprefix $(O)/selftests/lib/,ahead hostile inside header locked watch): TEST_FLAGS += -Ilib -Ikmod
+$(addprefix $(O)/selftests/lib/,ahead hostile inside header locked torn watch): TEST_FLAGS += -Ilib -Ikmod
 
 # The test growth counts the system calls of the library.
 $(O)/selftests/lib/growth: TEST_LINK += $(patsubst %,-Wl$(comma)--wrap=%,fcntl fcntl64 syscall ioctl)
 
 # The test watch counts the system calls of its thread.
 $(O)/selftests/lib/watch: TEST_LINK += -Wl,--wrap=syscall
+
+# The test torn changes a message while it is copied.
+$(O)/selftests/lib/torn: TEST_LINK += -Wl,--wrap=memcpy
 
 # The test first_use stops a thread in fcntl().
 $(O)/selftests/lib/first_use: TEST_LINK += -Wl,--wrap=fcntl64

@@ -21,11 +21,14 @@ static int copy(struct rp_reader *r, void *to, const struct ringbuf_slot *slot)
 /* The next message, copied once: straight into what is returned. */
 int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject **message)
 {
-	for (;;) {
+	struct lib_losses lost = { 0 };
+	int err;
+
+	do {
 		struct ringbuf_slot slot;
 		Py_ssize_t length;
-		int err = rp_reader_peek(r, &slot, 1, timeout);
 
+		err = rp_reader_peek(r, &slot, 1, timeout);
 		if (RP_UNLIKELY(err < 0))
 			return err;
 		length = (Py_ssize_t)slot.length;
@@ -42,9 +45,10 @@ int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject 
 			return 0;
 		/* Moved while copying: what was copied may be torn, so the next one. */
 		Py_DECREF(*message);
-		if (err != -ESTALE)
-			return err;
-	}
+		if (err == -ESTALE)
+			err = lib_lost(&lost, &timeout);
+	} while (!err);
+	return err;
 }
 
 PyObject *rp_reader_read(struct rp_reader *r, PyObject *const *args, Py_ssize_t nargs,
@@ -66,6 +70,7 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 			      PyObject *kwnames)
 {
 	static const char *const names[] = { "buffer", "timeout" };
+	struct lib_losses lost = { 0 };
 	struct ringbuf_slot slot;
 	PyObject *arg[2];
 	int64_t timeout;
@@ -90,7 +95,7 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 		}
 		if (err != -ESTALE)
 			break;
-		err = 0;
+		err = lib_lost(&lost, &timeout);
 	}
 	PyBuffer_Release(&to);
 	return err ? rp_reader_error(err) : PyLong_FromSize_t(slot.length);
@@ -141,6 +146,7 @@ PyObject *rp_reader_read_many(struct rp_reader *r, PyObject *const *args, Py_ssi
 			      PyObject *kwnames)
 {
 	static const char *const names[] = { "n", "timeout" };
+	struct lib_losses lost = { 0 };
 	PyObject *arg[2], *list;
 	Py_ssize_t max, got = 0;
 	int64_t timeout;
@@ -160,12 +166,14 @@ PyObject *rp_reader_read_many(struct rp_reader *r, PyObject *const *args, Py_ssi
 		return NULL;
 	n = rp_reader_ready(r, timeout != RINGBUF_TRY);
 	while (!n && got < max) {
-		n = read_some(r, list, max - got > 64 ? 64 : (unsigned int)(max - got),
-			      got ? RINGBUF_TRY : timeout);
+		/* Having read some, it takes what is ready, but does not wait for more. */
+		if (got)
+			timeout = RINGBUF_TRY;
+		n = read_some(r, list, max - got > 64 ? 64 : (unsigned int)(max - got), timeout);
 		if (n < 0)
 			break;
 		got += n;
-		n = 0;
+		n = n ? 0 : lib_lost(&lost, &timeout);
 	}
 	/* What was read is read, whatever comes next says so again. */
 	if (n < 0 && (!got || n == RP_RAISED)) {
