@@ -356,6 +356,7 @@ LIB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int c
 {
 	const struct rb_view *v = &reader->h.view;
 	struct lib_block b = { .timeout = timeout_ns };
+	struct lib_losses lost = { 0 };
 	struct rb_ready ready;
 	int n, err;
 
@@ -369,10 +370,14 @@ LIB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int c
 		if (n < 0)
 			return n;
 		rb_reader_ready(v, reader->h.id, count, &ready);
+		if (!ready.waiter && n)
+			return 0;
 		if (!ready.waiter) {
-			if (n)
-				return 0;
-			continue; /* the messages came between the two checks */
+			/* The messages came between the two checks, or the words make no sense. */
+			err = lib_lost(&lost, &timeout_ns);
+			if (err)
+				return err;
+			continue;
 		}
 		err = reader_block(reader, &b, ready.waiter >> 2, count);
 		if (n && (err == -ENODATA || (!err && rb_ended(v))))

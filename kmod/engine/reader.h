@@ -231,8 +231,11 @@ static inline int rb_peek_why(const struct rb_view *v, struct rb_reader *r, bool
 		*wake |= rb_skip_holes(v, r);
 		return -EAGAIN;
 	}
-	/* (A): we would have seen the floor that let a writer use the slot again. */
-	return rb_state_phase(state) && rb_state_pos(state) > r->pos && !r->lossy ? -EPROTO : 0;
+	/*
+	 * (A): we would have seen what let a writer use the slot again: the floor, or, if the
+	 * reader is lossy, the claim, or a head behind it.
+	 */
+	return rb_state_phase(state) && rb_state_pos(state) > r->pos ? -EPROTO : 0;
 }
 
 /*

@@ -538,6 +538,27 @@ static void lossy_reader_is_moved_and_evicted(void)
 /* ---- hostile words ------------------------------------------------------------------------ */
 
 /* Whatever the words say, each call returns and stays in the ring. */
+/*
+ * A later message lies in the slot, and nothing tells that it was claimed: a reader that waited
+ * for its own would not sleep, since the slot is finished, and not read either.
+ */
+static void later_message_without_a_claim(void)
+{
+	struct rb_reader r;
+	u32 flags;
+	bool wake;
+
+	for (flags = 0; flags <= RINGBUF_CREATE_EXCLUSIVE; flags++) {
+		begin(4, flags);
+		add_reader(&r, 0, &lossy);
+		CHECK(rb_peek(v, &r, 1, &wake) == 0);
+		v->desc[0].state = rb_state(4, RINGBUF_COMMITTED);
+		CHECK(rb_peek(v, &r, 1, &wake) == -EPROTO);
+		CHECK(r.pos == 0);
+		ring_free(&ring);
+	}
+}
+
 static void hostile_words_and_a_lossy_reader(void)
 {
 	static const u64 words[] = { 0, 1, 2, 3, 1ULL << 50, (1ULL << 62) - 1, ~0ULL - 2, ~0ULL };
@@ -621,6 +642,8 @@ static const struct tap_test tests[] = {
 	  wait_for_a_slot_that_is_reserved_again_is_over },
 	{ "lossy: the margin grows to half of the ring", lossy_margin_grows_to_half },
 	{ "lossy: is moved and evicted", lossy_reader_is_moved_and_evicted },
+	{ "lossy: a later message that no writer has claimed makes no sense",
+	  later_message_without_a_claim },
 	{ "hostile words and a lossy reader", hostile_words_and_a_lossy_reader },
 	{ "hostile cursor of a skipped reader", hostile_cursor_of_a_skipped_reader },
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A writer that breaks the rules overwrites each message while a lossy reader copies it: at each
- * copy of the library, which this program catches, it makes the ring look a lap further.
+ * A writer that breaks the rules keeps a lossy reader from each message.  It overwrites them while
+ * the reader copies: at each copy of the library, which this program catches, it makes the ring
+ * look a lap further.
  */
 #include <sys/stat.h>
 
@@ -102,6 +103,16 @@ TEST_F_TIMEOUT(torn, read_with_a_timeout_returns, 60)
 	EXPECT_EQ(-ETIMEDOUT,
 		  ringbuf_reader_read(self->reader, self->bytes, sizeof(self->bytes), 10 * MS));
 	EXPECT_GT(copies, 2);
+}
+
+/* The slot has a later message, but no writer has claimed it. */
+TEST_F_TIMEOUT(torn, wait_for_words_that_make_no_sense_returns, 60)
+{
+	uint64_t pos = ringbuf_reader_position(self->reader);
+
+	view.desc[pos % SLOTS].state = rb_state(pos + SLOTS, RINGBUF_COMMITTED);
+	EXPECT_EQ(-EPROTO, ringbuf_reader_wait(self->reader, 1, RINGBUF_TRY));
+	EXPECT_EQ(-EPROTO, ringbuf_reader_wait(self->reader, 1, RINGBUF_FOREVER));
 }
 
 LIB_HARNESS_MAIN
