@@ -33,6 +33,19 @@ $(O)/selftests/runner: selftests/harness/runner.c | packages
 $(O)/selftests/harness/outcomes: selftests/harness/outcomes.c | packages
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(TEST_LINK))
 
+# The fuzzer of /dev/ringbuf.
+FUZZ := $(O)/selftests/fuzz/fuzz
+FUZZ_OBJ := $(patsubst selftests/%.c,$(O)/selftests/%.o,$(wildcard selftests/fuzz/*.c))
+
+$(FUZZ_OBJ): $(O)/selftests/%.o: selftests/%.c | packages
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -MMD -MP -c $< -o $@
+
+$(FUZZ): $(FUZZ_OBJ)
+	$(call say,LD)
+	$(Q)$(CC) $^ -o $@ $(TEST_LINK) -luring
+
 # These tests call functions that the library does not export.
 INSIDE_TESTS := $(addprefix $(O)/selftests/lib/,ahead watch)
 
@@ -142,7 +155,7 @@ tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftes
 	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(STEPS_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
 	$(O)/selftests/tools/message $(O)/tools/bench_vm
 
-tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(O)/selftests/model/model
+tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(FUZZ) $(O)/selftests/model/model
 
 python-debian: packages-PYTHON lib
 	@$(MAKE) --no-print-directory python-built PYTHON=/usr/bin/python3
@@ -157,6 +170,7 @@ check-quick: packages tests-quick kmod-6.12
 check-full: check packages-DEB
 	$(Q)selftests/check arm64
 	$(Q)selftests/check steps
+	$(Q)selftests/check fuzz
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
 	$(Q)selftests/packages/run
