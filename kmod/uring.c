@@ -96,10 +96,10 @@ static enum hrtimer_restart uring_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Start the timer for the request's next deadline, or for @latest if that is earlier. */
-static void uring_start_timer(struct uring_wait *w, u64 latest)
+/* Start the timer for the request's next deadline. */
+static void uring_start_timer(struct uring_wait *w)
 {
-	u64 at = min(latest, w->want > 1 ? min(w->after, w->timeout) : w->timeout);
+	u64 at = w->want > 1 ? min(w->after, w->timeout) : w->timeout;
 
 	if (at <= KTIME_MAX)
 		hrtimer_start(&w->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_SOFT);
@@ -145,14 +145,16 @@ static bool uring_settled(const struct rb_ring *ring, u64 waiter, unsigned long 
 
 /*
  * Leave the request ARMED until its timer kicks it, ignoring kicks so far.  Each repetition
- * of the loop needs another kick; the waiter, which is not armed again here, gives at most
- * one.
+ * of the loop needs another kick: the waiter, which is not armed again here, gives at most
+ * one, and the timer one in URING_REST_NS.  So the timer ignores the deadline of the request:
+ * if that has passed since the last check, it would kick at once, each time.
  */
 static int uring_rest(struct uring_wait *w)
 {
 	do {
 		WRITE_ONCE(w->state, URING_BUSY);
-		uring_start_timer(w, ktime_get_ns() + URING_REST_NS);
+		hrtimer_start(&w->timer, ns_to_ktime(ktime_get_ns() + URING_REST_NS),
+			      HRTIMER_MODE_ABS_SOFT);
 	} while (cmpxchg(&w->state, URING_BUSY, URING_ARMED) != URING_BUSY);
 	return -EIOCBQUEUED;
 }
@@ -179,7 +181,7 @@ static int uring_step(struct uring_wait *w)
 		if (ready)
 			return ready < 0 ? ready : count;
 		rb_arm_waiter(ring, &w->waiter, waiter);
-		uring_start_timer(w, RINGBUF_NO_TIMEOUT);
+		uring_start_timer(w);
 		cond_resched();
 		if (uring_settled(ring, waiter, notices) &&
 		    cmpxchg(&w->state, URING_BUSY, URING_ARMED) == URING_BUSY)

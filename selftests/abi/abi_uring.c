@@ -592,6 +592,27 @@ TEST_F(wait, contradicting_words_do_not_keep_a_wait_in_the_kernel)
 	maps_close(&m);
 }
 
+/*
+ * The same, and the deadline passes while the request looks at the words again and again: its timer
+ * must not have it look at once, for ever.
+ */
+TEST_F(wait, deadline_amid_contradicting_words_ends_a_wait)
+{
+	struct ringbuf_wait w;
+	struct maps m;
+	uint64_t us;
+
+	ASSERT_EQ(0, put(self->writer, 1));
+	ASSERT_EQ(0, maps_open(&m, self->reader));
+	m.own->cursor = 1ULL << 62;
+	for (us = 0; us < often(20000); us++) {
+		w = wait_for(1, now_ns() + us * 1000);
+		ASSERT_EQ(0, submit_wait(&self->u, self->reader, &w, us, variant->flags));
+		ASSERT_EQ(-ETIMEDOUT, result(&self->u, us));
+	}
+	maps_close(&m);
+}
+
 /* Wait until @n requests sleep in the module. */
 #define UNTIL_WAITING(fd, n) UNTIL(waits_of(self->owner) >= (n))
 
