@@ -64,10 +64,10 @@ static void writer_stats(const struct ringbuf *ring, struct ringbuf_status *stat
 }
 
 static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
-		     struct ringbuf_reader_status *readers, unsigned int count)
+		     struct ringbuf_blocker *blocker, struct ringbuf_reader_status *readers,
+		     unsigned int count)
 {
 	const struct rb_view *v = &ring->view;
-	struct ringbuf_blocker blocker = { 0 };
 	unsigned int n = 0;
 	int err = emb_lock_reap(ring);
 	u32 i;
@@ -76,8 +76,7 @@ static int emb_stats(struct ringbuf *ring, struct ringbuf_status *status,
 		return err;
 	status->head = rb_head(v);
 	writer_stats(ring, status);
-	emb_blocker(ring, &blocker);
-	lib_blocker_status(status, &blocker);
+	emb_blocker(ring, blocker);
 	for (i = 0; i < rb_rows(v); i++) {
 		if (!row_attached(ring, i))
 			continue;

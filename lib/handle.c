@@ -68,18 +68,19 @@ int lib_handle_import(struct lib_handle *h, struct ringbuf *ring, u32 role,
 
 int lib_handle_export(const struct lib_handle *h, struct ringbuf_ticket *ticket)
 {
-	size_t size = ticket->size;
+	const struct ringbuf_ticket ours = {
+		.size = ticket->size,
+		.fd = h->fd,
+		.id = h->id,
+		.generation = h->generation,
+		.start = h->start,
+	};
 
-	if (size < TICKET_SIZE_0_1)
+	if (ours.size < TICKET_SIZE_0_1)
 		return -EINVAL;
 	if (h->process || h->detached)
 		return -EBUSY;
-	memset(ticket, 0, size);
-	ticket->size = size;
-	ticket->fd = h->fd;
-	ticket->id = h->id;
-	ticket->generation = h->generation;
-	ticket->start = h->start;
+	lib_copy_out(ticket, ours.size, &ours, sizeof(ours));
 	return 0;
 }
 

@@ -135,6 +135,19 @@ void lib_watch_destroy(struct lib_watch *watch);
 int lib_watch_fd(const struct lib_watch *watch);
 
 /**
+ * lib_stats() - report on a ring, with its blocker in a structure of its own
+ * @ring: the ring
+ * @status: see ringbuf_stats()
+ * @blocker: [out] the blocker that @status tells of too
+ * @readers: see ringbuf_stats()
+ * @count: see ringbuf_stats()
+ *
+ * Return: the same values as ringbuf_stats().
+ */
+int lib_stats(struct ringbuf *ring, struct ringbuf_status *status, struct ringbuf_blocker *blocker,
+	      struct ringbuf_reader_status *readers, unsigned int count);
+
+/**
  * lib_watch_take() - get the handles that may be ready
  * @watch: the watch
  * @tags: [out] tags of handles that the watch has disarmed

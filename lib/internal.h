@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #include <ringbuf.h>
@@ -53,9 +54,11 @@ struct emb_watched;
  * @done: end the writer @h
  * @sync: see ringbuf_sync()
  * @evict: see ringbuf_evict_reader()
- * @stats: see ringbuf_stats()
+ * @stats: see ringbuf_stats(); fills in @blocker, which is 0 on entry, instead of what @status
+ *	tells of it
  * @writers: see ringbuf_writers()
- * @blocker: see ringbuf_writer_blocker(); takes no lock; @blocker is 0 on entry
+ * @blocker: see ringbuf_writer_blocker(); takes no lock that another process could keep;
+ *	@blocker is 0 on entry
  * @hole: see ringbuf_reader_hole(); @hole is 0 on entry but for its position
  * @fd: see ringbuf_reader_fd()
  * @export: see ringbuf_export()
@@ -81,7 +84,8 @@ struct lib_host {
 	int (*sync)(struct ringbuf *ring, u32 reader, u64 position);
 	int (*evict)(struct ringbuf *ring, u32 reader);
 	int (*stats)(struct ringbuf *ring, struct ringbuf_status *status,
-		     struct ringbuf_reader_status *readers, unsigned int count);
+		     struct ringbuf_blocker *blocker, struct ringbuf_reader_status *readers,
+		     unsigned int count);
 	int (*writers)(struct ringbuf *ring, struct ringbuf_writer_status *writers,
 		       unsigned int count);
 	int (*blocker)(struct ringbuf *ring, struct ringbuf_blocker *blocker);
@@ -278,8 +282,6 @@ int lib_fd_took(int fd, int taken, int err) LIB_HIDDEN;
 
 /* ---- blocker.c ------------------------------------------------------------- */
 
-void lib_blocker_status(struct ringbuf_status *status,
-			const struct ringbuf_blocker *blocker) LIB_HIDDEN;
 int lib_hole(struct lib_handle *h, u64 position, struct ringbuf_hole_status *hole) LIB_HIDDEN;
 
 /* ---- handle.c -------------------------------------------------------------- */
@@ -338,6 +340,16 @@ static inline bool lib_tail_is_zero(const void *from, size_t known, size_t size)
 		if (byte[known])
 			return false;
 	return true;
+}
+
+/*
+ * Copy the structure @from, of @known bytes, to that of the caller, who says that it has @size
+ * bytes, and zero the rest of it.
+ */
+static inline void lib_copy_out(void *to, size_t size, const void *from, size_t known)
+{
+	memset(to, 0, size);
+	memcpy(to, from, size < known ? size : known);
 }
 
 static inline void lib_host_wake(struct lib_handle *h)

@@ -485,10 +485,10 @@ static void blocker_set(struct ringbuf_blocker *blocker, const struct ringbuf_st
 }
 
 static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
-			struct ringbuf_reader_status *readers, unsigned int count)
+			struct ringbuf_blocker *blocker, struct ringbuf_reader_status *readers,
+			unsigned int count)
 {
 	struct ringbuf_reader_stats *r = NULL;
-	struct ringbuf_blocker blocker;
 	struct ringbuf_stats s = { .size = sizeof(s) };
 	unsigned int i;
 	int err;
@@ -523,8 +523,7 @@ static int module_stats(struct ringbuf *ring, struct ringbuf_status *status,
 	status->head = s.head;
 	status->repaired = s.repaired;
 	status->writer_waits = s.waits;
-	blocker_set(&blocker, &s);
-	lib_blocker_status(status, &blocker);
+	blocker_set(blocker, &s);
 	status->readers = s.total;
 	status->writers = s.writers;
 	status->writers_ever = s.writers_ever;

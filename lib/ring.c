@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inside.h"
 #include "internal.h"
 
 #define TEXT_OF(number) #number
@@ -251,8 +252,7 @@ LIB_PUBLIC int ringbuf_get_geometry(const struct ringbuf *ring, struct ringbuf_g
 	memcpy(ours.uuid, l->uuid, sizeof(ours.uuid));
 	if (ours.size < GEOMETRY_SIZE_0_1)
 		return -EINVAL;
-	memset(geometry, 0, ours.size);
-	memcpy(geometry, &ours, ours.size < sizeof(ours) ? ours.size : sizeof(ours));
+	lib_copy_out(geometry, ours.size, &ours, sizeof(ours));
 	return 0;
 }
 
@@ -270,21 +270,44 @@ LIB_PUBLIC int ringbuf_evict_reader(struct ringbuf *ring, uint32_t reader)
 	return ring->host->evict(ring, reader);
 }
 
-LIB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
-			     struct ringbuf_reader_status *readers, unsigned int count)
+/* Copy what a status tells of the blocker. */
+static void status_blocker(struct ringbuf_status *status, const struct ringbuf_blocker *blocker)
+{
+	status->blocker_kind = blocker->kind;
+	status->blocker_id = blocker->id;
+	status->blocker_pid = blocker->pid;
+	status->blocker_position = blocker->position;
+	status->blocker_lag = blocker->lag;
+	status->blocker_since = blocker->since;
+	status->readers_lacking = blocker->readers_lacking;
+	memcpy(status->blocker_comm, blocker->comm, sizeof(status->blocker_comm));
+}
+
+LIB_HIDDEN int lib_stats(struct ringbuf *ring, struct ringbuf_status *status,
+			 struct ringbuf_blocker *blocker, struct ringbuf_reader_status *readers,
+			 unsigned int count)
 {
 	LIB_NO_CANCEL;
 	struct ringbuf_status ours = { .size = status->size };
 	int n;
 
+	memset(blocker, 0, sizeof(*blocker));
 	if (ours.size < STATUS_SIZE_0_1 || (count && !readers))
 		return -EINVAL;
-	n = ring->host->stats(ring, &ours, readers, count);
+	n = ring->host->stats(ring, &ours, blocker, readers, count);
 	if (n < 0)
 		return n;
-	memset(status, 0, ours.size);
-	memcpy(status, &ours, ours.size < sizeof(ours) ? ours.size : sizeof(ours));
+	status_blocker(&ours, blocker);
+	lib_copy_out(status, ours.size, &ours, sizeof(ours));
 	return n;
+}
+
+LIB_PUBLIC int ringbuf_stats(struct ringbuf *ring, struct ringbuf_status *status,
+			     struct ringbuf_reader_status *readers, unsigned int count)
+{
+	struct ringbuf_blocker blocker;
+
+	return lib_stats(ring, status, &blocker, readers, count);
 }
 
 LIB_PUBLIC int ringbuf_writers(struct ringbuf *ring, struct ringbuf_writer_status *writers,

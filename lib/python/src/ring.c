@@ -302,6 +302,7 @@ static PyObject *writers_status(const struct ringbuf_writer_status *writers, int
 /* Both tables of a ring at one moment, as far as they found room. */
 struct look {
 	struct ringbuf_status status;
+	struct ringbuf_blocker blocker;
 	struct ringbuf_reader_status *reader;
 	struct ringbuf_writer_status *writer;
 	int readers;
@@ -319,26 +320,11 @@ static int look(struct ringbuf *ring, struct look *l)
 	l->writer = calloc(g.max_writers, sizeof(*l->writer));
 	if (!l->reader || !l->writer)
 		return -ENOMEM;
-	l->readers = ringbuf_stats(ring, &l->status, l->reader, g.max_readers);
+	l->readers = lib_stats(ring, &l->status, &l->blocker, l->reader, g.max_readers);
 	if (l->readers < 0)
 		return l->readers;
 	l->writers = ringbuf_writers(ring, l->writer, g.max_writers);
 	return l->writers < 0 ? l->writers : 0;
-}
-
-static PyObject *blocker_tuple(const struct ringbuf_status *s)
-{
-	struct ringbuf_blocker b = {
-		.kind = s->blocker_kind,
-		.id = s->blocker_id,
-		.pid = s->blocker_pid,
-		.position = s->blocker_position,
-		.lag = s->blocker_lag,
-		.since = s->blocker_since,
-	};
-
-	memcpy(b.comm, s->blocker_comm, sizeof(b.comm));
-	return rp_blocker_tuple(&b);
 }
 
 static PyObject *look_tuple(const struct look *l)
@@ -352,8 +338,8 @@ static PyObject *look_tuple(const struct look *l)
 		return NULL;
 	}
 	return Py_BuildValue("(KKKNIIINNIK)", s->head, s->repaired, s->writer_waits,
-			     blocker_tuple(s), s->writers, s->writers_ever, s->ended, readers,
-			     writers, s->readers_lacking, s->fenced);
+			     rp_blocker_tuple(&l->blocker), s->writers, s->writers_ever, s->ended,
+			     readers, writers, s->readers_lacking, s->fenced);
 }
 
 static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
