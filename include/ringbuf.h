@@ -860,7 +860,8 @@ struct ringbuf_blocker {
  *	@blocker->size
  *
  * For a writer whose reservation has failed with -EAGAIN or -ETIMEDOUT.  The answer is that
- * of this moment: the blocker may have moved since.  The call takes no lock.
+ * of this moment: the blocker may have moved since.  The call never waits for another process
+ * that is stopped: the embedded host takes no lock, the module one of its own for a short time.
  *
  * Return: 0, -EINVAL, -ENOMEM, or -EBADF.
  */

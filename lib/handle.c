@@ -3,10 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inside.h"
 #include "internal.h"
 
 /* Size of struct ringbuf_ticket in version 0.1. */
 #define TICKET_SIZE_0_1 (offsetof(struct ringbuf_ticket, start) + sizeof(uint64_t))
+
+LIB_HIDDEN struct ringbuf *lib_ring_get(struct ringbuf *ring)
+{
+	__atomic_add_fetch(&ring->refs, 1, __ATOMIC_RELAXED);
+	return ring;
+}
 
 void lib_ring_put(struct ringbuf *ring)
 {
@@ -19,7 +26,7 @@ void lib_ring_put(struct ringbuf *ring)
 
 static void handle_setup(struct lib_handle *h, struct ringbuf *ring, u32 role)
 {
-	h->ring = ring;
+	h->ring = lib_ring_get(ring);
 	h->host = ring->host;
 	h->role = role;
 	h->fd = -1;
@@ -27,7 +34,6 @@ static void handle_setup(struct lib_handle *h, struct ringbuf *ring, u32 role)
 	h->slot_stride = ring->layout.slot_stride;
 	h->spin.fixed_ns = -1;
 	h->spin.budget_ns = 50000;
-	__atomic_add_fetch(&ring->refs, 1, __ATOMIC_RELAXED);
 }
 
 int lib_handle_init(struct lib_handle *h, struct ringbuf *ring, u32 role, enum ringbuf_start start,

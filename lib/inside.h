@@ -110,6 +110,22 @@ struct lib_watch;
 int lib_watch_create(struct lib_watch **watch);
 
 /**
+ * lib_ring_get() - take a reference to a ring
+ * @ring: the ring
+ *
+ * Return: @ring, which stays until ringbuf_close(), whatever other threads close.
+ */
+struct ringbuf *lib_ring_get(struct ringbuf *ring);
+
+/**
+ * lib_writer_ring() - take a reference to the ring of a writer
+ * @writer: the handle
+ *
+ * Return: the ring, see lib_ring_get().
+ */
+struct ringbuf *lib_writer_ring(struct ringbuf_writer *writer);
+
+/**
  * lib_blocker() - ask what the writers of a ring have to wait for
  * @ring: the ring
  * @blocker: see ringbuf_writer_blocker()
@@ -117,6 +133,19 @@ int lib_watch_create(struct lib_watch **watch);
  * Return: the same values as ringbuf_writer_blocker().
  */
 int lib_blocker(struct ringbuf *ring, struct ringbuf_blocker *blocker);
+
+/**
+ * lib_stats() - report on a ring, with its blocker in a structure of its own
+ * @ring: the ring
+ * @status: see ringbuf_stats()
+ * @blocker: [out] the blocker that @status tells of too
+ * @readers: see ringbuf_stats()
+ * @count: see ringbuf_stats()
+ *
+ * Return: the same values as ringbuf_stats().
+ */
+int lib_stats(struct ringbuf *ring, struct ringbuf_status *status, struct ringbuf_blocker *blocker,
+	      struct ringbuf_reader_status *readers, unsigned int count);
 
 /**
  * lib_watch_destroy() - end the thread
@@ -133,19 +162,6 @@ void lib_watch_destroy(struct lib_watch *watch);
  * Return: a descriptor that is readable while lib_watch_take() has tags to return.
  */
 int lib_watch_fd(const struct lib_watch *watch);
-
-/**
- * lib_stats() - report on a ring, with its blocker in a structure of its own
- * @ring: the ring
- * @status: see ringbuf_stats()
- * @blocker: [out] the blocker that @status tells of too
- * @readers: see ringbuf_stats()
- * @count: see ringbuf_stats()
- *
- * Return: the same values as ringbuf_stats().
- */
-int lib_stats(struct ringbuf *ring, struct ringbuf_status *status, struct ringbuf_blocker *blocker,
-	      struct ringbuf_reader_status *readers, unsigned int count);
 
 /**
  * lib_watch_take() - get the handles that may be ready

@@ -401,6 +401,11 @@ LIB_PUBLIC int ringbuf_writer_done(struct ringbuf_writer *writer)
 	return err;
 }
 
+LIB_HIDDEN struct ringbuf *lib_writer_ring(struct ringbuf_writer *writer)
+{
+	return lib_ring_get(writer->h.ring);
+}
+
 LIB_PUBLIC int ringbuf_writer_blocker(struct ringbuf_writer *writer,
 				      struct ringbuf_blocker *blocker)
 {

@@ -5,6 +5,7 @@ import fcntl
 import multiprocessing
 import os
 import struct
+import sys
 import threading
 import unittest
 
@@ -21,6 +22,56 @@ def holds_lock(path, conn):
     fcntl.fcntl(fd, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
     conn.send("held")
     conn.send(conn.poll(PATIENCE))
+
+
+class Polling(Case):
+
+    def switches(self, call):
+        """Test that call(), which raises WaitingForReaderError, lets a thread run that waits for
+        the GIL, although it does not ask for it."""
+        ready, began, ran = threading.Lock(), threading.Lock(), []
+        ready.acquire()
+        began.acquire()
+
+        def body():
+            began.release()
+            ready.acquire()
+            ran.append(1)
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        began.acquire()
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1000)
+        try:
+            ready.release()
+            for _ in range(20000):
+                try:
+                    call()
+                except ringbuffer.WaitingForReaderError:
+                    pass
+                if ran:
+                    break
+            self.assertTrue(ran, "the GIL was never free")
+        finally:
+            sys.setswitchinterval(interval)
+            thread.join(60)
+
+    def test_asking_what_blocks_a_write_releases_the_gil(self):
+        ring = Ring.create(16, 1)
+        reader, writer = ring.reader(), ring.writer()
+        writer.write(b"1")
+        self.switches(lambda: writer.write(b"2", timeout=0))
+        del reader
+
+    def test_the_drop_in_releases_the_gil_too(self):
+        ring = ringbuffer.RingBuffer(slot_bytes=16, slot_count=1)
+        reader = ring.new_reader()
+        ring.new_writer()
+        ring.try_write(b"1")
+        self.switches(lambda: ring.try_write(b"2"))
+        ring.writer_done()
+        del reader
 
 
 @unittest.skipIf(on_module(), "the kernel's locks are held by nobody who could be stopped")

@@ -29,20 +29,23 @@ static int64_t now_ns(void)
 }
 
 /*
- * Raise @type, a WaitingForReaderError, with @text, which may be NULL.  @err is what asking
- * for the blocker @b has returned; if it is not 0, the exception has no blocker.
+ * Raise @type, a WaitingForReaderError, with @text, which may be NULL.  The exception tells what
+ * blocks the writers of @ring.  Drop the reference to @ring, which may be NULL.
  */
-static PyObject *raise_blocked(PyObject *type, const char *text, int err,
-			       const struct ringbuf_blocker *b)
+static PyObject *raise_blocked(PyObject *type, const char *text, struct ringbuf *ring)
 {
-	PyObject *error = text ? PyObject_CallFunction(type, "s", text)
-			       : PyObject_CallObject(type, NULL),
-		 *raw;
+	struct ringbuf_blocker b = { .size = sizeof(b) };
+	PyObject *error, *raw;
+	int err = -EBADF;
 
+	/* The module takes a lock of the ring, and the embedded host reads files. */
+	if (ring)
+		RP_UNLOCKED(err = lib_blocker(ring, &b); ringbuf_close(ring));
+	error = text ? PyObject_CallFunction(type, "s", text) : PyObject_CallObject(type, NULL);
 	if (!error)
 		return NULL;
 	raw = err ? NULL
-		  : Py_BuildValue("(NIL)", rp_blocker_tuple(b), b->readers_lacking,
+		  : Py_BuildValue("(NIL)", rp_blocker_tuple(&b), b.readers_lacking,
 				  (long long)now_ns());
 	if (err || (raw && !PyObject_SetAttrString(error, "_raw", raw)))
 		PyErr_SetObject(type, error);
@@ -54,19 +57,13 @@ static PyObject *raise_blocked(PyObject *type, const char *text, int err,
 /* Raise @type because @writer, which may be NULL, had to wait. */
 PyObject *rp_writer_blocked(PyObject *type, const char *text, struct ringbuf_writer *writer)
 {
-	struct ringbuf_blocker b = { .size = sizeof(b) };
-	int err = writer ? ringbuf_writer_blocker(writer, &b) : -EBADF;
-
-	return raise_blocked(type, text, err, &b);
+	return raise_blocked(type, text, writer ? lib_writer_ring(writer) : NULL);
 }
 
 /* The same for a writer of @ring, which may be NULL. */
 PyObject *rp_ring_blocked(PyObject *type, const char *text, struct ringbuf *ring)
 {
-	struct ringbuf_blocker b = { .size = sizeof(b) };
-	int err = ring ? lib_blocker(ring, &b) : -EBADF;
-
-	return raise_blocked(type, text, err, &b);
+	return raise_blocked(type, text, ring ? lib_ring_get(ring) : NULL);
 }
 
 /* Return what _blocker.hole() takes; @position as in ringbuf_reader_hole(). */
