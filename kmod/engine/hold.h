@@ -71,12 +71,12 @@ static inline enum rb_look rb_policy_look(const struct rb_view *v, u32 row,
 					  u64 now)
 {
 	const struct ringbuf_row *r = rb_row(v, row);
-	u64 pos;
+	u64 lag = rb_row_lag(v, r), pos;
 
 	if (!(READ_ONCE(r->flags) & RINGBUF_ROW_GATING) || p->kind == RINGBUF_POLICY_BLOCK)
 		return RB_LOOK_FINE;
 	pos = rb_row_cursor(v, row);
-	if (p->lag && p->lag < v->slots && end > rb_gate_end(pos, p->lag))
+	if (lag < v->slots && end > rb_gate_end(pos, lag))
 		return RB_LOOK_DUE;
 	if (end <= rb_gate_end(pos, v->slots) || !rb_finished(v, pos))
 		return RB_LOOK_FINE;
@@ -86,21 +86,15 @@ static inline enum rb_look rb_policy_look(const struct rb_view *v, u32 row,
 }
 
 /*
- * Skip the gating reader in @row.  If it has released nothing since it last continued, it
- * leaves out more of the oldest slots the next time, at most half of the ring or of its lag:
- * so a reader that is slower than the writers reads whole messages nevertheless.
+ * Skip the gating reader in @row.  See rb_margin() for the oldest slots that it leaves out
+ * when it continues.
  */
 static inline void rb_skip_reader(const struct rb_view *v, u32 row, struct rb_hold *hold)
 {
 	struct ringbuf_row *r = rb_row(v, row);
-	u64 most = rb_row_lag(v, r) / 2;
+	bool released = !hold->skips || rb_row_cursor(v, row) > hold->resumed;
 
-	if (!hold->skips || rb_row_cursor(v, row) > hold->resumed)
-		hold->margin = 0;
-	else
-		hold->margin = 2 * hold->margin + 1;
-	if (hold->margin > most)
-		hold->margin = (u32)most;
+	hold->margin = (u32)rb_margin(hold->margin, released, rb_row_lag(v, r) / 2);
 	hold->skips++;
 	/* The host may have moved it, and it has not seen that yet. */
 	hold->want = rb_row_cursor(v, row);

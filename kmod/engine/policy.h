@@ -27,6 +27,19 @@ static inline bool rb_policy_acts(const struct rb_policy *p)
 	return kind == RINGBUF_POLICY_EVICT || kind == RINGBUF_POLICY_SKIP;
 }
 
+/*
+ * Return how many of the oldest slots a reader leaves out when it continues after writers have
+ * passed it: none if it has released a slot since the last time, else more than the @last time,
+ * but @most at most.  So a reader that is slower than the writers reads whole messages
+ * nevertheless.
+ */
+static inline u64 rb_margin(u64 last, bool released, u64 most)
+{
+	u64 margin = released ? 0 : 2 * last + 1;
+
+	return margin < most ? margin : most;
+}
+
 /* Return whether @p is a policy that a reader of a ring of @slots slots can have. */
 static inline bool rb_policy_valid(const struct rb_policy *p, u64 slots)
 {

@@ -6,6 +6,7 @@
 #define RB_ENGINE_READER_H
 
 #include "gate.h"
+#include "policy.h"
 
 /**
  * struct rb_reader - the private state of a reader
@@ -164,18 +165,14 @@ static inline u32 rb_peek_now(const struct rb_view *v, const struct rb_reader *r
 }
 
 /*
- * Move a lossy reader that was overtaken to the oldest slot, and count the slots lost.  If
- * it has not kept a slot there since the last time, leave out more and more of the oldest
- * slots, at most half of the ring, so that a reader that is slower than the writers reads
- * whole messages nevertheless.
+ * Move a lossy reader that was overtaken to the oldest slot, and count the slots lost.  See
+ * rb_margin() for the oldest slots that it leaves out.
  */
 static inline void rb_catch_up(const struct rb_view *v, struct rb_reader *r)
 {
 	u64 head = rb_head(v), pos;
 
-	r->margin = r->fresh ? 0 : 2 * r->margin + 1;
-	if (r->margin > v->slots / 2)
-		r->margin = v->slots / 2;
+	r->margin = rb_margin(r->margin, r->fresh, v->slots / 2);
 	r->fresh = false;
 	pos = (head > v->slots ? head - v->slots : 0) + r->margin;
 	/* An exclusive writer may have cleared any number of the oldest slots. */
