@@ -88,7 +88,7 @@ static inline int rb_layout_check(struct rb_layout *l)
 /*
  * Lay out a ring whose info and head regions have at least @info and @head bytes, both
  * below 2^31, since a later version may have longer tables there.  Returns 0 or -EINVAL.
- * Nothing overflows: 2^31 bytes times 2^25 slots is 2^56, and every other region is
+ * Nothing overflows: 2^30 bytes times 2^25 slots is 2^55, and every other region is
  * below 2^31.
  */
 static inline int rb_layout_larger(struct rb_layout *l, u64 info, u64 head)

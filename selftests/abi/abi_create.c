@@ -56,10 +56,11 @@ TEST(value_out_of_range_is_refused)
 	REFUSED(-EINVAL, flags, 1U << 3);
 }
 
+/* Without the limits of the geometry each of these would overflow to a small ring. */
 TEST(geometry_whose_size_overflows_is_refused)
 {
-	const uint64_t bytes[] = { 1ULL << 31, 1ULL << 31, (1ULL << 31) - 1, 1ULL << 30 };
-	const uint64_t slots[] = { 1ULL << 25, 1ULL << 24, (1ULL << 25) - 1, 1ULL << 25 };
+	const uint64_t bytes[] = { ~0ULL, 1ULL << 63, 1ULL << 62, 64 };
+	const uint64_t slots[] = { 1, 2, 4, 1ULL << 61 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
@@ -69,6 +70,18 @@ TEST(geometry_whose_size_overflows_is_refused)
 		c.slot_count = slots[i];
 		EXPECT_EQ(-EINVAL, create(&c));
 	}
+}
+
+TEST(largest_geometry_is_larger_than_the_largest_ring)
+{
+	struct ringbuf_create c = plain();
+
+	c.slot_bytes = RINGBUF_MAX_SLOT_BYTES;
+	c.slot_count = RINGBUF_MAX_SLOTS;
+	c.flags = RINGBUF_CREATE_TIMESTAMP;
+	c.max_readers = RINGBUF_MAX_READERS;
+	c.max_writers = RINGBUF_MAX_WRITERS;
+	EXPECT_EQ(-EINVAL, create(&c));
 }
 
 TEST(exclusive_ring_cannot_have_two_writers)
