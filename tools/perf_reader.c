@@ -21,11 +21,16 @@ struct perf_reader {
 	uint64_t unlogged; /* messages lost since then */
 };
 
-/* What a reader found in a slot or in its buffer. */
+/**
+ * struct perf_found - what a reader found in a slot or in its buffer
+ * @header: the header, unless the length is wrong
+ * @bytes: the length
+ * @fault: what is wrong with the message, or NULL
+ */
 struct perf_found {
 	struct message_header header;
 	size_t bytes;
-	bool whole;
+	const char *fault;
 };
 
 static bool may_complain(const struct perf_reader *r)
@@ -70,19 +75,23 @@ static void check_order(struct perf_reader *r, const struct message_header *head
 
 static struct perf_found look(const struct perf_options *o, const void *data, size_t bytes)
 {
-	struct perf_found found = { .bytes = bytes, .whole = bytes == o->slot_bytes };
+	struct perf_found found = { .bytes = bytes };
 
-	if (!found.whole)
+	if (bytes != o->slot_bytes) {
+		found.fault = "wrong length";
 		return found;
+	}
 	memcpy(&found.header, data, sizeof(found.header));
-	if (found.header.writer >= o->writers || (o->verify && !message_is_whole(data, bytes)))
-		found.whole = false;
+	if (o->verify && !message_is_whole(data, bytes))
+		found.fault = "wrong CRC-32";
+	else if (found.header.writer >= o->writers)
+		found.fault = "no writer has its number";
 	return found;
 }
 
 static void check(struct perf_reader *r, const struct perf_found *found)
 {
-	if (found->whole) {
+	if (!found->fault) {
 		check_order(r, &found->header);
 		return;
 	}
@@ -90,8 +99,7 @@ static void check(struct perf_reader *r, const struct perf_found *found)
 	if (may_complain(r))
 		perf_log(r->s, r->self, "message %llu is damaged: %zu bytes, %s",
 			 (unsigned long long)atomic_load(&r->self->slots), found->bytes,
-			 found->bytes == r->s->options.slot_bytes ? "wrong CRC-32"
-								  : "wrong length");
+			 found->fault);
 }
 
 static void burn(const struct perf_reader *r)
