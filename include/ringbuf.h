@@ -154,11 +154,11 @@ enum ringbuf_policy_kind {
  *
  * RINGBUF_EVICT and RINGBUF_SKIP apply when @timeout has passed, or when a writer wants a slot
  * that lies @lag slots ahead of the reader's next one, or further; a reservation of more than
- * @lag slots always does.  A reader that was skipped continues at the
- * oldest slot within its @lag that the ring still holds when it asks for its next message, and so
- *does a reader with RINGBUF_LOSSY that writers have overtaken.  Either finds in struct
- *ringbuf_slot.lost how many slots it has lost, and never gets torn bytes as a message:
- *ringbuf_reader_read() discards them, ringbuf_reader_release() returns -ESTALE.
+ * @lag slots always does.  A reader that was skipped continues at the oldest slot within its @lag
+ * that the ring still holds when it asks for its next message, and so does a reader with
+ * RINGBUF_LOSSY that writers have overtaken.  Either finds in struct ringbuf_slot.lost how many
+ * slots it has lost, and never gets torn bytes as a message: ringbuf_reader_read() discards them,
+ * ringbuf_reader_release() returns -ESTALE.
  */
 struct ringbuf_policy {
 	size_t size;

@@ -30,6 +30,20 @@ static int call(int fd, unsigned long request, void *arg)
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
 }
 
+/*
+ * Return the error of a call on @fd that returned @err and needs @features, RINGBUF_FEAT_*.  An
+ * older module does not know their fields, and says -E2BIG or -EINVAL: make that -EOPNOTSUPP.
+ */
+static int call_error(int fd, int err, u64 features)
+{
+	struct ringbuf_features f = { .size = sizeof(f) };
+
+	if ((err == -E2BIG || err == -EINVAL) && !call(fd, RINGBUF_IOC_FEATURES, &f) &&
+	    features & ~f.features)
+		return -EOPNOTSUPP;
+	return err;
+}
+
 /* Entries for INFO; a later kernel may list more regions than this library knows. */
 #define REGION_ROOM 16
 
@@ -151,9 +165,9 @@ static int module_create(struct ringbuf *ring, const struct ringbuf_config *conf
 	if (fd < 0)
 		return fd;
 	err = config->name ? create_file(fd, &c, config) : call(fd, RINGBUF_IOC_CREATE, &c);
-	/* An older module does not know these fields. */
-	if (err == -E2BIG && (config->claim_timeout || config->policy))
-		err = -EOPNOTSUPP;
+	err = call_error(fd, err,
+			 (c.claim_timeout ? RINGBUF_FEAT_FENCE : 0) |
+				 (c.policy ? RINGBUF_FEAT_POLICY : 0));
 	return ring_bound(ring, fd, err);
 }
 
@@ -263,6 +277,8 @@ static int module_attach(struct lib_handle *h, enum ringbuf_start start, u64 pos
 	if (h->fd < 0)
 		return h->fd;
 	err = attach(h->fd, from, h->role, &a);
+	err = call_error(h->fd, err,
+			 (a.flags ? RINGBUF_FEAT_FENCE : 0) | (a.policy ? RINGBUF_FEAT_POLICY : 0));
 	if (err) {
 		close(h->fd);
 		return err;
