@@ -18,6 +18,14 @@ static int ended(const struct reader *r)
 	return load(&r->info->writers_ever) && !load(&r->info->writers); /* (J) */
 }
 
+static void check_floor(const struct reader *r, uint64_t position)
+{
+	if (load(&ring_row(r->info, r->ring.is.id)->floor) <= position)
+		return;
+	fprintf(stderr, "moved forward: messages are lost\n");
+	exit(1);
+}
+
 /* Wait until the slot at @position is finished.  Return its state, 0 at the end of the stream. */
 static uint64_t next(const struct reader *r, uint64_t position)
 {
@@ -27,12 +35,9 @@ static uint64_t next(const struct reader *r, uint64_t position)
 		int end = ended(r); /* before the state, or the last message could be missed */
 		uint64_t s = load(state); /* (A) */
 
+		check_floor(r, position);
 		if (s >> RINGBUF_STATE_SHIFT == position && s & RINGBUF_STATE_MASK)
 			return s;
-		if (load(&ring_row(r->info, r->ring.is.id)->floor) > position) {
-			fprintf(stderr, "moved forward: messages are lost\n");
-			exit(1);
-		}
 		if (end)
 			return 0;
 		ring_wait(&r->ring);
@@ -56,7 +61,8 @@ static void show(const struct reader *r, uint64_t position, uint64_t number)
 	if (ok)
 		write_all(1, slot + 8, length - 8, "stdout");
 	fence(); /* (K) */
-	if (ok && load(&ring_row(r->info, r->ring.is.id)->floor) <= position)
+	check_floor(r, position);
+	if (ok)
 		return;
 	fprintf(stderr, "message %llu is missing\n", (unsigned long long)number);
 	exit(1);
@@ -76,6 +82,11 @@ static struct reader reader_open(const char *name)
 				(uint64_t)is->id * is->page_size,
 			is->page_size, PROT_READ | PROT_WRITE);
 	r.own = (void *)(page + RINGBUF_CURSOR_OFFSET(is->id));
+	/* Writers do not wait for a lossy reader, which therefore has to check more: (M). */
+	if (load(&ring_row(r.info, is->id)->flags) & RINGBUF_ROW_LOSSY) {
+		fprintf(stderr, "%s: its readers are lossy: use message_read\n", name);
+		exit(1);
+	}
 	return r;
 }
 

@@ -30,6 +30,10 @@ class Reader : public Ring {
       public:
 	explicit Reader(const std::string &name) : Ring(name, RINGBUF_ROLE_READER)
 	{
+		// Writers do not wait for a lossy reader, which therefore has to check more: (M).
+		if (load(row_of(info, is.id).flags) & RINGBUF_ROW_LOSSY)
+			throw std::runtime_error(name +
+						 ": its readers are lossy: use message_read");
 	}
 
 	/* Wait for the next message and return it in its slot; nothing at the end of the stream. */

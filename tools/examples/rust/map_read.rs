@@ -23,8 +23,13 @@ impl Reader {
         // Maps are never unmapped, so references to them stay valid.
         unsafe {
             let page: *const u8 = ring.map(offset, bytes, PROT_READ | PROT_WRITE)?;
+            let info: &InfoPage = &*ring.region(ring::INFO_PAGE, PROT_READ)?;
+            // Writers do not wait for a lossy reader, which therefore has to check more: (M).
+            if info.row(ring.is.id).flags.load(Acquire) & ring::ROW_LOSSY != 0 {
+                return Err(ring::other("its readers are lossy: use message_read"));
+            }
             Ok(Reader {
-                info: &*ring.region(ring::INFO_PAGE, PROT_READ)?,
+                info,
                 desc: ring.region(ring::SLOTS, PROT_READ)?,
                 own: &*(page.add(ring.is.id as usize % 64 * 64) as *const Cursor),
                 data: ring.region(ring::DATA, PROT_READ)?,

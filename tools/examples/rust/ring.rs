@@ -15,6 +15,7 @@ pub const WRITER: u32 = 2;
 pub const EXCLUSIVE: u32 = 1;
 pub const ROW_GATING: u32 = 2;
 pub const COMMITTED: u64 = 1;
+pub const ROW_LOSSY: u32 = 8;
 pub const END_DIED: u32 = 2;
 const START_OLDEST: u32 = 1;
 
