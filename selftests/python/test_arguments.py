@@ -5,7 +5,7 @@ import array
 import ctypes
 import unittest
 
-from support import Case, needs_numpy, ringbuffer
+from support import Case, needs_numpy, on_module, ringbuffer
 
 Ring = ringbuffer.Ring
 
@@ -70,6 +70,22 @@ class Numbers(Case):
         for number, error in ((0, ValueError), (5, ValueError), (2**32 + 1, OverflowError),
                               (-1, OverflowError)):
             self.assertRaises(error, self.reader.wait, number, timeout=0)
+
+
+class Limits(Case):
+
+    def test_errors_tell_which_limit_was_reached(self):
+        ring = Ring.create(16, 4, max_readers=1, max_writers=1)
+        reader, writer = ring.reader(), ring.writer()
+        self.assertRaisesRegex(OSError, "max_readers or max_writers", ring.reader)
+        self.assertRaisesRegex(OSError, "max_readers or max_writers", ring.writer)
+        self.assertRaisesRegex(OSError, r"2\^30 bytes in a slot", Ring.create, 2**30 + 1, 4)
+        self.assertRaisesRegex(OSError, "4096 readers", Ring.create, 16, 4, max_readers=4097)
+        if not on_module():
+            self.assertRaisesRegex(MemoryError, "fewer or smaller slots", Ring.create, 2**30, 2**25)
+            self.assertRaisesRegex(OSError, "247 on the embedded host", Ring.create, 16, 4,
+                                   name="x" * 250)
+        del reader, writer
 
 
 class Names(Case):

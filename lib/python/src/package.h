@@ -114,7 +114,7 @@ int rp_timeout(PyObject *arg, int64_t *timeout);
 
 /* Set the exception of a negative errno (nothing for RP_RAISED); NULL. */
 PyObject *rp_error(int err);
-PyObject *rp_denied(int err, const char *name);
+PyObject *rp_os_error(int err, const char *name);
 
 /* The exceptions that a polling program raises all the time. */
 extern PyObject *rp_exc_waiting_writer, *rp_exc_waiting_reader;

@@ -100,17 +100,17 @@ static int name_arg(PyObject *name, void *text)
 
 static PyObject *name_error(int err, const char *name)
 {
-	static const int of_names[] = { ENOENT, EEXIST, ENOTDIR, ENODEV };
+	static const int of_names[] = { EACCES, EPERM, EEXIST, ENOTDIR, ENODEV };
 	size_t i;
 
-	if (err == -EACCES || err == -EPERM)
-		return rp_denied(err, name);
-	for (i = 0; i < RP_ARRAY_SIZE(of_names) && of_names[i] != -err; i++)
-		;
-	if (i == RP_ARRAY_SIZE(of_names))
-		return rp_error(err);
-	errno = -err;
-	return PyErr_SetFromErrnoWithFilename(PyExc_OSError, name);
+	if (err == -ENOENT) {
+		errno = ENOENT;
+		return PyErr_SetFromErrnoWithFilename(PyExc_OSError, name);
+	}
+	for (i = 0; i < RP_ARRAY_SIZE(of_names); i++)
+		if (of_names[i] == -err)
+			return rp_os_error(err, name);
+	return rp_error(err);
 }
 
 static PyObject *ring_create(PyObject *type, PyObject *args)

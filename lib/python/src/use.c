@@ -2,8 +2,10 @@
 /* One thread at a time, waiting that signals can end, arguments, errors. */
 #include "package.h"
 
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #define SLICE_NS 100000000LL
@@ -258,13 +260,21 @@ static PyObject *raise_named(const char *name, const char *text)
 	return NULL;
 }
 
-/*
- * Raise PermissionError with the library's text, which says what to do about it; strerror(3)
- * knows nothing of rings.  @name: of the ring, may be NULL.
- */
-PyObject *rp_denied(int err, const char *name)
+/* Return what the library says about an error, or strerror(3) if it says nothing special. */
+static const char *error_text(int err)
 {
-	PyObject *args = Py_BuildValue("isz", -err, ringbuf_strerror(err), name);
+	const char *text = ringbuf_strerror(err);
+
+	return text == ringbuf_strerror(INT_MAX) ? strerror(-err) : text;
+}
+
+/*
+ * Raise OSError with a text that says what to do about it, where there is one.  @name: of the
+ * ring, may be NULL.
+ */
+PyObject *rp_os_error(int err, const char *name)
+{
+	PyObject *args = Py_BuildValue("isz", -err, error_text(err), name);
 
 	if (args)
 		PyErr_SetObject(PyExc_OSError, args);
@@ -281,18 +291,17 @@ PyObject *rp_error(int err)
 	for (i = 0; i < RP_ARRAY_SIZE(errors); i++)
 		if (errors[i].err == -err)
 			return raise_named(errors[i].name, errors[i].text);
-	if (err == -ENOMEM)
-		return PyErr_NoMemory();
+	if (err == -ENOMEM) {
+		PyErr_SetString(PyExc_MemoryError, error_text(err));
+		return NULL;
+	}
 	if (err == -ENOBUFS) {
 		PyErr_SetString(PyExc_BufferError,
 				"the whole ring is in use by views of messages that were read: "
 				"del some of them, or keep copies, to read on");
 		return NULL;
 	}
-	if (err == -EACCES || err == -EPERM)
-		return rp_denied(err, NULL);
-	errno = -err;
-	return PyErr_SetFromErrno(PyExc_OSError);
+	return rp_os_error(err, NULL);
 }
 
 static int keyword(const char *const *names, unsigned int count, PyObject *key)
