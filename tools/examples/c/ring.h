@@ -84,13 +84,13 @@ static inline void ring_wait(const struct ring *r)
 		die("wait");
 }
 
-/* Wake others after a store, if it has reached @threshold, their wake word. */
-static inline void ring_wake(const struct ring *r, const __u64 *threshold, uint64_t reached)
+/* Wake others after a store, if it has reached @word, their wake word. */
+static inline void ring_wake(const struct ring *r, const __u64 *word, uint64_t reached)
 {
 	struct ringbuf_wake w = { .size = sizeof(w) };
 
 	fence();
-	if (load(threshold) <= reached && ioctl(r->fd, RINGBUF_IOC_WAKE, &w))
+	if (load(word) <= reached && ioctl(r->fd, RINGBUF_IOC_WAKE, &w))
 		die("wake");
 }
 

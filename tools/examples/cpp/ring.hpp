@@ -149,13 +149,13 @@ class Ring : public File {
 			fail("wait");
 	}
 
-	/* Wake others after a store, if it has reached @threshold, their wake word. */
-	void wake(__u64 &threshold, uint64_t reached) const
+	/* Wake others after a store, if it has reached @word, their wake word. */
+	void wake(__u64 &word, uint64_t reached) const
 	{
 		ringbuf_wake w{ sizeof(w), 0 };
 
 		fence();
-		if (load(threshold) <= reached && ::ioctl(fd, RINGBUF_IOC_WAKE, &w))
+		if (load(word) <= reached && ::ioctl(fd, RINGBUF_IOC_WAKE, &w))
 			fail("wake");
 	}
 };

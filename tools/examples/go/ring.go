@@ -169,10 +169,10 @@ func (r *ring) wait() {
 	r.ioctl(iocWait, unsafe.Pointer(&w))
 }
 
-// Wakes others after an atomic store, if it has reached threshold, their wake word.
+// Wakes others after an atomic store, if it has reached word, their wake word.
 // The operations of sync/atomic have one order, so this load needs no other barrier.
-func (r *ring) wake(threshold *uint64, reached uint64) {
-	if atomic.LoadUint64(threshold) <= reached {
+func (r *ring) wake(word *uint64, reached uint64) {
+	if atomic.LoadUint64(word) <= reached {
 		r.ioctl(iocWake, unsafe.Pointer(&shortArg{8, 0}))
 	}
 }

@@ -87,10 +87,10 @@ class Ring:
         except InterruptedError:
             pass
 
-    def wake(self, threshold, reached):
-        """Wake others after a store, if it has reached their wake word, at address threshold."""
+    def wake(self, word, reached):
+        """Wake others after a store, if it has reached their wake word, at address word."""
         fence()
-        if load(threshold) <= reached:
+        if load(word) <= reached:
             fcntl.ioctl(self.fd, WAKE, struct.pack("II", 8, 0))
 
     def done(self):

@@ -230,10 +230,10 @@ impl Ring {
         self.ioctl(WAIT, &mut WaitArg { size: 40, timeout: !0, count: 1, ..Default::default() })
     }
 
-    /// Wake others after a store, if it has reached @threshold, their wake word.
-    pub fn wake(&self, threshold: &AtomicU64, reached: u64) -> Result<()> {
+    /// Wake others after a store, if it has reached @word, their wake word.
+    pub fn wake(&self, word: &AtomicU64, reached: u64) -> Result<()> {
         fence(Ordering::SeqCst);
-        if threshold.load(Ordering::Acquire) > reached {
+        if word.load(Ordering::Acquire) > reached {
             return Ok(());
         }
         self.ioctl(WAKE, &mut [8u32, 0])
