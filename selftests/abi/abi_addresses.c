@@ -80,7 +80,7 @@ FIXTURE(addresses)
 	int reader;
 	struct maps w;
 	struct maps r;
-	pid_t sleeper;
+	pid_t waiter;
 };
 
 static int die_with_a_claim(void *arg)
@@ -116,14 +116,14 @@ FIXTURE_SETUP(addresses)
 	ASSERT_EQ(128 + SIGKILL, child_run(die_with_a_claim, &self->owner));
 	ASSERT_OK(put(self->writer, 2));
 	ASSERT_OK(evict_call(self->owner, 1));
-	self->sleeper = child_start(sleep_for_a_message, &self->owner);
-	ASSERT_TRUE(task_asleep(self->sleeper));
+	self->waiter = child_start(sleep_for_a_message, &self->owner);
+	ASSERT_TRUE(task_asleep(self->waiter));
 	close(evicted);
 }
 
 FIXTURE_TEARDOWN(addresses)
 {
-	child_kill(self->sleeper);
+	child_kill(self->waiter);
 	maps_close(&self->r);
 	maps_close(&self->w);
 	close(self->reader);
@@ -186,7 +186,7 @@ TEST_F(addresses, not_in_the_texts_of_proc)
 		EXPECT_EQ(0, addresses_in_file(path));
 	}
 	EXPECT_EQ(0, addresses_in_file("/proc/self/mountinfo"));
-	snprintf(path, sizeof(path), "/proc/%d/wchan", self->sleeper);
+	snprintf(path, sizeof(path), "/proc/%d/wchan", self->waiter);
 	EXPECT_EQ(0, addresses_in_file(path));
 }
 

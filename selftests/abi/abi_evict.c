@@ -105,7 +105,7 @@ static int polls(void *arg)
 	return 0;
 }
 
-/* Evict each kind of sleeper without a threshold and with one. */
+/* Evict each kind of waiter without a threshold and with one. */
 TEST_F(evict, sleeping_reader_is_woken_by_its_eviction)
 {
 	int (*const sleeps[])(void *) = { waits, reads, polls };

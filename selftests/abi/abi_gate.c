@@ -262,7 +262,7 @@ static int sleeps_in_splice(int writer)
 	return 0;
 }
 
-static int (*const sleeper[])(int) = {
+static int (*const waiter[])(int) = {
 	sleeps_in_write,	sleeps_in_wait,	 sleeps_in_poll,
 	sleeps_in_limited_poll, sleeps_in_epoll, sleeps_in_splice,
 };
@@ -284,19 +284,19 @@ TEST(last_reader_wakes_writers_that_sleep)
 {
 	unsigned int i, k;
 
-	for (i = 0; i < ARRAY_SIZE(sleeper); i++) {
+	for (i = 0; i < ARRAY_SIZE(waiter); i++) {
 		int owner = create(0, SLOTS, 0, WANTED), reader[WANTED];
-		struct sleep s = { sleeper[i], writer_open(owner) };
+		struct sleep s = { waiter[i], writer_open(owner) };
 		pid_t pid = child_start(write_asleep, &s);
 
 		for (k = 0; k < WANTED; k++) {
 			ASSERT_TRUE(task_asleep(pid))
-			TH_LOG("sleeper %u, reader %u", i, k);
+			TH_LOG("waiter %u, reader %u", i, k);
 			reader[k] = reader_open(owner);
 			ASSERT_LE(0, reader[k]);
 		}
 		ASSERT_EQ(0, child_end(pid))
-		TH_LOG("sleeper %u", i);
+		TH_LOG("waiter %u", i);
 		for (k = 0; k < WANTED; k++) {
 			EXPECT_EQ(1, get(reader[k]));
 			close(reader[k]);

@@ -235,7 +235,7 @@ static int reads_one(void *arg)
 TEST_F(life, repair_wakes_a_reader)
 {
 	struct child *c = child_of(self->writer, WAITS), r = { .fd = self->reader };
-	pid_t sleeper, pid;
+	pid_t waiter, pid;
 	int other;
 
 	if (variant->flags & RINGBUF_CREATE_EXCLUSIVE)
@@ -244,10 +244,10 @@ TEST_F(life, repair_wakes_a_reader)
 	c->claims = 2;
 	pid = end_of(c);
 	ASSERT_EQ(0, put(other, 5));
-	sleeper = child_start(reads_one, &r);
-	ASSERT_TRUE(task_asleep(sleeper));
+	waiter = child_start(reads_one, &r);
+	ASSERT_TRUE(task_asleep(waiter));
 	child_kill(pid);
-	EXPECT_EQ(0, child_end(sleeper));
+	EXPECT_EQ(0, child_end(waiter));
 	close(other);
 }
 

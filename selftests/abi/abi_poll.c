@@ -101,7 +101,7 @@ TEST_F(poll, poll_sleeps_until_its_timeout)
 }
 
 /* @others: a descriptor that the child must not keep open. */
-struct sleeper {
+struct waiter {
 	int fd;
 	short events;
 	short want;
@@ -110,7 +110,7 @@ struct sleeper {
 
 static int polls(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 	struct pollfd p = { .fd = s->fd, .events = s->events };
 
 	if (s->others)
@@ -122,7 +122,7 @@ static int polls(void *arg)
 
 TEST_F(poll, write_wakes_a_polling_reader)
 {
-	struct sleeper s = { self->reader, POLLIN, POLLIN, 0 };
+	struct waiter s = { self->reader, POLLIN, POLLIN, 0 };
 	pid_t pid = child_start(polls, &s);
 
 	ASSERT_TRUE(task_asleep(pid));
@@ -132,7 +132,7 @@ TEST_F(poll, write_wakes_a_polling_reader)
 
 TEST_F(poll, read_wakes_a_polling_writer)
 {
-	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
+	struct waiter s = { self->writer, POLLOUT, POLLOUT, 0 };
 	pid_t pid;
 
 	ASSERT_EQ(0, fill(self->writer));
@@ -144,7 +144,7 @@ TEST_F(poll, read_wakes_a_polling_writer)
 
 TEST_F(poll, end_of_the_stream_wakes_a_polling_reader)
 {
-	struct sleeper s = { self->reader, POLLIN, POLLIN | POLLHUP, self->writer };
+	struct waiter s = { self->reader, POLLIN, POLLIN | POLLHUP, self->writer };
 	pid_t pid = child_start(polls, &s);
 
 	ASSERT_TRUE(task_asleep(pid));
@@ -156,7 +156,7 @@ TEST_F(poll, end_of_the_stream_wakes_a_polling_reader)
 /* A poll reports a hang-up even if it asks for no events. */
 TEST_F(poll, hang_up_wakes_a_poll_for_no_events)
 {
-	struct sleeper s = { self->reader, 0, POLLHUP, 0 };
+	struct waiter s = { self->reader, 0, POLLHUP, 0 };
 	pid_t pid = child_start(polls, &s);
 
 	ASSERT_TRUE(task_asleep(pid));
@@ -166,7 +166,7 @@ TEST_F(poll, hang_up_wakes_a_poll_for_no_events)
 
 TEST_F(poll, detach_of_a_reader_wakes_a_polling_writer)
 {
-	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
+	struct waiter s = { self->writer, POLLOUT, POLLOUT, 0 };
 	pid_t pid;
 
 	ASSERT_EQ(0, fill(self->writer));
@@ -178,7 +178,7 @@ TEST_F(poll, detach_of_a_reader_wakes_a_polling_writer)
 
 TEST_F(poll, sync_wakes_a_polling_writer)
 {
-	struct sleeper s = { self->writer, POLLOUT, POLLOUT, 0 };
+	struct waiter s = { self->writer, POLLOUT, POLLOUT, 0 };
 	pid_t pid;
 
 	ASSERT_EQ(0, fill(self->writer));

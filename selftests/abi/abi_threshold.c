@@ -145,9 +145,9 @@ TEST_F(threshold, only_readers_and_writers_have_a_threshold)
 	close(observer);
 }
 
-/* ---- sleepers ------------------------------------------------------------------- */
+/* ---- waiters ------------------------------------------------------------------- */
 
-struct sleeper {
+struct waiter {
 	int fd;
 	short events;
 	int64_t first;
@@ -155,7 +155,7 @@ struct sleeper {
 
 static int polls(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 	struct pollfd p = { .fd = s->fd, .events = s->events };
 
 	CHECK_EQ(1, poll(&p, 1, -1));
@@ -165,7 +165,7 @@ static int polls(void *arg)
 
 static int reads(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	fcntl(s->fd, F_SETFL, 0);
 	CHECK_EQ(s->first, get(s->fd));
@@ -174,7 +174,7 @@ static int reads(void *arg)
 
 static int writes(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	fcntl(s->fd, F_SETFL, 0);
 	CHECK_EQ(0, put(s->fd, (uint64_t)s->first));
@@ -194,7 +194,7 @@ static int writes(void *arg)
 
 TEST_F(threshold, poll_sleeps_below_the_threshold)
 {
-	struct sleeper s = { self->reader, POLLIN, 0 };
+	struct waiter s = { self->reader, POLLIN, 0 };
 	uint64_t n = 0;
 	pid_t pid;
 
@@ -205,7 +205,7 @@ TEST_F(threshold, poll_sleeps_below_the_threshold)
 
 TEST_F(threshold, read_sleeps_below_the_threshold)
 {
-	struct sleeper s = { self->reader, 0, 0 };
+	struct waiter s = { self->reader, 0, 0 };
 	uint64_t n = 0;
 	pid_t pid;
 
@@ -216,7 +216,7 @@ TEST_F(threshold, read_sleeps_below_the_threshold)
 
 TEST_F(threshold, read_sleeps_below_the_threshold_of_bytes)
 {
-	struct sleeper s = { self->reader, 0, 0 };
+	struct waiter s = { self->reader, 0, 0 };
 	uint64_t n = 0;
 	pid_t pid;
 
@@ -227,7 +227,7 @@ TEST_F(threshold, read_sleeps_below_the_threshold_of_bytes)
 
 TEST_F(threshold, poll_of_a_writer_sleeps_below_the_threshold)
 {
-	struct sleeper s = { self->writer, POLLOUT, 0 };
+	struct waiter s = { self->writer, POLLOUT, 0 };
 	uint64_t n = 0;
 	pid_t pid;
 
@@ -241,7 +241,7 @@ TEST_F(threshold, poll_of_a_writer_sleeps_below_the_threshold)
 
 TEST_F(threshold, write_sleeps_below_the_threshold)
 {
-	struct sleeper s = { self->writer, 0, SLOTS };
+	struct waiter s = { self->writer, 0, SLOTS };
 	uint64_t n = 0;
 	pid_t pid;
 
@@ -254,7 +254,7 @@ TEST_F(threshold, write_sleeps_below_the_threshold)
 
 TEST_F(threshold, change_of_the_threshold_wakes_a_waiter)
 {
-	struct sleeper s = { self->reader, POLLIN, 0 };
+	struct waiter s = { self->reader, POLLIN, 0 };
 	pid_t a, b;
 
 	ASSERT_OK(threshold_call(self->reader, 5, 0, 0));
@@ -316,7 +316,7 @@ TEST_F(threshold, sleeping_read_returns_one_slot_after_the_time)
 
 TEST_F(threshold, first_slot_after_the_time_wakes_a_reader)
 {
-	struct sleeper s = { self->reader, 0, 0 };
+	struct waiter s = { self->reader, 0, 0 };
 	pid_t pid;
 
 	ASSERT_OK(threshold_call(self->reader, 5, 0, 1 * MS));

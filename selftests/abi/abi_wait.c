@@ -125,7 +125,7 @@ TEST_F(wait, one_slot_is_enough_after_the_time)
 	EXPECT_EQ(-ETIMEDOUT, call(self->reader, RINGBUF_IOC_WAIT, &w));
 }
 
-struct sleeper {
+struct waiter {
 	int fd;
 	struct ringbuf_wait w;
 	int want;
@@ -134,7 +134,7 @@ struct sleeper {
 
 static int waits(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	CHECK_EQ(s->want, call(s->fd, RINGBUF_IOC_WAIT, &s->w));
 	CHECK(s->want || s->w.ready >= s->ready);
@@ -143,7 +143,7 @@ static int waits(void *arg)
 
 TEST_F(wait, wait_sleeps_until_all_slots_are_ready)
 {
-	struct sleeper s = { self->reader, wait_for(SLOTS, NEVER), 0, SLOTS };
+	struct waiter s = { self->reader, wait_for(SLOTS, NEVER), 0, SLOTS };
 	pid_t pid = child_start(waits, &s);
 	unsigned int n;
 
@@ -156,7 +156,7 @@ TEST_F(wait, wait_sleeps_until_all_slots_are_ready)
 
 TEST_F(wait, first_slot_after_the_time_wakes_a_waiter)
 {
-	struct sleeper s = { self->reader, wait_for(SLOTS, NEVER), 0, 1 };
+	struct waiter s = { self->reader, wait_for(SLOTS, NEVER), 0, 1 };
 	pid_t pid;
 
 	s.w.after = MS;
@@ -169,8 +169,8 @@ TEST_F(wait, first_slot_after_the_time_wakes_a_waiter)
 
 TEST_F(wait, messages_and_detach_end_waits)
 {
-	struct sleeper r = { self->reader, wait_for(1, NEVER), 0, 0 };
-	struct sleeper w = { self->writer, wait_for(1, NEVER), 0, 1 };
+	struct waiter r = { self->reader, wait_for(1, NEVER), 0, 0 };
+	struct waiter w = { self->writer, wait_for(1, NEVER), 0, 1 };
 	unsigned int n;
 	pid_t pid;
 
@@ -195,7 +195,7 @@ static void nothing(int sig)
 static int waits_and_is_hit(void *arg)
 {
 	struct sigaction action = { .sa_handler = nothing };
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	sigaction(SIGUSR1, &action, NULL);
 	CHECK_EQ(-EINTR, wait_call(s->fd, 1, NEVER));
@@ -208,7 +208,7 @@ static int waits_and_is_hit(void *arg)
 
 TEST_F(wait, signal_ends_or_restarts_a_wait)
 {
-	struct sleeper s = { .fd = self->reader };
+	struct waiter s = { .fd = self->reader };
 	pid_t pid = child_start(waits_and_is_hit, &s);
 	unsigned int n;
 
@@ -229,7 +229,7 @@ static int waits_though_hit(void *arg)
 {
 	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
 	struct itimerval often = { { 0, 10000 }, { 0, 10000 } };
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 
 	s->w = wait_for(5, NEVER);
 	s->w.after = 200 * MS;
@@ -245,7 +245,7 @@ static int waits_though_hit(void *arg)
 
 TEST_F(wait, signals_do_not_put_off_the_time)
 {
-	struct sleeper s = { .fd = self->reader };
+	struct waiter s = { .fd = self->reader };
 
 	ASSERT_EQ(0, put(self->writer, 1));
 	EXPECT_EQ(0, child_run(waits_though_hit, &s));
@@ -255,7 +255,7 @@ static int ends_by_a_signal(void *arg)
 {
 	struct sigaction action = { .sa_handler = nothing };
 	struct itimerval often = { { 0, 10000 }, { 0, 10000 } };
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 	uint32_t flags = s->w.flags;
 
 	s->w = wait_for(5, NEVER);
@@ -272,7 +272,7 @@ static int ends_by_a_signal(void *arg)
 /* WAIT changes its structure after a signal only with RINGBUF_WAIT_REMAINDER. */
 TEST_F(wait, signal_writes_the_remainder_only_if_asked)
 {
-	struct sleeper s = { .fd = self->reader };
+	struct waiter s = { .fd = self->reader };
 
 	EXPECT_EQ(0, child_run(ends_by_a_signal, &s));
 	s.w.flags = RINGBUF_WAIT_REMAINDER;
@@ -283,7 +283,7 @@ TEST_F(wait, signal_writes_the_remainder_only_if_asked)
 
 TEST_F(wait, waiting_reader_sets_the_wake_word)
 {
-	struct sleeper r = { self->reader, wait_for(3, NEVER), 0, 3 };
+	struct waiter r = { self->reader, wait_for(3, NEVER), 0, 3 };
 	int observer = observer_open(self->owner);
 	struct maps m;
 	unsigned int n;
@@ -306,7 +306,7 @@ TEST_F(wait, waiting_reader_sets_the_wake_word)
 
 TEST_F(wait, waiting_writer_sets_the_wake_word)
 {
-	struct sleeper w = { self->writer, wait_for(2, NEVER), 0, 2 };
+	struct waiter w = { self->writer, wait_for(2, NEVER), 0, 2 };
 	int observer = observer_open(self->owner);
 	struct maps m;
 	unsigned int n;
@@ -330,7 +330,7 @@ TEST_F(wait, waiting_writer_sets_the_wake_word)
 /* A WAKE that reaches no waiter does no harm, either. */
 TEST_F(wait, killed_waiter_leaves_no_wake_word)
 {
-	struct sleeper r = { self->reader, wait_for(1, NEVER), 0, 1 };
+	struct waiter r = { self->reader, wait_for(1, NEVER), 0, 1 };
 	int observer = observer_open(self->owner);
 	struct maps m;
 	pid_t pid;
@@ -358,7 +358,7 @@ TEST(timer_wakes_a_waiter_whose_writer_did_not_call_wake)
 {
 	int owner = ring_make(RINGBUF_CREATE_EXCLUSIVE, 64, SLOTS);
 	int reader = reader_open(owner), writer = writer_open(owner);
-	struct sleeper r = { reader, wait_for(1, NEVER), 0, 1 };
+	struct waiter r = { reader, wait_for(1, NEVER), 0, 1 };
 	struct maps m;
 	pid_t pid;
 

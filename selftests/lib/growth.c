@@ -141,7 +141,7 @@ TEST_F(growth, table_full_of_dead_readers_has_room)
 	EXPECT_EQ(1, status_of(self->ring).readers);
 }
 
-#define SLEEPERS 60
+#define WAITERS 60
 
 struct waiter {
 	pthread_t thread;
@@ -157,7 +157,7 @@ static void *sleeps(void *arg)
 	return NULL;
 }
 
-static int sleepers_start(struct ringbuf *ring, struct waiter *s, unsigned int count)
+static int waiters_start(struct ringbuf *ring, struct waiter *s, unsigned int count)
 {
 	for (; count; count--, s++) {
 		s->reader = reader_new(ring);
@@ -171,8 +171,8 @@ static int sleepers_start(struct ringbuf *ring, struct waiter *s, unsigned int c
 static uint64_t waits_of(struct ringbuf *ring)
 {
 	struct ringbuf_status s = { .size = sizeof(s) };
-	struct ringbuf_reader_status r[SLEEPERS];
-	int n = ringbuf_stats(ring, &s, r, SLEEPERS);
+	struct ringbuf_reader_status r[WAITERS];
+	int n = ringbuf_stats(ring, &s, r, WAITERS);
 	uint64_t all = 0;
 
 	while (n-- > 0)
@@ -190,12 +190,12 @@ static int writes_and_pauses(void *arg)
 	return 1;
 }
 
-/* Many sleepers together check as often as one alone, since each check is for all of them. */
-TEST(many_sleepers_share_the_check_for_dead_peers)
+/* Many waiters together check as often as one alone, since each check is for all of them. */
+TEST(many_waiters_share_the_check_for_dead_peers)
 {
 	struct ringbuf *many = ring_new(RINGBUF_EXCLUSIVE, 64, 4);
 	struct ringbuf *one = ring_new(0, 64, 4);
-	struct waiter s[SLEEPERS], alone;
+	struct waiter s[WAITERS], alone;
 	uint64_t before, before_one;
 	unsigned int i;
 	pid_t pid;
@@ -205,16 +205,16 @@ TEST(many_sleepers_share_the_check_for_dead_peers)
 		SKIP(return, "the kernel looks");
 	pid = child_start(writes_and_pauses, many);
 	UNTIL(status_of(many).writers == 1);
-	ASSERT_EQ(0, sleepers_start(many, s, SLEEPERS));
-	ASSERT_EQ(0, sleepers_start(one, &alone, 1));
+	ASSERT_EQ(0, waiters_start(many, s, WAITERS));
+	ASSERT_EQ(0, waiters_start(one, &alone, 1));
 	/* Wait until each has slept twice, and knows that the others check, too. */
-	UNTIL(waits_of(many) >= 2 * SLEEPERS);
+	UNTIL(waits_of(many) >= 2 * WAITERS);
 	before = waits_of(many);
 	before_one = waits_of(one);
 	UNTIL(waits_of(one) >= before_one + 30);
-	EXPECT_GT(30 * SLEEPERS / 2, waits_of(many) - before);
+	EXPECT_GT(30 * WAITERS / 2, waits_of(many) - before);
 	ASSERT_EQ(128 + SIGKILL, child_kill(pid));
-	for (i = 0; i < SLEEPERS; i++) {
+	for (i = 0; i < WAITERS; i++) {
 		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
 		EXPECT_EQ(-ENODATA, s[i].got);
 		ringbuf_reader_close(s[i].reader);

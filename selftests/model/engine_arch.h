@@ -33,7 +33,7 @@ enum model_op_kind {
 	OP_CMPXCHG, /* one that fails is a barrier under TSO alone: x86, not arm64 */
 	OP_MB,
 	OP_LOCK,
-	OP_SNAP, /* a sleeper forgets the wake-ups so far */
+	OP_SNAP, /* a waiter forgets the wake-ups so far */
 	OP_KICK,
 	OP_SLEEP,
 	OP_SPIN, /* stands for a sleep where the protocol of waking is not the question */

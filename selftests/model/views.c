@@ -320,7 +320,7 @@ static u64 modify(const struct task *t, u32 place, u32 i, const struct op *op)
 	return was;
 }
 
-/* The lock orders those who hold it; what the kernel does to sleepers orders nothing. */
+/* The lock orders those who hold it; what the kernel does to waiters orders nothing. */
 static u64 host_step(const struct task *t, u32 place, const struct op *op)
 {
 	struct task_views *v = &views.task[t->index];

@@ -236,7 +236,7 @@ class Aio(Case):
         run(main())
 
     @unittest.skipIf(on_module(), "the module needs no thread")
-    def test_close_does_not_wait_for_the_slices_of_sleepers(self):
+    def test_close_does_not_wait_for_the_slices_of_waiters(self):
         """Compares the time with waits of one slice each, on the same machine at the same time."""
         async def main():
             ring = Ring.create(16, 1)

@@ -44,7 +44,7 @@ static bool asleep(pid_t pid)
 	return text[0] != 'r';
 }
 
-static void await_sleepers(const struct bench_run *run)
+static void await_waiters(const struct bench_run *run)
 {
 	int i;
 
@@ -60,7 +60,7 @@ static void await_taken(const struct bench_run *run, const struct bench_rep *rep
 
 	while (__atomic_load_n(&rep->taken, __ATOMIC_ACQUIRE) < all)
 		sched_yield();
-	await_sleepers(run);
+	await_waiters(run);
 }
 
 static void open_writer(struct bench_run *run)
@@ -146,7 +146,7 @@ void bench_idle_producer(struct bench_run *run, int id)
 	(void)id;
 	open_writer(run);
 	while ((rep = bench_next(run))) {
-		await_sleepers(run);
+		await_waiters(run);
 		before = cpu_of_readers(run);
 		clock_sleep_until(clock_now() + IDLE_NS);
 		rep->cost[0] = (double)(cpu_of_readers(run) - before) / 1000;
@@ -166,14 +166,14 @@ void bench_count_producer(struct bench_run *run, int id)
 	(void)id;
 	open_writer(run);
 	while ((rep = bench_next(run))) {
-		await_sleepers(run);
+		await_waiters(run);
 		next = clock_now();
 		for (n = 0; n < COUNT; n++) {
 			next += run->sc->pace_us * UINT64_C(1000);
 			if (run->sc->pace_us)
 				clock_sleep_until(next);
 			else
-				await_sleepers(run);
+				await_waiters(run);
 			send_all(run, &m, (uint64_t)n, n == COUNT - 1);
 		}
 		bench_done(run);
