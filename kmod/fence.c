@@ -193,7 +193,7 @@ static bool fence_awaited(struct rb_ring *ring, u64 pos)
 }
 
 /*
- * Find the writer that has claimed the first unfinished position and kept it for too long.
+ * Find the writer that has claimed the first unfinished position and held it for too long.
  * Returns false if there is none.  The words that tell this belong to user space: a writer
  * that forges them can have another writer of its ring fenced, and could as well overwrite
  * its messages.

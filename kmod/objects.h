@@ -141,7 +141,7 @@ struct rb_last_look {
  * @repaired: number of slots made holes for writers that ended
  * @nr_deferred: number of deferred writers; changes under @wait_lock as well
  * @put: work of rb_ring_put_later()
- * @is_default: it is the default ring of a user: its slots are kept while it has no reader;
+ * @is_default: it is the default ring of a user: its slots stay while it has no reader;
  *	constant
  * @default_uid: that user; constant
  * @default_scope: number of the network namespace that it belongs to; constant

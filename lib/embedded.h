@@ -14,7 +14,7 @@
  *	byte EMB_BYTE_HERE	read-locked by each process that has the file open, for
  *				speed only: the kernel keeps all locks of a file in one
  *				list, and searches all of it for an owner without locks
- *	byte EMB_BYTE_KEPT(...)	locked by the descriptor of a handle that no process has
+ *	byte EMB_BYTE_UNUSED(...)	locked by the descriptor of a handle that no process has
  *				used yet; a child or another process may still use the
  *				handle, so it lives as long as a process has the
  *				descriptor
@@ -56,22 +56,22 @@
 #define EMB_BYTE_USED 2 /* + seat */
 #define EMB_BYTE_HERE 32768 /* above the last seat */
 /* Give each attach another byte, because copies of the descriptor may outlive the handle. */
-#define EMB_BYTE_KEPT(seat, generation) (((u64)(generation) + 1) << 16 | (seat))
+#define EMB_BYTE_UNUSED(seat, generation) (((u64)(generation) + 1) << 16 | (seat))
 
 /* Values of emb_seat.asleep while the user of the seat waits. */
 #define EMB_SLEEPS  1U /* counted in header->waiters */
 #define EMB_WATCHED 2U /* not counted: the thread of its watch is, at another seat */
 
-#define EMB_FREE 0U
-#define EMB_KEPT 1U /* attached, not used yet */
-#define EMB_USED 2U
+#define EMB_FREE   0U
+#define EMB_UNUSED 1U /* attached, not used yet */
+#define EMB_USED   2U
 
 /**
  * struct emb_seat - one reader or writer; the slow-path lock protects all fields
  * but @waiter, @seq and @asleep
  * @waiter: the engine's waiter word
  * @seq: futex, incremented by each wake-up
- * @state: EMB_FREE, EMB_KEPT or EMB_USED
+ * @state: EMB_FREE, EMB_UNUSED or EMB_USED
  * @generation: incremented by each attach
  * @pid: process that uses the seat, or attached it
  * @waits: times its user slept

@@ -23,7 +23,7 @@
  * slow path checks that its descriptors still refer to the file, and if not takes the locks
  * again.  It leaves a descriptor alone that has become another file's.
  */
-#define _FILE_OFFSET_BITS 64 /* for EMB_BYTE_KEPT() */
+#define _FILE_OFFSET_BITS 64 /* for EMB_BYTE_UNUSED() */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>

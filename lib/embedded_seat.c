@@ -162,45 +162,45 @@ static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 }
 
 /*
- * Open a descriptor that keeps @seat alive for its present generation.  Returns the
- * descriptor or -errno.
+ * Open a descriptor that holds @seat, which has no user yet, for its present generation.  Returns
+ * the descriptor or -errno.
  */
-static int keep(const struct ringbuf *ring, const struct emb_seat *seat)
+static int unused_open(const struct ringbuf *ring, const struct emb_seat *seat)
 {
 	int fd = emb_fd_reopen(emb_file_own(ring->file)), err;
 
 	if (fd < 0)
 		return fd;
 	err = emb_byte_lock(fd, F_WRLCK,
-			    EMB_BYTE_KEPT(seat - ring->header->seat, seat->generation));
+			    EMB_BYTE_UNUSED(seat - ring->header->seat, seat->generation));
 	if (!err)
 		return fd;
 	close(fd);
 	return err;
 }
 
-/* Return whether a process has the descriptor that keep() opened. */
-static bool kept(const struct ringbuf *ring, const struct emb_seat *seat)
+/* Return whether a process has the descriptor that unused_open() returned. */
+static bool unused_held(const struct ringbuf *ring, const struct emb_seat *seat)
 {
 	return emb_byte_elsewhere(ring->file,
-				  EMB_BYTE_KEPT(seat - ring->header->seat, seat->generation));
+				  EMB_BYTE_UNUSED(seat - ring->header->seat, seat->generation));
 }
 
-static void keep_close(struct lib_handle *h)
+static void unused_close(struct lib_handle *h)
 {
 	emb_fd_close(h->ring->file, h->fd);
 	h->fd = -1;
 }
 
 /*
- * Return whether a process uses the seat, or keeps it.  Check the byte last: a first user
+ * Return whether a process uses the seat, or holds it unused.  Check the byte last: a first user
  * locks the byte before it closes the descriptor.
  */
 static bool seat_alive(struct ringbuf *ring, u32 role, u32 id)
 {
 	struct emb_seat *p = seat_of(ring, role, id);
 
-	if (READ_ONCE(p->state) == EMB_KEPT && kept(ring, p))
+	if (READ_ONCE(p->state) == EMB_UNUSED && unused_held(ring, p))
 		return true;
 	return emb_byte_held(ring->file, used_byte(ring, role, id));
 }
@@ -420,12 +420,12 @@ static int attach_locked(struct lib_handle *h, u64 start)
 		return err;
 	p = seat_of(h->ring, h->role, id);
 	p->generation++;
-	fd = keep(h->ring, p);
+	fd = unused_open(h->ring, p);
 	if (fd < 0)
 		return fd;
 	h->fd = fd;
 	h->id = id;
-	seat_begin(h, EMB_KEPT, start);
+	seat_begin(h, EMB_UNUSED, start);
 	return 0;
 }
 
@@ -477,31 +477,32 @@ static int enter_locked(struct lib_handle *h)
 	return ours ? -EBUSY : -ESTALE;
 }
 
-static bool seat_is_kept(const struct lib_handle *h)
+static bool seat_is_unused(const struct lib_handle *h)
 {
 	const struct emb_seat *p = emb_seat(h);
 
 	/* Pairs with the release in seat_begin(): a later attach changes the generation first. */
-	return smp_load_acquire(&p->state) == EMB_KEPT && READ_ONCE(p->generation) == h->generation;
+	return smp_load_acquire(&p->state) == EMB_UNUSED &&
+	       READ_ONCE(p->generation) == h->generation;
 }
 
 /*
- * Fast path: make this process the first user of a kept seat without the slow-path lock,
- * which costs more the more seats are kept.  Locking the byte decides between processes: if
+ * Fast path: make this process the first user of an unused seat without the slow-path lock,
+ * which costs more the more seats are unused.  Locking the byte decides between processes: if
  * the program closed @h->fd, a peer may take the seat for dead, but it locks the byte before
  * it ends the seat.  False: the caller has to take the slow-path lock.
  */
-static bool enter_kept(struct lib_handle *h)
+static bool enter_unused(struct lib_handle *h)
 {
 	u32 byte = used_byte(h->ring, h->role, h->id);
 	struct emb_file *file = h->ring->file;
 	bool entered = false;
 
-	if (h->fd < 0 || !seat_is_kept(h) || emb_file_lock_threads(file))
+	if (h->fd < 0 || !seat_is_unused(h) || emb_file_lock_threads(file))
 		return false;
 	if (emb_byte_take(file, byte)) {
 		/* Another process may have used the seat and left it since the first check. */
-		entered = seat_is_kept(h);
+		entered = seat_is_unused(h);
 		if (!entered)
 			emb_byte_drop(file, byte);
 	}
@@ -530,10 +531,10 @@ int emb_enter(struct lib_handle *h)
 
 	h->view = h->ring->view;
 	h->data = h->ring->data;
-	if (!enter_kept(h))
+	if (!enter_unused(h))
 		err = enter_slowly(h);
 	if (!err)
-		keep_close(h);
+		unused_close(h);
 	return err;
 }
 
@@ -544,7 +545,7 @@ static void leave_locked(struct lib_handle *h)
 
 	if (h->detached || !emb_seat_is_ours(h))
 		return;
-	/* A process that uses the seat ends it by itself; a kept seat may still get a user. */
+	/* A process that uses the seat ends it by itself; an unused seat may still get a user. */
 	if (!ours &&
 	    (READ_ONCE(emb_seat(h)->state) == EMB_USED || !seat_claim(h->ring, h->role, h->id)))
 		return;
@@ -563,7 +564,7 @@ void emb_leave(struct lib_handle *h)
 {
 	int err = emb_lock(h->ring);
 
-	keep_close(h);
+	unused_close(h);
 	if (!err) {
 		leave_locked(h);
 		emb_unlock(h->ring);

@@ -167,7 +167,7 @@ struct lib_spin {
  * @slot_stride: bytes from one slot to the next
  * @role: RINGBUF_ROLE_READER or RINGBUF_ROLE_WRITER
  * @id: row of a reader, id of a writer
- * @fd: module: the handle; embedded: the descriptor that keeps an unused seat, or -1
+ * @fd: module: the handle; embedded: the descriptor that holds an unused seat, or -1
  * @generation: embedded: generation of the seat at the attach
  * @start: reader: where it begins
  * @checked: when the handle last looked for dead peers, coarse ns

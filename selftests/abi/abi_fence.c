@@ -630,13 +630,13 @@ static int takes_over_or_is_busy(void *arg)
 	int fd = fence_writer(*(int *)arg, RINGBUF_ATTACH_TAKE_OVER, 0);
 
 	CHECK(fd >= 0 || fd == -EBUSY);
-	/* Keep the place until the parent has counted. */
+	/* Keep the seat until the parent has counted. */
 	if (fd >= 0)
 		raise(SIGSTOP);
 	return fd < 0;
 }
 
-/* The one that comes first has the place; it has not been stuck yet. */
+/* The one that comes first has the seat; it has not been stuck yet. */
 TEST_F(takeover, second_successor_does_not_fence_the_first)
 {
 	pid_t pid[2];

@@ -184,7 +184,7 @@ TEST_F(files, file_can_attach_to_its_own_ring_only)
 	close(other);
 }
 
-/* ---- the maker of the ring ------------------------------------------------------------------ */
+/* ---- the maker of the file ------------------------------------------------------------------ */
 
 TEST_F(files, maker_sets_the_geometry_and_others_wait_for_it)
 {

@@ -770,7 +770,7 @@ TEST_F(mount, root_of_a_user_namespace_can_mount)
 struct guest {
 	int ready;
 	int go;
-	uint64_t nobody; /* bytes that are left for the maker of the namespace */
+	uint64_t nobody; /* bytes that are left for the creator of the namespace */
 };
 
 static int serves_a_mount(void *arg)

@@ -500,14 +500,14 @@ static void crowd_kick(void *host, u32 i)
 static void wake_round_looks_twice(void)
 {
 	struct crowd c = { .done = 0 };
-	const struct rb_seats places = { CROWD, crowd_word, crowd_kick, &c };
+	const struct rb_seats seats = { CROWD, crowd_word, crowd_kick, &c };
 	struct rb_round round;
 	u64 i;
 
 	begin(CROWD, RINGBUF_CREATE_EXCLUSIVE);
 	for (i = 0; i < CROWD; i++)
 		rb_arm(v, &c.word[i], rb_waiter_word(i, RB_WAIT_POSITION));
-	rb_wake_round(v, &round, &places);
+	rb_wake_round(v, &round, &seats);
 	CHECK(c.looks == 2 * CROWD);
 	CHECK(c.kicks == CROWD);
 	ring_free(&ring);

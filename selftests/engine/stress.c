@@ -91,10 +91,10 @@ static void wake_kick(void *stress, u32 i)
 
 static void host_wake(struct stress *s)
 {
-	const struct rb_seats places = { 2 * MAX_THREADS + 1, wake_word, wake_kick, s };
+	const struct rb_seats seats = { 2 * MAX_THREADS + 1, wake_word, wake_kick, s };
 	struct rb_round round;
 
-	rb_wake_round(&s->ring.view, &round, &places);
+	rb_wake_round(&s->ring.view, &round, &seats);
 }
 
 static void wake_all(struct stress *s)

@@ -113,11 +113,11 @@ static void wake_kick(void *waker, u32 i)
 static void host_wake(struct task *t, struct actor *a, u32 caller)
 {
 	struct waker waker = { t, a };
-	const struct rb_seats places = { task_count, wake_word, wake_kick, &waker };
+	const struct rb_seats seats = { task_count, wake_word, wake_kick, &waker };
 
 	a->caller = caller;
 	AT(t, a, 0);
-	rb_wake_round(&view, &a->round, &places);
+	rb_wake_round(&view, &a->round, &seats);
 	memset(&a->round, 0, sizeof(a->round));
 	a->caller = 0;
 }

@@ -275,7 +275,7 @@ static bool fate_stop(struct session *s, pid_t pid, struct victim *v)
 	hold(a, 0);
 	/* A policy waits for the slow-path lock of the embedded host, which nobody can break. */
 	acts = a->policy && (a->module || !lock_is_kept(a->ring));
-	/* Otherwise the victim has the only place of a writer. */
+	/* Otherwise the victim has the only seat of a writer. */
 	if (!a->exclusive || s->op->reader) {
 		order(a, LAP);
 		if (acts ? !lap_wait(s) : !wait_writer(s))

@@ -16,7 +16,7 @@ static void survivor_late(const struct arena *a, uint64_t due, uint64_t *longest
 
 /* ---- the writer -------------------------------------------------------------------- */
 
-/* A dead writer holds its place until a peer has found it. */
+/* A dead writer holds its seat until a peer has found it. */
 static struct ringbuf_writer *writer_arrive(struct arena *a)
 {
 	uint64_t start = now_ns();

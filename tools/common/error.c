@@ -129,7 +129,7 @@ static const char *no_descriptor(char *words)
 	return words;
 }
 
-static const char *no_place(char *words, enum error_step step, const struct ringbuf_config *ring)
+static const char *no_seat(char *words, enum error_step step, const struct ringbuf_config *ring)
 {
 	bool reader = step == ERROR_READER;
 
@@ -299,7 +299,7 @@ const char *error_words(char words[ERROR_WORDS_BYTES], enum error_step step, int
 			return no_room(words, ring);
 		if (step == ERROR_CREATE)
 			return no_memory(words, err, ring);
-		return step == ERROR_READER || step == ERROR_WRITER ? no_place(words, step, ring)
+		return step == ERROR_READER || step == ERROR_WRITER ? no_seat(words, step, ring)
 								    : strerror(err);
 	case EOPNOTSUPP:
 		return not_supported(step, ring);

@@ -27,7 +27,7 @@ static bool is_visible(wchar_t c)
 }
 
 /* Return the length of the character at @s if it stays as it is, 0 if it must be escaped. */
-static size_t kept(const char *s, size_t length, enum escape_form form)
+static size_t unescaped(const char *s, size_t length, enum escape_form form)
 {
 	mbstate_t state = { 0 };
 	size_t bytes;
@@ -67,7 +67,7 @@ char *escape(const char *name, size_t length, enum escape_form form)
 		exit(EXIT_FAILURE);
 	}
 	while (length) {
-		bytes = kept(name, length, form);
+		bytes = unescaped(name, length, form);
 		if (bytes) {
 			memcpy(to, name, bytes);
 			to += bytes;

@@ -32,7 +32,7 @@ class _Offers:
 
     A descriptor that is not fetched within PATIENCE is closed when the next one is
     offered.  Otherwise a pickle that is thrown away, or a receiver that dies, would keep
-    the descriptor and the place of its handle as long as this process lives.
+    the descriptor and the seat of its handle as long as this process lives.
     """
 
     def __init__(self):
