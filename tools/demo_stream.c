@@ -34,7 +34,7 @@ static const char doc[] =
 	"files it takes those of Debian's package alsa-utils."
 	"\v"
 	"The environment variable RINGBUF_HOST=module|embedded chooses what owns the ring. Exit "
-	"status: 0 when each reader got every bit, 1 when not, 2 for impossible flags.";
+	"status: 0 when each reader got every bit, 1 when not, 2 for impossible options.";
 
 static const struct argp_option options[] = {
 	{ "slot-bytes", 'b', "N", 0, "Size of a slot, even, at least 512 (default 9600)", 0 },
@@ -44,7 +44,7 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
-static uint64_t parse_count(struct argp_state *state, const char *flag, const char *arg,
+static uint64_t parse_count(struct argp_state *state, const char *option, const char *arg,
 			    uint64_t min, uint64_t max)
 {
 	unsigned long long value;
@@ -53,7 +53,7 @@ static uint64_t parse_count(struct argp_state *state, const char *flag, const ch
 	errno = 0;
 	value = strtoull(arg, &end, 10);
 	if (arg[strspn(arg, "0123456789")] || end == arg || errno || value < min || value > max)
-		argp_error(state, "--%s=%s: not a whole number from %llu to %llu", flag, arg,
+		argp_error(state, "--%s=%s: not a whole number from %llu to %llu", option, arg,
 			   (unsigned long long)min, (unsigned long long)max);
 	return value;
 }
@@ -68,7 +68,7 @@ static double parse_speed(struct argp_state *state, const char *arg)
 	return value;
 }
 
-static error_t parse_flag(int key, char *arg, struct argp_state *state)
+static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct demo_options *o = state->input;
 
@@ -300,7 +300,9 @@ static struct demo_shared *make_shared(void)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse_flag, "[FILE...]", doc, NULL, NULL, NULL };
+	static const struct argp argp = {
+		options, parse_option, "[FILE...]", doc, NULL, NULL, NULL
+	};
 	struct demo_options o = { .slot_bytes = 9600, .slots = 8 };
 	struct demo_end want = { 0 };
 	struct demo_ring r = { 0 };

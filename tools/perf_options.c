@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The flags of perf_test_ringbuffer. */
+/* The options of perf_test_ringbuffer. */
 #include <argp.h>
 #include <errno.h>
 #include <math.h>
@@ -98,7 +98,7 @@ static const struct argp_option options[] = {
 	OFF("no-debug", KEY_DEBUG),
 	OFF("nodebug", KEY_DEBUG),
 	{ "json", KEY_JSON, "FILE", 0,
-	  "Write all flags and figures as one JSON object; -: to stdout", 3 },
+	  "Write all options and figures as one JSON object; -: to stdout", 3 },
 	{ NULL, 0, NULL, 0, "Help:", -1 },
 	{ 0 }
 };
@@ -107,20 +107,20 @@ static const char doc[] =
 	"Measures a ring buffer between processes: writers write messages at a target rate, "
 	"readers read and check every one of them."
 	"\v"
-	"In the names of flags - and _ mean the same, and each switch has a form with no- "
+	"In the names of options - and _ mean the same, and each switch has a form with no- "
 	"before its name: --no-verify_writes.\n\n"
 	"Every write has a time when it is due. A write that finds no room is counted as waited, "
 	"and is made as soon as there is room. A write that is not in the ring a full period after "
 	"it was due is counted as late. Writes that are still due at the end are not made. A run "
 	"fails unless every reader reads all that was written.\n\n"
 	"Exit status: 0 when every reader got every message; 1 when not, or when a process "
-	"died or failed; 2 for impossible flags; 129, 130 or 143 when SIGHUP, SIGINT or "
+	"died or failed; 2 for impossible options; 129, 130 or 143 when SIGHUP, SIGINT or "
 	"SIGTERM ended it early, after the summary.\n\n"
 	"For example:\n"
 	"  perf_test_ringbuffer --debug --slot-bytes=1000000 --slots=50 \\\n"
 	"    --duration-seconds=10 --writes-per-second=24 --readers=5";
 
-static const char *flag_name(int key)
+static const char *option_name(int key)
 {
 	const struct argp_option *o;
 
@@ -139,13 +139,13 @@ static uint64_t parse_count(struct argp_state *state, int key, const char *arg, 
 	errno = 0;
 	value = strtoull(arg, &end, 10);
 	if (end == arg || *end || arg[strspn(arg, "0123456789")])
-		argp_error(state, "--%s=%s: not a whole number from %llu to %llu", flag_name(key),
+		argp_error(state, "--%s=%s: not a whole number from %llu to %llu", option_name(key),
 			   arg, (unsigned long long)min, (unsigned long long)max);
 	if (!min && (errno || value > max))
-		argp_error(state, "--%s=%s: must be at most %llu", flag_name(key), arg,
+		argp_error(state, "--%s=%s: must be at most %llu", option_name(key), arg,
 			   (unsigned long long)max);
 	if (errno || value < min || value > max)
-		argp_error(state, "--%s=%s: must be from %llu to %llu", flag_name(key), arg,
+		argp_error(state, "--%s=%s: must be from %llu to %llu", option_name(key), arg,
 			   (unsigned long long)min, (unsigned long long)max);
 	return value;
 }
@@ -158,9 +158,9 @@ static double parse_real(struct argp_state *state, int key, const char *arg, dou
 	errno = 0;
 	value = strtod(arg, &end);
 	if (end == arg || *end || arg[strspn(arg, "0123456789.eE+-")])
-		argp_error(state, "--%s=%s: not a number from 0 to %g", flag_name(key), arg, max);
+		argp_error(state, "--%s=%s: not a number from 0 to %g", option_name(key), arg, max);
 	if (errno || !(value >= 0 && value <= max))
-		argp_error(state, "--%s=%s: must be from 0 to %g", flag_name(key), arg, max);
+		argp_error(state, "--%s=%s: must be from 0 to %g", option_name(key), arg, max);
 	return value;
 }
 
@@ -178,7 +178,7 @@ static bool parse_bool(struct argp_state *state, int key, const char *arg)
 		if (!strcmp(arg, no[i]))
 			return false;
 	}
-	argp_error(state, "--%s=%s: neither true nor false", flag_name(key), arg);
+	argp_error(state, "--%s=%s: neither true nor false", option_name(key), arg);
 	return false;
 }
 
@@ -261,12 +261,12 @@ static bool parse_policy(struct argp_state *state, int key, const char *arg)
 
 	switch (key) {
 	case KEY_POLICY:
-		policy_option(state, flag_name(key), arg, policy);
+		policy_option(state, option_name(key), arg, policy);
 		return true;
 	case KEY_POLICY_TIMEOUT:
 		policy->timeout = (uint64_t)(parse_real(state, key, arg, PERF_SECONDS_MAX) * 1e9);
 		if (policy->timeout && policy->timeout < RINGBUF_MIN_POLICY_TIMEOUT)
-			argp_error(state, "--%s=%s: must be 0 or at least 0.001", flag_name(key),
+			argp_error(state, "--%s=%s: must be 0 or at least 0.001", option_name(key),
 				   arg);
 		return true;
 	case KEY_POLICY_LAG:
@@ -277,7 +277,7 @@ static bool parse_policy(struct argp_state *state, int key, const char *arg)
 	}
 }
 
-/* Check flags against each other, and set the defaults that depend on others. */
+/* Check options against each other, and set the defaults that depend on others. */
 static void parse_end(struct argp_state *state)
 {
 	struct parse *p = state->input;
@@ -296,7 +296,7 @@ static void parse_end(struct argp_state *state)
 	o->host = host_choose(state, o->host, false);
 }
 
-static error_t parse_flag(int key, char *arg, struct argp_state *state)
+static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct perf_options *o = ((struct parse *)state->input)->options;
 
@@ -313,7 +313,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 		o->json = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': there are no arguments but flags", arg);
+		argp_error(state, "'%s': there are no arguments but options", arg);
 		return 0;
 	case ARGP_KEY_END:
 		parse_end(state);
@@ -323,7 +323,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* Replace _ by - in the names of flags, before '=', so that --slot_bytes=1 is --slot-bytes=1. */
+/* Replace _ by - in the names of options, before '=', so that --slot_bytes=1 is --slot-bytes=1. */
 static void dash_names(int argc, char **argv)
 {
 	int i;
@@ -346,7 +346,7 @@ static void print_version(FILE *out, struct argp_state *state)
 
 void perf_options_parse(struct perf_options *o, int argc, char **argv)
 {
-	static const struct argp argp = { options, parse_flag, NULL, doc, NULL, NULL, NULL };
+	static const struct argp argp = { options, parse_option, NULL, doc, NULL, NULL, NULL };
 	struct parse p = { .options = o, .exclusive = -1 };
 
 	*o = (struct perf_options){

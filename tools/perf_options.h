@@ -50,16 +50,16 @@ struct perf_options {
 #define PERF_EXIT_FAILED 1
 #define PERF_EXIT_USAGE	 2
 
-/* Set @o from the command line.  Exit on --help, --version and impossible flags. */
+/* Set @o from the command line.  Exit on --help, --version and impossible options. */
 void perf_options_parse(struct perf_options *o, int argc, char **argv);
 
-/* Print, as one line, the flags that repeat this run. */
+/* Print, as one line, the options that repeat this run. */
 void perf_options_print(const struct perf_options *o, FILE *out);
 
 /* Exit with a line on stderr if this machine has too few resources for @o. */
 void perf_limits_check(const struct perf_options *o);
 
-/* The largest values of the flags that no limit of a ring restricts. */
+/* The largest values of the options that no limit of a ring restricts. */
 #define PERF_SECONDS_MAX 1e7
 #define PERF_RATE_MAX	 1e9
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * perf_test_ringbuffer: measure a ring under a load that the flags choose.
+ * perf_test_ringbuffer: measure a ring under a load that the options choose.
  *
  * The parent makes the ring and a handle for each process (perf_make.c), forks
  * writers and readers that warm up (perf_warm.c) and start together

@@ -23,7 +23,7 @@ CRC = struct.Struct("<I")
 RANDOM_BYTES = 10_000_000
 
 
-def flags(argv=None):
+def options(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--debug", action="store_true", help="log every write that had to wait")
     for name, kind, least, text in (
@@ -135,7 +135,7 @@ def read(given, ring, reader, number):
 
 
 def main():
-    given = flags()
+    given = options()
     logging.basicConfig(level=logging.DEBUG if given.debug else logging.INFO,
                         format="%(message)s")
     logging.debug("%r", given)

@@ -80,7 +80,7 @@ ok $? "each reader gets an empty file"
 run $demo /nonexistent
 ((status == 1)) && err_has '/nonexistent: No such file'
 ok $? "a file that does not exist is refused"
-for bad in --slot-bytes=100 --slot-bytes=1025 --slots=0 --speed=-1 --speed=fast --no-such-flag; do
+for bad in --slot-bytes=100 --slot-bytes=1025 --slots=0 --speed=-1 --speed=fast --no-such-option; do
 	run $demo $bad
 	((status == 2))
 	ok $? "refused: $bad"

@@ -26,20 +26,20 @@ went_well()
 
 run $perf --help
 ((status == 0)) && out_has 'slot-bytes=N'
-ok $? "--help prints the flags"
+ok $? "--help prints the options"
 
 man_has_all()
 {
-	local flag page flags
-	mapfile -t flags < <(grep -oE -- "--[a-z][a-z_-]+" "$tap_dir/out" | sed "s/_/-/g" | sort -u)
+	local option page options
+	mapfile -t options < <(grep -oE -- "--[a-z][a-z_-]+" "$tap_dir/out" | sed "s/_/-/g" | sort -u)
 	page=$(sed 's/\\//g; s/verify_writes/verify-writes/g' $man)
-	for flag in "${flags[@]}"; do
-		grep -qF -- "$flag" <<<"$page" || { echo "# not in $man: $flag"; return 1; }
+	for option in "${options[@]}"; do
+		grep -qF -- "$option" <<<"$page" || { echo "# not in $man: $option"; return 1; }
 	done
 }
 if [[ ! ${RINGBUF_VM-} ]]; then
 	man_has_all
-	ok $? "every flag of --help is in the man page"
+	ok $? "every option of --help is in the man page"
 fi
 
 run $perf --version
@@ -92,10 +92,10 @@ if [[ ! ${RINGBUF_VM:-} ]]; then
 	refused 'host=elsewhere' --host=elsewhere
 	refused 'json=/nonexistent/file' --json=/nonexistent/file
 	refused 'debug=perhaps' --debug=perhaps
-	refused 'unrecognized option' --no-such-flag
+	refused 'unrecognized option' --no-such-option
 	refused 'ambiguous' --slo=1
 	refused 'requires an argument' --slots
-	refused 'no arguments but flags' 10
+	refused 'no arguments but options' 10
 	RINGBUF_HOST=elsewhere refused 'RINGBUF_HOST=elsewhere'
 	RINGBUF_HOST=auto run $perf "${small[@]}" --duration-seconds=0.1
 	went_well
@@ -148,12 +148,12 @@ holds()
 # example NUMBER SECONDS NAME: runs an example and tests what holds for each of them
 example()
 {
-	local flags
-	read -ra flags <<<"${examples[$1 - 1]}"
+	local options
+	read -ra options <<<"${examples[$1 - 1]}"
 	if [[ ${RINGBUF_VM-} ]]; then
-		flags=("${flags[@]/#--slot-bytes=1000000/--slot-bytes=10000}")
+		options=("${options[@]/#--slot-bytes=1000000/--slot-bytes=10000}")
 	fi
-	run timeout 120 $perf "${flags[@]}" --duration-seconds="$2" --json="$tap_dir/json"
+	run timeout 120 $perf "${options[@]}" --duration-seconds="$2" --json="$tap_dir/json"
 	went_well && err_has 'Writer 1: exiting'
 	ok $? "example $1 succeeds: $3"
 	err=$(<"$tap_dir/err")
@@ -251,7 +251,7 @@ fi
 # ---- readers that hold writers up ---------------------------------------------------------
 
 # Readers that are slower than the writer, which they do not hold up.
-# usage: policy WHAT QUESTION FLAG...
+# usage: policy WHAT QUESTION OPTION...
 policy()
 {
 	local what=$1 question=$2

@@ -44,9 +44,9 @@ run $ctl --help
 ok $? "--help prints the usage"
 man_has_all()
 {
-	local flag
-	while read -r flag; do
-		sed 's/\\//g' $man | grep -qF -- "$flag" || { echo "# not in $man: $flag"; return 1; }
+	local option
+	while read -r option; do
+		sed 's/\\//g' $man | grep -qF -- "$option" || { echo "# not in $man: $option"; return 1; }
 	done < <(grep -oE -- '--[a-z][a-z-]+' "$tap_dir/out" | sort -u)
 }
 if [[ ! ${RINGBUF_VM-} ]]; then
