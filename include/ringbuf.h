@@ -9,7 +9,7 @@
  * One rule for time: a timeout is a relative number of nanoseconds in an
  * int64_t.  RINGBUF_TRY (0) never sleeps.  It makes no system call but to wake a
  * waiting peer, or to apply the policies of readers; on the embedded host a call that
- * finds nothing also looks for dead peers, at most every 25 ms.  RINGBUF_FOREVER (-1, or
+ * finds nothing also checks for dead peers, at most every 25 ms.  RINGBUF_FOREVER (-1, or
  * any negative number) waits without a limit.  A wait is restarted after a signal
  * handler has run, with the deadline unchanged, unless ringbuf_writer_interruptible() or
  * ringbuf_reader_interruptible() has made the handle interruptible: then the wait ends

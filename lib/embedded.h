@@ -41,7 +41,7 @@
 #include "internal.h"
 
 #define EMB_MAGIC    0x37626d6530676e72ULL
-#define EMB_SLICE_NS 25000000U /* the waiters of a ring look for dead peers this often */
+#define EMB_SLICE_NS 25000000U /* the waiters of a ring check for dead peers this often */
 /* A slow-path lock that is not unlocked for this long counts as stuck. */
 #define EMB_PATIENCE_NS 2000000000ULL
 
@@ -144,9 +144,9 @@ struct emb_hole {
  * @ids: writer ids above this one have never been used; a waker checks none of them
  * @repaired: slots made holes because their writer died
  * @writer_waits: times that writers which have left slept
- * @reaped: when a process last looked for dead readers and for dead writers, coarse ns
- * @recheck: how often a waiter that is the only one looks for dead peers, ns; 0: never
- * @checked: when a waiter last looked for dead peers on behalf of all, coarse ns
+ * @reaped: when a process last checked for dead readers and for dead writers, coarse ns
+ * @recheck: how often a waiter that is the only one checks for dead peers, ns; 0: never
+ * @checked: when a waiter last checked for dead peers on behalf of all, coarse ns
  * @waiters: number of seats whose @asleep is EMB_SLEEPS; too low if a waiter was killed just
  *	before it slept, never too high
  * @unlocks: futex of tasks that wait for the slow-path lock, incremented by each unlock

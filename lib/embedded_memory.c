@@ -147,7 +147,7 @@ static int memory_new(const struct ringbuf_config *config, int *fd)
 }
 
 /*
- * Return how often a waiter looks for dead peers, in ns; 0: never.  Tests set it to 0, so
+ * Return how often a waiter checks for dead peers, in ns; 0: never.  Tests set it to 0, so
  * that a lost wake-up hangs instead of being repaired.
  */
 static u64 recheck(void)

@@ -39,7 +39,7 @@ void emb_futex_wake(u32 *word, int count)
 	emb_futex_kick(word, count);
 }
 
-#define LOOKERS	    4 /* each further LOOKERS waiters make all sleep one header->recheck longer */
+#define CHECKERS    4 /* each further CHECKERS waiters make all sleep one header->recheck longer */
 #define WAKE_ROUNDS 100 /* most rounds that one waker makes */
 #define STRETCH_MAX 40 /* most times header->recheck that a waiter sleeps */
 
@@ -220,7 +220,7 @@ void emb_check_peers(struct ringbuf *ring, bool writer)
 /* Return how many times @ring->header->recheck each of its waiters sleeps before a check. */
 static u32 stretch(const struct ringbuf *ring)
 {
-	s32 many = READ_ONCE(ring->header->waiters) / LOOKERS;
+	s32 many = READ_ONCE(ring->header->waiters) / CHECKERS;
 
 	if (many < 1)
 		return 1;

@@ -65,7 +65,7 @@ struct waitv_time {
  * @handle: the handle, whose watched field points to this structure
  * @waiter: its waiter word while @armed
  * @tag: the user's number for the handle
- * @look: while @counted, when to check the ring, coarse ns or NEVER
+ * @check: while @counted, when to check the ring, coarse ns or NEVER
  * @seq: seq of its seat when it was armed
  * @at: its index in the watch, NOWHERE after the watch was destroyed
  * @fresh: the thread has not copied its seq yet
@@ -78,7 +78,7 @@ struct emb_watched {
 	struct lib_handle *handle;
 	u64 waiter;
 	u64 tag;
-	u64 look;
+	u64 check;
 	u32 seq;
 	u32 at;
 	bool fresh;
@@ -90,8 +90,8 @@ struct emb_watched {
 /**
  * struct lib_watch - see inside.h
  * @lock: protects all fields, and those of its handles
- * @looked: signalled when @looking becomes NULL
- * @looking: the ring that the thread checks without @lock, or NULL
+ * @checked: signalled when @checking becomes NULL
+ * @checking: the ring that the thread checks without @lock, or NULL
  * @thread: the thread that sleeps
  * @process: lib_process() of the process that created the watch and has the thread
  * @refs: references: one of the creator, one of each handle
@@ -107,8 +107,8 @@ struct emb_watched {
  */
 struct lib_watch {
 	pthread_mutex_t lock;
-	pthread_cond_t looked;
-	const struct ringbuf *looking;
+	pthread_cond_t checked;
+	const struct ringbuf *checking;
 	pthread_t thread;
 	u64 process;
 	int refs;
@@ -174,7 +174,7 @@ static void hand_over(struct emb_watched *e)
 		if (!o->armed || o->handle->ring != e->handle->ring || !emb_seat_is_ours(o->handle))
 			continue;
 		o->counted = true;
-		o->look = e->look;
+		o->check = e->check;
 		emb_wait_count(o->handle);
 		return;
 	}
@@ -238,8 +238,8 @@ static u64 sleep_until(struct lib_watch *watch)
 	u32 i;
 
 	for (i = 0; i < watch->count; i++)
-		if (watch->watched[i]->counted && watch->watched[i]->look < until)
-			until = watch->watched[i]->look;
+		if (watch->watched[i]->counted && watch->watched[i]->check < until)
+			until = watch->watched[i]->check;
 	if (until == NEVER && watch->recent)
 		until = lib_clock(CLOCK_MONOTONIC_COARSE) + EMB_SLICE_NS;
 	watch->recent = false;
@@ -291,24 +291,24 @@ static void sleep_now(const struct sleep *s)
 }
 
 /* Return when the next check of a ring is due.  @slice: time between checks, 0: never. */
-static u64 next_look(u64 slice)
+static u64 next_check(u64 slice)
 {
 	return slice ? lib_clock(CLOCK_MONOTONIC_COARSE) + slice : NEVER;
 }
 
 /* Check the ring of @e.  Drops the lock meanwhile. */
-static void look(struct lib_watch *watch, struct emb_watched *e)
+static void check_ring(struct lib_watch *watch, struct emb_watched *e)
 {
 	struct ringbuf *ring = e->handle->ring;
 	u32 i;
 
-	e->look = next_look(emb_slice(ring));
-	watch->looking = ring;
+	e->check = next_check(emb_slice(ring));
+	watch->checking = ring;
 	pthread_mutex_unlock(&watch->lock);
 	emb_check_peers(ring, false);
 	pthread_mutex_lock(&watch->lock);
-	watch->looking = NULL;
-	pthread_cond_broadcast(&watch->looked);
+	watch->checking = NULL;
+	pthread_cond_broadcast(&watch->checked);
 	for (i = 0; i < watch->count; i++) {
 		e = watch->watched[i];
 		if (e->armed && e->handle->ring == ring && lib_wait_over(e->handle, e->waiter))
@@ -322,7 +322,7 @@ static struct emb_watched *due(const struct lib_watch *watch, u64 now)
 	u32 i;
 
 	for (i = 0; i < watch->count; i++)
-		if (watch->watched[i]->counted && watch->watched[i]->look <= now)
+		if (watch->watched[i]->counted && watch->watched[i]->check <= now)
 			return watch->watched[i];
 	return NULL;
 }
@@ -337,7 +337,7 @@ static void sleep_end(struct lib_watch *watch)
 	pthread_mutex_lock(&watch->lock);
 	watch->asleep = false;
 	while (!watch->stop && (e = due(watch, now)))
-		look(watch, e);
+		check_ring(watch, e);
 	pthread_mutex_unlock(&watch->lock);
 }
 
@@ -389,7 +389,7 @@ LIB_HIDDEN int lib_watch_create(struct lib_watch **watch)
 	if (!w)
 		return -ENOMEM;
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->looked, NULL);
+	pthread_cond_init(&w->checked, NULL);
 	w->refs = 1;
 	w->process = lib_process();
 	w->fd = lib_fd_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -477,8 +477,8 @@ void lib_watch_drop(struct lib_handle *h)
 			disarm(e);
 		if (e->at != NOWHERE)
 			delist(e);
-		while (watch->looking == h->ring)
-			pthread_cond_wait(&watch->looked, &watch->lock);
+		while (watch->checking == h->ring)
+			pthread_cond_wait(&watch->checked, &watch->lock);
 		pthread_mutex_unlock(&watch->lock);
 	}
 	free(e);
@@ -545,7 +545,7 @@ static bool arm(struct emb_watched *e, u64 waiter)
 	struct lib_handle *h = e->handle;
 
 	e->counted = !counted(watch, h->ring);
-	e->look = e->counted ? next_look(emb_slice_first(h)) : NEVER;
+	e->check = e->counted ? next_check(emb_slice_first(h)) : NEVER;
 	e->waiter = waiter;
 	e->seq = smp_load_acquire(&emb_seat(h)->seq);
 	e->armed = true;
@@ -555,8 +555,8 @@ static bool arm(struct emb_watched *e, u64 waiter)
 		return false;
 	}
 	emb_seat(h)->waits++;
-	watch->recent |= e->look != NEVER;
-	if (e->fresh || e->look < watch->until)
+	watch->recent |= e->check != NEVER;
+	if (e->fresh || e->check < watch->until)
 		alert(watch);
 	return true;
 }

@@ -45,7 +45,7 @@ struct emb_watched;
  *	again, -ETIMEDOUT or -EINTR
  * @interrupt: end the sleep of @h, whose @interrupted was set; callable from a signal handler
  * @wake: wake the waiters whose target is reached; called when a wake word is reached
- * @peers: look for dead peers, if the last look was long enough ago; called when a step
+ * @peers: check for dead peers, if the last check was long enough ago; called when a step
  *	found nothing to do.  Returns true if it repaired something
  * @ours: return false if a peer took this process for dead and @h has lost its seat
  * @relieve: evict or skip the readers that have held up writer @h for too long, which wants
@@ -170,11 +170,11 @@ struct lib_spin {
  * @fd: module: the handle; embedded: the descriptor that holds an unused seat, or -1
  * @generation: embedded: generation of the seat at the attach
  * @start: reader: where it begins
- * @checked: when the handle last looked for dead peers, coarse ns
+ * @checked: when the handle last checked for dead peers, coarse ns
  * @spin: how long to spin
  * @watched: embedded: the handle in a struct lib_watch, or NULL; see embedded_watch.c
  * @cpu: the hint word of this member, see struct ringbuf_writer_row
- * @phased: embedded: the last wait looked for dead peers by itself, see emb_wait()
+ * @phased: embedded: the last wait checked for dead peers by itself, see emb_wait()
  * @interruptible: waits may end with -EINTR
  * @interrupted: the current or next wait has to end with -EINTR
  * @detached: this handle can no longer be used

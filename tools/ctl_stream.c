@@ -14,7 +14,7 @@
 /* ---- cat ------------------------------------------------------------------ */
 
 #define FOLLOW_SECONDS 0.05 /* from one check for the next writer to the next */
-#define FOLLOW_LOOKS   20 /* checks until the ring's name is checked, too */
+#define FOLLOW_CHECKS  20 /* checks until the ring's name is checked, too */
 
 #define TELL_NS NS_PER_S /* between two reports of losses that the policy allows */
 
@@ -25,7 +25,7 @@
  * @told: with @loses: time of the last such report, CLOCK_MONOTONIC ns
  * @holes: holes that the reader had skipped when one was reported last
  * @writers_ever: status.writers_ever of the ring when a writer's death was reported last
- * @looks: number of checks for the next writer
+ * @checks: number of checks for the next writer
  * @failed: messages were lost against the policy, or a writer died
  */
 struct cat {
@@ -37,7 +37,7 @@ struct cat {
 	uint64_t holes;
 	uint64_t told;
 	uint32_t writers_ever;
-	unsigned int looks;
+	unsigned int checks;
 	bool failed;
 };
 
@@ -148,7 +148,7 @@ static bool follow(struct cat *cat)
 	if (!c->follow)
 		return false;
 	ctl_pause(FOLLOW_SECONDS);
-	if (++cat->looks % FOLLOW_LOOKS)
+	if (++cat->checks % FOLLOW_CHECKS)
 		return true;
 	err = ringbuf_open(c->name, c->host, &ring);
 	if (err)

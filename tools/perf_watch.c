@@ -11,7 +11,7 @@
 #include "perf_log.h"
 #include "perf_run.h"
 
-#define LOOK	 (200 * NS_PER_MS)
+#define CHECK	 (200 * NS_PER_MS)
 #define PATIENCE (30 * NS_PER_S) /* without progress after the end of the writes */
 
 bool perf_died(const struct perf_process *p)
@@ -130,13 +130,13 @@ static void on_signal(struct perf_run *run, int signal)
 
 void perf_run_watch(struct perf_run *run)
 {
-	struct timespec look = clock_timespec(LOOK);
+	struct timespec check = clock_timespec(CHECK);
 	sigset_t set;
 	int got;
 
 	sigprocmask(SIG_BLOCK, NULL, &set); /* get the signals that main() has blocked */
 	while (!perf_run_reap(run)) {
-		got = sigtimedwait(&set, NULL, &look);
+		got = sigtimedwait(&set, NULL, &check);
 		if (got == SIGHUP || got == SIGINT || got == SIGTERM)
 			on_signal(run, got);
 		show_progress(run, false);

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #define PATIENCE_NS 30000000000ULL /* limit of anything that should take a second */
-#define LOOK_NS	    50000000L /* from one check for dead processes to the next */
+#define CHECK_NS    50000000L /* from one check for dead processes to the next */
 
 double bench_tick_ns;
 int bench_cpus;
@@ -222,13 +222,13 @@ static bool wait_count(struct bench_run *run, uint32_t *word, uint32_t want, con
 {
 	uint64_t patience = PATIENCE_NS * (bench_options.vm ? 4 : 1);
 	uint64_t end = clock_now() + patience;
-	struct timespec look = { 0, LOOK_NS };
+	struct timespec check = { 0, CHECK_NS };
 	uint32_t seen;
 
 	while ((seen = __atomic_load_n(word, __ATOMIC_ACQUIRE)) < want) {
 		collect(run);
 		if (!run->failed && run->alive == run->procs && clock_now() < end) {
-			futex_sleep(word, seen, &look);
+			futex_sleep(word, seen, &check);
 			continue;
 		}
 		if (!run->failed)
