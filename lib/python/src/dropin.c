@@ -16,16 +16,11 @@ static int write_once(struct rp_dropin *self, const struct rp_bytes *bytes, int6
 {
 	struct ringbuf_writer *writer;
 	struct rp_use use = { 0 };
-	struct ringbuf *ring;
 	int err;
 
 	if (!others_active(self, 0))
 		return PyErr_Occurred() ? RP_RAISED : -EPIPE;
-	ring = rp_ring_use(self->ring);
-	if (!ring)
-		return RP_RAISED;
-	RP_UNLOCKED(err = ringbuf_writer_attach(ring, &writer));
-	rp_ring_unuse(self->ring);
+	err = rp_ring_writer(self->ring, &writer);
 	if (err)
 		return err;
 	ringbuf_writer_interruptible(writer, 1);

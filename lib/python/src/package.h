@@ -261,6 +261,7 @@ extern PyTypeObject rp_control_type, rp_pointer_type, rp_dropin_type, rp_watch_t
 struct ringbuf *rp_ring_get(struct rp_ring *ring);
 struct ringbuf *rp_ring_use(struct rp_ring *ring);
 void rp_ring_unuse(struct rp_ring *ring);
+int rp_ring_writer(struct rp_ring *self, struct ringbuf_writer **writer);
 int rp_ring_status(struct rp_ring *self, struct ringbuf_status *status);
 PyObject *rp_ticket(const struct ringbuf_ticket *ticket);
 int rp_ticket_arg(PyObject *arg, struct ringbuf_ticket *ticket);

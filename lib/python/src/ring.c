@@ -363,6 +363,19 @@ static PyObject *ring_stats(struct rp_ring *self, PyObject *none)
 	return tuple;
 }
 
+/* Attach a writer without the GIL.  Returns 0, a negative errno, or RP_RAISED. */
+int rp_ring_writer(struct rp_ring *self, struct ringbuf_writer **writer)
+{
+	struct ringbuf *ring = rp_ring_use(self);
+	int err;
+
+	if (!ring)
+		return RP_RAISED;
+	RP_UNLOCKED(err = ringbuf_writer_attach(ring, writer));
+	rp_ring_unuse(self);
+	return err;
+}
+
 /* Fill @status without the GIL.  Returns 0 or more, a negative errno, or RP_RAISED. */
 int rp_ring_status(struct rp_ring *self, struct ringbuf_status *status)
 {

@@ -66,15 +66,10 @@ static int token_add(struct rp_dropin *self, struct ringbuf_writer *writer, uint
 
 int rp_token_new(struct rp_dropin *self)
 {
-	struct ringbuf *ring = rp_ring_use(self->ring);
 	struct ringbuf_writer *writer;
 	uint32_t index, word;
-	int err;
+	int err = rp_ring_writer(self->ring, &writer);
 
-	if (!ring)
-		return RP_RAISED;
-	RP_UNLOCKED(err = ringbuf_writer_attach(ring, &writer));
-	rp_ring_unuse(self->ring);
 	if (err)
 		return err;
 	err = word_take(self->control->page, &index, &word);
