@@ -28,22 +28,10 @@ long rb_ioctl_framing(struct rb_handle *h, void __user *arg)
 /* Count the bytes of the next @slots messages, less what has been read of the first. */
 static u64 bytes_ready(const struct rb_handle *h, const struct rb_ring *ring, u64 slots)
 {
-	const struct rb_view *v = &ring->view;
-	u64 pos = rb_row_cursor(v, h->last_id), bytes = 0, n;
-	u64 i = rb_index(v, pos);
+	u64 pos = rb_row_cursor(&ring->view, h->last_id);
+	u64 bytes = rb_sum_committed(ring, pos, slots, ~0ULL).bytes;
 	u32 skip = rb_handle_skip(h, pos);
 
-	for (n = 0; n < v->slots && slots; n++, i = rb_index_add(v, i, 1)) {
-		u64 state = smp_load_acquire(&v->desc[i].state); /* (A) */
-
-		rb_relax(n);
-		if (rb_is_hole(state, pos + n))
-			continue;
-		if (state != rb_state(pos + n, RINGBUF_COMMITTED))
-			break;
-		bytes += min_t(u64, READ_ONCE(v->desc[i].length), ring->layout.slot_bytes);
-		slots--;
-	}
 	return bytes > skip ? bytes - skip : 0;
 }
 

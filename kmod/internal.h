@@ -306,6 +306,13 @@ struct rb_check {
 	u64 deadline;
 };
 
+/* A number of committed slots and the bytes in them. */
+struct rb_sum {
+	u64 slots;
+	u64 bytes;
+};
+
+struct rb_sum rb_sum_committed(const struct rb_ring *ring, u64 pos, u64 slots, u64 bytes);
 void rb_threshold_init(struct rb_handle *h);
 void rb_threshold_read(const struct rb_handle *h, struct rb_threshold_values *l);
 void rb_check_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,

@@ -13,35 +13,31 @@
 #include "compat.h"
 #include "internal.h"
 
-/* A number of committed slots and the bytes in them. */
-struct threshold_sum {
-	u64 slots;
-	u64 bytes;
-};
-
-/* Sum up committed slots from @pos on, until they have @enough bytes. */
-static struct threshold_sum threshold_sum(const struct rb_ring *ring, u64 pos, u64 enough)
+/* Sum up committed slots from @pos on, until they are @slots or have @bytes. */
+struct rb_sum rb_sum_committed(const struct rb_ring *ring, u64 pos, u64 slots, u64 bytes)
 {
 	const struct rb_view *v = &ring->view;
-	struct threshold_sum sum = { 0 };
 	u64 i = rb_index(v, pos), n;
+	struct rb_sum sum = { 0 };
 
-	for (n = 0; n < v->slots && sum.bytes < enough; n++, i = rb_index_add(v, i, 1)) {
+	for (n = 0; n < v->slots && sum.slots < slots && sum.bytes < bytes; n++) {
 		u64 state = smp_load_acquire(&v->desc[i].state); /* (A) */
 
 		rb_relax(n);
-		if (rb_is_hole(state, pos + n))
-			continue;
-		if (state != rb_state(pos + n, RINGBUF_COMMITTED))
-			break;
-		sum.bytes += min_t(u64, READ_ONCE(v->desc[i].length), ring->layout.slot_bytes);
-		sum.slots++;
+		if (!rb_is_hole(state, pos + n)) {
+			if (state != rb_state(pos + n, RINGBUF_COMMITTED))
+				break;
+			sum.bytes +=
+				min_t(u64, READ_ONCE(v->desc[i].length), ring->layout.slot_bytes);
+			sum.slots++;
+		}
+		i = rb_index_add(v, i, 1);
 	}
 	return sum;
 }
 
 /* How many slots, at least, the bytes need that @sum lacks of @bytes. */
-static u64 threshold_missing(const struct rb_ring *ring, u64 bytes, const struct threshold_sum *sum)
+static u64 threshold_missing(const struct rb_ring *ring, u64 bytes, const struct rb_sum *sum)
 {
 	if (sum->bytes >= bytes)
 		return 0;
@@ -50,7 +46,7 @@ static u64 threshold_missing(const struct rb_ring *ring, u64 bytes, const struct
 
 /* How many slots a handle must wait for in all, of which @sum are committed: 1 to a lap. */
 static u32 threshold_slots(const struct rb_threshold_values *l, const struct rb_ring *ring,
-			   const struct threshold_sum *sum)
+			   const struct rb_sum *sum)
 {
 	u64 want = l->slots ? l->slots : ring->view.slots;
 
@@ -90,7 +86,7 @@ static bool threshold_late(struct rb_handle *h, const struct rb_threshold_values
 static void check_announce(struct rb_handle *h, struct rb_ring *ring,
 			   const struct rb_threshold_values *l, u64 pos, struct rb_check *check)
 {
-	struct threshold_sum none = { 0 };
+	struct rb_sum none = { 0 };
 	u64 end = max(pos, READ_ONCE(h->threshold.opened));
 
 	end = rb_first_unfinished(&ring->view, end, pos + ring->view.slots);
@@ -112,13 +108,13 @@ static void check_threshold(struct rb_handle *h, struct rb_ring *ring,
 	u32 row = READ_ONCE(h->last_id);
 	u64 pos = rb_row_cursor(&ring->view, row);
 	bool open = pos < READ_ONCE(h->threshold.opened);
-	struct threshold_sum sum = { 0 };
+	struct rb_sum sum = { 0 };
 	struct rb_ready ready;
 	u32 want = 1;
 
 	if (!open && !threshold_late(h, l, &check->deadline)) {
 		if (l->bytes)
-			sum = threshold_sum(ring, pos, l->bytes);
+			sum = rb_sum_committed(ring, pos, ~0ULL, l->bytes);
 		want = threshold_slots(l, ring, &sum);
 	}
 	rb_reader_ready(&ring->view, row, want, &ready);
@@ -163,7 +159,7 @@ void rb_check_reader(struct rb_handle *h, struct rb_ring *ring, const struct rb_
 void rb_check_writer(struct rb_handle *h, struct rb_ring *ring, const struct rb_threshold_values *l,
 		     struct rb_check *check)
 {
-	struct threshold_sum none = { 0 };
+	struct rb_sum none = { 0 };
 	struct rb_ready ready;
 	u32 want = 1;
 
