@@ -299,7 +299,7 @@ class Streams(unittest.TestCase):
 class Thrown(unittest.TestCase):
     """A pickle that no process loads keeps its seats and descriptors only for some time."""
 
-    def test_places_and_descriptors_are_given_back(self):
+    def test_seats_and_descriptors_are_given_back(self):
         from ringbuffer import _passing
 
         ring = Ring.create(16, 4)

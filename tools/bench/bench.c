@@ -2,7 +2,7 @@
 /*
  * bench - compare the ring with other ways to send messages between processes.
  *
- * It runs one scenario after the other.  Within a scenario the peers take turns:
+ * It runs one scenario after the other.  Within a scenario the transports take turns:
  * each runs one repetition, then each the next one.  bench.h lists the parts,
  * README.md says what is measured.
  */
@@ -55,7 +55,7 @@ static const struct bench_scenario scenarios[] = {
 	  BENCH_ON_DEMAND, 1000 },
 };
 
-/* The families of peers.  A weak one is missing if its library was when this was built. */
+/* The families of transports.  A weak one is missing if its library was when this was built. */
 extern const struct bench_family bench_ring __attribute__((weak));
 extern const struct bench_family bench_device;
 extern const struct bench_family bench_hand;
@@ -96,7 +96,7 @@ static const char usage_text[] =
 	"\n"
 	"  --quick          short repetitions: about 40 s in all\n"
 	"  --reps=N         repetitions of each measurement (11; 5 with --quick), at most 31\n"
-	"  --only=TEXT      only what has TEXT in its peer/scenario, as in hand_ring/T1 or /L2;\n"
+	"  --only=TEXT      only what has TEXT in its transport/scenario, as in hand_ring/T1 or /L2;\n"
 	"                   /W for readers that sleep, which nothing else starts\n"
 	"  --float          do not pin processes to CPUs\n"
 	"  --vm             round trips that sleep, sized for an emulated machine\n"
@@ -187,8 +187,8 @@ static bool parse(int argc, char **argv)
 static bool in_vm_set(const struct bench_case *cs)
 {
 	return cs->scenario[0] == 'L' && cs->scenario[1] == '2' &&
-	       (!strncmp(cs->peer, "ringbuf", 7) || !strcmp(cs->peer, "eventfd") ||
-		!strcmp(cs->peer, "pipe") || !strcmp(cs->peer, "futex"));
+	       (!strncmp(cs->transport, "ringbuf", 7) || !strcmp(cs->transport, "eventfd") ||
+		!strcmp(cs->transport, "pipe") || !strcmp(cs->transport, "futex"));
 }
 
 static bool wanted(const struct bench_scenario *sc, const struct bench_case *cs)
@@ -200,7 +200,7 @@ static bool wanted(const struct bench_scenario *sc, const struct bench_case *cs)
 		return false;
 	if (!bench_options.only)
 		return true;
-	snprintf(name, sizeof(name), "%s/%s", cs->peer, cs->scenario);
+	snprintf(name, sizeof(name), "%s/%s", cs->transport, cs->scenario);
 	return strstr(name, bench_options.only);
 }
 
@@ -215,7 +215,7 @@ static void prepare(const struct bench_scenario *sc, const struct bench_case *cs
 	if (!why && bench_cpus < 2 && sc->kind == BENCH_ROUND_TRIP && !(sc->flags & BENCH_SAME_CPU))
 		why = "needs two CPUs";
 	if (why) {
-		fprintf(stderr, "bench: %s/%s skipped: %s\n", cs->peer, cs->scenario, why);
+		fprintf(stderr, "bench: %s/%s skipped: %s\n", cs->transport, cs->scenario, why);
 		return;
 	}
 	memset(run, 0, sizeof(*run));
@@ -238,11 +238,11 @@ static void progress(const struct bench_scenario *sc, int rep)
 	if (rep < 0)
 		fprintf(stderr, "\r\033[K");
 	else
-		fprintf(stderr, "\r\033[K%s: repetition %d of %d, %d peers", sc->name, rep,
+		fprintf(stderr, "\r\033[K%s: repetition %d of %d, %d transports", sc->name, rep,
 			bench_options.reps, run_count);
 }
 
-/* Measure all peers of a scenario, in turns. */
+/* Measure all transports of a scenario, in turns. */
 static void measure(const struct bench_scenario *sc)
 {
 	int i, rep;
@@ -283,7 +283,7 @@ static void scenario(const struct bench_scenario *sc)
 			if (strcmp(cs->scenario, sc->name) || !wanted(sc, cs))
 				continue;
 			if (bench_options.list)
-				printf("%s/%s\n", cs->peer, cs->scenario);
+				printf("%s/%s\n", cs->transport, cs->scenario);
 			else
 				prepare(sc, cs);
 		}

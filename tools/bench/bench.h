@@ -2,20 +2,20 @@
 /*
  * The benchmark: what a case is, and the functions of the frame that runs it.
  *
- * A peer is a way to send messages, the ring or another.  A case is one peer in
+ * A transport is a way to send messages, the ring or another.  A case is one transport in
  * one scenario.  Its processes are forked once, and sleep between repetitions:
- * repetition k of every peer of a scenario runs before repetition k + 1 of any,
- * so that other load of the machine disturbs all peers alike.  Repetition 0 is a
+ * repetition k of every transport of a scenario runs before repetition k + 1 of any,
+ * so that other load of the machine disturbs all transports alike.  Repetition 0 is a
  * warm-up.
  *
  *	bench.c		options, families, order of the runs
  *	proc.c		processes, pinning, repetitions
  *	report.c	medians, JSON lines, tables
- *	targets.c	compares the ring with its peers: targets that are met or not
+ *	targets.c	compares the ring with its transports: targets that are met or not
  *	message.h	the stamps of ../common/message.h, verified by every reader
  *	wake.h		the loops for scenarios in which readers sleep
- *	stream.h	the loops that send and receive, inlined into each peer
- *	peer_*.c	one file per family of peers
+ *	stream.h	the loops that send and receive, inlined into each transport
+ *	transport_*.c	one file per family of transports
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -46,9 +46,10 @@ extern "C" {
 /* What a writer or reader does while it cannot continue. */
 enum bench_mode {
 	BENCH_SPIN, /* spin; for processes with a CPU each */
-	BENCH_INSIDE, /* the peer itself spins, for seconds before it would sleep; as BENCH_SPIN */
+	BENCH_INSIDE, /* the transport itself spins, for seconds before it would sleep; as
+			 BENCH_SPIN */
 	BENCH_YIELD, /* spin 32 times, then sched_yield(); for more processes than CPUs */
-	BENCH_BLOCK, /* sleep by the means of the peer */
+	BENCH_BLOCK, /* sleep by the means of the transport */
 };
 
 /* How the channels of a case connect its processes. */
@@ -94,11 +95,11 @@ struct bench_scenario {
 /**
  * struct bench_params - the parameters of a channel
  * @bytes: size of every message
- * @depth: number of messages that the channel shall hold, for peers that allow a choice
+ * @depth: number of messages that the channel shall hold, for transports that allow a choice
  * @writers: number of writers that will open the channel
  * @readers: number of readers that will open the channel
  * @mode: what writers and readers do while they wait
- * @tag: unique name, for peers whose channels have names
+ * @tag: unique name, for transports whose channels have names
  */
 struct bench_params {
 	size_t bytes;
@@ -112,9 +113,9 @@ struct bench_params {
 /**
  * struct bench_ops - a kind of channel
  * @size: bytes of private memory of a channel, which the frame allocates and zeroes
- * @own_depth: the peer ignores bench_params.depth and chooses itself
- * @clean_exit: processes end with exit(), for a library whose handlers tell its peers
- * @validate: return NULL, or why the peer cannot run on this machine; may be NULL
+ * @own_depth: the transport ignores bench_params.depth and chooses itself
+ * @clean_exit: processes end with exit(), for a library whose handlers tell other processes
+ * @validate: return NULL, or why the transport cannot run on this machine; may be NULL
  * @setup: make the channel; called in the parent before fork; return 0, or -1 with errno
  * @teardown: undo @setup; called in the parent after the processes ended; may be NULL
  * @describe: write a few words on the channel for the note in the results; may be NULL
@@ -156,8 +157,8 @@ struct bench_ops {
 struct bench_run;
 
 /**
- * struct bench_case - a peer in a scenario
- * @peer: name of the peer in the results
+ * struct bench_case - a transport in a scenario
+ * @transport: name of the transport in the results
  * @scenario: name of the scenario
  * @note: note in the results, or NULL
  * @ops: the kind of channel
@@ -168,7 +169,7 @@ struct bench_run;
  * @consumer: main function of reader @id; in a round trip, of the process that answers
  */
 struct bench_case {
-	const char *peer;
+	const char *transport;
 	const char *scenario;
 	const char *note;
 	const struct bench_ops *ops;
@@ -256,7 +257,7 @@ void bench_percentiles(struct bench_rep *rep, uint32_t *ticks, int count);
 
 /* report.c */
 struct bench_result {
-	const char *peer;
+	const char *transport;
 	const char *scenario;
 	const char *metric;
 	const char *unit;

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-# The benchmark: build/tools/bench.  A peer whose headers are missing is left
+# The benchmark: build/tools/bench.  A transport whose headers are missing is left
 # out; the program names it as skipped.  build/tools/bench_vm is the benchmark for
-# an emulated machine: it runs on any processor, and needs no library of a peer.
+# an emulated machine: it runs on any processor, and needs no library of a transport.
 #
 # make growth           measure how the cost of a reader grows with the number of readers
 # make wake-cost        measure what a wake-up costs the writer, in the virtual machine
 # make recovery         measure how long the others stand still when a process is killed
 
-BENCH_CORE := bench proc report targets wake peer_ring peer_device peer_hand peer_wake peer_pipe peer_unix peer_mqueue
+BENCH_CORE := bench proc report targets wake transport_ring transport_device transport_hand transport_wake transport_pipe transport_unix transport_mqueue
 BENCH_C := $(BENCH_CORE)
 BENCH_CXX :=
 BENCH_LIBS := -pthread -lrt
@@ -16,25 +16,25 @@ BENCH_MACHINE := $(shell CCACHE_DISABLE=1 $(CC) -dumpmachine)
 BENCH_ICEORYX := $(firstword $(wildcard /usr/include/iceoryx/v2*))
 
 ifneq ($(wildcard /usr/include/zmq.h),)
-BENCH_C += peer_zmq
+BENCH_C += transport_zmq
 BENCH_LIBS += -lzmq
 endif
 ifneq ($(wildcard /usr/include/dpdk/rte_ring.h),)
-BENCH_C += peer_dpdk
+BENCH_C += transport_dpdk
 BENCH_LIBS += -lrte_ring -lrte_eal
 endif
 ifneq ($(wildcard /usr/include/boost/lockfree/spsc_queue.hpp),)
-BENCH_CXX += peer_boost
+BENCH_CXX += transport_boost
 endif
 ifneq ($(wildcard $(BENCH_ICEORYX)/iceoryx_posh/popo/untyped_publisher.hpp),)
-BENCH_CXX += peer_iceoryx
+BENCH_CXX += transport_iceoryx
 ICEORYX_LIBS := -liceoryx_posh -liceoryx_hoofs -liceoryx_platform
 BENCH_LIBS += $(ICEORYX_LIBS)
 endif
 
 ifneq ($(wildcard /usr/include/liburing.h),)
 BENCH_URING := -luring
-$(O)/tools/obj/bench/peer_device.o $(O)/tools/obj/bench_vm/peer_device.o: BENCH_FLAGS += -DBENCH_URING
+$(O)/tools/obj/bench/transport_device.o $(O)/tools/obj/bench_vm/transport_device.o: BENCH_FLAGS += -DBENCH_URING
 endif
 
 BENCH_OBJ := $(BENCH_C:%=$(O)/tools/obj/bench/%.o) $(BENCH_CXX:%=$(O)/tools/obj/bench/%.o)
@@ -43,9 +43,9 @@ BENCH_FLAGS = -O2 -g $(WARN) $(INCLUDES) -MMD -MP
 
 $(BENCH_OBJ): BENCH_FLAGS += -march=native
 
-$(O)/tools/obj/bench/peer_dpdk.o: BENCH_FLAGS += -isystem /usr/include/dpdk \
+$(O)/tools/obj/bench/transport_dpdk.o: BENCH_FLAGS += -isystem /usr/include/dpdk \
 	-isystem /usr/include/$(BENCH_MACHINE)/dpdk
-$(O)/tools/obj/bench/peer_iceoryx.o $(O)/tools/obj/bench_vm/peer_iceoryx.o: BENCH_FLAGS += -isystem $(BENCH_ICEORYX)
+$(O)/tools/obj/bench/transport_iceoryx.o $(O)/tools/obj/bench_vm/transport_iceoryx.o: BENCH_FLAGS += -isystem $(BENCH_ICEORYX)
 
 bench-tools: $(O)/tools/bench $(O)/tools/bench_vm $(O)/tools/growth $(O)/tools/recovery
 
@@ -82,7 +82,7 @@ $(O)/tools/growth: $(O)/tools/obj/bench_vm/growth.o $(O)/lib/libringbuf.a
 	$(Q)$(CC) -o $@ $^ -pthread
 
 RECOVERY_OBJ := $(patsubst %,$(O)/tools/obj/bench_vm/%.o, \
-	recovery proc peer_ring $(filter peer_iceoryx,$(BENCH_CXX)))
+	recovery proc transport_ring $(filter transport_iceoryx,$(BENCH_CXX)))
 
 $(O)/tools/recovery: $(RECOVERY_OBJ) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
 	$(call say,LD)

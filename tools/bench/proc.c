@@ -178,7 +178,7 @@ static void child(struct bench_run *run, int i, char *name, pid_t parent)
 
 static void complain(const struct bench_run *run, const char *what)
 {
-	fprintf(stderr, "bench: %s/%s: %s\n", run->cs->peer, run->sc->name, what);
+	fprintf(stderr, "bench: %s/%s: %s\n", run->cs->transport, run->sc->name, what);
 }
 
 static void kill_all(struct bench_run *run)
@@ -268,8 +268,8 @@ static int make_channels(struct bench_run *run)
 		memset(run->chan[i], 0, ops->size);
 		snprintf(p.tag + tag, sizeof(p.tag) - tag, "-%d", i);
 		if (ops->setup(run->chan[i], &p)) {
-			fprintf(stderr, "bench: %s/%s: setup: %s\n", run->cs->peer, run->sc->name,
-				strerror(errno));
+			fprintf(stderr, "bench: %s/%s: setup: %s\n", run->cs->transport,
+				run->sc->name, strerror(errno));
 			run->channels = i;
 			return -1;
 		}
@@ -293,7 +293,7 @@ bool bench_start(struct bench_run *run)
 		return false;
 	}
 	run->procs = run->sc->writers + run->sc->readers;
-	snprintf(name, sizeof(name), "%s/%s", run->cs->peer, run->sc->name);
+	snprintf(name, sizeof(name), "%s/%s", run->cs->transport, run->sc->name);
 	fflush(NULL);
 	for (i = 0; i < run->procs; i++) {
 		run->pid[i] = fork();

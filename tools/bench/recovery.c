@@ -262,7 +262,7 @@ static int by_ns(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void measure(const char *peer, const char *what, uint64_t (*event)(void), int rounds)
+static void measure(const char *transport, const char *what, uint64_t (*event)(void), int rounds)
 {
 	static uint64_t ns[ROUNDS_MAX];
 	static int number;
@@ -271,7 +271,7 @@ static void measure(const char *peer, const char *what, uint64_t (*event)(void),
 	for (i = 0; i < rounds; i++)
 		ns[i] = round_run(event, number++);
 	qsort(ns, (size_t)rounds, sizeof(*ns), by_ns);
-	printf("%-18s %-42s %7d %9.3f %9.3f %9.3f\n", peer, what, rounds,
+	printf("%-18s %-42s %7d %9.3f %9.3f %9.3f\n", transport, what, rounds,
 	       (double)ns[rounds / 2] / 1e6, (double)ns[rounds * 99 / 100] / 1e6,
 	       (double)ns[rounds - 1] / 1e6);
 	fflush(stdout);
@@ -288,18 +288,18 @@ static const struct bench_ops *ops_of(const struct bench_family *family)
 	return NULL;
 }
 
-static void measure_family(const char *peer, const struct bench_family *family, int rounds)
+static void measure_family(const char *transport, const struct bench_family *family, int rounds)
 {
 	const char *why;
 
 	ops = ops_of(family);
 	why = ops->validate ? ops->validate() : NULL;
 	if (why) {
-		printf("%-18s skipped: %s\n", peer, why);
+		printf("%-18s skipped: %s\n", transport, why);
 		return;
 	}
-	measure(peer, "a reader in whose full channel one waits", reader_dies, rounds);
-	measure(peer, "a writer that has a slot reserved", writer_dies, rounds);
+	measure(transport, "a reader in whose full channel one waits", reader_dies, rounds);
+	measure(transport, "a writer that has a slot reserved", writer_dies, rounds);
 }
 
 int main(int argc, char **argv)

@@ -57,7 +57,7 @@ static void print_params(FILE *f, const struct bench_run *run)
 	fprintf(f, "\"bytes\":%zu,\"writers\":%d,\"readers\":%d", run->params.bytes, sc->writers,
 		sc->readers);
 	if (run->cs->ops->own_depth)
-		fprintf(f, ",\"depth\":\"peer's own\"");
+		fprintf(f, ",\"depth\":\"transport's own\"");
 	else
 		fprintf(f, ",\"depth\":%zu", run->params.depth);
 	fprintf(f, ",\"mode\":\"%s\"", mode_name(run->params.mode));
@@ -80,7 +80,7 @@ static void add(const struct bench_run *run, const char *metric, const char *uni
 	if (bench_result_count == MAX_RESULTS)
 		return;
 	bench_result_count++;
-	r->peer = run->cs->peer;
+	r->transport = run->cs->transport;
 	r->scenario = run->sc->name;
 	r->metric = metric;
 	r->unit = unit;
@@ -94,7 +94,8 @@ static void add(const struct bench_run *run, const char *metric, const char *uni
 		 run->note[0] ? "; " : "", run->note);
 	if (!json)
 		return;
-	fprintf(json, "{\"peer\":\"%s\",\"scenario\":\"%s\",\"params\":{", r->peer, r->scenario);
+	fprintf(json, "{\"transport\":\"%s\",\"scenario\":\"%s\",\"params\":{", r->transport,
+		r->scenario);
 	print_params(json, run);
 	fprintf(json,
 		"},\"metric\":\"%s\",\"unit\":\"%s\",\"value\":%.6g,\"min\":%.6g,"
@@ -199,7 +200,7 @@ void bench_report_table(const struct bench_scenario *sc)
 	if (!n)
 		return;
 	qsort(row, n, sizeof(row[0]), by_rank);
-	printf("\n### %s: %s\n\n| peer | metric | median | min - max | unit | notes |\n"
+	printf("\n### %s: %s\n\n| transport | metric | median | min - max | unit | notes |\n"
 	       "| --- | --- | ---: | ---: | --- | --- |\n",
 	       sc->name, sc->title);
 	for (i = 0; i < n; i++) {
@@ -208,7 +209,7 @@ void bench_report_table(const struct bench_scenario *sc)
 		bench_number(value, sizeof(value), row[i]->value);
 		bench_number(min, sizeof(min), row[i]->min);
 		bench_number(max, sizeof(max), row[i]->max);
-		printf("| %s | %s | %s | %s - %s | %s | %s |\n", row[i]->peer, row[i]->metric,
+		printf("| %s | %s | %s | %s - %s | %s | %s |\n", row[i]->transport, row[i]->metric,
 		       value, min, max, row[i]->unit, row[i]->note);
 	}
 	fflush(stdout);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The loops of writers and readers.  They are inlined into each peer with its
+ * The loops of writers and readers.  They are inlined into each transport with its
  * struct bench_ops as a constant, so that the compiler calls the operations
  * directly, not through pointers.
  */
@@ -384,7 +384,7 @@ BENCH_INLINE void bench_pong(struct bench_run *run, const struct bench_ops *ops)
 	}
 }
 
-/* ---- for the tables of the peers ---------------------------------------- */
+/* ---- for the tables of the transports ---------------------------------------- */
 
 /* Define fn_producer() and fn_consumer(), for BENCH_CASE(). */
 #define BENCH_STREAM(fn, ops, shape, how)                        \
@@ -413,12 +413,12 @@ BENCH_INLINE void bench_pong(struct bench_run *run, const struct bench_ops *ops)
 	}                                                        \
 	enum { fn##_end }
 
-#define BENCH_CASE_DEPTH(peer, scenario, fn, ops, mode, depth, note)                     \
-	{                                                                                \
-		peer, scenario, note, &(ops), (enum bench_shape)fn##_shape, mode, depth, \
-			fn##_producer, fn##_consumer                                     \
+#define BENCH_CASE_DEPTH(transport, scenario, fn, ops, mode, depth, note)                     \
+	{                                                                                     \
+		transport, scenario, note, &(ops), (enum bench_shape)fn##_shape, mode, depth, \
+			fn##_producer, fn##_consumer                                          \
 	}
-#define BENCH_CASE(peer, scenario, fn, ops, mode, note) \
-	BENCH_CASE_DEPTH(peer, scenario, fn, ops, mode, 0, note)
+#define BENCH_CASE(transport, scenario, fn, ops, mode, note) \
+	BENCH_CASE_DEPTH(transport, scenario, fn, ops, mode, 0, note)
 
 #endif /* BENCH_STREAM_H */

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Compare the ring with its peers in the same run, and say which targets are met. */
+/* Compare the ring with other transports in the same run, and say which targets are met. */
 #include "message.h"
 
 /**
- * struct target - how the ring shall compare with a peer
+ * struct target - how the ring shall compare with another transport
  * @scenario: scenario of the ring
- * @peer: name of the ring in the results
+ * @transport: name of the ring in the results
  * @depth: number of its slots; 0: any
  * @metric: the metric that is compared
- * @other_scenario: scenario of the peer
- * @other: name of the peer; NULL: the best peer that is not a ring
- * @other_depth: number of slots of the peer; 0: any
- * @factor: the ring's result divided by the peer's shall be at most this for a time, at least
+ * @other_scenario: scenario of the other transport
+ * @other: name of the other transport; NULL: the best one that is not a ring
+ * @other_depth: number of slots of the other transport; 0: any
+ * @factor: the ring's result divided by the other's shall be at most this for a time, at least
  *	this for a rate
  * @worst: compare the slowest repetition of the ring, not the median
  */
 struct target {
 	const char *scenario;
-	const char *peer;
+	const char *transport;
 	size_t depth;
 	const char *metric;
 	const char *other_scenario;
@@ -62,7 +62,7 @@ static bool lower_is_better(const char *metric)
 
 static bool is_ring(const struct target *t, const struct bench_result *r)
 {
-	return !strcmp(r->peer, t->peer) && !strcmp(r->scenario, t->scenario) &&
+	return !strcmp(r->transport, t->transport) && !strcmp(r->scenario, t->scenario) &&
 	       (!t->depth || r->depth == t->depth);
 }
 
@@ -71,11 +71,12 @@ static bool is_other(const struct target *t, const struct bench_result *r)
 	if (strcmp(r->scenario, t->other_scenario) ||
 	    (t->other_depth && r->depth != t->other_depth))
 		return false;
-	return t->other ? !strcmp(r->peer, t->other) : strncmp(r->peer, "ringbuf", 7) != 0;
+	return t->other ? !strcmp(r->transport, t->other)
+			: strncmp(r->transport, "ringbuf", 7) != 0;
 }
 
 /*
- * Return the ring's result divided by the peer's.  In the same scenario repetition
+ * Return the ring's result divided by the other's.  In the same scenario repetition
  * k of both ran within seconds of each other, under the same other load: so take the
  * median of the ratios of repetition k.
  */
@@ -104,7 +105,8 @@ static const struct bench_result *find_ring(const struct target *t)
 	return NULL;
 }
 
-/* Return the peer of @t; if several match, the one with which the ring compares worst. */
+/* Return the other transport of @t; if several match, the one with which the ring compares worst.
+ */
 static const struct bench_result *find_other(const struct target *t,
 					     const struct bench_result *ring, double *ratio)
 {
@@ -141,13 +143,13 @@ static void print_target(const struct target *t)
 				       : ring->min);
 	if (other)
 		bench_number(theirs, sizeof(theirs), other->value);
-	printf("| %s | %s", t->scenario, t->peer);
+	printf("| %s | %s", t->scenario, t->transport);
 	if (t->depth)
 		printf(" %zu slots", t->depth);
 	printf("%s | %s | ", t->worst ? ", slowest" : "", mine);
 	if (strcmp(t->scenario, t->other_scenario))
 		printf("%s ", t->other_scenario);
-	printf("%s", other ? other->peer : t->other ? t->other : "best peer");
+	printf("%s", other ? other->transport : t->other ? t->other : "best other");
 	if (t->other_depth)
 		printf(" %zu slots", t->other_depth);
 	printf(" | %s | %s %.2f | ", theirs, lower ? "at most" : "at least", t->factor);
@@ -164,7 +166,7 @@ void bench_report_targets(void)
 	size_t n = bench_options.vm ? BENCH_ARRAY_SIZE(vm_targets) : BENCH_ARRAY_SIZE(targets);
 	size_t i;
 
-	printf("\n### targets\n\n| scenario | ring | measured | peer | measured | aim, times the peer"
+	printf("\n### targets\n\n| scenario | ring | measured | other | measured | aim, times the other"
 	       " | ratio | |\n| --- | --- | ---: | --- | ---: | --- | ---: | --- |\n");
 	for (i = 0; i < n; i++)
 		print_target(&list[i]);

@@ -20,15 +20,16 @@ void bench_idle_producer(struct bench_run *run, int id);
  */
 void bench_count_producer(struct bench_run *run, int id);
 
-#define BENCH_SLEEP_CASE(peer, scenario, ops, shape, note, what)                              \
-	{                                                                                     \
-		peer, scenario, note, &(ops), shape, BENCH_BLOCK, 0, bench_##what##_producer, \
-			bench_wake_consumer                                                   \
+#define BENCH_SLEEP_CASE(transport, scenario, ops, shape, note, what)                              \
+	{                                                                                          \
+		transport, scenario, note, &(ops), shape, BENCH_BLOCK, 0, bench_##what##_producer, \
+			bench_wake_consumer                                                        \
 	}
 
-/* A peer whose messages reach only one reader has a channel for each reader of the scenario. */
-#define BENCH_WAKE_CASES(peer, ops)                                                \
-	BENCH_SLEEP_CASE(peer, "W1", ops, BENCH_FAN, "one for each reader", wake), \
-		BENCH_SLEEP_CASE(peer, "W100", ops, BENCH_FAN, "one for each reader", wake)
+/* A transport whose messages reach only one reader has a channel for each reader of the scenario.
+ */
+#define BENCH_WAKE_CASES(transport, ops)                                                \
+	BENCH_SLEEP_CASE(transport, "W1", ops, BENCH_FAN, "one for each reader", wake), \
+		BENCH_SLEEP_CASE(transport, "W100", ops, BENCH_FAN, "one for each reader", wake)
 
 #endif /* BENCH_WAKE_H */

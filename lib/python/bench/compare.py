@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Rings from Python beside what else there is: separate processes, every message checked.
 
-Repetitions of all peers are interleaved.  Writes build/bench-python/results.jsonl,
+Repetitions of all transports are interleaved.  Writes build/bench-python/results.jsonl,
 a line per result, and plot.png, and prints a table.
 
 usage: compare.py [--quick] [--only TEXT] [--reps N] [--seconds S]
@@ -21,16 +21,16 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "lib", "python"))
 import ringbuffer  # noqa: E402
-import peers  # noqa: E402
+import transports  # noqa: E402
 
 OUT = os.path.join(TOP, "build", "bench-python")
-HEAD = peers.HEAD
+HEAD = transports.HEAD
 BATCH = 64
 POOL = 4096
 MIB = 1 << 20
 CPUS = sorted(os.sched_getaffinity(0))
-C_PEER = "ring, the C benchmark"
-PLACE_PEER = "ring, reserve and peek_many"
+C_TRANSPORT = "ring, the C benchmark"
+PLACE_TRANSPORT = "ring, reserve and peek_many"
 
 
 class Wrong(Exception):
@@ -70,10 +70,10 @@ class Shared:
 # ---- a stream of messages, one call each ----------------------------------------
 
 
-def stream_writer(peer, size, seconds, shared):
-    peer.ready("writer", 0)
+def stream_writer(transport, size, seconds, shared):
+    transport.ready("writer", 0)
     message = bytearray(size)
-    pack, send, now = HEAD.pack_into, peer.send, time.perf_counter
+    pack, send, now = HEAD.pack_into, transport.send, time.perf_counter
     every = 64 if size < 65536 else 1
     n = last = 0
     start = now()
@@ -85,16 +85,16 @@ def stream_writer(peer, size, seconds, shared):
         send(message)
         n += 1
     shared[0], shared[1] = start, n
-    if isinstance(peer, peers.Queue):
-        peer.queue.close()
-        peer.queue.join_thread()
-    if isinstance(peer, peers.Zmq):
-        peer.context.destroy(linger=10000)
+    if isinstance(transport, transports.Queue):
+        transport.queue.close()
+        transport.queue.join_thread()
+    if isinstance(transport, transports.Zmq):
+        transport.context.destroy(linger=10000)
 
 
-def stream_reader(peer, size, number, shared):
-    peer.ready("reader", number)
-    unpack, recv = HEAD.unpack_from, peer.recv
+def stream_reader(transport, size, number, shared):
+    transport.ready("reader", number)
+    unpack, recv = HEAD.unpack_from, transport.recv
     expected = last = 0
     while not last:
         data = recv()
@@ -106,10 +106,10 @@ def stream_reader(peer, size, number, shared):
 
 
 def stream(kind, size, readers, seconds):
-    peer = kind(size, readers, 1024 if size < 65536 else 8)
+    transport = kind(size, readers, 1024 if size < 65536 else 8)
     shared = Shared()
-    pids = [child(1 + n, stream_reader, peer, size, n, shared) for n in range(readers)]
-    pids.append(child(0, stream_writer, peer, size, seconds, shared))
+    pids = [child(1 + n, stream_reader, transport, size, n, shared) for n in range(readers)]
+    pids.append(child(0, stream_writer, transport, size, seconds, shared))
     return rate(pids, readers, shared)
 
 
@@ -259,22 +259,22 @@ def place_in_c(scenario):
 # ---- waking a reader that sleeps -------------------------------------------------
 
 
-def latency_writer(peer, size, count):
-    peer.ready("writer", 0)
+def latency_writer(transport, size, count):
+    transport.ready("writer", 0)
     message = bytearray(size)
     for n in range(count):
         time.sleep(0.002)  # the reader is asleep by then, that is what is measured
         HEAD.pack_into(message, 0, n, time.perf_counter_ns())
-        peer.send(message)
-    if isinstance(peer, peers.Zmq):
-        peer.context.destroy(linger=10000)
+        transport.send(message)
+    if isinstance(transport, transports.Zmq):
+        transport.context.destroy(linger=10000)
 
 
-def latency_reader(peer, count, shared):
-    peer.ready("reader", 0)
+def latency_reader(transport, count, shared):
+    transport.ready("reader", 0)
     times = []
     for expected in range(count):
-        n, sent = HEAD.unpack_from(peer.recv())
+        n, sent = HEAD.unpack_from(transport.recv())
         times.append(time.perf_counter_ns() - sent)
         if n != expected:
             raise Wrong("message %d instead of %d" % (n, expected))
@@ -283,9 +283,9 @@ def latency_reader(peer, count, shared):
 
 
 def latency(kind, count):
-    peer, shared = kind(64, 1, 16), Shared()
-    finish([child(1, latency_reader, peer, count, shared),
-            child(0, latency_writer, peer, 64, count)])
+    transport, shared = kind(64, 1, 16), Shared()
+    finish([child(1, latency_reader, transport, count, shared),
+            child(0, latency_writer, transport, 64, count)])
     return shared[0], shared[1]
 
 
@@ -307,22 +307,22 @@ def hundred(seconds):
 
 
 def scenarios(given):
-    """(scenario, peer, metric, unit, run) of all that is measured."""
-    for kind in peers.PEERS:
+    """(scenario, transport, metric, unit, run) of all that is measured."""
+    for kind in transports.TRANSPORTS:
         yield "T1 64 B", kind.name, "messages/s", lambda k=kind: stream(k, 64, 1, given.seconds)
     yield "T1 64 B", "ring, batches of 64", "messages/s", lambda: batch(given.seconds)
-    for kind in peers.PEERS:
+    for kind in transports.TRANSPORTS:
         yield ("T2 1 MiB", kind.name, "MB/s",
                lambda k=kind: stream(k, MIB, 1, given.seconds) * MIB / 1e6)
-    for kind in peers.PEERS:
+    for kind in transports.TRANSPORTS:
         if kind.many >= 5:
             yield ("T5 1 MiB, 5 readers", kind.name, "MB/s",
                    lambda k=kind: stream(k, MIB, 5, given.seconds) * MIB / 1e6)
     for scenario, readers, c in (("T2zc 1 MiB, in place", 1, "T2zc"),
                                  ("T5zc 1 MiB, in place, 5 readers", 5, "T5zc")):
-        yield scenario, C_PEER, "MB/s", lambda c=c: place_in_c(c)
-        yield scenario, PLACE_PEER, "MB/s", lambda n=readers: place(n, given.seconds)
-    for kind in (peers.DropIn, peers.OsPipe, peers.Seqpacket, peers.Pipe):
+        yield scenario, C_TRANSPORT, "MB/s", lambda c=c: place_in_c(c)
+        yield scenario, PLACE_TRANSPORT, "MB/s", lambda n=readers: place(n, given.seconds)
+    for kind in (transports.DropIn, transports.OsPipe, transports.Seqpacket, transports.Pipe):
         yield ("L2 wake a sleeping reader", kind.name, "us p50, p99",
                lambda k=kind: latency(k, given.wakes))
 
@@ -331,46 +331,46 @@ def measure(given):
     todo = [s for s in scenarios(given) if given.only in " ".join(s[:2])]
     values = {s[:3]: [] for s in todo}
     for rep in range(given.reps):
-        for scenario, peer, unit, run in todo:
+        for scenario, transport, unit, run in todo:
             try:
                 got = run()
             except (Wrong, ImportError, OSError, subprocess.SubprocessError) as e:
                 got = None
-                print("%s, %s: %s" % (scenario, peer, e), file=sys.stderr)
-            values[scenario, peer, unit].append(got)
+                print("%s, %s: %s" % (scenario, transport, e), file=sys.stderr)
+            values[scenario, transport, unit].append(got)
         print("repetition %d of %d" % (rep + 1, given.reps), file=sys.stderr)
     return values
 
 
 def summary(values):
     """A dict per result; latencies give two."""
-    for (scenario, peer, unit), all_got in values.items():
+    for (scenario, transport, unit), all_got in values.items():
         got = [value for value in all_got if value is not None]
         if not got:
             continue
         if isinstance(got[0], tuple):
             for name, column in zip(("p50", "p99"), zip(*got)):
-                yield line(scenario, peer, name, "us", column)
+                yield line(scenario, transport, name, "us", column)
         else:
-            yield line(scenario, peer, "throughput", unit, got)
-        if peer == PLACE_PEER:
-            pairs = zip(all_got, values.get((scenario, C_PEER, unit), ()))
+            yield line(scenario, transport, "throughput", unit, got)
+        if transport == PLACE_TRANSPORT:
+            pairs = zip(all_got, values.get((scenario, C_TRANSPORT, unit), ()))
             ratios = [ours / c for ours, c in pairs if ours and c]
             if ratios:
-                yield line(scenario, peer, "beside the C benchmark", "ratio", ratios)
+                yield line(scenario, transport, "beside the C benchmark", "ratio", ratios)
 
 
-def line(scenario, peer, metric, unit, got):
-    return {"peer": peer, "scenario": scenario, "params": {"python": sys.version.split()[0]},
+def line(scenario, transport, metric, unit, got):
+    return {"transport": transport, "scenario": scenario, "params": {"python": sys.version.split()[0]},
             "metric": metric, "unit": unit, "value": round(statistics.median(got), 2),
             "min": round(min(got), 2), "max": round(max(got), 2), "reps": len(got)}
 
 
 def table(results):
-    print("| scenario | peer | | median | least | most |\n| --- | --- | --- | --- | --- | --- |")
+    print("| scenario | transport | | median | least | most |\n| --- | --- | --- | --- | --- | --- |")
     for r in results:
         print("| %s | %s | %s, %s | %s | %s | %s |" % (
-            r["scenario"], r["peer"], r["metric"], r["unit"], number(r["value"]),
+            r["scenario"], r["transport"], r["metric"], r["unit"], number(r["value"]),
             number(r["min"]), number(r["max"])))
 
 
@@ -380,10 +380,10 @@ def number(value):
     return "%.1f" % value if value < 1000 else "{:,.0f}".format(value)
 
 
-def color(peer):
-    if peer == C_PEER:
+def color(transport):
+    if transport == C_TRANSPORT:
         return "#47c"
-    return "#2a7" if peer.startswith("ring") else "#999"
+    return "#2a7" if transport.startswith("ring") else "#999"
 
 
 def plot(results, path):
@@ -395,11 +395,11 @@ def plot(results, path):
     figure, axes = pyplot.subplots(len(names), 1, figsize=(9, 2.6 * len(names)), squeeze=False)
     for ax, name in zip(axes[:, 0], names):
         rows = [r for r in results if r["scenario"] == name and r["unit"] != "ratio"][::-1]
-        labels = [r["peer"] + (" " + r["metric"] if r["unit"] == "us" else "") for r in rows]
+        labels = [r["transport"] + (" " + r["metric"] if r["unit"] == "us" else "") for r in rows]
         ax.barh(labels, [r["value"] for r in rows],
-                color=[color(r["peer"]) for r in rows],
+                color=[color(r["transport"]) for r in rows],
                 xerr=[[r["value"] - r["min"] for r in rows], [r["max"] - r["value"] for r in rows]])
-        ratio = ["%s: %s %.2f" % (r["peer"], r["metric"], r["value"]) for r in results
+        ratio = ["%s: %s %.2f" % (r["transport"], r["metric"], r["value"]) for r in results
                  if r["scenario"] == name and r["unit"] == "ratio"]
         ax.set(title="\n".join([name] + ratio), xlabel=rows[0]["unit"])
         if rows[0]["unit"] != "MB/s":

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Peer: pipe(2). */
+/* Transport: pipe(2). */
 #include "stream.h"
 #include "wake.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Peers written by hand, as an upper limit of what is possible: a word as a flag,
+ * Transports written by hand, as an upper limit of what is possible: a word as a flag,
  * a ring of one writer and one reader (SPSC) with cached indices, and a ring of
  * one writer and several readers.  None of them survives the death of a process,
  * and none can sleep.

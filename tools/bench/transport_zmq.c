@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Peer: ZeroMQ over ipc://, PUSH and PULL to one reader, XPUB (NODROP) and SUB to several.
+ * Transport: ZeroMQ over ipc://, PUSH and PULL to one reader, XPUB (NODROP) and SUB to several.
  * It has no case in L1, where callers spin: the I/O thread of libzmq would get no CPU.
  */
 #include "stream.h"

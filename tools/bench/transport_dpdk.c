@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Peer: DPDK's rte_ring, made in shared memory by rte_ring_init(), without DPDK's
+ * Transport: DPDK's rte_ring, made in shared memory by rte_ring_init(), without DPDK's
  * environment (EAL).  Small messages are elements of the ring.  Big ones are in a
  * pool, and the ring carries their numbers, as is usual with DPDK.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Peer: libringbuf, on the host that RINGBUF_HOST names.  The parent makes the ring,
+ * Transport: libringbuf, on the host that RINGBUF_HOST names.  The parent makes the ring,
  * each process attaches to it.
  */
 #include "stream.h"
@@ -235,19 +235,19 @@ BENCH_STREAM(place, exclusive_ops, BENCH_SHARED, BENCH_IN_PLACE);
 
 #define NOT_A_POWER 1000
 
-#define RING_CASES(peer, ops)                                                          \
-	BENCH_CASE(peer, "L1", echo, ops, BENCH_INSIDE, NULL),                         \
-		BENCH_CASE(peer, "L2", echo, ops, BENCH_BLOCK, NULL),                  \
-		BENCH_CASE(peer, "L2p", echo, ops, BENCH_BLOCK, NULL),                 \
-		BENCH_CASE(peer, "L2s", echo, ops, BENCH_BLOCK, NULL),                 \
-		BENCH_CASE(peer, "T1", one, ops, BENCH_SPIN, NULL),                    \
-		BENCH_CASE_DEPTH(peer, "T1", one, ops, BENCH_SPIN, NOT_A_POWER, NULL), \
-		BENCH_CASE(peer, "T1b", batch, ops, BENCH_SPIN, NULL),                 \
-		BENCH_CASE(peer, "T2", one, ops, BENCH_SPIN, NULL),                    \
-		BENCH_CASE(peer, "T2zc", place, ops, BENCH_SPIN, NULL),                \
-		BENCH_CASE(peer, "T3", one, ops, BENCH_SPIN, NULL),                    \
-		BENCH_CASE(peer, "T5", one, ops, BENCH_SPIN, NULL),                    \
-		BENCH_CASE(peer, "T5zc", place, ops, BENCH_SPIN, NULL)
+#define RING_CASES(transport, ops)                                                          \
+	BENCH_CASE(transport, "L1", echo, ops, BENCH_INSIDE, NULL),                         \
+		BENCH_CASE(transport, "L2", echo, ops, BENCH_BLOCK, NULL),                  \
+		BENCH_CASE(transport, "L2p", echo, ops, BENCH_BLOCK, NULL),                 \
+		BENCH_CASE(transport, "L2s", echo, ops, BENCH_BLOCK, NULL),                 \
+		BENCH_CASE(transport, "T1", one, ops, BENCH_SPIN, NULL),                    \
+		BENCH_CASE_DEPTH(transport, "T1", one, ops, BENCH_SPIN, NOT_A_POWER, NULL), \
+		BENCH_CASE(transport, "T1b", batch, ops, BENCH_SPIN, NULL),                 \
+		BENCH_CASE(transport, "T2", one, ops, BENCH_SPIN, NULL),                    \
+		BENCH_CASE(transport, "T2zc", place, ops, BENCH_SPIN, NULL),                \
+		BENCH_CASE(transport, "T3", one, ops, BENCH_SPIN, NULL),                    \
+		BENCH_CASE(transport, "T5", one, ops, BENCH_SPIN, NULL),                    \
+		BENCH_CASE(transport, "T5zc", place, ops, BENCH_SPIN, NULL)
 
 static const struct bench_case cases[] = {
 	RING_CASES("ringbuf_exclusive", exclusive_ops),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Peer: iceoryx 2.0, untyped publisher and subscriber, both with the policy to wait
+ * Transport: iceoryx 2.0, untyped publisher and subscriber, both with the policy to wait
  * rather than to lose messages.  Needs a running iox-roudi, and BENCH_ROUDI in the
  * environment, which says that it runs.
  */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Peers: Boost.Lockfree's spsc_queue in shared memory, and Boost.Interprocess's message_queue. */
+/* Transports: Boost.Lockfree's spsc_queue in shared memory, and Boost.Interprocess's message_queue.
+ */
 #include "stream.h"
 
 #include <boost/interprocess/ipc/message_queue.hpp>

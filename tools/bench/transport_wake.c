@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Peers that consist of a wake-up alone: one message in shared memory, and a futex or an
+ * Transports that consist of a wake-up alone: one message in shared memory, and a futex or an
  * eventfd that wakes the receiver.
  */
 #include "stream.h"
@@ -144,10 +144,10 @@ BENCH_ROUND(eventfd, eventfd_ops);
 #define IN_SHM "payload in shared memory"
 #define SPINS  "payload in shared memory; spins 50 us, then futex"
 
-#define WAKE_CASES(peer, fn, note)                                        \
-	BENCH_CASE(peer, "L2", fn, fn##_ops, BENCH_BLOCK, note),          \
-		BENCH_CASE(peer, "L2p", fn, fn##_ops, BENCH_BLOCK, note), \
-		BENCH_CASE(peer, "L2s", fn, fn##_ops, BENCH_BLOCK, note)
+#define WAKE_CASES(transport, fn, note)                                        \
+	BENCH_CASE(transport, "L2", fn, fn##_ops, BENCH_BLOCK, note),          \
+		BENCH_CASE(transport, "L2p", fn, fn##_ops, BENCH_BLOCK, note), \
+		BENCH_CASE(transport, "L2s", fn, fn##_ops, BENCH_BLOCK, note)
 
 static const struct bench_case cases[] = {
 	WAKE_CASES("futex", futex, IN_SHM),

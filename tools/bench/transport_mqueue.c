@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Peer: POSIX message queues.  RLIMIT_MSGQUEUE is less than one message of 1 MiB. */
+/* Transport: POSIX message queues.  RLIMIT_MSGQUEUE is less than one message of 1 MiB. */
 #include "stream.h"
 #include "wake.h"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a Python program could send messages with.
 
-A peer has send(message) and recv(), and ready(role, number), which the processes
+A transport has send(message) and recv(), and ready(role, number), which the processes
 call first.  one is what a message takes; many is how many readers it can have.
 """
 
@@ -19,7 +19,7 @@ F_SETPIPE_SZ = 1031
 SO_SNDBUFFORCE = 32
 
 
-class Peer:
+class Transport:
     many = 1
 
     def __init__(self, size, readers, slots):
@@ -29,7 +29,7 @@ class Peer:
         pass
 
 
-class DropIn(Peer):
+class DropIn(Transport):
     """RingBuffer.blocking_write() and blocking_read(): a copy in, a copy out."""
     name = "ring, drop-in"
     many = 5
@@ -45,7 +45,7 @@ class DropIn(Peer):
             self.recv = functools.partial(self.ring.blocking_read, self.readers[number])
 
 
-class Ring(Peer):
+class Ring(Transport):
     """Writer.write() and Reader.read()."""
     name = "ring, write and read"
     many = 5
@@ -70,7 +70,7 @@ class ZeroCopy(Ring):
             self.recv = self.readers[number].__next__
 
 
-class OsPipe(Peer):
+class OsPipe(Transport):
     name = "os.pipe"
 
     def __init__(self, size, readers, slots):
@@ -94,7 +94,7 @@ class OsPipe(Peer):
         return data
 
 
-class Seqpacket(Peer):
+class Seqpacket(Transport):
     name = "AF_UNIX seqpacket"
 
     def __init__(self, size, readers, slots):
@@ -110,7 +110,7 @@ class Seqpacket(Peer):
         return self.room
 
 
-class Pipe(Peer):
+class Pipe(Transport):
     name = "multiprocessing.Pipe"
 
     def __init__(self, size, readers, slots):
@@ -119,7 +119,7 @@ class Pipe(Peer):
         self.ends = r, w
 
 
-class Queue(Peer):
+class Queue(Transport):
     name = "multiprocessing.Queue"
 
     def __init__(self, size, readers, slots):
@@ -130,7 +130,7 @@ class Queue(Peer):
         self.queue.put(bytes(message))
 
 
-class LockedRing(Peer):
+class LockedRing(Transport):
     """A ring under a Lock and a Condition in shared arrays, as one writes it by hand."""
     name = "Lock/Condition ring"
 
@@ -163,7 +163,7 @@ class LockedRing(Peer):
         return data
 
 
-class Zmq(Peer):
+class Zmq(Transport):
     """PUSH and PULL over ipc://; each process has a context of its own."""
     name = "pyzmq"
 
@@ -188,5 +188,5 @@ class Zmq(Peer):
         self.socket.send(bytes(message))
 
 
-PEERS = [DropIn, Ring, ZeroCopy, OsPipe, Seqpacket, Pipe, Queue, LockedRing, Zmq]
+TRANSPORTS = [DropIn, Ring, ZeroCopy, OsPipe, Seqpacket, Pipe, Queue, LockedRing, Zmq]
 HEAD = struct.Struct("<QQ")

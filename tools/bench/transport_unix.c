@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Peer: AF_UNIX sockets of type SOCK_SEQPACKET. */
+/* Transport: AF_UNIX sockets of type SOCK_SEQPACKET. */
 #include "stream.h"
 #include "wake.h"
 
@@ -115,20 +115,20 @@ BENCH_STREAM(unix_one, unix_ops, BENCH_SHARED, BENCH_ONE);
 BENCH_STREAM(unix_batch, unix_ops, BENCH_SHARED, BENCH_BATCHED);
 BENCH_STREAM(unix_fan, unix_ops, BENCH_FAN, BENCH_ONE);
 
-#define PEER "unix_seqpacket"
+#define TRANSPORT "unix_seqpacket"
 
 static const struct bench_case cases[] = {
-	BENCH_CASE(PEER, "L1", unix_echo, unix_ops, BENCH_SPIN, NULL),
-	BENCH_CASE(PEER, "L2", unix_echo, unix_ops, BENCH_BLOCK, NULL),
-	BENCH_CASE(PEER, "L2p", unix_echo, unix_ops, BENCH_BLOCK, NULL),
-	BENCH_CASE(PEER, "L2s", unix_echo, unix_ops, BENCH_BLOCK, NULL),
-	BENCH_CASE(PEER, "T1", unix_one, unix_ops, BENCH_BLOCK, NULL),
-	BENCH_CASE(PEER, "T1b", unix_batch, unix_ops, BENCH_BLOCK, "sendmmsg, recvmmsg"),
-	BENCH_CASE(PEER, "T2", unix_one, unix_ops, BENCH_BLOCK, NULL),
-	BENCH_CASE(PEER, "T3", unix_fan, unix_ops, BENCH_BLOCK, "a socket pair per reader"),
-	BENCH_CASE(PEER, "T4", unix_one, unix_ops, BENCH_BLOCK, "one socket for all writers"),
-	BENCH_CASE(PEER, "T5", unix_fan, unix_ops, BENCH_BLOCK, "a socket pair per reader"),
-	BENCH_WAKE_CASES(PEER, unix_ops),
+	BENCH_CASE(TRANSPORT, "L1", unix_echo, unix_ops, BENCH_SPIN, NULL),
+	BENCH_CASE(TRANSPORT, "L2", unix_echo, unix_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE(TRANSPORT, "L2p", unix_echo, unix_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE(TRANSPORT, "L2s", unix_echo, unix_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE(TRANSPORT, "T1", unix_one, unix_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE(TRANSPORT, "T1b", unix_batch, unix_ops, BENCH_BLOCK, "sendmmsg, recvmmsg"),
+	BENCH_CASE(TRANSPORT, "T2", unix_one, unix_ops, BENCH_BLOCK, NULL),
+	BENCH_CASE(TRANSPORT, "T3", unix_fan, unix_ops, BENCH_BLOCK, "a socket pair per reader"),
+	BENCH_CASE(TRANSPORT, "T4", unix_one, unix_ops, BENCH_BLOCK, "one socket for all writers"),
+	BENCH_CASE(TRANSPORT, "T5", unix_fan, unix_ops, BENCH_BLOCK, "a socket pair per reader"),
+	BENCH_WAKE_CASES(TRANSPORT, unix_ops),
 };
 
 extern const struct bench_family bench_unix;

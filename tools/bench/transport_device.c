@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Peer: /dev/ringbuf without the library, with each of the ways in which a reader can sleep. */
+/* Transport: /dev/ringbuf without the library, with each of the ways in which a reader can sleep.
+ */
 #include "wake.h"
 
 #include <fcntl.h>
@@ -221,11 +222,11 @@ static void count_consumer(struct bench_run *run, int id)
 	}
 }
 
-#define DEVICE_CASE(peer, scenario, ops, what) \
-	BENCH_SLEEP_CASE(peer, scenario, ops, BENCH_SHARED, NULL, what)
-#define DEVICE_CASES(peer, ops)                                                 \
-	DEVICE_CASE(peer, "W0", ops, wake), DEVICE_CASE(peer, "W1", ops, wake), \
-		DEVICE_CASE(peer, "W100", ops, wake), DEVICE_CASE(peer, "Wi", ops, idle)
+#define DEVICE_CASE(transport, scenario, ops, what) \
+	BENCH_SLEEP_CASE(transport, scenario, ops, BENCH_SHARED, NULL, what)
+#define DEVICE_CASES(transport, ops)                                                      \
+	DEVICE_CASE(transport, "W0", ops, wake), DEVICE_CASE(transport, "W1", ops, wake), \
+		DEVICE_CASE(transport, "W100", ops, wake), DEVICE_CASE(transport, "Wi", ops, idle)
 #define COUNT_CASE(scenario)                                                              \
 	{                                                                                 \
 		"device_epoll", scenario, NULL, &epoll_ops, BENCH_SHARED, BENCH_BLOCK, 0, \
