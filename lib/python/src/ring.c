@@ -62,7 +62,7 @@ static PyObject *ring_of(PyObject *type, struct ringbuf *ring, PyObject *name)
 	struct rp_ring *self = ring_new(type, name);
 
 	if (!self) {
-		ringbuf_close(ring);
+		RP_UNLOCKED(ringbuf_close(ring));
 		return NULL;
 	}
 	self->ring = ring;

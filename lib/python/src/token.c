@@ -51,7 +51,7 @@ static int token_add(struct rp_dropin *self, struct ringbuf_writer *writer, uint
 
 	if (!token || rp_use_init(&token->use)) {
 		PyMem_Free(token);
-		ringbuf_writer_close(writer);
+		RP_UNLOCKED(ringbuf_writer_close(writer));
 		return -ENOMEM;
 	}
 	ringbuf_writer_interruptible(writer, 1);
@@ -74,7 +74,7 @@ int rp_token_new(struct rp_dropin *self)
 		return err;
 	err = word_take(self->control->page, &index, &word);
 	if (err) {
-		ringbuf_writer_close(writer);
+		RP_UNLOCKED(ringbuf_writer_close(writer));
 		return err;
 	}
 	__atomic_add_fetch(&self->control->page->writers_ever, 1, __ATOMIC_SEQ_CST);
