@@ -458,6 +458,14 @@ ssize_t rb_read_iter(struct kiocb *iocb, struct iov_iter *to);
 
 ssize_t rb_write_iter(struct kiocb *iocb, struct iov_iter *from);
 
+/* ---- pipe_wait.c --------------------------------------------------------- */
+
+int rb_pipe_wait_ring(struct rb_handle *h, struct pipe_inode_info *pipe, bool nonblock,
+		      bool *again);
+int rb_pipe_wait_room(struct pipe_inode_info *pipe, unsigned int flags);
+int rb_pipe_wait_empty(struct pipe_inode_info *pipe);
+int rb_pipe_wait_data(struct pipe_inode_info *pipe, unsigned int flags);
+
 /* ---- splice.c ------------------------------------------------------------ */
 
 ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t length,

@@ -4,7 +4,8 @@
  *
  * A pipe gets a copy in pages of its own, so that writers can reuse the slots at once.
  * The kernel holds the pipe's mutex around both calls.  They drop it while they wait for
- * the ring, so that the task at the other end of the pipe does not wait for the ring too.
+ * the ring (pipe_wait.c), so that the task at the other end of the pipe does not wait for the
+ * ring too.
  *
  * The pages for a pipe are a leftover (leftover.c), since the output of sendfile(2) may
  * take only a part of them.
@@ -13,7 +14,6 @@
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
@@ -22,115 +22,6 @@
 
 /* How many pages the internal pipe of sendfile(2) holds. */
 #define DIRECT_PAGES PIPE_DEF_BUFFERS
-
-/* ---- waiting without the pipe's mutex -------------------------------------- */
-
-/* See ring_wait().  @held: see rb_policy_ask(). */
-static int ring_wait_held(struct rb_handle *h, struct rb_ring *ring, bool *held)
-{
-	bool reader = h->role == RINGBUF_ROLE_READER;
-
-	for (;;) {
-		unsigned long notices = smp_load_acquire(&ring->notices); /* rb_notify() */
-		struct rb_threshold_values l;
-		struct rb_check check;
-		int err;
-
-		if (!rb_handle_members(h) || (reader && rb_ended(&ring->view)))
-			return 0;
-		rb_threshold_read(h, &l);
-		if (reader)
-			rb_check_reader(h, ring, &l, false, &check);
-		else
-			rb_check_writer_held(h, ring, &l, held, &check);
-		if (check.ready)
-			return 0;
-		err = rb_sleep(h, check.waiter, notices, check.deadline);
-		if (err && err != -ETIMEDOUT)
-			return err;
-	}
-}
-
-/* Wait until a read or write of the ring is worth an attempt, which tells the outcome. */
-static int ring_wait(struct rb_handle *h)
-{
-	struct rb_ring *ring = rb_handle_ring(h);
-	bool held = false;
-	int err = ring_wait_held(h, ring, &held);
-
-	rb_policy_leave(h, ring, &held);
-	return err;
-}
-
-static bool pipe_has_room(const struct pipe_inode_info *pipe)
-{
-	return !pipe->readers ||
-	       !pipe_full(READ_ONCE(pipe->head), READ_ONCE(pipe->tail), pipe->max_usage);
-}
-
-/* Whether the pipe is empty, or has no reader that could empty it. */
-static bool pipe_drained(const struct pipe_inode_info *pipe)
-{
-	return !pipe->readers || pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
-}
-
-static bool pipe_has_data(const struct pipe_inode_info *pipe)
-{
-	return !pipe->writers || !pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
-}
-
-/* Other tasks may fill the pipe, or close it, while we wait for the ring. */
-static int pipe_wait_room(struct pipe_inode_info *pipe, unsigned int flags)
-{
-	if (pipe_has_room(pipe))
-		return 0;
-	if (flags & SPLICE_F_NONBLOCK)
-		return -EAGAIN;
-	return wait_event_interruptible(pipe->wr_wait, pipe_has_room(pipe));
-}
-
-/* Wait for h->lock, which the last attempt could not take. */
-static int lock_wait(struct rb_handle *h)
-{
-	if (mutex_lock_interruptible(&h->lock))
-		return -ERESTARTSYS;
-	mutex_unlock(&h->lock);
-	return signal_pending(current) ? -ERESTARTSYS : 0;
-}
-
-/*
- * Drop the pipe lock and wait for the ring.  A nonblocking caller retries once, since its
- * first attempt may have failed only to take the lock of the handle.
- */
-static int ring_wait_unlocked(struct rb_handle *h, struct pipe_inode_info *pipe, bool nonblock,
-			      bool *again)
-{
-	int err = -EAGAIN;
-
-	if (nonblock && *again)
-		return err;
-	*again = true;
-	pipe_unlock(pipe);
-	err = nonblock ? 0 : ring_wait(h);
-	if (!err)
-		err = lock_wait(h);
-	pipe_lock(pipe);
-	return err;
-}
-
-static int room_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
-{
-	int err;
-
-	pipe_unlock(pipe);
-	err = pipe_wait_room(pipe, flags);
-	pipe_lock(pipe);
-	if (!err && !pipe->readers) {
-		send_sig(SIGPIPE, current, 0);
-		err = -EPIPE;
-	}
-	return err;
-}
 
 /* ---- to a pipe -------------------------------------------------------------------- */
 
@@ -225,23 +116,6 @@ static int splice_again(unsigned int flags)
 	return restart_syscall();
 }
 
-/* How often to recheck the pipe: its readers wake writers only if it was full. */
-#define PIPE_RECHECK_MS 10
-
-/* Drop the pipe's mutex, wait until @pipe is empty or has no reader, and take it again. */
-static int empty_wait_unlocked(struct pipe_inode_info *pipe)
-{
-	const unsigned long recheck = msecs_to_jiffies(PIPE_RECHECK_MS);
-	long left;
-
-	pipe_unlock(pipe);
-	do {
-		left = wait_event_interruptible_timeout(pipe->wr_wait, pipe_drained(pipe), recheck);
-	} while (!left);
-	pipe_lock(pipe);
-	return left < 0 ? left : 0;
-}
-
 /*
  * Handle a message that is longer than the length asked for.  @cut: the kernel has cut the
  * caller's length to the room in the pipe, so wait for an empty pipe and restart the call.
@@ -253,7 +127,7 @@ static int splice_too_long(struct pipe_inode_info *pipe, bool cut, unsigned int 
 	if (!cut)
 		return -EMSGSIZE;
 	if (!(flags & SPLICE_F_NONBLOCK))
-		err = empty_wait_unlocked(pipe);
+		err = rb_pipe_wait_empty(pipe);
 	return err ? err : splice_again(flags);
 }
 
@@ -279,35 +153,15 @@ ssize_t rb_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pi
 			return splice_too_long(pipe, cut, flags);
 		if (got != -EAGAIN)
 			return got;
-		err = ring_wait_unlocked(h, pipe, nonblock, &again);
+		err = rb_pipe_wait_ring(h, pipe, nonblock, &again);
 		if (!err)
-			err = room_wait_unlocked(pipe, flags);
+			err = rb_pipe_wait_room(pipe, flags);
 		if (err)
 			return err;
 	}
 }
 
 /* ---- from a pipe ------------------------------------------------------------------ */
-
-/*
- * Wait for bytes in the pipe, whose mutex is held.  Returns 1 if it has some, 0 if it is empty
- * and has no writer, or an error.
- */
-static int data_wait_unlocked(struct pipe_inode_info *pipe, unsigned int flags)
-{
-	int err = 0;
-
-	while (!err && pipe_empty(pipe->head, pipe->tail)) {
-		if (!pipe->writers)
-			return 0;
-		if (flags & SPLICE_F_NONBLOCK)
-			return -EAGAIN;
-		pipe_unlock(pipe);
-		err = wait_event_interruptible(pipe->rd_wait, pipe_has_data(pipe));
-		pipe_lock(pipe);
-	}
-	return err ? err : 1;
-}
 
 /*
  * Point @vec at the bytes in the pipe, at most *length of them.  Returns the number of entries
@@ -397,7 +251,7 @@ ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *
 		return iter_file_splice_write(pipe, out, ppos, length, flags);
 	pipe_lock(pipe);
 	for (;;) {
-		got = data_wait_unlocked(pipe, flags);
+		got = rb_pipe_wait_data(pipe, flags);
 		if (got > 0)
 			got = pipe_write(pipe, out, length);
 		else
@@ -405,7 +259,7 @@ ssize_t rb_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *
 		if (got && got != -EAGAIN)
 			break;
 		/* The pipe had only empty buffers: try again. */
-		err = got ? ring_wait_unlocked(h, pipe, nonblock, &again) : 0;
+		err = got ? rb_pipe_wait_ring(h, pipe, nonblock, &again) : 0;
 		if (err) {
 			got = err;
 			break;
