@@ -10,10 +10,10 @@
  *
  *	r: all roles may read; W: writers may write; R: the reader may write
  *
- * Cursor pages are mapped by page number without a reference (VM_PFNMAP, and VM_IO so that
- * MADV_DOFORK cannot copy them into a child).  So no I/O can use one as a buffer, and a row
- * is free once its reader's maps are gone.  All other pages are ordinary ones, for O_DIRECT
- * and registered buffers.
+ * Only data is mapped as ordinary pages, for O_DIRECT and registered buffers.  All other pages
+ * are mapped by page number without a reference (VM_PFNMAP, and VM_IO so that MADV_DOFORK
+ * cannot copy them into a child).  So no I/O can use one as a buffer, which would reach it
+ * after the end, or the fence, of the process that has begun it.
  *
  * The kernel's vm_pgoff of a map is the base of its identity plus the page, so that
  * unmap_mapping_range() can zap the maps of one identity alone, see pages.c.
@@ -44,8 +44,7 @@ static const struct vm_operations_struct rb_identity_ops;
  * struct rb_map - how to map what the caller asks for
  * @ops: operations of the VMA
  * @write: the role may write there
- * @bare: map page numbers without references (cursor pages), so that no I/O that would
- *	outlive the reader can use them as a buffer
+ * @bare: map page numbers without references, so that no I/O can use them as a buffer
  */
 struct rb_map {
 	const struct vm_operations_struct *ops;
@@ -74,7 +73,7 @@ static void map_region(const struct rb_handle *h, enum ringbuf_region_id id, str
 
 	map->ops = &rb_plain_ops;
 	map->write = false;
-	map->bare = id == RINGBUF_REGION_CURSOR;
+	map->bare = id != RINGBUF_REGION_DATA;
 	switch (id) {
 	case RINGBUF_REGION_HEAD:
 	case RINGBUF_REGION_DATA:
@@ -265,10 +264,7 @@ static int rb_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
 	return -EINVAL;
 }
 
-/*
- * Takes no lock of the ring, since a cursor page never changes, and rb_page_fault()
- * finds any other.  The caller installs that page while its lock is held.
- */
+/* Takes no lock of the ring: the page is installed while its own lock is held, see pages.c. */
 static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 {
 	const struct rb_identity *i = vmf->vma->vm_private_data;
@@ -277,8 +273,6 @@ static vm_fault_t rb_vma_fault(struct vm_fault *vmf)
 
 	if (vmf->vma->vm_mm != i->mm || page >= ring->nr_pages)
 		return VM_FAULT_SIGBUS;
-	if (vmf->vma->vm_flags & VM_PFNMAP)
-		return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(ring->pages[page]));
 	return rb_page_fault(vmf, i, page);
 }
 

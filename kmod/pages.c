@@ -74,19 +74,24 @@ static enum ringbuf_region_id page_region(const struct rb_ring *ring, unsigned l
 	return id;
 }
 
-/*
- * Give the fault @vmf of a map of @i the page that page @n of the map shows, locked.
- * Cursor pages are no concern of this function: they are never cut off, since a writer only
- * reads them.
- */
+/* Whether a fenced writer sees a private page of the region: not of one that it only reads. */
+static bool region_is_cut(int id)
+{
+	return id != RINGBUF_REGION_CURSOR;
+}
+
+/* Let the fault @vmf of a map of @i have the page that page @n of the map shows. */
 vm_fault_t rb_page_fault(struct vm_fault *vmf, const struct rb_identity *i, unsigned long n)
 {
 	const struct rb_ring *ring = rb_handle_ring(i->handle);
+	enum ringbuf_region_id id = page_region(ring, n);
 	struct page *page = page_lock(ring, n);
+	vm_fault_t fault;
 
-	if (unlikely(smp_load_acquire(&i->fenced))) { /* matches rb_identity_cut() */
+	/* Matches rb_identity_cut(). */
+	if (unlikely(smp_load_acquire(&i->fenced)) && region_is_cut(id)) {
 		page_unlock(page);
-		page = i->private[page_region(ring, n)];
+		page = i->private[id];
 		/* Any number of maps may show this page. */
 		if (!try_get_page(page))
 			return VM_FAULT_SIGBUS;
@@ -97,17 +102,16 @@ vm_fault_t rb_page_fault(struct vm_fault *vmf, const struct rb_identity *i, unsi
 		page_unlock(page);
 		return VM_FAULT_HWPOISON;
 	}
+	if (vmf->vma->vm_flags & VM_PFNMAP) {
+		fault = vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
+		page_unlock(page);
+		return fault;
+	}
 	vmf->page = page;
 	return VM_FAULT_LOCKED;
 }
 
 /* ---- a fenced identity ----------------------------------------------------- */
-
-/* The regions that a fenced writer sees private pages of. */
-static bool region_is_cut(int id)
-{
-	return id != RINGBUF_REGION_CURSOR;
-}
 
 void rb_private_free(struct rb_identity *i)
 {

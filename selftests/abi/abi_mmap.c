@@ -237,6 +237,35 @@ TEST_F(mmap, whole_map_can_be_moved)
 	EXPECT_EQ(0, munmap(q, bytes));
 }
 
+/*
+ * A request that has pinned a page may store into it after its process has ended or was fenced:
+ * only data may be pinned, see "fresh pages" in kmod/pages.c.
+ */
+TEST_F(mmap, io_can_use_no_buffer_but_in_data)
+{
+	struct iovec v = { .iov_len = sizeof(uint64_t) };
+	int pipes[2];
+	unsigned int id;
+
+	ASSERT_EQ(0, pipe(pipes));
+	for (id = 0; id < REGIONS; id++) {
+		char *p = map_region(self->fd, id, PROT_READ);
+
+		ASSERT_NE(MAP_FAILED, p);
+		v.iov_base = p;
+		if (id == RINGBUF_REGION_DATA) {
+			EXPECT_EQ(sizeof(uint64_t), vmsplice(pipes[1], &v, 1, 0));
+		} else {
+			FAILS(EFAULT, vmsplice(pipes[1], &v, 1, 0));
+		}
+		/* A copy by the processor is no such I/O. */
+		EXPECT_EQ(sizeof(uint64_t), write(pipes[1], p, sizeof(uint64_t)));
+		munmap(p, self->region[id].bytes);
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 TEST_F(mmap, child_inherits_no_map)
 {
 	char *p = map_region(self->fd, RINGBUF_REGION_DATA, PROT_READ);
