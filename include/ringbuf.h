@@ -861,7 +861,8 @@ struct ringbuf_blocker {
  *
  * For a writer whose reservation has failed with -EAGAIN or -ETIMEDOUT.  The answer is that
  * of this moment: the blocker may have moved since.  The call never waits for another process
- * that is stopped: the embedded host takes no lock, the module one of its own for a short time.
+ * that is stopped: the embedded host takes no lock, and no process can be stopped while it has
+ * that of the module.
  *
  * Return: 0, -EINVAL, -ENOMEM, or -EBADF.
  */

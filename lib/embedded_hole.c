@@ -24,8 +24,9 @@ void emb_writer_own(struct ringbuf *ring, u32 id)
 }
 
 /*
- * Record that writer @id has ended, by @died, and left @count holes, the last before @end.  A
- * process that is killed here leaves a record of no hole: its end is 0 until all else is set.
+ * Record that writer @id has ended, by @died, and left @count holes, the last before @end.  If
+ * this process is killed before the end of it, nothing is known of these holes: the end of
+ * the record is 0 until all else is set.
  */
 void emb_hole_record(struct ringbuf *ring, u32 id, bool died, u64 count, u64 end)
 {

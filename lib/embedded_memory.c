@@ -165,8 +165,13 @@ static u64 recheck(void)
 /* Make a random UUID, of version 4. */
 static int uuid_make(u8 uuid[RINGBUF_UUID_BYTES])
 {
-	if (getrandom(uuid, RINGBUF_UUID_BYTES, 0) != RINGBUF_UUID_BYTES)
-		return -errno;
+	ssize_t n;
+
+	do {
+		n = getrandom(uuid, RINGBUF_UUID_BYTES, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != RINGBUF_UUID_BYTES)
+		return n < 0 ? -errno : -EIO;
 	uuid[6] = (uuid[6] & 0x0f) | 0x40;
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
 	return 0;

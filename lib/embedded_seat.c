@@ -131,14 +131,18 @@ void emb_unlock(struct ringbuf *ring)
 static void seat_end(struct ringbuf *ring, u32 role, u32 id, bool died)
 {
 	struct emb_seat *p = seat_of(ring, role, id);
-	u64 end, holes;
+	u64 end, holes, retired;
 
 	if (role == RINGBUF_ROLE_WRITER) {
+		/* It stays so high if this process is killed in the repair. */
+		retired = p->retired;
+		WRITE_ONCE(p->retired, rb_head(&ring->view) + ring->layout.slot_count);
+		barrier();
 		holes = rb_repair(&ring->view, id, &end);
 		ring->header->repaired += holes;
 		emb_hole_record(ring, id, died, holes, end);
-		if (end > p->retired)
-			p->retired = end;
+		barrier();
+		WRITE_ONCE(p->retired, retired < end ? end : retired);
 		ring->header->writer_waits += p->waits;
 		p->waits = 0;
 		rb_end_writer(&ring->view, id, died);

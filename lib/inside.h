@@ -22,7 +22,7 @@ struct lib_losses {
 /**
  * lib_lost() - decide whether a call that has lost a message may look for the next one
  * @lost: the losses of this call
- * @timeout_ns: its timeout, from which the time since the first loss is taken
+ * @timeout_ns: its timeout, which counts from the first loss on, and becomes shorter
  *
  * A writer that breaks the rules may take each message away while it is copied.
  *

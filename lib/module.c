@@ -31,8 +31,8 @@ static int call(int fd, unsigned long request, void *arg)
 }
 
 /*
- * Return the error of a call on @fd that returned @err and needs @features, RINGBUF_FEAT_*.  An
- * older module does not know their fields, and says -E2BIG or -EINVAL: make that -EOPNOTSUPP.
+ * Return the error of a call on @fd that returned @err and needs @features, RINGBUF_FEAT_*.  A
+ * module without one of them refuses its field with -E2BIG or -EINVAL: make that -EOPNOTSUPP.
  */
 static int call_error(int fd, int err, u64 features)
 {

@@ -297,7 +297,7 @@ LIB_PUBLIC LIB_FLAT int ringbuf_reader_release(struct ringbuf_reader *reader, un
 	return err;
 }
 
-/* How many messages in a row a read that must not wait may lose while it copies them. */
+/* How many messages one call that must not wait may lose while it copies them. */
 #define LOST_TRIES 1000
 
 LIB_HIDDEN LIB_SLOW int lib_lost(struct lib_losses *lost, int64_t *timeout_ns)
@@ -315,6 +315,17 @@ LIB_HIDDEN LIB_SLOW int lib_lost(struct lib_losses *lost, int64_t *timeout_ns)
 		return -ETIMEDOUT;
 	*timeout_ns = (int64_t)(lost->end - now);
 	return 0;
+}
+
+/* The same for a call of @reader, which may be interrupted meanwhile: -EINTR. */
+static LIB_SLOW int reader_lost(struct ringbuf_reader *reader, struct lib_losses *lost,
+				int64_t *timeout_ns)
+{
+	if (READ_ONCE(reader->h.interrupted)) {
+		WRITE_ONCE(reader->h.interrupted, false);
+		return -EINTR;
+	}
+	return lib_lost(lost, timeout_ns);
 }
 
 LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, void *data,
@@ -346,7 +357,7 @@ LIB_PUBLIC LIB_FLAT ssize_t ringbuf_reader_read(struct ringbuf_reader *reader, v
 				return (ssize_t)length;
 		}
 		/* The reader was moved, so the copy may be torn: read the next message. */
-		err = lib_lost(&lost, &timeout_ns);
+		err = reader_lost(reader, &lost, &timeout_ns);
 	} while (!err);
 	return err;
 }
@@ -374,7 +385,7 @@ LIB_PUBLIC int ringbuf_reader_wait(struct ringbuf_reader *reader, unsigned int c
 			return 0;
 		if (!ready.waiter) {
 			/* The messages came between the two checks, or the words make no sense. */
-			err = lib_lost(&lost, &timeout_ns);
+			err = reader_lost(reader, &lost, &timeout_ns);
 			if (err)
 				return err;
 			continue;

@@ -212,7 +212,7 @@ class Ring(_ringbuf.Ring):
 
     @property
     def uuid(self) -> UUID:
-        """A name that no other ring has, as long as the ring lives."""
+        """A name that no other ring has, as long as the ring lives; 0 with an older module."""
         from uuid import UUID   # which takes longer to import than all of this package
         return UUID(bytes=self._uuid())
 

@@ -141,6 +141,11 @@ int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last)
 	return rp_reader_whole(r, last);
 }
 
+int rp_lost(struct lib_losses *lost, int64_t *timeout)
+{
+	return PyErr_CheckSignals() ? RP_RAISED : lib_lost(lost, timeout);
+}
+
 PyObject *rp_reader_error(int err)
 {
 	static PyObject *text;

@@ -14,6 +14,8 @@ int rp_reader_peek(struct rp_reader *r, struct ringbuf_slot *slots, unsigned int
 		   int64_t timeout);
 int rp_reader_whole(struct rp_reader *r, const struct ringbuf_slot *last);
 int rp_reader_done(struct rp_reader *r, const struct ringbuf_slot *last);
+/* lib_lost(), or RP_RAISED: a handler of a signal has raised an exception. */
+int rp_lost(struct lib_losses *lost, int64_t *timeout);
 int rp_reader_timeout(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, int64_t *timeout);
 PyObject *rp_reader_error(int err);
 

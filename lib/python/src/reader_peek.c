@@ -256,7 +256,7 @@ PyObject *rp_reader_peek_many(struct rp_reader *r, PyObject *const *args, Py_ssi
 		max = RINGBUF_BATCH_MAX;
 	do {
 		n = peek_list(r, (unsigned int)max, timeout, &list);
-	} while (!n && !(n = lib_lost(&lost, &timeout)));
+	} while (!n && !(n = rp_lost(&lost, &timeout)));
 	return n < 0 ? rp_reader_error(n) : list;
 }
 

@@ -46,7 +46,7 @@ int rp_reader_copy(struct rp_reader *r, bool mutable, int64_t timeout, PyObject 
 		/* Moved while copying: what was copied may be torn, so the next one. */
 		Py_DECREF(*message);
 		if (err == -ESTALE)
-			err = lib_lost(&lost, &timeout);
+			err = rp_lost(&lost, &timeout);
 	} while (!err);
 	return err;
 }
@@ -95,7 +95,7 @@ PyObject *rp_reader_read_into(struct rp_reader *r, PyObject *const *args, Py_ssi
 		}
 		if (err != -ESTALE)
 			break;
-		err = lib_lost(&lost, &timeout);
+		err = rp_lost(&lost, &timeout);
 	}
 	PyBuffer_Release(&to);
 	return err ? rp_reader_error(err) : PyLong_FromSize_t(slot.length);
@@ -173,7 +173,7 @@ PyObject *rp_reader_read_many(struct rp_reader *r, PyObject *const *args, Py_ssi
 		if (n < 0)
 			break;
 		got += n;
-		n = n ? 0 : lib_lost(&lost, &timeout);
+		n = n ? 0 : rp_lost(&lost, &timeout);
 	}
 	/* What was read is read, whatever comes next says so again. */
 	if (n < 0 && (!got || n == RP_RAISED)) {
