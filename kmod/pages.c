@@ -6,10 +6,14 @@
  * its writer has ended, is replaced by a fresh one (rb_pages_renew()).  An identity changes
  * once: from rb_identity_cut() on its maps lead to private pages.
  *
- * Both changes have to reach every map.  A page fault chooses its page and installs it
- * while it holds the lock of the ring's page.  The change is stored first, then the lock of
- * each page is taken once, then the maps are zapped.  So a fault that has not seen the
- * change has installed its page by then, and loses it; a later one sees the change.
+ * Both changes have to reach every map.  A page fault chooses its page, and installs one of the
+ * ring while it holds that page's lock.  The change is stored first, then the lock of each page
+ * is taken once, then the maps are zapped.  So a fault that has not seen the change has
+ * installed its page by then, and loses it; a later one sees the change.  Nothing replaces a
+ * private page.
+ *
+ * All but data is mapped without references (VM_PFNMAP): the map holds the file, that the
+ * handle, that the ring with its pages, and private pages stay until the last map has gone.
  *
  * Copies inside the kernel are sections of SRCU, and a replaced page is dropped when those
  * that may have found it are over.  They take no references, which would look like I/O.
