@@ -37,6 +37,7 @@ struct attacker;
  * @prepare: at the begin of an attack; 0 or 1; may be NULL
  * @attack: a short part of the attack; 0 or 1
  * @attackers: how many there are
+ * @failed: a check of one of them was false
  * @rate: how often the victim did its work, for each second of a round
  */
 struct neighbours {
@@ -45,6 +46,7 @@ struct neighbours {
 	int (*prepare)(struct attacker *t);
 	int (*attack)(struct attacker *t);
 	int attackers;
+	int failed;
 	uint64_t rate[MODES][ROUNDS];
 };
 
@@ -94,9 +96,9 @@ static int take_memory(struct attacker *t)
 {
 	int fd[RINGS_MAX], n = 0;
 
-	(void)t;
 	while (n < RINGS_MAX && (fd[n] = ring_make(0, 1 << 20, 4)) >= 0)
 		n++;
+	CHECK(n || t->index);
 	while (n)
 		close(fd[--n]);
 	return 0;
@@ -227,14 +229,16 @@ static int attacker_turn(struct attacker *t, enum mode mode)
 	return 0;
 }
 
-static int attacker_run(void *arg)
+static int attacker_work(struct attacker *t)
 {
 	const struct rlimit many = { 4096, 4096 };
-	struct attacker *t = arg;
 	struct neighbours *n = t->n;
+	pid_t parent = getppid();
 
 	CHECK_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
 	CHECK(!setgid(ATTACKER) && !setuid(ATTACKER));
+	/* A change of the user undoes it. */
+	child_tie(parent);
 	snprintf(t->path, sizeof(t->path), RINGS "/neighbour-%d", t->index);
 	for (;;) {
 		enum mode mode = FLAG_GET(n->mode);
@@ -243,6 +247,15 @@ static int attacker_run(void *arg)
 			CHECK(!attacker_turn(t, mode));
 		CHECK(!(mode == ATTACK ? n->attack : compute)(t));
 	}
+}
+
+static int attacker_run(void *arg)
+{
+	struct attacker *t = arg;
+	int failed = attacker_work(t);
+
+	FLAG_SET(t->n->failed);
+	return failed;
 }
 
 /* ---- the victim ------------------------------------------------------------------------------ */
@@ -274,7 +287,8 @@ static int round_run(struct neighbours *n, enum mode mode, uint64_t *rate)
 
 	__atomic_store_n(&n->mode, mode, __ATOMIC_SEQ_CST);
 	for (i = 0; i < n->attackers; i++)
-		UNTIL(FLAG_GET(n->doing[i]) == mode);
+		UNTIL(FLAG_GET(n->doing[i]) == mode || FLAG_GET(n->failed));
+	CHECK(!n->failed);
 	begin = now_ns();
 	do {
 		CHECK(!live());

@@ -136,6 +136,7 @@ static int look(struct victim *v, unsigned int count)
 	int n = ringbuf_reader_peek(v->reader, v->slot, count, RINGBUF_TRY);
 
 	CHECK(n == (int)count || may_lose(v, n));
+	v->few = n > 0 && n < (int)count;
 	v->peeked = n > 0 ? (unsigned int)n : 0;
 	return 0;
 }
@@ -497,7 +498,10 @@ static int reader_continues(struct victim *v)
 {
 	int n = ringbuf_reader_peek(v->reader, v->slot, STEPS_SLOTS, RINGBUF_TRY);
 
-	if (n == -EAGAIN || (n < 0 && may_lose(v, n)))
+	if (n < 0 && may_lose(v, n))
+		return 0;
+	CHECK(!v->few || ringbuf_reader_lost(v->reader));
+	if (n == -EAGAIN)
 		return 0;
 	CHECK(n > 0);
 	CHECK_EQ(v->first + v->consumed + ringbuf_reader_lost(v->reader), v->slot[0].position);

@@ -133,6 +133,7 @@ void doze(const uint32_t *word, uint32_t value);
  * @length: their lengths
  * @reserved: slots that it has reserved
  * @peeked: slots that it has peeked
+ * @few: it has peeked fewer than the full ring had
  * @stale: it has lost what it released last
  * @first: the position where it began to read
  * @consumed: messages that it has read or released
@@ -148,6 +149,7 @@ struct victim {
 	size_t length[STEPS_BATCH];
 	unsigned int reserved;
 	unsigned int peeked;
+	bool few;
 	bool stale;
 	uint64_t first;
 	uint64_t consumed;

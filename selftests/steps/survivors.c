@@ -167,7 +167,8 @@ static int reader_hole(struct arena *a, struct ringbuf_reader *reader, uint64_t 
 	int err = ringbuf_reader_hole(reader, position, &hole);
 
 	/* Of what was taken back nothing is known when the slot has been used again. */
-	if (a->discards && (err == -ENODATA || (!err && !hole.pid)))
+	if (a->discards &&
+	    (err == -ENODATA || (!err && !hole.pid && hole.cause == RINGBUF_CAUSE_DISCARDED)))
 		return 0;
 	CHECK_EQ(0, err);
 	CHECK_EQ(a->victim, hole.pid);
