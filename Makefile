@@ -4,7 +4,7 @@
 #
 # make                  the library, the tools and the Python package; the module, if the headers of the running kernel are installed
 # make lib              build/lib/libringbuf.so and .a, the man pages
-# make tools            ringbufctl, perf_test_ringbuffer, demo_stream, in build/tools
+# make tools            ringbufctl, perf_test_ringbuffer, demo_stream, in build/tools; ringbuf-bridge, if libnats is installed
 # make module           kmod/ringbuf.ko for the running kernel, or for that of KDIR=/path/to/its/build
 # make load             load it, with PARAMS="default_slot_count=32 ..." if wanted
 # make unload           unload it
@@ -110,7 +110,7 @@ PACKAGES_FOR_lib = $(PACKAGES_BUILD)
 PACKAGES_FOR_tools = $(PACKAGES_BUILD)
 PACKAGES_FOR_python = $(PACKAGES_PYTHON)
 PACKAGES_FOR_module = gcc libc6-dev kmod
-PACKAGES_FOR_deps = $(PACKAGES_FOR_all) $(PACKAGES_FOR_module) $(shell kmod/local package)
+PACKAGES_FOR_deps = $(PACKAGES_FOR_all) $(PACKAGES_BRIDGE) $(PACKAGES_FOR_module) $(shell kmod/local package)
 PACKAGES_FOR_demo = $(PACKAGES_BUILD) $(PACKAGES_DEMO) $(PACKAGES_VM)
 PACKAGES_FOR_perf-examples = $(PACKAGES_BUILD)
 PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
@@ -270,6 +270,8 @@ install: lib tools
 	$(call put,644,include/ringbuf.h include/ringbuf_uring.h,$(PREFIX)/include)
 	$(call put,644,include/uapi/linux/ringbuf.h,$(PREFIX)/include/linux)
 	$(call put,755,$(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl,$(PREFIX)/bin)
+	$(if $(wildcard $(O)/tools/ringbuf-bridge),$(call put,755,$(O)/tools/ringbuf-bridge,$(PREFIX)/bin) \
+		$(call put,644,tools/bridge/*.1,$(PREFIX)/share/man/man1))
 	$(call put,644,tools/completion/bash/*,$(PREFIX)/share/bash-completion/completions)
 	$(call put,644,tools/completion/zsh/*,$(ZSH_FUNCTIONS))
 	$(call put,644,tools/*.1,$(PREFIX)/share/man/man1)

@@ -3,7 +3,8 @@
 
 PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellcheck python3-pyflakes mypy git perl \
 	unifdef patch mandoc man-db
-PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config procps python3 liburing-dev
+PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config procps python3 liburing-dev \
+	$(PACKAGES_BRIDGE)
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev lib32gcc-12-dev libc6-dev-i386 pv \
 	socat ffmpeg cmake zsh
 
@@ -142,7 +143,7 @@ ARM64_TESTS := $(O)/selftests/runner $(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(S
 ARM64_ROOT = $(shell selftests/vm/kernel arm64-root)
 ARM64 = aarch64-linux-gnu-
 ARM64_MAKE = $(MAKE) --no-print-directory O=build/arm64 CC="$(ARM64)gcc --sysroot=$(ARM64_ROOT)" \
-	LD=$(ARM64)ld AR=$(ARM64)ar OBJCOPY=$(ARM64)objcopy GOLD= PYTHON=python3.11 \
+	LD=$(ARM64)ld AR=$(ARM64)ar OBJCOPY=$(ARM64)objcopy GOLD= NATS= PYTHON=python3.11 \
 	PY_INCLUDE=$(ARM64_ROOT)/usr/include/python3.11 PY_SUFFIX=.cpython-311-aarch64-linux-gnu.so
 
 arm64-programs: lib tools python-built $(ARM64_TESTS)
@@ -173,6 +174,7 @@ check-full: check packages-DEB
 	$(Q)selftests/check fuzz
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
+	$(Q)selftests/bridge/run --kills 500 --only kills
 	$(Q)selftests/packages/run
 	$(Q)selftests/packages/bare
 

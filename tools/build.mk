@@ -8,6 +8,7 @@ PACKAGES_DEMO := alsa-utils
 PACKAGES_DEB := dpkg-dev debhelper dh-dkms dh-python pybuild-plugin-pyproject python3-all-dev \
 	python3-setuptools python3-wheel lintian
 PACKAGES_WAKE := $(PACKAGES_BUILD) liburing-dev
+PACKAGES_BRIDGE := libnats-dev nats-server
 PACKAGES_CHARTS := python3-matplotlib
 PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
 	libiceoryx-hoofs-dev
@@ -22,6 +23,19 @@ COMMON_OBJ := $(patsubst tools/%.c,$(O)/tools/obj/%.o,$(wildcard tools/common/*.
 PERF_OBJ := $(call tool_objects,$(wildcard tools/perf_*.c))
 CTL_OBJ := $(call tool_objects,tools/ringbufctl.c $(wildcard tools/ctl_*.c))
 DEMO_OBJ := $(call tool_objects,$(wildcard tools/demo_*.c))
+
+# The bridge needs libnats, without which the other tools are built; NATS= leaves it out, too.  A goal
+# that installs packages does so before the header is looked for.
+NATS ?= /usr/include/nats/nats.h
+BRIDGE_OBJ := $(call tool_objects,$(wildcard tools/bridge/*.c))
+
+tools: bridge
+
+bridge: $(O)/tools/ringbufctl | packages
+ifneq ($(NATS),)
+	$(Q)if [ -e $(NATS) ]; then $(MAKE) --no-print-directory $(O)/tools/ringbuf-bridge; else \
+		echo '  SKIP    tools/ringbuf-bridge: no libnats; run: apt-get install libnats-dev nats-server'; fi
+endif
 
 tools: $(O)/tools/perf_test_ringbuffer $(O)/tools/demo_stream $(O)/tools/ringbufctl
 
@@ -47,9 +61,13 @@ $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldeflate -lm -pthread
 
+$(O)/tools/ringbuf-bridge: $(BRIDGE_OBJ) $(O)/lib/libringbuf.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lnats -ljansson -pthread
+
 perf-examples: packages tools
 	@tools/perf_examples
 
-.PHONY: perf-examples
+.PHONY: perf-examples bridge
 
--include $(patsubst %.o,%.d,$(filter %.o,$(PERF_OBJ) $(CTL_OBJ) $(DEMO_OBJ)) $(COMMON_OBJ))
+-include $(patsubst %.o,%.d,$(filter %.o,$(PERF_OBJ) $(CTL_OBJ) $(DEMO_OBJ) $(BRIDGE_OBJ)) $(COMMON_OBJ))

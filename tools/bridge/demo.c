@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ringbuf-bridge demo: messages from one ring to another one, through a nats-server on a port of
+ * the loopback interface, which the demo starts and ends.
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <glob.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/clock.h"
+#include "bridge.h"
+
+#define MESSAGES   20000
+#define SLOT_BYTES 4096
+#define SLOTS	   256
+#define START_NS   (10 * NS_PER_S)
+
+/* Fill @data with message @number, which is of any length.  Return the length. */
+static size_t fill(uint64_t number, uint64_t *data)
+{
+	size_t words = number % (SLOT_BYTES / sizeof(*data) + 1);
+
+	for (size_t i = 0; i < words; i++)
+		data[i] = number * 0x9e3779b97f4a7c15ULL + i;
+	return words * sizeof(*data);
+}
+
+static int write_all(struct ringbuf_writer *writer)
+{
+	uint64_t data[SLOT_BYTES / sizeof(uint64_t)];
+	int err = 0;
+
+	for (uint64_t i = 0; !err && i < MESSAGES; i++)
+		err = ringbuf_writer_write(writer, data, fill(i, data), RINGBUF_FOREVER);
+	return err ? err : ringbuf_writer_done(writer);
+}
+
+/* Read all messages and compare them.  Return how many came as they were sent. */
+static uint64_t read_all(struct ringbuf_reader *reader)
+{
+	uint64_t want[SLOT_BYTES / sizeof(uint64_t)], got[SLOT_BYTES / sizeof(uint64_t)], same = 0;
+	ssize_t n;
+
+	while ((n = ringbuf_reader_read(reader, got, sizeof(got), RINGBUF_FOREVER)) >= 0) {
+		if ((size_t)n != fill(same, want) || memcmp(got, want, (size_t)n))
+			break;
+		same++;
+	}
+	return n == -ENODATA ? same : 0;
+}
+
+/* ---- the server ----------------------------------------------------------------- */
+
+/* Set @url to what the file of the server's ports in @folder says.  Return false if it says nothing
+ * yet. */
+static bool find_url(const char *folder, char url[256])
+{
+	char pattern[256];
+	const char *text = NULL;
+	json_t *ports = NULL;
+	glob_t files;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.ports", folder);
+	if (glob(pattern, 0, NULL, &files))
+		return false;
+	ports = json_load_file(files.gl_pathv[0], 0, NULL);
+	globfree(&files);
+	text = json_string_value(json_array_get(json_object_get(ports, "nats"), 0));
+	if (text)
+		snprintf(url, 256, "%s", text);
+	json_decref(ports);
+	return text;
+}
+
+/* Start a server that keeps its files in @folder, and ends with this process. */
+static pid_t start_server(const char *folder, char url[256])
+{
+	uint64_t until = clock_now() + START_NS;
+	pid_t parent = getpid(), pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() == parent)
+			execlp("nats-server", "nats-server", "-a", "127.0.0.1", "-p", "-1", "-js",
+			       "-sd", folder, "--ports_file_dir", folder, "-l", "/dev/null", NULL);
+		bridge_say("nats-server: %s (apt-get install nats-server)", strerror(errno));
+		_exit(1);
+	}
+	while (pid > 0 && !find_url(folder, url)) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return -1;
+		if (clock_now() > until) {
+			bridge_say("nats-server does not start");
+			return -1;
+		}
+		clock_sleep_until(clock_now() + 10 * NS_PER_MS);
+	}
+	return pid;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+/* ---- the processes ---------------------------------------------------------------- */
+
+/* Run one half of the bridge in a child. */
+static pid_t start(const struct bridge *b, struct ringbuf *ring,
+		   int (*half)(const struct bridge *b, struct ringbuf *ring))
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	_exit(getppid() == parent ? half(b, ring) : 1);
+}
+
+static struct ringbuf *make_ring(enum ringbuf_host host)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(SLOT_BYTES, SLOTS);
+	struct ringbuf *ring;
+	int err;
+
+	config.flags = RINGBUF_EXCLUSIVE;
+	config.host = host;
+	config.wait_readers = 1;
+	err = ringbuf_create(&config, &ring);
+	if (err)
+		bridge_say("%s", ringbuf_strerror(err));
+	return err ? NULL : ring;
+}
+
+/* Pass messages from @from to @to.  Return how many came as they were sent. */
+static uint64_t pass(const struct bridge *b, struct ringbuf *from, struct ringbuf *to)
+{
+	struct ringbuf_reader *reader;
+	struct ringbuf_writer *writer;
+	pid_t writing, parent = getpid();
+	uint64_t same = 0;
+
+	if (ringbuf_reader_attach(to, RINGBUF_FROM_OLDEST, 0, &reader))
+		return 0;
+	writing = fork();
+	if (!writing) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		_exit(getppid() != parent || ringbuf_writer_attach(from, &writer) ||
+		      write_all(writer));
+	}
+	/* The reader that the writer waits for is the bridge's. */
+	start(b, from, publish);
+	start(b, to, subscribe);
+	same = read_all(reader);
+	ringbuf_reader_close(reader);
+	return same;
+}
+
+int demo(const struct bridge *options)
+{
+	char folder[] = "/tmp/ringbuf-bridge-XXXXXX", url[256] = "";
+	struct bridge b = *options;
+	struct ringbuf *from = make_ring(b.host), *to = make_ring(b.host);
+	uint64_t began, ns, same = 0;
+	pid_t server;
+
+	if (!from || !to || !mkdtemp(folder)) {
+		bridge_say("%s: %s", folder, strerror(errno));
+		return 1;
+	}
+	b.ring = "demo";
+	b.stream = "demo";
+	b.subject = "ringbuf.demo";
+	b.state = folder;
+	server = start_server(folder, url);
+	if (server > 0) {
+		b.server = url;
+		printf("Passing %d messages from a ring to another one, through %s\n", MESSAGES,
+		       url);
+		fflush(stdout);
+		began = clock_now();
+		same = pass(&b, from, to);
+		ns = clock_now() - began;
+		printf("%llu of %d messages came as they were sent and in order, in %.2f s\n",
+		       (unsigned long long)same, MESSAGES, (double)ns / 1e9);
+		kill(server, SIGTERM);
+	}
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	ringbuf_close(from);
+	ringbuf_close(to);
+	return same == MESSAGES ? 0 : 1;
+}

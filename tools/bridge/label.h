@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the bridge tells of a message in the headers of NATS.
+ *
+ * Nats-Msg-Id      UUID:POSITION of the ring and the slot, with .PART for all parts but the
+ *                  first; UUID:end for the end of the stream.  By it the server finds messages
+ *                  that it has already, and a bridge that restarts where to continue
+ * Ringbuf-Parts    in how many parts the message was split; only if there are several
+ * Ringbuf-Bytes    length of the whole message; only if there are several
+ * Ringbuf-Flags    flags of the slot, unless 0
+ * Ringbuf-Time     timestamp of the slot, ns of CLOCK_MONOTONIC where it was written, unless 0
+ * Ringbuf-Lost     slots lost before this one on the way to the stream, unless 0
+ * Ringbuf-End      "done" or "died", as in enum ringbuf_end
+ */
+#ifndef BRIDGE_LABEL_H
+#define BRIDGE_LABEL_H
+
+#include <nats/nats.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/uuid.h"
+
+#define LABEL_ID_BYTES 80
+/* More than all headers of a message take: the server counts them to its payload. */
+#define LABEL_BYTES 1024
+
+/**
+ * struct label - the headers of one message of the stream
+ * @uuid: the ring, as text
+ * @position: position of the slot
+ * @part: number of this part, from 0 on
+ * @parts: number of parts
+ * @bytes: length of the whole message
+ * @flags: flags of the slot
+ * @time: timestamp of the slot
+ * @lost: slots lost before this one
+ * @end: enum ringbuf_end; if it is not RINGBUF_STREAM_OPEN, this is no message of the ring
+ */
+struct label {
+	char uuid[UUID_TEXT_BYTES];
+	uint64_t position;
+	uint32_t part;
+	uint32_t parts;
+	uint64_t bytes;
+	uint32_t flags;
+	uint64_t time;
+	uint64_t lost;
+	uint32_t end;
+};
+
+/* Write the message id of @l. */
+void label_id(char id[LABEL_ID_BYTES], const struct label *l);
+
+/* Set the headers of @msg, but for the message id. */
+natsStatus label_put(natsMsg *msg, const struct label *l);
+
+/* Read the headers of @msg.  Return false if no bridge has made them. */
+bool label_get(natsMsg *msg, struct label *l);
+
+#endif /* BRIDGE_LABEL_H */

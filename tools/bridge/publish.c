@@ -1,0 +1,702 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From a ring to a stream, each message once and in order.
+ *
+ * The slots of a message stay in the ring until the server has stored it, so a lost connection
+ * loses nothing: the bridge looks up the last message that is in the stream, gives the slots up to
+ * that one back, and sends the others again.  Each message of a connection is sent with the id of
+ * the one before it as a condition, so the server stores none after a message that it has refused
+ * or has not got.  If the server has a message already, its id tells.
+ *
+ * The bytes of a slot are copied once, into the client library's message.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../common/clock.h"
+#include "../common/error.h"
+#include "label.h"
+#include "link.h"
+#include "report.h"
+
+#define FLIGHT	   256 /* most parts on their way to the server; a power of two */
+#define ACK_WAIT   (10 * NS_PER_S)
+#define TICK	   (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
+#define DUPLICATES (120 * (int64_t)NS_PER_S)
+
+/**
+ * struct flight - one part that was sent and not acknowledged
+ * @msg: libnats's message, only to be compared
+ * @bytes: its bytes
+ * @slot_bytes: bytes of its slot, if it is the last part of one, else 0
+ * @last: it is the last part of a slot that is still in the ring
+ */
+struct flight {
+	const natsMsg *msg;
+	size_t bytes;
+	uint64_t slot_bytes;
+	bool last;
+};
+
+/**
+ * struct publisher - state of the bridge
+ * @attached: position at which the reader attached: what is between the last message in the
+ *	stream and this was lost before
+ * @slot: the slots at the reader's cursor
+ * @slots: how many these are
+ * @sent: how many of these were sent
+ * @part: how many parts of the next one were sent
+ * @sent_to: position behind the last slot that is in the stream or on its way
+ * @part_bytes: most bytes of a part
+ * @last_id: id of the last message that was sent
+ * @last_seq: sequence number of the last message of the stream, before any was sent
+ * @sent_any: one was sent on this connection
+ * @ended: the end of the stream is in the stream, or on its way
+ * @idle: the last wait for another message ended without one, since none will come
+ * @lock: for all below
+ * @js: the context whose acknowledgments count
+ * @flight: the parts on their way, those from @tail to @head, each modulo FLIGHT
+ * @bytes: sum of their bytes
+ * @acked: slots that can be released
+ * @stored: slots that the server has acknowledged, since the start
+ * @stored_bytes: their bytes
+ * @repeated: acknowledgments that told of a message that the server had already
+ * @failed: the connection is of no use any more: something was refused
+ * @why: what was refused, unless the connection was lost
+ */
+struct publisher {
+	const struct bridge *b;
+	struct ringbuf *ring;
+	struct ringbuf_reader *reader;
+	struct ringbuf_geometry geometry;
+	char uuid[UUID_TEXT_BYTES];
+	struct link link;
+	struct report report;
+	uint64_t attached;
+	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
+	unsigned int slots;
+	unsigned int sent;
+	uint32_t part;
+	uint64_t sent_to;
+	size_t part_bytes;
+	char last_id[LABEL_ID_BYTES];
+	uint64_t last_seq;
+	bool sent_any;
+	bool ended;
+	bool idle;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	jsCtx *js;
+	struct flight flight[FLIGHT];
+	uint32_t head;
+	uint32_t tail;
+	uint64_t bytes;
+	unsigned int acked;
+	uint64_t stored;
+	uint64_t stored_bytes;
+	uint64_t repeated;
+	bool failed;
+	char why[256];
+};
+
+/* ---- acknowledgments ---------------------------------------------------------- */
+
+/* End the current wait of the main thread.  The caller holds the lock, so the reader stays open. */
+static void wake_locked(struct publisher *p)
+{
+	pthread_cond_signal(&p->change);
+	if (p->js && p->reader)
+		ringbuf_reader_interrupt(p->reader);
+}
+
+static void wake(void *closure)
+{
+	struct publisher *p = closure;
+
+	pthread_mutex_lock(&p->lock);
+	wake_locked(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void refused(struct publisher *p, const jsPubAckErr *error)
+{
+	p->failed = true;
+	if (error)
+		snprintf(p->why, sizeof(p->why), "%s (JetStream error %d)",
+			 error->ErrText ? error->ErrText : natsStatus_GetText(error->Err),
+			 (int)error->ErrCode);
+	else
+		snprintf(p->why, sizeof(p->why), "acknowledgments in another order");
+}
+
+/* The server acknowledges in the order in which it has stored. */
+static void count_ack(struct publisher *p, const natsMsg *msg, const jsPubAck *ack,
+		      const jsPubAckErr *error)
+{
+	const struct flight *f = &p->flight[p->tail % FLIGHT];
+
+	if (p->failed)
+		return;
+	if (error || p->tail == p->head || f->msg != msg) {
+		refused(p, error);
+		return;
+	}
+	p->tail++;
+	p->bytes -= f->bytes;
+	p->repeated += ack->Duplicate;
+	p->acked += f->last;
+	p->stored += f->last;
+	p->stored_bytes += f->slot_bytes;
+}
+
+static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
+{
+	struct publisher *p = closure;
+
+	pthread_mutex_lock(&p->lock);
+	if (js == p->js) {
+		count_ack(p, msg, ack, error);
+		wake_locked(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+	natsMsg_Destroy(msg);
+}
+
+static void flight_add(struct publisher *p, const natsMsg *msg, size_t bytes, bool last,
+		       uint64_t slot_bytes)
+{
+	pthread_mutex_lock(&p->lock);
+	p->flight[p->head++ % FLIGHT] = (struct flight){
+		.msg = msg,
+		.bytes = bytes,
+		.last = last,
+		.slot_bytes = last ? slot_bytes : 0,
+	};
+	p->bytes += bytes;
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- sending ------------------------------------------------------------------ */
+
+/* Return whether another part may be sent now. */
+static bool has_room(struct publisher *p)
+{
+	bool room;
+
+	pthread_mutex_lock(&p->lock);
+	room = !p->failed && p->head - p->tail < p->b->window && p->bytes < p->b->window_bytes;
+	pthread_mutex_unlock(&p->lock);
+	return room;
+}
+
+static bool has_failed(struct publisher *p)
+{
+	bool failed;
+
+	pthread_mutex_lock(&p->lock);
+	failed = p->failed;
+	pthread_mutex_unlock(&p->lock);
+	return failed || link_is_down(&p->link);
+}
+
+/*
+ * Return whether the slots that were peeked are still the reader's: with a policy other than
+ * RINGBUF_BLOCK a writer may have overwritten what was just copied.
+ */
+static bool still_there(struct publisher *p)
+{
+	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
+
+	/* Peek at all of them, since this says how many can be released later. */
+	return p->geometry.policy == RINGBUF_BLOCK ||
+	       (ringbuf_reader_peek(p->reader, slot, RINGBUF_BATCH_MAX, RINGBUF_TRY) > 0 &&
+		slot[0].position == p->slot[0].position);
+}
+
+/* Send @msg, which this function takes, under the id of @l. */
+static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l, bool last,
+		       uint64_t slot_bytes)
+{
+	char id[LABEL_ID_BYTES];
+	jsPubOptions o;
+	natsStatus s = jsPubOptions_Init(&o);
+
+	label_id(id, l);
+	o.MsgId = id;
+	o.ExpectStream = p->b->stream;
+	if (p->sent_any)
+		o.ExpectLastMsgId = p->last_id;
+	else
+		o.ExpectLastSeq = p->last_seq;
+	if (s == NATS_OK)
+		s = label_put(msg, l);
+	if (s == NATS_OK) {
+		flight_add(p, msg, (size_t)natsMsg_GetDataLength(msg) + LABEL_BYTES, last,
+			   slot_bytes);
+		s = js_PublishMsgAsync(p->link.js, &msg, &o);
+	}
+	natsMsg_Destroy(msg);
+	if (s != NATS_OK)
+		return s;
+	strcpy(p->last_id, id);
+	p->sent_any = true;
+	return NATS_OK;
+}
+
+/*
+ * How many slots were lost before @slot: those between it and the last one that is in the
+ * stream or on its way, as far as they are no holes.
+ */
+static uint64_t lost_before(const struct publisher *p, const struct ringbuf_slot *slot)
+{
+	uint64_t from = p->sent_to > p->attached ? p->sent_to : p->attached;
+	uint64_t since = slot->position - from, before = from - p->sent_to;
+
+	return before + (slot->lost < since ? slot->lost : since);
+}
+
+static struct label label_of(const struct publisher *p, const struct ringbuf_slot *slot)
+{
+	struct label l = {
+		.position = slot->position,
+		.part = p->part,
+		.parts = slot->length ? (uint32_t)((slot->length - 1) / p->part_bytes + 1) : 1,
+		.bytes = slot->length,
+		.flags = slot->flags,
+		.time = slot->timestamp,
+		.lost = p->part ? 0 : lost_before(p, slot),
+	};
+
+	strcpy(l.uuid, p->uuid);
+	return l;
+}
+
+static void tell_lost(struct publisher *p, uint64_t lost, uint64_t position)
+{
+	if (!lost)
+		return;
+	p->report.lost += lost;
+	bridge_say("%llu slots before position %llu are lost: the writers did not wait",
+		   (unsigned long long)lost, (unsigned long long)position);
+}
+
+/* Send the next part of the next slot. */
+static natsStatus send_part(struct publisher *p)
+{
+	const struct ringbuf_slot *slot = &p->slot[p->sent];
+	struct label l = label_of(p, slot);
+	size_t from = (size_t)l.part * p->part_bytes, bytes = slot->length - from;
+	bool last = l.part + 1 == l.parts;
+	natsMsg *msg = NULL;
+	natsStatus s;
+
+	if (bytes > p->part_bytes)
+		bytes = p->part_bytes;
+	s = natsMsg_Create(&msg, p->b->subject, NULL, (const char *)slot->data + from, (int)bytes);
+	if (s != NATS_OK)
+		return s;
+	if (!still_there(p)) {
+		natsMsg_Destroy(msg);
+		p->slots = 0;
+		return NATS_OK;
+	}
+	s = send(p, msg, &l, last, slot->length);
+	if (s != NATS_OK)
+		return s;
+	tell_lost(p, l.lost, slot->position);
+	p->part++;
+	if (last) {
+		p->part = 0;
+		p->sent++;
+		p->sent_to = slot->position + 1;
+	}
+	return NATS_OK;
+}
+
+static natsStatus send_end(struct publisher *p)
+{
+	struct ringbuf_status status = { .size = sizeof(status) };
+	struct label l = { .parts = 1, .end = RINGBUF_STREAM_DIED };
+	natsMsg *msg = NULL;
+	natsStatus s = natsMsg_Create(&msg, p->b->subject, NULL, "", 0);
+
+	if (s != NATS_OK)
+		return s;
+	if (ringbuf_stats(p->ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DONE)
+		l.end = RINGBUF_STREAM_DONE;
+	strcpy(l.uuid, p->uuid);
+	p->ended = true;
+	return send(p, msg, &l, false, 0);
+}
+
+/* ---- the ring ------------------------------------------------------------------- */
+
+/* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
+static int release(struct publisher *p)
+{
+	unsigned int acked;
+	int err = 0;
+
+	pthread_mutex_lock(&p->lock);
+	acked = p->acked < p->slots ? p->acked : p->slots;
+	p->acked = 0;
+	p->report.messages = p->stored;
+	p->report.bytes = p->stored_bytes;
+	p->report.repeated = p->repeated;
+	pthread_mutex_unlock(&p->lock);
+	if (!acked)
+		return 0;
+	err = ringbuf_reader_release(p->reader, acked);
+	p->report.position = p->slot[acked - 1].position + 1;
+	p->slots -= acked;
+	p->sent -= acked;
+	memmove(p->slot, p->slot + acked, p->slots * sizeof(p->slot[0]));
+	/* The reader was moved forward: the slots of the window are not its any more. */
+	if (err == -ESTALE) {
+		p->slots = 0;
+		err = 0;
+	}
+	return err;
+}
+
+/* Return whether parts are on their way. */
+static bool in_flight(struct publisher *p)
+{
+	bool some;
+
+	pthread_mutex_lock(&p->lock);
+	some = p->head != p->tail;
+	pthread_mutex_unlock(&p->lock);
+	return some;
+}
+
+/* Begin with another window, after all of the last one was acknowledged or lost. */
+static void window_begin(struct publisher *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->acked = 0;
+	pthread_mutex_unlock(&p->lock);
+	p->sent = 0;
+}
+
+/* Release the slots of a new window that are in the stream already.  Return 0 or a negative errno.
+ */
+static int release_stored(struct publisher *p)
+{
+	unsigned int stored = 0;
+	int err;
+
+	while (stored < p->slots && p->slot[stored].position < p->sent_to)
+		stored++;
+	err = stored ? ringbuf_reader_release(p->reader, stored) : 0;
+	p->slots -= stored;
+	memmove(p->slot, p->slot + stored, p->slots * sizeof(p->slot[0]));
+	/* Parts that were sent are those of the slot at @sent_to. */
+	if (p->slots && p->slot[0].position != p->sent_to)
+		p->part = 0;
+	return err == -ESTALE ? -EAGAIN : err;
+}
+
+/*
+ * Get the slots at the cursor.  Those below @sent_to are sent already, or even stored: a connection
+ * that was lost stored more than it acknowledged, or the reader attached too low.
+ * Return 0, or a negative errno of ringbuf_reader_peek().
+ */
+static int look(struct publisher *p)
+{
+	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
+	bool fresh = !p->slots;
+	int n;
+
+	/* Acknowledgments of a window that was lost must not count for the next one. */
+	if (fresh && in_flight(p))
+		return -EAGAIN;
+	n = ringbuf_reader_peek(p->reader, slot, RINGBUF_BATCH_MAX, RINGBUF_TRY);
+	if (n < 0)
+		return n;
+	if (!fresh && slot[0].position != p->slot[0].position) {
+		p->slots = 0;
+		return -EAGAIN;
+	}
+	p->idle = p->idle && (unsigned int)n == p->slots;
+	p->slots = (unsigned int)n;
+	memcpy(p->slot, slot, p->slots * sizeof(slot[0]));
+	if (!fresh)
+		return 0;
+	window_begin(p);
+	return release_stored(p);
+}
+
+/* Wait for an acknowledgment, or until the server has taken too long for one. */
+static void wait_ack(struct publisher *p)
+{
+	uint64_t until = clock_now() + TICK;
+	struct timespec ts = clock_timespec(until);
+
+	pthread_mutex_lock(&p->lock);
+	if (!p->failed && !p->acked && p->head != p->tail)
+		pthread_cond_timedwait(&p->change, &p->lock, &ts);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Wait until there is another message, or an acknowledgment. */
+static void wait_more(struct publisher *p)
+{
+	int err;
+
+	if (p->idle || p->slots == RINGBUF_BATCH_MAX || p->slots == p->geometry.slot_count) {
+		wait_ack(p);
+		return;
+	}
+	err = ringbuf_reader_wait(p->reader, p->slots + 1, (int64_t)TICK);
+	p->idle = !err || err == -ENODATA;
+}
+
+/* ---- a connection ----------------------------------------------------------------- */
+
+static natsStatus make_stream(struct publisher *p, jsErrCode *code)
+{
+	const char *subjects[] = { p->b->subject };
+	jsStreamConfig c;
+	natsStatus s = jsStreamConfig_Init(&c);
+
+	c.Name = p->b->stream;
+	c.Subjects = subjects;
+	c.SubjectsLen = 1;
+	/* A stream that is full refuses messages, so that the ring fills and its writers wait. */
+	c.Discard = js_DiscardNew;
+	c.Duplicates = DUPLICATES;
+	return s == NATS_OK ? js_AddStream(NULL, p->link.js, &c, NULL, code) : s;
+}
+
+/* Set @last_seq; make the stream if there is none. */
+static natsStatus find_stream(struct publisher *p, jsErrCode *code)
+{
+	jsStreamInfo *info = NULL;
+	natsStatus s = js_GetStreamInfo(&info, p->link.js, p->b->stream, NULL, code);
+
+	if (s == NATS_NOT_FOUND) {
+		s = make_stream(p, code);
+		if (s == NATS_OK)
+			s = js_GetStreamInfo(&info, p->link.js, p->b->stream, NULL, code);
+	}
+	if (s == NATS_OK)
+		p->last_seq = info->State.LastSeq;
+	jsStreamInfo_Destroy(info);
+	return s;
+}
+
+/* Continue behind the last message of this ring in the stream, described by @l. */
+static void resume(struct publisher *p, const struct label *l)
+{
+	p->ended = l->end != RINGBUF_STREAM_OPEN;
+	if (p->ended)
+		return;
+	p->sent_to = l->position;
+	p->part = l->part + 1;
+	if (p->part == l->parts) {
+		p->sent_to++;
+		p->part = 0;
+	}
+}
+
+/* Find out which message of this ring is the last one in the stream. */
+static natsStatus find_last(struct publisher *p, bool *found, jsErrCode *code)
+{
+	natsMsg *msg = NULL;
+	struct label l;
+	natsStatus s = js_GetLastMsg(&msg, p->link.js, p->b->stream, p->b->subject, NULL, code);
+
+	*found = s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->uuid);
+	if (*found)
+		resume(p, &l);
+	natsMsg_Destroy(msg);
+	return s == NATS_NOT_FOUND ? NATS_OK : s;
+}
+
+/* Become a reader before the first connection, so that writers wait while the server is away. */
+static int attach(struct publisher *p)
+{
+	struct ringbuf_reader *reader;
+	int err = ringbuf_reader_attach(p->ring, RINGBUF_FROM_OLDEST, 0, &reader);
+
+	if (err)
+		return err;
+	ringbuf_reader_interruptible(reader, 1);
+	pthread_mutex_lock(&p->lock);
+	p->reader = reader;
+	pthread_mutex_unlock(&p->lock);
+	p->attached = ringbuf_reader_position(reader);
+	return 0;
+}
+
+/* Forget what the old connection had on its way. */
+static void flight_clear(struct publisher *p, jsCtx *js)
+{
+	pthread_mutex_lock(&p->lock);
+	p->js = js;
+	p->head = 0;
+	p->tail = 0;
+	p->bytes = 0;
+	p->acked = 0;
+	p->failed = false;
+	*p->why = '\0';
+	pthread_mutex_unlock(&p->lock);
+	p->slots = 0;
+	p->sent = 0;
+	p->part = 0;
+	p->sent_any = false;
+}
+
+/*
+ * Begin with a new connection.  Return 0, or a negative errno of the ring; -EAGAIN: the server does
+ * not answer as it should.
+ */
+static int begin(struct publisher *p)
+{
+	int64_t most = natsConnection_GetMaxPayload(p->link.nc);
+	jsErrCode code = 0;
+	bool found = false;
+	natsStatus s;
+
+	flight_clear(p, p->link.js);
+	p->report.connections++;
+	p->part_bytes = most > 2 * LABEL_BYTES ? (size_t)most - LABEL_BYTES : LABEL_BYTES;
+	s = find_stream(p, &code);
+	if (s == NATS_OK)
+		s = find_last(p, &found, &code);
+	if (s != NATS_OK) {
+		link_complain("cannot use the stream", s, code);
+		return -EAGAIN;
+	}
+	if (!found)
+		p->sent_to = ringbuf_reader_position(p->reader);
+	return 0;
+}
+
+/* Return false if the server has acknowledged nothing for too long.  @heard, @tail: of the caller
+ */
+static bool is_answering(struct publisher *p, uint64_t *heard, uint32_t *tail)
+{
+	uint32_t now, head;
+
+	pthread_mutex_lock(&p->lock);
+	now = p->tail;
+	head = p->head;
+	pthread_mutex_unlock(&p->lock);
+	if (now != *tail)
+		link_calm();
+	if (now != *tail || now == head)
+		*heard = clock_now();
+	*tail = now;
+	if (clock_now() - *heard <= ACK_WAIT)
+		return true;
+	bridge_say("the server has acknowledged nothing for %d s; trying again",
+		   (int)(ACK_WAIT / NS_PER_S));
+	return false;
+}
+
+/*
+ * Send and release, until something fails or all is done.  Return 0 when all is done, -EAGAIN when
+ * another connection is needed, or a negative errno of the ring.
+ */
+static int run(struct publisher *p)
+{
+	uint64_t heard = clock_now();
+	uint32_t tail = 0;
+	natsStatus s = NATS_OK;
+	int err;
+
+	for (;;) {
+		report_if_due(&p->report, p->b, p->uuid);
+		err = release(p);
+		if (err)
+			return err;
+		if (has_failed(p))
+			return -EAGAIN;
+		if ((p->ended || bridge_stop) && !in_flight(p))
+			return 0;
+		err = p->ended || bridge_stop ? -EAGAIN : look(p);
+		if (err && err != -EAGAIN && err != -EINTR && err != -ENODATA)
+			return err;
+		if (err == -ENODATA && !p->slots && !in_flight(p))
+			s = send_end(p);
+		while (!err && s == NATS_OK && p->sent < p->slots && has_room(p))
+			s = send_part(p);
+		if (s != NATS_OK) {
+			link_complain("cannot send", s, 0);
+			return -EAGAIN;
+		}
+		if (!is_answering(p, &heard, &tail))
+			return -EAGAIN;
+		if (p->ended || bridge_stop || p->sent < p->slots || (!p->slots && in_flight(p)))
+			wait_ack(p);
+		else
+			wait_more(p);
+	}
+}
+
+/* Say why the connection is given up, unless the server is away, which link_open() tells. */
+static void tell_why(struct publisher *p)
+{
+	if (*p->why)
+		bridge_say("the server refused a message: %s; trying again", p->why);
+}
+
+static int fail(const struct publisher *p, enum error_step step, int err)
+{
+	struct ringbuf_config config = { .name = p->b->ring, .host = p->geometry.host };
+	char words[ERROR_WORDS_BYTES];
+
+	bridge_say("%s: %s", p->b->ring ? p->b->ring : "ring",
+		   error_words(words, step, err, &config));
+	return 1;
+}
+
+int publish(const struct bridge *b, struct ringbuf *ring)
+{
+	static struct publisher p = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	unsigned int tries = 0;
+	pthread_condattr_t attr;
+	uint64_t before;
+	int err;
+
+	p.b = b;
+	p.ring = ring;
+	p.geometry.size = sizeof(p.geometry);
+	p.link.ack = on_ack;
+	p.link.wake = wake;
+	p.link.closure = &p;
+	ringbuf_get_geometry(ring, &p.geometry);
+	uuid_text(p.uuid, p.geometry.uuid);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p.change, &attr);
+	err = attach(&p);
+	if (err)
+		return fail(&p, ERROR_READER, err);
+	err = -EAGAIN;
+	while (err == -EAGAIN && !bridge_stop && link_open(&p.link, b)) {
+		before = p.report.messages;
+		p.report.connected = true;
+		err = begin(&p);
+		if (!err)
+			err = run(&p);
+		p.report.connected = false;
+		flight_clear(&p, NULL);
+		link_close(&p.link);
+		if (p.report.messages != before)
+			tries = 0;
+		if (err == -EAGAIN) {
+			tell_why(&p);
+			link_pause(&tries);
+		}
+	}
+	report_end(&p.report, b, p.uuid);
+	if (err && err != -EAGAIN)
+		return fail(&p, ERROR_USE, err);
+	ringbuf_reader_close(p.reader);
+	return 0;
+}

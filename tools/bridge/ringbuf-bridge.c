@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ringbuf-bridge: pass the messages of rings to and from NATS JetStream.  This file parses the
+ * command line. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/clock.h"
+#include "../common/error.h"
+#include "../common/host.h"
+#include "../common/output.h"
+#include "../common/rings.h"
+#include "bridge.h"
+
+enum {
+	KEY_HOST = 1 << 8,
+	KEY_SUBJECT,
+	KEY_SERVER,
+	KEY_CREDS,
+	KEY_STATE,
+	KEY_WINDOW,
+	KEY_WINDOW_BYTES,
+	KEY_SLOT_BYTES,
+	KEY_SLOTS,
+	KEY_STATUS,
+	KEY_JSON,
+};
+
+#define LARGEST_WINDOW 256 /* what publish.c has room for */
+
+static const char doc[] =
+	"Passes the messages of a ring to a stream of NATS JetStream and back, each one once and in "
+	"order.\n\n"
+	"publish: from RING to STREAM, which it makes if it does not exist.\n"
+	"subscribe: from STREAM to RING, which it makes if it does not exist.\n"
+	"demo: from a ring to another one, through a nats-server of its own."
+	"\v"
+	"It ends when the writers of the ring, or of the ring at the other end, are done, or by "
+	"SIGINT or SIGTERM after it has passed on what it had begun. Exit status: 0 then, 1 after an "
+	"error, 2 for wrong arguments. While the server is away it tries again.";
+
+static const struct argp_option options[] = {
+	{ "server", KEY_SERVER, "URL", 0, "The server (default nats://127.0.0.1:4222)", 1 },
+	{ "creds", KEY_CREDS, "FILE", 0, "Credentials for the server", 1 },
+	{ "subject", KEY_SUBJECT, "SUBJECT", 0, "Subject of the messages (default ringbuf.STREAM)",
+	  1 },
+	{ "host", KEY_HOST, "auto|module|embedded", 0, "What owns the ring (default auto)", 1 },
+	{ "window", KEY_WINDOW, "N", 0, "Messages on their way at a time (default 64)", 1 },
+	{ "window-bytes", KEY_WINDOW_BYTES, "N", 0,
+	  "Bytes on their way at a time (default 8388608)", 1 },
+	{ "status", KEY_STATUS, "SECONDS", 0, "Print a report that often, not only at the end", 1 },
+	{ "json", KEY_JSON, NULL, 0, "Print reports as JSON", 1 },
+	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "subscribe: slots of a new ring (default 65536)",
+	  2 },
+	{ "slots", KEY_SLOTS, "N", 0, "subscribe: number of slots of a new ring (default 64)", 2 },
+	{ "state", KEY_STATE, "FOLDER", 0,
+	  "subscribe: where to remember what is in the ring (default $STATE_DIRECTORY, else "
+	  "~/.local/state/ringbuf-bridge)",
+	  2 },
+	{ 0 }
+};
+
+struct arguments {
+	struct bridge b;
+	const char *word[3];
+	int words;
+};
+
+const char *argp_program_version;
+
+volatile bool bridge_stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	bridge_stop = true;
+}
+
+void bridge_say(const char *form, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, form);
+	vsnprintf(line, sizeof(line), form, ap);
+	va_end(ap);
+	fprintf(stderr, "ringbuf-bridge: %s\n", line);
+}
+
+static uint64_t count(struct argp_state *state, const char *flag, const char *arg, uint64_t max)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(arg, &end, 10);
+	if (*arg < '0' || *arg > '9' || *end || errno || !value || value > max)
+		argp_error(state, "--%s=%s: not a whole number from 1 to %llu", flag, arg,
+			   (unsigned long long)max);
+	return value;
+}
+
+static uint64_t seconds(struct argp_state *state, const char *arg)
+{
+	char *end;
+	double value = strtod(arg, &end);
+
+	if (end == arg || *end || !(value >= 0.001) || value > 1e6)
+		argp_error(state, "--status=%s: not a number of seconds from 0.001 to 1000000",
+			   arg);
+	return (uint64_t)(value * 1e9);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+	struct bridge *b = &a->b;
+
+	switch (key) {
+	case KEY_HOST:
+		b->host = host_option(state, arg);
+		break;
+	case KEY_SUBJECT:
+		b->subject = arg;
+		break;
+	case KEY_SERVER:
+		b->server = arg;
+		break;
+	case KEY_CREDS:
+		b->creds = arg;
+		break;
+	case KEY_STATE:
+		b->state = arg;
+		break;
+	case KEY_WINDOW:
+		b->window = (unsigned int)count(state, "window", arg, LARGEST_WINDOW);
+		break;
+	case KEY_WINDOW_BYTES:
+		b->window_bytes = count(state, "window-bytes", arg, 1ULL << 40);
+		break;
+	case KEY_SLOT_BYTES:
+		b->slot_bytes = count(state, "slot-bytes", arg, 1ULL << 30);
+		break;
+	case KEY_SLOTS:
+		b->slots = count(state, "slots", arg, 1ULL << 25);
+		break;
+	case KEY_STATUS:
+		b->interval = seconds(state, arg);
+		break;
+	case KEY_JSON:
+		b->json = true;
+		break;
+	case ARGP_KEY_ARG:
+		if (a->words == 3)
+			argp_error(state, "%s: too many arguments", arg);
+		a->word[a->words++] = arg;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* A name of a stream becomes a part of subjects, in which some characters have a meaning. */
+static void check_stream(struct argp_state *state, const char *stream)
+{
+	if (!*stream || strlen(stream) > 255 || strpbrk(stream, ".*> \t\r\n/\\"))
+		argp_error(state, "%s: a stream's name has no dot, star, slash, > or space",
+			   stream);
+}
+
+/* Open the ring, or make it.  Return 0 or a negative errno. */
+static int open_ring(const struct bridge *b, bool make, struct ringbuf **ring,
+		     enum error_step *step)
+{
+	struct ringbuf_config config = RINGBUF_CONFIG_INIT(b->slot_bytes, b->slots);
+	int err;
+
+	*step = ERROR_OPEN;
+	err = ringbuf_open(b->ring, b->host, ring);
+	if (err != -ENOENT || !make)
+		return err;
+	*step = ERROR_CREATE;
+	config.flags = RINGBUF_EXCLUSIVE | RINGBUF_KEPT;
+	config.name = b->ring;
+	config.host = b->host;
+	return ringbuf_create(&config, ring);
+}
+
+static int run(const struct bridge *b, bool is_publish)
+{
+	struct ringbuf_config config = { .name = b->ring, .host = b->host };
+	char words[ERROR_WORDS_BYTES];
+	enum error_step step;
+	struct ringbuf *ring;
+	int err = open_ring(b, !is_publish, &ring, &step);
+
+	if (err) {
+		bridge_say("%s: %s", b->ring, error_words(words, step, err, &config));
+		return 1;
+	}
+	return is_publish ? publish(b, ring) : subscribe(b, ring);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "publish RING STREAM\nsubscribe STREAM RING\ndemo", doc, NULL,
+		NULL,	 NULL
+	};
+	struct arguments a = {
+		.b = {
+			.server = "nats://127.0.0.1:4222",
+			.window = 64,
+			.window_bytes = 8 << 20,
+			.slot_bytes = 65536,
+			.slots = 64,
+		},
+	};
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct argp_state state = { .root_argp = &argp,
+				    .name = "ringbuf-bridge",
+				    .err_stream = stderr,
+				    .out_stream = stdout };
+	char subject[300], version[64];
+	bool is_publish;
+
+	output_begin("ringbuf-bridge");
+	snprintf(version, sizeof(version), "ringbuf-bridge (ringbuf) %s", ringbuf_version());
+	argp_program_version = version;
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	if (a.words == 1 && !strcmp(a.word[0], "demo"))
+		return demo(&a.b);
+	is_publish = a.words && !strcmp(a.word[0], "publish");
+	if (a.words != 3 || (!is_publish && strcmp(a.word[0], "subscribe")))
+		argp_error(&state, "give publish RING STREAM, subscribe STREAM RING, or demo");
+	a.b.ring = a.word[is_publish ? 1 : 2];
+	a.b.stream = a.word[is_publish ? 2 : 1];
+	check_stream(&state, a.b.stream);
+	snprintf(subject, sizeof(subject), "ringbuf.%s", a.b.stream);
+	if (!a.b.subject)
+		a.b.subject = subject;
+	a.b.host = host_choose(&state, a.b.host, rings_has(a.b.ring));
+	return run(&a.b, is_publish);
+}
