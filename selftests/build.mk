@@ -104,6 +104,16 @@ $(O)/selftests/tools/message: selftests/tools/message.c tools/common/message.c t
 	$(call say,CC)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
 
+# The bridge, killed at certain steps.  As the bridge itself it needs libnats.
+FRAGILE := $(O)/selftests/bridge/fragile
+FRAGILE_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,js_PublishMsgAsync ringbuf_reader_release ringbuf_writer_commit)
+
+$(FRAGILE): selftests/bridge/fragile.c $(BRIDGE_OBJ) $(O)/lib/libringbuf.a
+	$(call program,$(CC) $(TEST_FLAGS),$<,$(BRIDGE_OBJ) $(O)/lib/libringbuf.a $(FRAGILE_WRAP) -lnats -ljansson -pthread)
+
+bridge-tests: bridge
+	$(Q)[ ! -e "$(NATS)" ] || $(MAKE) --no-print-directory $(FRAGILE)
+
 # The tests of the engine alone: natively under sanitizers, with a fuzzer, and in the model.
 ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikmod $(INCLUDES)
 ASAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -154,7 +164,7 @@ tests-arm64: packages-ARM64 $(KERNELS_ARM64:%=kmod-%)
 # tests-quick builds what check-quick runs, and tests what check runs.
 tests-quick: packages-QUICK packages-PYTEST lib tools python-debian $(O)/selftests/runner \
 	$(LIB_TESTS) $(ABI_TESTS) $(KILL_TESTS) $(STEPS_TESTS) $(ENGINE_TESTS) $(O)/selftests/harness/outcomes \
-	$(O)/selftests/tools/message $(O)/tools/bench_vm
+	$(O)/selftests/tools/message $(O)/tools/bench_vm bridge-tests
 
 tests: packages-TEST tests-quick python-all $(ABI32_TESTS) $(FUZZER) $(FUZZ) $(O)/selftests/model/model
 
@@ -178,4 +188,4 @@ check-full: check packages-DEB
 	$(Q)selftests/packages/run
 	$(Q)selftests/packages/bare
 
-.PHONY: check-full arm64-programs tests-arm64 tests tests-quick python-debian check check-quick
+.PHONY: bridge-tests check-full arm64-programs tests-arm64 tests tests-quick python-debian check check-quick

@@ -14,21 +14,26 @@
 
 static char last_words[512];
 
+void link_complain_text(const char *text)
+{
+	if (!strncmp(text, last_words, sizeof(last_words) - 1))
+		return;
+	snprintf(last_words, sizeof(last_words), "%s", text);
+	bridge_say("%s; trying again", text);
+}
+
 void link_complain(const char *words, natsStatus s, jsErrCode code)
 {
 	const char *why = nats_GetLastError(NULL);
 	char text[sizeof(last_words)];
 
+	if (!why || !*why)
+		why = natsStatus_GetText(s);
 	if (code)
-		snprintf(text, sizeof(text), "%s: %s (JetStream error %d)", words,
-			 why && *why ? why : natsStatus_GetText(s), (int)code);
+		snprintf(text, sizeof(text), "%s: %s (JetStream error %d)", words, why, (int)code);
 	else
-		snprintf(text, sizeof(text), "%s: %s", words,
-			 why && *why ? why : natsStatus_GetText(s));
-	if (!strcmp(text, last_words))
-		return;
-	strcpy(last_words, text);
-	bridge_say("%s; trying again", text);
+		snprintf(text, sizeof(text), "%s: %s", words, why);
+	link_complain_text(text);
 }
 
 void link_calm(void)

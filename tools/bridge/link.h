@@ -49,6 +49,9 @@ bool link_is_down(const struct link *l);
  */
 void link_complain(const char *words, natsStatus s, jsErrCode code);
 
+/* Say @text on stderr, unless it is what was said last. */
+void link_complain_text(const char *text);
+
 /* Forget what was said last, since all is well again. */
 void link_calm(void);
 

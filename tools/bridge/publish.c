@@ -641,8 +641,14 @@ static int run(struct publisher *p)
 /* Say why the connection is given up, unless the server is away, which link_open() tells. */
 static void tell_why(struct publisher *p)
 {
+	char text[sizeof(p->why) + 40] = "";
+
+	pthread_mutex_lock(&p->lock);
 	if (*p->why)
-		bridge_say("the server refused a message: %s; trying again", p->why);
+		snprintf(text, sizeof(text), "the server refused a message: %s", p->why);
+	pthread_mutex_unlock(&p->lock);
+	if (*text)
+		link_complain_text(text);
 }
 
 static int fail(const struct publisher *p, enum error_step step, int err)
@@ -685,14 +691,13 @@ int publish(const struct bridge *b, struct ringbuf *ring)
 		if (!err)
 			err = run(&p);
 		p.report.connected = false;
+		tell_why(&p);
 		flight_clear(&p, NULL);
 		link_close(&p.link);
 		if (p.report.messages != before)
 			tries = 0;
-		if (err == -EAGAIN) {
-			tell_why(&p);
+		if (err == -EAGAIN)
 			link_pause(&tries);
-		}
 	}
 	report_end(&p.report, b, p.uuid);
 	if (err && err != -EAGAIN)
