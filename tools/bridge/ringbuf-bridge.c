@@ -203,7 +203,9 @@ static int run(const struct bridge *b, bool is_publish)
 		bridge_say("%s: %s", b->ring, error_words(words, step, err, &config));
 		return 1;
 	}
-	return is_publish ? publish(b, ring) : subscribe(b, ring);
+	err = is_publish ? publish(b, ring) : subscribe(b, ring);
+	ringbuf_close(ring);
+	return err;
 }
 
 int main(int argc, char **argv)
