@@ -85,7 +85,7 @@ $(O)/selftests/steps/steps: $(STEPS_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) $^ -o $@ $(TEST_LINK)
 
-$(addprefix $(O)/selftests/abi/abi_,uring wakes direct pairs stuck): TEST_LIBS := -luring
+$(addprefix $(O)/selftests/abi/abi_,hostile uring wakes direct pairs stuck): TEST_LIBS := -luring
 
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
@@ -93,7 +93,7 @@ $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 # The tests of the ABI as 32-bit programs, except those that need the library, perf events or
 # liburing.
 ABI32_TESTS := $(patsubst $(O)/selftests/abi/%,$(O)/selftests/abi32/%, \
-	$(filter-out %/abi_order %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs \
+	$(filter-out %/abi_order %/abi_uring %/abi_wakes %/abi_direct %/abi_pairs %/abi_hostile \
 	%/abi_stuck,$(ABI_TESTS)))
 
 $(ABI32_TESTS): $(O)/selftests/abi32/%: selftests/abi/%.c | packages

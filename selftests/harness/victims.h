@@ -128,13 +128,22 @@ static inline int victims_watch(struct victims *all, uint64_t calls, const uint6
 	return 0;
 }
 
-static inline void victims_end(struct victims *all)
+/* End all victims.  Returns 0, or 1 if one of them does not return from its last call. */
+static inline int victims_end(struct victims *all)
 {
+	struct timespec end;
 	unsigned int i;
 
 	FLAG_SET(all->stop);
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += PATIENCE / SECOND;
 	for (i = 0; i < all->count; i++)
-		pthread_join(all->of[i].thread, NULL);
+		if (pthread_timedjoin_np(all->of[i].thread, NULL, &end)) {
+			fprintf(stderr, "# victim %s: its last call does not return\n",
+				all->of[i].name);
+			return 1;
+		}
+	return 0;
 }
 
 #endif
