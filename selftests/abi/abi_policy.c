@@ -306,6 +306,20 @@ TEST_F(policy, lossy_reader_reads_whole_messages)
 	EXPECT_EQ(0, flood(self->owner, self->writer, self->slow));
 }
 
+/* The slot counts as finished, so that a read(2) which found nothing in it would never sleep. */
+TEST_F(policy, lossy_reader_of_a_message_that_nobody_claimed_gets_an_error)
+{
+	uint64_t number;
+	struct maps m;
+
+	self->slow = policy_attach(self->owner, RINGBUF_POLICY_LOSSY, 0, 0);
+	ASSERT_LE(0, self->slow);
+	ASSERT_OK(maps_open(&m, self->writer));
+	m.desc[0].state = (uint64_t)SLOTS << RINGBUF_STATE_SHIFT | RINGBUF_COMMITTED;
+	FAILS(EPROTO, read(self->slow, &number, sizeof(number)));
+	maps_close(&m);
+}
+
 /* ---- stopped and frozen ------------------------------------------------------------------ */
 
 static int pauses(void *arg)
