@@ -713,7 +713,7 @@ TEST_F_TIMEOUT(hostile, calls_return_and_read_only_slots, 600)
 		ASSERT_EQ(0,
 			  victim_start(victims, cast[i].name, cast[i].step, user[i], stage->seed));
 	}
-	result = victims_watch(victims, often(4000) * chance_longer(), &victims->of[1].calls);
+	result = victims_watch(victims, often(2000) * chance_longer(), &victims->of[1].calls);
 	FLAG_SET(victims->stop);
 	EXPECT_OK(done_call(stage->beside[1]));
 	/* A victim that is stuck cannot be joined; the end of this process ends it. */

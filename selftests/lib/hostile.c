@@ -482,7 +482,7 @@ TEST_F_TIMEOUT(hostile, calls_return_and_show_only_slots, 600)
 	ASSERT_EQ(0, victim_start(all, "reader", reader_step, &user[2], stage->seed));
 	ASSERT_EQ(0, victim_start(all, "writer", writer_step, &user[3], stage->seed));
 	ASSERT_EQ(0, victim_start(all, "ring", ring_step, &user[4], stage->seed));
-	result = victims_watch(all, often(40000) * chance_longer(), &user[0].number);
+	result = victims_watch(all, often(16000) * chance_longer(), &user[0].number);
 	/* A victim that is stuck cannot be joined; the end of this process ends it. */
 	result = result ?: victims_end(all);
 	EXPECT_EQ(0, result);
