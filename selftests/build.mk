@@ -87,6 +87,23 @@ $(O)/selftests/steps/steps: $(STEPS_OBJ) $(O)/lib/libringbuf.a
 
 $(addprefix $(O)/selftests/abi/abi_,hostile uring wakes direct pairs stuck): TEST_LIBS := -luring
 
+# System calls of these tests go through harness/faults.c, which lets them fail with RINGBUF_FAULTS.
+# The tests abi_fail and abi_load inject faults by themselves, abi_layout makes no calls, and the
+# processes of abi_neighbours belong to users who may inject no faults.  The kernel runs requests of
+# abi_uring inside of its other calls, where they would meet the faults.
+FAULTS := $(O)/selftests/harness/faults.o
+FAULTS_LINK = $(FAULTS) $(patsubst %,-Wl$(comma)--wrap=%,open open64 close ioctl mmap mmap64 read write \
+	readv writev splice sendfile sendfile64 poll epoll_ctl epoll_wait sigaction)
+ABI_FAULTS := $(filter-out %/abi_fail %/abi_layout %/abi_load %/abi_neighbours \
+	%/abi_uring,$(ABI_TESTS))
+$(ABI_FAULTS): $(FAULTS)
+$(ABI_FAULTS): TEST_LIBS += $(FAULTS_LINK)
+
+$(FAULTS): selftests/harness/faults.c | packages
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) -MMD -MP -c $< -o $@
+
 $(ABI_TESTS): $(O)/selftests/%: selftests/%.c $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(O)/lib/libringbuf.a $(TEST_LINK) $(TEST_LIBS))
 

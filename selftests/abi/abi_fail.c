@@ -14,61 +14,9 @@
 
 #include "../harness/child.h"
 #include "../harness/device.h"
+#include "../harness/fault.h"
 
-#define DEBUG "/sys/kernel/debug/"
-#define PATH  RINGS "/selftest-fail"
-
-static bool write_to(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/*
- * Inject faults also into allocations that may sleep and into those of single pages, without a
- * message.  Return false if this kernel injects no faults.
- */
-static bool injection_ready(void)
-{
-	return write_to(DEBUG "failslab/ignore-gfp-wait", "N") &&
-	       write_to(DEBUG "fail_page_alloc/ignore-gfp-wait", "N") &&
-	       write_to(DEBUG "fail_page_alloc/min-order", "0") &&
-	       write_to(DEBUG "failslab/verbose", "0") &&
-	       write_to(DEBUG "fail_page_alloc/verbose", "0") &&
-	       write_to(DEBUG "fail_usercopy/verbose", "0");
-}
-
-static int fail_nth;
-
-/* Set fail-nth.  This write is itself a place where the fault can happen: repeat it then. */
-static void fail_set(unsigned int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", n);
-
-	if (pwrite(fail_nth, text, (size_t)len, 0) != len &&
-	    pwrite(fail_nth, text, (size_t)len, 0) != len)
-		abort();
-}
-
-/* Return whether the fault has been injected, and inject none from now on. */
-static bool fail_end(void)
-{
-	char text[16] = "";
-	bool injected;
-
-	/*
-	 * A fault that hits this read makes it fail; a number of 0 means that the fault came
-	 * before.
-	 */
-	injected = pread(fail_nth, text, sizeof(text) - 1, 0) < 0 || atoi(text) == 0;
-	fail_set(0);
-	return injected;
-}
+#define PATH RINGS "/selftest-fail"
 
 /* Descriptors of a ring in use; -1: not opened yet. */
 struct life {
@@ -186,19 +134,20 @@ TEST(failed_allocation_or_copy_is_an_error_and_leaves_nothing)
 	uint64_t before = bytes_left();
 	unsigned int n, failed = 0;
 	bool injected = true;
+	int nth;
 
-	if (!injection_ready())
+	if (!fault_ready())
 		SKIP(return, "this kernel injects no faults");
-	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	ASSERT_GE(fail_nth, 0);
+	nth = fault_open();
+	ASSERT_GE(nth, 0);
 	for (n = 1; injected; n++) {
 		struct life l = { -1, -1, -1, -1, -1, { 0 }, { 0 } };
 		int err;
 
 		ASSERT_LT(n, 100000);
-		fail_set(n);
+		fault_set(nth, n);
 		err = lead_life(&l);
-		injected = fail_end();
+		injected = fault_end(nth);
 		if (!injected)
 			EXPECT_EQ(0, err);
 		EXPECT_TRUE(!err || err == -ENOMEM || err == -EFAULT)
@@ -211,7 +160,7 @@ TEST(failed_allocation_or_copy_is_an_error_and_leaves_nothing)
 	}
 	TH_LOG("%u places, %u of them an error", n - 2, failed);
 	EXPECT_GT(failed, 20);
-	close(fail_nth);
+	close(nth);
 }
 
 DEVICE_HARNESS_MAIN

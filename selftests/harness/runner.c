@@ -36,6 +36,8 @@ static const char usage[] =
 	"\n"
 	"  --module       tests of the library run on /dev/ringbuf\n"
 	"  --embedded     tests of the library run on the embedded host\n"
+	"  --faults       each system call of a test of the ABI on a file of ringbuf fails at each\n"
+	"                 place where the kernel can let it fail, before it succeeds; debug kernel\n"
 	"  --kills N      processes that the kill test kills (default 100)\n"
 	"  --steps N      instructions of each operation that the step test kills after (default\n"
 	"                 10); 0: all\n"
@@ -451,6 +453,8 @@ static void parse(char **argv)
 			setenv("RINGBUF_HOST", "module", 1);
 		} else if (!strcmp(*argv, "--embedded")) {
 			setenv("RINGBUF_HOST", "embedded", 1);
+		} else if (!strcmp(*argv, "--faults")) {
+			setenv("RINGBUF_FAULTS", "1", 1);
 		} else if (!strcmp(*argv, "--kills")) {
 			options.kills = number(argv[0], argv[1]);
 			argv++;
