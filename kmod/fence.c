@@ -225,7 +225,7 @@ void rb_fence_check(struct rb_ring *ring)
 	struct fence f;
 	bool found;
 
-	if (!ring->claim_timeout)
+	if (!READ_ONCE(ring->claim_timeout))
 		return;
 	mutex_lock(&ring->lock);
 	found = fence_find(ring, &f);

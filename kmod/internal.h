@@ -77,10 +77,14 @@ struct rb_leftover {
 	struct page *page[];
 };
 
-/* Check without a lock whether @h has leftovers; the answer may be stale. */
+/*
+ * Check without a lock whether @h has leftovers; the answer may be stale.  list_add() and
+ * list_del() store the word that list_empty() loads with WRITE_ONCE(), but not the one that
+ * list_empty_careful() loads as well.
+ */
 static inline bool rb_has_leftover(const struct rb_handle *h)
 {
-	return !list_empty_careful(&h->leftover);
+	return !list_empty(&h->leftover);
 }
 
 struct rb_leftover *rb_leftover_new(size_t length);

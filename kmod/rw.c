@@ -32,7 +32,11 @@ static size_t slot_copy(const struct rb_ring *ring, u64 at, size_t length, struc
 
 	pagefault_disable();
 	while (done < length) {
-		char *page = kmap_local_page(rb_page(ring, at >> PAGE_SHIFT));
+		/*
+		 * Without SPARSEMEM_VMEMMAP this loads page->flags, of which lock_page() changes
+		 * other bits.
+		 */
+		char *page = data_race(kmap_local_page(rb_page(ring, at >> PAGE_SHIFT)));
 		size_t offset = offset_in_page(at);
 		size_t want = min_t(size_t, length - done, PAGE_SIZE - offset), got;
 

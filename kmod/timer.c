@@ -69,7 +69,7 @@ static bool timer_needed(const struct rb_ring *ring)
 	lockdep_assert_held(&ring->wait_lock);
 	if (ring->nr_deferred || ring->held)
 		return true;
-	if (ring->claim_timeout && ring->maps && (ring->nr_armed || ring->asked))
+	if (READ_ONCE(ring->claim_timeout) && ring->maps && (ring->nr_armed || ring->asked))
 		return true;
 	return READ_ONCE(recheck_ms) && ring->nr_armed && (ring->maps || ring->walks);
 }
@@ -85,9 +85,10 @@ unsigned long rb_claim_period(u64 timeout)
 static unsigned long timer_period(const struct rb_ring *ring)
 {
 	unsigned long period = msecs_to_jiffies(READ_ONCE(recheck_ms) ?: TIMER_MS);
+	u64 claim_timeout = READ_ONCE(ring->claim_timeout);
 
-	if (ring->claim_timeout)
-		period = min(period, rb_claim_period(ring->claim_timeout));
+	if (claim_timeout)
+		period = min(period, rb_claim_period(claim_timeout));
 	if (ring->held)
 		period = min(period, rb_claim_period(ring->policy_timeout));
 	return period;

@@ -169,7 +169,7 @@ void rb_ask(struct rb_ring *ring, u64 waiter)
 
 	if ((waiter & RB_WAIT_KIND) == RB_WAIT_POSITION)
 		target++;
-	if (!ring->claim_timeout || target >= RB_MOST_TARGET)
+	if (!READ_ONCE(ring->claim_timeout) || target >= RB_MOST_TARGET)
 		return;
 	spin_lock(&ring->wait_lock);
 	ring->asked = max(ring->asked, target);
