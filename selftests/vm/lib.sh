@@ -7,7 +7,7 @@ vm=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034 # used by the scripts that source this
 top=$(cd -- "$vm/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ringbuf
-kernels='6.1 6.12 6.12-rt debug 6.12-arm64 6.12-arm64-16k'
+kernels='6.1 6.12 6.12-rt debug kcsan 6.12-arm64 6.12-arm64-16k'
 
 say()
 {
@@ -60,6 +60,12 @@ is_kernel()
 		[[ $1 = "$k" ]] && return
 	done
 	return 1
+}
+
+# Whether $1 is a kernel that is built here, from source.
+is_built()
+{
+	[[ $1 = debug || $1 = kcsan ]]
 }
 
 # Lets only one process at a time use a part of the cache, until the script ends or closes lock_fd.
