@@ -627,6 +627,39 @@ TEST_F(default_ring, read_with_rwf_nowait_binds)
 	close(fd);
 }
 
+/* Nobody reads the ring yet, so no slot can be reserved. */
+TEST_F(default_ring, writer_without_a_reader_waits)
+{
+	close(self->reader);
+	EXPECT_EQ(-ETIMEDOUT, wait_call(self->writer, 1, now_ns() + MS));
+	self->reader = open_as(O_RDONLY);
+	EXPECT_OK(wait_call(self->writer, 1, NEVER));
+}
+
+/* splice(2) binds a handle, too, and makes the ring if there is none. */
+TEST_F(default_ring, splice_binds)
+{
+	int in = open_as(O_RDWR), out = open_as(O_RDWR), pipes[2];
+
+	ASSERT_EQ(0, pipe(pipes));
+	close(self->reader);
+	close(self->writer);
+	ASSERT_OK(nonblock(in));
+	FAILS(EAGAIN, splice(in, NULL, pipes[1], NULL, 8, 0));
+	EXPECT_EQ(RINGBUF_ROLE_READER, role_of(in));
+	close(in);
+	ASSERT_OK(nonblock(out));
+	ASSERT_EQ(3, write(pipes[1], "abc", 3));
+	FAILS(EAGAIN, splice(pipes[0], NULL, out, NULL, 8, 0));
+	EXPECT_EQ(RINGBUF_ROLE_WRITER, role_of(out));
+	self->reader = open_as(O_RDONLY);
+	self->writer = out;
+	EXPECT_EQ(3, splice(pipes[0], NULL, out, NULL, 8, 0));
+	EXPECT_EQ(3, splice(self->reader, NULL, pipes[1], NULL, 8, 0));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 static int reads_as_nobody(void *arg)
 {
 	int *fd = arg;

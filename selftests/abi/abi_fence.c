@@ -625,6 +625,26 @@ TEST_F(takeover, of_a_writer_that_has_mapped_the_data_alone)
 	close(fd);
 }
 
+/* The writer was stopped between the stores of a batch, of which the second one came first. */
+TEST_F(takeover, slots_published_out_of_order_are_taken_back)
+{
+	struct maps m;
+	int fd;
+
+	ASSERT_OK(nonblock(self->reader));
+	ASSERT_OK(maps_open(&m, self->writer));
+	m.desc[1].state = 1 << RINGBUF_STATE_SHIFT | RINGBUF_COMMITTED;
+	fd = fence_writer(self->owner, RINGBUF_ATTACH_TAKE_OVER, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_OK(put(fd, 3));
+	EXPECT_EQ(3, get(self->reader));
+	EXPECT_EQ(-EAGAIN, get(self->reader));
+	ASSERT_OK(put(fd, 4));
+	EXPECT_EQ(4, get(self->reader));
+	maps_close(&m);
+	close(fd);
+}
+
 static int takes_over_or_is_busy(void *arg)
 {
 	int fd = fence_writer(*(int *)arg, RINGBUF_ATTACH_TAKE_OVER, 0);
@@ -642,6 +662,8 @@ TEST_F(takeover, second_successor_does_not_fence_the_first)
 	pid_t pid[2];
 	int status[2], k, stopped = 0;
 
+	if (harness_has_faults())
+		SKIP(return, "an attach that fails has fenced a writer, and so does the next one");
 	for (k = 0; k < 2; k++)
 		pid[k] = child_start(takes_over_or_is_busy, &self->owner);
 	for (k = 0; k < 2; k++) {

@@ -184,6 +184,20 @@ TEST_F(files, file_can_attach_to_its_own_ring_only)
 	close(other);
 }
 
+/* An attach that fails must not keep the file, which goes with the last handle of its ring. */
+TEST_F(files, failed_attach_by_descriptor_does_not_keep_the_file)
+{
+	int owner = file_make(RING, RINGBUF_CREATE_EXCLUSIVE, 64, 4), writer = writer_open(owner),
+	    other = device_open();
+
+	ASSERT_LE(0, writer);
+	EXPECT_EQ(-EBUSY, attach_fd(other, RINGBUF_ROLE_WRITER, owner));
+	close(writer);
+	close(owner);
+	EXPECT_EQ(-ENOENT, file_open(RING, O_RDWR));
+	close(other);
+}
+
 /* ---- the maker of the file ------------------------------------------------------------------ */
 
 TEST_F(files, maker_sets_the_geometry_and_others_wait_for_it)

@@ -134,6 +134,15 @@ static int by_exit(struct leaver *l, struct maps *m)
 	return 3;
 }
 
+/* The only thread ends; the process does not, as exit(3) does it. */
+static int by_thread_exit(struct leaver *l, struct maps *m)
+{
+	(void)l;
+	(void)m;
+	syscall(SYS_exit, 3);
+	return 1;
+}
+
 static int by_done(struct leaver *l, struct maps *m)
 {
 	(void)l;
@@ -181,6 +190,7 @@ FIXTURE_VARIANT(hole)
 ENDS(sigkill, 128 + SIGKILL, KILLED, SIGKILL);
 ENDS(sigsegv, 128 + SIGSEGV, KILLED, SIGSEGV);
 ENDS(exit, 3, EXITED, 3);
+ENDS(thread_exit, 3, EXITED, 3);
 ENDS(done, 0, LEFT, 0);
 ENDS(detach, 0, LEFT, 0);
 ENDS(munmap, 0, UNMAPPED, 0);

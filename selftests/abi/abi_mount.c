@@ -94,6 +94,7 @@ TEST_F(mount, options_out_of_range_are_refused)
 		"max_bytes=18446744073713745920", /* 2^64 + 4 MiB */
 		"max_bytes=17592186044420m", /* 2^64 + 4 MiB */
 		"max_bytes=99999999999999999999999",
+		"max_bytes=000000000000000000000000004194304",
 		"max_rings=0",
 		"max_rings=-1",
 		"max_rings=4294967296",
@@ -756,6 +757,33 @@ static int mounts_in_a_namespace(void *arg)
 	CHECK_EQ(0, rings_remount("max_bytes=32M"));
 	CHECK_EQ(-EBUSY, rings_umount(0));
 	return 0;
+}
+
+/* In a namespace that root has made the user who is root there pays: here that is root, too. */
+static int pays_in_a_namespace_of_root(void *arg)
+{
+	uint64_t before;
+	int fd;
+
+	(void)arg;
+	if (unshare(CLONE_NEWUSER) || !write_text("/proc/self/uid_map", "0 0 1"))
+		return CHILD_SKIP;
+	before = bytes_left();
+	fd = ring_make(0, 1 << 20, 4);
+	CHECK(fd >= 0);
+	CHECK(bytes_left() + (4 << 20) <= before);
+	close(fd);
+	CHECK_EQ(before, bytes_left());
+	return 0;
+}
+
+TEST(root_of_a_namespace_of_root_pays)
+{
+	int status = child_run(pays_in_a_namespace_of_root, NULL);
+
+	if (status == CHILD_SKIP)
+		SKIP(return, "needs root, and user namespaces");
+	EXPECT_EQ(0, status);
 }
 
 TEST_F(mount, root_of_a_user_namespace_can_mount)

@@ -220,6 +220,7 @@ TEST_F(policy, splice_of_a_skipped_and_of_a_lossy_reader)
 	ASSERT_EQ(8, splice(self->slow, NULL, fds[1], NULL, 8, 0));
 	ASSERT_EQ(8, read(fds[0], &number, 8));
 	EXPECT_EQ(20 - SLOTS, number);
+	EXPECT_EQ(8, ready_call(lossy));
 	ASSERT_EQ(8, splice(lossy, NULL, fds[1], NULL, 8, 0));
 	ASSERT_EQ(8, read(fds[0], &number, 8));
 	EXPECT_LE(20 - SLOTS, number);

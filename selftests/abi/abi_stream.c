@@ -420,6 +420,8 @@ TEST(one_call_skips_a_limited_number_of_empty_messages)
 	uint64_t before, after = 0;
 	char text[8];
 
+	if (harness_has_faults())
+		SKIP(return, "a call that fails has skipped some messages, too");
 	ASSERT_OK(framing_call(reader, RINGBUF_FRAMING_STREAM));
 	ASSERT_OK(nonblock(reader));
 	for (n = 0; n < 2999; n++)

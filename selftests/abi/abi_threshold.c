@@ -90,6 +90,29 @@ TEST_F(threshold, reader_is_ready_at_the_threshold_of_bytes)
 	EXPECT_EQ(POLLIN, polled(self->reader));
 }
 
+/* The slot of a writer that ends before it commits holds no bytes. */
+TEST(hole_counts_for_no_bytes)
+{
+	int owner = ring_make(0, SLOT, SLOTS), reader = reader_open(owner);
+	int leaver = writer_open(owner), writer = writer_open(owner);
+	struct maps m;
+
+	ASSERT_OK(threshold_call(reader, 0, 16, 0));
+	ASSERT_OK(maps_open(&m, leaver));
+	claim_by_hand(&m, 0, 1);
+	maps_close(&m);
+	ASSERT_OK(put(writer, 1));
+	EXPECT_EQ(0, polled(reader));
+	EXPECT_EQ(8, ready_call(reader));
+	ASSERT_OK(put(writer, 2));
+	EXPECT_EQ(POLLIN, polled(reader));
+	EXPECT_EQ(0, get_many(reader, 1, 2));
+	close(leaver);
+	close(writer);
+	close(reader);
+	close(owner);
+}
+
 TEST_F(threshold, either_threshold_makes_a_reader_ready)
 {
 	char text[SLOT] = "";

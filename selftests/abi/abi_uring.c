@@ -927,7 +927,11 @@ TEST(waiters_of_a_ring_are_limited)
 		reader[n] = reader_open(owner);
 		ASSERT_LE(0, reader[n]);
 	}
-	for (n = 0; n < CROWD / BY_ONE; n++)
+	/* So are those of a handle. */
+	ASSERT_EQ(0, crowd(&u, reader[0], BY_ONE));
+	ASSERT_EQ(0, submit_wait(&u, reader[0], &one, 7, 0));
+	EXPECT_EQ(-ENOSPC, result(&u, 7));
+	for (n = 1; n < CROWD / BY_ONE; n++)
 		ASSERT_EQ(0, crowd(&u, reader[n], BY_ONE));
 	EXPECT_TRUE(nothing(&u));
 	/* One waiter more fails with ENOSPC, but can still poll. */
@@ -947,6 +951,34 @@ TEST(waiters_of_a_ring_are_limited)
 	for (n = 0; n <= CROWD / BY_ONE; n++)
 		close(reader[n]);
 	close(writer);
+	close(owner);
+}
+
+/* Writers wake more waiters than they look at in one piece (RB_WAKE_CHUNK), each at its target. */
+TEST(each_of_many_waits_completes)
+{
+	int owner = ring_make(0, sizeof(uint64_t), IN_A_ROW), reader = reader_open(owner),
+	    writer = writer_open(owner);
+	struct io_uring_cqe *cqe;
+	struct io_uring u;
+	uint64_t n;
+
+	if (!has_commands())
+		SKIP(return, "this kernel has no io_uring commands for modules");
+	ASSERT_EQ(0, io_uring_queue_init(2 * IN_A_ROW, &u, 0));
+	ASSERT_EQ(0, crowd(&u, reader, IN_A_ROW));
+	EXPECT_TRUE(nothing(&u));
+	for (n = 0; n < IN_A_ROW; n++) {
+		ASSERT_OK(put(writer, n));
+		/* The one that waits for so many slots, and no other one. */
+		ASSERT_EQ(0, io_uring_wait_cqe(&u, &cqe));
+		EXPECT_EQ(n + 1, cqe->res);
+		io_uring_cqe_seen(&u, cqe);
+		EXPECT_TRUE(nothing(&u));
+	}
+	io_uring_queue_exit(&u);
+	close(writer);
+	close(reader);
 	close(owner);
 }
 

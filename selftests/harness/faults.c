@@ -36,11 +36,19 @@ static bool has_handler; /* of a signal: a fault in its frame would end the proc
 static dev_t device;
 static pid_t program;
 static unsigned char tried[SITES];
+static __thread unsigned int site; /* of the present call, in the tables */
 
-/* Numbers of the whole program, which its child processes share. */
-static struct {
+/*
+ * Numbers of the whole program, which its child processes share.  A call that succeeds although it
+ * met a fault leaves the later places untried: @passed is the place where the next call from the
+ * same site continues.
+ */
+struct total {
 	unsigned long calls, faults;
-} * total;
+	unsigned int passed[SITES];
+};
+
+static struct total *total;
 
 /* What a call that failed must not change, as far as the calls INFO, STATS and FEATURES tell. */
 struct standing {
@@ -158,11 +166,11 @@ static bool is_writable(int fd)
 static bool is_early(const void *from, unsigned long what)
 {
 	uint64_t key = ((uintptr_t)from ^ what) * 0x9e3779b97f4a7c15ULL;
-	unsigned char *count = &tried[key >> 32 & (SITES - 1)];
 
-	if (*count == PER_SITE)
+	site = key >> 32 & (SITES - 1);
+	if (tried[site] == PER_SITE)
 		return false;
-	++*count;
+	tried[site]++;
 	return true;
 }
 
@@ -331,7 +339,12 @@ static void trial_begin(struct trial *t, bool wanted)
 	t->nth = wanted && !has_handler ? fault_open() : -1;
 	if (t->nth < 0)
 		return;
-	t->n = 1;
+	/*
+	 * Not so for ioctls.  ATTACH makes sure that its answer finds room before it changes
+	 * anything; only memory that vanishes meanwhile makes it fail after that, and then the
+	 * handle is attached.
+	 */
+	t->n = t->arg ? 1 : total->passed[site] + 1;
 	t->alone = t->fd >= 0 && is_alone();
 	if (t->alone)
 		standing_get(t->fd, &t->before);
@@ -346,8 +359,10 @@ static bool trial_look(struct trial *t)
 	t->hit = t->n && fault_end(t->nth);
 	if (t->wanted && t->alone && (t->result >= 0 || t->error != t->wanted))
 		wrong(t, "without a fault the error is another one", t->error);
-	if (!t->hit || t->result >= 0)
+	if (!t->hit || t->result >= 0) {
+		total->passed[site] = t->hit ? t->n : 0;
 		return false;
+	}
 	__atomic_add_fetch(&total->faults, 1, __ATOMIC_RELAXED);
 	check_standing(t);
 	arg_restore(t);

@@ -45,6 +45,12 @@ static inline int harness_main(int argc, char **argv, const char *skip)
 	return skip ? harness_skip_all(skip) : test_harness_run(argc, argv);
 }
 
+/* Whether calls are tried with faults, see faults.c: then there are more than a test has made. */
+static inline bool harness_has_faults(void)
+{
+	return getenv("RINGBUF_FAULTS");
+}
+
 static inline bool harness_has_device(void)
 {
 	return !access(RINGBUF_DEVICE, F_OK);
