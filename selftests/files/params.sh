@@ -13,7 +13,7 @@ if [[ ! ${RINGBUF_VM-} ]]; then
 	exit 0
 fi
 PATH=$PATH:/usr/sbin:/sbin
-module=build/kmod/$(uname -r)/ringbuf.ko
+module=${RINGBUF_MODULE:-build/kmod/$(uname -r)/ringbuf.ko}
 
 # load PARAMETER...: loads the module, and mounts its file system where the library looks
 load()
