@@ -9,8 +9,8 @@
 # make load             load it, with PARAMS="default_slot_count=32 ..." if wanted
 # make unload           unload it
 # make modules_install  for modprobe, below INSTALL_MOD_PATH=
-# make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, all,
-#                       6.12-arm64, 6.12-arm64-16k
+# make kmod-6.12        build/kmod/RELEASE/ringbuf.ko for a test kernel: 6.1, 6.12, 6.12-rt, debug, kcsan,
+#                       all, 6.12-arm64, 6.12-arm64-16k
 # make install          library, tools and man pages, below DESTDIR= PREFIX=/usr/local LIBDIR=$(PREFIX)/lib
 # make uninstall        remove what make install has installed there
 # make deb              Debian packages, in build/deb; SUFFIX= is added to their version
@@ -20,6 +20,7 @@
 # make tests-arm64      the module and the tests for arm64, in build/arm64, for selftests/vm/run
 # make check-quick      the native tests and those of one kernel
 # make check-full       every test, and what takes longer
+# make coverage         the lines of the module that the tests do not run, on the debug kernel
 # make lint             every static check
 # make bench            the benchmark
 # make charts           the same, and the charts of its results in README.md
@@ -98,7 +99,7 @@ all: lib tools python module-if-headers
 # ---- packages ---------------------------------------------------------------
 
 # These targets install what they need, all others only name it.
-SET_UP := deps demo tests-arm64 check check-quick check-full lint bench charts bench-python growth recovery perf-examples \
+SET_UP := deps demo tests-arm64 check check-quick check-full coverage lint bench charts bench-python growth recovery perf-examples \
 	wake-cost upstream kmod-%
 DEPS := selftests/vm/deps $(if $(filter $(SET_UP),$(MAKECMDGOALS)),,--check)
 
@@ -116,6 +117,7 @@ PACKAGES_FOR_perf-examples = $(PACKAGES_BUILD)
 PACKAGES_FOR_check = $(PACKAGES_TEST) $(PACKAGES_PYTEST) $(PACKAGES_EXAMPLES) $(PACKAGES_DEMO) \
 	$(PACKAGES_VM) $(PACKAGES_ARM64)
 PACKAGES_FOR_check-quick = $(PACKAGES_QUICK) $(PACKAGES_PYTEST) $(PACKAGES_VM)
+PACKAGES_FOR_coverage = $(PACKAGES_FOR_check-quick)
 PACKAGES_FOR_bench = $(PACKAGES_BUILD) $(PACKAGES_BENCH)
 PACKAGES_FOR_charts = $(PACKAGES_FOR_bench) $(PACKAGES_CHARTS)
 PACKAGES_FOR_bench-python = $(PACKAGES_BENCHPY)
@@ -128,7 +130,7 @@ PACKAGES_FOR_uninstall = $(PACKAGES_BUILD)
 PACKAGES_FOR_growth = $(PACKAGES_BUILD)
 PACKAGES_FOR_recovery = $(PACKAGES_FOR_bench) $(PACKAGES_VM)
 PACKAGES_FOR_wake-cost = $(PACKAGES_WAKE) $(PACKAGES_VM)
-$(foreach k,kmod-all kmod-debug $(KERNELS:%=kmod-%), \
+$(foreach k,kmod-all kmod-debug kmod-kcsan $(KERNELS:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))
 $(foreach k,tests-arm64 $(KERNELS_ARM64:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM) $$(PACKAGES_ARM64)))

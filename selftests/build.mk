@@ -199,10 +199,15 @@ check-full: check packages-DEB
 	$(Q)selftests/check arm64
 	$(Q)selftests/check steps
 	$(Q)selftests/check fuzz
+	$(Q)selftests/check instruments
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
 	$(Q)selftests/bridge/run --kills 500 --only kills
 	$(Q)selftests/packages/run
 	$(Q)selftests/packages/bare
 
-.PHONY: bridge-tests check-full arm64-programs tests-arm64 tests tests-quick python-debian check check-quick
+# How much of the module the tests run.
+coverage: packages tests-quick
+	$(Q)selftests/coverage
+
+.PHONY: coverage bridge-tests check-full arm64-programs tests-arm64 tests tests-quick python-debian check check-quick
