@@ -202,8 +202,8 @@ check-full: check packages-DEB
 	$(Q)selftests/check instruments
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
-	$(Q)selftests/bridge/run --kills 500 --only kills
-	$(Q)selftests/packages/run
+	$(Q)selftests/bridge/test --kills 500 --only kills
+	$(Q)selftests/packages/test
 	$(Q)selftests/packages/bare
 
 # How much of the module the tests run.
