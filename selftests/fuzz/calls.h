@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 #include "program.h"
@@ -54,6 +55,18 @@ struct fuzz_lane {
 	unsigned int forked;
 	unsigned int skip;
 };
+
+/**
+ * struct fuzz_tally - what programs tell the fuzzer, in shared memory
+ * @set_up: lane 0 of the present program has ended
+ * @done: how often each ioctl has succeeded, by its number
+ */
+struct fuzz_tally {
+	int set_up;
+	unsigned int done[1U << _IOC_NRBITS];
+};
+
+extern struct fuzz_tally *fuzz_tally;
 
 /* Prepare a world, and the process for its faults. */
 void fuzz_world_open(struct fuzz_world *w);

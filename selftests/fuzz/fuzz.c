@@ -18,6 +18,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/ringbuf.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,16 +30,19 @@
 #include "cover.h"
 #include "scribble.h"
 
-#define CORPUS	    "selftests/fuzz/corpus" /* from the top of the tree */
-#define CORPUS_MOST 4096
-#define LANES_MS    40 /* how long the lanes may take, beside calls that return late */
-#define KILL_S	    60 /* within which a program that was killed has to end */
+#define CORPUS	     "selftests/fuzz/corpus" /* from the top of the tree */
+#define CORPUS_MOST  4096
+#define CORPUS_LEAST 100 /* programs that run everything */
+#define SET_UP_MS    2000 /* how long lane 0 may take */
+#define LANES_MS     40 /* how long the others may take then, beside calls that return late */
+#define KILL_S	     60 /* within which a program that was killed has to end */
 
 static struct {
 	struct fuzz_program program[CORPUS_MOST];
 	unsigned int count;
 } corpus;
 
+struct fuzz_tally *fuzz_tally;
 static struct cover cover;
 static int kernel_log = -1;
 static uint64_t runs;
@@ -87,6 +92,7 @@ static _Noreturn void program_child(const struct fuzz_program *p)
 	for (i = 0; i <= FUZZ_LANES; i++)
 		start[i] = (struct lane_start){ &world, p, i };
 	lane_thread(&start[0]);
+	__atomic_store_n(&fuzz_tally->set_up, 1, __ATOMIC_RELEASE);
 	for (i = 1; i <= FUZZ_LANES; i++)
 		if (pthread_create(&thread[i], NULL, lane_thread, &start[i]))
 			_exit(1);
@@ -95,15 +101,27 @@ static _Noreturn void program_child(const struct fuzz_program *p)
 	_exit(0);
 }
 
-/* Wait until @pid has ended, at most @ms.  False: it still runs. */
-static bool ended_within(pid_t pid, uint64_t ms)
+/* Whether @status of a program that has ended is a fault of the fuzzer itself. */
+static void status_check(int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		die("a program could not begin");
+}
+
+/* Wait until @pid has ended, at most @ms, or with @set_up until its lane 0 has.  False: no end. */
+static bool ended_within(pid_t pid, uint64_t ms, bool set_up)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
 	uint64_t end = now_ms() + ms;
+	int status;
 
 	for (;;) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			status_check(status);
 			return true;
+		}
+		if (set_up && __atomic_load_n(&fuzz_tally->set_up, __ATOMIC_ACQUIRE))
+			return false;
 		if (now_ms() > end)
 			return false;
 		nanosleep(&pause, NULL);
@@ -149,14 +167,15 @@ static void program_run(const struct fuzz_program *p)
 
 	program_log(p);
 	runs++;
+	fuzz_tally->set_up = 0;
 	pid = fork();
 	if (pid < 0)
 		die("fork");
 	if (!pid)
 		program_child(p);
-	if (!ended_within(pid, LANES_MS)) {
+	if (!ended_within(pid, SET_UP_MS, true) && !ended_within(pid, LANES_MS, false)) {
 		kill(pid, SIGKILL);
-		if (!ended_within(pid, KILL_S * 1000)) {
+		if (!ended_within(pid, KILL_S * 1000, false)) {
 			fuzz_print(stderr, p);
 			die("a program that was killed does not end");
 		}
@@ -215,15 +234,19 @@ static void path_add(const char *path)
 	}
 }
 
+/* Write @p to a new file of @folder, which may have files of earlier runs. */
 static void corpus_keep(const char *folder, const struct fuzz_program *p)
 {
+	static unsigned int number;
 	char path[4096];
 	FILE *f;
 
 	if (!folder)
 		return;
-	snprintf(path, sizeof(path), "%s/%05llu", folder, (unsigned long long)runs);
-	f = fopen(path, "we");
+	do {
+		snprintf(path, sizeof(path), "%s/found-%05u", folder, number++);
+		f = fopen(path, "wxe");
+	} while (!f && errno == EEXIST);
 	if (!f)
 		die(path);
 	fuzz_print(f, p);
@@ -294,6 +317,27 @@ static void fuzz(uint64_t *chance, uint64_t seconds, const char *keep)
 	}
 }
 
+/* Whether the programs that are kept reach what they were kept for: each ioctl succeeds. */
+static bool all_done(void)
+{
+	static const unsigned int requests[] = {
+		RINGBUF_IOC_FEATURES, RINGBUF_IOC_CREATE,  RINGBUF_IOC_ATTACH,
+		RINGBUF_IOC_INFO,     RINGBUF_IOC_WAIT,	   RINGBUF_IOC_WAKE,
+		RINGBUF_IOC_DONE,     RINGBUF_IOC_SYNC,	   RINGBUF_IOC_DETACH,
+		RINGBUF_IOC_STATS,    RINGBUF_IOC_FRAMING, RINGBUF_IOC_THRESHOLD,
+		RINGBUF_IOC_EVICT,    RINGBUF_IOC_ROOM,	   RINGBUF_IOC_HOLE,
+	};
+	unsigned int i, missing = 0;
+
+	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		unsigned int nr = _IOC_NR(requests[i]);
+
+		printf("# ioctl %#x: %u succeeded\n", nr, fuzz_tally->done[nr]);
+		missing += !fuzz_tally->done[nr];
+	}
+	return !missing;
+}
+
 /* Let allocations and copies fail on order ("fail") without a trace in the log for each. */
 static void quiet_faults(void)
 {
@@ -346,21 +390,31 @@ int main(int argc, char **argv)
 		printf("1..0 # SKIP there is no /dev/ringbuf\n");
 		return 4;
 	}
+	fuzz_tally = mmap(NULL, sizeof(*fuzz_tally), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fuzz_tally == MAP_FAILED)
+		die("mmap");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	quiet_faults();
 	kernel_log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	cover_open();
+	if (keep && !cover_works())
+		die("--keep needs a module with KCOV: kmod/build --kcov debug");
 	chance = chance_fork(seed, 0);
-	printf("TAP version 13\n1..1\n# seed %llu\n", (unsigned long long)seed);
+	printf("TAP version 13\n1..2\n# seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
 	for (i = 0, given = corpus.count; i < given; i++) {
 		program_run(&corpus.program[i]);
 		cover_take(&cover);
 	}
 	printf("# %u programs given, %u edges\n", given, cover.edges);
+	if (given < CORPUS_LEAST)
+		printf("ok 1 - # SKIP not all programs of the corpus run\n");
+	else
+		printf("%sok 1 - each ioctl succeeds in some program\n", all_done() ? "" : "not ");
 	fuzz(&chance, seconds, keep);
 	printf("# %llu runs, %u programs, %u edges%s\n", (unsigned long long)runs, corpus.count,
 	       cover.edges, cover_works() ? "" : " (the module has no KCOV)");
-	printf("ok 1 - the kernel finds no fault\n");
+	printf("ok 2 - the kernel finds no fault\n");
 	return 0;
 }

@@ -46,7 +46,8 @@ static void make_call(struct fuzz_lane *lane, int fd, unsigned long request, voi
 	memcpy(lane->struct_, s, now);
 	if (choice == 4)
 		lane->struct_[now] = 1;
-	ioctl(fd, request, lane->struct_);
+	if (!ioctl(fd, request, lane->struct_))
+		__atomic_add_fetch(&fuzz_tally->done[_IOC_NR(request)], 1, __ATOMIC_RELAXED);
 }
 
 #define CALL(request, s, choice) \
