@@ -68,6 +68,38 @@ TEST_F(rw, each_read_returns_one_message)
 	EXPECT_EQ(0, memcmp(text, "three", 5));
 }
 
+/* A writer that breaks the rules says that its message is longer than a slot. */
+TEST_F(rw, length_beyond_the_slot_is_refused)
+{
+	static char to[4 * SLOT];
+	const uint32_t lengths[] = { SLOT + 1, 2 * SLOT, INT32_MAX, UINT32_MAX };
+	unsigned int i, framing;
+	struct maps m;
+	int pipes[2];
+
+	ASSERT_EQ(0, pipe2(pipes, O_NONBLOCK));
+	ASSERT_OK(maps_open(&m, self->writer));
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		ASSERT_EQ(0, put(self->writer, i));
+		m.desc[i % SLOTS].length = lengths[i];
+		for (framing = RINGBUF_FRAMING_MESSAGE; framing <= RINGBUF_FRAMING_STREAM;
+		     framing++) {
+			ASSERT_OK(framing_call(self->reader, framing));
+			memset(to, 0x5a, sizeof(to));
+			FAILS(EPROTO, read(self->reader, to, sizeof(to)));
+			FAILS(EPROTO, splice(self->reader, NULL, pipes[1], NULL, sizeof(to), 0));
+			EXPECT_EQ(0x5a, to[0]);
+			EXPECT_GE(SLOT, ready_call(self->reader));
+		}
+		ASSERT_OK(framing_call(self->reader, RINGBUF_FRAMING_MESSAGE));
+		m.desc[i % SLOTS].length = sizeof(uint64_t);
+		ASSERT_EQ(i, get(self->reader));
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+	maps_close(&m);
+}
+
 /* A message longer than the buffer stays in the ring; one longer than a slot is not written. */
 TEST_F(rw, message_that_does_not_fit_is_refused_and_kept)
 {
