@@ -274,11 +274,12 @@ static const char *error_text(int err)
  */
 PyObject *rp_os_error(int err, const char *name)
 {
-	PyObject *args = Py_BuildValue("isz", -err, error_text(err), name);
+	/* The call chooses the subclass; before Python 3.11 PyErr_SetObject() would not in time. */
+	PyObject *error = PyObject_CallFunction(PyExc_OSError, "isz", -err, error_text(err), name);
 
-	if (args)
-		PyErr_SetObject(PyExc_OSError, args);
-	Py_XDECREF(args);
+	if (error)
+		PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+	Py_XDECREF(error);
 	return NULL;
 }
 
