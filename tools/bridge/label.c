@@ -18,10 +18,10 @@
 void label_id(char id[LABEL_ID_BYTES], const struct label *l)
 {
 	if (l->end)
-		snprintf(id, LABEL_ID_BYTES, "%s:end", l->uuid);
-	else if (l->part)
-		snprintf(id, LABEL_ID_BYTES, "%s:%" PRIu64 ".%" PRIu32, l->uuid, l->position,
-			 l->part);
+		snprintf(id, LABEL_ID_BYTES, "%s:end.%" PRIu64, l->uuid, l->position);
+	else if (l->parts > 1)
+		snprintf(id, LABEL_ID_BYTES, "%s:%" PRIu64 ".%" PRIu32 ".%" PRIu64, l->uuid,
+			 l->position, l->part, l->part_bytes);
 	else
 		snprintf(id, LABEL_ID_BYTES, "%s:%" PRIu64, l->uuid, l->position);
 }
@@ -86,13 +86,17 @@ static bool get_id(const char *id, struct label *l)
 	memcpy(l->uuid, id, UUID_TEXT_BYTES - 1);
 	l->uuid[UUID_TEXT_BYTES - 1] = '\0';
 	id += UUID_TEXT_BYTES;
-	if (l->end)
-		return !strcmp(id, "end");
+	if (l->end) {
+		if (strncmp(id, "end.", 4))
+			return false;
+		id += 4;
+	}
 	if (!number(&id, &l->position, UINT64_MAX))
 		return false;
-	if (*id == '.') {
+	if (*id == '.' && !l->end) {
 		id++;
-		if (!number(&id, &part, UINT32_MAX))
+		if (!number(&id, &part, UINT32_MAX) || *id++ != '.' ||
+		    !number(&id, &l->part_bytes, UINT64_MAX))
 			return false;
 	}
 	l->part = (uint32_t)part;

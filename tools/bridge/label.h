@@ -2,9 +2,11 @@
 /*
  * What the bridge tells of a message in the headers of NATS.
  *
- * Nats-Msg-Id      UUID:POSITION of the ring and the slot, with .PART for all parts but the
- *                  first; UUID:end for the end of the stream.  By it the server finds messages
- *                  that it has already, and a bridge that restarts where to continue
+ * Nats-Msg-Id      UUID:POSITION of the ring and the slot; UUID:POSITION.PART.SIZE for part PART,
+ *                  from 0 on, of a message that was split into parts of SIZE bytes;
+ *                  UUID:end.POSITION for the end of the stream, POSITION being behind the last
+ *                  slot.  By it the server finds messages that it has already, and a bridge that
+ *                  restarts where to continue
  * Ringbuf-Parts    in how many parts the message was split; only if there are several
  * Ringbuf-Bytes    length of the whole message; only if there are several
  * Ringbuf-Flags    flags of the slot, unless 0
@@ -21,16 +23,17 @@
 
 #include "../common/uuid.h"
 
-#define LABEL_ID_BYTES 80
+#define LABEL_ID_BYTES 96
 /* More than all headers of a message take: the server counts them to its payload. */
 #define LABEL_BYTES 1024
 
 /**
  * struct label - the headers of one message of the stream
  * @uuid: the ring, as text
- * @position: position of the slot
+ * @position: position of the slot; of an end, the position behind the last slot
  * @part: number of this part, from 0 on
  * @parts: number of parts
+ * @part_bytes: most bytes of a part, if there are several
  * @bytes: length of the whole message
  * @flags: flags of the slot
  * @time: timestamp of the slot
@@ -42,6 +45,7 @@ struct label {
 	uint64_t position;
 	uint32_t part;
 	uint32_t parts;
+	uint64_t part_bytes;
 	uint64_t bytes;
 	uint32_t flags;
 	uint64_t time;

@@ -44,12 +44,18 @@ struct flight {
  * struct publisher - state of the bridge
  * @attached: position at which the reader attached: what is between the last message in the
  *	stream and this was lost before
+ * @released: position behind the last slot that was given back, at first @attached
+ * @lost_at: the slot before which the reader has lost slots
+ * @lost: how many slots it has lost there; the ring tells this once, the bridge perhaps on several
+ *	connections
+ * @told: how many lost slots were told since the last slot was given back
  * @slot: the slots at the reader's cursor
  * @slots: how many these are
  * @sent: how many of these were sent
- * @part: how many parts of the next one were sent
  * @sent_to: position behind the last slot that is in the stream or on its way
  * @part_bytes: most bytes of a part
+ * @last: the last message of this ring that is in the stream or on its way; @last.parts is 0 if
+ *	that is unknown
  * @last_id: id of the last message that was sent
  * @last_seq: sequence number of the last message of the stream, before any was sent
  * @sent_any: one was sent on this connection
@@ -75,12 +81,16 @@ struct publisher {
 	struct link link;
 	struct report report;
 	uint64_t attached;
+	uint64_t released;
+	uint64_t lost_at;
+	uint64_t lost;
+	uint64_t told;
 	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
 	unsigned int slots;
 	unsigned int sent;
-	uint32_t part;
 	uint64_t sent_to;
 	size_t part_bytes;
+	struct label last;
 	char last_id[LABEL_ID_BYTES];
 	uint64_t last_seq;
 	bool sent_any;
@@ -201,6 +211,21 @@ static bool has_failed(struct publisher *p)
 	return failed || link_is_down(&p->link);
 }
 
+/* Get the slots at the cursor.  Return their number, or a negative errno. */
+static int peek(struct publisher *p, struct ringbuf_slot slot[RINGBUF_BATCH_MAX])
+{
+	int n = ringbuf_reader_peek(p->reader, slot, RINGBUF_BATCH_MAX, RINGBUF_TRY);
+
+	if (n <= 0 || !slot[0].lost)
+		return n;
+	/* Keep what was lost before a slot that is not stored and was then lost itself. */
+	if (p->lost_at < p->released)
+		p->lost = 0;
+	p->lost += slot[0].lost;
+	p->lost_at = slot[0].position;
+	return n;
+}
+
 /*
  * Return whether the slots that were peeked are still the reader's: with a policy other than
  * RINGBUF_BLOCK a writer may have overwritten what was just copied.
@@ -211,8 +236,7 @@ static bool still_there(struct publisher *p)
 
 	/* Peek at all of them, since this says how many can be released later. */
 	return p->geometry.policy == RINGBUF_BLOCK ||
-	       (ringbuf_reader_peek(p->reader, slot, RINGBUF_BATCH_MAX, RINGBUF_TRY) > 0 &&
-		slot[0].position == p->slot[0].position);
+	       (peek(p, slot) > 0 && slot[0].position == p->slot[0].position);
 }
 
 /* Send @msg, which this function takes, under the id of @l. */
@@ -228,8 +252,11 @@ static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
 	o.ExpectStream = p->b->stream;
 	if (p->sent_any)
 		o.ExpectLastMsgId = p->last_id;
-	else
+	else if (p->last_seq)
 		o.ExpectLastSeq = p->last_seq;
+	else
+		o.ExpectNoMessage =
+			true; /* libnats takes a sequence number of 0 for no condition */
 	if (s == NATS_OK)
 		s = label_put(msg, l);
 	if (s == NATS_OK) {
@@ -241,6 +268,7 @@ static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
 	if (s != NATS_OK)
 		return s;
 	strcpy(p->last_id, id);
+	p->last = *l;
 	p->sent_any = true;
 	return NATS_OK;
 }
@@ -253,33 +281,53 @@ static uint64_t lost_before(const struct publisher *p, const struct ringbuf_slot
 {
 	uint64_t from = p->sent_to > p->attached ? p->sent_to : p->attached;
 	uint64_t since = slot->position - from, before = from - p->sent_to;
+	uint64_t lost = slot->position == p->lost_at ? p->lost : 0;
 
-	return before + (slot->lost < since ? slot->lost : since);
+	return before + (lost < since ? lost : since);
+}
+
+/*
+ * Set the part of @l that is to be sent next: the one behind the last message in the stream if that
+ * is a part of the same slot, else the first.  The message in the stream may be from a connection
+ * to a server with another max_payload, and then its parts do not fit those of this connection.
+ */
+static void choose_part(const struct publisher *p, struct label *l)
+{
+	const struct label *last = &p->last;
+
+	if (last->position == l->position && last->parts == l->parts && last->bytes == l->bytes &&
+	    last->part_bytes == l->part_bytes && last->part + 1 < last->parts)
+		l->part = last->part + 1;
 }
 
 static struct label label_of(const struct publisher *p, const struct ringbuf_slot *slot)
 {
 	struct label l = {
 		.position = slot->position,
-		.part = p->part,
 		.parts = slot->length ? (uint32_t)((slot->length - 1) / p->part_bytes + 1) : 1,
 		.bytes = slot->length,
 		.flags = slot->flags,
 		.time = slot->timestamp,
-		.lost = p->part ? 0 : lost_before(p, slot),
 	};
 
 	strcpy(l.uuid, p->uuid);
+	if (l.parts > 1)
+		l.part_bytes = p->part_bytes;
+	choose_part(p, &l);
+	if (!l.part)
+		l.lost = lost_before(p, slot);
 	return l;
 }
 
+/* Tell of @lost slots before @position, but only once if the message must be sent again. */
 static void tell_lost(struct publisher *p, uint64_t lost, uint64_t position)
 {
-	if (!lost)
+	if (lost <= p->told)
 		return;
-	p->report.lost += lost;
+	p->report.lost += lost - p->told;
 	bridge_say("%llu slots before position %llu are lost: the writers did not wait",
-		   (unsigned long long)lost, (unsigned long long)position);
+		   (unsigned long long)(lost - p->told), (unsigned long long)position);
+	p->told = lost;
 }
 
 /* Send the next part of the next slot. */
@@ -306,22 +354,25 @@ static natsStatus send_part(struct publisher *p)
 	if (s != NATS_OK)
 		return s;
 	tell_lost(p, l.lost, slot->position);
-	p->part++;
 	if (last) {
-		p->part = 0;
 		p->sent++;
 		p->sent_to = slot->position + 1;
 	}
 	return NATS_OK;
 }
 
+/* Send the end of the stream, unless the stream has it already. */
 static natsStatus send_end(struct publisher *p)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct label l = { .parts = 1, .end = RINGBUF_STREAM_DIED };
+	struct label l = { .position = p->sent_to, .parts = 1, .end = RINGBUF_STREAM_DIED };
 	natsMsg *msg = NULL;
-	natsStatus s = natsMsg_Create(&msg, p->b->subject, NULL, "", 0);
+	natsStatus s;
 
+	p->ended = p->last.end && p->last.position == p->sent_to;
+	if (p->ended)
+		return NATS_OK;
+	s = natsMsg_Create(&msg, p->b->subject, NULL, "", 0);
 	if (s != NATS_OK)
 		return s;
 	if (ringbuf_stats(p->ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DONE)
@@ -332,6 +383,18 @@ static natsStatus send_end(struct publisher *p)
 }
 
 /* ---- the ring ------------------------------------------------------------------- */
+
+/* Give the first @count slots back to the writers.  Return 0 or a negative errno. */
+static int give_back(struct publisher *p, unsigned int count)
+{
+	int err = ringbuf_reader_release(p->reader, count);
+
+	p->released = p->slot[count - 1].position + 1;
+	p->told = 0;
+	p->slots -= count;
+	memmove(p->slot, p->slot + count, p->slots * sizeof(p->slot[0]));
+	return err;
+}
 
 /* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
 static int release(struct publisher *p)
@@ -348,11 +411,9 @@ static int release(struct publisher *p)
 	pthread_mutex_unlock(&p->lock);
 	if (!acked)
 		return 0;
-	err = ringbuf_reader_release(p->reader, acked);
-	p->report.position = p->slot[acked - 1].position + 1;
-	p->slots -= acked;
+	err = give_back(p, acked);
+	p->report.position = p->released;
 	p->sent -= acked;
-	memmove(p->slot, p->slot + acked, p->slots * sizeof(p->slot[0]));
 	/* The reader was moved forward: the slots of the window are not its any more. */
 	if (err == -ESTALE) {
 		p->slots = 0;
@@ -381,8 +442,7 @@ static void window_begin(struct publisher *p)
 	p->sent = 0;
 }
 
-/* Release the slots of a new window that are in the stream already.  Return 0 or a negative errno.
- */
+/* Release the slots of a new window that the stream has.  Return 0 or a negative errno. */
 static int release_stored(struct publisher *p)
 {
 	unsigned int stored = 0;
@@ -390,12 +450,9 @@ static int release_stored(struct publisher *p)
 
 	while (stored < p->slots && p->slot[stored].position < p->sent_to)
 		stored++;
-	err = stored ? ringbuf_reader_release(p->reader, stored) : 0;
-	p->slots -= stored;
-	memmove(p->slot, p->slot + stored, p->slots * sizeof(p->slot[0]));
-	/* Parts that were sent are those of the slot at @sent_to. */
-	if (p->slots && p->slot[0].position != p->sent_to)
-		p->part = 0;
+	if (!stored)
+		return 0;
+	err = give_back(p, stored);
 	return err == -ESTALE ? -EAGAIN : err;
 }
 
@@ -413,7 +470,7 @@ static int look(struct publisher *p)
 	/* Acknowledgments of a window that was lost must not count for the next one. */
 	if (fresh && in_flight(p))
 		return -EAGAIN;
-	n = ringbuf_reader_peek(p->reader, slot, RINGBUF_BATCH_MAX, RINGBUF_TRY);
+	n = peek(p, slot);
 	if (n < 0)
 		return n;
 	if (!fresh && slot[0].position != p->slot[0].position) {
@@ -488,29 +545,39 @@ static natsStatus find_stream(struct publisher *p, jsErrCode *code)
 	return s;
 }
 
+/* Return whether the ring has ever had the slot, or the end, that @l describes. */
+static bool is_possible(const struct publisher *p, const struct label *l)
+{
+	struct ringbuf_status status = { .size = sizeof(status) };
+
+	if (ringbuf_stats(p->ring, &status, NULL, 0) < 0)
+		return false;
+	if (l->position < status.head || (l->end && l->position == status.head))
+		return true;
+	bridge_say(
+		"the stream's last message claims position %llu of the ring, which ends at %llu; "
+		"sending all that the ring has",
+		(unsigned long long)l->position, (unsigned long long)status.head);
+	return false;
+}
+
 /* Continue behind the last message of this ring in the stream, described by @l. */
 static void resume(struct publisher *p, const struct label *l)
 {
-	p->ended = l->end != RINGBUF_STREAM_OPEN;
-	if (p->ended)
-		return;
+	p->last = *l;
 	p->sent_to = l->position;
-	p->part = l->part + 1;
-	if (p->part == l->parts) {
+	if (!l->end && l->part + 1 == l->parts)
 		p->sent_to++;
-		p->part = 0;
-	}
 }
 
 /* Find out which message of this ring is the last one in the stream. */
-static natsStatus find_last(struct publisher *p, bool *found, jsErrCode *code)
+static natsStatus find_last(struct publisher *p, jsErrCode *code)
 {
 	natsMsg *msg = NULL;
 	struct label l;
 	natsStatus s = js_GetLastMsg(&msg, p->link.js, p->b->stream, p->b->subject, NULL, code);
 
-	*found = s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->uuid);
-	if (*found)
+	if (s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->uuid) && is_possible(p, &l))
 		resume(p, &l);
 	natsMsg_Destroy(msg);
 	return s == NATS_NOT_FOUND ? NATS_OK : s;
@@ -529,6 +596,7 @@ static int attach(struct publisher *p)
 	p->reader = reader;
 	pthread_mutex_unlock(&p->lock);
 	p->attached = ringbuf_reader_position(reader);
+	p->released = p->attached;
 	return 0;
 }
 
@@ -546,7 +614,6 @@ static void flight_clear(struct publisher *p, jsCtx *js)
 	pthread_mutex_unlock(&p->lock);
 	p->slots = 0;
 	p->sent = 0;
-	p->part = 0;
 	p->sent_any = false;
 }
 
@@ -558,21 +625,21 @@ static int begin(struct publisher *p)
 {
 	int64_t most = natsConnection_GetMaxPayload(p->link.nc);
 	jsErrCode code = 0;
-	bool found = false;
 	natsStatus s;
 
 	flight_clear(p, p->link.js);
+	p->ended = false;
+	p->last = (struct label){ 0 };
+	p->sent_to = p->released;
 	p->report.connections++;
 	p->part_bytes = most > 2 * LABEL_BYTES ? (size_t)most - LABEL_BYTES : LABEL_BYTES;
 	s = find_stream(p, &code);
 	if (s == NATS_OK)
-		s = find_last(p, &found, &code);
+		s = find_last(p, &code);
 	if (s != NATS_OK) {
 		link_complain("cannot use the stream", s, code);
 		return -EAGAIN;
 	}
-	if (!found)
-		p->sent_to = ringbuf_reader_position(p->reader);
 	return 0;
 }
 
