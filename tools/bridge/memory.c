@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#define MAGIC 0x3176626672676e72ULL
+#define MAGIC 0x3276626672676e72ULL
 
 /* Set @path to the default folder, and make it. */
 static bool default_folder(char path[PATH_MAX])
@@ -113,23 +113,33 @@ void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], 
 		memset(m->entry, 0, sizeof(m->entry));
 		IN_ORDER();
 		memcpy(m->ring, ring, sizeof(m->ring));
-	} else if (position && e->sequence && e->position == position - 1) {
+	} else if (position && e->position == position - 1) {
 		*last = *e;
 		last->uuid[sizeof(last->uuid) - 1] = '\0';
 	}
-	/* Another ring, or one that has no message of the stream yet. */
-	if (!last->sequence)
-		last->sequence = m->committed;
+	/* The bridge may have been killed between the commit and memory_pass(). */
+	if (last->epoch == m->epoch && last->sequence > m->passed)
+		m->passed = last->sequence;
 }
 
-void memory_put(struct memory_file *m, const struct memory_entry *e)
+void memory_restart(struct memory_file *m, int64_t created)
 {
+	m->passed = 0;
+	IN_ORDER();
+	m->epoch++;
+	IN_ORDER();
+	m->created = created;
+}
+
+void memory_put(struct memory_file *m, struct memory_entry *e)
+{
+	e->epoch = m->epoch;
 	m->entry[e->position % MEMORY_ENTRIES] = *e;
 	IN_ORDER();
 }
 
-void memory_commit(struct memory_file *m, const struct memory_entry *e)
+void memory_pass(struct memory_file *m, uint64_t sequence)
 {
 	IN_ORDER();
-	m->committed = e->sequence;
+	m->passed = sequence;
 }

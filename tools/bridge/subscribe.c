@@ -29,11 +29,15 @@
  * struct subscriber - state of the bridge
  * @uuid: of the ring
  * @next: sequence number of the next message of the stream
+ * @seen: highest sequence number that has come from this stream: a message that comes again, with
+ *	another connection, is not counted again as lost or left out
+ * @alone: all messages of the stream have our subject, so that a gap means lost messages
  * @last: the last message that was committed
  * @slot: the slot that is being filled, while @filling
  * @filled: bytes of @slot that are filled
  * @label: headers of the part that came last, while @filling
- * @done: the end of the stream has come
+ * @dropped: headers of the last message that was dropped, which is counted once
+ * @end: the end of the stream has come: enum ringbuf_end
  */
 struct subscriber {
 	const struct bridge *b;
@@ -44,13 +48,16 @@ struct subscriber {
 	struct report report;
 	struct memory_file *memory;
 	uint64_t next;
+	uint64_t seen;
+	bool alone;
 	struct memory_entry last;
 	struct ringbuf_slot slot;
 	bool reserved;
 	bool filling;
 	uint64_t filled;
 	struct label label;
-	bool done;
+	struct label dropped;
+	uint32_t end;
 };
 
 /* ---- the ring --------------------------------------------------------------------- */
@@ -90,7 +97,7 @@ static int commit(struct subscriber *s)
 	err = ringbuf_writer_commit(s->writer, &s->slot, 1);
 	if (err)
 		return err;
-	memory_commit(s->memory, &e);
+	memory_pass(s->memory, e.sequence);
 	s->last = e;
 	s->reserved = false;
 	s->filling = false;
@@ -106,100 +113,171 @@ static void lose(struct subscriber *s, uint64_t count, const char *why)
 		   (unsigned long long)s->next, why);
 }
 
+static bool same_message(const struct label *a, const struct label *b)
+{
+	return a->position == b->position && !strcmp(a->uuid, b->uuid);
+}
+
+/* Drop the message of which @l is a part. */
+static void drop(struct subscriber *s, const struct label *l, const char *why)
+{
+	if (!same_message(l, &s->dropped))
+		lose(s, 1, why);
+	s->dropped = *l;
+	s->filling = false;
+	s->filled = 0;
+}
+
 /* Drop the parts of a message whose other parts will not come. */
 static void drop_parts(struct subscriber *s)
 {
 	if (s->filling)
-		lose(s, 1, "a part of it is missing");
-	s->filling = false;
-	s->filled = 0;
+		drop(s, &s->label, "a part of it is missing");
 }
 
 /* Return whether @l is the part that follows what is in the slot. */
 static bool follows(const struct subscriber *s, const struct label *l)
 {
-	return s->filling && !strcmp(l->uuid, s->label.uuid) && l->position == s->label.position &&
-	       l->part == s->label.part + 1 && l->parts == s->label.parts &&
+	return s->filling && same_message(l, &s->label) && l->part == s->label.part + 1 &&
+	       l->parts == s->label.parts && l->part_bytes == s->label.part_bytes &&
 	       l->bytes == s->label.bytes;
+}
+
+/* Make the slot ready for the part @l.  Return false if that part has no use. */
+static bool expects(struct subscriber *s, const struct label *l)
+{
+	if (follows(s, l))
+		return true;
+	/* The other bridge begins a message again if the server's max_payload has changed. */
+	if (!same_message(l, &s->label))
+		drop_parts(s);
+	s->filling = false;
+	s->filled = 0;
+	if (l->bytes > s->geometry.slot_bytes)
+		drop(s, l, "it is longer than a slot of the ring");
+	else if (l->part)
+		drop(s, l, "its first part is missing");
+	else
+		return true;
+	return false;
 }
 
 /* Take one part of a message of a ring. */
 static int take_part(struct subscriber *s, natsMsg *msg, const struct label *l)
 {
 	uint64_t bytes = (uint64_t)natsMsg_GetDataLength(msg);
+	bool last = l->part + 1 == l->parts;
 	int err;
 
-	if (!strcmp(l->uuid, s->last.uuid) && s->last.sequence && l->position <= s->last.source) {
+	if (!strcmp(l->uuid, s->last.uuid) && l->position <= s->last.source) {
 		s->report.repeated++;
 		return 0;
 	}
-	if (!follows(s, l)) {
-		drop_parts(s);
-		if (l->part) {
-			lose(s, l->part + 1 == l->parts, "its first part is missing");
-			return 0;
-		}
-	}
-	if (l->bytes > s->geometry.slot_bytes) {
-		if (!l->part)
-			lose(s, 1, "it is longer than a slot of the ring");
+	if (!expects(s, l))
 		return 0;
-	}
 	err = reserve(s);
 	if (err)
 		return err;
-	if (s->filled + bytes > l->bytes) {
-		drop_parts(s);
+	if (s->filled + bytes > l->bytes || (last && s->filled + bytes != l->bytes)) {
+		drop(s, l, "it is not as long as its headers tell");
 		return 0;
 	}
 	memcpy((char *)s->slot.data + s->filled, natsMsg_GetData(msg), bytes);
 	s->filled += bytes;
 	s->label = *l;
 	s->filling = true;
-	if (l->part + 1 < l->parts)
+	if (!last)
 		return 0;
-	if (s->filled != l->bytes) {
-		drop_parts(s);
-		return 0;
-	}
 	err = commit(s);
 	s->filled = 0;
 	return err;
 }
 
+/* Count what the headers of message @next, which has not come before, tell of lost slots. */
+static void count_lost(struct subscriber *s, const struct label *l)
+{
+	if (!l->lost || l->part)
+		return;
+	s->report.lost += l->lost;
+	bridge_say("%llu slots before position %llu of the other ring are lost",
+		   (unsigned long long)l->lost, (unsigned long long)l->position);
+}
+
+/* Take the message @msg, number @next of the stream.  @again: it has come before. */
+static int take_message(struct subscriber *s, natsMsg *msg, bool again)
+{
+	struct label l;
+
+	if (!label_get(msg, &l)) {
+		if (!again)
+			bridge_say("message %llu is not from a ringbuf-bridge and is left out",
+				   (unsigned long long)s->next);
+		return 0;
+	}
+	if (!again)
+		count_lost(s, &l);
+	if (!l.end)
+		return take_part(s, msg, &l);
+	drop_parts(s);
+	s->end = l.end;
+	return 0;
+}
+
 /* Take the message @msg, number @sequence of the stream. */
 static int take(struct subscriber *s, natsMsg *msg, uint64_t sequence)
 {
-	struct label l;
-	int err = 0;
+	bool again = sequence <= s->seen;
+	int err;
 
 	if (sequence < s->next)
 		return 0;
-	if (sequence > s->next)
+	if (sequence > s->next && s->alone && !again)
 		lose(s, sequence - s->next, "the stream does not have them any more");
 	s->next = sequence;
-	if (!label_get(msg, &l)) {
-		bridge_say("message %llu is not from a ringbuf-bridge and is left out",
-			   (unsigned long long)sequence);
-	} else {
-		if (l.lost && !l.part) {
-			s->report.lost += l.lost;
-			bridge_say("%llu slots before position %llu of the other ring are lost",
-				   (unsigned long long)l.lost, (unsigned long long)l.position);
-		}
-		if (l.end)
-			s->done = true;
-		else
-			err = take_part(s, msg, &l);
-	}
-	if (!err) {
-		s->report.position = sequence;
-		s->next = sequence + 1;
-	}
-	return err;
+	err = take_message(s, msg, again);
+	if (err)
+		return err;
+	s->seen = sequence > s->seen ? sequence : s->seen;
+	s->report.position = sequence;
+	s->next = sequence + 1;
+	/* An end is passed when the ring has got it, too; see subscribe(). */
+	if (!s->filling && !s->end)
+		memory_pass(s->memory, sequence);
+	return 0;
 }
 
 /* ---- a connection ------------------------------------------------------------------- */
+
+/*
+ * Find out whether the stream is still the one whose sequence numbers were remembered: if it was
+ * deleted and made again, or is older than it was, the server gives these numbers to other
+ * messages.
+ */
+static void check_stream(struct subscriber *s, const jsStreamInfo *info)
+{
+	const jsStreamConfig *c = info->Config;
+	bool known = s->memory->created;
+
+	s->alone = c && c->SubjectsLen == 1 && !strcmp(c->Subjects[0], s->b->subject);
+	if (info->Created == s->memory->created && info->State.LastSeq >= s->memory->passed)
+		return;
+	if (known)
+		bridge_say("stream %s is another one than before; starting at its first message",
+			   s->b->stream);
+	memory_restart(s->memory, info->Created);
+	s->seen = 0;
+}
+
+static natsStatus find_stream(struct subscriber *s, jsErrCode *code)
+{
+	jsStreamInfo *info = NULL;
+	natsStatus st = js_GetStreamInfo(&info, s->link.js, s->b->stream, NULL, code);
+
+	if (st == NATS_OK)
+		check_stream(s, info);
+	jsStreamInfo_Destroy(info);
+	return st;
+}
 
 static natsStatus consume(struct subscriber *s, natsSubscription **sub, jsErrCode *code)
 {
@@ -233,7 +311,7 @@ static int take_all(struct subscriber *s, natsMsgList *list)
 {
 	int err = 0;
 
-	for (int i = 0; !err && !s->done && i < list->Count; i++) {
+	for (int i = 0; !err && !s->end && i < list->Count; i++) {
 		err = take(s, list->Msgs[i], sequence_of(list->Msgs[i]));
 		natsMsg_Destroy(list->Msgs[i]);
 		list->Msgs[i] = NULL;
@@ -256,8 +334,10 @@ static natsStatus fetch(const struct subscriber *s, natsSubscription *sub, natsM
 	request.Expires = FETCH_MS * (int64_t)NS_PER_MS;
 	request.NoWait = true;
 	st = natsSubscription_FetchRequest(list, sub, &request);
-	if (st != NATS_TIMEOUT && st != NATS_NOT_FOUND)
+	if (st == NATS_OK)
 		return st;
+	/* Either there is none, or the next one alone is longer than the window. */
+	request.MaxBytes = 0;
 	request.Batch = 1;
 	request.NoWait = false;
 	return natsSubscription_FetchRequest(list, sub, &request);
@@ -273,7 +353,7 @@ static int run(struct subscriber *s, natsSubscription *sub)
 	natsStatus st;
 	int err = 0;
 
-	while (!err && !s->done && !bridge_stop) {
+	while (!err && !s->end && !bridge_stop) {
 		report_if_due(&s->report, s->b, s->uuid);
 		st = fetch(s, sub, &list);
 		if (st == NATS_OK) {
@@ -300,8 +380,10 @@ static int begin(struct subscriber *s, natsSubscription **sub)
 	s->report.connections++;
 	s->filling = false;
 	s->filled = 0;
-	s->next = s->last.sequence + 1;
-	st = consume(s, sub, &code);
+	st = find_stream(s, &code);
+	s->next = s->memory->passed + 1;
+	if (st == NATS_OK)
+		st = consume(s, sub, &code);
 	if (st == NATS_OK)
 		return 0;
 	link_complain("cannot read the stream", st, code);
@@ -390,8 +472,15 @@ int subscribe(const struct bridge *b, struct ringbuf *ring)
 	report_end(&s.report, b, s.uuid);
 	if (err && err != -EINTR)
 		return fail(&s, ERROR_USE, err);
-	if (s.done)
+	/*
+	 * Without done or close the ring says, when this process ends, that its writer died: so its
+	 * readers know that this is not the end of the messages.
+	 */
+	if (s.end == RINGBUF_STREAM_DONE) {
 		ringbuf_writer_done(s.writer);
-	ringbuf_writer_close(s.writer);
+		ringbuf_writer_close(s.writer);
+	}
+	if (s.end)
+		memory_pass(s.memory, s.next - 1);
 	return 0;
 }
