@@ -272,7 +272,7 @@ install: lib tools
 	$(call put,644,include/ringbuf.h include/ringbuf_uring.h,$(PREFIX)/include)
 	$(call put,644,include/uapi/linux/ringbuf.h,$(PREFIX)/include/linux)
 	$(call put,755,$(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl,$(PREFIX)/bin)
-	$(if $(wildcard $(O)/tools/ringbuf-bridge),$(call put,755,$(O)/tools/ringbuf-bridge,$(PREFIX)/bin) \
+	$(if $(and $(NATS),$(wildcard $(O)/tools/ringbuf-bridge)),$(call put,755,$(O)/tools/ringbuf-bridge,$(PREFIX)/bin) \
 		$(call put,644,tools/bridge/*.1,$(PREFIX)/share/man/man1))
 	$(call put,644,tools/completion/bash/*,$(PREFIX)/share/bash-completion/completions)
 	$(call put,644,tools/completion/zsh/*,$(ZSH_FUNCTIONS))
