@@ -16,6 +16,7 @@
  * @stream: name of the stream
  * @subject: subject of the messages in the stream
  * @server: URL of the server
+ * @server_shown: @server without the name and the password of the user, for output
  * @creds: file with the credentials of the user, or NULL
  * @state: folder for what a subscriber remembers, or NULL for the default one
  * @host: host of the ring
@@ -31,6 +32,7 @@ struct bridge {
 	const char *stream;
 	const char *subject;
 	const char *server;
+	const char *server_shown;
 	const char *creds;
 	const char *state;
 	enum ringbuf_host host;

@@ -128,7 +128,7 @@ bool link_open(struct link *l, const struct bridge *b)
 	char words[256];
 	natsStatus s;
 
-	snprintf(words, sizeof(words), "cannot connect to %s", b->server);
+	snprintf(words, sizeof(words), "cannot connect to %s", b->server_shown);
 	for (;;) {
 		s = connect_once(l, b);
 		if (s == NATS_OK)

@@ -9,11 +9,11 @@
 static void print_json(const struct report *r, const struct bridge *b, const char *uuid)
 {
 	json_t *j = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "uuid", uuid,
-			      "stream", b->stream, "server", b->server, "connected", r->connected,
-			      "messages", (json_int_t)r->messages, "bytes", (json_int_t)r->bytes,
-			      "position", (json_int_t)r->position, "lost", (json_int_t)r->lost,
-			      "repeated", (json_int_t)r->repeated, "connections",
-			      (json_int_t)r->connections);
+			      "stream", b->stream, "server", b->server_shown, "connected",
+			      r->connected, "messages", (json_int_t)r->messages, "bytes",
+			      (json_int_t)r->bytes, "position", (json_int_t)r->position, "lost",
+			      (json_int_t)r->lost, "repeated", (json_int_t)r->repeated,
+			      "connections", (json_int_t)r->connections);
 
 	if (j && b->ring)
 		json_object_set_new(j, "ring", json_string(b->ring));

@@ -173,6 +173,35 @@ static void check_stream(struct argp_state *state, const char *stream)
 			   stream);
 }
 
+/* A subject is words with dots between them; wildcards would stand for several subjects. */
+static void check_subject(struct argp_state *state, const char *subject)
+{
+	size_t length = strlen(subject);
+
+	if (!length || strpbrk(subject, "*> \t\r\n") || strstr(subject, "..") || *subject == '.' ||
+	    subject[length - 1] == '.')
+		argp_error(state, "--subject=%s: not words with dots between them, without * and >",
+			   subject);
+}
+
+/*
+ * Copy @url to @shown without the names and passwords of users, which are before an @.  If there
+ * are several URLs, those up to the last @ are left out, since a password may have any character.
+ */
+static void hide_password(char *shown, const char *url)
+{
+	const char *host = strrchr(url, '@'), *scheme = strstr(url, "://");
+
+	if (!host) {
+		strcpy(shown, url);
+		return;
+	}
+	*shown = '\0';
+	if (scheme && scheme < host)
+		strncat(shown, url, (size_t)(scheme + 3 - url));
+	strcat(shown, host + 1);
+}
+
 /* Open the ring, or make it.  Return 0 or a negative errno. */
 static int open_ring(const struct bridge *b, bool make, struct ringbuf **ring,
 		     enum error_step *step)
@@ -228,8 +257,9 @@ int main(int argc, char **argv)
 				    .name = "ringbuf-bridge",
 				    .err_stream = stderr,
 				    .out_stream = stdout };
-	char subject[300], version[64];
+	char subject[300], version[64], *shown;
 	bool is_publish;
+	int status;
 
 	output_begin("ringbuf-bridge");
 	snprintf(version, sizeof(version), "ringbuf-bridge (ringbuf) %s", ringbuf_version());
@@ -240,6 +270,13 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	if (a.words == 1 && !strcmp(a.word[0], "demo"))
 		return demo(&a.b);
+	shown = malloc(strlen(a.b.server) + 1);
+	if (!shown) {
+		bridge_say("%s", strerror(ENOMEM));
+		return 1;
+	}
+	hide_password(shown, a.b.server);
+	a.b.server_shown = shown;
 	is_publish = a.words && !strcmp(a.word[0], "publish");
 	if (a.words != 3 || (!is_publish && strcmp(a.word[0], "subscribe")))
 		argp_error(&state, "give publish RING STREAM, subscribe STREAM RING, or demo");
@@ -249,6 +286,9 @@ int main(int argc, char **argv)
 	snprintf(subject, sizeof(subject), "ringbuf.%s", a.b.stream);
 	if (!a.b.subject)
 		a.b.subject = subject;
+	check_subject(&state, a.b.subject);
 	a.b.host = host_choose(&state, a.b.host, rings_has(a.b.ring));
-	return run(&a.b, is_publish);
+	status = run(&a.b, is_publish);
+	free(shown);
+	return status;
 }
