@@ -22,6 +22,8 @@
 #define SLOT_BYTES 4096
 #define SLOTS	   256
 #define START_NS   (10 * NS_PER_S)
+#define LOOK_NS	   (100 * NS_PER_MS)
+#define CHILDREN   4
 
 /* Fill @data with message @number, which is of any length.  Return the length. */
 static size_t fill(uint64_t number, uint64_t *data)
@@ -43,13 +45,35 @@ static int write_all(struct ringbuf_writer *writer)
 	return err ? err : ringbuf_writer_done(writer);
 }
 
+/* Return whether a process of the demo has failed, so that no more messages may come. */
+static bool has_failed(const pid_t child[CHILDREN])
+{
+	siginfo_t info;
+
+	for (size_t i = 0; i < CHILDREN; i++) {
+		info.si_pid = 0;
+		/* Leave it for the last wait(), so that kill() can hit no other process. */
+		if (child[i] < 0 ||
+		    waitid(P_PID, (id_t)child[i], &info, WEXITED | WNOHANG | WNOWAIT))
+			return true;
+		if (info.si_pid && info.si_status)
+			return true;
+	}
+	return false;
+}
+
 /* Read all messages and compare them.  Return how many came as they were sent. */
-static uint64_t read_all(struct ringbuf_reader *reader)
+static uint64_t read_all(struct ringbuf_reader *reader, const pid_t child[CHILDREN])
 {
 	uint64_t want[SLOT_BYTES / sizeof(uint64_t)], got[SLOT_BYTES / sizeof(uint64_t)], same = 0;
 	ssize_t n;
 
-	while ((n = ringbuf_reader_read(reader, got, sizeof(got), RINGBUF_FOREVER)) >= 0) {
+	for (;;) {
+		n = ringbuf_reader_read(reader, got, sizeof(got), (int64_t)LOOK_NS);
+		if (n == -ETIMEDOUT && !has_failed(child))
+			continue;
+		if (n < 0)
+			break;
 		if ((size_t)n != fill(same, want) || memcmp(got, want, (size_t)n))
 			break;
 		same++;
@@ -99,6 +123,7 @@ static pid_t start_server(const char *folder, char url[256])
 			return -1;
 		if (clock_now() > until) {
 			bridge_say("nats-server does not start");
+			kill(pid, SIGKILL);
 			return -1;
 		}
 		clock_sleep_until(clock_now() + 10 * NS_PER_MS);
@@ -144,25 +169,29 @@ static struct ringbuf *make_ring(enum ringbuf_host host)
 }
 
 /* Pass messages from @from to @to.  Return how many came as they were sent. */
-static uint64_t pass(const struct bridge *b, struct ringbuf *from, struct ringbuf *to)
+static uint64_t pass(const struct bridge *b, struct ringbuf *from, struct ringbuf *to, pid_t server)
 {
 	struct ringbuf_reader *reader;
 	struct ringbuf_writer *writer;
-	pid_t writing, parent = getpid();
+	pid_t child[CHILDREN] = { server }, parent = getpid();
 	uint64_t same = 0;
 
 	if (ringbuf_reader_attach(to, RINGBUF_FROM_OLDEST, 0, &reader))
 		return 0;
-	writing = fork();
-	if (!writing) {
+	child[1] = fork();
+	if (!child[1]) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		_exit(getppid() != parent || ringbuf_writer_attach(from, &writer) ||
 		      write_all(writer));
 	}
 	/* The reader that the writer waits for is the bridge's. */
-	start(b, from, publish);
-	start(b, to, subscribe);
-	same = read_all(reader);
+	child[2] = start(b, from, publish);
+	child[3] = start(b, to, subscribe);
+	same = read_all(reader, child);
+	/* A process that waits for one that has failed would wait for ever. */
+	for (size_t i = 0; same != MESSAGES && i < CHILDREN; i++)
+		if (child[i] > 0)
+			kill(child[i], SIGKILL);
 	ringbuf_reader_close(reader);
 	return same;
 }
@@ -186,11 +215,12 @@ int demo(const struct bridge *options)
 	server = start_server(folder, url);
 	if (server > 0) {
 		b.server = url;
+		b.server_shown = url;
 		printf("Passing %d messages from a ring to another one, through %s\n", MESSAGES,
 		       url);
 		fflush(stdout);
 		began = clock_now();
-		same = pass(&b, from, to);
+		same = pass(&b, from, to, server);
 		ns = clock_now() - began;
 		printf("%llu of %d messages came as they were sent and in order, in %.2f s\n",
 		       (unsigned long long)same, MESSAGES, (double)ns / 1e9);
