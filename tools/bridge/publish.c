@@ -42,9 +42,8 @@ struct flight {
 
 /**
  * struct publisher - state of the bridge
- * @attached: position at which the reader attached: what is between the last message in the
- *	stream and this was lost before
- * @released: position behind the last slot that was given back, at first @attached
+ * @released: position behind the last slot that was given back, at first that at which the reader
+ *	attached; what is between the last message in the stream and this is lost
  * @lost_at: the slot before which the reader has lost slots
  * @lost: how many slots it has lost there; the ring tells this once, the bridge perhaps on several
  *	connections
@@ -80,7 +79,6 @@ struct publisher {
 	char uuid[UUID_TEXT_BYTES];
 	struct link link;
 	struct report report;
-	uint64_t attached;
 	uint64_t released;
 	uint64_t lost_at;
 	uint64_t lost;
@@ -279,7 +277,7 @@ static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
  */
 static uint64_t lost_before(const struct publisher *p, const struct ringbuf_slot *slot)
 {
-	uint64_t from = p->sent_to > p->attached ? p->sent_to : p->attached;
+	uint64_t from = p->sent_to > p->released ? p->sent_to : p->released;
 	uint64_t since = slot->position - from, before = from - p->sent_to;
 	uint64_t lost = slot->position == p->lost_at ? p->lost : 0;
 
@@ -595,8 +593,7 @@ static int attach(struct publisher *p)
 	pthread_mutex_lock(&p->lock);
 	p->reader = reader;
 	pthread_mutex_unlock(&p->lock);
-	p->attached = ringbuf_reader_position(reader);
-	p->released = p->attached;
+	p->released = ringbuf_reader_position(reader);
 	return 0;
 }
 
