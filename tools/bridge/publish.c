@@ -11,34 +11,18 @@
  * The bytes of a slot are copied once, into the client library's message.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../common/clock.h"
 #include "../common/error.h"
+#include "flight.h"
 #include "label.h"
 #include "link.h"
-#include "report.h"
 
-#define FLIGHT	   256 /* most parts on their way to the server; a power of two */
 #define ACK_WAIT   (10 * NS_PER_S)
 #define TICK	   (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
 #define DUPLICATES (120 * (int64_t)NS_PER_S)
-
-/**
- * struct flight - one part that was sent and not acknowledged
- * @msg: libnats's message, only to be compared
- * @bytes: its bytes
- * @slot_bytes: bytes of its slot, if it is the last part of one, else 0
- * @last: it is the last part of a slot that is still in the ring
- */
-struct flight {
-	const natsMsg *msg;
-	size_t bytes;
-	uint64_t slot_bytes;
-	bool last;
-};
 
 /**
  * struct publisher - state of the bridge
@@ -60,16 +44,6 @@ struct flight {
  * @sent_any: one was sent on this connection
  * @ended: the end of the stream is in the stream, or on its way
  * @idle: the last wait for another message ended without one, since none will come
- * @lock: for all below
- * @js: the context whose acknowledgments count
- * @flight: the parts on their way, those from @tail to @head, each modulo FLIGHT
- * @bytes: sum of their bytes
- * @acked: slots that can be released
- * @stored: slots that the server has acknowledged, since the start
- * @stored_bytes: their bytes
- * @repeated: acknowledgments that told of a message that the server had already
- * @failed: the connection is of no use any more: something was refused
- * @why: what was refused, unless the connection was lost
  */
 struct publisher {
 	const struct bridge *b;
@@ -94,119 +68,14 @@ struct publisher {
 	bool sent_any;
 	bool ended;
 	bool idle;
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	jsCtx *js;
-	struct flight flight[FLIGHT];
-	uint32_t head;
-	uint32_t tail;
-	uint64_t bytes;
-	unsigned int acked;
-	uint64_t stored;
-	uint64_t stored_bytes;
-	uint64_t repeated;
-	bool failed;
-	char why[256];
+	struct flight flight;
 };
-
-/* ---- acknowledgments ---------------------------------------------------------- */
-
-/* End the current wait of the main thread.  The caller holds the lock, so the reader stays open. */
-static void wake_locked(struct publisher *p)
-{
-	pthread_cond_signal(&p->change);
-	if (p->js && p->reader)
-		ringbuf_reader_interrupt(p->reader);
-}
-
-static void wake(void *closure)
-{
-	struct publisher *p = closure;
-
-	pthread_mutex_lock(&p->lock);
-	wake_locked(p);
-	pthread_mutex_unlock(&p->lock);
-}
-
-static void refused(struct publisher *p, const jsPubAckErr *error)
-{
-	p->failed = true;
-	if (error)
-		snprintf(p->why, sizeof(p->why), "%s (JetStream error %d)",
-			 error->ErrText ? error->ErrText : natsStatus_GetText(error->Err),
-			 (int)error->ErrCode);
-	else
-		snprintf(p->why, sizeof(p->why), "acknowledgments in another order");
-}
-
-/* The server acknowledges in the order in which it has stored. */
-static void count_ack(struct publisher *p, const natsMsg *msg, const jsPubAck *ack,
-		      const jsPubAckErr *error)
-{
-	const struct flight *f = &p->flight[p->tail % FLIGHT];
-
-	if (p->failed)
-		return;
-	if (error || p->tail == p->head || f->msg != msg) {
-		refused(p, error);
-		return;
-	}
-	p->tail++;
-	p->bytes -= f->bytes;
-	p->repeated += ack->Duplicate;
-	p->acked += f->last;
-	p->stored += f->last;
-	p->stored_bytes += f->slot_bytes;
-}
-
-static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
-{
-	struct publisher *p = closure;
-
-	pthread_mutex_lock(&p->lock);
-	if (js == p->js) {
-		count_ack(p, msg, ack, error);
-		wake_locked(p);
-	}
-	pthread_mutex_unlock(&p->lock);
-	natsMsg_Destroy(msg);
-}
-
-static void flight_add(struct publisher *p, const natsMsg *msg, size_t bytes, bool last,
-		       uint64_t slot_bytes)
-{
-	pthread_mutex_lock(&p->lock);
-	p->flight[p->head++ % FLIGHT] = (struct flight){
-		.msg = msg,
-		.bytes = bytes,
-		.last = last,
-		.slot_bytes = last ? slot_bytes : 0,
-	};
-	p->bytes += bytes;
-	pthread_mutex_unlock(&p->lock);
-}
 
 /* ---- sending ------------------------------------------------------------------ */
 
-/* Return whether another part may be sent now. */
-static bool has_room(struct publisher *p)
-{
-	bool room;
-
-	pthread_mutex_lock(&p->lock);
-	room = !p->failed && p->head - p->tail < p->b->window && p->bytes < p->b->window_bytes;
-	pthread_mutex_unlock(&p->lock);
-	return room;
-}
-
 static bool has_failed(struct publisher *p)
 {
-	bool failed;
-
-	pthread_mutex_lock(&p->lock);
-	failed = p->failed;
-	pthread_mutex_unlock(&p->lock);
-	return failed || link_is_down(&p->link);
+	return flight_has_failed(&p->flight) || link_is_down(&p->link);
 }
 
 /* Get the slots at the cursor.  Return their number, or a negative errno. */
@@ -258,8 +127,13 @@ static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
 	if (s == NATS_OK)
 		s = label_put(msg, l);
 	if (s == NATS_OK) {
-		flight_add(p, msg, (size_t)natsMsg_GetDataLength(msg) + LABEL_BYTES, last,
-			   slot_bytes);
+		flight_add(&p->flight,
+			   &(struct flight_part){
+				   .msg = msg,
+				   .bytes = (size_t)natsMsg_GetDataLength(msg) + LABEL_BYTES,
+				   .slot_bytes = last ? slot_bytes : 0,
+				   .last = last,
+			   });
 		s = js_PublishMsgAsync(p->link.js, &msg, &o);
 	}
 	natsMsg_Destroy(msg);
@@ -397,16 +271,10 @@ static int give_back(struct publisher *p, unsigned int count)
 /* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
 static int release(struct publisher *p)
 {
-	unsigned int acked;
-	int err = 0;
+	unsigned int acked = flight_take_acked(&p->flight, &p->report);
+	int err;
 
-	pthread_mutex_lock(&p->lock);
-	acked = p->acked < p->slots ? p->acked : p->slots;
-	p->acked = 0;
-	p->report.messages = p->stored;
-	p->report.bytes = p->stored_bytes;
-	p->report.repeated = p->repeated;
-	pthread_mutex_unlock(&p->lock);
+	acked = acked < p->slots ? acked : p->slots;
 	if (!acked)
 		return 0;
 	err = give_back(p, acked);
@@ -418,26 +286,6 @@ static int release(struct publisher *p)
 		err = 0;
 	}
 	return err;
-}
-
-/* Return whether parts are on their way. */
-static bool in_flight(struct publisher *p)
-{
-	bool some;
-
-	pthread_mutex_lock(&p->lock);
-	some = p->head != p->tail;
-	pthread_mutex_unlock(&p->lock);
-	return some;
-}
-
-/* Begin with another window, after all of the last one was acknowledged or lost. */
-static void window_begin(struct publisher *p)
-{
-	pthread_mutex_lock(&p->lock);
-	p->acked = 0;
-	pthread_mutex_unlock(&p->lock);
-	p->sent = 0;
 }
 
 /* Release the slots of a new window that the stream has.  Return 0 or a negative errno. */
@@ -466,7 +314,7 @@ static int look(struct publisher *p)
 	int n;
 
 	/* Acknowledgments of a window that was lost must not count for the next one. */
-	if (fresh && in_flight(p))
+	if (fresh && flight_has_parts(&p->flight, NULL))
 		return -EAGAIN;
 	n = peek(p, slot);
 	if (n < 0)
@@ -480,20 +328,10 @@ static int look(struct publisher *p)
 	memcpy(p->slot, slot, p->slots * sizeof(slot[0]));
 	if (!fresh)
 		return 0;
-	window_begin(p);
+	/* All of the last window was acknowledged, or lost. */
+	flight_take_acked(&p->flight, &p->report);
+	p->sent = 0;
 	return release_stored(p);
-}
-
-/* Wait for an acknowledgment, or until the server has taken too long for one. */
-static void wait_ack(struct publisher *p)
-{
-	uint64_t until = clock_now() + TICK;
-	struct timespec ts = clock_timespec(until);
-
-	pthread_mutex_lock(&p->lock);
-	if (!p->failed && !p->acked && p->head != p->tail)
-		pthread_cond_timedwait(&p->change, &p->lock, &ts);
-	pthread_mutex_unlock(&p->lock);
 }
 
 /* Wait until there is another message, or an acknowledgment. */
@@ -502,7 +340,7 @@ static void wait_more(struct publisher *p)
 	int err;
 
 	if (p->idle || p->slots == RINGBUF_BATCH_MAX || p->slots == p->geometry.slot_count) {
-		wait_ack(p);
+		flight_wait(&p->flight, TICK);
 		return;
 	}
 	err = ringbuf_reader_wait(p->reader, p->slots + 1, (int64_t)TICK);
@@ -590,25 +428,16 @@ static int attach(struct publisher *p)
 	if (err)
 		return err;
 	ringbuf_reader_interruptible(reader, 1);
-	pthread_mutex_lock(&p->lock);
 	p->reader = reader;
-	pthread_mutex_unlock(&p->lock);
+	flight_init(&p->flight, reader);
 	p->released = ringbuf_reader_position(reader);
 	return 0;
 }
 
 /* Forget what the old connection had on its way. */
-static void flight_clear(struct publisher *p, jsCtx *js)
+static void forget(struct publisher *p, jsCtx *js)
 {
-	pthread_mutex_lock(&p->lock);
-	p->js = js;
-	p->head = 0;
-	p->tail = 0;
-	p->bytes = 0;
-	p->acked = 0;
-	p->failed = false;
-	*p->why = '\0';
-	pthread_mutex_unlock(&p->lock);
+	flight_begin(&p->flight, js);
 	p->slots = 0;
 	p->sent = 0;
 	p->sent_any = false;
@@ -624,7 +453,7 @@ static int begin(struct publisher *p)
 	jsErrCode code = 0;
 	natsStatus s;
 
-	flight_clear(p, p->link.js);
+	forget(p, p->link.js);
 	p->ended = false;
 	p->last = (struct label){ 0 };
 	p->sent_to = p->released;
@@ -644,15 +473,12 @@ static int begin(struct publisher *p)
  */
 static bool is_answering(struct publisher *p, uint64_t *heard, uint32_t *tail)
 {
-	uint32_t now, head;
+	uint32_t now;
+	bool waits = flight_has_parts(&p->flight, &now);
 
-	pthread_mutex_lock(&p->lock);
-	now = p->tail;
-	head = p->head;
-	pthread_mutex_unlock(&p->lock);
 	if (now != *tail)
 		link_calm();
-	if (now != *tail || now == head)
+	if (now != *tail || !waits)
 		*heard = clock_now();
 	*tail = now;
 	if (clock_now() - *heard <= ACK_WAIT)
@@ -680,14 +506,15 @@ static int run(struct publisher *p)
 			return err;
 		if (has_failed(p))
 			return -EAGAIN;
-		if ((p->ended || bridge_stop) && !in_flight(p))
+		if ((p->ended || bridge_stop) && !flight_has_parts(&p->flight, NULL))
 			return 0;
 		err = p->ended || bridge_stop ? -EAGAIN : look(p);
 		if (err && err != -EAGAIN && err != -EINTR && err != -ENODATA)
 			return err;
-		if (err == -ENODATA && !p->slots && !in_flight(p))
+		if (err == -ENODATA && !p->slots && !flight_has_parts(&p->flight, NULL))
 			s = send_end(p);
-		while (!err && s == NATS_OK && p->sent < p->slots && has_room(p))
+		while (!err && s == NATS_OK && p->sent < p->slots &&
+		       flight_has_room(&p->flight, p->b))
 			s = send_part(p);
 		if (s != NATS_OK) {
 			link_complain("cannot send", s, 0);
@@ -695,8 +522,9 @@ static int run(struct publisher *p)
 		}
 		if (!is_answering(p, &heard, &tail))
 			return -EAGAIN;
-		if (p->ended || bridge_stop || p->sent < p->slots || (!p->slots && in_flight(p)))
-			wait_ack(p);
+		if (p->ended || bridge_stop || p->sent < p->slots ||
+		    (!p->slots && flight_has_parts(&p->flight, NULL)))
+			flight_wait(&p->flight, TICK);
 		else
 			wait_more(p);
 	}
@@ -705,14 +533,13 @@ static int run(struct publisher *p)
 /* Say why the connection is given up, unless the server is away, which link_open() tells. */
 static void tell_why(struct publisher *p)
 {
-	char text[sizeof(p->why) + 40] = "";
+	char why[sizeof(p->flight.why)], text[sizeof(why) + 40];
 
-	pthread_mutex_lock(&p->lock);
-	if (*p->why)
-		snprintf(text, sizeof(text), "the server refused a message: %s", p->why);
-	pthread_mutex_unlock(&p->lock);
-	if (*text)
-		link_complain_text(text);
+	flight_why(&p->flight, why, sizeof(why));
+	if (!*why)
+		return;
+	snprintf(text, sizeof(text), "the server refused a message: %s", why);
+	link_complain_text(text);
 }
 
 static int fail(const struct publisher *p, enum error_step step, int err)
@@ -727,23 +554,19 @@ static int fail(const struct publisher *p, enum error_step step, int err)
 
 int publish(const struct bridge *b, struct ringbuf *ring)
 {
-	static struct publisher p = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	static struct publisher p;
 	unsigned int tries = 0;
-	pthread_condattr_t attr;
 	uint64_t before;
 	int err;
 
 	p.b = b;
 	p.ring = ring;
 	p.geometry.size = sizeof(p.geometry);
-	p.link.ack = on_ack;
-	p.link.wake = wake;
-	p.link.closure = &p;
+	p.link.ack = flight_on_ack;
+	p.link.wake = flight_wake;
+	p.link.closure = &p.flight;
 	ringbuf_get_geometry(ring, &p.geometry);
 	uuid_text(p.uuid, p.geometry.uuid);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p.change, &attr);
 	err = attach(&p);
 	if (err)
 		return fail(&p, ERROR_READER, err);
@@ -756,7 +579,7 @@ int publish(const struct bridge *b, struct ringbuf *ring)
 			err = run(&p);
 		p.report.connected = false;
 		tell_why(&p);
-		flight_clear(&p, NULL);
+		forget(&p, NULL);
 		link_close(&p.link);
 		if (p.report.messages != before)
 			tries = 0;

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See flight.h. */
+#include <stdio.h>
+
+#include "../common/clock.h"
+#include "flight.h"
+
+void flight_init(struct flight *f, struct ringbuf_reader *reader)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&f->change, &attr);
+	pthread_condattr_destroy(&attr);
+	f->reader = reader;
+}
+
+void flight_begin(struct flight *f, jsCtx *js)
+{
+	pthread_mutex_lock(&f->lock);
+	f->js = js;
+	f->head = 0;
+	f->tail = 0;
+	f->bytes = 0;
+	f->acked = 0;
+	f->failed = false;
+	*f->why = '\0';
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* End the current wait of the main thread.  The caller holds the lock, so the reader stays open. */
+static void wake_locked(struct flight *f)
+{
+	pthread_cond_signal(&f->change);
+	if (f->js && f->reader)
+		ringbuf_reader_interrupt(f->reader);
+}
+
+void flight_wake(void *closure)
+{
+	struct flight *f = closure;
+
+	pthread_mutex_lock(&f->lock);
+	wake_locked(f);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void refused(struct flight *f, const jsPubAckErr *error)
+{
+	f->failed = true;
+	if (error)
+		snprintf(f->why, sizeof(f->why), "%s (JetStream error %d)",
+			 error->ErrText ? error->ErrText : natsStatus_GetText(error->Err),
+			 (int)error->ErrCode);
+	else
+		snprintf(f->why, sizeof(f->why), "acknowledgments in another order");
+}
+
+/* The server acknowledges in the order in which it has stored. */
+static void count_ack(struct flight *f, const natsMsg *msg, const jsPubAck *ack,
+		      const jsPubAckErr *error)
+{
+	const struct flight_part *part = &f->part[f->tail % FLIGHT_MOST];
+
+	if (f->failed)
+		return;
+	if (error || f->tail == f->head || part->msg != msg) {
+		refused(f, error);
+		return;
+	}
+	f->tail++;
+	f->bytes -= part->bytes;
+	f->repeated += ack->Duplicate;
+	f->acked += part->last;
+	f->stored += part->last;
+	f->stored_bytes += part->slot_bytes;
+}
+
+void flight_on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
+{
+	struct flight *f = closure;
+
+	pthread_mutex_lock(&f->lock);
+	if (js == f->js) {
+		count_ack(f, msg, ack, error);
+		wake_locked(f);
+	}
+	pthread_mutex_unlock(&f->lock);
+	natsMsg_Destroy(msg);
+}
+
+void flight_add(struct flight *f, const struct flight_part *part)
+{
+	pthread_mutex_lock(&f->lock);
+	f->part[f->head++ % FLIGHT_MOST] = *part;
+	f->bytes += part->bytes;
+	pthread_mutex_unlock(&f->lock);
+}
+
+bool flight_has_room(struct flight *f, const struct bridge *b)
+{
+	bool room;
+
+	pthread_mutex_lock(&f->lock);
+	room = !f->failed && f->head - f->tail < b->window && f->bytes < b->window_bytes;
+	pthread_mutex_unlock(&f->lock);
+	return room;
+}
+
+bool flight_has_failed(struct flight *f)
+{
+	bool failed;
+
+	pthread_mutex_lock(&f->lock);
+	failed = f->failed;
+	pthread_mutex_unlock(&f->lock);
+	return failed;
+}
+
+void flight_why(struct flight *f, char *text, size_t bytes)
+{
+	pthread_mutex_lock(&f->lock);
+	snprintf(text, bytes, "%s", f->why);
+	pthread_mutex_unlock(&f->lock);
+}
+
+bool flight_has_parts(struct flight *f, uint32_t *acked)
+{
+	bool some;
+
+	pthread_mutex_lock(&f->lock);
+	some = f->head != f->tail;
+	if (acked)
+		*acked = f->tail;
+	pthread_mutex_unlock(&f->lock);
+	return some;
+}
+
+unsigned int flight_take_acked(struct flight *f, struct report *r)
+{
+	unsigned int acked;
+
+	pthread_mutex_lock(&f->lock);
+	acked = f->acked;
+	f->acked = 0;
+	r->messages = f->stored;
+	r->bytes = f->stored_bytes;
+	r->repeated = f->repeated;
+	pthread_mutex_unlock(&f->lock);
+	return acked;
+}
+
+void flight_wait(struct flight *f, uint64_t ns)
+{
+	struct timespec until = clock_timespec(clock_now() + ns);
+
+	pthread_mutex_lock(&f->lock);
+	if (!f->failed && !f->acked && f->head != f->tail)
+		pthread_cond_timedwait(&f->change, &f->lock, &until);
+	pthread_mutex_unlock(&f->lock);
+}
