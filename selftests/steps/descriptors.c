@@ -12,11 +12,10 @@
 static int descriptor_attach(struct victim *v, uint32_t role)
 {
 	bool reads = role == RINGBUF_ROLE_READER;
-	bool timed = reads && (v->a->policy == RINGBUF_EVICT || v->a->policy == RINGBUF_SKIP);
 	struct ringbuf_attach attach = { .size = sizeof(attach),
 					 .role = role,
 					 .policy = reads ? v->a->policy : 0,
-					 .policy_timeout = timed ? POLICY_NS : 0,
+					 .policy_timeout = reads ? v->a->policy_timeout : 0,
 					 .fd = ringbuf_export(v->a->ring) };
 
 	v->fd = open("/dev/ringbuf", O_RDWR | O_CLOEXEC);

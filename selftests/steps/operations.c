@@ -98,10 +98,10 @@ static int become_writer(struct victim *v)
 
 static int attach_reader(struct victim *v)
 {
-	struct ringbuf_policy policy = { .size = sizeof(policy), .kind = v->a->policy };
+	struct ringbuf_policy policy = { .size = sizeof(policy),
+					 .kind = v->a->policy,
+					 .timeout = v->a->policy_timeout };
 
-	if (policy.kind == RINGBUF_EVICT || policy.kind == RINGBUF_SKIP)
-		policy.timeout = POLICY_NS;
 	CHECK_EQ(0, ringbuf_reader_attach_policy(v->a->ring, RINGBUF_FROM_HEAD, 0, &policy,
 						 &v->reader));
 	v->first = ringbuf_reader_position(v->reader);

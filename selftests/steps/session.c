@@ -30,6 +30,8 @@ static int session_start(struct session *s)
 	a->fate = s->kind->fate;
 	a->exclusive = s->kind->flags & RINGBUF_EXCLUSIVE;
 	a->policy = s->kind->policy;
+	if (a->policy == RINGBUF_EVICT || a->policy == RINGBUF_SKIP)
+		a->policy_timeout = POLICY_NS;
 	a->module = on_module(a->ring);
 	a->discards = s->op->discards;
 	a->leaves = s->op->leaves;

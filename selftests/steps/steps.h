@@ -39,6 +39,7 @@ enum fate {
  * @fate: what comes over the victims
  * @exclusive: it has one writer, so the survivor attaches when the victim has ended
  * @policy: of victims that read; the surviving reader has RINGBUF_BLOCK
+ * @policy_timeout: how long such a victim may hold writers up, ns; 0: the policy has none
  * @module: the ring is on the module
  * @progress: futex, changed by each step of a survivor or victim
  * @orders: futex, changed by each order of the driver
@@ -78,6 +79,7 @@ struct arena {
 	enum fate fate;
 	bool exclusive;
 	enum ringbuf_policy_kind policy;
+	uint64_t policy_timeout;
 	bool module;
 	uint32_t progress;
 	uint32_t orders;
