@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command line, the output, and the demo."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+from world import BRIDGE, FRAGILE, PATIENCE, World, until
+
+
+def refused(words, *arguments):
+    run = subprocess.run([BRIDGE, *arguments], capture_output=True, text=True, timeout=PATIENCE)
+    assert run.returncode in (1, 2) and words in run.stderr, (run.returncode, run.stderr)
+
+
+def test_wrong_use_fails_with_the_reason():
+    refused("give publish RING STREAM", "publish", "ring")
+    refused("give publish RING STREAM")
+    refused("too many arguments", "publish", "a", "b", "c")
+    refused("no dot", "publish", "ring", "a.b")
+    refused("not a whole number from 1 to 256", "publish", "--window=257", "a", "b")
+    refused("not a whole number", "publish", "--window-bytes=-1", "a", "b")
+    for subject in "", "a.*", "a.>", "a b", ".a", "a.", "a..b":
+        refused("not words with dots", "publish", "--subject=" + subject, "a", "b")
+    refused("not a number of seconds", "publish", "--status=nan", "a", "b")
+    refused("there is no ring of that name", "publish", "no-such-ring-of-this-test", "s")
+    with World() as w:
+        refused("other processes may write to this ring", "subscribe", "s", w.here.name,
+                "--state", w.folder)
+        refused("No such file", "subscribe", "s", w.there.name, "--state", w.folder + "/none")
+        w.subscribe()
+        until(lambda: w.there.stats().writers, "the bridge does not attach")
+        refused("another ringbuf-bridge uses it", "subscribe", "s", w.there.name,
+                "--state", w.folder)
+
+
+def test_passwords_are_not_printed():
+    for url in ("nats://u%d:secret@%s", "nats://a:secret@h,nats://u%d:secret@%s", "u%d:secret@%s"):
+        with World() as w:
+            shown = w.server.url
+            w.server.url = url % (1, shown.removeprefix("nats://"))
+            half = w.publish()
+            until(lambda: "cannot connect to" in half.said(), "no complaint")
+            report = half.end(signal.SIGTERM)[1]
+            assert report["server"] in (shown, shown.removeprefix("nats://")), report
+            assert "secret" not in half.said() + json.dumps(report)
+
+
+def test_demo_ends_though_its_server_does_not_start():
+    with tempfile.TemporaryDirectory() as folder:
+        server = os.path.join(folder, "nats-server")
+        with open(server, "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\nexec /bin/sleep 1000\n")
+        os.chmod(server, 0o755)
+        run = subprocess.run([BRIDGE, "demo"], capture_output=True, text=True, timeout=PATIENCE,
+                             env=dict(os.environ, PATH=folder))
+        assert run.returncode == 1, run
+
+
+def test_demo_ends_when_one_of_its_processes_dies():
+    for step in "send:1:0", "release:3:0", "commit:9:0":
+        run = subprocess.run([FRAGILE, "demo"], capture_output=True, text=True, timeout=PATIENCE,
+                             env=dict(os.environ, RINGBUF_FRAGILE=step))
+        assert run.returncode == 1 and " of 20000 messages" in run.stdout, run
+
+
+def test_demo_succeeds():
+    run = subprocess.run([BRIDGE, "demo"], capture_output=True, text=True, timeout=PATIENCE)
+    assert run.returncode == 0 and "20000 of 20000 messages" in run.stdout, run

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How the publishing half continues with what it finds in the stream."""
+import os
+import random
+import shutil
+
+import ringbuffer
+from world import (MAX_PAYLOAD, PATIENCE, World, ended, read_numbers, until, until_read, write,
+                   write_one)
+
+
+def test_publisher_continues_a_ring_whose_writers_ended_before():
+    with World() as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        publish, subscribe = w.publish(), w.subscribe()
+        for end in range(1, 4):
+            write_one(w.here, b"%d" % end)
+            if end > 1:
+                publish.start()
+                subscribe.start()
+            assert publish.end()[0] == 0, publish.said()
+            until_read(reader, b"%d" % end)
+            assert subscribe.end()[0] == 0 and ended(reader)
+            publish.start()
+            # The ring has the same end still: it is not sent twice.
+            assert publish.end()[0] == 0 and w.server.stored() == 2 * end
+
+
+def test_end_that_the_server_has_refused_is_sent_again():
+    with World() as w:
+        w.server.start()
+        w.server.make_stream(max_msgs=1)
+        w.server.put(b"no message of a ring")
+        publish = w.publish()
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        w.here.writer().close()
+        until(lambda: "the server refused a message" in publish.said() or publish.process.poll()
+              is not None, "no complaint")
+        w.server.make_stream("UPDATE", max_msgs=100)
+        assert publish.end()[0] == 0
+        assert w.server.stored() == 2
+
+
+def test_what_the_server_has_lost_is_counted():
+    with World() as w:
+        folder, old = w.folder + "/jetstream", w.folder + "/old"
+        w.server.start()
+        publish = w.publish()
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        with w.here.writer() as writer:
+            for count in 3, 6:
+                for _ in range(3):
+                    writer.write(b"x")
+                until(lambda: w.server.stored() == count, "not all is stored")
+                # The slots were given back, too.
+                until(lambda: not w.here.stats().readers[0].lag, "not all is released")
+                w.server.kill()
+                if count == 3:
+                    shutil.copytree(folder, old)
+                else:
+                    shutil.rmtree(folder)
+                    os.rename(old, folder)
+                w.server.start()
+            writer.write(b"x")
+        status, report = publish.end()
+        assert (status, report["lost"], w.server.stored()) == (0, 3, 5), report
+
+
+def test_publisher_believes_no_part_that_does_not_fit_its_slots():
+    most = 3 * MAX_PAYLOAD
+    size = MAX_PAYLOAD - 1024       # of the parts
+    for part, parts, size in ((0, 4, size), (200, 300, 1000), (1, 4, MAX_PAYLOAD - 1), (1, 3, 1),
+                              (2**32 - 3, 2**32 - 1, 2**64 - 1)):
+        with World(slot_bytes=most) as w:
+            w.server.start()
+            w.server.make_stream()
+            data = random.Random(part).randbytes(most)
+            w.server.put(b"x" if part else data[:size], Nats_Msg_Id=f"{w.here.uuid}:0.{part}.{size}",
+                         Ringbuf_Parts=parts, Ringbuf_Bytes=most)
+            w.server.kill()
+            reader = w.there.reader(ringbuffer.OLDEST)
+            w.publish()
+            subscribe = w.subscribe()
+            write_one(w.here, data)
+            w.server.start()
+            until_read(reader, data)
+            assert subscribe.end()[0] == 0
+            # All parts are sent again but one that fits, and the end.
+            assert w.server.stored() == (5 if part == 0 else 6)
+
+
+def test_publisher_releases_no_slot_for_a_position_that_the_ring_does_not_have():
+    for name in "{}:1000", "{}:18446744073709551615", "{}:end.18446744073709551615", "{}:end.9":
+        with World() as w:
+            w.server.start()
+            w.server.make_stream()
+            end = {"Ringbuf_End": "done"} if "end" in name else {}
+            w.server.put(b"x", Nats_Msg_Id=name.format(w.here.uuid), **end)
+            publish = w.publish()
+            until(lambda: "claims position" in publish.said(), "no complaint")
+            write(w.here, 8, 100)
+            status, report = publish.end()
+            assert (status, report["messages"], report["lost"]) == (0, 8, 0), report
+            assert w.server.stored() == 10
+
+
+def test_publisher_continues_behind_a_message_of_another_program():
+    with World() as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        publish, subscribe = w.publish(), w.subscribe()
+        with w.here.writer() as writer:
+            for number in range(10):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+                if number % 3 == 0:
+                    until(lambda count=number: (w.server.stored() or 0) > count, "nothing comes")
+                    publish.kill()
+                    w.server.put(b"x")
+                    publish.start()
+        read_numbers(reader, 10)
+        for half in publish, subscribe:
+            status, report = half.end()
+            assert (status, report["lost"]) == (0, 0), report

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the subscribing half makes of streams that are not as it would have left them."""
+import ringbuffer
+from world import World, ended, read_numbers, until_read
+
+
+def store(server, uuid, numbers, offset=0):
+    """Store messages as a bridge does, those numbers of a ring with this UUID."""
+    for number in numbers:
+        server.put(b"%d" % number, Nats_Msg_Id=f"{uuid}:{number + offset}")
+
+
+OTHER = "00000000-0000-4000-8000-00000000000%d"     # UUIDs of rings that are elsewhere
+
+
+def test_subscriber_starts_again_with_a_stream_that_was_made_again():
+    with World() as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        w.server.make_stream()
+        store(w.server, OTHER % 1, range(20))
+        subscribe = w.subscribe()
+        read_numbers(reader, 20)
+        for ring, restart in ((2, True), (3, False)):
+            if restart:
+                subscribe.kill()
+            else:
+                w.server.kill()
+                w.server.start()
+            w.server.ask("STREAM.DELETE.s")
+            w.server.make_stream()
+            store(w.server, OTHER % ring, range(21 if restart else 5))
+            if restart:
+                subscribe.start()
+                read_numbers(reader, 21)
+            else:
+                read_numbers(reader, 5)
+        assert subscribe.said().count("is another one than before") == 2
+        w.server.put(b"", Nats_Msg_Id=OTHER % 3 + ":end.5", Ringbuf_End="done")
+        status, report = subscribe.end()
+        assert (status, report["lost"]) == (0, 0), report
+
+
+def test_second_ring_of_a_stream_follows_the_first_one():
+    with World() as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        subscribe = w.subscribe()
+        for ring in 1, 2:
+            w.server.make_stream("UPDATE" if ring == 2 else "CREATE")
+            store(w.server, OTHER % ring, range(10))
+            w.server.put(b"", Nats_Msg_Id=OTHER % ring + ":end.10", Ringbuf_End="done")
+            read_numbers(reader, 10)
+            status, report = subscribe.end()
+            assert (status, report["lost"]) == (0, 0) and ended(reader), report
+            subscribe.start()
+
+
+def test_each_message_that_is_left_out_or_dropped_is_counted_once():
+    most = 100
+    with World(there=most) as w:
+        w.server.start()
+        w.server.make_stream()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        name = OTHER % 1 + ":%d"
+
+        def part(position, number, parts, data, size=60, length=100):
+            w.server.put(data, Nats_Msg_Id=name % position + f".{number}.{size}",
+                         Ringbuf_Parts=parts, Ringbuf_Bytes=length)
+        w.server.put(b"garbage")
+        w.server.put(b"garbage", Nats_Msg_Id="x" * 36 + ":18446744073709551616")
+        w.server.put(b"garbage", Nats_Msg_Id=name % 0 + ".4294967296.1")
+        w.server.put(b"garbage", Nats_Msg_Id=name % 0, Ringbuf_Parts="0")
+        w.server.put(b"garbage", Nats_Msg_Id=name % 0 + ".1.1", Ringbuf_Parts="1")
+        for number in range(3):         # longer than a slot
+            part(1, number, 3, b"x" * 60, length=180)
+        for number in 1, 2:             # the first part is missing
+            part(2, number, 3, b"x" * 30, size=40)
+        part(3, 0, 2, b"x" * 101)       # more than its headers tell
+        part(4, 0, 2, b"x" * 60)        # less than its headers tell
+        part(4, 1, 2, b"x" * 39)
+        part(5, 0, 2, b"x" * 60)        # no second part
+        w.server.put(b"y", Nats_Msg_Id=name % 6, Ringbuf_Lost=7)
+        part(7, 0, 2, b"x" * 60)        # begun again with parts of another size: not lost
+        part(7, 0, 2, b"x" * 70, size=70)
+        part(7, 1, 2, b"x" * 30, size=70)
+        part(8, 0, 2, b"x" * 60)        # an end in the middle, after another connection
+        subscribe = w.subscribe("--status=0.05")
+        until_read(reader, b"y")
+        until_read(reader, b"x" * 100)
+        w.server.kill()
+        w.server.start()
+        w.server.put(b"", Nats_Msg_Id=name % 9 + "", Ringbuf_End="done")
+        w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.9", Ringbuf_End="done")
+        status, report = subscribe.end()
+        assert (status, report["messages"], report["lost"]) == (0, 2, 6 + 7), report
+        assert subscribe.said().count("is left out") == 6 and ended(reader), subscribe.said()
+
+
+def test_messages_of_other_subjects_are_not_counted_as_lost():
+    for subjects, lost in (["ringbuf.s", "other"], 0), (["ringbuf.s"], 2):
+        with World() as w:
+            w.server.start()
+            w.server.make_stream(subjects=subjects)
+            reader = w.there.reader(ringbuffer.OLDEST)
+            for number in range(3):
+                w.server.put(b"x", subjects[-1])
+                store(w.server, OTHER % 1, [number])
+            if lost:
+                for number in 1, 3:
+                    w.server.ask("STREAM.MSG.DELETE.s", seq=number)
+            w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.3", Ringbuf_End="done")
+            subscribe = w.subscribe()
+            read_numbers(reader, 3)
+            status, report = subscribe.end()
+            assert (status, report["lost"]) == (0, lost), report
