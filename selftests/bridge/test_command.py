@@ -21,8 +21,15 @@ def test_wrong_use_fails_with_the_reason():
     refused("no dot", "publish", "ring", "a.b")
     refused("not a whole number from 1 to 256", "publish", "--window=257", "a", "b")
     refused("not a whole number", "publish", "--window-bytes=-1", "a", "b")
-    for subject in "", "a.*", "a.>", "a b", ".a", "a.", "a..b":
+    for subject in "", "a.*.*", "a.>", "a b", ".a", "a.", "a..b":
         refused("not words with dots", "publish", "--subject=" + subject, "a", "b")
+    refused("has a *, but a has none", "publish", "--subject=a.*", "a", "b")
+    refused("has a *, but a has none", "publish", "a", "b*")
+    refused("has a *, but b has none", "subscribe", "b", "a*")
+    refused("one * at most", "publish", "a**", "b*")
+    refused("a folder's name has no *", "publish", "/dev/*/a", "b*")
+    refused("give these a *", "publish", "a*", "b")
+    refused("give these a *", "publish", "--subject=a", "a*", "b*")
     refused("not a number of seconds", "publish", "--status=nan", "a", "b")
     refused("there is no ring of that name", "publish", "no-such-ring-of-this-test", "s")
     with World() as w:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the subscribing half makes of streams that are not as it would have left them."""
 import ringbuffer
-from world import World, ended, read_numbers, until_read
+from world import World, ended, read_numbers, until, until_read
 
 
 def store(server, uuid, numbers, offset=0):
@@ -41,6 +41,21 @@ def test_subscriber_starts_again_with_a_stream_that_was_made_again():
         assert (status, report["lost"]) == (0, 0), report
 
 
+def test_subscriber_notices_that_the_stream_was_deleted():
+    with World() as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        w.server.make_stream()
+        store(w.server, OTHER % 1, range(20))
+        subscribe = w.subscribe()
+        read_numbers(reader, 20)
+        w.server.ask("STREAM.DELETE.s")
+        until(lambda: "cannot read the stream" in subscribe.said(), "no complaint")
+        w.server.make_stream()
+        store(w.server, OTHER % 2, range(5))
+        read_numbers(reader, 5)
+
+
 def test_second_ring_of_a_stream_follows_the_first_one():
     with World() as w:
         w.server.start()
@@ -57,14 +72,14 @@ def test_second_ring_of_a_stream_follows_the_first_one():
 
 
 def test_each_message_that_is_left_out_or_dropped_is_counted_once():
-    most = 100
+    most = 4000
     with World(there=most) as w:
         w.server.start()
         w.server.make_stream()
         reader = w.there.reader(ringbuffer.OLDEST)
         name = OTHER % 1 + ":%d"
 
-        def part(position, number, parts, data, size=60, length=100):
+        def part(position, number, parts, data, size=2400, length=4000):
             w.server.put(data, Nats_Msg_Id=name % position + f".{number}.{size}",
                          Ringbuf_Parts=parts, Ringbuf_Bytes=length)
         w.server.put(b"garbage")
@@ -73,27 +88,28 @@ def test_each_message_that_is_left_out_or_dropped_is_counted_once():
         w.server.put(b"garbage", Nats_Msg_Id=name % 0, Ringbuf_Parts="0")
         w.server.put(b"garbage", Nats_Msg_Id=name % 0 + ".1.1", Ringbuf_Parts="1")
         for number in range(3):         # longer than a slot
-            part(1, number, 3, b"x" * 60, length=180)
+            part(1, number, 3, b"x" * 2400, length=7200)
         for number in 1, 2:             # the first part is missing
-            part(2, number, 3, b"x" * 30, size=40)
-        part(3, 0, 2, b"x" * 101)       # more than its headers tell
-        part(4, 0, 2, b"x" * 60)        # less than its headers tell
-        part(4, 1, 2, b"x" * 39)
-        part(5, 0, 2, b"x" * 60)        # no second part
+            part(2, number, 3, b"x" * 1200, size=1600)
+        part(3, 0, 2, b"x" * 4001)       # more than its headers tell
+        part(4, 0, 2, b"x" * 2400)        # less than its headers tell
+        part(4, 1, 2, b"x" * 1599)
+        part(5, 0, 2, b"x" * 2400)        # no second part
         w.server.put(b"y", Nats_Msg_Id=name % 6, Ringbuf_Lost=7)
-        part(7, 0, 2, b"x" * 60)        # begun again with parts of another size: not lost
-        part(7, 0, 2, b"x" * 70, size=70)
-        part(7, 1, 2, b"x" * 30, size=70)
-        part(8, 0, 2, b"x" * 60)        # an end in the middle, after another connection
+        part(7, 0, 2, b"x" * 2400)        # begun again with parts of another size: not lost
+        part(7, 0, 2, b"x" * 2800, size=2800)
+        part(7, 1, 2, b"x" * 1200, size=2800)
+        part(8, 0, 4, b"x" * 1000, size=1000)   # smaller parts than a bridge makes
+        part(9, 0, 2, b"x" * 2400)      # an end in the middle, after another connection
         subscribe = w.subscribe("--status=0.05")
         until_read(reader, b"y")
-        until_read(reader, b"x" * 100)
+        until_read(reader, b"x" * 4000)
         w.server.kill()
         w.server.start()
-        w.server.put(b"", Nats_Msg_Id=name % 9 + "", Ringbuf_End="done")
-        w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.9", Ringbuf_End="done")
+        w.server.put(b"", Nats_Msg_Id=name % 10 + "", Ringbuf_End="done")
+        w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.10", Ringbuf_End="done")
         status, report = subscribe.end()
-        assert (status, report["messages"], report["lost"]) == (0, 2, 6 + 7), report
+        assert (status, report["messages"], report["lost"]) == (0, 2, 7 + 7), report
         assert subscribe.said().count("is left out") == 6 and ended(reader), subscribe.said()
 
 

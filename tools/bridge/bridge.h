@@ -8,16 +8,29 @@
 
 #include <ringbuf.h>
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE  2
+#define BRIDGE_GONE (-1) /* in place of an exit status: what to pass on exists no more */
 
 /**
- * struct bridge - what the command line says
+ * struct server - how to reach the server
+ * @url: its URL, or several with commas between them
+ * @shown: @url without the name and the password of the user, for output
+ * @creds: file with the credentials of the user, or NULL
+ */
+struct server {
+	const char *url;
+	const char *shown;
+	const char *creds;
+};
+
+enum direction { PUBLISH, SUBSCRIBE };
+
+/**
+ * struct bridge - from one ring to one stream, or back, as the command line says it
+ * @direction: PUBLISH: from the ring to the stream; SUBSCRIBE: from the stream to the ring
  * @ring: name of the ring
  * @stream: name of the stream
  * @subject: subject of the messages in the stream
- * @server: URL of the server
- * @server_shown: @server without the name and the password of the user, for output
- * @creds: file with the credentials of the user, or NULL
  * @state: folder for what a subscriber remembers, or NULL for the default one
  * @host: host of the ring
  * @window: how many messages may be on their way to the server
@@ -26,14 +39,14 @@
  * @slots: subscribe: number of slots, if the ring has to be made
  * @interval: time between two reports, in ns; 0: only one, at the end
  * @json: reports are JSON
+ * @service: continue after the end of a stream, and wait for a ring that does not exist
+ * @found: the names matched a pattern: end when the one that matched exists no more
  */
 struct bridge {
+	enum direction direction;
 	const char *ring;
 	const char *stream;
 	const char *subject;
-	const char *server;
-	const char *server_shown;
-	const char *creds;
 	const char *state;
 	enum ringbuf_host host;
 	unsigned int window;
@@ -42,25 +55,36 @@ struct bridge {
 	uint64_t slots;
 	uint64_t interval;
 	bool json;
+	bool service;
+	bool found;
 };
+
+struct line;
+struct report;
+struct sink;
 
 /* Set by SIGINT and SIGTERM: finish what is on its way, and end. */
 extern volatile bool bridge_stop;
+
+/* What bridge_say() says that a line of this thread is about; NULL: nothing. */
+extern _Thread_local const char *bridge_topic;
 
 /* Print a line on stderr, after the name of the program. */
 void bridge_say(const char *form, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Pass the messages of @ring to the stream until the ring's stream has ended, or bridge_stop is
- * set. Return the exit status.
+ * Pass the messages of @ring, which this function takes, to the stream until the ring's stream has
+ * ended, or bridge_stop is set.  A service continues after that, until the name @b->ring is not
+ * that of @ring any more. Return the exit status.
  */
-int publish(const struct bridge *b, struct ringbuf *ring);
+int publish(const struct bridge *b, struct line *line, struct ringbuf *ring, struct report *report);
 
 /*
- * Pass the messages of the stream to @ring until the writers at the other end are done, or
- * bridge_stop is set.  Return the exit status.
+ * Pass the messages of the stream to @sink until the writers at the other end are done, or
+ * bridge_stop is set.  A service continues after that, until another ring has the name @b->ring.
+ * Return the exit status, or BRIDGE_GONE if @b->found and there is no such stream any more.
  */
-int subscribe(const struct bridge *b, struct ringbuf *ring);
+int subscribe(const struct bridge *b, struct line *line, struct sink *sink, struct report *report);
 
 /* Pass messages through a ring, a server of its own, and another ring.  Return the exit status. */
 int demo(const struct bridge *b);

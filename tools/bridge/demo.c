@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #include "../common/clock.h"
-#include "bridge.h"
+#include "line.h"
+#include "sink.h"
 
 #define MESSAGES   20000
 #define SLOT_BYTES 4096
@@ -141,16 +142,26 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 /* ---- the processes ---------------------------------------------------------------- */
 
+static int run_half(const struct bridge *b, struct line *line, struct ringbuf *ring)
+{
+	struct report report = { .server = line->server->shown };
+	struct sink *sink;
+
+	if (b->direction == PUBLISH)
+		return publish(b, line, ring, &report);
+	sink = sink_open(b, ring, &report);
+	return sink ? subscribe(b, line, sink, &report) : 1;
+}
+
 /* Run one half of the bridge in a child. */
-static pid_t start(const struct bridge *b, struct ringbuf *ring,
-		   int (*half)(const struct bridge *b, struct ringbuf *ring))
+static pid_t start(const struct bridge *b, struct line *line, struct ringbuf *ring)
 {
 	pid_t parent = getpid(), pid = fork();
 
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	_exit(getppid() == parent ? half(b, ring) : 1);
+	_exit(getppid() == parent ? run_half(b, line, ring) : 1);
 }
 
 static struct ringbuf *make_ring(enum ringbuf_host host)
@@ -169,11 +180,15 @@ static struct ringbuf *make_ring(enum ringbuf_host host)
 }
 
 /* Pass messages from @from to @to.  Return how many came as they were sent. */
-static uint64_t pass(const struct bridge *b, struct ringbuf *from, struct ringbuf *to, pid_t server)
+static uint64_t pass(const struct bridge *options, const char *url, struct ringbuf *from,
+		     struct ringbuf *to, pid_t server_pid)
 {
+	struct server server = { .url = url, .shown = url };
+	struct bridge b = *options;
+	struct line line;
 	struct ringbuf_reader *reader;
 	struct ringbuf_writer *writer;
-	pid_t child[CHILDREN] = { server }, parent = getpid();
+	pid_t child[CHILDREN] = { server_pid }, parent = getpid();
 	uint64_t same = 0;
 
 	if (ringbuf_reader_attach(to, RINGBUF_FROM_OLDEST, 0, &reader))
@@ -185,8 +200,11 @@ static uint64_t pass(const struct bridge *b, struct ringbuf *from, struct ringbu
 		      write_all(writer));
 	}
 	/* The reader that the writer waits for is the bridge's. */
-	child[2] = start(b, from, publish);
-	child[3] = start(b, to, subscribe);
+	line_init(&line, &server);
+	b.direction = PUBLISH;
+	child[2] = start(&b, &line, from);
+	b.direction = SUBSCRIBE;
+	child[3] = start(&b, &line, to);
 	same = read_all(reader, child);
 	/* A process that waits for one that has failed would wait for ever. */
 	for (size_t i = 0; same != MESSAGES && i < CHILDREN; i++)
@@ -214,13 +232,11 @@ int demo(const struct bridge *options)
 	b.state = folder;
 	server = start_server(folder, url);
 	if (server > 0) {
-		b.server = url;
-		b.server_shown = url;
 		printf("Passing %d messages from a ring to another one, through %s\n", MESSAGES,
 		       url);
 		fflush(stdout);
 		began = clock_now();
-		same = pass(&b, from, to, server);
+		same = pass(&b, url, from, to, server);
 		ns = clock_now() - began;
 		printf("%llu of %d messages came as they were sent and in order, in %.2f s\n",
 		       (unsigned long long)same, MESSAGES, (double)ns / 1e9);

@@ -1,20 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See flight.h. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../common/clock.h"
 #include "flight.h"
 
-void flight_init(struct flight *f, struct ringbuf_reader *reader)
+static pthread_mutex_t unused_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct flight *unused; /* flights that were dropped; under the lock */
+
+static struct flight *make(void)
 {
+	struct flight *f = calloc(1, sizeof(*f));
 	pthread_condattr_t attr;
 
+	if (!f)
+		return NULL;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&f->change, &attr);
 	pthread_condattr_destroy(&attr);
+	return f;
+}
+
+struct flight *flight_new(void)
+{
+	struct flight *f;
+
+	pthread_mutex_lock(&unused_lock);
+	f = unused;
+	if (f)
+		unused = f->unused;
+	pthread_mutex_unlock(&unused_lock);
+	return f ? f : make();
+}
+
+void flight_set_reader(struct flight *f, struct ringbuf_reader *reader)
+{
+	pthread_mutex_lock(&f->lock);
 	f->reader = reader;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void flight_drop(struct flight *f)
+{
+	flight_begin(f, NULL);
+	pthread_mutex_lock(&unused_lock);
+	f->unused = unused;
+	unused = f;
+	pthread_mutex_unlock(&unused_lock);
 }
 
 void flight_begin(struct flight *f, jsCtx *js)
@@ -145,9 +180,12 @@ unsigned int flight_take_acked(struct flight *f, struct report *r)
 	pthread_mutex_lock(&f->lock);
 	acked = f->acked;
 	f->acked = 0;
-	r->messages = f->stored;
-	r->bytes = f->stored_bytes;
-	r->repeated = f->repeated;
+	r->messages += f->stored;
+	r->bytes += f->stored_bytes;
+	r->repeated += f->repeated;
+	f->stored = 0;
+	f->stored_bytes = 0;
+	f->repeated = 0;
 	pthread_mutex_unlock(&f->lock);
 	return acked;
 }

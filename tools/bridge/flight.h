@@ -36,11 +36,12 @@ struct flight_part {
  * @part: the parts, those from @tail to @head, each modulo FLIGHT_MOST
  * @bytes: sum of their bytes
  * @acked: slots that can be released
- * @stored: slots that the server has acknowledged, since the start
+ * @stored: slots that the server has acknowledged, since flight_take_acked()
  * @stored_bytes: their bytes
- * @repeated: acknowledgments that told of a message that the server had already
+ * @repeated: acknowledgments since then that told of a message that the server had already
  * @failed: the connection is of no use any more: something was refused
  * @why: what was refused, unless the connection was lost
+ * @unused: the next one that flight_new() may return, while nothing uses this one
  */
 struct flight {
 	pthread_mutex_t lock;
@@ -57,10 +58,18 @@ struct flight {
 	uint64_t repeated;
 	bool failed;
 	char why[256];
+	struct flight *unused;
 };
 
-/* Make an empty @f, which wakes @reader. */
-void flight_init(struct flight *f, struct ringbuf_reader *reader);
+/*
+ * Return an empty flight, or NULL if there is no memory.  flight_drop() takes it back; the
+ * structure stays, since a callback of libnats may come late, and is used again by another flight.
+ */
+struct flight *flight_new(void);
+void flight_drop(struct flight *f);
+
+/* Let acknowledgments end the current wait of @reader; NULL: of no reader any more. */
+void flight_set_reader(struct flight *f, struct ringbuf_reader *reader);
 
 /* Forget what the old connection had on its way.  @js: of the new connection, NULL: none */
 void flight_begin(struct flight *f, jsCtx *js);
@@ -86,7 +95,7 @@ void flight_why(struct flight *f, char *text, size_t bytes);
 /* Return whether parts are on their way.  @acked: [out] how many were acknowledged, or NULL */
 bool flight_has_parts(struct flight *f, uint32_t *acked);
 
-/* Return how many slots can be released since the last call, and set the counters of @r. */
+/* Return how many slots can be released since the last call, and add to the counters of @r. */
 unsigned int flight_take_acked(struct flight *f, struct report *r);
 
 /* Wait, for @ns at most, for an acknowledgment.  Return at once if none is to come. */

@@ -1,43 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The connection to the server. */
+/* What one ring has of the connection to the server: a JetStream context of its own. */
 #ifndef BRIDGE_LINK_H
 #define BRIDGE_LINK_H
 
-#include <nats/nats.h>
-#include <stdatomic.h>
-
-#include "bridge.h"
+#include "line.h"
+#include "report.h"
 
 /**
- * struct link - one connection, from link_open() to link_close()
- * @nc: the connection, NULL while there is none; it does not reconnect by itself, since a message
- *that was lost with the old connection would then be overtaken by those that follow it
- * @js: its JetStream context
- * @down: the connection was lost
+ * struct link - one JetStream context, from link_open() to link_close()
+ * @connection: the connection that it belongs to, NULL while there is none
+ * @next: for struct line
+ * @js: the context
  * @ack: called, by a thread of libnats, for each acknowledgment; NULL: none
  * @wake: called, by a thread of libnats, when the connection was lost; NULL: none
  * @closure: for @ack and @wake
+ * @report: for complaints
  */
 struct link {
-	_Atomic(natsConnection *) nc;
+	struct connection *connection;
+	struct link *next;
 	jsCtx *js;
-	atomic_bool down;
 	jsPubAckHandler ack;
 	void (*wake)(void *closure);
 	void *closure;
+	struct report *report;
 };
 
 /* Wait before another try: 50 ms at first, then longer, up to 5 s.  @tries counts the tries. */
 void link_pause(unsigned int *tries);
 
 /*
- * Connect, and try until it succeeds.  Say on stderr why not, once for each reason.  @l->ack, @wake
- * and
- * @closure are set.  Return false if bridge_stop was set before.
+ * Connect, or use the connection that @line has, and try until it succeeds.  Say on stderr why not,
+ * once for each reason.  @l->report, @ack, @wake and @closure are set.  Return false if bridge_stop
+ * was set before.
  */
-bool link_open(struct link *l, const struct bridge *b);
+bool link_open(struct link *l, struct line *line);
 
-/* Close the connection.  @l->ack may still be called, for a context that is not @l->js. */
+/*
+ * Give the context back, and the connection.  @l->ack may still be called, for a context that is
+ * not
+ * @l->js.
+ */
 void link_close(struct link *l);
 
 /* Return whether the connection was lost. */
@@ -47,12 +50,6 @@ bool link_is_down(const struct link *l);
  * Say on stderr what failed, unless it is what was said last.
  * @words: what was tried
  */
-void link_complain(const char *words, natsStatus s, jsErrCode code);
-
-/* Say @text on stderr, unless it is what was said last. */
-void link_complain_text(const char *text);
-
-/* Forget what was said last, since all is well again. */
-void link_calm(void);
+void link_complain(struct link *l, const char *words, natsStatus s, jsErrCode code);
 
 #endif /* BRIDGE_LINK_H */

@@ -13,7 +13,15 @@
 
 #include "memory.h"
 
-#define MAGIC 0x3276626672676e72ULL
+#define MAGIC 0x3376626672676e72ULL
+
+static void complain(struct report *report, const char *path, const char *why)
+{
+	char text[PATH_MAX + 100];
+
+	snprintf(text, sizeof(text), "%s: %s", path, why);
+	report_complain(report, text, false);
+}
 
 /* Set @path to the default folder, and make it. */
 static bool default_folder(char path[PATH_MAX])
@@ -42,19 +50,20 @@ static bool default_folder(char path[PATH_MAX])
 	return !mkdir(path, 0700) || errno == EEXIST;
 }
 
-static bool file_path(const struct bridge *b, char path[PATH_MAX])
+/* Return false after a complaint. */
+static bool file_path(const struct bridge *b, char path[PATH_MAX], struct report *report)
 {
 	char folder[PATH_MAX], name[NAME_MAX + 1];
 
 	if (b->state)
 		snprintf(folder, sizeof(folder), "%s", b->state);
 	else if (!default_folder(folder)) {
-		bridge_say("%s: %s", folder, strerror(errno));
+		complain(report, folder, strerror(errno));
 		return false;
 	}
-	if (snprintf(name, sizeof(name), "%s.%s", b->stream, b->ring) >= (int)sizeof(name) ||
+	if (snprintf(name, sizeof(name), "%s", b->ring) >= (int)sizeof(name) ||
 	    strlen(folder) + strlen(name) + 2 > PATH_MAX) {
-		bridge_say("the names of stream and ring are too long");
+		complain(report, b->ring, "the name of the ring is too long");
 		return false;
 	}
 	for (char *p = name; *p; p++)
@@ -66,33 +75,41 @@ static bool file_path(const struct bridge *b, char path[PATH_MAX])
 	return true;
 }
 
-struct memory_file *memory_open(const struct bridge *b)
+/* Open the file and lock it.  Return -1 after a complaint. */
+static int open_locked(const char *path, struct report *report)
 {
-	struct memory_file *m;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	complain(report, path,
+		 fd >= 0 && errno == EWOULDBLOCK ? "another ringbuf-bridge uses it"
+						 : strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+struct memory_file *memory_open(const struct bridge *b, struct report *report)
+{
+	struct memory_file *m = MAP_FAILED;
 	char path[PATH_MAX];
 	int fd;
 
-	if (!file_path(b, path))
+	if (!file_path(b, path, report))
 		return NULL;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) && errno != EWOULDBLOCK)) {
-		bridge_say("%s: %s", path, strerror(errno));
+	fd = open_locked(path, report);
+	if (fd < 0)
 		return NULL;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		bridge_say("%s: another ringbuf-bridge uses it", path);
+	errno = posix_fallocate(fd, 0, sizeof(*m));
+	if (!errno)
+		m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (m == MAP_FAILED)
+		complain(report, path, strerror(errno));
+	/* The map keeps the file locked. */
+	close(fd);
+	if (m == MAP_FAILED)
 		return NULL;
-	}
-	if (posix_fallocate(fd, 0, sizeof(*m))) {
-		bridge_say("%s: no room", path);
-		return NULL;
-	}
-	/* The file stays open, and so locked, until the process ends. */
-	m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (m == MAP_FAILED) {
-		bridge_say("%s: %s", path, strerror(errno));
-		return NULL;
-	}
 	if (m->magic != MAGIC) {
 		memset(m, 0, sizeof(*m));
 		m->magic = MAGIC;
@@ -100,46 +117,93 @@ struct memory_file *memory_open(const struct bridge *b)
 	return m;
 }
 
+void memory_close(struct memory_file *m)
+{
+	if (m)
+		munmap(m, sizeof(*m));
+}
+
 /* Stores to a shared map survive a SIGKILL.  Keep the compiler from changing their order. */
 #define IN_ORDER() __asm__ __volatile__("" ::: "memory")
 
-void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], uint64_t position,
-		 struct memory_entry *last)
+/* Return the entry of the message at @position, or NULL if there is none that can be trusted. */
+static const struct memory_entry *find_entry(const struct memory_file *m, uint64_t position)
 {
-	const struct memory_entry *e = &m->entry[(position - 1) % MEMORY_ENTRIES];
+	const struct memory_entry *e = &m->entry[position % MEMORY_ENTRIES];
 
-	memset(last, 0, sizeof(*last));
+	return *e->uuid && e->position == position && e->stream < MEMORY_STREAMS ? e : NULL;
+}
+
+void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], uint64_t position)
+{
+	const struct memory_entry *e = position ? find_entry(m, position - 1) : NULL;
+	struct memory_stream *stream = e ? &m->stream[e->stream] : NULL;
+
 	if (memcmp(m->ring, ring, sizeof(m->ring))) {
 		memset(m->entry, 0, sizeof(m->entry));
 		IN_ORDER();
 		memcpy(m->ring, ring, sizeof(m->ring));
-	} else if (position && e->position == position - 1) {
-		*last = *e;
-		last->uuid[sizeof(last->uuid) - 1] = '\0';
+		return;
 	}
 	/* The bridge may have been killed between the commit and memory_pass(). */
-	if (last->epoch == m->epoch && last->sequence > m->passed)
-		m->passed = last->sequence;
+	if (e && e->epoch == stream->epoch && e->sequence > stream->passed)
+		memory_pass(stream, e->sequence, false);
 }
 
-void memory_restart(struct memory_file *m, int64_t created)
+struct memory_stream *memory_stream(struct memory_file *m, const char *name)
 {
-	m->passed = 0;
+	struct memory_stream *s = m->stream;
+
+	for (; s < m->stream + MEMORY_STREAMS && *s->name; s++)
+		if (!strncmp(s->name, name, sizeof(s->name)))
+			return s;
+	if (s == m->stream + MEMORY_STREAMS || strlen(name) >= sizeof(s->name))
+		return NULL;
+	/* The first byte last: a name that was written in part only is none. */
+	strcpy(s->name + 1, name + 1);
 	IN_ORDER();
-	m->epoch++;
-	IN_ORDER();
-	m->created = created;
+	*s->name = *name;
+	return s;
 }
 
-void memory_put(struct memory_file *m, struct memory_entry *e)
+void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
+		 struct memory_entry *last)
 {
-	e->epoch = m->epoch;
+	const struct memory_entry *e;
+
+	memset(last, 0, sizeof(*last));
+	for (unsigned int i = 1; i <= MEMORY_ENTRIES && i <= position; i++) {
+		e = find_entry(m, position - i);
+		if (!e || &m->stream[e->stream] != stream)
+			continue;
+		*last = *e;
+		last->uuid[sizeof(last->uuid) - 1] = '\0';
+		return;
+	}
+}
+
+void memory_restart(struct memory_stream *stream, int64_t created)
+{
+	stream->passed = 0;
+	stream->done = false;
+	IN_ORDER();
+	stream->epoch++;
+	IN_ORDER();
+	stream->created = created;
+}
+
+void memory_put(struct memory_file *m, const struct memory_stream *stream, struct memory_entry *e)
+{
+	e->epoch = stream->epoch;
+	e->stream = (uint64_t)(stream - m->stream);
 	m->entry[e->position % MEMORY_ENTRIES] = *e;
 	IN_ORDER();
 }
 
-void memory_pass(struct memory_file *m, uint64_t sequence)
+void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done)
 {
 	IN_ORDER();
-	m->passed = sequence;
+	stream->done = done;
+	IN_ORDER();
+	stream->passed = sequence;
 }

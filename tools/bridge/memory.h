@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a subscriber remembers in a file, so that it continues at the right message after it was
- * killed at any moment.
+ * What the subscribers of one ring remember in a file, so that they continue at the right messages
+ * after they were killed at any moment.
  *
- * Before a message is committed to the ring, the file gets its position there and its sequence
- * number in the stream.  The next subscriber finds out from the ring which position was committed
- * last, and from the file which message that was.  If the ring is another one, since the machine
- * was booted, it continues behind the last message that was committed to the old ring.
+ * Before a message is committed to the ring, the file gets its position there, its stream and its
+ * sequence number in the stream.  The next subscriber finds out from the ring which position was
+ * committed last, and from the file which message that was.  If the ring is another one, since the
+ * machine was booted, it continues behind the last message that was committed to the old ring.
  *
  * Sequence numbers mean something in one stream only.  If the stream was deleted and made again, a
  * new epoch begins, and the numbers of the epochs before it are not used any more.
@@ -18,9 +18,10 @@
 #define BRIDGE_MEMORY_H
 
 #include "../common/uuid.h"
-#include "bridge.h"
+#include "report.h"
 
-#define MEMORY_ENTRIES 256 /* more than there are slots in a batch */
+#define MEMORY_ENTRIES 256
+#define MEMORY_STREAMS 256 /* most streams whose messages one ring gets */
 
 /**
  * struct memory_entry - a message that was committed, or was about to be
@@ -28,6 +29,7 @@
  * @sequence: sequence number, in the stream, of its last part
  * @source: its position in the ring from which it came
  * @epoch: to which @sequence belongs
+ * @stream: number of its stream
  * @uuid: that ring, as text; empty if there is no such message
  */
 struct memory_entry {
@@ -35,41 +37,69 @@ struct memory_entry {
 	uint64_t sequence;
 	uint64_t source;
 	uint64_t epoch;
+	uint64_t stream;
 	char uuid[40];
+};
+
+/**
+ * struct memory_stream - a stream whose messages the ring gets
+ * @name: its name, empty if this is none
+ * @passed: all up to this sequence number are surely committed, or left out
+ * @epoch: counts the streams of this name
+ * @created: when the server has made the stream, 0: not known yet
+ * @done: the last message that was passed was the end of a ring whose writers were done
+ */
+struct memory_stream {
+	char name[256];
+	uint64_t passed;
+	uint64_t epoch;
+	int64_t created;
+	uint64_t done;
 };
 
 struct memory_file {
 	uint64_t magic;
-	uint64_t passed; /* all up to this sequence number are surely committed, or left out */
-	uint64_t epoch; /* counts the streams of this name */
-	int64_t created; /* when the server has made the stream, 0: not known yet */
 	uint8_t ring[RINGBUF_UUID_BYTES]; /* the ring to which the entries belong */
 	struct memory_entry entry[MEMORY_ENTRIES];
+	struct memory_stream stream[MEMORY_STREAMS];
 };
 
 /*
- * Map the file of @b's stream and ring, and lock it against a second subscriber.
- * Return NULL after a message on stderr.
+ * Map the file of the ring of @b, and lock it against another process.  Return NULL after a
+ * complaint.
  */
-struct memory_file *memory_open(const struct bridge *b);
+struct memory_file *memory_open(const struct bridge *b, struct report *report);
+
+/* Unmap the file and unlock it, unless @m is NULL. */
+void memory_close(struct memory_file *m);
 
 /*
- * Find what was committed last.
+ * Find out which message was committed last, and set what is passed of its stream.
  * @ring: UUID of the ring
  * @position: the first position of the ring that is not committed
- * @last: [out] the message, with an empty uuid if it is not known
- * Set @m->passed.
  */
-void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], uint64_t position,
+void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], uint64_t position);
+
+/* Find the stream @name, or make it.  Return NULL if there are too many. */
+struct memory_stream *memory_stream(struct memory_file *m, const char *name);
+
+/*
+ * Find the last message of @stream that was committed before @position.
+ * @last: [out] the message, with an empty uuid if it is not known
+ */
+void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
 		 struct memory_entry *last);
 
 /* Begin a new epoch: the stream is another one, made at @created. */
-void memory_restart(struct memory_file *m, int64_t created);
+void memory_restart(struct memory_stream *stream, int64_t created);
 
-/* Remember @e before it is committed.  Set @e->epoch. */
-void memory_put(struct memory_file *m, struct memory_entry *e);
+/* Remember @e of @stream before it is committed.  Set @e->epoch and @e->stream. */
+void memory_put(struct memory_file *m, const struct memory_stream *stream, struct memory_entry *e);
 
-/* Remember that all up to @sequence are committed, or left out. */
-void memory_pass(struct memory_file *m, uint64_t sequence);
+/*
+ * Remember that all up to @sequence are committed, or left out.
+ * @done: the last one of these was an end
+ */
+void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done);
 
 #endif /* BRIDGE_MEMORY_H */

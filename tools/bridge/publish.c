@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../common/clock.h"
@@ -20,9 +21,10 @@
 #include "label.h"
 #include "link.h"
 
-#define ACK_WAIT   (10 * NS_PER_S)
-#define TICK	   (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
-#define DUPLICATES (120 * (int64_t)NS_PER_S)
+#define ACK_WAIT     (10 * NS_PER_S)
+#define TICK	     (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
+#define REOPEN_PAUSE NS_PER_S
+#define DUPLICATES   (120 * (int64_t)NS_PER_S)
 
 /**
  * struct publisher - state of the bridge
@@ -44,15 +46,15 @@
  * @sent_any: one was sent on this connection
  * @ended: the end of the stream is in the stream, or on its way
  * @idle: the last wait for another message ended without one, since none will come
+ * @reopen_due: when a service opens a ring without writers again
  */
 struct publisher {
 	const struct bridge *b;
 	struct ringbuf *ring;
 	struct ringbuf_reader *reader;
 	struct ringbuf_geometry geometry;
-	char uuid[UUID_TEXT_BYTES];
 	struct link link;
-	struct report report;
+	struct report *report;
 	uint64_t released;
 	uint64_t lost_at;
 	uint64_t lost;
@@ -68,14 +70,15 @@ struct publisher {
 	bool sent_any;
 	bool ended;
 	bool idle;
-	struct flight flight;
+	uint64_t reopen_due;
+	struct flight *flight;
 };
 
 /* ---- sending ------------------------------------------------------------------ */
 
 static bool has_failed(struct publisher *p)
 {
-	return flight_has_failed(&p->flight) || link_is_down(&p->link);
+	return flight_has_failed(p->flight) || link_is_down(&p->link);
 }
 
 /* Get the slots at the cursor.  Return their number, or a negative errno. */
@@ -127,7 +130,7 @@ static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
 	if (s == NATS_OK)
 		s = label_put(msg, l);
 	if (s == NATS_OK) {
-		flight_add(&p->flight,
+		flight_add(p->flight,
 			   &(struct flight_part){
 				   .msg = msg,
 				   .bytes = (size_t)natsMsg_GetDataLength(msg) + LABEL_BYTES,
@@ -182,7 +185,7 @@ static struct label label_of(const struct publisher *p, const struct ringbuf_slo
 		.time = slot->timestamp,
 	};
 
-	strcpy(l.uuid, p->uuid);
+	strcpy(l.uuid, p->report->uuid);
 	if (l.parts > 1)
 		l.part_bytes = p->part_bytes;
 	choose_part(p, &l);
@@ -196,7 +199,7 @@ static void tell_lost(struct publisher *p, uint64_t lost, uint64_t position)
 {
 	if (lost <= p->told)
 		return;
-	p->report.lost += lost - p->told;
+	p->report->lost += lost - p->told;
 	bridge_say("%llu slots before position %llu are lost: the writers did not wait",
 		   (unsigned long long)(lost - p->told), (unsigned long long)position);
 	p->told = lost;
@@ -249,7 +252,7 @@ static natsStatus send_end(struct publisher *p)
 		return s;
 	if (ringbuf_stats(p->ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DONE)
 		l.end = RINGBUF_STREAM_DONE;
-	strcpy(l.uuid, p->uuid);
+	strcpy(l.uuid, p->report->uuid);
 	p->ended = true;
 	return send(p, msg, &l, false, 0);
 }
@@ -271,14 +274,14 @@ static int give_back(struct publisher *p, unsigned int count)
 /* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
 static int release(struct publisher *p)
 {
-	unsigned int acked = flight_take_acked(&p->flight, &p->report);
+	unsigned int acked = flight_take_acked(p->flight, p->report);
 	int err;
 
 	acked = acked < p->slots ? acked : p->slots;
 	if (!acked)
 		return 0;
 	err = give_back(p, acked);
-	p->report.position = p->released;
+	p->report->position = p->released;
 	p->sent -= acked;
 	/* The reader was moved forward: the slots of the window are not its any more. */
 	if (err == -ESTALE) {
@@ -314,7 +317,7 @@ static int look(struct publisher *p)
 	int n;
 
 	/* Acknowledgments of a window that was lost must not count for the next one. */
-	if (fresh && flight_has_parts(&p->flight, NULL))
+	if (fresh && flight_has_parts(p->flight, NULL))
 		return -EAGAIN;
 	n = peek(p, slot);
 	if (n < 0)
@@ -329,7 +332,7 @@ static int look(struct publisher *p)
 	if (!fresh)
 		return 0;
 	/* All of the last window was acknowledged, or lost. */
-	flight_take_acked(&p->flight, &p->report);
+	flight_take_acked(p->flight, p->report);
 	p->sent = 0;
 	return release_stored(p);
 }
@@ -340,7 +343,7 @@ static void wait_more(struct publisher *p)
 	int err;
 
 	if (p->idle || p->slots == RINGBUF_BATCH_MAX || p->slots == p->geometry.slot_count) {
-		flight_wait(&p->flight, TICK);
+		flight_wait(p->flight, TICK);
 		return;
 	}
 	err = ringbuf_reader_wait(p->reader, p->slots + 1, (int64_t)TICK);
@@ -413,31 +416,17 @@ static natsStatus find_last(struct publisher *p, jsErrCode *code)
 	struct label l;
 	natsStatus s = js_GetLastMsg(&msg, p->link.js, p->b->stream, p->b->subject, NULL, code);
 
-	if (s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->uuid) && is_possible(p, &l))
+	if (s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->report->uuid) &&
+	    is_possible(p, &l))
 		resume(p, &l);
 	natsMsg_Destroy(msg);
 	return s == NATS_NOT_FOUND ? NATS_OK : s;
 }
 
-/* Become a reader before the first connection, so that writers wait while the server is away. */
-static int attach(struct publisher *p)
-{
-	struct ringbuf_reader *reader;
-	int err = ringbuf_reader_attach(p->ring, RINGBUF_FROM_OLDEST, 0, &reader);
-
-	if (err)
-		return err;
-	ringbuf_reader_interruptible(reader, 1);
-	p->reader = reader;
-	flight_init(&p->flight, reader);
-	p->released = ringbuf_reader_position(reader);
-	return 0;
-}
-
 /* Forget what the old connection had on its way. */
 static void forget(struct publisher *p, jsCtx *js)
 {
-	flight_begin(&p->flight, js);
+	flight_begin(p->flight, js);
 	p->slots = 0;
 	p->sent = 0;
 	p->sent_any = false;
@@ -449,7 +438,7 @@ static void forget(struct publisher *p, jsCtx *js)
  */
 static int begin(struct publisher *p)
 {
-	int64_t most = natsConnection_GetMaxPayload(p->link.nc);
+	int64_t most = natsConnection_GetMaxPayload(p->link.connection->nc);
 	jsErrCode code = 0;
 	natsStatus s;
 
@@ -457,13 +446,13 @@ static int begin(struct publisher *p)
 	p->ended = false;
 	p->last = (struct label){ 0 };
 	p->sent_to = p->released;
-	p->report.connections++;
+	p->report->connections++;
 	p->part_bytes = most > 2 * LABEL_BYTES ? (size_t)most - LABEL_BYTES : LABEL_BYTES;
 	s = find_stream(p, &code);
 	if (s == NATS_OK)
 		s = find_last(p, &code);
 	if (s != NATS_OK) {
-		link_complain("cannot use the stream", s, code);
+		link_complain(&p->link, "cannot use the stream", s, code);
 		return -EAGAIN;
 	}
 	return 0;
@@ -474,10 +463,10 @@ static int begin(struct publisher *p)
 static bool is_answering(struct publisher *p, uint64_t *heard, uint32_t *tail)
 {
 	uint32_t now;
-	bool waits = flight_has_parts(&p->flight, &now);
+	bool waits = flight_has_parts(p->flight, &now);
 
 	if (now != *tail)
-		link_calm();
+		report_calm(p->report);
 	if (now != *tail || !waits)
 		*heard = clock_now();
 	*tail = now;
@@ -486,6 +475,76 @@ static bool is_answering(struct publisher *p, uint64_t *heard, uint32_t *tail)
 	bridge_say("the server has acknowledged nothing for %d s; trying again",
 		   (int)(ACK_WAIT / NS_PER_S));
 	return false;
+}
+
+/* Become a reader, of a ring that has no writers if @p->reader was one. */
+static int attach(struct publisher *p)
+{
+	struct ringbuf_reader *reader;
+	int err = ringbuf_reader_attach(p->ring, RINGBUF_FROM_OLDEST, 0, &reader);
+
+	if (err)
+		return err;
+	ringbuf_reader_interruptible(reader, 1);
+	flight_set_reader(p->flight, reader);
+	p->reader = reader;
+	p->released = ringbuf_reader_position(reader);
+	return 0;
+}
+
+static void detach(struct publisher *p)
+{
+	flight_set_reader(p->flight, NULL);
+	ringbuf_reader_close(p->reader);
+	ringbuf_close(p->ring);
+	p->reader = NULL;
+	p->ring = NULL;
+}
+
+/*
+ * Let go of the ring and open it again: if no other process uses it, it ends by this, unless it is
+ * kept.  Return whether it is the same ring still.
+ */
+static bool reopen(struct publisher *p)
+{
+	struct ringbuf_geometry g = { .size = sizeof(g) };
+
+	detach(p);
+	if (ringbuf_open(p->b->ring, p->b->host, &p->ring)) {
+		p->ring = NULL;
+		return false;
+	}
+	ringbuf_get_geometry(p->ring, &g);
+	return !memcmp(g.uuid, p->geometry.uuid, sizeof(g.uuid)) && !attach(p);
+}
+
+static bool has_writers(const struct publisher *p)
+{
+	struct ringbuf_status status = { .size = sizeof(status) };
+
+	return ringbuf_stats(p->ring, &status, NULL, 0) >= 0 && status.writers;
+}
+
+/*
+ * Return whether all is done.  A service waits for more messages, from other writers or from
+ * another ring of the same name.
+ */
+static bool is_finished(struct publisher *p)
+{
+	if (flight_has_parts(p->flight, NULL))
+		return false;
+	if (bridge_stop || (p->ended && !p->b->service))
+		return true;
+	if (!p->b->service || p->slots)
+		return false;
+	if (p->ended) {
+		clock_sleep_until(clock_now() + TICK);
+		p->ended = false;
+	}
+	if (clock_now() < p->reopen_due || has_writers(p))
+		return false;
+	p->reopen_due = clock_now() + REOPEN_PAUSE;
+	return !reopen(p);
 }
 
 /*
@@ -500,31 +559,31 @@ static int run(struct publisher *p)
 	int err;
 
 	for (;;) {
-		report_if_due(&p->report, p->b, p->uuid);
+		report_if_due(p->report, p->b);
 		err = release(p);
 		if (err)
 			return err;
 		if (has_failed(p))
 			return -EAGAIN;
-		if ((p->ended || bridge_stop) && !flight_has_parts(&p->flight, NULL))
+		if (is_finished(p))
 			return 0;
 		err = p->ended || bridge_stop ? -EAGAIN : look(p);
 		if (err && err != -EAGAIN && err != -EINTR && err != -ENODATA)
 			return err;
-		if (err == -ENODATA && !p->slots && !flight_has_parts(&p->flight, NULL))
+		if (err == -ENODATA && !p->slots && !flight_has_parts(p->flight, NULL))
 			s = send_end(p);
 		while (!err && s == NATS_OK && p->sent < p->slots &&
-		       flight_has_room(&p->flight, p->b))
+		       flight_has_room(p->flight, p->b))
 			s = send_part(p);
 		if (s != NATS_OK) {
-			link_complain("cannot send", s, 0);
+			link_complain(&p->link, "cannot send", s, 0);
 			return -EAGAIN;
 		}
 		if (!is_answering(p, &heard, &tail))
 			return -EAGAIN;
 		if (p->ended || bridge_stop || p->sent < p->slots ||
-		    (!p->slots && flight_has_parts(&p->flight, NULL)))
-			flight_wait(&p->flight, TICK);
+		    (!p->slots && flight_has_parts(p->flight, NULL)))
+			flight_wait(p->flight, TICK);
 		else
 			wait_more(p);
 	}
@@ -533,13 +592,13 @@ static int run(struct publisher *p)
 /* Say why the connection is given up, unless the server is away, which link_open() tells. */
 static void tell_why(struct publisher *p)
 {
-	char why[sizeof(p->flight.why)], text[sizeof(why) + 40];
+	char why[sizeof(p->flight->why)], text[sizeof(why) + 40];
 
-	flight_why(&p->flight, why, sizeof(why));
+	flight_why(p->flight, why, sizeof(why));
 	if (!*why)
 		return;
 	snprintf(text, sizeof(text), "the server refused a message: %s", why);
-	link_complain_text(text);
+	report_complain(p->report, text, true);
 }
 
 static int fail(const struct publisher *p, enum error_step step, int err)
@@ -547,48 +606,84 @@ static int fail(const struct publisher *p, enum error_step step, int err)
 	struct ringbuf_config config = { .name = p->b->ring, .host = p->geometry.host };
 	char words[ERROR_WORDS_BYTES];
 
-	bridge_say("%s: %s", p->b->ring ? p->b->ring : "ring",
-		   error_words(words, step, err, &config));
+	report_complain_of_ring(p->report, p->b, error_words(words, step, err, &config));
 	return 1;
 }
 
-int publish(const struct bridge *b, struct ringbuf *ring)
+/* Pass messages on until all is done.  Return 0 or a negative errno of the ring. */
+static int pass(struct publisher *p, struct line *line)
 {
-	static struct publisher p;
 	unsigned int tries = 0;
 	uint64_t before;
-	int err;
+	int err = -EAGAIN;
 
-	p.b = b;
-	p.ring = ring;
-	p.geometry.size = sizeof(p.geometry);
-	p.link.ack = flight_on_ack;
-	p.link.wake = flight_wake;
-	p.link.closure = &p.flight;
-	ringbuf_get_geometry(ring, &p.geometry);
-	uuid_text(p.uuid, p.geometry.uuid);
-	err = attach(&p);
-	if (err)
-		return fail(&p, ERROR_READER, err);
-	err = -EAGAIN;
-	while (err == -EAGAIN && !bridge_stop && link_open(&p.link, b)) {
-		before = p.report.messages;
-		p.report.connected = true;
-		err = begin(&p);
+	while (err == -EAGAIN && !bridge_stop && link_open(&p->link, line)) {
+		before = p->report->messages;
+		p->report->connected = true;
+		err = begin(p);
 		if (!err)
-			err = run(&p);
-		p.report.connected = false;
-		tell_why(&p);
-		forget(&p, NULL);
-		link_close(&p.link);
-		if (p.report.messages != before)
+			err = run(p);
+		p->report->connected = false;
+		tell_why(p);
+		forget(p, NULL);
+		link_close(&p->link);
+		if (p->report->messages != before)
 			tries = 0;
 		if (err == -EAGAIN)
 			link_pause(&tries);
 	}
-	report_end(&p.report, b, p.uuid);
-	if (err && err != -EAGAIN)
-		return fail(&p, ERROR_USE, err);
-	ringbuf_reader_close(p.reader);
-	return 0;
+	return err == -EAGAIN ? 0 : err;
+}
+
+static int pass_all(struct publisher *p, struct line *line)
+{
+	/* Before the first connection, so that writers wait while the server is away. */
+	int err = attach(p);
+
+	if (err)
+		return fail(p, ERROR_READER, err);
+	err = pass(p, line);
+	report_end(p->report, p->b);
+	return err ? fail(p, ERROR_USE, err) : 0;
+}
+
+static struct publisher *make(const struct bridge *b, struct ringbuf *ring, struct report *report)
+{
+	struct publisher *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->flight = flight_new();
+	if (!p->flight) {
+		free(p);
+		return NULL;
+	}
+	p->b = b;
+	p->ring = ring;
+	p->report = report;
+	p->geometry.size = sizeof(p->geometry);
+	p->link.ack = flight_on_ack;
+	p->link.wake = flight_wake;
+	p->link.closure = p->flight;
+	p->link.report = report;
+	ringbuf_get_geometry(ring, &p->geometry);
+	uuid_text(report->uuid, p->geometry.uuid);
+	return p;
+}
+
+int publish(const struct bridge *b, struct line *line, struct ringbuf *ring, struct report *report)
+{
+	struct publisher *p = make(b, ring, report);
+	int status;
+
+	if (!p) {
+		report_complain(report, strerror(ENOMEM), b->service);
+		ringbuf_close(ring);
+		return 1;
+	}
+	status = pass_all(p, line);
+	detach(p);
+	flight_drop(p->flight);
+	free(p);
+	return status;
 }

@@ -3,11 +3,15 @@
 #ifndef BRIDGE_REPORT_H
 #define BRIDGE_REPORT_H
 
+#include <stdatomic.h>
+
 #include "../common/uuid.h"
 #include "bridge.h"
 
 /**
- * struct report - counters of this process
+ * struct report - counters of one pair of ring and stream
+ * @uuid: of the ring, as text
+ * @server: URL of the server, for output
  * @messages: messages passed on: stored by the server, or committed to the ring
  * @bytes: their bytes
  * @position: publish: position behind the last one in the ring; subscribe: its sequence number
@@ -15,24 +19,44 @@
  * @lost: slots or messages lost on the way, all of which were told on stderr
  * @repeated: messages that the other side had already
  * @connections: how often it has connected
+ * @errors: how many complaints there were
+ * @said: the last complaint, empty while all is well; only for the thread that changes the counters
  * @connected: it is connected now
  * @next: when the next report is due
+ *
+ * One thread changes the counters; others may read them.
  */
 struct report {
-	uint64_t messages;
-	uint64_t bytes;
-	uint64_t position;
-	uint64_t lost;
-	uint64_t repeated;
-	uint64_t connections;
-	bool connected;
+	char uuid[UUID_TEXT_BYTES];
+	const char *server;
+	_Atomic uint64_t messages;
+	_Atomic uint64_t bytes;
+	_Atomic uint64_t position;
+	_Atomic uint64_t lost;
+	_Atomic uint64_t repeated;
+	_Atomic uint64_t connections;
+	_Atomic uint64_t errors;
+	atomic_bool connected;
 	uint64_t next;
+	char said[512];
 };
 
-/* Print a report if one is due.  @uuid: of the ring */
-void report_if_due(struct report *r, const struct bridge *b, const char *uuid);
+/*
+ * Say @text on stderr, unless it is what was said last.
+ * @again: add that this is tried again
+ */
+void report_complain(struct report *r, const char *text, bool again);
+
+/* The same for what is wrong with the ring of @b, whose name is added unless it is the topic. */
+void report_complain_of_ring(struct report *r, const struct bridge *b, const char *text);
+
+/* Say that it continues, if anything was said. */
+void report_calm(struct report *r);
+
+/* Print a report if one is due. */
+void report_if_due(struct report *r, const struct bridge *b);
 
 /* Print the last report. */
-void report_end(const struct report *r, const struct bridge *b, const char *uuid);
+void report_end(const struct report *r, const struct bridge *b);
 
 #endif /* BRIDGE_REPORT_H */

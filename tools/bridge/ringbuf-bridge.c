@@ -15,6 +15,8 @@
 #include "../common/output.h"
 #include "../common/rings.h"
 #include "bridge.h"
+#include "pattern.h"
+#include "route.h"
 
 enum {
 	KEY_HOST = 1 << 8,
@@ -26,6 +28,7 @@ enum {
 	KEY_WINDOW_BYTES,
 	KEY_SLOT_BYTES,
 	KEY_SLOTS,
+	KEY_SERVICE,
 	KEY_STATUS,
 	KEY_JSON,
 };
@@ -54,6 +57,8 @@ static const struct argp_option options[] = {
 	  "Bytes on their way at a time (default 8388608)", 1 },
 	{ "status", KEY_STATUS, "SECONDS", 0, "Print a report that often, not only at the end", 1 },
 	{ "json", KEY_JSON, NULL, 0, "Print reports as JSON", 1 },
+	{ "service", KEY_SERVICE, NULL, 0,
+	  "Continue after the end of the messages, and wait for a ring that does not exist", 1 },
 	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "subscribe: slots of a new ring (default 65536)",
 	  2 },
 	{ "slots", KEY_SLOTS, "N", 0, "subscribe: number of slots of a new ring (default 64)", 2 },
@@ -66,6 +71,7 @@ static const struct argp_option options[] = {
 
 struct arguments {
 	struct bridge b;
+	struct server server;
 	const char *word[3];
 	int words;
 };
@@ -73,6 +79,7 @@ struct arguments {
 const char *argp_program_version;
 
 volatile bool bridge_stop;
+_Thread_local const char *bridge_topic;
 
 static void on_signal(int number)
 {
@@ -88,7 +95,8 @@ void bridge_say(const char *form, ...)
 	va_start(ap, form);
 	vsnprintf(line, sizeof(line), form, ap);
 	va_end(ap);
-	fprintf(stderr, "ringbuf-bridge: %s\n", line);
+	fprintf(stderr, "ringbuf-bridge: %s%s%s\n", bridge_topic ? bridge_topic : "",
+		bridge_topic ? ": " : "", line);
 }
 
 static uint64_t count(struct argp_state *state, const char *flag, const char *arg, uint64_t max)
@@ -128,10 +136,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		b->subject = arg;
 		break;
 	case KEY_SERVER:
-		b->server = arg;
+		a->server.url = arg;
 		break;
 	case KEY_CREDS:
-		b->creds = arg;
+		a->server.creds = arg;
 		break;
 	case KEY_STATE:
 		b->state = arg;
@@ -147,6 +155,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_SLOTS:
 		b->slots = count(state, "slots", arg, 1ULL << 25);
+		break;
+	case KEY_SERVICE:
+		b->service = true;
 		break;
 	case KEY_STATUS:
 		b->interval = seconds(state, arg);
@@ -165,23 +176,66 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* A name of a stream becomes a part of subjects, in which some characters have a meaning. */
-static void check_stream(struct argp_state *state, const char *stream)
+/* Return whether @name has more than one *. */
+static bool has_stars(const char *name)
 {
-	if (!*stream || strlen(stream) > 255 || strpbrk(stream, ".*> \t\r\n/\\"))
-		argp_error(state, "%s: a stream's name has no dot, star, slash, > or space",
-			   stream);
+	const char *star = strchr(name, '*');
+
+	return star && strchr(star + 1, '*');
 }
 
-/* A subject is words with dots between them; wildcards would stand for several subjects. */
+/*
+ * A name of a stream becomes a part of subjects, in which some characters have a meaning.  One *
+ * may stand for any text.
+ */
+static void check_stream(struct argp_state *state, const char *stream)
+{
+	if (!*stream || strlen(stream) > 255 || strpbrk(stream, ".> \t\r\n/\\"))
+		argp_error(state, "%s: a stream's name has no dot, slash, > or space", stream);
+	if (has_stars(stream))
+		argp_error(state, "%s: a name has one * at most", stream);
+}
+
+/* A subject is words with dots between them.  One * may stand for any text, within a word. */
 static void check_subject(struct argp_state *state, const char *subject)
 {
 	size_t length = strlen(subject);
 
-	if (!length || strpbrk(subject, "*> \t\r\n") || strstr(subject, "..") || *subject == '.' ||
-	    subject[length - 1] == '.')
+	if (!length || strpbrk(subject, "> \t\r\n") || has_stars(subject) ||
+	    strstr(subject, "..") || *subject == '.' || subject[length - 1] == '.')
 		argp_error(state, "--subject=%s: not words with dots between them, without * and >",
 			   subject);
+}
+
+static void check_ring(struct argp_state *state, const char *ring)
+{
+	const char *star = strchr(ring, '*');
+
+	if (has_stars(ring))
+		argp_error(state, "%s: a name has one * at most", ring);
+	if (star && strchr(star, '/'))
+		argp_error(state, "%s: a folder's name has no *", ring);
+}
+
+/* Only a name that matches others gives a * in another name a meaning. */
+static void check_names(struct argp_state *state, const struct bridge *b)
+{
+	bool publishes = b->direction == PUBLISH;
+	const char *pattern = publishes ? b->ring : b->stream;
+	const char *other = publishes ? b->stream : b->ring;
+
+	check_ring(state, b->ring);
+	check_stream(state, b->stream);
+	check_subject(state, b->subject);
+	if (pattern_is(other) && !pattern_is(pattern))
+		argp_error(state, "%s: has a *, but %s has none", other, pattern);
+	if (pattern_is(b->subject) && !pattern_is(pattern))
+		argp_error(state, "--subject=%s: has a *, but %s has none", b->subject, pattern);
+	if (publishes && pattern_is(pattern) && (!pattern_is(other) || !pattern_is(b->subject)))
+		argp_error(state,
+			   "%s: each ring that matches needs a stream and a subject of its own: "
+			   "give these a *",
+			   pattern);
 }
 
 /*
@@ -202,39 +256,42 @@ static void hide_password(char *shown, const char *url)
 	strcat(shown, host + 1);
 }
 
-/* Open the ring, or make it.  Return 0 or a negative errno. */
-static int open_ring(const struct bridge *b, bool make, struct ringbuf **ring,
-		     enum error_step *step)
+/* Set the names of @b to those of the command line. */
+static void set_names(struct argp_state *state, struct arguments *a, char *subject, size_t bytes)
 {
-	struct ringbuf_config config = RINGBUF_CONFIG_INIT(b->slot_bytes, b->slots);
-	int err;
+	struct bridge *b = &a->b;
+	bool publishes = a->words && !strcmp(a->word[0], "publish");
 
-	*step = ERROR_OPEN;
-	err = ringbuf_open(b->ring, b->host, ring);
-	if (err != -ENOENT || !make)
-		return err;
-	*step = ERROR_CREATE;
-	config.flags = RINGBUF_EXCLUSIVE | RINGBUF_KEPT;
-	config.name = b->ring;
-	config.host = b->host;
-	return ringbuf_create(&config, ring);
+	if (a->words != 3 || (!publishes && strcmp(a->word[0], "subscribe")))
+		argp_error(state, "give publish RING STREAM, subscribe STREAM RING, or demo");
+	b->direction = publishes ? PUBLISH : SUBSCRIBE;
+	b->ring = a->word[publishes ? 1 : 2];
+	b->stream = a->word[publishes ? 2 : 1];
+	snprintf(subject, bytes, "ringbuf.%s", b->stream);
+	if (!b->subject)
+		b->subject = subject;
+	check_names(state, b);
+	b->service = b->service || pattern_is(publishes ? b->ring : b->stream);
+	b->host = host_choose(state, b->host, rings_has(b->ring));
 }
 
-static int run(const struct bridge *b, bool is_publish)
+/* Connect to the server and pass messages. */
+static int run(struct arguments *a)
 {
-	struct ringbuf_config config = { .name = b->ring, .host = b->host };
-	char words[ERROR_WORDS_BYTES];
-	enum error_step step;
-	struct ringbuf *ring;
-	int err = open_ring(b, !is_publish, &ring, &step);
+	char *shown = malloc(strlen(a->server.url) + 1);
+	static struct line line;
+	int status;
 
-	if (err) {
-		bridge_say("%s: %s", b->ring, error_words(words, step, err, &config));
+	if (!shown) {
+		bridge_say("%s", strerror(ENOMEM));
 		return 1;
 	}
-	err = is_publish ? publish(b, ring) : subscribe(b, ring);
-	ringbuf_close(ring);
-	return err;
+	hide_password(shown, a->server.url);
+	a->server.shown = shown;
+	line_init(&line, &a->server);
+	status = routes_run(&a->b, 1, &line);
+	free(shown);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -245,21 +302,19 @@ int main(int argc, char **argv)
 	};
 	struct arguments a = {
 		.b = {
-			.server = "nats://127.0.0.1:4222",
 			.window = 64,
 			.window_bytes = 8 << 20,
 			.slot_bytes = 65536,
 			.slots = 64,
 		},
+		.server = { .url = "nats://127.0.0.1:4222" },
 	};
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	struct argp_state state = { .root_argp = &argp,
 				    .name = "ringbuf-bridge",
 				    .err_stream = stderr,
 				    .out_stream = stdout };
-	char subject[300], version[64], *shown;
-	bool is_publish;
-	int status;
+	char subject[300], version[64];
 
 	output_begin("ringbuf-bridge");
 	snprintf(version, sizeof(version), "ringbuf-bridge (ringbuf) %s", ringbuf_version());
@@ -270,25 +325,6 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	if (a.words == 1 && !strcmp(a.word[0], "demo"))
 		return demo(&a.b);
-	shown = malloc(strlen(a.b.server) + 1);
-	if (!shown) {
-		bridge_say("%s", strerror(ENOMEM));
-		return 1;
-	}
-	hide_password(shown, a.b.server);
-	a.b.server_shown = shown;
-	is_publish = a.words && !strcmp(a.word[0], "publish");
-	if (a.words != 3 || (!is_publish && strcmp(a.word[0], "subscribe")))
-		argp_error(&state, "give publish RING STREAM, subscribe STREAM RING, or demo");
-	a.b.ring = a.word[is_publish ? 1 : 2];
-	a.b.stream = a.word[is_publish ? 2 : 1];
-	check_stream(&state, a.b.stream);
-	snprintf(subject, sizeof(subject), "ringbuf.%s", a.b.stream);
-	if (!a.b.subject)
-		a.b.subject = subject;
-	check_subject(&state, a.b.subject);
-	a.b.host = host_choose(&state, a.b.host, rings_has(a.b.ring));
-	status = run(&a.b, is_publish);
-	free(shown);
-	return status;
+	set_names(&state, &a, subject, sizeof(subject));
+	return run(&a);
 }

@@ -2,113 +2,104 @@
 /*
  * From a stream to a ring, each message once and in order.
  *
- * The bridge is the only writer of the ring, which is exclusive, so a slot that was reserved and
- * not committed leaves no trace when the bridge is killed.  It reads the stream from the message
- * behind the last one in the ring (memory.h), by a consumer that the server forgets when the
- * connection is lost: nothing that the server remembers can differ from what is in the ring.
+ * The bridge reads the stream from the message behind the last one in the ring (memory.h), by a
+ * consumer that the server forgets when the connection is lost: nothing that the server remembers
+ * can differ from what is in the ring.  The parts of a message that was split stay in libnats's
+ * messages until all have come: other streams may fill slots of the ring meanwhile.
  *
  * The bridge asks for as many messages as the window has room for, puts these into slots, and only
  * then asks for more.  So a ring that is full lets the messages stay in the stream.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../common/clock.h"
 #include "../common/error.h"
 #include "label.h"
 #include "link.h"
-#include "memory.h"
 #include "report.h"
+#include "sink.h"
 
-#define FETCH_MS 500
-#define TICK	 (100 * NS_PER_MS)
-#define FORGET	 (60 * NS_PER_S) /* when the server forgets the consumer of a bridge that is gone */
+#define FETCH_MS   500
+#define ASK_PAUSE  (2 * NS_PER_S)
+#define FORGET	   (60 * NS_PER_S) /* when the server forgets the consumer of a bridge that is gone */
+#define NAME_PAUSE NS_PER_S
+#define PART_BYTES 1024 /* fewest bytes of a part, so that few parts make a message */
 
 /**
  * struct subscriber - state of the bridge
- * @uuid: of the ring
+ * @stream: what is remembered of the stream
  * @next: sequence number of the next message of the stream
  * @seen: highest sequence number that has come from this stream: a message that comes again, with
  *	another connection, is not counted again as lost or left out
  * @alone: all messages of the stream have our subject, so that a gap means lost messages
  * @last: the last message that was committed
- * @slot: the slot that is being filled, while @filling
- * @filled: bytes of @slot that are filled
- * @label: headers of the part that came last, while @filling
+ * @part: the parts of the message that is being put together
+ * @piece: their bytes
+ * @parts: how many these are
+ * @room: for how many @part and @piece have room
+ * @filled: sum of their bytes
+ * @label: headers of the last of them
  * @dropped: headers of the last message that was dropped, which is counted once
  * @end: the end of the stream has come: enum ringbuf_end
+ * @ask_due: when the server is asked, if no message comes, whether it has the consumer
+ * @name_due: when a service finds out again whether the ring's name is still its name
  */
 struct subscriber {
 	const struct bridge *b;
-	struct ringbuf_writer *writer;
-	struct ringbuf_geometry geometry;
-	char uuid[UUID_TEXT_BYTES];
+	struct sink *sink;
 	struct link link;
-	struct report report;
-	struct memory_file *memory;
+	struct report *report;
+	struct memory_stream *stream;
 	uint64_t next;
 	uint64_t seen;
 	bool alone;
 	struct memory_entry last;
-	struct ringbuf_slot slot;
-	bool reserved;
-	bool filling;
+	natsMsg **part;
+	struct piece *piece;
+	unsigned int parts;
+	unsigned int room;
 	uint64_t filled;
 	struct label label;
 	struct label dropped;
 	uint32_t end;
+	uint64_t ask_due;
+	uint64_t name_due;
 };
 
-/* ---- the ring --------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------- */
 
-/* Have a slot reserved in @s->slot.  Return 0, -EINTR if bridge_stop is set, or another error. */
-static int reserve(struct subscriber *s)
+/* Forget the parts of a message. */
+static void forget_parts(struct subscriber *s)
 {
-	int n;
-
-	while (!s->reserved) {
-		report_if_due(&s->report, s->b, s->uuid);
-		n = ringbuf_writer_reserve(s->writer, &s->slot, 1, (int64_t)TICK);
-		if (n == 1)
-			s->reserved = true;
-		else if (n != -ETIMEDOUT)
-			return n;
-		else if (bridge_stop)
-			return -EINTR;
-	}
-	return 0;
+	for (unsigned int i = 0; i < s->parts; i++)
+		natsMsg_Destroy(s->part[i]);
+	s->parts = 0;
+	s->filled = 0;
 }
 
-/* Publish the slot, which holds a whole message, the last part of which is @s->next. */
-static int commit(struct subscriber *s)
+/* Put the message into the ring, the last part of which is @s->next. */
+static int commit(struct subscriber *s, const struct piece *piece, unsigned int count,
+		  uint64_t bytes, const struct label *l)
 {
-	struct memory_entry e = {
-		.position = s->slot.position,
-		.sequence = s->next,
-		.source = s->label.position,
-	};
+	struct memory_entry e = { .sequence = s->next, .source = l->position };
 	int err;
 
-	strcpy(e.uuid, s->label.uuid);
-	s->slot.length = s->filled;
-	s->slot.flags = s->label.flags;
-	memory_put(s->memory, &e);
-	err = ringbuf_writer_commit(s->writer, &s->slot, 1);
+	strcpy(e.uuid, l->uuid);
+	err = sink_put(s->sink, s->stream, piece, count, l->flags, &e);
 	if (err)
 		return err;
-	memory_pass(s->memory, e.sequence);
 	s->last = e;
-	s->reserved = false;
-	s->filling = false;
-	s->report.messages++;
-	s->report.bytes += s->filled;
+	s->report->messages++;
+	s->report->bytes += bytes;
 	return 0;
 }
 
 static void lose(struct subscriber *s, uint64_t count, const char *why)
 {
-	s->report.lost += count;
+	s->report->lost += count;
 	bridge_say("%llu messages before sequence %llu are lost: %s", (unsigned long long)count,
 		   (unsigned long long)s->next, why);
 }
@@ -124,26 +115,25 @@ static void drop(struct subscriber *s, const struct label *l, const char *why)
 	if (!same_message(l, &s->dropped))
 		lose(s, 1, why);
 	s->dropped = *l;
-	s->filling = false;
-	s->filled = 0;
+	forget_parts(s);
 }
 
 /* Drop the parts of a message whose other parts will not come. */
 static void drop_parts(struct subscriber *s)
 {
-	if (s->filling)
+	if (s->parts)
 		drop(s, &s->label, "a part of it is missing");
 }
 
-/* Return whether @l is the part that follows what is in the slot. */
+/* Return whether @l is the part that follows those that are here. */
 static bool follows(const struct subscriber *s, const struct label *l)
 {
-	return s->filling && same_message(l, &s->label) && l->part == s->label.part + 1 &&
+	return s->parts && same_message(l, &s->label) && l->part == s->label.part + 1 &&
 	       l->parts == s->label.parts && l->part_bytes == s->label.part_bytes &&
 	       l->bytes == s->label.bytes;
 }
 
-/* Make the slot ready for the part @l.  Return false if that part has no use. */
+/* Make ready for the part @l.  Return false if that part has no use. */
 static bool expects(struct subscriber *s, const struct label *l)
 {
 	if (follows(s, l))
@@ -151,45 +141,77 @@ static bool expects(struct subscriber *s, const struct label *l)
 	/* The other bridge begins a message again if the server's max_payload has changed. */
 	if (!same_message(l, &s->label))
 		drop_parts(s);
-	s->filling = false;
-	s->filled = 0;
-	if (l->bytes > s->geometry.slot_bytes)
+	forget_parts(s);
+	if (l->bytes > s->sink->geometry.slot_bytes)
 		drop(s, l, "it is longer than a slot of the ring");
 	else if (l->part)
 		drop(s, l, "its first part is missing");
+	else if (l->parts - 1 > l->bytes / PART_BYTES)
+		drop(s, l, "it has too many parts");
 	else
 		return true;
 	return false;
 }
 
-/* Take one part of a message of a ring. */
-static int take_part(struct subscriber *s, natsMsg *msg, const struct label *l)
+/* Have room for @parts parts.  Return false if there is no memory. */
+static bool make_room(struct subscriber *s, unsigned int parts)
 {
-	uint64_t bytes = (uint64_t)natsMsg_GetDataLength(msg);
+	natsMsg **part = s->part;
+	struct piece *piece = s->piece;
+
+	if (parts <= s->room)
+		return true;
+	part = realloc(part, parts * sizeof(*part));
+	if (part)
+		s->part = part;
+	piece = realloc(piece, parts * sizeof(*piece));
+	if (piece)
+		s->piece = piece;
+	if (!part || !piece)
+		return false;
+	s->room = parts;
+	return true;
+}
+
+/* Keep the part *@msg, which becomes NULL.  Return 0 or a negative errno. */
+static int keep(struct subscriber *s, natsMsg **msg, const struct piece *piece,
+		const struct label *l)
+{
+	if (!make_room(s, l->parts))
+		return -ENOMEM;
+	s->piece[s->parts] = *piece;
+	s->part[s->parts++] = *msg;
+	*msg = NULL;
+	s->filled += piece->bytes;
+	s->label = *l;
+	return 0;
+}
+
+/* Take one part of a message of a ring. */
+static int take_part(struct subscriber *s, natsMsg **msg, const struct label *l)
+{
+	struct piece piece = { natsMsg_GetData(*msg), (size_t)natsMsg_GetDataLength(*msg) };
 	bool last = l->part + 1 == l->parts;
 	int err;
 
 	if (!strcmp(l->uuid, s->last.uuid) && l->position <= s->last.source) {
-		s->report.repeated++;
+		s->report->repeated++;
 		return 0;
 	}
 	if (!expects(s, l))
 		return 0;
-	err = reserve(s);
-	if (err)
-		return err;
-	if (s->filled + bytes > l->bytes || (last && s->filled + bytes != l->bytes)) {
+	if (s->filled + piece.bytes > l->bytes || (last && s->filled + piece.bytes != l->bytes)) {
 		drop(s, l, "it is not as long as its headers tell");
 		return 0;
 	}
-	memcpy((char *)s->slot.data + s->filled, natsMsg_GetData(msg), bytes);
-	s->filled += bytes;
-	s->label = *l;
-	s->filling = true;
-	if (!last)
-		return 0;
-	err = commit(s);
-	s->filled = 0;
+	if (l->parts == 1)
+		return commit(s, &piece, 1, piece.bytes, l);
+	err = keep(s, msg, &piece, l);
+	if (err || !last)
+		return err;
+	err = commit(s, s->piece, s->parts, s->filled, l);
+	if (!err)
+		forget_parts(s);
 	return err;
 }
 
@@ -198,17 +220,36 @@ static void count_lost(struct subscriber *s, const struct label *l)
 {
 	if (!l->lost || l->part)
 		return;
-	s->report.lost += l->lost;
+	s->report->lost += l->lost;
 	bridge_say("%llu slots before position %llu of the other ring are lost",
 		   (unsigned long long)l->lost, (unsigned long long)l->position);
 }
 
-/* Take the message @msg, number @next of the stream.  @again: it has come before. */
-static int take_message(struct subscriber *s, natsMsg *msg, bool again)
+/*
+ * Take the end of the ring at the other end.  If its writers died, this one says nothing to its
+ * readers until the process ends, and then the ring says that its writer died, too.
+ */
+static int take_end(struct subscriber *s, const struct label *l)
+{
+	int err = 0;
+
+	if (l->end == RINGBUF_STREAM_DONE)
+		err = sink_done(s->sink, s->stream, s->next);
+	else
+		bridge_say("the writers of the ring at the other end died");
+	s->end = s->b->service ? RINGBUF_STREAM_OPEN : l->end;
+	return err;
+}
+
+/*
+ * Take the message *@msg, number @next of the stream; if it is kept, *@msg becomes NULL.
+ * @again: it has come before
+ */
+static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 {
 	struct label l;
 
-	if (!label_get(msg, &l)) {
+	if (!label_get(*msg, &l)) {
 		if (!again)
 			bridge_say("message %llu is not from a ringbuf-bridge and is left out",
 				   (unsigned long long)s->next);
@@ -219,12 +260,11 @@ static int take_message(struct subscriber *s, natsMsg *msg, bool again)
 	if (!l.end)
 		return take_part(s, msg, &l);
 	drop_parts(s);
-	s->end = l.end;
-	return 0;
+	return take_end(s, &l);
 }
 
-/* Take the message @msg, number @sequence of the stream. */
-static int take(struct subscriber *s, natsMsg *msg, uint64_t sequence)
+/* Take the message *@msg, number @sequence of the stream; if it is kept, *@msg becomes NULL. */
+static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 {
 	bool again = sequence <= s->seen;
 	int err;
@@ -238,11 +278,11 @@ static int take(struct subscriber *s, natsMsg *msg, uint64_t sequence)
 	if (err)
 		return err;
 	s->seen = sequence > s->seen ? sequence : s->seen;
-	s->report.position = sequence;
+	s->report->position = sequence;
 	s->next = sequence + 1;
-	/* An end is passed when the ring has got it, too; see subscribe(). */
-	if (!s->filling && !s->end)
-		memory_pass(s->memory, sequence);
+	/* A message, or an end, that is in the ring has been passed already. */
+	if (!s->parts && sequence > s->stream->passed)
+		memory_pass(s->stream, sequence, s->stream->done);
 	return 0;
 }
 
@@ -256,15 +296,15 @@ static int take(struct subscriber *s, natsMsg *msg, uint64_t sequence)
 static void check_stream(struct subscriber *s, const jsStreamInfo *info)
 {
 	const jsStreamConfig *c = info->Config;
-	bool known = s->memory->created;
+	bool known = s->stream->created;
 
 	s->alone = c && c->SubjectsLen == 1 && !strcmp(c->Subjects[0], s->b->subject);
-	if (info->Created == s->memory->created && info->State.LastSeq >= s->memory->passed)
+	if (info->Created == s->stream->created && info->State.LastSeq >= s->stream->passed)
 		return;
 	if (known)
 		bridge_say("stream %s is another one than before; starting at its first message",
 			   s->b->stream);
-	memory_restart(s->memory, info->Created);
+	memory_restart(s->stream, info->Created);
 	s->seen = 0;
 }
 
@@ -312,7 +352,7 @@ static int take_all(struct subscriber *s, natsMsgList *list)
 	int err = 0;
 
 	for (int i = 0; !err && !s->end && i < list->Count; i++) {
-		err = take(s, list->Msgs[i], sequence_of(list->Msgs[i]));
+		err = take(s, &list->Msgs[i], sequence_of(list->Msgs[i]));
 		natsMsg_Destroy(list->Msgs[i]);
 		list->Msgs[i] = NULL;
 	}
@@ -343,6 +383,32 @@ static natsStatus fetch(const struct subscriber *s, natsSubscription *sub, natsM
 	return natsSubscription_FetchRequest(list, sub, &request);
 }
 
+/* Return whether a service has to use another ring of the same name, as far as can be told. */
+static bool is_replaced(struct subscriber *s)
+{
+	if (!s->b->service || clock_now() < s->name_due)
+		return false;
+	s->name_due = clock_now() + NAME_PAUSE;
+	return sink_is_replaced(s->sink);
+}
+
+/*
+ * Find out whether the server still has the consumer, now and then: if it has not, for instance
+ * because the stream was deleted, it does not answer our requests.
+ */
+static natsStatus ask(struct subscriber *s, natsSubscription *sub)
+{
+	jsConsumerInfo *info = NULL;
+	natsStatus st;
+
+	if (clock_now() < s->ask_due)
+		return NATS_OK;
+	s->ask_due = clock_now() + ASK_PAUSE;
+	st = natsSubscription_GetConsumerInfo(&info, sub, NULL, NULL);
+	jsConsumerInfo_Destroy(info);
+	return st;
+}
+
 /*
  * Take messages until something fails or the end has come.  Return 0 then or when bridge_stop is
  * set, -EAGAIN when another connection is needed, or a negative errno of the ring.
@@ -353,15 +419,20 @@ static int run(struct subscriber *s, natsSubscription *sub)
 	natsStatus st;
 	int err = 0;
 
-	while (!err && !s->end && !bridge_stop) {
-		report_if_due(&s->report, s->b, s->uuid);
+	while (!err && !s->end && !bridge_stop && !is_replaced(s)) {
+		report_if_due(s->report, s->b);
 		st = fetch(s, sub, &list);
 		if (st == NATS_OK) {
-			link_calm();
+			report_calm(s->report);
 			err = take_all(s, &list);
 			natsMsgList_Destroy(&list);
-		} else if (link_is_down(&s->link) || st != NATS_TIMEOUT) {
-			link_complain("cannot read the stream", st, 0);
+			s->ask_due = clock_now() + ASK_PAUSE;
+			continue;
+		}
+		if (st == NATS_TIMEOUT && !link_is_down(&s->link))
+			st = ask(s, sub);
+		if (st != NATS_OK) {
+			link_complain(&s->link, "cannot read the stream", st, 0);
 			return -EAGAIN;
 		}
 	}
@@ -370,73 +441,56 @@ static int run(struct subscriber *s, natsSubscription *sub)
 
 /*
  * Begin with a new connection.  What was taken of a message that is not complete is taken again,
- * from the stream.  Return 0, or -EAGAIN: the server does not answer as it should.
+ * from the stream.  Return 0, -EAGAIN: the server does not answer as it should, or -ENOENT: there
+ * is no such stream, which was found before.
  */
 static int begin(struct subscriber *s, natsSubscription **sub)
 {
 	jsErrCode code = 0;
 	natsStatus st;
 
-	s->report.connections++;
-	s->filling = false;
-	s->filled = 0;
+	s->report->connections++;
+	forget_parts(s);
 	st = find_stream(s, &code);
-	s->next = s->memory->passed + 1;
+	s->next = s->stream->passed + 1;
 	if (st == NATS_OK)
 		st = consume(s, sub, &code);
 	if (st == NATS_OK)
 		return 0;
-	link_complain("cannot read the stream", st, code);
+	if (st == NATS_NOT_FOUND && s->b->found)
+		return -ENOENT;
+	link_complain(&s->link, "cannot read the stream", st, code);
 	return -EAGAIN;
 }
 
 static int fail(const struct subscriber *s, enum error_step step, int err)
 {
-	struct ringbuf_config config = { .name = s->b->ring, .host = s->geometry.host };
+	struct ringbuf_config config = { .name = s->b->ring, .host = s->sink->geometry.host };
 	char words[ERROR_WORDS_BYTES];
 
-	bridge_say("%s: %s", s->b->ring ? s->b->ring : "ring",
-		   error_words(words, step, err, &config));
+	report_complain_of_ring(s->report, s->b, error_words(words, step, err, &config));
 	return 1;
 }
 
-/* Become the writer.  The seat of a bridge that was killed may take a moment to be free. */
-static int attach(struct subscriber *s, struct ringbuf *ring)
-{
-	uint64_t until = clock_now() + 2 * NS_PER_S;
-	int err;
-
-	do {
-		err = ringbuf_writer_attach(ring, &s->writer);
-		if (!err)
-			err = reserve(s);
-		if (err) {
-			ringbuf_writer_close(s->writer);
-			s->writer = NULL;
-		}
-	} while (err == -EBUSY && clock_now() < until && !bridge_stop);
-	return err;
-}
-
 /* Pass messages on until all is done.  Return 0 or a negative errno of the ring. */
-static int pass(struct subscriber *s)
+static int pass(struct subscriber *s, struct line *line)
 {
 	natsSubscription *sub;
 	unsigned int tries = 0;
 	uint64_t before;
 	int err = -EAGAIN;
 
-	while (err == -EAGAIN && !bridge_stop && link_open(&s->link, s->b)) {
+	while (err == -EAGAIN && !bridge_stop && link_open(&s->link, line)) {
 		sub = NULL;
-		before = s->report.messages;
-		s->report.connected = true;
+		before = s->report->messages;
+		s->report->connected = true;
 		err = begin(s, &sub);
 		if (!err)
 			err = run(s, sub);
-		s->report.connected = false;
+		s->report->connected = false;
 		natsSubscription_Destroy(sub);
 		link_close(&s->link);
-		if (s->report.messages != before)
+		if (s->report->messages != before)
 			tries = 0;
 		if (err == -EAGAIN)
 			link_pause(&tries);
@@ -444,43 +498,37 @@ static int pass(struct subscriber *s)
 	return err == -EAGAIN ? 0 : err;
 }
 
-int subscribe(const struct bridge *b, struct ringbuf *ring)
+/* Pass messages to the ring, whose writer this process is if it is not a service. */
+static int pass_all(struct subscriber *s, struct line *line)
 {
-	static struct subscriber s;
-	int err;
+	int err = s->b->service ? 0 : sink_attach(s->sink);
 
-	s.b = b;
-	s.geometry.size = sizeof(s.geometry);
-	ringbuf_get_geometry(ring, &s.geometry);
-	uuid_text(s.uuid, s.geometry.uuid);
-	if (!(s.geometry.flags & RINGBUF_EXCLUSIVE)) {
-		bridge_say("%s: other processes may write to this ring; make one with "
-			   "ringbufctl create --exclusive",
-			   b->ring);
+	if (err)
+		return err == -EINTR ? 0 : fail(s, ERROR_WRITER, err);
+	err = pass(s, line);
+	forget_parts(s);
+	report_end(s->report, s->b);
+	if (err == -ENOENT)
+		return BRIDGE_GONE;
+	return err && err != -EINTR ? fail(s, ERROR_USE, err) : 0;
+}
+
+int subscribe(const struct bridge *b, struct line *line, struct sink *sink, struct report *report)
+{
+	struct subscriber s = {
+		.b = b, .sink = sink, .link = { .report = report }, .report = report
+	};
+	int status;
+
+	uuid_text(report->uuid, sink->geometry.uuid);
+	s.stream = sink_join(sink, b->stream, &s.last);
+	if (!s.stream) {
+		report_complain_of_ring(report, b, "it gets the messages of too many streams");
 		return 1;
 	}
-	s.memory = memory_open(b);
-	if (!s.memory)
-		return 1;
-	err = attach(&s, ring);
-	if (!err) {
-		memory_find(s.memory, s.geometry.uuid, s.slot.position, &s.last);
-		err = pass(&s);
-	} else if (err != -EINTR) {
-		return fail(&s, ERROR_WRITER, err);
-	}
-	report_end(&s.report, b, s.uuid);
-	if (err && err != -EINTR)
-		return fail(&s, ERROR_USE, err);
-	/*
-	 * Without done or close the ring says, when this process ends, that its writer died: so its
-	 * readers know that this is not the end of the messages.
-	 */
-	if (s.end == RINGBUF_STREAM_DONE) {
-		ringbuf_writer_done(s.writer);
-		ringbuf_writer_close(s.writer);
-	}
-	if (s.end)
-		memory_pass(s.memory, s.next - 1);
-	return 0;
+	status = pass_all(&s, line);
+	sink_leave(sink, s.stream);
+	free(s.part);
+	free(s.piece);
+	return status;
 }

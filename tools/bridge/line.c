@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See line.h. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../common/clock.h"
+#include "link.h"
+
+#define CONNECT_MS  2000
+#define PING_MS	    2000 /* a server that answers no ping is noticed after three times this */
+#define DEADLINE_MS 5000 /* for a write to the socket */
+#define TICK	    (100 * NS_PER_MS) /* how often a link that waits looks at bridge_stop */
+
+void line_init(struct line *line, const struct server *server)
+{
+	pthread_condattr_t attr;
+
+	*line = (struct line){ .server = server };
+	pthread_mutex_init(&line->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&line->change, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+/* ---- callbacks of libnats ------------------------------------------------------------------- */
+
+static void on_lost(natsConnection *nc, void *closure)
+{
+	struct connection *c = closure;
+
+	(void)nc;
+	pthread_mutex_lock(&c->line->lock);
+	atomic_store(&c->down, true);
+	for (struct link *l = c->line->links; l; l = l->next)
+		if (l->connection == c && l->wake)
+			l->wake(l->closure);
+	pthread_mutex_unlock(&c->line->lock);
+}
+
+/* The last callback for this connection. */
+static void on_closed(natsConnection *nc, void *closure)
+{
+	struct connection *c = closure;
+	struct line *line = c->line;
+	bool unused;
+
+	(void)nc;
+	pthread_mutex_lock(&line->lock);
+	c->closed = true;
+	unused = !c->users;
+	if (unused && line->current == c)
+		line->current = NULL;
+	pthread_mutex_unlock(&line->lock);
+	if (unused)
+		free(c);
+}
+
+/* Errors come back from the calls that they concern. */
+static void ignore(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
+{
+	(void)nc;
+	(void)sub;
+	(void)s;
+	(void)closure;
+}
+
+/* ---- connecting -------------------------------------------------------------------------------
+ */
+
+static natsStatus set_options(natsOptions *o, struct connection *c, const struct server *server)
+{
+	natsStatus s = natsOptions_SetURL(o, server->url);
+
+	if (s == NATS_OK)
+		s = natsOptions_SetName(o, "ringbuf-bridge");
+	if (s == NATS_OK)
+		s = natsOptions_SetAllowReconnect(o, false);
+	if (s == NATS_OK)
+		s = natsOptions_SetTimeout(o, CONNECT_MS);
+	if (s == NATS_OK)
+		s = natsOptions_SetPingInterval(o, PING_MS);
+	if (s == NATS_OK)
+		s = natsOptions_SetWriteDeadline(o, DEADLINE_MS);
+	if (s == NATS_OK)
+		s = natsOptions_SetDisconnectedCB(o, on_lost, c);
+	if (s == NATS_OK)
+		s = natsOptions_SetClosedCB(o, on_closed, c);
+	if (s == NATS_OK)
+		s = natsOptions_SetErrorHandler(o, ignore, NULL);
+	if (s == NATS_OK && server->creds)
+		s = natsOptions_SetUserCredentialsFromFiles(o, server->creds, NULL);
+	return s;
+}
+
+static natsStatus connect_to(const struct server *server, struct connection *c)
+{
+	natsOptions *o = NULL;
+	natsStatus s = natsOptions_Create(&o);
+
+	if (s == NATS_OK)
+		s = set_options(o, c, server);
+	if (s == NATS_OK)
+		s = natsConnection_Connect(&c->nc, o);
+	natsOptions_Destroy(o);
+	return s;
+}
+
+/* Connect.  Return NULL after a message on stderr. */
+static struct connection *connect_once(struct line *line, struct link *l)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	natsStatus s = NATS_NO_MEMORY;
+	char words[256];
+
+	if (c) {
+		c->line = line;
+		s = connect_to(line->server, c);
+	}
+	if (s == NATS_OK)
+		return c;
+	/* libnats calls on_closed() only for a connection that was made. */
+	free(c);
+	snprintf(words, sizeof(words), "cannot connect to %s", line->server->shown);
+	link_complain(l, words, s, 0);
+	return NULL;
+}
+
+/* Connect until it succeeds.  Return NULL if bridge_stop was set before. */
+static struct connection *connect_until(struct line *line, struct link *l)
+{
+	struct connection *c;
+	unsigned int tries = 0;
+
+	for (;;) {
+		c = connect_once(line, l);
+		if (c || bridge_stop)
+			return c;
+		link_pause(&tries);
+	}
+}
+
+/* The callback misses a connection that is lost before natsConnection_Connect() returns. */
+static bool is_lost(const struct connection *c)
+{
+	return atomic_load(&c->down) || natsConnection_IsClosed(c->nc);
+}
+
+bool link_is_down(const struct link *l)
+{
+	return is_lost(l->connection);
+}
+
+/* Return whether there is no connection at @c, or one that was lost. */
+static bool is_useless(const struct connection *c)
+{
+	return !c || is_lost(c);
+}
+
+/* Let @l have the current connection.  The caller holds the lock. */
+static void join(struct line *line, struct link *l)
+{
+	l->connection = line->current;
+	l->connection->users++;
+	l->next = line->links;
+	line->links = l;
+}
+
+bool line_take(struct line *line, struct link *l)
+{
+	struct connection *c;
+	struct timespec tick;
+
+	pthread_mutex_lock(&line->lock);
+	while (is_useless(line->current) && !bridge_stop) {
+		if (line->connecting) {
+			tick = clock_timespec(clock_now() + TICK);
+			pthread_cond_timedwait(&line->change, &line->lock, &tick);
+			continue;
+		}
+		line->connecting = true;
+		pthread_mutex_unlock(&line->lock);
+		c = connect_until(line, l);
+		pthread_mutex_lock(&line->lock);
+		line->connecting = false;
+		pthread_cond_broadcast(&line->change);
+		if (!c)
+			break;
+		/* One that is lost already has this first user, too, which closes it. */
+		line->current = c;
+		join(line, l);
+		break;
+	}
+	if (!l->connection && !is_useless(line->current))
+		join(line, l);
+	pthread_mutex_unlock(&line->lock);
+	return l->connection;
+}
+
+void line_give(struct link *l)
+{
+	struct connection *c = l->connection;
+	struct line *line = c->line;
+	struct link **at = &line->links;
+	bool last, closed;
+	natsConnection *nc = c->nc;
+
+	pthread_mutex_lock(&line->lock);
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	l->connection = NULL;
+	last = !--c->users;
+	closed = c->closed;
+	if (last && line->current == c)
+		line->current = NULL;
+	pthread_mutex_unlock(&line->lock);
+	if (last)
+		natsConnection_Destroy(nc);
+	/* Else on_closed() frees it, which comes after the last user has gone. */
+	if (last && closed)
+		free(c);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The connection to the server, which all rings of this process share. */
+#ifndef BRIDGE_LINE_H
+#define BRIDGE_LINE_H
+
+#include <nats/nats.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bridge.h"
+
+struct link;
+
+/**
+ * struct connection - one connection, which does not reconnect by itself: a message that was lost
+ *	with the old connection would then be overtaken by those that follow it
+ * @nc: the connection
+ * @line: where it belongs
+ * @down: it was lost
+ * @closed: libnats does not use this structure any more; under the lock of @line
+ * @users: the links that have it; under the lock of @line
+ */
+struct connection {
+	natsConnection *nc;
+	struct line *line;
+	atomic_bool down;
+	bool closed;
+	unsigned int users;
+};
+
+/**
+ * struct line - connections to one server, one after the other
+ * @server: where it is
+ * @lock: for all below
+ * @change: signaled when @connecting becomes false
+ * @connecting: one link is connecting; the others wait for it
+ * @current: the newest connection, NULL: none
+ * @links: the links that have a connection, which are woken when it is lost
+ */
+struct line {
+	const struct server *server;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	bool connecting;
+	struct connection *current;
+	struct link *links;
+};
+
+void line_init(struct line *line, const struct server *server);
+
+/*
+ * Set @l->connection.  Connect if there is no connection, and try until it succeeds; say on stderr
+ * why not.  Return false if bridge_stop was set before.
+ */
+bool line_take(struct line *line, struct link *l);
+
+/* Give the connection of @l back.  The last link that does so closes it. */
+void line_give(struct link *l);
+
+#endif /* BRIDGE_LINE_H */

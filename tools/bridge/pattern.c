@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See pattern.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pattern.h"
+
+bool pattern_is(const char *name)
+{
+	return strchr(name, '*');
+}
+
+char *pattern_other(const char *pattern, const char *name, const char *other)
+{
+	const char *star = strchr(pattern, '*'), *other_star = strchr(other, '*');
+	size_t before = (size_t)(star - pattern), after = strlen(star + 1), length = strlen(name);
+	char *text;
+
+	if (length < before + after || strncmp(name, pattern, before) ||
+	    strcmp(name + length - after, star + 1))
+		return NULL;
+	if (!other_star)
+		return strdup(other);
+	if (asprintf(&text, "%.*s%.*s%s", (int)(other_star - other), other,
+		     (int)(length - before - after), name + before, other_star + 1) < 0)
+		return NULL;
+	return text;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Names with one *, which stands for any text. */
+#ifndef BRIDGE_PATTERN_H
+#define BRIDGE_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Return whether @name has a *. */
+bool pattern_is(const char *name);
+
+/*
+ * Match @name, which has no *, with @pattern.  Return NULL if it does not match, else @other with
+ * its *, if it has one, replaced by what the * of @pattern stands for.  The caller frees the text.
+ */
+char *pattern_other(const char *pattern, const char *name, const char *other);
+
+#endif /* BRIDGE_PATTERN_H */
