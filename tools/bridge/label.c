@@ -26,6 +26,11 @@ void label_id(char id[LABEL_ID_BYTES], const struct label *l)
 		snprintf(id, LABEL_ID_BYTES, "%s:%" PRIu64, l->uuid, l->position);
 }
 
+bool label_same_message(const struct label *a, const struct label *b)
+{
+	return a->position == b->position && !strcmp(a->uuid, b->uuid);
+}
+
 static natsStatus put_number(natsMsg *msg, const char *key, uint64_t number)
 {
 	char text[24];

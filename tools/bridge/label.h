@@ -59,6 +59,9 @@ void label_id(char id[LABEL_ID_BYTES], const struct label *l);
 /* Set the headers of @msg, but for the message id. */
 natsStatus label_put(natsMsg *msg, const struct label *l);
 
+/* Return whether both are of the same message of the same ring. */
+bool label_same_message(const struct label *a, const struct label *b);
+
 /* Read the headers of @msg.  Return false if no bridge has made them. */
 bool label_get(natsMsg *msg, struct label *l);
 

@@ -12,73 +12,17 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../common/clock.h"
-#include "../common/error.h"
-#include "label.h"
-#include "link.h"
-#include "report.h"
-#include "sink.h"
+#include "subscriber.h"
 
 #define FETCH_MS   500
 #define ASK_PAUSE  (2 * NS_PER_S)
 #define FORGET	   (60 * NS_PER_S) /* when the server forgets the consumer of a bridge that is gone */
 #define NAME_PAUSE NS_PER_S
-#define PART_BYTES 1024 /* fewest bytes of a part, so that few parts make a message */
-
-/**
- * struct subscriber - state of the bridge
- * @stream: what is remembered of the stream
- * @next: sequence number of the next message of the stream
- * @seen: highest sequence number that has come from this stream: a message that comes again, with
- *	another connection, is not counted again as lost or left out
- * @alone: all messages of the stream have our subject, so that a gap means lost messages
- * @last: the last message that was committed
- * @part: the parts of the message that is being put together
- * @piece: their bytes
- * @parts: how many these are
- * @room: for how many @part and @piece have room
- * @filled: sum of their bytes
- * @label: headers of the last of them
- * @dropped: headers of the last message that was dropped, which is counted once
- * @end: the end of the stream has come: enum ringbuf_end
- * @ask_due: when the server is asked, if no message comes, whether it has the consumer
- * @name_due: when a service finds out again whether the ring's name is still its name
- */
-struct subscriber {
-	const struct bridge *b;
-	struct sink *sink;
-	struct link link;
-	struct report *report;
-	struct memory_stream *stream;
-	uint64_t next;
-	uint64_t seen;
-	bool alone;
-	struct memory_entry last;
-	natsMsg **part;
-	struct piece *piece;
-	unsigned int parts;
-	unsigned int room;
-	uint64_t filled;
-	struct label label;
-	struct label dropped;
-	uint32_t end;
-	uint64_t ask_due;
-	uint64_t name_due;
-};
 
 /* ---- messages ----------------------------------------------------------------------- */
-
-/* Forget the parts of a message. */
-static void forget_parts(struct subscriber *s)
-{
-	for (unsigned int i = 0; i < s->parts; i++)
-		natsMsg_Destroy(s->part[i]);
-	s->parts = 0;
-	s->filled = 0;
-}
 
 /* Put the message into the ring, the last part of which is @s->next. */
 static int commit(struct subscriber *s, const struct piece *piece, unsigned int count,
@@ -97,101 +41,51 @@ static int commit(struct subscriber *s, const struct piece *piece, unsigned int 
 	return 0;
 }
 
-static void lose(struct subscriber *s, uint64_t count, const char *why)
+void subscriber_lose(struct subscriber *s, uint64_t count, const char *why)
 {
 	s->report->lost += count;
 	bridge_say("%llu messages before sequence %llu are lost: %s", (unsigned long long)count,
 		   (unsigned long long)s->next, why);
 }
 
-static bool same_message(const struct label *a, const struct label *b)
-{
-	return a->position == b->position && !strcmp(a->uuid, b->uuid);
-}
-
 /* Drop the message of which @l is a part. */
 static void drop(struct subscriber *s, const struct label *l, const char *why)
 {
-	if (!same_message(l, &s->dropped))
-		lose(s, 1, why);
+	if (!label_same_message(l, &s->dropped))
+		subscriber_lose(s, 1, why);
 	s->dropped = *l;
-	forget_parts(s);
+	parts_forget(&s->parts);
 }
 
 /* Drop the parts of a message whose other parts will not come. */
 static void drop_parts(struct subscriber *s)
 {
-	if (s->parts)
-		drop(s, &s->label, "a part of it is missing");
-}
-
-/* Return whether @l is the part that follows those that are here. */
-static bool follows(const struct subscriber *s, const struct label *l)
-{
-	return s->parts && same_message(l, &s->label) && l->part == s->label.part + 1 &&
-	       l->parts == s->label.parts && l->part_bytes == s->label.part_bytes &&
-	       l->bytes == s->label.bytes;
+	if (s->parts.count)
+		drop(s, &s->parts.label, "a part of it is missing");
 }
 
 /* Make ready for the part @l.  Return false if that part has no use. */
 static bool expects(struct subscriber *s, const struct label *l)
 {
-	if (follows(s, l))
+	const char *why = parts_refuse(l, s->sink->geometry.slot_bytes);
+
+	if (parts_continue(&s->parts, l))
 		return true;
 	/* The other bridge begins a message again if the server's max_payload has changed. */
-	if (!same_message(l, &s->label))
+	if (!label_same_message(l, &s->parts.label))
 		drop_parts(s);
-	forget_parts(s);
-	if (l->bytes > s->sink->geometry.slot_bytes)
-		drop(s, l, "it is longer than a slot of the ring");
-	else if (l->part)
-		drop(s, l, "its first part is missing");
-	else if (l->parts - 1 > l->bytes / PART_BYTES)
-		drop(s, l, "it has too many parts");
-	else
-		return true;
-	return false;
-}
-
-/* Have room for @parts parts.  Return false if there is no memory. */
-static bool make_room(struct subscriber *s, unsigned int parts)
-{
-	natsMsg **part = s->part;
-	struct piece *piece = s->piece;
-
-	if (parts <= s->room)
-		return true;
-	part = realloc(part, parts * sizeof(*part));
-	if (part)
-		s->part = part;
-	piece = realloc(piece, parts * sizeof(*piece));
-	if (piece)
-		s->piece = piece;
-	if (!part || !piece)
-		return false;
-	s->room = parts;
-	return true;
-}
-
-/* Keep the part *@msg, which becomes NULL.  Return 0 or a negative errno. */
-static int keep(struct subscriber *s, natsMsg **msg, const struct piece *piece,
-		const struct label *l)
-{
-	if (!make_room(s, l->parts))
-		return -ENOMEM;
-	s->piece[s->parts] = *piece;
-	s->part[s->parts++] = *msg;
-	*msg = NULL;
-	s->filled += piece->bytes;
-	s->label = *l;
-	return 0;
+	parts_forget(&s->parts);
+	if (!why && l->part)
+		why = "its first part is missing";
+	if (why)
+		drop(s, l, why);
+	return !why;
 }
 
 /* Take one part of a message of a ring. */
 static int take_part(struct subscriber *s, natsMsg **msg, const struct label *l)
 {
 	struct piece piece = { natsMsg_GetData(*msg), (size_t)natsMsg_GetDataLength(*msg) };
-	bool last = l->part + 1 == l->parts;
 	int err;
 
 	if (!strcmp(l->uuid, s->last.uuid) && l->position <= s->last.source) {
@@ -200,23 +94,22 @@ static int take_part(struct subscriber *s, natsMsg **msg, const struct label *l)
 	}
 	if (!expects(s, l))
 		return 0;
-	if (s->filled + piece.bytes > l->bytes || (last && s->filled + piece.bytes != l->bytes)) {
+	if (!parts_fit(&s->parts, l, piece.bytes)) {
 		drop(s, l, "it is not as long as its headers tell");
 		return 0;
 	}
 	if (l->parts == 1)
 		return commit(s, &piece, 1, piece.bytes, l);
-	err = keep(s, msg, &piece, l);
-	if (err || !last)
+	err = parts_keep(&s->parts, msg, l);
+	if (err || l->part + 1 < l->parts)
 		return err;
-	err = commit(s, s->piece, s->parts, s->filled, l);
+	err = commit(s, s->parts.piece, s->parts.count, s->parts.filled, l);
 	if (!err)
-		forget_parts(s);
+		parts_forget(&s->parts);
 	return err;
 }
 
-/* Count what the headers of message @next, which has not come before, tell of lost slots. */
-static void count_lost(struct subscriber *s, const struct label *l)
+void subscriber_count_lost(struct subscriber *s, const struct label *l)
 {
 	if (!l->lost || l->part)
 		return;
@@ -256,7 +149,7 @@ static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 		return 0;
 	}
 	if (!again)
-		count_lost(s, &l);
+		subscriber_count_lost(s, &l);
 	if (!l.end)
 		return take_part(s, msg, &l);
 	drop_parts(s);
@@ -272,7 +165,7 @@ static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 	if (sequence < s->next)
 		return 0;
 	if (sequence > s->next && s->alone && !again)
-		lose(s, sequence - s->next, "the stream does not have them any more");
+		subscriber_lose(s, sequence - s->next, "the stream does not have them any more");
 	s->next = sequence;
 	err = take_message(s, msg, again);
 	if (err)
@@ -281,7 +174,7 @@ static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 	s->report->position = sequence;
 	s->next = sequence + 1;
 	/* A message, or an end, that is in the ring has been passed already. */
-	if (!s->parts && sequence > s->stream->passed)
+	if (!s->parts.count && sequence > s->stream->passed)
 		memory_pass(s->stream, sequence, s->stream->done);
 	return 0;
 }
@@ -450,7 +343,7 @@ static int begin(struct subscriber *s, natsSubscription **sub)
 	natsStatus st;
 
 	s->report->connections++;
-	forget_parts(s);
+	parts_forget(&s->parts);
 	st = find_stream(s, &code);
 	s->next = s->stream->passed + 1;
 	if (st == NATS_OK)
@@ -506,7 +399,7 @@ static int pass_all(struct subscriber *s, struct line *line)
 	if (err)
 		return err == -EINTR ? 0 : fail(s, ERROR_WRITER, err);
 	err = pass(s, line);
-	forget_parts(s);
+	parts_forget(&s->parts);
 	report_end(s->report, s->b);
 	if (err == -ENOENT)
 		return BRIDGE_GONE;
@@ -528,7 +421,6 @@ int subscribe(const struct bridge *b, struct line *line, struct sink *sink, stru
 	}
 	status = pass_all(&s, line);
 	sink_leave(sink, s.stream);
-	free(s.part);
-	free(s.piece);
+	parts_free(&s.parts);
 	return status;
 }
