@@ -27,7 +27,7 @@ static int bind(struct rb_handle *h, struct rb_ring *ring, u32 role, bool wait)
 
 	if (err)
 		return err;
-	h->framing = RINGBUF_FRAMING_STREAM;
+	WRITE_ONCE(h->framing, RINGBUF_FRAMING_STREAM);
 	rb_handle_bind(h, ring, role);
 	return 0;
 }

@@ -36,7 +36,7 @@ static int done(struct rb_handle *h)
 	else
 		err = h->detached ? -EBADFD : end_here(h, &ended);
 	if (!err)
-		h->done = true;
+		WRITE_ONCE(h->done, true);
 	mutex_unlock(&h->lock);
 	return err ? err : ended ? 0 : -EPIPE;
 }
@@ -64,7 +64,7 @@ static int detach(struct rb_handle *h)
 	mutex_lock(&h->lock);
 	err = h->detached ? -EBADFD : end_here(h, &ended);
 	if (!err)
-		h->detached = true;
+		WRITE_ONCE(h->detached, true);
 	mutex_unlock(&h->lock);
 	return err;
 }

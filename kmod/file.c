@@ -193,12 +193,12 @@ static bool file_leave(struct rb_file *f, const struct rb_handle *h, bool gone)
 	before = f->state == RB_FILE_GONE;
 	f->handles--;
 	if (h && f->maker == h) {
-		f->maker = NULL;
+		WRITE_ONCE(f->maker, NULL);
 		gone |= f->state == RB_FILE_MAKING;
 	}
 	gone |= !f->handles && !f->kept;
 	if (gone && !before) {
-		f->state = RB_FILE_GONE;
+		WRITE_ONCE(f->state, RB_FILE_GONE);
 		WRITE_ONCE(f->gone, jiffies);
 	}
 	/* Drop the ring now: a descriptor of O_PATH may hold the inode for long. */
@@ -429,8 +429,8 @@ static void file_unreserve(struct rb_file *f)
 {
 	lockdep_assert_held(&f->lock);
 	WARN_ON_ONCE(f->state != RB_FILE_MAKING || !f->handles);
-	f->state = RB_FILE_NEW;
-	f->reserved = false;
+	WRITE_ONCE(f->state, RB_FILE_NEW);
+	WRITE_ONCE(f->reserved, false);
 	f->handles--;
 }
 
@@ -447,8 +447,8 @@ static void file_enter(struct rb_file *f, struct rb_handle *maker)
 {
 	lockdep_assert_held(&f->lock);
 	if (maker && f->reserved) {
-		f->reserved = false; /* this handle is counted already */
-		f->maker = maker;
+		WRITE_ONCE(f->maker, maker);
+		WRITE_ONCE(f->reserved, false); /* this handle is counted already */
 		return;
 	}
 	file_expire(f);
@@ -530,8 +530,8 @@ int rb_file_stale(const struct file *file)
 static void file_set(struct rb_file *f, struct rb_ring *ring)
 {
 	lockdep_assert_held(&f->lock);
-	f->state = RB_FILE_SET;
-	f->maker = NULL;
+	WRITE_ONCE(f->state, RB_FILE_SET);
+	WRITE_ONCE(f->maker, NULL);
 	smp_store_release(&f->ring, ring); /* matches rb_file_ring() */
 }
 

@@ -70,7 +70,7 @@ static void member_begin(struct rb_handle *h, struct rb_member *m, u32 id)
 	m->id = id;
 	m->live = true;
 	m->seated = true;
-	h->last_id = id;
+	WRITE_ONCE(h->last_id, id);
 	smp_store_release(&h->members, h->members + 1); /* matches rb_handle_members() */
 }
 
@@ -98,7 +98,7 @@ static u64 reader_resume(struct rb_handle *h, struct rb_ring *ring)
 	if (rb_has_readers(ring))
 		return 0;
 	h->skip_pos = ring->resume;
-	h->skip = ring->resume_skip;
+	WRITE_ONCE(h->skip, ring->resume_skip);
 	list_splice_init(&ring->leftover, &h->leftover);
 	return ring->resume;
 }

@@ -153,7 +153,7 @@ struct rb_last_look {
  * @armed: waiters whose waiter word is set, and marks of walks; see wake.c
  * @nr_armed: number of waiters in @armed
  * @walks: number of walks in progress over more than RB_WAKE_CHUNK waiters
- * @notify_walks: number of walks of notifications in progress
+ * @notify_walks: number of walks of notifications in progress; the timer reads it without the lock
  * @maps: number of members that have maps, and so could omit a wake-up
  * @notices: incremented by each notification; may be read without the lock
  * @asked: callers that do not wait need positions below it, until @asked_end

@@ -94,7 +94,7 @@ static void held_count(struct rb_ring *ring, struct rb_handle *h, int more)
 	WARN_ON_ONCE(more < 0 && !h->held);
 	h->held += more;
 	spin_lock(&ring->wait_lock);
-	ring->held += more;
+	WRITE_ONCE(ring->held, ring->held + more); /* see rb_policy_check() */
 	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }

@@ -161,7 +161,7 @@ static void writer_end(struct rb_ring *ring, u32 id, bool died)
 static void count_deferred(struct rb_ring *ring, int more)
 {
 	spin_lock(&ring->wait_lock);
-	ring->nr_deferred += more;
+	WRITE_ONCE(ring->nr_deferred, ring->nr_deferred + more); /* see timer_run() */
 	rb_timer_arm(ring);
 	spin_unlock(&ring->wait_lock);
 }

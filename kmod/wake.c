@@ -244,7 +244,8 @@ static void notify(struct rb_ring *ring, struct notified whom)
 	smp_store_release(&ring->notices, ring->notices + 1);
 	count = ring->nr_armed;
 	walk_begin(ring, count);
-	ring->notify_walks++;
+	/* The timer reads it without the lock. */
+	WRITE_ONCE(ring->notify_walks, ring->notify_walks + 1);
 	for (i = 0; i < count; i++) {
 		u64 *word = walk_word(&walk, 0, i);
 
@@ -255,7 +256,7 @@ static void notify(struct rb_ring *ring, struct notified whom)
 		rb_disarm(word);
 		walk_kick(&walk, i);
 	}
-	ring->notify_walks--;
+	WRITE_ONCE(ring->notify_walks, ring->notify_walks - 1);
 	walk_end(ring, count);
 	spin_unlock(&ring->wait_lock);
 	rb_ring_wake(ring);
