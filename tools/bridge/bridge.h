@@ -33,6 +33,8 @@ enum direction { PUBLISH, SUBSCRIBE };
  * @subject: subject of the messages in the stream
  * @state: folder for what a subscriber remembers, or NULL for the default one
  * @host: host of the ring
+ * @share: subscribe: name of a consumer that several subscribers share, or NULL
+ * @ack_wait: subscribe, with @share: how long the server waits for an acknowledgment, in ns
  * @window: how many messages may be on their way to the server
  * @window_bytes: how many bytes of messages may be on their way, but always one message
  * @slot_bytes: subscribe: capacity of a slot, if the ring has to be made
@@ -48,6 +50,8 @@ struct bridge {
 	const char *stream;
 	const char *subject;
 	const char *state;
+	const char *share;
+	uint64_t ack_wait;
 	enum ringbuf_host host;
 	unsigned int window;
 	uint64_t window_bytes;

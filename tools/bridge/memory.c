@@ -166,20 +166,60 @@ struct memory_stream *memory_stream(struct memory_file *m, const char *name)
 	return s;
 }
 
-void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
-		 struct memory_entry *last)
+/*
+ * Return the last entry of @stream before *@position, and set *@position to that of the entry; NULL
+ * if there is none.  @end: the first position that is not committed; not all entries before it are
+ * kept
+ */
+static const struct memory_entry *find_before(const struct memory_file *m,
+					      const struct memory_stream *stream, uint64_t end,
+					      uint64_t *position)
 {
 	const struct memory_entry *e;
 
-	memset(last, 0, sizeof(*last));
-	for (unsigned int i = 1; i <= MEMORY_ENTRIES && i <= position; i++) {
-		e = find_entry(m, position - i);
-		if (!e || &m->stream[e->stream] != stream)
-			continue;
-		*last = *e;
-		last->uuid[sizeof(last->uuid) - 1] = '\0';
-		return;
+	while (*position && end - *position < MEMORY_ENTRIES) {
+		e = find_entry(m, --*position);
+		if (e && &m->stream[e->stream] == stream)
+			return e;
 	}
+	return NULL;
+}
+
+void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
+		 struct memory_entry *last)
+{
+	uint64_t end = position;
+	const struct memory_entry *e = find_before(m, stream, end, &position);
+
+	memset(last, 0, sizeof(*last));
+	if (!e)
+		return;
+	*last = *e;
+	last->uuid[sizeof(last->uuid) - 1] = '\0';
+}
+
+void memory_each(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
+		 unsigned int most, void (*look)(const struct memory_entry *e, void *closure),
+		 void *closure)
+{
+	const struct memory_entry *e;
+	uint64_t end = position;
+
+	while (most-- && (e = find_before(m, stream, end, &position)))
+		if (e->epoch == stream->epoch)
+			look(e, closure);
+}
+
+bool memory_has(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
+		uint64_t sequence)
+{
+	const struct memory_entry *e;
+	uint64_t end = position;
+
+	while ((e = find_before(m, stream, end, &position)))
+		if (e->epoch == stream->epoch && e->sequence == sequence)
+			return true;
+	return false;
 }
 
 void memory_restart(struct memory_stream *stream, int64_t created)

@@ -20,7 +20,7 @@
 #include "../common/uuid.h"
 #include "report.h"
 
-#define MEMORY_ENTRIES 256
+#define MEMORY_ENTRIES 4096 /* more than messages can be unacknowledged; see share.h */
 #define MEMORY_STREAMS 256 /* most streams whose messages one ring gets */
 
 /**
@@ -30,6 +30,7 @@
  * @source: its position in the ring from which it came
  * @epoch: to which @sequence belongs
  * @stream: number of its stream
+ * @ack: subject by which the message is acknowledged, or empty; see share.h
  * @uuid: that ring, as text; empty if there is no such message
  */
 struct memory_entry {
@@ -38,6 +39,7 @@ struct memory_entry {
 	uint64_t source;
 	uint64_t epoch;
 	uint64_t stream;
+	char ack[256];
 	char uuid[40];
 };
 
@@ -89,6 +91,17 @@ struct memory_stream *memory_stream(struct memory_file *m, const char *name);
  */
 void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
 		 struct memory_entry *last);
+
+/*
+ * Call @look for each of the last @most messages of @stream that were committed before @position.
+ */
+void memory_each(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
+		 unsigned int most, void (*look)(const struct memory_entry *e, void *closure),
+		 void *closure);
+
+/* Return whether message @sequence of @stream was committed before @position, not long ago. */
+bool memory_has(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
+		uint64_t sequence);
 
 /* Begin a new epoch: the stream is another one, made at @created. */
 void memory_restart(struct memory_stream *stream, int64_t created);

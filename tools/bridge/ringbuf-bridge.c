@@ -29,6 +29,8 @@ enum {
 	KEY_SLOT_BYTES,
 	KEY_SLOTS,
 	KEY_SERVICE,
+	KEY_SHARE,
+	KEY_ACK_WAIT,
 	KEY_STATUS,
 	KEY_JSON,
 };
@@ -62,6 +64,13 @@ static const struct argp_option options[] = {
 	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "subscribe: slots of a new ring (default 65536)",
 	  2 },
 	{ "slots", KEY_SLOTS, "N", 0, "subscribe: number of slots of a new ring (default 64)", 2 },
+	{ "share", KEY_SHARE, "NAME", 0,
+	  "subscribe: take turns with all subscribers of this NAME: each message goes into one ring",
+	  2 },
+	{ "ack-wait", KEY_ACK_WAIT, "SECONDS", 0,
+	  "subscribe, with a new --share: after which time another one gets a message that is not "
+	  "acknowledged (default 30)",
+	  2 },
 	{ "state", KEY_STATE, "FOLDER", 0,
 	  "subscribe: where to remember what is in the ring (default $STATE_DIRECTORY, else "
 	  "~/.local/state/ringbuf-bridge)",
@@ -112,15 +121,25 @@ static uint64_t count(struct argp_state *state, const char *flag, const char *ar
 	return value;
 }
 
-static uint64_t seconds(struct argp_state *state, const char *arg)
+static uint64_t seconds(struct argp_state *state, const char *flag, const char *arg)
 {
 	char *end;
 	double value = strtod(arg, &end);
 
 	if (end == arg || *end || !(value >= 0.001) || value > 1e6)
-		argp_error(state, "--status=%s: not a number of seconds from 0.001 to 1000000",
+		argp_error(state, "--%s=%s: not a number of seconds from 0.001 to 1000000", flag,
 			   arg);
 	return (uint64_t)(value * 1e9);
+}
+
+/* The name of a consumer becomes a part of subjects, as that of a stream. */
+static void check_share(struct argp_state *state, const char *name)
+{
+	if (!*name || strlen(name) > 64 || strpbrk(name, ".*> \t\r\n/\\"))
+		argp_error(
+			state,
+			"--share=%s: not 1 to 64 characters without dot, star, slash, > or space",
+			name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -141,6 +160,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_CREDS:
 		a->server.creds = arg;
 		break;
+	case KEY_SHARE:
+		check_share(state, arg);
+		b->share = arg;
+		break;
+	case KEY_ACK_WAIT:
+		b->ack_wait = seconds(state, "ack-wait", arg);
+		break;
 	case KEY_STATE:
 		b->state = arg;
 		break;
@@ -160,7 +186,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		b->service = true;
 		break;
 	case KEY_STATUS:
-		b->interval = seconds(state, arg);
+		b->interval = seconds(state, "status", arg);
 		break;
 	case KEY_JSON:
 		b->json = true;
@@ -306,6 +332,7 @@ int main(int argc, char **argv)
 			.window_bytes = 8 << 20,
 			.slot_bytes = 65536,
 			.slots = 64,
+			.ack_wait = 30 * NS_PER_S,
 		},
 		.server = { .url = "nats://127.0.0.1:4222" },
 	};

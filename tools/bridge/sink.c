@@ -197,21 +197,24 @@ static int attach(struct sink *sink)
 	return err;
 }
 
+/* Reserve a slot, unless one is.  Return 0, -ETIMEDOUT, or another negative errno. */
+static int reserve_within(struct sink *sink, uint64_t ns)
+{
+	int n = sink->reserved ? 1
+			       : ringbuf_writer_reserve(sink->writer, &sink->slot, 1, (int64_t)ns);
+
+	sink->reserved = n == 1;
+	return n < 0 ? n : 0;
+}
+
 /* Reserve a slot.  Return 0, -EINTR if bridge_stop is set, or another negative errno. */
 static int reserve(struct sink *sink)
 {
-	int n;
+	int err;
 
-	while (!sink->reserved) {
-		n = ringbuf_writer_reserve(sink->writer, &sink->slot, 1, (int64_t)TICK);
-		if (n == 1)
-			sink->reserved = true;
-		else if (n != -ETIMEDOUT)
-			return n;
-		else if (bridge_stop)
-			return -EINTR;
-	}
-	return 0;
+	while ((err = reserve_within(sink, TICK)) == -ETIMEDOUT && !bridge_stop)
+		;
+	return err == -ETIMEDOUT ? -EINTR : err;
 }
 
 static void fill(struct ringbuf_slot *slot, const struct piece *piece, unsigned int count)
@@ -264,6 +267,36 @@ int sink_attach(struct sink *sink)
 	err = attach(sink);
 	pthread_mutex_unlock(&sink->lock);
 	return err;
+}
+
+int sink_wait(struct sink *sink, uint64_t ns)
+{
+	int err;
+
+	pthread_mutex_lock(&sink->lock);
+	err = attach(sink);
+	if (!err)
+		err = reserve_within(sink, ns);
+	pthread_mutex_unlock(&sink->lock);
+	return err;
+}
+
+void sink_each(struct sink *sink, const struct memory_stream *stream, unsigned int most,
+	       void (*look)(const struct memory_entry *e, void *closure), void *closure)
+{
+	pthread_mutex_lock(&sink->lock);
+	memory_each(sink->memory, stream, sink->position, most, look, closure);
+	pthread_mutex_unlock(&sink->lock);
+}
+
+bool sink_has(struct sink *sink, const struct memory_stream *stream, uint64_t sequence)
+{
+	bool has;
+
+	pthread_mutex_lock(&sink->lock);
+	has = memory_has(sink->memory, stream, sink->position, sequence);
+	pthread_mutex_unlock(&sink->lock);
+	return has;
 }
 
 int sink_put(struct sink *sink, struct memory_stream *stream, const struct piece *piece,

@@ -82,6 +82,19 @@ void sink_leave(struct sink *sink, const struct memory_stream *stream);
 int sink_attach(struct sink *sink);
 
 /*
+ * Wait, for @ns at most, until the ring has room for a message; become its writer before.  Return
+ * 0, -ETIMEDOUT, or another negative errno.
+ */
+int sink_wait(struct sink *sink, uint64_t ns);
+
+/* Call @look as memory_each() does. */
+void sink_each(struct sink *sink, const struct memory_stream *stream, unsigned int most,
+	       void (*look)(const struct memory_entry *e, void *closure), void *closure);
+
+/* Return whether message @sequence of @stream is in the ring, as memory_has() does. */
+bool sink_has(struct sink *sink, const struct memory_stream *stream, uint64_t sequence);
+
+/*
  * Put a message of @stream into the ring, and wait for room.
  * @piece, @count: its bytes, which are no more than a slot has
  * @flags: of the slot

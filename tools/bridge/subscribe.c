@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "../common/clock.h"
-#include "subscriber.h"
+#include "share.h"
 
 #define FETCH_MS   500
 #define ASK_PAUSE  (2 * NS_PER_S)
@@ -240,12 +240,21 @@ static uint64_t sequence_of(natsMsg *msg)
 	return sequence;
 }
 
+/* Take a message as it has to be; if it is kept, *@msg becomes NULL. */
+static int take_one(struct subscriber *s, natsMsg **msg)
+{
+	return s->b->share ? share_take(s, msg) : take(s, msg, sequence_of(*msg));
+}
+
 static int take_all(struct subscriber *s, natsMsgList *list)
 {
 	int err = 0;
 
-	for (int i = 0; !err && !s->end && i < list->Count; i++) {
-		err = take(s, &list->Msgs[i], sequence_of(list->Msgs[i]));
+	for (int i = 0; !s->end && i < list->Count; i++) {
+		if (err && s->b->share)
+			share_refuse(list->Msgs[i]);
+		else if (!err)
+			err = take_one(s, &list->Msgs[i]);
 		natsMsg_Destroy(list->Msgs[i]);
 		list->Msgs[i] = NULL;
 	}
@@ -287,9 +296,10 @@ static bool is_replaced(struct subscriber *s)
 
 /*
  * Find out whether the server still has the consumer, now and then: if it has not, for instance
- * because the stream was deleted, it does not answer our requests.
+ * because the stream was deleted, it does not answer our requests.  @err: [out] a negative errno of
+ * the ring
  */
-static natsStatus ask(struct subscriber *s, natsSubscription *sub)
+static natsStatus ask(struct subscriber *s, natsSubscription *sub, int *err)
 {
 	jsConsumerInfo *info = NULL;
 	natsStatus st;
@@ -297,7 +307,13 @@ static natsStatus ask(struct subscriber *s, natsSubscription *sub)
 	if (clock_now() < s->ask_due)
 		return NATS_OK;
 	s->ask_due = clock_now() + ASK_PAUSE;
-	st = natsSubscription_GetConsumerInfo(&info, sub, NULL, NULL);
+	if (!s->b->share) {
+		st = natsSubscription_GetConsumerInfo(&info, sub, NULL, NULL);
+	} else {
+		st = js_GetConsumerInfo(&info, s->link.js, s->b->stream, s->b->share, NULL, NULL);
+		if (st == NATS_OK)
+			*err = share_find_end(s, info);
+	}
 	jsConsumerInfo_Destroy(info);
 	return st;
 }
@@ -312,8 +328,13 @@ static int run(struct subscriber *s, natsSubscription *sub)
 	natsStatus st;
 	int err = 0;
 
-	while (!err && !s->end && !bridge_stop && !is_replaced(s)) {
+	while ((!err || err == -ETIMEDOUT) && !s->end && !bridge_stop && !is_replaced(s)) {
+		err = 0;
 		report_if_due(s->report, s->b);
+		if (s->b->share)
+			err = share_wait(s);
+		if (err)
+			continue;
 		st = fetch(s, sub, &list);
 		if (st == NATS_OK) {
 			report_calm(s->report);
@@ -323,7 +344,7 @@ static int run(struct subscriber *s, natsSubscription *sub)
 			continue;
 		}
 		if (st == NATS_TIMEOUT && !link_is_down(&s->link))
-			st = ask(s, sub);
+			st = ask(s, sub, &err);
 		if (st != NATS_OK) {
 			link_complain(&s->link, "cannot read the stream", st, 0);
 			return -EAGAIN;
@@ -347,7 +368,7 @@ static int begin(struct subscriber *s, natsSubscription **sub)
 	st = find_stream(s, &code);
 	s->next = s->stream->passed + 1;
 	if (st == NATS_OK)
-		st = consume(s, sub, &code);
+		st = s->b->share ? share_consume(s, sub, &code) : consume(s, sub, &code);
 	if (st == NATS_OK)
 		return 0;
 	if (st == NATS_NOT_FOUND && s->b->found)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Work queues: several subscribers share the messages of a stream."""
+import random
+import time
+
+import ringbuffer
+from world import MAX_PAYLOAD, PATIENCE, Half, Task, World, ended, until
+
+MOST = 3 * MAX_PAYLOAD      # of a slot, so that some messages are split
+
+
+def body(number):
+    """A message that tells its number; some are split."""
+    return b"%d " % number + bytes([number % 256]) * random.Random(number).choice(
+        (0, 10, 1000, 2 * MAX_PAYLOAD))
+
+
+def write_all(ring, count):
+    with ring.writer() as writer:
+        for number in range(count):
+            writer.write(body(number), timeout=PATIENCE)
+
+
+class Machines:
+    """Rings, each with a subscriber, that stand for machines."""
+
+    def __init__(self, w, count, slots=16):
+        self.got = {}           # the machines that each message reached
+        self.may_repeat = False     # a message may reach several machines
+        self.rings = [ringbuffer.Ring.create(MOST, slots, name=f"{w.name}.m{n}", exclusive=True)
+                      for n in range(count)]
+        self.readers = [ring.reader(ringbuffer.OLDEST) for ring in self.rings]
+        self.halves = [Half(w, "subscribe", "s", ring.name, "--state", w.folder, "--share=work",
+                            "--ack-wait=1")
+                       for ring in self.rings]
+        w.halves += self.halves
+
+    def read(self):
+        """Read what has come; no message may be twice in one ring."""
+        for n, reader in enumerate(self.readers):
+            while True:
+                try:
+                    slot = reader.peek(timeout=0)
+                except (ringbuffer.ReadTimeoutError, ringbuffer.WriterFinishedError,
+                        ringbuffer.WaitingForWriterError):
+                    break
+                number = int(bytes(slot[:20]).split(b" ")[0])
+                assert bytes(slot) == body(number), number
+                machines = self.got.setdefault(number, [])
+                assert n not in machines and (self.may_repeat or not machines), \
+                    f"{number} came to {machines} and {n}"
+                machines.append(n)
+                slot.release()
+
+    def read_all(self, count):
+        def all_came():
+            self.read()
+            return len(self.got) == count
+        until(all_came, f"not all of {count} came")
+        assert sorted(self.got) == list(range(count))
+
+    def close(self):
+        for ring in self.rings:
+            ring.close()
+
+
+def test_each_message_goes_to_one_of_several_machines():
+    with World(slot_bytes=MOST) as w:
+        w.server.start()
+        publish = w.publish()
+        until(lambda: w.server.stored() is not None, "no stream")
+        machines = Machines(w, 3)
+        writing = Task(write_all, w.here, 300)
+        machines.read_all(300)
+        writing.finish()
+        assert publish.end()[0] == 0
+        # Each machine finds out that all is done.
+        for half, reader in zip(machines.halves, machines.readers):
+            status, report = half.end()
+            assert (status, report["lost"], report["repeated"]) == (0, 0, 0), report
+            assert ended(reader)
+        assert len({machine for one in machines.got.values() for machine in one}) > 1, "one machine got all"
+        machines.close()
+
+
+def test_machine_whose_ring_is_full_leaves_the_messages_to_others():
+    with World(slot_bytes=MOST) as w:
+        w.server.start()
+        w.publish()
+        until(lambda: w.server.stored() is not None, "no stream")
+        machines = Machines(w, 2)
+        idle = machines.readers[0]      # reads nothing
+        machines.readers[0] = machines.rings[0].reader(ringbuffer.HEAD)
+        writing = Task(write_all, w.here, 200)
+
+        def all_came():
+            machines.read()
+            return len(machines.got) == 200
+        until(all_came, f"a full ring keeps messages: {len(machines.got)}")
+        writing.finish()
+        assert sum(one == [0] for one in machines.got.values()) <= 16
+        idle.close()
+        machines.close()
+
+
+def kill_and_work(kills, seed, *, servers):
+    """Kill the bridge, and servers, and let all work be done."""
+    rng = random.Random(seed)
+    count = 20 + 20 * kills
+    with World(slot_bytes=MOST) as w:
+        w.server.start()
+        publish = w.publish()
+        until(lambda: w.server.stored() is not None, "no stream")
+        machines = Machines(w, 3)
+        # A server that is killed may forget that a message was acknowledged.
+        servers = [w.server] if servers else []
+        machines.may_repeat = bool(servers)
+        writing = Task(write_all, w.here, count)
+        for _ in range(kills):
+            end = time.monotonic() + rng.random() * 0.3     # a random moment
+            while time.monotonic() < end:
+                machines.read()
+            victim = rng.choice((*servers, publish, *machines.halves))
+            victim.kill()
+            victim.start()
+        machines.read_all(count)
+        writing.finish()
+        for half in machines.halves:
+            status, _ = half.end()
+            assert status == 0, half.said()
+        machines.read()
+        machines.close()
+
+
+def test_work_is_done_once_despite_kills_of_the_bridge(kills, seed):
+    kill_and_work(kills, seed, servers=False)
+
+
+def test_work_is_done_despite_kills_of_the_server(kills, seed):
+    kill_and_work(kills, seed, servers=True)
+
+
+def test_subscriber_that_dies_at_a_commit_does_no_work_twice():
+    for when in "1:0", "0:1", "3:0", "0:3":
+        with World(slot_bytes=MOST) as w:
+            w.server.start()
+            w.publish()
+            until(lambda: w.server.stored() is not None, "no stream")
+            machines = Machines(w, 2)
+            for half in machines.halves:
+                half.kill()
+            write_all(w.here, 60)
+            machines.halves[0].die(3, f"commit:{when}")
+            machines.halves[1].start()
+            machines.read_all(60)
+            machines.close()
