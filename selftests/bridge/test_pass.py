@@ -5,7 +5,7 @@ import signal
 
 import ringbuffer
 from world import (MAX_PAYLOAD, PATIENCE, Task, World, check_all, died, ended, until, until_read,
-                   write)
+                   write, write_one)
 
 
 def test_messages_arrive_once_in_order_and_the_end_too():
@@ -31,6 +31,17 @@ def test_messages_above_max_payload_are_split_and_put_together():
         writing = Task(write, w.here, 100, most)
         check_all(reader, 100, most)
         writing.finish()
+
+
+def test_server_that_is_away_does_not_matter_if_there_is_another_one():
+    with World() as w:
+        w.server.start()
+        w.server.url = f"nats://127.0.0.1:1,{w.server.url},nats://127.0.0.1:2"
+        reader = w.there.reader(ringbuffer.OLDEST)
+        w.publish()
+        w.subscribe()
+        write_one(w.here, b"x")
+        until_read(reader, b"x")
 
 
 def test_writer_waits_while_the_server_is_away():

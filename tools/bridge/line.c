@@ -2,14 +2,16 @@
 /* See line.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/clock.h"
 #include "link.h"
 
-#define CONNECT_MS  2000
-#define PING_MS	    2000 /* a server that answers no ping is noticed after three times this */
-#define DEADLINE_MS 5000 /* for a write to the socket */
-#define TICK	    (100 * NS_PER_MS) /* how often a link that waits looks at bridge_stop */
+#define CONNECT_MS   2000
+#define PING_MS	     2000 /* a server that answers no ping is noticed after three times this */
+#define DEADLINE_MS  5000 /* for a write to the socket */
+#define MOST_SERVERS 64
+#define TICK	     (100 * NS_PER_MS) /* how often a link that waits looks at bridge_stop */
 
 void line_init(struct line *line, const struct server *server)
 {
@@ -68,9 +70,25 @@ static void ignore(natsConnection *nc, natsSubscription *sub, natsStatus s, void
 /* ---- connecting -------------------------------------------------------------------------------
  */
 
+/* Let libnats try the servers of @urls, which has commas between them, in any order. */
+static natsStatus set_servers(natsOptions *o, const char *urls)
+{
+	char *copy = strdup(urls), *rest = copy;
+	const char *server[MOST_SERVERS];
+	natsStatus s = NATS_NO_MEMORY;
+	int count = 0;
+
+	while (rest && count < MOST_SERVERS)
+		server[count++] = strsep(&rest, ",");
+	if (copy)
+		s = natsOptions_SetServers(o, server, count);
+	free(copy);
+	return s;
+}
+
 static natsStatus set_options(natsOptions *o, struct connection *c, const struct server *server)
 {
-	natsStatus s = natsOptions_SetURL(o, server->url);
+	natsStatus s = set_servers(o, server->url);
 
 	if (s == NATS_OK)
 		s = natsOptions_SetName(o, "ringbuf-bridge");

@@ -49,7 +49,8 @@ static const char doc[] =
 	"error, 2 for wrong arguments. While the server is away it tries again.";
 
 static const struct argp_option options[] = {
-	{ "server", KEY_SERVER, "URL", 0, "The server (default nats://127.0.0.1:4222)", 1 },
+	{ "server", KEY_SERVER, "URL[,URL]...", 0,
+	  "The server, or those of a cluster (default nats://127.0.0.1:4222)", 1 },
 	{ "creds", KEY_CREDS, "FILE", 0, "Credentials for the server", 1 },
 	{ "subject", KEY_SUBJECT, "SUBJECT", 0, "Subject of the messages (default ringbuf.STREAM)",
 	  1 },
