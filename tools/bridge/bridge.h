@@ -11,6 +11,8 @@
 #define EXIT_USAGE  2
 #define BRIDGE_GONE (-1) /* in place of an exit status: what to pass on exists no more */
 
+#define REPLICAS_MOST 5 /* the most that a stream can have */
+
 /**
  * struct server - how to reach the server
  * @url: its URL, or several with commas between them
@@ -39,6 +41,7 @@ enum direction { PUBLISH, SUBSCRIBE };
  * @window_bytes: how many bytes of messages may be on their way, but always one message
  * @slot_bytes: subscribe: capacity of a slot, if the ring has to be made
  * @slots: subscribe: number of slots, if the ring has to be made
+ * @replicas: publish: on how many servers the stream is, if it has to be made
  * @interval: time between two reports, in ns; 0: only one, at the end
  * @json: reports are JSON
  * @service: continue after the end of a stream, and wait for a ring that does not exist
@@ -57,6 +60,7 @@ struct bridge {
 	uint64_t window_bytes;
 	uint64_t slot_bytes;
 	uint64_t slots;
+	unsigned int replicas;
 	uint64_t interval;
 	bool json;
 	bool service;

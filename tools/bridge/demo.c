@@ -230,6 +230,7 @@ int demo(const struct bridge *options)
 	b.stream = "demo";
 	b.subject = "ringbuf.demo";
 	b.state = folder;
+	b.replicas = 1;
 	server = start_server(folder, url);
 	if (server > 0) {
 		printf("Passing %d messages from a ring to another one, through %s\n", MESSAGES,

@@ -364,6 +364,7 @@ static natsStatus make_stream(struct publisher *p, jsErrCode *code)
 	/* A stream that is full refuses messages, so that the ring fills and its writers wait. */
 	c.Discard = js_DiscardNew;
 	c.Duplicates = DUPLICATES;
+	c.Replicas = p->b->replicas;
 	return s == NATS_OK ? js_AddStream(NULL, p->link.js, &c, NULL, code) : s;
 }
 

@@ -31,6 +31,7 @@ enum {
 	KEY_SERVICE,
 	KEY_SHARE,
 	KEY_ACK_WAIT,
+	KEY_REPLICAS,
 	KEY_STATUS,
 	KEY_JSON,
 };
@@ -72,6 +73,8 @@ static const struct argp_option options[] = {
 	  "subscribe, with a new --share: after which time another one gets a message that is not "
 	  "acknowledged (default 30)",
 	  2 },
+	{ "replicas", KEY_REPLICAS, "N", 0,
+	  "publish: on how many servers of the cluster a new stream is (default 1)", 2 },
 	{ "state", KEY_STATE, "FOLDER", 0,
 	  "subscribe: where to remember what is in the ring (default $STATE_DIRECTORY, else "
 	  "~/.local/state/ringbuf-bridge)",
@@ -185,6 +188,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_SERVICE:
 		b->service = true;
+		break;
+	case KEY_REPLICAS:
+		b->replicas = (unsigned int)count(state, "replicas", arg, REPLICAS_MOST);
 		break;
 	case KEY_STATUS:
 		b->interval = seconds(state, "status", arg);
@@ -334,6 +340,7 @@ int main(int argc, char **argv)
 			.slot_bytes = 65536,
 			.slots = 64,
 			.ack_wait = 30 * NS_PER_S,
+			.replicas = 1,
 		},
 		.server = { .url = "nats://127.0.0.1:4222" },
 	};
