@@ -39,40 +39,57 @@ class Skip(Exception):
     """A test cannot run here, for this reason."""
 
 
-def child(command, **options):
-    """A process that ends with this one, even if this one is killed."""
-    return subprocess.Popen(command, preexec_fn=lambda: LIBC.prctl(1, signal.SIGKILL), **options)
+def child(command, space=None, **options):
+    """A process, in a namespace if one is given, that ends with this one even if this is killed."""
+    return subprocess.Popen([*(space.prefix if space else ()), *command],
+                            preexec_fn=lambda: LIBC.prctl(1, signal.SIGKILL), **options)
 
 
 class Server:
     """A nats-server with files in a folder of its own, which survive kill()."""
 
-    def __init__(self, folder, conf=""):
-        """Listen at a port that is free now.  `conf`: more lines for the configuration"""
+    spaces = {}         # namespaces for halves of the bridge, by the name of the half
+
+    def __init__(self, folder, conf="", address=("127.0.0.1", 0), space=None):
+        """Make the configuration.
+
+        conf: more lines of it
+        address: where to listen; port 0: one that is free now
+        space: the namespace in which it is to run, or None
+        """
         self.folder = folder
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
-        self.url = f"nats://127.0.0.1:{self.port}"
+        self.space = space
+        self.address = address
+        if not address[1]:
+            with socket.socket() as s:
+                s.bind(address)
+                self.address = s.getsockname()
+        self.port = self.address[1]
+        self.url = "nats://{}:{}".format(*self.address)
         self.conf = os.path.join(folder, "server.conf")
         with open(self.conf, "w", encoding="ascii") as f:
-            f.write(f"listen: 127.0.0.1:{self.port}\nmax_payload: {MAX_PAYLOAD}\n"
-                    f"jetstream {{ store_dir: '{folder}' }}\n{conf}")
+            f.write("listen: {}:{}\n".format(*self.address) +
+                    f"max_payload: {MAX_PAYLOAD}\njetstream {{ store_dir: '{folder}' }}\n{conf}")
         self.process = None
 
     def start(self):
         self.process = child(["nats-server", "-c", self.conf, "-l",
-                              os.path.join(self.folder, "server.log")])
+                              os.path.join(self.folder, "server.log")], self.space)
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def close(self):
+        self.kill()
 
     def connect(self):
+        connect = self.space.connect if self.space else socket.create_connection
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return socket.create_connection(("127.0.0.1", self.port))
+                return connect(self.address)
             except ConnectionRefusedError:
                 assert time.monotonic() < end, "the server does not start"
                 time.sleep(0.02)
@@ -122,12 +139,13 @@ class Half:
 
     def __init__(self, world, *words):
         self.command = [world.program, *words, "--server", world.server.url, "--json"]
+        self.space = world.server.spaces.get(words[0])
         self.errors = open(os.path.join(world.folder, words[0] + ".err"), "a+", encoding="utf-8")
         self.process = None
         self.start()
 
     def start(self):
-        self.process = child(self.command, stdout=subprocess.PIPE, stderr=self.errors)
+        self.process = child(self.command, self.space, stdout=subprocess.PIPE, stderr=self.errors)
 
     def kill(self):
         if self.process.poll() is None:
@@ -196,8 +214,7 @@ class World:
         for half in self.halves:
             half.kill()
             half.errors.close()
-        if self.server.process:
-            self.server.kill()
+        self.server.close()
         self.here.close()
         self.there.close()
         shutil.rmtree(self.folder)

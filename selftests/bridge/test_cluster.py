@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A cluster of three servers, each in a network namespace, whose processes die and links are cut."""
+import os
+import random
+import threading
+import time
+
+import ringbuffer
+from spaces import CUTS, Network, Space
+from world import Server, Task, World, check_all, ended, until, write
+
+SERVERS = "node1", "node2", "node3"
+HALVES = "publish", "subscribe"
+MESSAGES = 300      # that are written for each trouble
+MOST_TROUBLES = 2   # at a time
+
+
+class Cluster:
+    """Three servers: one network connects them, another one connects them and the bridge."""
+
+    def __init__(self, folder, conf=""):
+        self.spaces = {name: Space("net") for name in (*SERVERS, *HALVES)}
+        peers = Network("peers", "10.77.1", {name: self.spaces[name] for name in SERVERS})
+        clients = Network("clients", "10.77.2", self.spaces)
+        self.networks = [peers, clients]
+        routes = ", ".join(f"nats://{peers.address[name]}:6222" for name in SERVERS)
+        self.servers = []
+        for name in SERVERS:
+            os.mkdir(os.path.join(folder, name))
+            # The servers notice a link that drops all silently after three times ping_interval.
+            self.servers.append(Server(os.path.join(folder, name), conf + f"""
+server_name: {name}
+ping_interval: "1s"
+cluster {{ name: c, listen: {peers.address[name]}:6222, routes: [{routes}] }}
+""", (clients.address[name], 4222), self.spaces[name]))
+        self.url = ",".join(server.url for server in self.servers)
+
+    def start(self):
+        for server in self.servers:
+            server.start()
+
+    def close(self):
+        for server in self.servers:
+            server.close()
+        for space in (*self.networks, *self.spaces.values()):
+            space.close()
+
+
+class Killed:
+    """A process that is killed and started again."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def begin(self, rng):
+        del rng
+        self.process.kill()
+
+    def end(self):
+        self.process.start()
+
+
+class Cut:
+    """A link that is cut, in some way, and healed."""
+
+    def __init__(self, network, name):
+        self.network = network
+        self.name = name
+        self.how = None
+
+    def begin(self, rng):
+        self.how = rng.choice(sorted(CUTS))
+        self.network.cut(self.name, self.how)
+
+    def end(self):
+        self.network.heal(self.name, self.how)
+
+
+def test_cluster_loses_and_repeats_nothing_by_kills_and_cuts(kills, seed):
+    rng = random.Random(seed)
+    count, most = MESSAGES * kills + 1, 100
+    with World(slots=count, slot_bytes=128, server=Cluster) as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        halves = [w.publish("--replicas=3"), w.subscribe()]
+        possible = [Killed(process) for process in (*w.server.servers, *halves)]
+        possible += [Cut(net, name) for net in w.server.networks for name in net.address]
+        troubles = []
+        go = threading.Semaphore(0)
+
+        def pause(number):
+            if number % MESSAGES == 0:
+                go.acquire()
+        writing = Task(write, w.here, count, most, pause)
+        checking = Task(check_all, reader, count, most)
+        for number in range(kills):
+            go.release()
+            if len(troubles) == MOST_TROUBLES or (troubles and rng.random() < 0.5):
+                troubles.pop(0).end()
+            troubles.append(rng.choice([one for one in possible if one not in troubles]))
+            troubles[-1].begin(rng)
+            time.sleep(rng.random() * rng.choice((0.1, 1, 4)))
+            # Without a trouble all comes, so that the next ones do not find the same state again.
+            if number % 5 == 4 or number == kills - 1:
+                while troubles:
+                    troubles.pop(0).end()
+                until(lambda: reader.position >= MESSAGES * (number + 1) or checking.error,
+                      f"message {reader.position} does not come")
+        info = w.server.servers[0].ask("STREAM.INFO.s")
+        assert info["config"]["num_replicas"] == 3, info
+        go.release()
+        writing.finish()
+        checking.finish()
+        for half in halves:
+            status, report = half.end()
+            assert (status, report["lost"]) == (0, 0), report
+        assert ended(w.there.reader(ringbuffer.HEAD))
