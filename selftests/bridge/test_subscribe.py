@@ -130,3 +130,19 @@ def test_messages_of_other_subjects_are_not_counted_as_lost():
             read_numbers(reader, 3)
             status, report = subscribe.end()
             assert (status, report["lost"]) == (0, lost), report
+
+
+def test_messages_are_not_left_out_while_the_server_gives_no_headers():
+    with World() as w:
+        w.server.start()
+        w.server.make_stream()
+        store(w.server, OTHER % 1, range(5))
+        reader = w.there.reader(ringbuffer.OLDEST)
+        w.server.configure("no_header_support: true\n")
+        w.server.restart()
+        subscribe = w.subscribe()
+        until(lambda: "the server gives no headers" in subscribe.said(), "no complaint")
+        w.server.configure()
+        w.server.restart()
+        read_numbers(reader, 5)
+        assert "left out" not in subscribe.said()

@@ -4,6 +4,7 @@ import argparse
 import ctypes
 import glob
 import importlib
+import inspect
 import json
 import os
 import random
@@ -67,10 +68,15 @@ class Server:
         self.port = self.address[1]
         self.url = "nats://{}:{}".format(*self.address)
         self.conf = os.path.join(folder, "server.conf")
+        self.configure(conf)
+        self.process = None
+
+    def configure(self, conf=""):
+        """Write the configuration for the next start, with `conf` as the last lines."""
         with open(self.conf, "w", encoding="ascii") as f:
             f.write("listen: {}:{}\n".format(*self.address) +
-                    f"max_payload: {MAX_PAYLOAD}\njetstream {{ store_dir: '{folder}' }}\n{conf}")
-        self.process = None
+                    f"max_payload: {MAX_PAYLOAD}\n"
+                    f"jetstream {{ store_dir: '{self.folder}' }}\n{conf}")
 
     def start(self):
         self.process = child(["nats-server", "-c", self.conf, "-l",
@@ -80,6 +86,10 @@ class Server:
         if self.process:
             self.process.kill()
             self.process.wait()
+
+    def restart(self):
+        self.kill()
+        self.start()
 
     def close(self):
         self.kill()
@@ -364,7 +374,7 @@ def main(description):
     for n, (name, function) in enumerate(tests, 1):
         words = name[len("test_"):].replace("_", " ")
         try:
-            if "kills" in name:
+            if inspect.signature(function).parameters:
                 print(f"# {a.kills} kills, --seed {a.seed}")
                 function(a.kills, a.seed)
             else:

@@ -250,6 +250,11 @@ static int take_all(struct subscriber *s, natsMsgList *list)
 {
 	int err = 0;
 
+	/* It has cut the headers off. */
+	if (natsConnection_HasHeaderSupport(s->link.connection->nc) != NATS_OK) {
+		report_complain(s->report, "the server gives no headers", true);
+		return -EAGAIN;
+	}
 	for (int i = 0; !s->end && i < list->Count; i++) {
 		if (err && s->b->share)
 			share_refuse(list->Msgs[i]);
