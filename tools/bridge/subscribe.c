@@ -118,6 +118,14 @@ void subscriber_count_lost(struct subscriber *s, const struct label *l)
 		   (unsigned long long)l->lost, (unsigned long long)l->position);
 }
 
+/* Say that a message has another number than the next one.  Return -EAGAIN: ask for it again. */
+static int wrong_number(struct subscriber *s)
+{
+	report_complain(s->report, "a message has not come from the server, or has a wrong number",
+			true);
+	return -EAGAIN;
+}
+
 /*
  * Take the end of the ring at the other end.  If its writers died, this one says nothing to its
  * readers until the process ends, and then the ring says that its writer died, too.
@@ -156,14 +164,35 @@ static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 	return take_end(s, &l);
 }
 
+/*
+ * Ask the server whether the stream can have lost the messages from @s->next up to the one before
+ * @sequence.
+ */
+static bool can_be_gone(const struct subscriber *s, uint64_t sequence)
+{
+	jsStreamInfo *info = NULL;
+	const jsStreamState *state;
+	uint64_t from = s->next;
+	bool can = false;
+
+	if (js_GetStreamInfo(&info, s->link.js, s->b->stream, NULL, NULL) == NATS_OK) {
+		state = &info->State;
+		from = state->FirstSeq > from ? state->FirstSeq : from;
+		can = sequence <= state->LastSeq &&
+		      (sequence <= from || sequence - from <= state->NumDeleted);
+	}
+	jsStreamInfo_Destroy(info);
+	return can;
+}
+
 /* Take the message *@msg, number @sequence of the stream; if it is kept, *@msg becomes NULL. */
 static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 {
 	bool again = sequence <= s->seen;
 	int err;
 
-	if (sequence < s->next)
-		return 0;
+	if (sequence < s->next || (sequence > s->next && s->alone && !can_be_gone(s, sequence)))
+		return wrong_number(s);
 	if (sequence > s->next && s->alone && !again)
 		subscriber_lose(s, sequence - s->next, "the stream does not have them any more");
 	s->next = sequence;
@@ -223,27 +252,36 @@ static natsStatus consume(struct subscriber *s, natsSubscription **sub, jsErrCod
 	o.Config.AckPolicy = js_AckNone;
 	o.Config.InactiveThreshold = (int64_t)FORGET;
 	o.Config.MemoryStorage = true;
+	s->delivered = 0;
 	return st == NATS_OK
 		       ? js_PullSubscribe(sub, s->link.js, s->b->subject, NULL, NULL, &o, code)
 		       : st;
 }
 
-/* The number of @msg in the stream, 0 if the server did not send it from there. */
-static uint64_t sequence_of(natsMsg *msg)
+/*
+ * Take the message *@msg, if it is the one that the consumer has sent after the last one; if it is
+ * kept, *@msg becomes NULL.
+ */
+static int take_next(struct subscriber *s, natsMsg **msg)
 {
 	jsMsgMetaData *data = NULL;
-	uint64_t sequence = 0;
+	int err;
 
-	if (natsMsg_GetMetaData(&data, msg) == NATS_OK)
-		sequence = data->Sequence.Stream;
+	if (natsMsg_GetMetaData(&data, *msg) == NATS_OK &&
+	    data->Sequence.Consumer == s->delivered + 1) {
+		s->delivered++;
+		err = take(s, msg, data->Sequence.Stream);
+	} else {
+		err = wrong_number(s);
+	}
 	jsMsgMetaData_Destroy(data);
-	return sequence;
+	return err;
 }
 
 /* Take a message as it has to be; if it is kept, *@msg becomes NULL. */
 static int take_one(struct subscriber *s, natsMsg **msg)
 {
-	return s->b->share ? share_take(s, msg) : take(s, msg, sequence_of(*msg));
+	return s->b->share ? share_take(s, msg) : take_next(s, msg);
 }
 
 static int take_all(struct subscriber *s, natsMsgList *list)

@@ -12,6 +12,7 @@
  * @next: sequence number of the next message of the stream
  * @seen: highest sequence number that has come from this stream: a message that comes again, with
  *	another connection, is not counted again as lost or left out
+ * @delivered: how many messages the server's consumer has sent
  * @alone: all messages of the stream have our subject, so that a gap means lost messages
  * @last: the last message that was committed
  * @parts: the message whose parts come in
@@ -28,6 +29,7 @@ struct subscriber {
 	struct memory_stream *stream;
 	uint64_t next;
 	uint64_t seen;
+	uint64_t delivered;
 	bool alone;
 	struct memory_entry last;
 	struct parts parts;
