@@ -8,6 +8,13 @@
 #define FIRST_PAUSE   (50 * NS_PER_MS)
 #define LONGEST_PAUSE (5 * NS_PER_S)
 
+void link_clean(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 void link_complain(struct link *l, const char *words, natsStatus s, jsErrCode code)
 {
 	const char *why = nats_GetLastError(NULL);
@@ -19,6 +26,7 @@ void link_complain(struct link *l, const char *words, natsStatus s, jsErrCode co
 		snprintf(text, sizeof(text), "%s: %s (JetStream error %d)", words, why, (int)code);
 	else
 		snprintf(text, sizeof(text), "%s: %s", words, why);
+	link_clean(text);
 	report_complain(l->report, text, true);
 }
 

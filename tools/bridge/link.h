@@ -46,6 +46,9 @@ void link_close(struct link *l);
 /* Return whether the connection was lost. */
 bool link_is_down(const struct link *l);
 
+/* Replace what is not printable in @text, which a server has sent: a terminal might obey it. */
+void link_clean(char *text);
+
 /*
  * Say on stderr what failed, unless it is what was said last.
  * @words: what was tried

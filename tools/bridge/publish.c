@@ -598,6 +598,7 @@ static void tell_why(struct publisher *p)
 	flight_why(p->flight, why, sizeof(why));
 	if (!*why)
 		return;
+	link_clean(why);
 	snprintf(text, sizeof(text), "the server refused a message: %s", why);
 	report_complain(p->report, text, true);
 }
