@@ -128,8 +128,16 @@ FRAGILE_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,js_PublishMsgAsync ringbuf_read
 $(FRAGILE): selftests/bridge/fragile.c $(BRIDGE_OBJ) $(O)/lib/libringbuf.a
 	$(call program,$(CC) $(TEST_FLAGS),$<,$(BRIDGE_OBJ) $(O)/lib/libringbuf.a $(FRAGILE_WRAP) -lnats -ljansson -pthread)
 
+# The bridge under sanitizers, for a server that answers garbage.
+BRIDGE_ASAN := $(O)/selftests/bridge/asan
+
+$(BRIDGE_ASAN): $(wildcard tools/bridge/*.[ch]) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(TEST_FLAGS) $(ASAN) $(filter %.c %.a,$^) -o $@ -lnats -ljansson -pthread
+
 bridge-tests: bridge
-	$(Q)[ ! -e "$(NATS)" ] || $(MAKE) --no-print-directory $(FRAGILE)
+	$(Q)[ ! -e "$(NATS)" ] || $(MAKE) --no-print-directory $(FRAGILE) $(BRIDGE_ASAN)
 
 # The tests of the engine alone: natively under sanitizers, with a fuzzer, and in the model.
 ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikmod $(INCLUDES)
@@ -203,6 +211,8 @@ check-full: check packages-DEB
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
 	$(Q)selftests/bridge/test --kills 500 --only kills
+	$(Q)selftests/bridge/test --kills 500 --only the_server_lies
+	$(Q)selftests/bridge/test --kills 500 --only bytes_that_change
 	$(Q)selftests/packages/test
 	$(Q)selftests/packages/bare
 
