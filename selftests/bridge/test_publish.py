@@ -42,7 +42,8 @@ def test_end_that_the_server_has_refused_is_sent_again():
         assert w.server.stored() == 2
 
 
-def test_what_the_server_has_lost_is_counted():
+def loses_what_it_has_stored(behind):
+    """Let the server lose three messages; write that many behind them, and the end."""
     with World() as w:
         folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
@@ -62,9 +63,20 @@ def test_what_the_server_has_lost_is_counted():
                     shutil.rmtree(folder)
                     os.rename(old, folder)
                 w.server.start()
-            writer.write(b"x")
+            for _ in range(behind):
+                writer.write(b"x")
         status, report = publish.end()
-        assert (status, report["lost"], w.server.stored()) == (0, 3, 5), report
+        assert (status, report["lost"], w.server.stored()) == (0, 3, 4 + behind), report
+        status, report = w.subscribe().end()
+        assert (status, report["messages"], report["lost"]) == (0, 3 + behind, 3), report
+
+
+def test_what_the_server_has_lost_is_counted():
+    loses_what_it_has_stored(1)
+
+
+def test_what_the_server_has_lost_is_counted_at_the_end():
+    loses_what_it_has_stored(0)
 
 
 def test_publisher_believes_no_part_that_does_not_fit_its_slots():

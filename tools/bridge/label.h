@@ -11,7 +11,7 @@
  * Ringbuf-Bytes    length of the whole message; only if there are several
  * Ringbuf-Flags    flags of the slot, unless 0
  * Ringbuf-Time     timestamp of the slot, ns of CLOCK_MONOTONIC where it was written, unless 0
- * Ringbuf-Lost     slots lost before this one on the way to the stream, unless 0
+ * Ringbuf-Lost     slots lost before this one, or this end, on the way to the stream, unless 0
  * Ringbuf-End      "done" or "died", as in enum ringbuf_end
  */
 #ifndef BRIDGE_LABEL_H

@@ -148,13 +148,19 @@ static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
 	return NATS_OK;
 }
 
+/* The position behind all that is in the stream, on its way, or given back to the writers. */
+static uint64_t next_position(const struct publisher *p)
+{
+	return p->sent_to > p->released ? p->sent_to : p->released;
+}
+
 /*
  * How many slots were lost before @slot: those between it and the last one that is in the
  * stream or on its way, as far as they are no holes.
  */
 static uint64_t lost_before(const struct publisher *p, const struct ringbuf_slot *slot)
 {
-	uint64_t from = p->sent_to > p->released ? p->sent_to : p->released;
+	uint64_t from = next_position(p);
 	uint64_t since = slot->position - from, before = from - p->sent_to;
 	uint64_t lost = slot->position == p->lost_at ? p->lost : 0;
 
@@ -236,15 +242,18 @@ static natsStatus send_part(struct publisher *p)
 	return NATS_OK;
 }
 
-/* Send the end of the stream, unless the stream has it already. */
+/*
+ * Send the end of the stream, unless the stream has it already, and how many slots before it are
+ * not in the stream though they were given back: the server can have lost what it had stored.
+ */
 static natsStatus send_end(struct publisher *p)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct label l = { .position = p->sent_to, .parts = 1, .end = RINGBUF_STREAM_DIED };
+	struct label l = { .position = next_position(p), .parts = 1, .end = RINGBUF_STREAM_DIED };
 	natsMsg *msg = NULL;
 	natsStatus s;
 
-	p->ended = p->last.end && p->last.position == p->sent_to;
+	p->ended = p->last.end && p->last.position == l.position;
 	if (p->ended)
 		return NATS_OK;
 	s = natsMsg_Create(&msg, p->b->subject, NULL, "", 0);
@@ -253,8 +262,14 @@ static natsStatus send_end(struct publisher *p)
 	if (ringbuf_stats(p->ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DONE)
 		l.end = RINGBUF_STREAM_DONE;
 	strcpy(l.uuid, p->report->uuid);
+	l.lost = l.position - p->sent_to;
 	p->ended = true;
-	return send(p, msg, &l, false, 0);
+	s = send(p, msg, &l, false, 0);
+	if (s != NATS_OK)
+		return s;
+	tell_lost(p, l.lost, l.position);
+	p->sent_to = l.position;
+	return NATS_OK;
 }
 
 /* ---- the ring ------------------------------------------------------------------- */
