@@ -100,7 +100,7 @@ all: lib tools python module-if-headers
 
 # These targets install what they need, all others only name it.
 SET_UP := deps demo tests-arm64 check check-quick check-full coverage lint bench charts bench-python growth recovery perf-examples \
-	wake-cost upstream kmod-%
+	wake-cost bridge-bench upstream kmod-%
 DEPS := selftests/vm/deps $(if $(filter $(SET_UP),$(MAKECMDGOALS)),,--check)
 
 # What all goals of this call need is checked first, so that one line names all of it.
@@ -129,6 +129,7 @@ PACKAGES_FOR_deb = $(PACKAGES_BUILD) $(PACKAGES_DEB)
 PACKAGES_FOR_uninstall = $(PACKAGES_BUILD)
 PACKAGES_FOR_growth = $(PACKAGES_BUILD)
 PACKAGES_FOR_recovery = $(PACKAGES_FOR_bench) $(PACKAGES_VM)
+PACKAGES_FOR_bridge-bench = $(PACKAGES_BUILD) $(PACKAGES_PYTHON) $(PACKAGES_BRIDGE)
 PACKAGES_FOR_wake-cost = $(PACKAGES_WAKE) $(PACKAGES_VM)
 $(foreach k,kmod-all kmod-debug kmod-kcsan $(KERNELS:%=kmod-%), \
 	$(eval PACKAGES_FOR_$(k) = $$(PACKAGES_BUILD) $$(PACKAGES_VM)))

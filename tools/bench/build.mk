@@ -6,6 +6,7 @@
 # make growth           measure how the cost of a reader grows with the number of readers
 # make wake-cost        measure what a wake-up costs the writer, in the virtual machine
 # make recovery         measure how long the others stand still when a process is killed
+# make bridge-bench     compare ringbuf-bridge with a program that only calls libnats
 
 BENCH_CORE := bench proc report targets wake transport_ring transport_device transport_hand transport_wake transport_pipe transport_unix transport_mqueue
 BENCH_C := $(BENCH_CORE)
@@ -98,6 +99,14 @@ recovery: packages-BENCH $(O)/tools/recovery kmod-6.12
 wake-cost: packages-WAKE lib $(O)/tools/bench_vm kmod-6.12
 	$(Q)selftests/vm/run --kernel 6.12 -- $(O)/tools/bench_vm --vm --only=/W
 
-.PHONY: growth recovery wake-cost
+$(O)/tools/nats_plain: $(O)/tools/obj/bench_vm/nats_plain.o
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -lnats
 
--include $(O)/tools/obj/bench_vm/growth.d $(RECOVERY_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)
+bridge-bench: packages packages-BRIDGE packages-PYTHON lib
+	@$(MAKE) --no-print-directory python-built bridge $(O)/tools/nats_plain PYTHON=/usr/bin/python3
+	$(Q)tools/bench/bridge
+
+.PHONY: growth recovery wake-cost bridge-bench
+
+-include $(patsubst %,$(O)/tools/obj/bench_vm/%.d,growth nats_plain) $(RECOVERY_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BENCH_VM_OBJ:.o=.d)
