@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Calls of libringbuf that only lib/python needs.  The library does not export them;
- * lib/python links the library's objects.  The rules of ringbuf.h for threads, fork
+ * Calls of libringbuf that only lib/python and tools/bridge need.  The library does not export
+ * them; these two link the library's objects.  The rules of ringbuf.h for threads, fork
  * and errors apply to these calls too.
  */
 #ifndef RINGBUF_INSIDE_H

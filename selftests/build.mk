@@ -123,15 +123,15 @@ $(O)/selftests/tools/message: selftests/tools/message.c tools/common/message.c t
 
 # The bridge, killed at certain steps.  As the bridge itself it needs libnats.
 FRAGILE := $(O)/selftests/bridge/fragile
-FRAGILE_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,js_PublishMsgAsync ringbuf_reader_release ringbuf_writer_commit)
+FRAGILE_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,js_PublishMsgAsync lib_reader_release_to ringbuf_writer_commit)
 
-$(FRAGILE): selftests/bridge/fragile.c $(BRIDGE_OBJ) $(O)/lib/libringbuf.a
-	$(call program,$(CC) $(TEST_FLAGS),$<,$(BRIDGE_OBJ) $(O)/lib/libringbuf.a $(FRAGILE_WRAP) -lnats -ljansson -pthread)
+$(FRAGILE): selftests/bridge/fragile.c $(BRIDGE_OBJ) $(O)/lib/libringbuf-inside.a
+	$(call program,$(CC) $(TEST_FLAGS),$<,$(BRIDGE_OBJ) $(O)/lib/libringbuf-inside.a $(FRAGILE_WRAP) -lnats -ljansson -pthread)
 
 # The bridge under sanitizers, for a server that answers garbage.
 BRIDGE_ASAN := $(O)/selftests/bridge/asan
 
-$(BRIDGE_ASAN): $(wildcard tools/bridge/*.[ch]) $(TOOLS_COMMON) $(O)/lib/libringbuf.a
+$(BRIDGE_ASAN): $(wildcard tools/bridge/*.[ch]) $(TOOLS_COMMON) $(O)/lib/libringbuf-inside.a
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(TEST_FLAGS) $(ASAN) $(filter %.c %.a,$^) -o $@ -lnats -ljansson -pthread

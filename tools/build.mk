@@ -61,7 +61,7 @@ $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldeflate -lm -pthread
 
-$(O)/tools/ringbuf-bridge: $(BRIDGE_OBJ) $(O)/lib/libringbuf.a
+$(O)/tools/ringbuf-bridge: $(BRIDGE_OBJ) $(O)/lib/libringbuf-inside.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lnats -ljansson -pthread
 

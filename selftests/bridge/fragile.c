@@ -16,8 +16,8 @@
 
 natsStatus __real_js_PublishMsgAsync(jsCtx *js, natsMsg **msg, jsPubOptions *options);
 natsStatus __wrap_js_PublishMsgAsync(jsCtx *js, natsMsg **msg, jsPubOptions *options);
-int __real_ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count);
-int __wrap_ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count);
+int __real_lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position);
+int __wrap_lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position);
 int __real_ringbuf_writer_commit(struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
 				 unsigned int count);
 int __wrap_ringbuf_writer_commit(struct ringbuf_writer *writer, const struct ringbuf_slot *slots,
@@ -56,12 +56,12 @@ natsStatus __wrap_js_PublishMsgAsync(jsCtx *js, natsMsg **msg, jsPubOptions *opt
 	return s;
 }
 
-int __wrap_ringbuf_reader_release(struct ringbuf_reader *reader, unsigned int count)
+int __wrap_lib_reader_release_to(struct ringbuf_reader *reader, uint64_t position)
 {
 	int err;
 
 	begin("release");
-	err = __real_ringbuf_reader_release(reader, count);
+	err = __real_lib_reader_release_to(reader, position);
 	end("release");
 	return err;
 }

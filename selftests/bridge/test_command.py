@@ -19,7 +19,7 @@ def test_wrong_use_fails_with_the_reason():
     refused("give publish RING STREAM")
     refused("too many arguments", "publish", "a", "b", "c")
     refused("no dot", "publish", "ring", "a.b")
-    refused("not a whole number from 1 to 256", "publish", "--window=257", "a", "b")
+    refused("not a whole number from 1 to 1024", "publish", "--window=1025", "a", "b")
     refused("not a whole number", "publish", "--window-bytes=-1", "a", "b")
     refused("not a whole number from 1 to 5", "publish", "--replicas=6", "a", "b")
     for subject in "", "a.*.*", "a.>", "a b", ".a", "a.", "a..b":

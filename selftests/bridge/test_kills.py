@@ -5,7 +5,7 @@ import threading
 import time
 
 import ringbuffer
-from world import MAX_PAYLOAD, Task, World, check_all, ended, until, write
+from world import ALONE, MAX_PAYLOAD, Task, World, check_all, ended, until, write
 
 
 def test_nothing_is_lost_or_repeated_by_kills(kills, seed):
@@ -37,13 +37,13 @@ def test_nothing_is_lost_or_repeated_by_kills(kills, seed):
         assert ended(w.there.reader(ringbuffer.HEAD))
 
 
-def dies_at(half, step, count=200, most=4096):
+def dies_at(half, step, count=200, most=4096, options=(ALONE,)):
     """Kill one half of the bridge before and after a step that passes a message on."""
     for when in ("1:0", "0:1", "3:0", "0:3"):
         with World(slots=1000, slot_bytes=most) as w:
             w.server.start()
             reader = w.there.reader(ringbuffer.OLDEST)
-            halves = {"publish": w.publish(), "subscribe": w.subscribe()}
+            halves = {"publish": w.publish(*options), "subscribe": w.subscribe()}
             until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
             halves[half].kill()
             write(w.here, count, most)
@@ -65,8 +65,18 @@ def test_publisher_that_dies_between_parts_loses_and_repeats_nothing():
 
 
 def test_publisher_that_dies_at_a_release_loses_and_repeats_nothing():
-    dies_at("publish", "release")
+    dies_at("publish", "release", options=[ALONE, "--window=1"])   # each slot is released alone
+
+
+def test_publisher_that_dies_at_a_batch_loses_and_repeats_nothing():
+    # A batch is on its way, and then its slots are released, alone: there are about 25.
+    for step in "send", "release":
+        dies_at("publish", step, 1000, options=["--window=1"])
 
 
 def test_subscriber_that_dies_at_a_commit_loses_and_repeats_nothing():
     dies_at("subscribe", "commit")
+
+
+def test_subscriber_that_dies_inside_a_batch_loses_and_repeats_nothing():
+    dies_at("subscribe", "commit", options=[])

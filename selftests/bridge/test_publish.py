@@ -5,7 +5,7 @@ import random
 import shutil
 
 import ringbuffer
-from world import (MAX_PAYLOAD, PATIENCE, World, ended, read_numbers, until, until_read, write,
+from world import (ALONE, MAX_PAYLOAD, PATIENCE, World, ended, read_numbers, until, until_read, write,
                    write_one)
 
 
@@ -47,7 +47,7 @@ def loses_what_it_has_stored(behind):
     with World() as w:
         folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
-        publish = w.publish()
+        publish = w.publish(ALONE)
         until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
         with w.here.writer() as writer:
             for count in 3, 6:
@@ -109,7 +109,7 @@ def test_publisher_releases_no_slot_for_a_position_that_the_ring_does_not_have()
             w.server.make_stream()
             end = {"Ringbuf_End": "done"} if "end" in name else {}
             w.server.put(b"x", Nats_Msg_Id=name.format(w.here.uuid), **end)
-            publish = w.publish()
+            publish = w.publish(ALONE)
             until(lambda: "claims position" in publish.said(), "no complaint")
             write(w.here, 8, 100)
             status, report = publish.end()
@@ -121,7 +121,7 @@ def test_publisher_continues_behind_a_message_of_another_program():
     with World() as w:
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
-        publish, subscribe = w.publish(), w.subscribe()
+        publish, subscribe = w.publish(ALONE), w.subscribe()
         with w.here.writer() as writer:
             for number in range(10):
                 writer.write(b"%d" % number, timeout=PATIENCE)

@@ -12,7 +12,7 @@ MOST = 3 * MAX_PAYLOAD      # of a slot, so that some messages are split
 def body(number):
     """A message that tells its number; some are split."""
     return b"%d " % number + bytes([number % 256]) * random.Random(number).choice(
-        (0, 10, 1000, 2 * MAX_PAYLOAD))
+        (0, 10, 10, 1000, 2 * MAX_PAYLOAD))
 
 
 def write_all(ring, count):

@@ -22,6 +22,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "lib/python"))
 BRIDGE = os.path.join(TOP, "build/tools/ringbuf-bridge")
 FRAGILE = os.path.join(TOP, "build/selftests/bridge/fragile")   # see fragile.c
+ALONE = "--batch-bytes=1"       # publish: each slot in a message of its own
 PATIENCE = 60       # seconds until a test that waits for something has failed
 MAX_PAYLOAD = 65536     # of the server, so that longer messages are split
 LIBC = ctypes.CDLL(None)
@@ -162,7 +163,7 @@ class Half:
             self.process.kill()
             self.process.communicate()
 
-    def die(self, times, step):
+    def die(self, times, step, restart=True):
         """Let a process of its own take its place that dies at a step, and again that often."""
         self.kill()
         for _ in range(times):
@@ -170,7 +171,8 @@ class Half:
                                  stdout=subprocess.PIPE, env=dict(os.environ, RINGBUF_FRAGILE=step))
             self.process.communicate(timeout=PATIENCE)
             assert self.process.returncode == -signal.SIGKILL, self.said()
-        self.start()
+        if restart:
+            self.start()
 
     def end(self, sign=None):
         """Wait for its end, after a signal if one is given; return status and last report."""

@@ -9,6 +9,7 @@
 #include <ringbuf.h>
 
 #define EXIT_USAGE  2
+#define BATCH_MOST  65536 /* most bytes of a batch */
 #define BRIDGE_GONE (-1) /* in place of an exit status: what to pass on exists no more */
 
 #define REPLICAS_MOST 5 /* the most that a stream can have */
@@ -39,6 +40,7 @@ enum direction { PUBLISH, SUBSCRIBE };
  * @ack_wait: subscribe, with @share: how long the server waits for an acknowledgment, in ns
  * @window: how many messages may be on their way to the server
  * @window_bytes: how many bytes of messages may be on their way, but always one message
+ * @batch_bytes: publish: most bytes of a batch
  * @slot_bytes: subscribe: capacity of a slot, if the ring has to be made
  * @slots: subscribe: number of slots, if the ring has to be made
  * @replicas: publish: on how many servers the stream is, if it has to be made
@@ -58,6 +60,7 @@ struct bridge {
 	enum ringbuf_host host;
 	unsigned int window;
 	uint64_t window_bytes;
+	uint64_t batch_bytes;
 	uint64_t slot_bytes;
 	uint64_t slots;
 	unsigned int replicas;

@@ -60,6 +60,8 @@ void flight_begin(struct flight *f, jsCtx *js)
 	f->tail = 0;
 	f->bytes = 0;
 	f->acked = 0;
+	f->acked_bytes = 0;
+	f->release_to = 0;
 	f->failed = false;
 	*f->why = '\0';
 	pthread_mutex_unlock(&f->lock);
@@ -68,9 +70,18 @@ void flight_begin(struct flight *f, jsCtx *js)
 /* End the current wait of the main thread.  The caller holds the lock, so the reader stays open. */
 static void wake_locked(struct flight *f)
 {
-	pthread_cond_signal(&f->change);
-	if (f->js && f->reader)
+	if (f->wait == FLIGHT_WAITS)
+		pthread_cond_signal(&f->change);
+	else if (f->wait == FLIGHT_WAITS_AT_RING && f->js && f->reader)
 		ringbuf_reader_interrupt(f->reader);
+	f->wait = FLIGHT_AWAKE;
+}
+
+/* Return whether a wait of the main thread has to end. */
+static bool is_due(const struct flight *f)
+{
+	return f->failed || f->acked_bytes >= FLIGHT_ENOUGH ||
+	       (f->acked && f->acked >= f->head - f->tail);
 }
 
 void flight_wake(void *closure)
@@ -108,8 +119,11 @@ static void count_ack(struct flight *f, const natsMsg *msg, const jsPubAck *ack,
 	f->tail++;
 	f->bytes -= part->bytes;
 	f->repeated += ack->Duplicate;
-	f->acked += part->last;
-	f->stored += part->last;
+	f->acked++;
+	f->acked_bytes += part->bytes;
+	if (part->slots)
+		f->release_to = part->release_to;
+	f->stored += part->slots;
 	f->stored_bytes += part->slot_bytes;
 }
 
@@ -120,7 +134,8 @@ void flight_on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, v
 	pthread_mutex_lock(&f->lock);
 	if (js == f->js) {
 		count_ack(f, msg, ack, error);
-		wake_locked(f);
+		if (is_due(f))
+			wake_locked(f);
 	}
 	pthread_mutex_unlock(&f->lock);
 	natsMsg_Destroy(msg);
@@ -173,13 +188,15 @@ bool flight_has_parts(struct flight *f, uint32_t *acked)
 	return some;
 }
 
-unsigned int flight_take_acked(struct flight *f, struct report *r)
+uint64_t flight_take_acked(struct flight *f, struct report *r)
 {
-	unsigned int acked;
+	uint64_t release_to;
 
 	pthread_mutex_lock(&f->lock);
-	acked = f->acked;
+	release_to = f->release_to;
 	f->acked = 0;
+	f->acked_bytes = 0;
+	f->release_to = 0;
 	r->messages += f->stored;
 	r->bytes += f->stored_bytes;
 	r->repeated += f->repeated;
@@ -187,7 +204,7 @@ unsigned int flight_take_acked(struct flight *f, struct report *r)
 	f->stored_bytes = 0;
 	f->repeated = 0;
 	pthread_mutex_unlock(&f->lock);
-	return acked;
+	return release_to;
 }
 
 void flight_wait(struct flight *f, uint64_t ns)
@@ -195,7 +212,29 @@ void flight_wait(struct flight *f, uint64_t ns)
 	struct timespec until = clock_timespec(clock_now() + ns);
 
 	pthread_mutex_lock(&f->lock);
-	if (!f->failed && !f->acked && f->head != f->tail)
+	if (!is_due(f) && f->head != f->tail) {
+		f->wait = FLIGHT_WAITS;
 		pthread_cond_timedwait(&f->change, &f->lock, &until);
+		f->wait = FLIGHT_AWAKE;
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+bool flight_wait_at_ring(struct flight *f)
+{
+	bool waits;
+
+	pthread_mutex_lock(&f->lock);
+	waits = !is_due(f);
+	if (waits)
+		f->wait = FLIGHT_WAITS_AT_RING;
+	pthread_mutex_unlock(&f->lock);
+	return waits;
+}
+
+void flight_end_wait(struct flight *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->wait = FLIGHT_AWAKE;
 	pthread_mutex_unlock(&f->lock);
 }

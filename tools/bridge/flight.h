@@ -11,20 +11,30 @@
 
 #include "report.h"
 
-#define FLIGHT_MOST 256 /* most parts on their way to the server; a power of two */
+#define FLIGHT_MOST   1024 /* most parts on their way to the server; a power of two */
+#define FLIGHT_ENOUGH (256 << 10) /* acknowledged bytes for which the main thread is woken */
 
 /**
  * struct flight_part - one part that was sent and not acknowledged
  * @msg: libnats's message, only to be compared
  * @bytes: its bytes
- * @slot_bytes: bytes of its slot, if it is the last part of one, else 0
- * @last: it is the last part of a slot that is still in the ring
+ * @slots: how many slots are complete with it: 0 if other parts of the slot follow
+ * @slot_bytes: bytes of these slots
+ * @release_to: position behind the last one of these slots
  */
 struct flight_part {
 	const natsMsg *msg;
 	size_t bytes;
+	unsigned int slots;
 	uint64_t slot_bytes;
-	bool last;
+	uint64_t release_to;
+};
+
+/* What the main thread waits for, besides acknowledgments. */
+enum flight_wait {
+	FLIGHT_AWAKE,
+	FLIGHT_WAITS, /* nothing else */
+	FLIGHT_WAITS_AT_RING, /* a message in the ring */
 };
 
 /**
@@ -35,8 +45,11 @@ struct flight_part {
  * @js: the context whose acknowledgments count; NULL: none
  * @part: the parts, those from @tail to @head, each modulo FLIGHT_MOST
  * @bytes: sum of their bytes
- * @acked: slots that can be released
- * @stored: slots that the server has acknowledged, since flight_take_acked()
+ * @acked: parts that were acknowledged since flight_take_acked()
+ * @acked_bytes: their bytes
+ * @release_to: position behind the last slot that was acknowledged since then, 0: none
+ * @wait: whether an acknowledgment has to wake the main thread
+ * @stored: slots that the server has acknowledged since then
  * @stored_bytes: their bytes
  * @repeated: acknowledgments since then that told of a message that the server had already
  * @failed: the connection is of no use any more: something was refused
@@ -52,7 +65,10 @@ struct flight {
 	uint32_t head;
 	uint32_t tail;
 	uint64_t bytes;
-	unsigned int acked;
+	uint32_t acked;
+	uint64_t acked_bytes;
+	uint64_t release_to;
+	enum flight_wait wait;
 	uint64_t stored;
 	uint64_t stored_bytes;
 	uint64_t repeated;
@@ -95,10 +111,26 @@ void flight_why(struct flight *f, char *text, size_t bytes);
 /* Return whether parts are on their way.  @acked: [out] how many were acknowledged, or NULL */
 bool flight_has_parts(struct flight *f, uint32_t *acked);
 
-/* Return how many slots can be released since the last call, and add to the counters of @r. */
-unsigned int flight_take_acked(struct flight *f, struct report *r);
+/*
+ * Return the position below which all slots that were sent can be released, 0 if none was
+ * acknowledged since the last call, and add to the counters of @r.
+ */
+uint64_t flight_take_acked(struct flight *f, struct report *r);
 
-/* Wait, for @ns at most, for an acknowledgment.  Return at once if none is to come. */
+/*
+ * Wait, for @ns at most, until as many parts were acknowledged as are still on their way, or
+ * FLIGHT_ENOUGH bytes of them: one wake for each small part would cost more than to send it.
+ * Return at once if none is on its way.
+ */
 void flight_wait(struct flight *f, uint64_t ns);
+
+/*
+ * Let acknowledgments end a wait at the ring that the caller begins now, as they would end
+ * flight_wait().  Return false if that has happened already.
+ */
+bool flight_wait_at_ring(struct flight *f);
+
+/* The wait at the ring has ended. */
+void flight_end_wait(struct flight *f);
 
 #endif /* BRIDGE_FLIGHT_H */

@@ -8,6 +8,7 @@
 
 #include "label.h"
 
+#define SLOTS "Ringbuf-Slots"
 #define PARTS "Ringbuf-Parts"
 #define BYTES "Ringbuf-Bytes"
 #define FLAGS "Ringbuf-Flags"
@@ -47,6 +48,8 @@ natsStatus label_put(natsMsg *msg, const struct label *l)
 		s = put_number(msg, TIME, l->time);
 	if (s == NATS_OK)
 		s = put_number(msg, LOST, l->lost);
+	if (s == NATS_OK && l->slots > 1)
+		s = put_number(msg, SLOTS, l->slots);
 	if (s == NATS_OK && l->parts > 1)
 		s = put_number(msg, PARTS, l->parts);
 	if (s == NATS_OK && l->parts > 1)
@@ -111,7 +114,7 @@ static bool get_id(const char *id, struct label *l)
 bool label_get(natsMsg *msg, struct label *l)
 {
 	const char *id = NULL, *end = NULL;
-	uint64_t parts, flags;
+	uint64_t parts, slots, flags;
 
 	memset(l, 0, sizeof(*l));
 	if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) != NATS_OK || !id)
@@ -119,12 +122,14 @@ bool label_get(natsMsg *msg, struct label *l)
 	if (natsMsgHeader_Get(msg, END, &end) == NATS_OK && end)
 		l->end = strcmp(end, "done") ? RINGBUF_STREAM_DIED : RINGBUF_STREAM_DONE;
 	if (!get_id(id, l) || !get_number(msg, PARTS, &parts, 1, UINT32_MAX) ||
+	    !get_number(msg, SLOTS, &slots, 1, UINT32_MAX) ||
 	    !get_number(msg, FLAGS, &flags, 0, UINT32_MAX) ||
 	    !get_number(msg, TIME, &l->time, 0, UINT64_MAX) ||
 	    !get_number(msg, LOST, &l->lost, 0, UINT64_MAX) ||
 	    !get_number(msg, BYTES, &l->bytes, (uint64_t)natsMsg_GetDataLength(msg), UINT64_MAX))
 		return false;
 	l->parts = (uint32_t)parts;
+	l->slots = (uint32_t)slots;
 	l->flags = (uint32_t)flags;
-	return l->part < l->parts;
+	return l->part < l->parts && (l->slots == 1 || (l->slots && l->parts == 1 && !l->end));
 }

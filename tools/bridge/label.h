@@ -6,7 +6,9 @@
  *                  from 0 on, of a message that was split into parts of SIZE bytes;
  *                  UUID:end.POSITION for the end of the stream, POSITION being behind the last
  *                  slot.  By it the server finds messages that it has already, and a bridge that
- *                  restarts where to continue
+ *                  restarts where to continue.  Of a batch, POSITION is that of its last slot
+ * Ringbuf-Slots    how many slots the message has, see batch.h; only if it is a batch of several,
+ *                  and then it has no flags and no timestamp
  * Ringbuf-Parts    in how many parts the message was split; only if there are several
  * Ringbuf-Bytes    length of the whole message; only if there are several
  * Ringbuf-Flags    flags of the slot, unless 0
@@ -30,7 +32,9 @@
 /**
  * struct label - the headers of one message of the stream
  * @uuid: the ring, as text
- * @position: position of the slot; of an end, the position behind the last slot
+ * @position: position of the slot; of a batch, that of its last slot; of an end, the position
+ *	behind the last slot
+ * @slots: number of slots; if there are several, this is a batch
  * @part: number of this part, from 0 on
  * @parts: number of parts
  * @part_bytes: most bytes of a part, if there are several
@@ -43,6 +47,7 @@
 struct label {
 	char uuid[UUID_TEXT_BYTES];
 	uint64_t position;
+	uint32_t slots;
 	uint32_t part;
 	uint32_t parts;
 	uint64_t part_bytes;

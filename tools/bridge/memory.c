@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#define MAGIC 0x3376626672676e72ULL
+#define MAGIC 0x3476626672676e72ULL
 
 static void complain(struct report *report, const char *path, const char *why)
 {
@@ -145,9 +145,9 @@ void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], 
 		memcpy(m->ring, ring, sizeof(m->ring));
 		return;
 	}
-	/* The bridge may have been killed between the commit and memory_pass(). */
+	/* The bridge may have been killed between the commit and memory_commit(). */
 	if (e && e->epoch == stream->epoch && e->sequence > stream->passed)
-		memory_pass(stream, e->sequence, false);
+		memory_commit(stream, e);
 }
 
 struct memory_stream *memory_stream(struct memory_file *m, const char *name)
@@ -225,6 +225,7 @@ bool memory_has(const struct memory_file *m, const struct memory_stream *stream,
 void memory_restart(struct memory_stream *stream, int64_t created)
 {
 	stream->passed = 0;
+	stream->batch = 0;
 	stream->done = false;
 	IN_ORDER();
 	stream->epoch++;
@@ -246,4 +247,21 @@ void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done)
 	stream->done = done;
 	IN_ORDER();
 	stream->passed = sequence;
+}
+
+void memory_commit(struct memory_stream *stream, const struct memory_entry *e)
+{
+	if (!e->slots) {
+		memory_pass(stream, e->sequence, false);
+		return;
+	}
+	IN_ORDER();
+	stream->done = false;
+	if (stream->batch != e->sequence) {
+		stream->slots = 0;
+		IN_ORDER();
+		stream->batch = e->sequence;
+		IN_ORDER();
+	}
+	stream->slots = e->slots;
 }

@@ -31,6 +31,7 @@
  * @epoch: to which @sequence belongs
  * @stream: number of its stream
  * @ack: subject by which the message is acknowledged, or empty; see share.h
+ * @slots: number of slots of the batch @sequence up to this message, 0 if others do not follow
  * @uuid: that ring, as text; empty if there is no such message
  */
 struct memory_entry {
@@ -40,6 +41,7 @@ struct memory_entry {
 	uint64_t epoch;
 	uint64_t stream;
 	char ack[256];
+	uint64_t slots;
 	char uuid[40];
 };
 
@@ -47,6 +49,8 @@ struct memory_entry {
  * struct memory_stream - a stream whose messages the ring gets
  * @name: its name, empty if this is none
  * @passed: all up to this sequence number are surely committed, or left out
+ * @batch: sequence number of the batch that was begun last; it may be passed
+ * @slots: how many slots of it are surely committed, or left out
  * @epoch: counts the streams of this name
  * @created: when the server has made the stream, 0: not known yet
  * @done: the last message that was passed was the end of a ring whose writers were done
@@ -54,6 +58,8 @@ struct memory_entry {
 struct memory_stream {
 	char name[256];
 	uint64_t passed;
+	uint64_t batch;
+	uint64_t slots;
 	uint64_t epoch;
 	int64_t created;
 	uint64_t done;
@@ -114,5 +120,8 @@ void memory_put(struct memory_file *m, const struct memory_stream *stream, struc
  * @done: the last one of these was an end
  */
 void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done);
+
+/* Remember that all up to @e, also in its batch, are committed, or left out. */
+void memory_commit(struct memory_stream *stream, const struct memory_entry *e);
 
 #endif /* BRIDGE_MEMORY_H */

@@ -8,15 +8,19 @@
  * the one before it as a condition, so the server stores none after a message that it has refused
  * or has not got.  If the server has a message already, its id tells.
  *
- * The bytes of a slot are copied once, into the client library's message.
+ * The bytes of a slot are copied once, into the client library's message; those of short messages
+ * that go together in a batch are copied twice.  A batch has what the ring has at the moment: no
+ * message waits for others.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/inside.h"
 #include "../common/clock.h"
 #include "../common/error.h"
+#include "batch.h"
 #include "flight.h"
 #include "label.h"
 #include "link.h"
@@ -34,18 +38,20 @@
  * @lost: how many slots it has lost there; the ring tells this once, the bridge perhaps on several
  *	connections
  * @told: how many lost slots were told since the last slot was given back
- * @slot: the slots at the reader's cursor
+ * @slot: the slots that were peeked last
  * @slots: how many these are
  * @sent: how many of these were sent
+ * @peeked_to: position behind the last slot that was peeked
+ * @fresh: none was peeked on this connection, or since the reader was moved
  * @sent_to: position behind the last slot that is in the stream or on its way
  * @part_bytes: most bytes of a part
+ * @batch: the payload of the batch that is sent next
  * @last: the last message of this ring that is in the stream or on its way; @last.parts is 0 if
  *	that is unknown
  * @last_id: id of the last message that was sent
  * @last_seq: sequence number of the last message of the stream, before any was sent
  * @sent_any: one was sent on this connection
  * @ended: the end of the stream is in the stream, or on its way
- * @idle: the last wait for another message ended without one, since none will come
  * @reopen_due: when a service opens a ring without writers again
  */
 struct publisher {
@@ -62,14 +68,16 @@ struct publisher {
 	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
 	unsigned int slots;
 	unsigned int sent;
+	uint64_t peeked_to;
+	bool fresh;
 	uint64_t sent_to;
 	size_t part_bytes;
+	char batch[BATCH_MOST];
 	struct label last;
 	char last_id[LABEL_ID_BYTES];
 	uint64_t last_seq;
 	bool sent_any;
 	bool ended;
-	bool idle;
 	uint64_t reopen_due;
 	struct flight *flight;
 };
@@ -81,37 +89,17 @@ static bool has_failed(struct publisher *p)
 	return flight_has_failed(p->flight) || link_is_down(&p->link);
 }
 
-/* Get the slots at the cursor.  Return their number, or a negative errno. */
-static int peek(struct publisher *p, struct ringbuf_slot slot[RINGBUF_BATCH_MAX])
+/* Forget what was peeked: the next look begins at the reader's cursor. */
+static void forget_slots(struct publisher *p)
 {
-	int n = ringbuf_reader_peek(p->reader, slot, RINGBUF_BATCH_MAX, RINGBUF_TRY);
-
-	if (n <= 0 || !slot[0].lost)
-		return n;
-	/* Keep what was lost before a slot that is not stored and was then lost itself. */
-	if (p->lost_at < p->released)
-		p->lost = 0;
-	p->lost += slot[0].lost;
-	p->lost_at = slot[0].position;
-	return n;
+	p->slots = 0;
+	p->sent = 0;
+	p->fresh = true;
 }
 
-/*
- * Return whether the slots that were peeked are still the reader's: with a policy other than
- * RINGBUF_BLOCK a writer may have overwritten what was just copied.
- */
-static bool still_there(struct publisher *p)
-{
-	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
-
-	/* Peek at all of them, since this says how many can be released later. */
-	return p->geometry.policy == RINGBUF_BLOCK ||
-	       (peek(p, slot) > 0 && slot[0].position == p->slot[0].position);
-}
-
-/* Send @msg, which this function takes, under the id of @l. */
-static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l, bool last,
-		       uint64_t slot_bytes)
+/* Send @msg, which this function takes, under the id of @l.  @done: what is complete with it */
+static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
+		       struct flight_part done)
 {
 	char id[LABEL_ID_BYTES];
 	jsPubOptions o;
@@ -119,24 +107,22 @@ static natsStatus send(struct publisher *p, natsMsg *msg, const struct label *l,
 
 	label_id(id, l);
 	o.MsgId = id;
-	o.ExpectStream = p->b->stream;
+	/* A stream of another name that takes the subject later does not have the last id. */
 	if (p->sent_any)
 		o.ExpectLastMsgId = p->last_id;
-	else if (p->last_seq)
-		o.ExpectLastSeq = p->last_seq;
 	else
+		o.ExpectStream = p->b->stream;
+	if (!p->sent_any && p->last_seq)
+		o.ExpectLastSeq = p->last_seq;
+	else if (!p->sent_any)
 		o.ExpectNoMessage =
 			true; /* libnats takes a sequence number of 0 for no condition */
 	if (s == NATS_OK)
 		s = label_put(msg, l);
 	if (s == NATS_OK) {
-		flight_add(p->flight,
-			   &(struct flight_part){
-				   .msg = msg,
-				   .bytes = (size_t)natsMsg_GetDataLength(msg) + LABEL_BYTES,
-				   .slot_bytes = last ? slot_bytes : 0,
-				   .last = last,
-			   });
+		done.msg = msg;
+		done.bytes = (size_t)natsMsg_GetDataLength(msg) + LABEL_BYTES;
+		flight_add(p->flight, &done);
 		s = js_PublishMsgAsync(p->link.js, &msg, &o);
 	}
 	natsMsg_Destroy(msg);
@@ -185,6 +171,7 @@ static struct label label_of(const struct publisher *p, const struct ringbuf_slo
 {
 	struct label l = {
 		.position = slot->position,
+		.slots = 1,
 		.parts = slot->length ? (uint32_t)((slot->length - 1) / p->part_bytes + 1) : 1,
 		.bytes = slot->length,
 		.flags = slot->flags,
@@ -211,35 +198,90 @@ static void tell_lost(struct publisher *p, uint64_t lost, uint64_t position)
 	p->told = lost;
 }
 
-/* Send the next part of the next slot. */
-static natsStatus send_part(struct publisher *p)
+/*
+ * Send @msg, made of the next @slots slots or of a part of one, unless a writer that does not wait
+ * may have overwritten these meanwhile.  @l: its headers.  @done: what is complete with it
+ */
+static natsStatus send_whole(struct publisher *p, natsMsg *msg, const struct label *l,
+			     const struct flight_part *done)
+{
+	uint64_t first = p->slot[p->sent].position;
+	natsStatus s;
+
+	if (lib_reader_whole(p->reader, l->position + 1)) {
+		natsMsg_Destroy(msg);
+		forget_slots(p);
+		return NATS_OK;
+	}
+	s = send(p, msg, l, *done);
+	if (s != NATS_OK)
+		return s;
+	tell_lost(p, l->lost, first);
+	p->sent += done->slots;
+	if (done->slots)
+		p->sent_to = done->release_to;
+	return NATS_OK;
+}
+
+/* Send the next part of the next slot, whose headers are @l. */
+static natsStatus send_part(struct publisher *p, const struct label *l)
 {
 	const struct ringbuf_slot *slot = &p->slot[p->sent];
-	struct label l = label_of(p, slot);
-	size_t from = (size_t)l.part * p->part_bytes, bytes = slot->length - from;
-	bool last = l.part + 1 == l.parts;
+	size_t from = (size_t)l->part * p->part_bytes, bytes = slot->length - from;
+	struct flight_part done = { 0 };
 	natsMsg *msg = NULL;
 	natsStatus s;
 
 	if (bytes > p->part_bytes)
 		bytes = p->part_bytes;
+	if (l->part + 1 == l->parts)
+		done = (struct flight_part){
+			.slots = 1,
+			.slot_bytes = slot->length,
+			.release_to = slot->position + 1,
+		};
 	s = natsMsg_Create(&msg, p->b->subject, NULL, (const char *)slot->data + from, (int)bytes);
-	if (s != NATS_OK)
-		return s;
-	if (!still_there(p)) {
-		natsMsg_Destroy(msg);
-		p->slots = 0;
-		return NATS_OK;
+	return s == NATS_OK ? send_whole(p, msg, l, &done) : s;
+}
+
+/* Return whether the next two slots have room in a batch.  @l: headers of the first one */
+static bool may_batch(const struct publisher *p, const struct label *l, size_t room)
+{
+	const struct ringbuf_slot *slot = &p->slot[p->sent];
+
+	return l->parts == 1 && !l->lost && p->sent + 1 < p->slots && slot[0].length < room &&
+	       slot[1].length < room &&
+	       slot[0].length + slot[1].length + (size_t)(2 * BATCH_HEAD) <= room;
+}
+
+/* Send the next slots in a batch, as many as have room in @room bytes. */
+static natsStatus send_batch(struct publisher *p, size_t room)
+{
+	struct batch batch = { .data = p->batch, .bytes = room };
+	const struct ringbuf_slot *slot = &p->slot[p->sent];
+	struct flight_part done = { 0 };
+	natsMsg *msg = NULL;
+	struct label l;
+	natsStatus s;
+
+	for (; p->sent + done.slots < p->slots && batch_put(&batch, slot); slot++) {
+		done.slots++;
+		done.slot_bytes += slot->length;
+		done.release_to = slot->position + 1;
 	}
-	s = send(p, msg, &l, last, slot->length);
-	if (s != NATS_OK)
-		return s;
-	tell_lost(p, l.lost, slot->position);
-	if (last) {
-		p->sent++;
-		p->sent_to = slot->position + 1;
-	}
-	return NATS_OK;
+	l = (struct label){ .position = done.release_to - 1, .slots = done.slots, .parts = 1 };
+	strcpy(l.uuid, p->report->uuid);
+	s = natsMsg_Create(&msg, p->b->subject, NULL, p->batch, (int)batch.used);
+	return s == NATS_OK ? send_whole(p, msg, &l, &done) : s;
+}
+
+/* Send the next slots or the next part of one. */
+static natsStatus send_next(struct publisher *p)
+{
+	size_t room = p->b->batch_bytes < p->part_bytes ? p->b->batch_bytes : p->part_bytes;
+	struct label l = label_of(p, &p->slot[p->sent]);
+
+	return may_batch(p, &l, room) ? send_batch(p, room) : send_part(p, &l);
 }
 
 /*
@@ -249,7 +291,9 @@ static natsStatus send_part(struct publisher *p)
 static natsStatus send_end(struct publisher *p)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
-	struct label l = { .position = next_position(p), .parts = 1, .end = RINGBUF_STREAM_DIED };
+	struct label l = {
+		.position = next_position(p), .slots = 1, .parts = 1, .end = RINGBUF_STREAM_DIED
+	};
 	natsMsg *msg = NULL;
 	natsStatus s;
 
@@ -264,7 +308,7 @@ static natsStatus send_end(struct publisher *p)
 	strcpy(l.uuid, p->report->uuid);
 	l.lost = l.position - p->sent_to;
 	p->ended = true;
-	s = send(p, msg, &l, false, 0);
+	s = send(p, msg, &l, (struct flight_part){ 0 });
 	if (s != NATS_OK)
 		return s;
 	tell_lost(p, l.lost, l.position);
@@ -274,95 +318,96 @@ static natsStatus send_end(struct publisher *p)
 
 /* ---- the ring ------------------------------------------------------------------- */
 
-/* Give the first @count slots back to the writers.  Return 0 or a negative errno. */
-static int give_back(struct publisher *p, unsigned int count)
+/* Give the slots below @position back to the writers.  Return 0 or a negative errno. */
+static int give_back(struct publisher *p, uint64_t position)
 {
-	int err = ringbuf_reader_release(p->reader, count);
+	int err = lib_reader_release_to(p->reader, position);
 
-	p->released = p->slot[count - 1].position + 1;
+	p->released = position;
+	p->report->position = position;
 	p->told = 0;
-	p->slots -= count;
-	memmove(p->slot, p->slot + count, p->slots * sizeof(p->slot[0]));
-	return err;
+	if (err != -ESTALE)
+		return err;
+	/* The reader was moved forward, perhaps over slots that are not sent. */
+	forget_slots(p);
+	return 0;
 }
 
 /* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
 static int release(struct publisher *p)
 {
-	unsigned int acked = flight_take_acked(p->flight, p->report);
-	int err;
+	uint64_t position = flight_take_acked(p->flight, p->report);
 
-	acked = acked < p->slots ? acked : p->slots;
-	if (!acked)
-		return 0;
-	err = give_back(p, acked);
-	p->report->position = p->released;
-	p->sent -= acked;
-	/* The reader was moved forward: the slots of the window are not its any more. */
-	if (err == -ESTALE) {
-		p->slots = 0;
-		err = 0;
-	}
-	return err;
+	return position > p->released ? give_back(p, position) : 0;
 }
 
-/* Release the slots of a new window that the stream has.  Return 0 or a negative errno. */
+/* Release the slots that were peeked and that the stream has.  Return 0 or a negative errno. */
 static int release_stored(struct publisher *p)
 {
-	unsigned int stored = 0;
-	int err;
+	while (p->sent < p->slots && p->slot[p->sent].position < p->sent_to)
+		p->sent++;
+	return p->sent ? give_back(p, p->slot[p->sent - 1].position + 1) : 0;
+}
 
-	while (stored < p->slots && p->slot[stored].position < p->sent_to)
-		stored++;
-	if (!stored)
-		return 0;
-	err = give_back(p, stored);
-	return err == -ESTALE ? -EAGAIN : err;
+/* Note how many slots the ring says are lost before the first one that was peeked. */
+static void note_lost(struct publisher *p)
+{
+	if (!p->slot[0].lost)
+		return;
+	/* Keep what was lost before a slot that is not stored and was then lost itself. */
+	if (p->lost_at < p->released)
+		p->lost = 0;
+	p->lost += p->slot[0].lost;
+	p->lost_at = p->slot[0].position;
 }
 
 /*
- * Get the slots at the cursor.  Those below @sent_to are sent already, or even stored: a connection
- * that was lost stored more than it acknowledged, or the reader attached too low.
- * Return 0, or a negative errno of ringbuf_reader_peek().
+ * Get the slots behind those that were peeked, if all of these were sent.  If @fresh, begin at the
+ * reader's cursor: the slots below @sent_to are stored then, since a connection that was lost
+ * stored more than it acknowledged, or the reader attached too low.
+ * Return 0; -ENOBUFS: slots have to be released first; or an error of ringbuf_reader_peek().
  */
-static int look(struct publisher *p)
+static int look(struct publisher *p, int64_t timeout)
 {
-	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
-	bool fresh = !p->slots;
 	int n;
 
-	/* Acknowledgments of a window that was lost must not count for the next one. */
-	if (fresh && flight_has_parts(p->flight, NULL))
-		return -EAGAIN;
-	n = peek(p, slot);
-	if (n < 0)
-		return n;
-	if (!fresh && slot[0].position != p->slot[0].position) {
-		p->slots = 0;
+	if (p->sent < p->slots)
+		return 0;
+	/* What is on its way is below @sent_to, too, and may not be released yet. */
+	if (p->fresh && flight_has_parts(p->flight, NULL))
+		return -ENOBUFS;
+	n = p->fresh ? ringbuf_reader_peek(p->reader, p->slot, RINGBUF_BATCH_MAX, timeout)
+		     : lib_reader_ahead(p->reader, p->peeked_to, p->slot, RINGBUF_BATCH_MAX,
+					timeout);
+	if (n == -ESTALE && !p->fresh) {
+		forget_slots(p);
 		return -EAGAIN;
 	}
-	p->idle = p->idle && (unsigned int)n == p->slots;
+	if (n < 0)
+		return n;
 	p->slots = (unsigned int)n;
-	memcpy(p->slot, slot, p->slots * sizeof(slot[0]));
-	if (!fresh)
-		return 0;
-	/* All of the last window was acknowledged, or lost. */
-	flight_take_acked(p->flight, p->report);
 	p->sent = 0;
+	p->peeked_to = p->slot[n - 1].position + 1;
+	if (!p->fresh)
+		return 0;
+	p->fresh = false;
+	note_lost(p);
 	return release_stored(p);
 }
 
-/* Wait until there is another message, or an acknowledgment. */
-static void wait_more(struct publisher *p)
+/*
+ * Wait for an acknowledgment, or also for a message if look() has returned @none: there is none.
+ */
+static void wait_more(struct publisher *p, int none)
 {
-	int err;
+	bool ring = none == -EAGAIN || none == -EINTR;
 
-	if (p->idle || p->slots == RINGBUF_BATCH_MAX || p->slots == p->geometry.slot_count) {
+	if (p->ended || bridge_stop || !ring) {
 		flight_wait(p->flight, TICK);
-		return;
+	} else if (flight_wait_at_ring(p->flight)) {
+		look(p, (int64_t)TICK);
+		flight_end_wait(p->flight);
 	}
-	err = ringbuf_reader_wait(p->reader, p->slots + 1, (int64_t)TICK);
-	p->idle = !err || err == -ENODATA;
 }
 
 /* ---- a connection ----------------------------------------------------------------- */
@@ -443,8 +488,7 @@ static natsStatus find_last(struct publisher *p, jsErrCode *code)
 static void forget(struct publisher *p, jsCtx *js)
 {
 	flight_begin(p->flight, js);
-	p->slots = 0;
-	p->sent = 0;
+	forget_slots(p);
 	p->sent_any = false;
 }
 
@@ -505,6 +549,7 @@ static int attach(struct publisher *p)
 	flight_set_reader(p->flight, reader);
 	p->reader = reader;
 	p->released = ringbuf_reader_position(reader);
+	forget_slots(p);
 	return 0;
 }
 
@@ -543,15 +588,15 @@ static bool has_writers(const struct publisher *p)
 
 /*
  * Return whether all is done.  A service waits for more messages, from other writers or from
- * another ring of the same name.
+ * another ring of the same name.  @quiet: nothing is on its way, and all is released
  */
-static bool is_finished(struct publisher *p)
+static bool is_finished(struct publisher *p, bool quiet)
 {
-	if (flight_has_parts(p->flight, NULL))
+	if (!quiet)
 		return false;
 	if (bridge_stop || (p->ended && !p->b->service))
 		return true;
-	if (!p->b->service || p->slots)
+	if (!p->b->service || p->sent < p->slots)
 		return false;
 	if (p->ended) {
 		clock_sleep_until(clock_now() + TICK);
@@ -563,6 +608,22 @@ static bool is_finished(struct publisher *p)
 	return !reopen(p);
 }
 
+/* Return whether look() has failed, not only found no message. */
+static bool is_error(int err)
+{
+	return err && err != -EAGAIN && err != -EINTR && err != -ENODATA && err != -ENOBUFS;
+}
+
+/* Send the slots that were peeked, as many as may be on their way. */
+static natsStatus send_slots(struct publisher *p)
+{
+	natsStatus s = NATS_OK;
+
+	while (s == NATS_OK && p->sent < p->slots && flight_has_room(p->flight, p->b))
+		s = send_next(p);
+	return s;
+}
+
 /*
  * Send and release, until something fails or all is done.  Return 0 when all is done, -EAGAIN when
  * another connection is needed, or a negative errno of the ring.
@@ -572,36 +633,35 @@ static int run(struct publisher *p)
 	uint64_t heard = clock_now();
 	uint32_t tail = 0;
 	natsStatus s = NATS_OK;
+	bool quiet;
 	int err;
 
 	for (;;) {
 		report_if_due(p->report, p->b);
+		/* Look first, so that all is released and counted when nothing was on its way. */
+		quiet = !flight_has_parts(p->flight, NULL);
 		err = release(p);
 		if (err)
 			return err;
 		if (has_failed(p))
 			return -EAGAIN;
-		if (is_finished(p))
+		if (is_finished(p, quiet))
 			return 0;
-		err = p->ended || bridge_stop ? -EAGAIN : look(p);
-		if (err && err != -EAGAIN && err != -EINTR && err != -ENODATA)
+		err = p->ended || bridge_stop ? -ENOBUFS : look(p, RINGBUF_TRY);
+		if (is_error(err))
 			return err;
-		if (err == -ENODATA && !p->slots && !flight_has_parts(p->flight, NULL))
+		if (!err)
+			s = send_slots(p);
+		else if (err == -ENODATA && quiet)
 			s = send_end(p);
-		while (!err && s == NATS_OK && p->sent < p->slots &&
-		       flight_has_room(p->flight, p->b))
-			s = send_part(p);
 		if (s != NATS_OK) {
 			link_complain(&p->link, "cannot send", s, 0);
 			return -EAGAIN;
 		}
 		if (!is_answering(p, &heard, &tail))
 			return -EAGAIN;
-		if (p->ended || bridge_stop || p->sent < p->slots ||
-		    (!p->slots && flight_has_parts(p->flight, NULL)))
-			flight_wait(p->flight, TICK);
-		else
-			wait_more(p);
+		if (err || p->sent < p->slots)
+			wait_more(p, err);
 	}
 }
 

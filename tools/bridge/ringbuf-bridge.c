@@ -26,6 +26,7 @@ enum {
 	KEY_STATE,
 	KEY_WINDOW,
 	KEY_WINDOW_BYTES,
+	KEY_BATCH_BYTES,
 	KEY_SLOT_BYTES,
 	KEY_SLOTS,
 	KEY_SERVICE,
@@ -36,7 +37,7 @@ enum {
 	KEY_JSON,
 };
 
-#define LARGEST_WINDOW 256 /* what publish.c has room for */
+#define LARGEST_WINDOW 1024 /* what publish.c has room for */
 
 static const char doc[] =
 	"Passes the messages of a ring to a stream of NATS JetStream and back, each one once and in "
@@ -56,9 +57,13 @@ static const struct argp_option options[] = {
 	{ "subject", KEY_SUBJECT, "SUBJECT", 0, "Subject of the messages (default ringbuf.STREAM)",
 	  1 },
 	{ "host", KEY_HOST, "auto|module|embedded", 0, "What owns the ring (default auto)", 1 },
-	{ "window", KEY_WINDOW, "N", 0, "Messages on their way at a time (default 64)", 1 },
+	{ "window", KEY_WINDOW, "N", 0, "Messages on their way at a time (default 256)", 1 },
 	{ "window-bytes", KEY_WINDOW_BYTES, "N", 0,
 	  "Bytes on their way at a time (default 8388608)", 1 },
+	{ "batch-bytes", KEY_BATCH_BYTES, "N", 0,
+	  "publish: send short messages that are there together, up to so many bytes (default and "
+	  "most 65536; 1: one by one)",
+	  1 },
 	{ "status", KEY_STATUS, "SECONDS", 0, "Print a report that often, not only at the end", 1 },
 	{ "json", KEY_JSON, NULL, 0, "Print reports as JSON", 1 },
 	{ "service", KEY_SERVICE, NULL, 0,
@@ -176,6 +181,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_WINDOW:
 		b->window = (unsigned int)count(state, "window", arg, LARGEST_WINDOW);
+		break;
+	case KEY_BATCH_BYTES:
+		b->batch_bytes = count(state, "batch-bytes", arg, BATCH_MOST);
 		break;
 	case KEY_WINDOW_BYTES:
 		b->window_bytes = count(state, "window-bytes", arg, 1ULL << 40);
@@ -335,8 +343,9 @@ int main(int argc, char **argv)
 	};
 	struct arguments a = {
 		.b = {
-			.window = 64,
+			.window = 256,
 			.window_bytes = 8 << 20,
+			.batch_bytes = BATCH_MOST,
 			.slot_bytes = 65536,
 			.slots = 64,
 			.ack_wait = 30 * NS_PER_S,

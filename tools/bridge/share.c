@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../common/clock.h"
+#include "batch.h"
 #include "share.h"
 
 #define ROOM_NS	 (100 * NS_PER_MS) /* how long to wait for room at a time */
@@ -24,7 +25,8 @@ static void send_ack(const struct memory_entry *e, void *closure)
 	struct acks *a = closure;
 
 	a->seen = e->sequence > a->seen ? e->sequence : a->seen;
-	if (*e->ack && a->status == NATS_OK)
+	/* Of a batch that is not complete the rest follows; see share_wait(). */
+	if (*e->ack && !e->slots && a->status == NATS_OK)
 		a->status = natsConnection_PublishString(a->nc, e->ack, "+ACK");
 }
 
@@ -76,36 +78,65 @@ natsStatus share_consume(struct subscriber *s, natsSubscription **sub, jsErrCode
 	return js_PullSubscribe(sub, s->link.js, s->b->subject, s->b->share, NULL, &o, code);
 }
 
-int share_wait(struct subscriber *s)
-{
-	return sink_wait(s->sink, ROOM_NS);
-}
-
 /* ---- messages -----------------------------------------------------------------------------------
  */
 
-/* Put the message into the ring.  @msg: its last part, by which it is acknowledged */
-static int put(struct subscriber *s, natsMsg *msg, const struct piece *piece, unsigned int count,
-	       const struct label *l)
+/*
+ * Put a message into the ring.
+ * @ack: subject by which it is acknowledged, NULL: unknown
+ * @slots: number of slots of its batch up to it, 0 if others do not follow
+ */
+static int put(struct subscriber *s, const char *ack, const struct piece *piece, unsigned int count,
+	       const struct label *l, uint64_t slots)
 {
-	struct memory_entry e = { .sequence = s->next, .source = l->position };
-	const char *reply = natsMsg_GetReply(msg);
-	uint64_t bytes = 0;
+	struct memory_entry e = { .sequence = s->next, .source = l->position, .slots = slots };
 	int err;
 
 	strcpy(e.uuid, l->uuid);
-	if (reply && strlen(reply) < sizeof(e.ack))
-		strcpy(e.ack, reply);
-	err = sink_wait(s->sink, ROOM_NS);
-	if (!err)
-		err = sink_put(s->sink, s->stream, piece, count, l->flags, &e);
+	if (ack && strlen(ack) < sizeof(e.ack))
+		strcpy(e.ack, ack);
+	err = sink_put(s->sink, s->stream, piece, count, l->flags, &e);
 	if (err)
 		return err;
-	for (unsigned int i = 0; i < count; i++)
-		bytes += piece[i].bytes;
 	s->report->messages++;
-	s->report->bytes += bytes;
+	for (unsigned int i = 0; i < count; i++)
+		s->report->bytes += piece[i].bytes;
 	return 0;
+}
+
+/*
+ * Put the slots of a batch into the ring, but those that it has.  A batch that was begun goes into
+ * no other ring, so wait for room.
+ */
+static int put_batch(struct subscriber *s, const char *ack, struct batch batch,
+		     const struct label *l)
+{
+	uint64_t taken = s->stream->batch == s->next ? s->stream->slots : 0;
+	struct ringbuf_slot slot;
+	struct label one = *l;
+	struct piece piece;
+	int err = 0;
+
+	for (uint32_t n = 1; !err && batch_get(&batch, &slot); n++) {
+		one.position = slot.position;
+		one.flags = slot.flags;
+		piece = (struct piece){ slot.data, slot.length };
+		if (n <= taken)
+			continue;
+		if (slot.length > s->sink->geometry.slot_bytes)
+			subscriber_lose(s, 1, "it is longer than a slot of the ring");
+		else
+			err = put(s, ack, &piece, 1, &one, n < l->slots ? n : 0);
+	}
+	return err;
+}
+
+static struct batch batch_of(natsMsg *msg)
+{
+	return (struct batch){
+		.data = (char *)natsMsg_GetData(msg),
+		.bytes = (size_t)natsMsg_GetDataLength(msg),
+	};
 }
 
 /* Get message @sequence of the stream.  Return 0, -ENOENT if it exists no more, or -EAGAIN. */
@@ -149,6 +180,40 @@ static int collect(struct subscriber *s, const struct label *last)
 	return err;
 }
 
+/* Put the rest of the batch of @s->last into the ring. */
+static int resume(struct subscriber *s)
+{
+	struct memory_entry *last = &s->last;
+	natsMsg *msg = NULL;
+	struct label l;
+	int err;
+
+	s->next = last->sequence;
+	err = get(s, last->sequence, &msg);
+	if (err && err != -ENOENT)
+		return err;
+	if (!err && label_get(msg, &l) && batch_is_whole(batch_of(msg), l.slots, l.position))
+		err = put_batch(s, last->ack, batch_of(msg), &l);
+	else
+		subscriber_lose(s, 1, "the rest of a batch is missing");
+	natsMsg_Destroy(msg);
+	if (err && err != -ENOENT)
+		return err;
+	last->slots = 0;
+	if (*last->ack)
+		natsConnection_PublishString(s->link.connection->nc, last->ack, "+ACK");
+	return 0;
+}
+
+int share_wait(struct subscriber *s)
+{
+	int err = 0;
+
+	if (s->last.slots && s->last.epoch == s->stream->epoch)
+		err = resume(s);
+	return err ? err : sink_wait(s->sink, ROOM_NS);
+}
+
 /* Take the last part of a message that was split.  Of the other parts nothing is to be done. */
 static int take_last(struct subscriber *s, natsMsg **msg, const struct label *l)
 {
@@ -161,7 +226,9 @@ static int take_last(struct subscriber *s, natsMsg **msg, const struct label *l)
 	if (!err)
 		err = parts_keep(&s->parts, msg, l);
 	if (!err)
-		err = put(s, last, s->parts.piece, s->parts.count, l);
+		err = sink_wait(s->sink, ROOM_NS);
+	if (!err)
+		err = put(s, natsMsg_GetReply(last), s->parts.piece, s->parts.count, l, 0);
 	/* parts_keep() has taken the message, unless it failed before. */
 	if (!*msg && err)
 		share_refuse(last);
@@ -171,16 +238,28 @@ static int take_last(struct subscriber *s, natsMsg **msg, const struct label *l)
 	return err;
 }
 
+/* Take a message that was not split, or a batch. */
+static int take_whole(struct subscriber *s, natsMsg *msg, const struct label *l)
+{
+	struct piece piece = { natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg) };
+	const char *ack = natsMsg_GetReply(msg);
+	int err = sink_wait(s->sink, ROOM_NS);
+
+	if (err)
+		return err;
+	return l->slots > 1 ? put_batch(s, ack, batch_of(msg), l) : put(s, ack, &piece, 1, l, 0);
+}
+
 /* Take a message that this ring does not have yet, or a part of it. */
 static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 {
-	struct piece piece = { natsMsg_GetData(*msg), (size_t)natsMsg_GetDataLength(*msg) };
-	const char *why = parts_refuse(l, s->sink->geometry.slot_bytes);
+	const char *why = l->slots > 1 ? NULL : parts_refuse(l, s->sink->geometry.slot_bytes);
+	bool last = l->part + 1 == l->parts;
 	int err = 0;
 
 	if (!why && l->parts == 1)
-		err = put(s, *msg, &piece, 1, l);
-	else if (!why && l->part + 1 == l->parts)
+		err = take_whole(s, *msg, l);
+	else if (!why && last)
 		err = take_last(s, msg, l);
 	if (err == -ENOENT) {
 		why = "a part of it is missing";
@@ -188,7 +267,7 @@ static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 	}
 	if (err)
 		return err;
-	if (why && l->part + 1 == l->parts)
+	if (why && last)
 		subscriber_lose(s, 1, why);
 	subscriber_count_lost(s, l);
 	return 0;
@@ -203,7 +282,8 @@ static int take(struct subscriber *s, natsMsg **msg, bool known)
 		s->report->repeated++;
 		return 0;
 	}
-	if (!label_get(*msg, &l)) {
+	if (!label_get(*msg, &l) ||
+	    (l.slots > 1 && !batch_is_whole(batch_of(*msg), l.slots, l.position))) {
 		bridge_say("message %llu is not from a ringbuf-bridge and is left out",
 			   (unsigned long long)s->next);
 		return 0;

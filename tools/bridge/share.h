@@ -19,7 +19,8 @@
 natsStatus share_consume(struct subscriber *s, natsSubscription **sub, jsErrCode *code);
 
 /*
- * Wait for a moment until the ring has room, since a message that waits for it would keep others
+ * Put the rest of a batch into the ring, if the bridge was killed in the middle of one: no other
+ * subscriber must get it.  Then wait for a moment until the ring has room, since a message that waits for it would keep others
  * from having it.  Return 0, -ETIMEDOUT, or another negative errno.
  */
 int share_wait(struct subscriber *s);

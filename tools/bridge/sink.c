@@ -237,7 +237,7 @@ static int commit(struct sink *sink, struct memory_stream *stream, struct memory
 	if (err)
 		return err;
 	sink->open += stream->done;
-	memory_pass(stream, e->sequence, false);
+	memory_commit(stream, e);
 	sink->position = e->position + 1;
 	sink->reserved = false;
 	return 0;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../common/clock.h"
+#include "batch.h"
 #include "share.h"
 
 #define FETCH_MS   500
@@ -24,11 +25,14 @@
 
 /* ---- messages ----------------------------------------------------------------------- */
 
-/* Put the message into the ring, the last part of which is @s->next. */
+/*
+ * Put the message into the ring, the last part of which is @s->next.
+ * @slots: how many slots of a batch are complete with it, 0 if no others follow
+ */
 static int commit(struct subscriber *s, const struct piece *piece, unsigned int count,
-		  uint64_t bytes, const struct label *l)
+		  const struct label *l, uint32_t slots)
 {
-	struct memory_entry e = { .sequence = s->next, .source = l->position };
+	struct memory_entry e = { .sequence = s->next, .source = l->position, .slots = slots };
 	int err;
 
 	strcpy(e.uuid, l->uuid);
@@ -37,7 +41,7 @@ static int commit(struct subscriber *s, const struct piece *piece, unsigned int 
 		return err;
 	s->last = e;
 	s->report->messages++;
-	s->report->bytes += bytes;
+	s->report->bytes += l->bytes;
 	return 0;
 }
 
@@ -82,28 +86,55 @@ static bool expects(struct subscriber *s, const struct label *l)
 	return !why;
 }
 
+/* Return whether the ring has the message of @l, and count it then. */
+static bool is_repeated(struct subscriber *s, const struct label *l)
+{
+	if (strcmp(l->uuid, s->last.uuid) || l->position > s->last.source)
+		return false;
+	s->report->repeated++;
+	return true;
+}
+
+/* Take the slots of a batch, but those that were taken before a kill. */
+static int take_batch(struct subscriber *s, struct batch batch, const struct label *l)
+{
+	uint64_t taken = s->stream->batch == s->next ? s->stream->slots : 0;
+	struct ringbuf_slot slot;
+	struct label one = *l;
+	struct piece piece;
+	int err = 0;
+
+	for (uint32_t n = 1; !err && batch_get(&batch, &slot); n++) {
+		one.position = slot.position;
+		one.bytes = slot.length;
+		one.flags = slot.flags;
+		piece = (struct piece){ slot.data, slot.length };
+		if (n <= taken)
+			s->report->repeated++;
+		else if (!is_repeated(s, &one) && expects(s, &one))
+			err = commit(s, &piece, 1, &one, n < l->slots ? n : 0);
+	}
+	return err;
+}
+
 /* Take one part of a message of a ring. */
 static int take_part(struct subscriber *s, natsMsg **msg, const struct label *l)
 {
 	struct piece piece = { natsMsg_GetData(*msg), (size_t)natsMsg_GetDataLength(*msg) };
 	int err;
 
-	if (!strcmp(l->uuid, s->last.uuid) && l->position <= s->last.source) {
-		s->report->repeated++;
-		return 0;
-	}
-	if (!expects(s, l))
+	if (is_repeated(s, l) || !expects(s, l))
 		return 0;
 	if (!parts_fit(&s->parts, l, piece.bytes)) {
 		drop(s, l, "it is not as long as its headers tell");
 		return 0;
 	}
 	if (l->parts == 1)
-		return commit(s, &piece, 1, piece.bytes, l);
+		return commit(s, &piece, 1, l, 0);
 	err = parts_keep(&s->parts, msg, l);
 	if (err || l->part + 1 < l->parts)
 		return err;
-	err = commit(s, s->parts.piece, s->parts.count, s->parts.filled, l);
+	err = commit(s, s->parts.piece, s->parts.count, l, 0);
 	if (!err)
 		parts_forget(&s->parts);
 	return err;
@@ -148,9 +179,13 @@ static int take_end(struct subscriber *s, const struct label *l)
  */
 static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 {
+	struct batch batch = {
+		.data = (char *)natsMsg_GetData(*msg),
+		.bytes = (size_t)natsMsg_GetDataLength(*msg),
+	};
 	struct label l;
 
-	if (!label_get(*msg, &l)) {
+	if (!label_get(*msg, &l) || (l.slots > 1 && !batch_is_whole(batch, l.slots, l.position))) {
 		if (!again)
 			bridge_say("message %llu is not from a ringbuf-bridge and is left out",
 				   (unsigned long long)s->next);
@@ -158,6 +193,8 @@ static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 	}
 	if (!again)
 		subscriber_count_lost(s, &l);
+	if (l.slots > 1)
+		return take_batch(s, batch, &l);
 	if (!l.end)
 		return take_part(s, msg, &l);
 	drop_parts(s);
