@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Writers that are stuck in the middle of I/O: in write(2), in a page fault that nobody
- * serves, and stopped with a read in flight into a slot that they have claimed.
+ * serves, and stopped with a read in flight into a slot that they have claimed.  Readers that are
+ * stuck in read(2) in such a fault, and fall under their policy meanwhile.
  */
 #include "../harness/handles.h"
 
@@ -142,7 +143,7 @@ static int lazy_serve(const struct lazy *lazy, uint64_t offset)
 	return ioctl(lazy->fd, UFFDIO_COPY, &copy) ? -errno : 0;
 }
 
-struct lazy_write {
+struct lazy_io {
 	struct lazy lazy;
 	int fd;
 	ssize_t result;
@@ -150,7 +151,7 @@ struct lazy_write {
 
 static void *writes_lazily(void *arg)
 {
-	struct lazy_write *w = arg;
+	struct lazy_io *w = arg;
 
 	w->result = write(w->fd, w->lazy.at, BYTES);
 	if (w->result < 0)
@@ -158,20 +159,33 @@ static void *writes_lazily(void *arg)
 	return NULL;
 }
 
-#define LAZY(here)                                                              \
-	do {                                                                    \
-		int err_ = lazy_make(&w.lazy, (here));                          \
-		if (err_ == -ENOSYS || err_ == -EPERM)                          \
-			SKIP(return, "this kernel has no userfaultfd for us");  \
-		ASSERT_EQ(0, err_);                                             \
-		ASSERT_EQ(0, pthread_create(&thread, NULL, writes_lazily, &w)); \
-		ASSERT_EQ((int64_t)(here), lazy_fault(&w.lazy));                \
+static void *reads_lazily(void *arg)
+{
+	struct lazy_io *w = arg;
+
+	w->result = read(w->fd, w->lazy.at, BYTES);
+	if (w->result < 0)
+		w->result = -errno;
+	return NULL;
+}
+
+/* Let a thread do the I/O until it needs the byte at @here. */
+#define LAZY_IO(function, here)                                                \
+	do {                                                                   \
+		int err_ = lazy_make(&w.lazy, (here));                         \
+		if (err_ == -ENOSYS || err_ == -EPERM)                         \
+			SKIP(return, "this kernel has no userfaultfd for us"); \
+		ASSERT_EQ(0, err_);                                            \
+		ASSERT_EQ(0, pthread_create(&thread, NULL, (function), &w));   \
+		ASSERT_EQ((int64_t)(here), lazy_fault(&w.lazy));               \
 	} while (0)
+
+#define LAZY(here) LAZY_IO(writes_lazily, here)
 
 /* The fault comes before the claim: the writer holds nothing while it sleeps there. */
 TEST_F(stuck, writer_in_a_page_fault_holds_nobody_up)
 {
-	struct lazy_write w = { .fd = self->ring.stuck };
+	struct lazy_io w = { .fd = self->ring.stuck };
 	static unsigned char got[BYTES], want[BYTES];
 	pthread_t thread;
 	size_t here, at;
@@ -195,7 +209,7 @@ TEST_F(stuck, writer_in_a_page_fault_holds_nobody_up)
 
 TEST_F(stuck, writer_whose_second_page_is_missing_holds_nobody_up)
 {
-	struct lazy_write w = { .fd = self->ring.stuck };
+	struct lazy_io w = { .fd = self->ring.stuck };
 	pthread_t thread;
 
 	LAZY(PAGE);
@@ -210,7 +224,7 @@ TEST_F(stuck, writer_whose_second_page_is_missing_holds_nobody_up)
 static int dies_in_a_fault(void *arg)
 {
 	const struct ring *ring = arg;
-	struct lazy_write w = { .fd = ring->stuck };
+	struct lazy_io w = { .fd = ring->stuck };
 	pthread_t thread;
 
 	CHECK_EQ(0, lazy_make(&w.lazy, PAGE));
@@ -230,6 +244,77 @@ TEST_F(stuck, writer_killed_in_a_page_fault_leaves_nothing)
 	close(probe.fd);
 	EXPECT_EQ(128 + SIGKILL, child_run(dies_in_a_fault, &self->ring));
 	ASSERT_EQ(0, laps(self->ring.writer, self->ring.reader, 10));
+}
+
+/* ---- read(2) into memory whose pages nobody serves ---------------------------------------- */
+
+FIXTURE(stuck_reader)
+{
+	struct ring ring;
+	int slow;
+};
+
+FIXTURE_VARIANT(stuck_reader)
+{
+	uint32_t policy;
+	uint64_t timeout;
+};
+
+FIXTURE_VARIANT_ADD(stuck_reader, skip){ .policy = RINGBUF_POLICY_SKIP, .timeout = TIMEOUT };
+FIXTURE_VARIANT_ADD(stuck_reader, evict){ .policy = RINGBUF_POLICY_EVICT, .timeout = TIMEOUT };
+FIXTURE_VARIANT_ADD(stuck_reader, lossy){ .policy = RINGBUF_POLICY_LOSSY };
+
+FIXTURE_SETUP(stuck_reader)
+{
+	struct ringbuf_attach a;
+
+	ASSERT_EQ(0, ring_open(&self->ring));
+	a = attach_to(RINGBUF_ROLE_READER, self->ring.owner);
+	a.policy = variant->policy;
+	a.policy_timeout = variant->timeout;
+	self->slow = device_open();
+	ASSERT_LE(0, self->slow);
+	ASSERT_EQ(0, call(self->slow, RINGBUF_IOC_ATTACH, &a));
+	ASSERT_EQ(0, nonblock(self->slow));
+}
+
+FIXTURE_TEARDOWN(stuck_reader)
+{
+	close(self->slow);
+	ring_close(&self->ring);
+}
+
+/* The bytes of a slot that a writer has reused meanwhile are not read, though some are copied. */
+TEST_F(stuck_reader, reader_in_a_page_fault_gets_a_whole_message_or_none)
+{
+	struct lazy_io w = { .fd = self->slow };
+	char first[BYTES];
+	pthread_t thread;
+	size_t here, at;
+
+	for (here = 0; here < BYTES; here += PAGE) {
+		memset(first, 0xee, BYTES);
+		ASSERT_EQ(BYTES, write(self->ring.writer, first, BYTES));
+		ASSERT_EQ(BYTES, read(self->ring.reader, first, BYTES));
+		LAZY_IO(reads_lazily, here);
+		ASSERT_EQ(0, laps(self->ring.writer, self->ring.reader, 10));
+		for (at = here; at < BYTES; at += PAGE)
+			ASSERT_EQ(0, lazy_serve(&w.lazy, at));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		if (variant->policy == RINGBUF_POLICY_EVICT) {
+			EXPECT_EQ(-EIDRM, w.result);
+			close(w.lazy.fd);
+			munmap(w.lazy.at, BYTES);
+			break;
+		}
+		EXPECT_EQ(BYTES, w.result);
+		EXPECT_NE((char)0xee, w.lazy.at[0]);
+		EXPECT_EQ(0, memcmp(w.lazy.at, w.lazy.at + 1, BYTES - 1));
+		while (read(self->slow, first, BYTES) > 0)
+			;
+		close(w.lazy.fd);
+		munmap(w.lazy.at, BYTES);
+	}
 }
 
 /* ---- stopped, with a read in flight into a claimed slot ------------------------------------ */
