@@ -124,7 +124,10 @@ static natsStatus connect_to(const struct server *server, struct connection *c)
 	return s;
 }
 
-/* Connect.  Return NULL after a message on stderr. */
+/*
+ * Connect.  Return NULL after a message on stderr.  @l is a user of the connection at once, since
+ * libnats may close it at any moment.
+ */
 static struct connection *connect_once(struct line *line, struct link *l)
 {
 	struct connection *c = calloc(1, sizeof(*c));
@@ -133,6 +136,7 @@ static struct connection *connect_once(struct line *line, struct link *l)
 
 	if (c) {
 		c->line = line;
+		c->users = 1;
 		s = connect_to(line->server, c);
 	}
 	if (s == NATS_OK)
@@ -207,6 +211,7 @@ bool line_take(struct line *line, struct link *l)
 		/* One that is lost already has this first user, too, which closes it. */
 		line->current = c;
 		join(line, l);
+		c->users--; /* counted by connect_once() */
 		break;
 	}
 	if (!l->connection && !is_useless(line->current))
