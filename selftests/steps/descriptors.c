@@ -24,13 +24,6 @@ static int descriptor_attach(struct victim *v, uint32_t role)
 	return 0;
 }
 
-static int is_ready(struct victim *v)
-{
-	SET(v->a->ready, 1);
-	notify(&v->a->progress);
-	return 0;
-}
-
 /* ---- writers ------------------------------------------------------------------------- */
 
 int descriptor_write(struct victim *v)
@@ -55,7 +48,7 @@ int with_a_descriptor_to_write(struct victim *v)
 	draft(v, 1);
 	CHECK(!descriptor_write(v));
 	draft(v, 1);
-	return is_ready(v);
+	return be_ready(v);
 }
 
 int with_a_descriptor_and_a_pipe(struct victim *v)
@@ -77,7 +70,7 @@ int with_a_descriptor_of_a_full_ring(struct victim *v)
 		CHECK(!descriptor_write(v));
 	}
 	draft(v, 1);
-	return is_ready(v);
+	return be_ready(v);
 }
 
 /* ---- readers -------------------------------------------------------------------------- */
@@ -86,7 +79,7 @@ int with_a_descriptor_of_an_empty_ring(struct victim *v)
 {
 	CHECK(!descriptor_attach(v, RINGBUF_ROLE_READER));
 	CHECK_EQ(0, pipe2(v->pipe, O_CLOEXEC));
-	return is_ready(v);
+	return be_ready(v);
 }
 
 /* The driver fills the ring. */

@@ -201,6 +201,9 @@ extern const unsigned int operation_count;
 /* Make the next @count messages of @v, which the operation only copies. */
 void draft(struct victim *v, unsigned int count);
 
+/* Tell the survivors that the victim is ready.  Return 0. */
+int be_ready(struct victim *v);
+
 /* What a victim that was continued does last: use its handles once more, and close them. */
 int victim_finish(struct victim *v);
 
