@@ -3,11 +3,12 @@
 import os
 import random
 import signal
+import threading
 import time
 
 import ringbuffer
-from world import (MAX_PAYLOAD, PATIENCE, Half, Task, World, check_all, ended, until, until_read,
-                   write, write_one)
+from world import (MAX_PAYLOAD, PATIENCE, Half, Task, World, check_all, ended, restart, until,
+                   until_read, write, write_one)
 
 SLOTS = "--slots=64", "--slot-bytes=4096"
 
@@ -101,10 +102,17 @@ def numbered(source, number):
     return b"%d %d " % (source, number) + bytes([number % 256]) * length
 
 
-def write_numbered(ring, source, count):
+def write_numbered(ring, source, count, lock):
     with ring.writer() as writer:
         for number in range(count):
-            writer.write(numbered(source, number), timeout=PATIENCE)
+            while True:
+                # Not for long, since the others write as well.
+                try:
+                    with lock:
+                        writer.write(numbered(source, number), timeout=0)
+                    break
+                except ringbuffer.WaitingForReaderError:
+                    time.sleep(0.001)
 
 
 def read_numbered(reader, sources, count):
@@ -140,13 +148,16 @@ def test_messages_of_several_streams_come_into_one_ring_also_after_kills(kills, 
                           f"--slot-bytes={most}")
         ring = open_ring(name)
         reader = ring.reader(ringbuffer.OLDEST)
-        writing = [Task(write_numbered, rings[n], n, count) for n in range(sources)]
+        lock = threading.Lock()
+        writing = [Task(write_numbered, rings[n], n, count, lock) for n in range(sources)]
         reading = Task(read_numbered, reader, sources, count)
         for _ in range(kills):
             time.sleep(rng.random() * 0.3)      # a random moment
             victim = rng.choice((publish, subscribe, w.server))
-            victim.kill()
-            victim.start()
+            if victim is publish:
+                restart(victim, rings, lock)
+            else:
+                restart(victim)
         for task in *writing, reading:
             task.finish()
         # The ring's writer is done when those of all streams are.

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Work queues: several subscribers share the messages of a stream."""
+import contextlib
 import random
+import struct
+import threading
 import time
 
 import ringbuffer
-from world import MAX_PAYLOAD, PATIENCE, Half, Task, World, ended, until
+from world import MAX_PAYLOAD, PATIENCE, Half, Task, World, ended, read_numbers, restart, until
 
 MOST = 3 * MAX_PAYLOAD      # of a slot, so that some messages are split
 
@@ -15,10 +18,11 @@ def body(number):
         (0, 10, 10, 1000, 2 * MAX_PAYLOAD))
 
 
-def write_all(ring, count):
+def write_all(ring, count, lock=None):
     with ring.writer() as writer:
         for number in range(count):
-            writer.write(body(number), timeout=PATIENCE)
+            with lock or contextlib.nullcontext():
+                writer.write(body(number), timeout=PATIENCE)
 
 
 class Machines:
@@ -115,14 +119,17 @@ def kill_and_work(kills, seed, *, servers):
         # A server that is killed may forget that a message was acknowledged.
         servers = [w.server] if servers else []
         machines.may_repeat = bool(servers)
-        writing = Task(write_all, w.here, count)
+        lock = threading.Lock()
+        writing = Task(write_all, w.here, count, lock)
         for _ in range(kills):
             end = time.monotonic() + rng.random() * 0.3     # a random moment
             while time.monotonic() < end:
                 machines.read()
             victim = rng.choice((*servers, publish, *machines.halves))
-            victim.kill()
-            victim.start()
+            if victim is publish:
+                restart(victim, [w.here], lock)
+            else:
+                restart(victim)
         machines.read_all(count)
         writing.finish()
         for half in machines.halves:
@@ -154,3 +161,21 @@ def test_subscriber_that_dies_at_a_commit_does_no_work_twice():
             machines.halves[1].start()
             machines.read_all(60)
             machines.close()
+
+
+def test_subscriber_completes_and_acknowledges_the_batch_inside_which_it_died():
+    ring = "00000000-0000-4000-8000-000000000001"
+    with World() as w:
+        w.server.start()
+        w.server.make_stream()
+        w.server.put(b"".join(struct.pack("<QQII", n, 0, 0, 1) + b"%d" % n for n in range(9)),
+                     Nats_Msg_Id=ring + ":8", Ringbuf_Slots=9)
+        reader = w.there.reader(ringbuffer.OLDEST)
+        # The server does not give the batch again while the test runs.
+        half = w.subscribe("--share=work", "--ack-wait=3600")
+        half.kill()
+        half.die(1, "commit:4:0")
+        read_numbers(reader, 9)
+        w.server.put(b"", Nats_Msg_Id=ring + ":end.9", Ringbuf_End="done")
+        status, report = half.end()
+        assert (status, report["lost"]) == (0, 0) and ended(reader), report

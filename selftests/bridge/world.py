@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests of ringbuf-bridge share: servers, processes of the bridge, rings, messages."""
 import argparse
+import contextlib
 import ctypes
 import glob
 import importlib
@@ -303,6 +304,20 @@ class Task(threading.Thread):
         if self.error:
             raise self.error
         assert not self.is_alive(), "not all messages came in time"
+
+
+def restart(half, rings=(), lock=None):
+    """
+    Kill a process and start it again.  For a publisher, of these rings, the lock keeps writers from
+    writing meanwhile: they would not wait for a publisher that is away.
+    """
+    with lock or contextlib.nullcontext():
+        half.kill()
+        half.start()
+        for ring in rings:
+            # A publisher ends if the writers have ended.
+            until(lambda ring=ring: ring.stats().readers or not ring.stats().writers,
+                  "the bridge does not attach")
 
 
 def ended(reader):
