@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#define MAGIC 0x3476626672676e72ULL
+#define MAGIC 0x3576626672676e72ULL
 
 static void complain(struct report *report, const char *path, const char *why)
 {
@@ -90,6 +90,16 @@ static int open_locked(const char *path, struct report *report)
 	return -1;
 }
 
+/* Any other file that is no file of a bridge must not become one.  Return 0 or an errno. */
+static int check_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return errno;
+	return !st.st_size || st.st_size >= (off_t)sizeof(uint64_t) ? 0 : EINVAL;
+}
+
 struct memory_file *memory_open(const struct bridge *b, struct report *report)
 {
 	struct memory_file *m = MAP_FAILED;
@@ -101,7 +111,9 @@ struct memory_file *memory_open(const struct bridge *b, struct report *report)
 	fd = open_locked(path, report);
 	if (fd < 0)
 		return NULL;
-	errno = posix_fallocate(fd, 0, sizeof(*m));
+	errno = check_size(fd);
+	if (!errno)
+		errno = posix_fallocate(fd, 0, sizeof(*m));
 	if (!errno)
 		m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (m == MAP_FAILED)
@@ -110,11 +122,13 @@ struct memory_file *memory_open(const struct bridge *b, struct report *report)
 	close(fd);
 	if (m == MAP_FAILED)
 		return NULL;
-	if (m->magic != MAGIC) {
-		memset(m, 0, sizeof(*m));
+	if (!m->magic)
 		m->magic = MAGIC;
-	}
-	return m;
+	if (m->magic == MAGIC)
+		return m;
+	complain(report, path, "this is no file of this version of ringbuf-bridge; move it away");
+	memory_close(m);
+	return NULL;
 }
 
 void memory_close(struct memory_file *m)
@@ -141,10 +155,14 @@ void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], 
 
 	if (memcmp(m->ring, ring, sizeof(m->ring))) {
 		memset(m->entry, 0, sizeof(m->entry));
+		memset(m->shared, 0, sizeof(m->shared));
 		IN_ORDER();
 		memcpy(m->ring, ring, sizeof(m->ring));
 		return;
 	}
+	for (unsigned int i = 0; i < MEMORY_SHARED; i++)
+		if (m->shared[i].position >= position)
+			m->shared[i].sequence = 0;
 	/* The bridge may have been killed between the commit and memory_commit(). */
 	if (e && e->epoch == stream->epoch && e->sequence > stream->passed)
 		memory_commit(stream, e);
@@ -198,34 +216,54 @@ void memory_last(const struct memory_file *m, const struct memory_stream *stream
 	last->uuid[sizeof(last->uuid) - 1] = '\0';
 }
 
-void memory_each(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
-		 unsigned int most, void (*look)(const struct memory_entry *e, void *closure),
-		 void *closure)
+static bool shared_is_of(const struct memory_file *m, const struct memory_shared *e,
+			 const struct memory_stream *stream)
 {
-	const struct memory_entry *e;
-	uint64_t end = position;
-
-	while (most-- && (e = find_before(m, stream, end, &position)))
-		if (e->epoch == stream->epoch)
-			look(e, closure);
+	return e->sequence && e->stream == (uint64_t)(stream - m->stream) &&
+	       e->epoch == stream->epoch;
 }
 
-bool memory_has(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
-		uint64_t sequence)
+void memory_each_shared(const struct memory_file *m, const struct memory_stream *stream,
+			void (*look)(const struct memory_shared *e, void *closure), void *closure)
+{
+	const struct memory_shared *e;
+
+	for (unsigned int i = 1; i <= MEMORY_SHARED; i++) {
+		e = &m->shared[(m->shared_next - i) % MEMORY_SHARED];
+		if (shared_is_of(m, e, stream))
+			look(e, closure);
+	}
+}
+
+bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
+		       uint64_t sequence, const char *uuid, uint64_t source)
+{
+	const struct memory_shared *e;
+
+	for (e = m->shared; e < m->shared + MEMORY_SHARED; e++)
+		if (e->sequence == sequence && e->source == source && !strcmp(e->uuid, uuid) &&
+		    shared_is_of(m, e, stream))
+			return true;
+	return false;
+}
+
+unsigned int memory_entries(const struct memory_file *m, const struct memory_stream *stream,
+			    uint64_t position, struct memory_entry to[MEMORY_ENTRIES])
 {
 	const struct memory_entry *e;
 	uint64_t end = position;
+	unsigned int count = 0;
 
-	while ((e = find_before(m, stream, end, &position)))
-		if (e->epoch == stream->epoch && e->sequence == sequence)
-			return true;
-	return false;
+	while ((e = find_before(m, stream, end, &position)) && e->epoch == stream->epoch)
+		to[count++] = *e;
+	return count;
 }
 
 void memory_restart(struct memory_stream *stream, int64_t created)
 {
 	stream->passed = 0;
 	stream->batch = 0;
+	stream->ack_of = 0;
 	stream->done = false;
 	IN_ORDER();
 	stream->epoch++;
@@ -233,12 +271,74 @@ void memory_restart(struct memory_stream *stream, int64_t created)
 	stream->created = created;
 }
 
-void memory_put(struct memory_file *m, const struct memory_stream *stream, struct memory_entry *e)
+void memory_go_back(struct memory_stream *stream, const struct memory_entry *e)
+{
+	uint64_t sequence = e ? e->sequence : 0;
+
+	/* Of a batch that is not complete the rest comes, too. */
+	if (e && e->slots)
+		sequence--;
+	else
+		stream->batch = 0;
+	IN_ORDER();
+	stream->done = false;
+	stream->passed = sequence;
+}
+
+/* Remember how to acknowledge the message of the stream that @e is, or is the last slot of. */
+static void put_shared(struct memory_file *m, const struct memory_entry *e, const char *ack)
+{
+	struct memory_shared *to = &m->shared[m->shared_next % MEMORY_SHARED];
+
+	to->sequence = 0;
+	IN_ORDER();
+	to->position = e->position;
+	to->epoch = e->epoch;
+	to->stream = e->stream;
+	to->source = e->source;
+	strcpy(to->uuid, e->uuid);
+	strcpy(to->ack, ack);
+	IN_ORDER();
+	to->sequence = e->sequence;
+	IN_ORDER();
+	m->shared_next++;
+}
+
+/* Remember how to acknowledge the batch of @e when the rest of it is in the ring. */
+static void put_batch_ack(struct memory_stream *stream, const struct memory_entry *e,
+			  const char *ack)
+{
+	if (stream->ack_of == e->sequence)
+		return;
+	stream->ack_of = 0;
+	IN_ORDER();
+	strcpy(stream->ack, ack);
+	IN_ORDER();
+	stream->ack_of = e->sequence;
+}
+
+void memory_put(struct memory_file *m, struct memory_stream *stream, struct memory_entry *e,
+		const char *ack)
 {
 	e->epoch = stream->epoch;
 	e->stream = (uint64_t)(stream - m->stream);
+	if (ack && strlen(ack) >= sizeof(stream->ack))
+		ack = "";
+	if (ack && e->slots)
+		put_batch_ack(stream, e, ack);
+	else if (ack)
+		put_shared(m, e, ack);
 	m->entry[e->position % MEMORY_ENTRIES] = *e;
 	IN_ORDER();
+}
+
+void memory_drop(struct memory_file *m, const struct memory_entry *e)
+{
+	struct memory_shared *shared = &m->shared[(m->shared_next - 1) % MEMORY_SHARED];
+
+	*m->entry[e->position % MEMORY_ENTRIES].uuid = '\0';
+	if (shared->sequence == e->sequence && shared->position == e->position)
+		shared->sequence = 0;
 }
 
 void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done)

@@ -20,7 +20,8 @@
 #include "../common/uuid.h"
 #include "report.h"
 
-#define MEMORY_ENTRIES 4096 /* more than messages can be unacknowledged; see share.h */
+#define MEMORY_ENTRIES 256
+#define MEMORY_SHARED  4096 /* more than messages can be unacknowledged; see share.h */
 #define MEMORY_STREAMS 256 /* most streams whose messages one ring gets */
 
 /**
@@ -30,7 +31,6 @@
  * @source: its position in the ring from which it came
  * @epoch: to which @sequence belongs
  * @stream: number of its stream
- * @ack: subject by which the message is acknowledged, or empty; see share.h
  * @slots: number of slots of the batch @sequence up to this message, 0 if others do not follow
  * @uuid: that ring, as text; empty if there is no such message
  */
@@ -40,9 +40,29 @@ struct memory_entry {
 	uint64_t source;
 	uint64_t epoch;
 	uint64_t stream;
-	char ack[256];
 	uint64_t slots;
 	char uuid[40];
+};
+
+/**
+ * struct memory_shared - a message that was committed, or was about to be, and that the server
+ *waits for an acknowledgment of; see share.h
+ * @sequence: sequence number in the stream, 0 if there is no such message
+ * @position: its position in the ring, that of the last slot of a batch
+ * @epoch: to which @sequence belongs
+ * @stream: number of its stream
+ * @source: its position in the ring from which it came, that of the last slot of a batch
+ * @uuid: that ring, as text
+ * @ack: subject by which the message is acknowledged
+ */
+struct memory_shared {
+	uint64_t sequence;
+	uint64_t position;
+	uint64_t epoch;
+	uint64_t stream;
+	uint64_t source;
+	char uuid[40];
+	char ack[256];
 };
 
 /**
@@ -51,6 +71,8 @@ struct memory_entry {
  * @passed: all up to this sequence number are surely committed, or left out
  * @batch: sequence number of the batch that was begun last; it may be passed
  * @slots: how many slots of it are surely committed, or left out
+ * @ack: subject by which the batch @ack_of is acknowledged, if messages are shared
+ * @ack_of: sequence number of that batch, 0: none
  * @epoch: counts the streams of this name
  * @created: when the server has made the stream, 0: not known yet
  * @done: the last message that was passed was the end of a ring whose writers were done
@@ -60,6 +82,8 @@ struct memory_stream {
 	uint64_t passed;
 	uint64_t batch;
 	uint64_t slots;
+	uint64_t ack_of;
+	char ack[256];
 	uint64_t epoch;
 	int64_t created;
 	uint64_t done;
@@ -70,6 +94,8 @@ struct memory_file {
 	uint8_t ring[RINGBUF_UUID_BYTES]; /* the ring to which the entries belong */
 	struct memory_entry entry[MEMORY_ENTRIES];
 	struct memory_stream stream[MEMORY_STREAMS];
+	uint64_t shared_next; /* counts the messages that @shared has got */
+	struct memory_shared shared[MEMORY_SHARED];
 };
 
 /*
@@ -98,22 +124,42 @@ struct memory_stream *memory_stream(struct memory_file *m, const char *name);
 void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
 		 struct memory_entry *last);
 
-/*
- * Call @look for each of the last @most messages of @stream that were committed before @position.
- */
-void memory_each(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
-		 unsigned int most, void (*look)(const struct memory_entry *e, void *closure),
-		 void *closure);
+/* Call @look for each message of @stream in @m->shared, the last one first. */
+void memory_each_shared(const struct memory_file *m, const struct memory_stream *stream,
+			void (*look)(const struct memory_shared *e, void *closure), void *closure);
 
-/* Return whether message @sequence of @stream was committed before @position, not long ago. */
-bool memory_has(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
-		uint64_t sequence);
+/*
+ * Return whether message @sequence of @stream is in @m->shared.
+ * @uuid, @source: the ring and the position in it from where it comes
+ */
+bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
+		       uint64_t sequence, const char *uuid, uint64_t source);
+
+/*
+ * Copy what is remembered of the last messages of @stream that were committed before @position, the
+ * last one first, but not those of an epoch before.  Return their number.
+ */
+unsigned int memory_entries(const struct memory_file *m, const struct memory_stream *stream,
+			    uint64_t position, struct memory_entry to[MEMORY_ENTRIES]);
 
 /* Begin a new epoch: the stream is another one, made at @created. */
 void memory_restart(struct memory_stream *stream, int64_t created);
 
-/* Remember @e of @stream before it is committed.  Set @e->epoch and @e->stream. */
-void memory_put(struct memory_file *m, const struct memory_stream *stream, struct memory_entry *e);
+/*
+ * Continue behind message @e of a stream that has lost those after it; NULL: none that is known, so
+ * begin with the first one.
+ */
+void memory_go_back(struct memory_stream *stream, const struct memory_entry *e);
+
+/*
+ * Remember @e of @stream before it is committed.  Set @e->epoch and @e->stream.
+ * @ack: subject by which the message of the stream is acknowledged, NULL: not at all
+ */
+void memory_put(struct memory_file *m, struct memory_stream *stream, struct memory_entry *e,
+		const char *ack);
+
+/* Forget @e, which could not be committed. */
+void memory_drop(struct memory_file *m, const struct memory_entry *e);
 
 /*
  * Remember that all up to @sequence are committed, or left out.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See share.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../common/clock.h"
@@ -13,53 +14,96 @@
 /* ---- acknowledgments that were not sent before the bridge was killed
  * ----------------------------- */
 
-/* @seen: highest sequence number in the ring */
+/**
+ * struct acks - acknowledgments
+ * @left: how many may be sent
+ * @seen: highest sequence number
+ */
 struct acks {
 	natsConnection *nc;
 	natsStatus status;
+	unsigned int left;
 	uint64_t seen;
 };
 
-static void send_ack(const struct memory_entry *e, void *closure)
+static void send_ack(const struct memory_shared *e, void *closure)
 {
 	struct acks *a = closure;
 
 	a->seen = e->sequence > a->seen ? e->sequence : a->seen;
-	/* Of a batch that is not complete the rest follows; see share_wait(). */
-	if (*e->ack && !e->slots && a->status == NATS_OK)
-		a->status = natsConnection_PublishString(a->nc, e->ack, "+ACK");
+	if (!a->left || !*e->ack || a->status != NATS_OK)
+		return;
+	a->left--;
+	a->status = natsConnection_PublishString(a->nc, e->ack, "+ACK");
 }
 
 /* Acknowledge what is in the ring, once more: the server ignores it if it knows. */
 static natsStatus acknowledge_again(struct subscriber *s)
 {
-	struct acks acks = { s->link.connection->nc, NATS_OK, s->seen };
+	struct acks acks = { s->link.connection->nc, NATS_OK, MOST_ACK, 0 };
 
-	sink_each(s->sink, s->stream, MOST_ACK, send_ack, &acks);
+	sink_each_shared(s->sink, s->stream, send_ack, &acks);
 	s->seen = acks.seen;
 	return acks.status;
 }
 
-/* libnats would delete a consumer that js_PullSubscribe() makes, when the connection ends. */
-static natsStatus make_consumer(struct subscriber *s, jsErrCode *code)
-{
-	jsConsumerInfo *info = NULL;
-	jsConsumerConfig c;
-	natsStatus st =
-		js_GetConsumerInfo(&info, s->link.js, s->b->stream, s->b->share, NULL, code);
+/* ---- the consumer -----------------------------------------------------------------------------
+ */
 
-	jsConsumerInfo_Destroy(info);
-	if (st != NATS_NOT_FOUND)
-		return st;
-	st = jsConsumerConfig_Init(&c);
+static natsStatus make_consumer(struct subscriber *s, jsConsumerInfo **info, jsErrCode *code)
+{
+	jsConsumerConfig c;
+	natsStatus st = jsConsumerConfig_Init(&c);
+
 	if (st != NATS_OK)
 		return st;
 	c.Durable = s->b->share;
 	c.FilterSubject = s->b->subject;
 	c.AckPolicy = js_AckExplicit;
 	c.AckWait = (int64_t)s->b->ack_wait;
-	*code = 0;
-	return js_AddConsumer(NULL, s->link.js, s->b->stream, &c, NULL, code);
+	return js_AddConsumer(info, s->link.js, s->b->stream, &c, NULL, code);
+}
+
+/* Return what is wrong with a consumer that exists, or NULL: it may be shared. */
+static const char *refuse_consumer(const struct subscriber *s, const jsConsumerConfig *c)
+{
+	if (c->DeliverSubject && *c->DeliverSubject)
+		return "it pushes messages";
+	if (c->AckPolicy != js_AckExplicit)
+		return "its messages are not acknowledged one by one";
+	if (c->MaxDeliver > 0)
+		return "it gives up a message that was refused some times";
+	if (c->FilterSubject && *c->FilterSubject && strcmp(c->FilterSubject, s->b->subject))
+		return "it has another subject";
+	return NULL;
+}
+
+/*
+ * Find the consumer, or make it: libnats would delete one that js_PullSubscribe() makes, when the
+ * connection ends.
+ */
+static natsStatus find_consumer(struct subscriber *s, jsErrCode *code)
+{
+	jsConsumerInfo *info = NULL;
+	const char *why;
+	char text[200];
+	natsStatus st =
+		js_GetConsumerInfo(&info, s->link.js, s->b->stream, s->b->share, NULL, code);
+
+	if (st == NATS_NOT_FOUND) {
+		*code = 0;
+		st = make_consumer(s, &info, code);
+	}
+	if (st != NATS_OK)
+		return st;
+	why = refuse_consumer(s, info->Config);
+	s->ack_wait = (uint64_t)info->Config->AckWait;
+	jsConsumerInfo_Destroy(info);
+	if (!why)
+		return NATS_OK;
+	snprintf(text, sizeof(text), "consumer %s cannot be shared: %s", s->b->share, why);
+	report_complain(s->report, text, true);
+	return NATS_INVALID_ARG;
 }
 
 natsStatus share_consume(struct subscriber *s, natsSubscription **sub, jsErrCode *code)
@@ -68,7 +112,7 @@ natsStatus share_consume(struct subscriber *s, natsSubscription **sub, jsErrCode
 	natsStatus st = acknowledge_again(s);
 
 	if (st == NATS_OK)
-		st = make_consumer(s, code);
+		st = find_consumer(s, code);
 	if (st == NATS_OK)
 		st = jsSubOptions_Init(&o);
 	if (st != NATS_OK)
@@ -87,15 +131,13 @@ natsStatus share_consume(struct subscriber *s, natsSubscription **sub, jsErrCode
  * @slots: number of slots of its batch up to it, 0 if others do not follow
  */
 static int put(struct subscriber *s, const char *ack, const struct piece *piece, unsigned int count,
-	       const struct label *l, uint64_t slots)
+	       const struct label *l, uint64_t slots, void (*waiting)(struct subscriber *s))
 {
 	struct memory_entry e = { .sequence = s->next, .source = l->position, .slots = slots };
 	int err;
 
 	strcpy(e.uuid, l->uuid);
-	if (ack && strlen(ack) < sizeof(e.ack))
-		strcpy(e.ack, ack);
-	err = sink_put(s->sink, s->stream, piece, count, l->flags, &e);
+	err = subscriber_put(s, piece, count, l->flags, &e, ack ? ack : "", waiting);
 	if (err)
 		return err;
 	s->report->messages++;
@@ -104,29 +146,53 @@ static int put(struct subscriber *s, const char *ack, const struct piece *piece,
 	return 0;
 }
 
+/* Give the messages back that were fetched and not taken, so that others get them at once. */
+static void refuse_rest(struct subscriber *s)
+{
+	for (int i = 0; s->list && i < s->list->Count; i++) {
+		if (s->list->Msgs[i])
+			natsMsg_Nak(s->list->Msgs[i], NULL);
+		natsMsg_Destroy(s->list->Msgs[i]);
+		s->list->Msgs[i] = NULL;
+	}
+}
+
+/* In the middle of a batch: let no other subscriber have it. */
+static void keep_batch(struct subscriber *s)
+{
+	refuse_rest(s);
+	if (clock_now() < s->progress_due)
+		return;
+	s->progress_due = clock_now() + s->ack_wait / 4;
+	natsConnection_PublishString(s->link.connection->nc, s->batch_ack, "+WPI");
+}
+
 /*
- * Put the slots of a batch into the ring, but those that it has.  A batch that was begun goes into
- * no other ring, so wait for room.
+ * Put the slots of a batch into the ring, but the first @taken ones.  A batch that was begun goes
+ * into no other ring, so wait for room.
  */
 static int put_batch(struct subscriber *s, const char *ack, struct batch batch,
-		     const struct label *l)
+		     const struct label *l, uint64_t taken)
 {
-	uint64_t taken = s->stream->batch == s->next ? s->stream->slots : 0;
 	struct ringbuf_slot slot;
 	struct label one = *l;
 	struct piece piece;
 	int err = 0;
 
+	snprintf(s->batch_ack, sizeof(s->batch_ack), "%s", ack ? ack : "");
+	s->progress_due = clock_now() + s->ack_wait / 4;
 	for (uint32_t n = 1; !err && batch_get(&batch, &slot); n++) {
 		one.position = slot.position;
 		one.flags = slot.flags;
 		piece = (struct piece){ slot.data, slot.length };
 		if (n <= taken)
 			continue;
-		if (slot.length > s->sink->geometry.slot_bytes)
-			subscriber_lose(s, 1, "it is longer than a slot of the ring");
-		else
-			err = put(s, ack, &piece, 1, &one, n < l->slots ? n : 0);
+		err = put(s, ack, &piece, 1, &one, n < l->slots ? n : 0,
+			  *s->batch_ack ? keep_batch : NULL);
+		if (err != -EMSGSIZE)
+			continue;
+		subscriber_lose(s, 1, "it is longer than a slot of the ring");
+		err = 0;
 	}
 	return err;
 }
@@ -184,6 +250,7 @@ static int collect(struct subscriber *s, const struct label *last)
 static int resume(struct subscriber *s)
 {
 	struct memory_entry *last = &s->last;
+	const char *ack = s->stream->ack_of == last->sequence ? s->stream->ack : NULL;
 	natsMsg *msg = NULL;
 	struct label l;
 	int err;
@@ -193,15 +260,15 @@ static int resume(struct subscriber *s)
 	if (err && err != -ENOENT)
 		return err;
 	if (!err && label_get(msg, &l) && batch_is_whole(batch_of(msg), l.slots, l.position))
-		err = put_batch(s, last->ack, batch_of(msg), &l);
+		err = put_batch(s, ack, batch_of(msg), &l, last->slots);
 	else
 		subscriber_lose(s, 1, "the rest of a batch is missing");
 	natsMsg_Destroy(msg);
 	if (err && err != -ENOENT)
 		return err;
 	last->slots = 0;
-	if (*last->ack)
-		natsConnection_PublishString(s->link.connection->nc, last->ack, "+ACK");
+	if (ack && *ack)
+		natsConnection_PublishString(s->link.connection->nc, ack, "+ACK");
 	return 0;
 }
 
@@ -211,7 +278,15 @@ int share_wait(struct subscriber *s)
 
 	if (s->last.slots && s->last.epoch == s->stream->epoch)
 		err = resume(s);
-	return err ? err : sink_wait(s->sink, ROOM_NS);
+	if (err)
+		return err;
+	if (s->want && sink_room(s->sink) < s->want) {
+		clock_sleep_until(clock_now() + ROOM_NS);
+		return -ETIMEDOUT;
+	}
+	s->want = 0;
+	/* Become the writer of a ring that has ended only for a message. */
+	return s->stream->done ? 0 : sink_wait(s->sink, ROOM_NS);
 }
 
 /* Take the last part of a message that was split.  Of the other parts nothing is to be done. */
@@ -228,10 +303,10 @@ static int take_last(struct subscriber *s, natsMsg **msg, const struct label *l)
 	if (!err)
 		err = sink_wait(s->sink, ROOM_NS);
 	if (!err)
-		err = put(s, natsMsg_GetReply(last), s->parts.piece, s->parts.count, l, 0);
+		err = put(s, natsMsg_GetReply(last), s->parts.piece, s->parts.count, l, 0, NULL);
 	/* parts_keep() has taken the message, unless it failed before. */
 	if (!*msg && err)
-		share_refuse(last);
+		natsMsg_Nak(last, NULL);
 	else if (!*msg)
 		natsMsg_Ack(last, NULL);
 	parts_forget(&s->parts);
@@ -243,11 +318,18 @@ static int take_whole(struct subscriber *s, natsMsg *msg, const struct label *l)
 {
 	struct piece piece = { natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg) };
 	const char *ack = natsMsg_GetReply(msg);
+	uint64_t most = s->sink->geometry.slot_count, want = l->slots < most ? l->slots : most;
 	int err = sink_wait(s->sink, ROOM_NS);
 
 	if (err)
 		return err;
-	return l->slots > 1 ? put_batch(s, ack, batch_of(msg), l) : put(s, ack, &piece, 1, l, 0);
+	/* A batch that is begun has to be put as a whole. */
+	if (want > 1 && sink_room(s->sink) < want) {
+		s->want = want;
+		return -ETIMEDOUT;
+	}
+	return l->slots > 1 ? put_batch(s, ack, batch_of(msg), l, 0)
+			    : put(s, ack, &piece, 1, l, 0, NULL);
 }
 
 /* Take a message that this ring does not have yet, or a part of it. */
@@ -257,6 +339,8 @@ static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 	bool last = l->part + 1 == l->parts;
 	int err = 0;
 
+	if (!why && l->parts == 1 && (uint64_t)natsMsg_GetDataLength(*msg) != l->bytes)
+		why = "it is not as long as its headers tell";
 	if (!why && l->parts == 1)
 		err = take_whole(s, *msg, l);
 	else if (!why && last)
@@ -273,38 +357,43 @@ static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 	return 0;
 }
 
-/* @known: the ring has it already */
-static int take(struct subscriber *s, natsMsg **msg, bool known)
+/* Take the message *@msg; if it is kept, *@msg becomes NULL. */
+static int take(struct subscriber *s, natsMsg **msg)
 {
 	struct label l;
 
-	if (known) {
-		s->report->repeated++;
-		return 0;
-	}
 	if (!label_get(*msg, &l) ||
 	    (l.slots > 1 && !batch_is_whole(batch_of(*msg), l.slots, l.position))) {
 		bridge_say("message %llu is not from a ringbuf-bridge and is left out",
 			   (unsigned long long)s->next);
 		return 0;
 	}
+	/*
+	 * Ask for each message: a server that was killed may have forgotten how often it has
+	 * delivered one.
+	 */
+	if (s->next <= s->seen &&
+	    sink_has_shared(s->sink, s->stream, s->next, l.uuid, l.position)) {
+		s->report->repeated++;
+		return 0;
+	}
 	/* All subscribers have to find the end: see share_find_end(). */
 	return l.end ? 0 : take_new(s, msg, &l);
 }
 
-int share_take(struct subscriber *s, natsMsg **msg)
+/* Take the message *@msg, and acknowledge it. */
+static int take_one(struct subscriber *s, natsMsg **msg)
 {
 	jsMsgMetaData *data = NULL;
-	bool known;
 	int err;
 
 	if (natsMsg_GetMetaData(&data, *msg) != NATS_OK)
 		return 0;
 	s->next = data->Sequence.Stream;
-	/* A server that was killed may have forgotten how often it has delivered a message. */
-	known = s->next <= s->seen && sink_has(s->sink, s->stream, s->next);
 	jsMsgMetaData_Destroy(data);
-	err = take(s, msg, known);
+	err = take(s, msg);
+	if (err == -ETIMEDOUT && *msg)
+		natsMsg_Nak(*msg, NULL);
 	if (err)
 		return err;
 	s->report->position = s->next;
@@ -314,9 +403,24 @@ int share_take(struct subscriber *s, natsMsg **msg)
 	return 0;
 }
 
-void share_refuse(natsMsg *msg)
+int share_take_all(struct subscriber *s, natsMsgList *list)
 {
-	natsMsg_Nak(msg, NULL);
+	/* After this time the server would soon give them to others. */
+	uint64_t late = clock_now() + s->ack_wait / 2;
+	natsMsg *msg;
+	int err = 0;
+
+	s->list = list;
+	for (int i = 0; !err && i < list->Count && clock_now() < late; i++) {
+		msg = list->Msgs[i];
+		list->Msgs[i] = NULL;
+		if (msg)
+			err = take_one(s, &msg);
+		natsMsg_Destroy(msg);
+	}
+	refuse_rest(s);
+	s->list = NULL;
+	return err;
 }
 
 /* ---- the end

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Several subscribers share the messages of a stream: each message goes into the ring of one of
- * them.  The server remembers, by a durable consumer, which messages it has given to which of them, and
- * gives a message again if it is not acknowledged in time.
+ * them.  The server remembers, by a durable consumer, which messages it has given to which of them,
+ * and gives a message again if it is not acknowledged in time.
  *
  * A message is acknowledged after it is in the ring.  How to acknowledge it is in the file of
  * memory.h before that, so a bridge that was killed between the two does it when it starts again.
@@ -20,19 +20,16 @@ natsStatus share_consume(struct subscriber *s, natsSubscription **sub, jsErrCode
 
 /*
  * Put the rest of a batch into the ring, if the bridge was killed in the middle of one: no other
- * subscriber must get it.  Then wait for a moment until the ring has room, since a message that waits for it would keep others
- * from having it.  Return 0, -ETIMEDOUT, or another negative errno.
+ * subscriber must get it.  Then wait for a moment until the ring has room, since a message that
+ * waits for it would keep others from having it.  Return 0, -ETIMEDOUT, or another negative errno.
  */
 int share_wait(struct subscriber *s);
 
 /*
- * Take the message *@msg; if it is kept, *@msg becomes NULL.  Return 0, -EAGAIN if another
- * connection is needed, -ETIMEDOUT if the ring has no room, or another negative errno.
+ * Take the messages of @list, or give them back if the ring has no room.  Return 0, -ETIMEDOUT if
+ * it has no room, -EAGAIN if another connection is needed, or another negative errno.
  */
-int share_take(struct subscriber *s, natsMsg **msg);
-
-/* Give @msg back, so that another subscriber gets it at once. */
-void share_refuse(natsMsg *msg);
+int share_take_all(struct subscriber *s, natsMsgList *list);
 
 /*
  * Set @s->end if all messages of the stream are acknowledged, and the last one is an end.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/inside.h"
 #include "../common/clock.h"
 #include "sink.h"
 
@@ -45,7 +46,8 @@ static int open_ring(const struct bridge *b, struct ringbuf **ring, enum error_s
 
 static void destroy(struct sink *sink)
 {
-	ringbuf_writer_close(sink->writer);
+	/* Its readers learn that the writer died: nothing has told that it was done. */
+	lib_writer_abandon(sink->writer);
 	memory_close(sink->memory);
 	ringbuf_close(sink->ring);
 	pthread_mutex_destroy(&sink->lock);
@@ -117,7 +119,7 @@ struct sink *sink_get(const struct bridge *b, struct report *report)
 	struct sink *sink;
 
 	pthread_mutex_lock(&sinks_lock);
-	for (sink = sinks; sink && strcmp(sink->name, b->ring); sink = sink->next)
+	for (sink = sinks; sink && (sink->stale || strcmp(sink->name, b->ring)); sink = sink->next)
 		;
 	if (!sink) {
 		sink = open_named(b, report);
@@ -147,17 +149,24 @@ void sink_put_back(struct sink *sink, const struct bridge *b)
 	pthread_mutex_unlock(&sinks_lock);
 }
 
-bool sink_is_replaced(const struct sink *sink)
+bool sink_is_replaced(struct sink *sink)
 {
 	struct ringbuf_geometry g = { .size = sizeof(g) };
 	struct ringbuf *ring;
 	int err = ringbuf_open(sink->name, sink->geometry.host, &ring);
 
-	if (err)
-		return err == -ENOENT;
-	ringbuf_get_geometry(ring, &g);
-	ringbuf_close(ring);
-	return memcmp(g.uuid, sink->geometry.uuid, sizeof(g.uuid));
+	bool replaced = err == -ENOENT;
+
+	if (!err) {
+		ringbuf_get_geometry(ring, &g);
+		ringbuf_close(ring);
+		replaced = memcmp(g.uuid, sink->geometry.uuid, sizeof(g.uuid));
+	}
+	pthread_mutex_lock(&sinks_lock);
+	sink->stale = sink->stale || replaced;
+	replaced = sink->stale;
+	pthread_mutex_unlock(&sinks_lock);
+	return replaced;
 }
 
 struct memory_stream *sink_join(struct sink *sink, const char *name, struct memory_entry *last)
@@ -198,23 +207,17 @@ static int attach(struct sink *sink)
 }
 
 /* Reserve a slot, unless one is.  Return 0, -ETIMEDOUT, or another negative errno. */
-static int reserve_within(struct sink *sink, uint64_t ns)
+static int reserve(struct sink *sink, uint64_t ns)
 {
-	int n = sink->reserved ? 1
-			       : ringbuf_writer_reserve(sink->writer, &sink->slot, 1, (int64_t)ns);
+	int n = 1;
 
+	if (!sink->reserved)
+		n = ringbuf_writer_reserve(sink->writer, &sink->slot, 1,
+					   bridge_stop ? RINGBUF_TRY : (int64_t)ns);
 	sink->reserved = n == 1;
+	if (n == -EAGAIN)
+		n = -ETIMEDOUT;
 	return n < 0 ? n : 0;
-}
-
-/* Reserve a slot.  Return 0, -EINTR if bridge_stop is set, or another negative errno. */
-static int reserve(struct sink *sink)
-{
-	int err;
-
-	while ((err = reserve_within(sink, TICK)) == -ETIMEDOUT && !bridge_stop)
-		;
-	return err == -ETIMEDOUT ? -EINTR : err;
 }
 
 static void fill(struct ringbuf_slot *slot, const struct piece *piece, unsigned int count)
@@ -227,15 +230,18 @@ static void fill(struct ringbuf_slot *slot, const struct piece *piece, unsigned 
 }
 
 /* Publish the slot.  @e->sequence is passed when the ring has it. */
-static int commit(struct sink *sink, struct memory_stream *stream, struct memory_entry *e)
+static int commit(struct sink *sink, struct memory_stream *stream, struct memory_entry *e,
+		  const char *ack)
 {
 	int err;
 
 	e->position = sink->slot.position;
-	memory_put(sink->memory, stream, e);
+	memory_put(sink->memory, stream, e, ack);
 	err = ringbuf_writer_commit(sink->writer, &sink->slot, 1);
-	if (err)
+	if (err) {
+		memory_drop(sink->memory, e);
 		return err;
+	}
 	sink->open += stream->done;
 	memory_commit(stream, e);
 	sink->position = e->position + 1;
@@ -243,18 +249,30 @@ static int commit(struct sink *sink, struct memory_stream *stream, struct memory
 	return 0;
 }
 
-static int put(struct sink *sink, struct memory_stream *stream, const struct piece *piece,
-	       unsigned int count, uint32_t flags, struct memory_entry *e)
+static bool is_too_long(const struct sink *sink, const struct piece *piece, unsigned int count)
 {
-	int err = attach(sink);
+	uint64_t room = sink->geometry.slot_bytes;
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (piece[i].bytes > room)
+			return true;
+		room -= piece[i].bytes;
+	}
+	return false;
+}
+
+static int put(struct sink *sink, struct memory_stream *stream, const struct piece *piece,
+	       unsigned int count, uint32_t flags, struct memory_entry *e, const char *ack)
+{
+	int err = is_too_long(sink, piece, count) ? -EMSGSIZE : attach(sink);
 
 	if (!err)
-		err = reserve(sink);
+		err = reserve(sink, TICK);
 	if (err)
 		return err;
 	fill(&sink->slot, piece, count);
 	sink->slot.flags = flags;
-	return commit(sink, stream, e);
+	return commit(sink, stream, e, ack);
 }
 
 /* ---- for subscribers ------------------------------------------------------------------------ */
@@ -276,36 +294,74 @@ int sink_wait(struct sink *sink, uint64_t ns)
 	pthread_mutex_lock(&sink->lock);
 	err = attach(sink);
 	if (!err)
-		err = reserve_within(sink, ns);
+		err = reserve(sink, ns);
 	pthread_mutex_unlock(&sink->lock);
 	return err;
 }
 
-void sink_each(struct sink *sink, const struct memory_stream *stream, unsigned int most,
-	       void (*look)(const struct memory_entry *e, void *closure), void *closure)
+uint64_t sink_room(struct sink *sink)
+{
+	struct ringbuf_status status = { .size = sizeof(status) };
+	uint64_t room = sink->geometry.slot_count;
+
+	if (ringbuf_stats(sink->ring, &status, NULL, 0) < 0 || status.blocker_lag > room)
+		return 0;
+	return room - status.blocker_lag;
+}
+
+void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
+		      void (*look)(const struct memory_shared *e, void *closure), void *closure)
 {
 	pthread_mutex_lock(&sink->lock);
-	memory_each(sink->memory, stream, sink->position, most, look, closure);
+	memory_each_shared(sink->memory, stream, look, closure);
 	pthread_mutex_unlock(&sink->lock);
 }
 
-bool sink_has(struct sink *sink, const struct memory_stream *stream, uint64_t sequence)
+bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint64_t sequence,
+		     const char *uuid, uint64_t source)
 {
 	bool has;
 
 	pthread_mutex_lock(&sink->lock);
-	has = memory_has(sink->memory, stream, sink->position, sequence);
+	has = memory_has_shared(sink->memory, stream, sequence, uuid, source);
 	pthread_mutex_unlock(&sink->lock);
 	return has;
 }
 
+unsigned int sink_entries(struct sink *sink, const struct memory_stream *stream,
+			  struct memory_entry to[MEMORY_ENTRIES])
+{
+	unsigned int count;
+
+	pthread_mutex_lock(&sink->lock);
+	count = memory_entries(sink->memory, stream, sink->position, to);
+	pthread_mutex_unlock(&sink->lock);
+	return count;
+}
+
+void sink_restart(struct sink *sink, struct memory_stream *stream, int64_t created)
+{
+	pthread_mutex_lock(&sink->lock);
+	sink->open += stream->done;
+	memory_restart(stream, created);
+	pthread_mutex_unlock(&sink->lock);
+}
+
+void sink_go_back(struct sink *sink, struct memory_stream *stream, const struct memory_entry *e)
+{
+	pthread_mutex_lock(&sink->lock);
+	sink->open += stream->done;
+	memory_go_back(stream, e);
+	pthread_mutex_unlock(&sink->lock);
+}
+
 int sink_put(struct sink *sink, struct memory_stream *stream, const struct piece *piece,
-	     unsigned int count, uint32_t flags, struct memory_entry *e)
+	     unsigned int count, uint32_t flags, struct memory_entry *e, const char *ack)
 {
 	int err;
 
 	pthread_mutex_lock(&sink->lock);
-	err = put(sink, stream, piece, count, flags, e);
+	err = put(sink, stream, piece, count, flags, e, ack);
 	pthread_mutex_unlock(&sink->lock);
 	return err;
 }

@@ -19,8 +19,9 @@
  * @geometry: of the ring
  * @memory: what was put where
  * @lock: for all below, and for @memory but what concerns the stream of one subscriber
- * @next: the sink of another ring; for sink_get(), as is @users
+ * @next: the sink of another ring; for sink_get(), as are @users and @stale
  * @users: how many have it
+ * @stale: another ring has its name
  * @writer: NULL while the process is not the ring's writer
  * @slot: the slot to be filled, if @reserved
  * @position: the first position that is not committed
@@ -34,6 +35,7 @@ struct sink {
 	pthread_mutex_t lock;
 	struct sink *next;
 	unsigned int users;
+	bool stale;
 	struct ringbuf_writer *writer;
 	struct ringbuf_slot slot;
 	bool reserved;
@@ -63,7 +65,7 @@ struct sink *sink_open(const struct bridge *b, struct ringbuf *ring, struct repo
 void sink_put_back(struct sink *sink, const struct bridge *b);
 
 /* Return whether the ring's name is not its name any more, as far as can be told. */
-bool sink_is_replaced(const struct sink *sink);
+bool sink_is_replaced(struct sink *sink);
 
 /*
  * Add a subscriber to the stream @name.
@@ -87,22 +89,35 @@ int sink_attach(struct sink *sink);
  */
 int sink_wait(struct sink *sink, uint64_t ns);
 
-/* Call @look as memory_each() does. */
-void sink_each(struct sink *sink, const struct memory_stream *stream, unsigned int most,
-	       void (*look)(const struct memory_entry *e, void *closure), void *closure);
+/* Return how many slots of the ring are free, as far as can be told. */
+uint64_t sink_room(struct sink *sink);
 
-/* Return whether message @sequence of @stream is in the ring, as memory_has() does. */
-bool sink_has(struct sink *sink, const struct memory_stream *stream, uint64_t sequence);
+/* Call @look as memory_each_shared() does. */
+void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
+		      void (*look)(const struct memory_shared *e, void *closure), void *closure);
+
+/* Return whether a message of @stream is in the ring, as memory_has_shared() does. */
+bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint64_t sequence,
+		     const char *uuid, uint64_t source);
+
+/* Copy what memory_entries() copies, of all that was committed.  Return the number. */
+unsigned int sink_entries(struct sink *sink, const struct memory_stream *stream,
+			  struct memory_entry to[MEMORY_ENTRIES]);
+
+/* Do as memory_restart() and memory_go_back() do. */
+void sink_restart(struct sink *sink, struct memory_stream *stream, int64_t created);
+void sink_go_back(struct sink *sink, struct memory_stream *stream, const struct memory_entry *e);
 
 /*
- * Put a message of @stream into the ring, and wait for room.
- * @piece, @count: its bytes, which are no more than a slot has
+ * Put a message of @stream into the ring, and wait for room for a moment.
+ * @piece, @count: its bytes
  * @flags: of the slot
  * @e: what to remember, all but its position; that is set
- * Return 0, -EINTR if bridge_stop is set, or another negative errno.
+ * @ack: as for memory_put()
+ * Return 0, -ETIMEDOUT, -EMSGSIZE if a slot has fewer bytes, or another negative errno.
  */
 int sink_put(struct sink *sink, struct memory_stream *stream, const struct piece *piece,
-	     unsigned int count, uint32_t flags, struct memory_entry *e);
+	     unsigned int count, uint32_t flags, struct memory_entry *e, const char *ack);
 
 /*
  * Tell that @stream has ended, up to @sequence: its writers were done.  If all streams have, the

@@ -25,6 +25,33 @@
 
 /* ---- messages ----------------------------------------------------------------------- */
 
+bool subscriber_is_replaced(struct subscriber *s)
+{
+	if (s->b->service && !s->replaced && clock_now() >= s->name_due) {
+		s->name_due = clock_now() + NAME_PAUSE;
+		s->replaced = sink_is_replaced(s->sink);
+	}
+	return s->replaced;
+}
+
+int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int count,
+		   uint32_t flags, struct memory_entry *e, const char *ack,
+		   void (*waiting)(struct subscriber *s))
+{
+	int err;
+
+	while ((err = sink_put(s->sink, s->stream, piece, count, flags, e, ack)) == -ETIMEDOUT) {
+		if (bridge_stop)
+			return -EINTR;
+		if (subscriber_is_replaced(s))
+			return -EAGAIN;
+		report_if_due(s->report, s->b);
+		if (waiting)
+			waiting(s);
+	}
+	return err;
+}
+
 /*
  * Put the message into the ring, the last part of which is @s->next.
  * @slots: how many slots of a batch are complete with it, 0 if no others follow
@@ -36,7 +63,7 @@ static int commit(struct subscriber *s, const struct piece *piece, unsigned int 
 	int err;
 
 	strcpy(e.uuid, l->uuid);
-	err = sink_put(s->sink, s->stream, piece, count, l->flags, &e);
+	err = subscriber_put(s, piece, count, l->flags, &e, NULL, NULL);
 	if (err)
 		return err;
 	s->last = e;
@@ -75,8 +102,11 @@ static bool expects(struct subscriber *s, const struct label *l)
 
 	if (parts_continue(&s->parts, l))
 		return true;
-	/* The other bridge begins a message again if the server's max_payload has changed. */
-	if (!label_same_message(l, &s->parts.label))
+	/*
+	 * The other bridge begins a message again if the server's max_payload has changed.  If it
+	 * has lost slots before this one, the parts are of one of those, which is counted.
+	 */
+	if (!label_same_message(l, &s->parts.label) && !l->lost)
 		drop_parts(s);
 	parts_forget(&s->parts);
 	if (!why && l->part)
@@ -248,23 +278,72 @@ static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 /* ---- a connection ------------------------------------------------------------------- */
 
 /*
- * Find out whether the stream is still the one whose sequence numbers were remembered: if it was
- * deleted and made again, or is older than it was, the server gives these numbers to other
- * messages.
+ * Return whether the stream has the message of @e, or has dropped it.  *st: NATS_OK, or why the
+ * server cannot be asked
  */
-static void check_stream(struct subscriber *s, const jsStreamInfo *info)
+static bool has_message(struct subscriber *s, const struct memory_entry *e, natsStatus *st)
+{
+	natsMsg *msg = NULL;
+	struct label l;
+	bool same;
+
+	*st = js_GetMsg(&msg, s->link.js, s->b->stream, e->sequence, NULL, NULL);
+	if (*st == NATS_NOT_FOUND) {
+		*st = NATS_OK;
+		return true;
+	}
+	if (*st != NATS_OK)
+		return false;
+	same = label_get(msg, &l) && !strcmp(l.uuid, e->uuid) && e->source <= l.position &&
+	       (l.slots > 1 || e->source == l.position);
+	natsMsg_Destroy(msg);
+	return same;
+}
+
+/*
+ * Find out whether the stream still has the messages that came last: a server that was restored, or
+ * has lost its last messages, gives their numbers to others.  Then continue behind the last message
+ * that is the same.
+ */
+static natsStatus check_last(struct subscriber *s, uint64_t last_seq)
+{
+	struct memory_entry e[MEMORY_ENTRIES];
+	unsigned int count = sink_entries(s->sink, s->stream, e), i = 0;
+	natsStatus st = NATS_OK;
+
+	while (i < count && (e[i].sequence > last_seq || !has_message(s, &e[i], &st))) {
+		if (st != NATS_OK)
+			return st;
+		i++;
+	}
+	if (!i && last_seq >= s->stream->passed)
+		return NATS_OK;
+	sink_go_back(s->sink, s->stream, i < count ? &e[i] : NULL);
+	bridge_say(
+		"stream %s does not have the messages any more that came last; continuing behind %llu",
+		s->b->stream, (unsigned long long)s->stream->passed);
+	s->seen = s->stream->passed;
+	return NATS_OK;
+}
+
+/*
+ * Find out whether the stream is still the one whose sequence numbers were remembered: if it was
+ * deleted and made again, the server gives these numbers to other messages.
+ */
+static natsStatus check_stream(struct subscriber *s, const jsStreamInfo *info)
 {
 	const jsStreamConfig *c = info->Config;
 	bool known = s->stream->created;
 
 	s->alone = c && c->SubjectsLen == 1 && !strcmp(c->Subjects[0], s->b->subject);
-	if (info->Created == s->stream->created && info->State.LastSeq >= s->stream->passed)
-		return;
+	if (info->Created == s->stream->created)
+		return s->b->share ? NATS_OK : check_last(s, info->State.LastSeq);
 	if (known)
 		bridge_say("stream %s is another one than before; starting at its first message",
 			   s->b->stream);
-	memory_restart(s->stream, info->Created);
+	sink_restart(s->sink, s->stream, info->Created);
 	s->seen = 0;
+	return NATS_OK;
 }
 
 static natsStatus find_stream(struct subscriber *s, jsErrCode *code)
@@ -273,7 +352,7 @@ static natsStatus find_stream(struct subscriber *s, jsErrCode *code)
 	natsStatus st = js_GetStreamInfo(&info, s->link.js, s->b->stream, NULL, code);
 
 	if (st == NATS_OK)
-		check_stream(s, info);
+		st = check_stream(s, info);
 	jsStreamInfo_Destroy(info);
 	return st;
 }
@@ -315,12 +394,6 @@ static int take_next(struct subscriber *s, natsMsg **msg)
 	return err;
 }
 
-/* Take a message as it has to be; if it is kept, *@msg becomes NULL. */
-static int take_one(struct subscriber *s, natsMsg **msg)
-{
-	return s->b->share ? share_take(s, msg) : take_next(s, msg);
-}
-
 static int take_all(struct subscriber *s, natsMsgList *list)
 {
 	int err = 0;
@@ -330,11 +403,10 @@ static int take_all(struct subscriber *s, natsMsgList *list)
 		report_complain(s->report, "the server gives no headers", true);
 		return -EAGAIN;
 	}
-	for (int i = 0; !s->end && i < list->Count; i++) {
-		if (err && s->b->share)
-			share_refuse(list->Msgs[i]);
-		else if (!err)
-			err = take_one(s, &list->Msgs[i]);
+	if (s->b->share)
+		return share_take_all(s, list);
+	for (int i = 0; !err && !s->end && i < list->Count; i++) {
+		err = take_next(s, &list->Msgs[i]);
 		natsMsg_Destroy(list->Msgs[i]);
 		list->Msgs[i] = NULL;
 	}
@@ -363,15 +435,6 @@ static natsStatus fetch(const struct subscriber *s, natsSubscription *sub, natsM
 	request.Batch = 1;
 	request.NoWait = false;
 	return natsSubscription_FetchRequest(list, sub, &request);
-}
-
-/* Return whether a service has to use another ring of the same name, as far as can be told. */
-static bool is_replaced(struct subscriber *s)
-{
-	if (!s->b->service || clock_now() < s->name_due)
-		return false;
-	s->name_due = clock_now() + NAME_PAUSE;
-	return sink_is_replaced(s->sink);
 }
 
 /*
@@ -408,7 +471,8 @@ static int run(struct subscriber *s, natsSubscription *sub)
 	natsStatus st;
 	int err = 0;
 
-	while ((!err || err == -ETIMEDOUT) && !s->end && !bridge_stop && !is_replaced(s)) {
+	while ((!err || err == -ETIMEDOUT) && !s->end && !bridge_stop &&
+	       !subscriber_is_replaced(s)) {
 		err = 0;
 		report_if_due(s->report, s->b);
 		if (s->b->share)
@@ -474,7 +538,7 @@ static int pass(struct subscriber *s, struct line *line)
 	uint64_t before;
 	int err = -EAGAIN;
 
-	while (err == -EAGAIN && !bridge_stop && link_open(&s->link, line)) {
+	while (err == -EAGAIN && !bridge_stop && !s->replaced && link_open(&s->link, line)) {
 		sub = NULL;
 		before = s->report->messages;
 		s->report->connected = true;
@@ -486,7 +550,7 @@ static int pass(struct subscriber *s, struct line *line)
 		link_close(&s->link);
 		if (s->report->messages != before)
 			tries = 0;
-		if (err == -EAGAIN)
+		if (err == -EAGAIN && !s->replaced)
 			link_pause(&tries);
 	}
 	return err == -EAGAIN ? 0 : err;

@@ -19,6 +19,12 @@
  * @dropped: headers of the last message that was dropped, which is counted once
  * @end: the end of the stream has come: enum ringbuf_end
  * @ask_due: when the server is asked, if no message comes, whether it has the consumer
+ * @replaced: another ring has the name of this one
+ * @ack_wait: with @b->share: how long the server waits for an acknowledgment, in ns
+ * @batch_ack: subject by which the batch that is being put is acknowledged
+ * @progress_due: when the server is told that this batch is still being put
+ * @want: how many slots the last batch needed that found no room, 0: none
+ * @list: with @b->share: the messages that were fetched and not taken yet
  * @name_due: when a service finds out again whether the ring's name is still its name
  */
 struct subscriber {
@@ -37,6 +43,12 @@ struct subscriber {
 	uint32_t end;
 	uint64_t ask_due;
 	uint64_t name_due;
+	bool replaced;
+	uint64_t ack_wait;
+	char batch_ack[256];
+	uint64_t progress_due;
+	uint64_t want;
+	natsMsgList *list;
 };
 
 /* Count messages that are lost, and say so. */
@@ -44,5 +56,18 @@ void subscriber_lose(struct subscriber *s, uint64_t count, const char *why);
 
 /* Count what the headers of message @next, which has not come before, tell of lost slots. */
 void subscriber_count_lost(struct subscriber *s, const struct label *l);
+
+/*
+ * Put a message into the ring, as sink_put() does, but wait for room.
+ * @waiting: called now and then meanwhile, or NULL
+ * Return 0, -EINTR if bridge_stop is set, -EAGAIN if the ring was replaced, or another negative
+ * errno.
+ */
+int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int count,
+		   uint32_t flags, struct memory_entry *e, const char *ack,
+		   void (*waiting)(struct subscriber *s));
+
+/* Return whether a service has to use another ring of the same name, as far as can be told. */
+bool subscriber_is_replaced(struct subscriber *s);
 
 #endif /* BRIDGE_SUBSCRIBER_H */
