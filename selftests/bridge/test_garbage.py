@@ -5,11 +5,11 @@ import signal
 
 import ringbuffer
 from liar import LIES, Liar, flip
-from world import PATIENCE, TOP, Server, Task, World, check_all, until, write
+from world import ASAN, PATIENCE, Server, Task, World, check_all, until, write
 
 # Some answers let libnats 3.4.1 leak memory.
 os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
-SANITIZED = os.path.join(TOP, "build/selftests/bridge/asan")
+
 MOST = 100
 
 
@@ -34,7 +34,7 @@ def test_nothing_is_lost_or_repeated_when_the_server_lies(kills, seed):
     def pause(number):
         if number == count - 100:
             until(lambda: not w.server.liar.left, "the server tells too few lies")
-    with World(slots=64, slot_bytes=MOST, server=LyingServer, program=SANITIZED) as w:
+    with World(slots=64, slot_bytes=MOST, server=LyingServer, program=ASAN) as w:
         w.server.lie(seed)
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
@@ -54,7 +54,7 @@ def test_nothing_is_lost_or_repeated_when_the_server_lies(kills, seed):
 
 def test_bytes_that_change_on_the_way_do_not_end_the_bridge(kills, seed):
     # Without TLS no one notices that the bytes of a message are others, so these are not compared.
-    with World(slots=64, slot_bytes=MOST, server=LyingServer, program=SANITIZED) as w:
+    with World(slots=64, slot_bytes=MOST, server=LyingServer, program=ASAN) as w:
         w.server.lie(seed, [flip])
         w.server.start()
         halves = [w.publish("--window=8"), w.subscribe("--window=8")]

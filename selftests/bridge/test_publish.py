@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import time
 
 import ringbuffer
 from world import (ALONE, MAX_PAYLOAD, PATIENCE, World, ended, read_numbers, until, until_read, write,
@@ -134,3 +135,28 @@ def test_publisher_continues_behind_a_message_of_another_program():
         for half in publish, subscribe:
             status, report = half.end()
             assert (status, report["lost"]) == (0, 0), report
+
+
+def test_publisher_sends_nothing_again_that_the_stream_has():
+    with World(slots=1000) as w:
+        w.server.start()
+        w.server.make_stream(duplicate_window=100_000_000)
+        reader = w.there.reader(ringbuffer.OLDEST)
+        publish = w.publish()
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        with w.here.writer() as writer:
+            for number in range(500):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+            until(lambda: not w.here.stats().readers[0].lag, "not all is stored")
+            stored = w.server.stored()
+            publish.kill()
+            # The server does not recognize by an id any more what it has.
+            time.sleep(0.3)
+            publish.start()
+            until(lambda: w.here.stats().readers, "the bridge does not attach")
+            writer.write(b"500", timeout=PATIENCE)
+        assert publish.end()[0] == 0
+        assert w.server.stored() == stored + 2
+        w.subscribe()
+        for number in range(501):
+            until_read(reader, b"%d" % number)

@@ -195,6 +195,8 @@ def test_service_waits_for_a_ring_and_notices_another_one_of_its_name():
         publish = start(w, "publish", here, "s", "--service")
         subscribe = start(w, "subscribe", "s", there, "--service", "--state", w.folder, *SLOTS)
         until(lambda: "there is no ring of that name" in publish.said(), "no complaint")
+        assert publish.end(signal.SIGTERM)[0] == 0
+        publish.start()
         for number in range(3):
             ring = make_ring(w, "late")
             far = open_ring(there)

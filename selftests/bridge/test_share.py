@@ -2,14 +2,17 @@
 """Work queues: several subscribers share the messages of a stream."""
 import contextlib
 import random
+import signal
 import struct
 import threading
 import time
 
 import ringbuffer
-from world import MAX_PAYLOAD, PATIENCE, Half, Task, World, ended, read_numbers, restart, until
+from world import (ASAN, MAX_PAYLOAD, PATIENCE, Half, Task, World, ended, read_numbers, restart, until,
+                   until_read)
 
 MOST = 3 * MAX_PAYLOAD      # of a slot, so that some messages are split
+OTHER = "00000000-0000-4000-8000-000000000001"      # UUID of a ring that is elsewhere
 
 
 def body(number):
@@ -179,3 +182,57 @@ def test_subscriber_completes_and_acknowledges_the_batch_inside_which_it_died():
         w.server.put(b"", Nats_Msg_Id=ring + ":end.9", Ringbuf_End="done")
         status, report = half.end()
         assert (status, report["lost"]) == (0, 0) and ended(reader), report
+
+
+def test_message_that_is_longer_than_its_headers_tell_is_lost():
+    with World(program=ASAN) as w:
+        w.server.start()
+        w.server.make_stream()
+        name = OTHER + ":%d"
+        w.server.put(b"x" * 60000, Nats_Msg_Id=name % 0, Ringbuf_Bytes=1)
+        w.server.put(b"x" * 60000, Nats_Msg_Id=name % 1)
+        w.server.put(b"y", Nats_Msg_Id=name % 2)
+        reader = w.there.reader(ringbuffer.OLDEST)
+        subscribe = w.subscribe("--share=work")
+        until_read(reader, b"y")
+        w.server.put(b"", Nats_Msg_Id=name.replace("%d", "end.3"), Ringbuf_End="done")
+        status, report = subscribe.end()
+        assert (status, report["lost"], report["messages"]) == (0, 2, 1), report
+        assert ended(reader)
+
+
+def test_consumer_that_cannot_be_shared_is_refused():
+    for words, config in (("not acknowledged one by one", {"ack_policy": "all"}),
+                          ("gives up a message", {"ack_policy": "explicit", "max_deliver": 3}),
+                          ("pushes", {"ack_policy": "explicit", "deliver_subject": "x"})):
+        with World() as w:
+            w.server.start()
+            w.server.make_stream()
+            answer = w.server.ask("CONSUMER.DURABLE.CREATE.s.work", stream_name="s",
+                                  config={"durable_name": "work", "deliver_policy": "all",
+                                          "replay_policy": "instant", **config})
+            assert "error" not in answer, answer
+            subscribe = w.subscribe("--share=work")
+            until(lambda: words in subscribe.said(), f"no complaint: {words}")
+            assert subscribe.end(signal.SIGTERM)[0] == 0
+
+
+def test_messages_with_numbers_that_others_had_are_passed():
+    """A server that was restored gives the numbers of messages that were taken to others."""
+    with World() as w:
+        w.server.start()
+        w.server.make_stream()
+        for number in range(5):
+            w.server.put(b"a%d" % number, Nats_Msg_Id=OTHER + f":{number}")
+        reader = w.there.reader(ringbuffer.OLDEST)
+        subscribe = w.subscribe("--share=work")
+        for number in range(5):
+            until_read(reader, b"a%d" % number)
+        # The stream is made again, the consumer too, with other messages.
+        w.server.ask("STREAM.DELETE.s")
+        w.server.make_stream()
+        for number in range(5):
+            w.server.put(b"b%d" % number, Nats_Msg_Id=OTHER + f":{number + 100}")
+        for number in range(5):
+            until_read(reader, b"b%d" % number)
+        assert subscribe.end(signal.SIGTERM)[1]["repeated"] == 0

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the subscribing half makes of streams that are not as it would have left them."""
+import os
+import shutil
+
 import ringbuffer
 from world import World, ended, read_numbers, until, until_read
 
@@ -36,9 +39,45 @@ def test_subscriber_starts_again_with_a_stream_that_was_made_again():
             else:
                 read_numbers(reader, 5)
         assert subscribe.said().count("is another one than before") == 2
-        w.server.put(b"", Nats_Msg_Id=OTHER % 3 + ":end.5", Ringbuf_End="done")
-        status, report = subscribe.end()
-        assert (status, report["lost"]) == (0, 0), report
+        for ring, count in (3, 5), (4, 2):
+            # The end of a stream that is made again after its end is an end, too.
+            w.server.put(b"", Nats_Msg_Id=OTHER % ring + f":end.{count}", Ringbuf_End="done")
+            status, report = subscribe.end()
+            assert (status, report["lost"]) == (0, 0) and ended(reader), report
+            if ring == 3:
+                w.server.ask("STREAM.DELETE.s")
+                w.server.make_stream()
+                store(w.server, OTHER % 4, range(2))
+                subscribe.start()
+                read_numbers(reader, 2)
+
+
+def test_subscriber_goes_back_with_a_stream_that_has_lost_its_last_messages():
+    for count in 3, 10:         # fewer messages than there were, or more
+        with World() as w:
+            folder, old = w.folder + "/jetstream", w.folder + "/old"
+            w.server.start()
+            reader = w.there.reader(ringbuffer.OLDEST)
+            w.server.make_stream()
+            store(w.server, OTHER % 1, range(5))
+            w.server.kill()
+            shutil.copytree(folder, old)
+            w.server.start()
+            subscribe = w.subscribe()
+            store(w.server, OTHER % 1, range(5, 10))
+            read_numbers(reader, 10)
+            w.server.kill()
+            shutil.rmtree(folder)
+            os.rename(old, folder)
+            w.server.start()
+            subscribe.kill()
+            store(w.server, OTHER % 2, range(count))
+            subscribe.start()
+            read_numbers(reader, count)
+            w.server.put(b"", Nats_Msg_Id=OTHER % 2 + f":end.{count}", Ringbuf_End="done")
+            status, report = subscribe.end()
+            assert (status, report["lost"], report["messages"]) == (0, 0, count), report
+            assert ended(reader)
 
 
 def test_subscriber_notices_that_the_stream_was_deleted():
@@ -95,7 +134,7 @@ def test_each_message_that_is_left_out_or_dropped_is_counted_once():
         part(4, 0, 2, b"x" * 2400)        # less than its headers tell
         part(4, 1, 2, b"x" * 1599)
         part(5, 0, 2, b"x" * 2400)        # no second part
-        w.server.put(b"y", Nats_Msg_Id=name % 6, Ringbuf_Lost=7)
+        w.server.put(b"y", Nats_Msg_Id=name % 6, Ringbuf_Lost=8)      # message 5 is one of these
         part(7, 0, 2, b"x" * 2400)        # begun again with parts of another size: not lost
         part(7, 0, 2, b"x" * 2800, size=2800)
         part(7, 1, 2, b"x" * 1200, size=2800)

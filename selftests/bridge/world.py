@@ -22,6 +22,7 @@ import zlib
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "lib/python"))
 BRIDGE = os.path.join(TOP, "build/tools/ringbuf-bridge")
+ASAN = os.path.join(TOP, "build/selftests/bridge/asan")
 FRAGILE = os.path.join(TOP, "build/selftests/bridge/fragile")   # see fragile.c
 ALONE = "--batch-bytes=1"       # publish: each slot in a message of its own
 PATIENCE = 60       # seconds until a test that waits for something has failed

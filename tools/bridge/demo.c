@@ -71,7 +71,7 @@ static uint64_t read_all(struct ringbuf_reader *reader, const pid_t child[CHILDR
 
 	for (;;) {
 		n = ringbuf_reader_read(reader, got, sizeof(got), (int64_t)LOOK_NS);
-		if (n == -ETIMEDOUT && !has_failed(child))
+		if (n == -ETIMEDOUT && !bridge_stop && !has_failed(child))
 			continue;
 		if (n < 0)
 			break;
@@ -226,6 +226,8 @@ int demo(const struct bridge *options)
 		bridge_say("%s: %s", folder, strerror(errno));
 		return 1;
 	}
+	b.service = false;
+	b.share = NULL;
 	b.ring = "demo";
 	b.stream = "demo";
 	b.subject = "ringbuf.demo";

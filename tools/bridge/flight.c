@@ -46,6 +46,9 @@ void flight_set_reader(struct flight *f, struct ringbuf_reader *reader)
 void flight_drop(struct flight *f)
 {
 	flight_begin(f, NULL);
+	f->stored = 0;
+	f->stored_bytes = 0;
+	f->repeated = 0;
 	pthread_mutex_lock(&unused_lock);
 	f->unused = unused;
 	unused = f;

@@ -158,7 +158,7 @@ static struct connection *connect_until(struct line *line, struct link *l)
 		c = connect_once(line, l);
 		if (c || bridge_stop)
 			return c;
-		link_pause(&tries);
+		link_pause(l, &tries);
 	}
 }
 
@@ -198,6 +198,8 @@ bool line_take(struct line *line, struct link *l)
 		if (line->connecting) {
 			tick = clock_timespec(clock_now() + TICK);
 			pthread_cond_timedwait(&line->change, &line->lock, &tick);
+			if (l->b)
+				report_if_due(l->report, l->b);
 			continue;
 		}
 		line->connecting = true;

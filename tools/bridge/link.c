@@ -30,13 +30,15 @@ void link_complain(struct link *l, const char *words, natsStatus s, jsErrCode co
 	report_complain(l->report, text, true);
 }
 
-void link_pause(unsigned int *tries)
+void link_pause(struct link *l, unsigned int *tries)
 {
 	uint64_t ns = FIRST_PAUSE << (*tries < 7 ? *tries : 7), until, next;
 
 	++*tries;
 	until = clock_now() + (ns < LONGEST_PAUSE ? ns : LONGEST_PAUSE);
 	while (!bridge_stop && clock_now() < until) {
+		if (l && l->b)
+			report_if_due(l->report, l->b);
 		next = clock_now() + FIRST_PAUSE;
 		clock_sleep_until(next < until ? next : until);
 	}
@@ -69,7 +71,7 @@ bool link_open(struct link *l, struct line *line)
 		link_close(l);
 		if (bridge_stop)
 			return false;
-		link_pause(&tries);
+		link_pause(l, &tries);
 	}
 }
 

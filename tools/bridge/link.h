@@ -15,6 +15,7 @@
  * @wake: called, by a thread of libnats, when the connection was lost; NULL: none
  * @closure: for @ack and @wake
  * @report: for complaints
+ * @b: whose @report it is, NULL: none that is printed
  */
 struct link {
 	struct connection *connection;
@@ -24,10 +25,15 @@ struct link {
 	void (*wake)(void *closure);
 	void *closure;
 	struct report *report;
+	const struct bridge *b;
 };
 
-/* Wait before another try: 50 ms at first, then longer, up to 5 s.  @tries counts the tries. */
-void link_pause(unsigned int *tries);
+/*
+ * Wait before another try: 50 ms at first, then longer, up to 5 s.  Print the reports that are due.
+ * @l: or NULL
+ * @tries: counts the tries
+ */
+void link_pause(struct link *l, unsigned int *tries);
 
 /*
  * Connect, or use the connection that @line has, and try until it succeeds.  Say on stderr why not,

@@ -11,6 +11,15 @@ bool pattern_is(const char *name)
 	return strchr(name, '*');
 }
 
+bool pattern_is_stream(const char *name)
+{
+	const char *c = name;
+
+	while (*c > ' ' && *c <= '~' && !strchr(".>/\\", *c))
+		c++;
+	return *name && !*c && c - name <= 255;
+}
+
 char *pattern_other(const char *pattern, const char *name, const char *other)
 {
 	const char *star = strchr(pattern, '*'), *other_star = strchr(other, '*');

@@ -28,6 +28,7 @@
 #define ACK_WAIT     (10 * NS_PER_S)
 #define TICK	     (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
 #define REOPEN_PAUSE NS_PER_S
+#define MOST_PAYLOAD (64 << 20) /* no server allows more */
 #define DUPLICATES   (120 * (int64_t)NS_PER_S)
 
 /**
@@ -290,21 +291,21 @@ static natsStatus send_next(struct publisher *p)
  */
 static natsStatus send_end(struct publisher *p)
 {
-	struct ringbuf_status status = { .size = sizeof(status) };
-	struct label l = {
-		.position = next_position(p), .slots = 1, .parts = 1, .end = RINGBUF_STREAM_DIED
-	};
+	struct label l = { .position = next_position(p), .slots = 1, .parts = 1 };
+	int end = lib_reader_end(p->reader);
 	natsMsg *msg = NULL;
 	natsStatus s;
 
+	/* Another writer may have come meanwhile. */
+	if (end <= RINGBUF_STREAM_OPEN)
+		return NATS_OK;
+	l.end = (uint32_t)end;
 	p->ended = p->last.end && p->last.position == l.position;
 	if (p->ended)
 		return NATS_OK;
 	s = natsMsg_Create(&msg, p->b->subject, NULL, "", 0);
 	if (s != NATS_OK)
 		return s;
-	if (ringbuf_stats(p->ring, &status, NULL, 0) >= 0 && status.ended == RINGBUF_STREAM_DONE)
-		l.end = RINGBUF_STREAM_DONE;
 	strcpy(l.uuid, p->report->uuid);
 	l.lost = l.position - p->sent_to;
 	p->ended = true;
@@ -346,6 +347,8 @@ static int release_stored(struct publisher *p)
 {
 	while (p->sent < p->slots && p->slot[p->sent].position < p->sent_to)
 		p->sent++;
+	/* Behind these there may be more of them. */
+	p->fresh = p->sent && p->sent == p->slots;
 	return p->sent ? give_back(p, p->slot[p->sent - 1].position + 1) : 0;
 }
 
@@ -445,12 +448,16 @@ static natsStatus find_stream(struct publisher *p, jsErrCode *code)
 	return s;
 }
 
-/* Return whether the ring has ever had the slot, or the end, that @l describes. */
-static bool is_possible(const struct publisher *p, const struct label *l)
+/*
+ * Return whether the ring has ever had the slot, or the end, that @l describes.  *st: NATS_OK, or
+ * another value if this cannot be found out now
+ */
+static bool is_possible(const struct publisher *p, const struct label *l, natsStatus *st)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
 
-	if (ringbuf_stats(p->ring, &status, NULL, 0) < 0)
+	*st = ringbuf_stats(p->ring, &status, NULL, 0) < 0 ? NATS_TIMEOUT : NATS_OK;
+	if (*st != NATS_OK)
 		return false;
 	if (l->position < status.head || (l->end && l->position == status.head))
 		return true;
@@ -478,7 +485,7 @@ static natsStatus find_last(struct publisher *p, jsErrCode *code)
 	natsStatus s = js_GetLastMsg(&msg, p->link.js, p->b->stream, p->b->subject, NULL, code);
 
 	if (s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->report->uuid) &&
-	    is_possible(p, &l))
+	    is_possible(p, &l, &s))
 		resume(p, &l);
 	natsMsg_Destroy(msg);
 	return s == NATS_NOT_FOUND ? NATS_OK : s;
@@ -498,7 +505,8 @@ static void forget(struct publisher *p, jsCtx *js)
  */
 static int begin(struct publisher *p)
 {
-	int64_t most = natsConnection_GetMaxPayload(p->link.connection->nc);
+	int64_t said = natsConnection_GetMaxPayload(p->link.connection->nc);
+	int64_t most = said < MOST_PAYLOAD ? said : MOST_PAYLOAD;
 	jsErrCode code = 0;
 	natsStatus s;
 
@@ -579,11 +587,26 @@ static bool reopen(struct publisher *p)
 	return !memcmp(g.uuid, p->geometry.uuid, sizeof(g.uuid)) && !attach(p);
 }
 
+/* Return whether the name of the ring, which is kept, is not its name any more. */
+static bool is_replaced(const struct publisher *p)
+{
+	struct ringbuf_geometry g = { .size = sizeof(g) };
+	struct ringbuf *ring;
+	int err = ringbuf_open(p->b->ring, p->b->host, &ring);
+
+	if (err)
+		return err == -ENOENT;
+	ringbuf_get_geometry(ring, &g);
+	ringbuf_close(ring);
+	return memcmp(g.uuid, p->geometry.uuid, sizeof(g.uuid));
+}
+
+/* Return whether the ring has writers, as far as can be told. */
 static bool has_writers(const struct publisher *p)
 {
 	struct ringbuf_status status = { .size = sizeof(status) };
 
-	return ringbuf_stats(p->ring, &status, NULL, 0) >= 0 && status.writers;
+	return ringbuf_stats(p->ring, &status, NULL, 0) < 0 || status.writers;
 }
 
 /*
@@ -605,7 +628,7 @@ static bool is_finished(struct publisher *p, bool quiet)
 	if (clock_now() < p->reopen_due || has_writers(p))
 		return false;
 	p->reopen_due = clock_now() + REOPEN_PAUSE;
-	return !reopen(p);
+	return p->geometry.flags & RINGBUF_KEPT ? is_replaced(p) : !reopen(p);
 }
 
 /* Return whether look() has failed, not only found no message. */
@@ -707,7 +730,7 @@ static int pass(struct publisher *p, struct line *line)
 		if (p->report->messages != before)
 			tries = 0;
 		if (err == -EAGAIN)
-			link_pause(&tries);
+			link_pause(&p->link, &tries);
 	}
 	return err == -EAGAIN ? 0 : err;
 }
@@ -743,6 +766,7 @@ static struct publisher *make(const struct bridge *b, struct ringbuf *ring, stru
 	p->link.wake = flight_wake;
 	p->link.closure = p->flight;
 	p->link.report = report;
+	p->link.b = b;
 	ringbuf_get_geometry(ring, &p->geometry);
 	uuid_text(report->uuid, p->geometry.uuid);
 	return p;

@@ -231,7 +231,7 @@ static bool has_stars(const char *name)
  */
 static void check_stream(struct argp_state *state, const char *stream)
 {
-	if (!*stream || strlen(stream) > 255 || strpbrk(stream, ".> \t\r\n/\\"))
+	if (!pattern_is_stream(stream))
 		argp_error(state, "%s: a stream's name has no dot, slash, > or space", stream);
 	if (has_stars(stream))
 		argp_error(state, "%s: a name has one * at most", stream);

@@ -48,7 +48,6 @@ static int publish_once(struct route *r)
 					error_words(words, ERROR_OPEN, err, &config));
 		return err == -ENOENT ? BRIDGE_GONE : 1;
 	}
-	report_calm(&r->report);
 	return publish(b, r->line, ring, &r->report);
 }
 
@@ -60,13 +59,12 @@ static int subscribe_once(struct route *r)
 
 	if (!sink)
 		return 1;
-	report_calm(&r->report);
 	status = subscribe(&r->b, r->line, sink, &r->report);
 	sink_put_back(sink, &r->b);
 	return status;
 }
 
-/* Run until bridge_stop is set, or what was found is gone.  Return the last exit status. */
+/* Run until bridge_stop is set, or what was found is gone.  What failed was said. */
 static int serve(struct route *r, int (*once)(struct route *r))
 {
 	unsigned int tries = 0;
@@ -80,9 +78,9 @@ static int serve(struct route *r, int (*once)(struct route *r))
 			return 0;
 		if (r->report.messages != before)
 			tries = 0;
-		link_pause(&tries);
+		link_pause(NULL, &tries);
 	} while (!bridge_stop);
-	return status;
+	return 0;
 }
 
 static void *run(void *arg)
@@ -187,12 +185,14 @@ static bool exists(const struct bridge *b)
  * @line: the connection
  * @link: for streams
  * @report: for complaints
+ * @failed: something failed in this search
  */
 struct finder {
 	const struct bridge *b;
 	struct line *line;
 	struct link link;
 	struct report report;
+	bool failed;
 };
 
 /* Start a route for @name, if it matches the pattern and has no route. */
@@ -218,7 +218,11 @@ static void look_at(struct finder *f, const char *name)
 	free(subject);
 	if (!err)
 		return;
-	snprintf(text, sizeof(text), "%.200s: %s", name, strerror(-err));
+	f->failed = true;
+	if (err == -EMFILE)
+		snprintf(text, sizeof(text), "more than %d rings or streams match", ROUTES_MOST);
+	else
+		snprintf(text, sizeof(text), "%.200s: %s", name, strerror(-err));
 	report_complain(&f->report, text, true);
 }
 
@@ -231,6 +235,7 @@ static void find_rings_in(struct finder *f, const char *folder, const char *pref
 	DIR *dir = opendir(folder);
 
 	if (!dir) {
+		f->failed = true;
 		snprintf(name, sizeof(name), "%s: %s", folder, strerror(errno));
 		report_complain(&f->report, name, true);
 		return;
@@ -264,13 +269,14 @@ static void find_streams(struct finder *f)
 		return;
 	s = js_StreamNames(&list, f->link.js, NULL, &code);
 	if (s != NATS_OK && s != NATS_NOT_FOUND) {
+		f->failed = true;
 		link_complain(&f->link, "cannot list the streams", s, code);
 		link_close(&f->link);
 		return;
 	}
-	report_calm(&f->report);
 	for (int i = 0; list && i < list->Count; i++)
-		look_at(f, list->List[i]);
+		if (pattern_is_stream(list->List[i]))
+			look_at(f, list->List[i]);
 	jsStreamNamesList_Destroy(list);
 }
 
@@ -280,6 +286,18 @@ static void find_streams(struct finder *f)
 static bool has_pattern(const struct bridge *b)
 {
 	return pattern_is(b->direction == PUBLISH ? b->ring : b->stream);
+}
+
+/* Look for names once. */
+static void find_names(struct finder *f)
+{
+	f->failed = false;
+	if (f->b->direction == PUBLISH)
+		find_rings(f);
+	else
+		find_streams(f);
+	if (!f->failed)
+		report_calm(&f->report);
 }
 
 /* Look for names until bridge_stop is set. */
@@ -294,10 +312,7 @@ static void find(struct finder *finder, size_t count)
 			continue;
 		}
 		for (struct finder *f = finder; f < finder + count; f++)
-			if (f->b->direction == PUBLISH)
-				find_rings(f);
-			else
-				find_streams(f);
+			find_names(f);
 		due = clock_now() + FIND_PAUSE;
 	}
 	for (struct finder *f = finder; f < finder + count; f++)

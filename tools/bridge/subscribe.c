@@ -551,7 +551,7 @@ static int pass(struct subscriber *s, struct line *line)
 		if (s->report->messages != before)
 			tries = 0;
 		if (err == -EAGAIN && !s->replaced)
-			link_pause(&tries);
+			link_pause(&s->link, &tries);
 	}
 	return err == -EAGAIN ? 0 : err;
 }
@@ -574,7 +574,7 @@ static int pass_all(struct subscriber *s, struct line *line)
 int subscribe(const struct bridge *b, struct line *line, struct sink *sink, struct report *report)
 {
 	struct subscriber s = {
-		.b = b, .sink = sink, .link = { .report = report }, .report = report
+		.b = b, .sink = sink, .link = { .report = report, .b = b }, .report = report
 	};
 	int status;
 
