@@ -5,7 +5,7 @@ import signal
 
 import ringbuffer
 from liar import LIES, Liar, flip
-from world import ASAN, PATIENCE, Server, Task, World, check_all, until, write
+from world import ALONE, ASAN, PATIENCE, Server, Task, World, check_all, until, write
 
 # Some answers let libnats 3.4.1 leak memory.
 os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
@@ -38,7 +38,7 @@ def test_nothing_is_lost_or_repeated_when_the_server_lies(kills, seed):
         w.server.lie(seed)
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
-        halves = [w.publish("--window=8"), w.subscribe("--window=8")]
+        halves = [w.publish(ALONE, "--window=8"), w.subscribe("--window=8")]
         w.server.liar.left = 4 * kills
         writing = Task(write, w.here, count, MOST, pause)
         checking = Task(check_all, reader, count, MOST)
@@ -57,7 +57,7 @@ def test_bytes_that_change_on_the_way_do_not_end_the_bridge(kills, seed):
     with World(slots=64, slot_bytes=MOST, server=LyingServer, program=ASAN) as w:
         w.server.lie(seed, [flip])
         w.server.start()
-        halves = [w.publish("--window=8"), w.subscribe("--window=8")]
+        halves = [w.publish(ALONE, "--window=8"), w.subscribe("--window=8")]
         w.server.liar.left = 4 * kills
         with w.here.writer() as writer:
             while w.server.liar.left:
