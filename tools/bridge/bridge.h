@@ -8,6 +8,8 @@
 
 #include <ringbuf.h>
 
+#include "secure.h"
+
 #define EXIT_USAGE  2
 #define BATCH_MOST  65536 /* most bytes of a batch */
 #define BRIDGE_GONE (-1) /* in place of an exit status: what to pass on exists no more */
@@ -17,13 +19,11 @@
 /**
  * struct server - how to reach the server
  * @url: its URL, or several with commas between them
- * @shown: @url without the name and the password of the user, for output
- * @creds: file with the credentials of the user, or NULL
+ * @secure: files with secrets and certificates
  */
 struct server {
 	const char *url;
-	const char *shown;
-	const char *creds;
+	struct secure secure;
 };
 
 enum direction { PUBLISH, SUBSCRIBE };

@@ -144,7 +144,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static int run_half(const struct bridge *b, struct line *line, struct ringbuf *ring)
 {
-	struct report report = { .server = line->server->shown };
+	struct report report = { .server = line->server->url };
 	struct sink *sink;
 
 	if (b->direction == PUBLISH)
@@ -183,7 +183,7 @@ static struct ringbuf *make_ring(enum ringbuf_host host)
 static uint64_t pass(const struct bridge *options, const char *url, struct ringbuf *from,
 		     struct ringbuf *to, pid_t server_pid)
 {
-	struct server server = { .url = url, .shown = url };
+	struct server server = { .url = url };
 	struct bridge b = *options;
 	struct line line;
 	struct ringbuf_reader *reader;

@@ -2,16 +2,15 @@
 /* See line.h. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../common/clock.h"
 #include "link.h"
+#include "servers.h"
 
-#define CONNECT_MS   2000
-#define PING_MS	     2000 /* a server that answers no ping is noticed after three times this */
-#define DEADLINE_MS  5000 /* for a write to the socket */
-#define MOST_SERVERS 64
-#define TICK	     (100 * NS_PER_MS) /* how often a link that waits looks at bridge_stop */
+#define CONNECT_MS  2000
+#define PING_MS	    2000 /* a server that answers no ping is noticed after three times this */
+#define DEADLINE_MS 5000 /* for a write to the socket */
+#define TICK	    (100 * NS_PER_MS) /* how often a link that waits looks at bridge_stop */
 
 void line_init(struct line *line, const struct server *server)
 {
@@ -70,25 +69,10 @@ static void ignore(natsConnection *nc, natsSubscription *sub, natsStatus s, void
 /* ---- connecting -------------------------------------------------------------------------------
  */
 
-/* Let libnats try the servers of @urls, which has commas between them, in any order. */
-static natsStatus set_servers(natsOptions *o, const char *urls)
+static natsStatus set_options(natsOptions *o, struct connection *c, const struct server *server,
+			      char why[SECURE_WHY_BYTES])
 {
-	char *copy = strdup(urls), *rest = copy;
-	const char *server[MOST_SERVERS];
-	natsStatus s = NATS_NO_MEMORY;
-	int count = 0;
-
-	while (rest && count < MOST_SERVERS)
-		server[count++] = strsep(&rest, ",");
-	if (copy)
-		s = natsOptions_SetServers(o, server, count);
-	free(copy);
-	return s;
-}
-
-static natsStatus set_options(natsOptions *o, struct connection *c, const struct server *server)
-{
-	natsStatus s = set_servers(o, server->url);
+	natsStatus s = servers_set(server->url, o);
 
 	if (s == NATS_OK)
 		s = natsOptions_SetName(o, "ringbuf-bridge");
@@ -106,18 +90,18 @@ static natsStatus set_options(natsOptions *o, struct connection *c, const struct
 		s = natsOptions_SetClosedCB(o, on_closed, c);
 	if (s == NATS_OK)
 		s = natsOptions_SetErrorHandler(o, ignore, NULL);
-	if (s == NATS_OK && server->creds)
-		s = natsOptions_SetUserCredentialsFromFiles(o, server->creds, NULL);
-	return s;
+	return s == NATS_OK ? secure_set(&server->secure, server->url, o, why) : s;
 }
 
-static natsStatus connect_to(const struct server *server, struct connection *c)
+/* Connect.  If a file cannot be used, set @why. */
+static natsStatus connect_to(const struct server *server, struct connection *c,
+			     char why[SECURE_WHY_BYTES])
 {
 	natsOptions *o = NULL;
 	natsStatus s = natsOptions_Create(&o);
 
 	if (s == NATS_OK)
-		s = set_options(o, c, server);
+		s = set_options(o, c, server, why);
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&c->nc, o);
 	natsOptions_Destroy(o);
@@ -132,19 +116,22 @@ static struct connection *connect_once(struct line *line, struct link *l)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 	natsStatus s = NATS_NO_MEMORY;
-	char words[256];
+	char words[256], why[SECURE_WHY_BYTES] = "";
 
 	if (c) {
 		c->line = line;
 		c->users = 1;
-		s = connect_to(line->server, c);
+		s = connect_to(line->server, c, why);
 	}
 	if (s == NATS_OK)
 		return c;
 	/* libnats calls on_closed() only for a connection that was made. */
 	free(c);
-	snprintf(words, sizeof(words), "cannot connect to %s", line->server->shown);
-	link_complain(l, words, s, 0);
+	snprintf(words, sizeof(words), "cannot connect to %s", line->server->url);
+	if (*why)
+		report_complain(l->report, why, true);
+	else
+		link_complain(l, words, s, 0);
 	return NULL;
 }
 

@@ -17,12 +17,19 @@
 #include "bridge.h"
 #include "pattern.h"
 #include "route.h"
+#include "servers.h"
 
 enum {
 	KEY_HOST = 1 << 8,
 	KEY_SUBJECT,
 	KEY_SERVER,
 	KEY_CREDS,
+	KEY_NKEY_FILE,
+	KEY_TOKEN_FILE,
+	KEY_USER_FILE,
+	KEY_TLS_CA,
+	KEY_TLS_CERT,
+	KEY_TLS_KEY,
 	KEY_STATE,
 	KEY_WINDOW,
 	KEY_WINDOW_BYTES,
@@ -52,8 +59,15 @@ static const char doc[] =
 
 static const struct argp_option options[] = {
 	{ "server", KEY_SERVER, "URL[,URL]...", 0,
-	  "The server, or those of a cluster (default nats://127.0.0.1:4222)", 1 },
-	{ "creds", KEY_CREDS, "FILE", 0, "Credentials for the server", 1 },
+	  "The server (default nats://127.0.0.1:4222); tls://HOST:PORT for TLS", 1 },
+	{ "creds", KEY_CREDS, "FILE", 0, "Credentials for the server: a JWT and a seed", 1 },
+	{ "nkey-file", KEY_NKEY_FILE, "FILE", 0, "Or the seed and the public key of an nkey", 1 },
+	{ "token-file", KEY_TOKEN_FILE, "FILE", 0, "Or a token", 1 },
+	{ "user-file", KEY_USER_FILE, "FILE", 0, "Or a user, and a password on the next line", 1 },
+	{ "tls-ca", KEY_TLS_CA, "FILE", 0,
+	  "Use TLS, and trust these authorities (default: the system's)", 1 },
+	{ "tls-cert", KEY_TLS_CERT, "FILE", 0, "Use TLS with this certificate of the client", 1 },
+	{ "tls-key", KEY_TLS_KEY, "FILE", 0, "Its private key", 1 },
 	{ "subject", KEY_SUBJECT, "SUBJECT", 0, "Subject of the messages (default ringbuf.STREAM)",
 	  1 },
 	{ "host", KEY_HOST, "auto|module|embedded", 0, "What owns the ring (default auto)", 1 },
@@ -155,6 +169,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
 	struct bridge *b = &a->b;
+	struct secure *x = &a->server.secure;
 
 	switch (key) {
 	case KEY_HOST:
@@ -164,10 +179,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		b->subject = arg;
 		break;
 	case KEY_SERVER:
+		if (servers_check(arg))
+			argp_error(state, "--server: %s", servers_check(arg));
 		a->server.url = arg;
 		break;
 	case KEY_CREDS:
-		a->server.creds = arg;
+		x->creds = arg;
+		break;
+	case KEY_NKEY_FILE:
+		x->nkey_file = arg;
+		break;
+	case KEY_TOKEN_FILE:
+		x->token_file = arg;
+		break;
+	case KEY_USER_FILE:
+		x->user_file = arg;
+		break;
+	case KEY_TLS_CA:
+		x->tls_ca = arg;
+		break;
+	case KEY_TLS_CERT:
+		x->tls_cert = arg;
+		break;
+	case KEY_TLS_KEY:
+		x->tls_key = arg;
 		break;
 	case KEY_SHARE:
 		check_share(state, arg);
@@ -205,6 +240,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_JSON:
 		b->json = true;
+		break;
+	case ARGP_KEY_END:
+		if (secure_conflict(x))
+			argp_error(state, "%s", secure_conflict(x));
 		break;
 	case ARGP_KEY_ARG:
 		if (a->words == 3)
@@ -279,24 +318,6 @@ static void check_names(struct argp_state *state, const struct bridge *b)
 			   pattern);
 }
 
-/*
- * Copy @url to @shown without the names and passwords of users, which are before an @.  If there
- * are several URLs, those up to the last @ are left out, since a password may have any character.
- */
-static void hide_password(char *shown, const char *url)
-{
-	const char *host = strrchr(url, '@'), *scheme = strstr(url, "://");
-
-	if (!host) {
-		strcpy(shown, url);
-		return;
-	}
-	*shown = '\0';
-	if (scheme && scheme < host)
-		strncat(shown, url, (size_t)(scheme + 3 - url));
-	strcat(shown, host + 1);
-}
-
 /* Set the names of @b to those of the command line. */
 static void set_names(struct argp_state *state, struct arguments *a, char *subject, size_t bytes)
 {
@@ -319,20 +340,15 @@ static void set_names(struct argp_state *state, struct arguments *a, char *subje
 /* Connect to the server and pass messages. */
 static int run(struct arguments *a)
 {
-	char *shown = malloc(strlen(a->server.url) + 1);
+	char why[SECURE_WHY_BYTES];
 	static struct line line;
-	int status;
 
-	if (!shown) {
-		bridge_say("%s", strerror(ENOMEM));
+	if (!secure_begin(&a->server.secure, a->server.url, why)) {
+		bridge_say("%s", why);
 		return 1;
 	}
-	hide_password(shown, a->server.url);
-	a->server.shown = shown;
 	line_init(&line, &a->server);
-	status = routes_run(&a->b, 1, &line);
-	free(shown);
-	return status;
+	return routes_run(&a->b, 1, &line);
 }
 
 int main(int argc, char **argv)

@@ -116,7 +116,7 @@ static int start(const struct bridge *b, struct line *line)
 	r->b.stream = strdup(b->stream);
 	r->b.subject = strdup(b->subject);
 	r->line = line;
-	r->report.server = line->server->shown;
+	r->report.server = line->server->url;
 	if (r->b.ring && r->b.stream && r->b.subject)
 		err = -pthread_create(&r->thread, NULL, run, r);
 	if (err) {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See servers.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "servers.h"
+
+static const char *const schemes[] = { "nats://", "tls://" };
+
+/* Return the part of @url behind the scheme, or NULL for another scheme. */
+static const char *host_of(const char *url)
+{
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+		if (!strncmp(url, schemes[i], strlen(schemes[i])))
+			return url + strlen(schemes[i]);
+	return strstr(url, "://") ? NULL : url;
+}
+
+/*
+ * Cut a copy of the list, @copy, into URLs.
+ * Return their number, or SERVERS_MOST + 1 if there are more than that.
+ */
+static int split(char *copy, const char *url[SERVERS_MOST])
+{
+	int count = 0;
+
+	for (char *word = strsep(&copy, ","); word; word = strsep(&copy, ",")) {
+		if (count == SERVERS_MOST)
+			return SERVERS_MOST + 1;
+		url[count++] = word;
+	}
+	return count;
+}
+
+const char *servers_check(const char *list)
+{
+	const char *url[SERVERS_MOST], *host, *wrong = NULL;
+	char *copy = strdup(list);
+	int count = copy ? split(copy, url) : 0;
+
+	/* Look at the whole list first: an error must not show a password. */
+	if (strchr(list, '@'))
+		wrong = "a URL with a password or token shows it to all users of this machine; "
+			"use --user-file or --token-file";
+	else if (count > SERVERS_MOST)
+		wrong = "more than 64 servers";
+	for (int i = 0; !wrong && i < count; i++) {
+		host = host_of(url[i]);
+		if (!host || !*host || strchr(host, '/') || strpbrk(host, " \t"))
+			wrong = "not nats://HOST:PORT or tls://HOST:PORT, or several of them with "
+				"commas between them";
+	}
+	free(copy);
+	return wrong;
+}
+
+bool servers_want_tls(const char *list)
+{
+	return strstr(list, "tls://");
+}
+
+natsStatus servers_set(const char *list, natsOptions *o)
+{
+	const char *url[SERVERS_MOST];
+	char *copy = strdup(list);
+	natsStatus s = copy ? natsOptions_SetServers(o, url, split(copy, url)) : NATS_NO_MEMORY;
+
+	free(copy);
+	return s;
+}
