@@ -4,7 +4,7 @@
 #
 # make                  the library, the tools and the Python package; the module, if the headers of the running kernel are installed
 # make lib              build/lib/libringbuf.so and .a, the man pages
-# make tools            ringbufctl, perf_test_ringbuffer, demo_stream, in build/tools; ringbuf-bridge, if libnats is installed
+# make tools            ringbufctl, perf_test_ringbuffer, demo_stream, in build/tools; ringbuf-bridge, if its libraries are installed
 # make module           kmod/ringbuf.ko for the running kernel, or for that of KDIR=/path/to/its/build
 # make load             load it, with PARAMS="default_slot_count=32 ..." if wanted
 # make unload           unload it

@@ -121,23 +121,23 @@ $(O)/selftests/tools/message: selftests/tools/message.c tools/common/message.c t
 	$(call say,CC)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g $(WARN) $(INCLUDES) -Itools $^ -o $@ -ldeflate
 
-# The bridge, killed at certain steps.  As the bridge itself it needs libnats.
+# The bridge, killed at certain steps.  It needs the libraries of the bridge.
 FRAGILE := $(O)/selftests/bridge/fragile
 FRAGILE_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,js_PublishMsgAsync lib_reader_release_to ringbuf_writer_commit)
 
 $(FRAGILE): selftests/bridge/fragile.c $(BRIDGE_OBJ) $(O)/lib/libringbuf-inside.a
-	$(call program,$(CC) $(TEST_FLAGS),$<,$(BRIDGE_OBJ) $(O)/lib/libringbuf-inside.a $(FRAGILE_WRAP) -lnats -ljansson -pthread)
+	$(call program,$(CC) $(TEST_FLAGS),$<,$(BRIDGE_OBJ) $(O)/lib/libringbuf-inside.a $(FRAGILE_WRAP) $(BRIDGE_LIBS) -lstdc++)
 
 # The bridge under sanitizers, for a server that answers garbage.
 BRIDGE_ASAN := $(O)/selftests/bridge/asan
 
-$(BRIDGE_ASAN): $(wildcard tools/bridge/*.[ch]) $(TOOLS_COMMON) $(O)/lib/libringbuf-inside.a
+$(BRIDGE_ASAN): $(wildcard tools/bridge/*.[ch]) $(O)/tools/obj/bridge/config_file.o $(TOOLS_COMMON) $(O)/lib/libringbuf-inside.a
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(TEST_FLAGS) $(ASAN) $(filter %.c %.a,$^) -o $@ -lnats -ljansson -pthread
+	$(Q)$(CC) $(TEST_FLAGS) $(ASAN) $(filter %.c %.o %.a,$^) -o $@ $(BRIDGE_LIBS) -lstdc++
 
 bridge-tests: bridge
-	$(Q)[ ! -e "$(NATS)" ] || $(MAKE) --no-print-directory $(FRAGILE) $(BRIDGE_ASAN)
+	$(Q)$(call if_bridge,$(MAKE) --no-print-directory $(FRAGILE) $(BRIDGE_ASAN),:)
 
 # The tests of the engine alone: natively under sanitizers, with a fuzzer, and in the model.
 ENGINE_FLAGS = -D_GNU_SOURCE -std=gnu11 -g $(WARN) -Iselftests/engine -Ilib -Ikmod $(INCLUDES)

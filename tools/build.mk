@@ -8,7 +8,7 @@ PACKAGES_DEMO := alsa-utils
 PACKAGES_DEB := dpkg-dev debhelper dh-dkms dh-python pybuild-plugin-pyproject python3-all-dev \
 	python3-setuptools python3-wheel lintian
 PACKAGES_WAKE := $(PACKAGES_BUILD) liburing-dev
-PACKAGES_BRIDGE := libnats-dev nats-server
+PACKAGES_BRIDGE := libnats-dev libtomlplusplus-dev nats-server
 PACKAGES_CHARTS := python3-matplotlib
 PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
 	libiceoryx-hoofs-dev
@@ -24,17 +24,22 @@ PERF_OBJ := $(call tool_objects,$(wildcard tools/perf_*.c))
 CTL_OBJ := $(call tool_objects,tools/ringbufctl.c $(wildcard tools/ctl_*.c))
 DEMO_OBJ := $(call tool_objects,$(wildcard tools/demo_*.c))
 
-# The bridge needs libnats, without which the other tools are built; NATS= leaves it out, too.  A goal
-# that installs packages does so before the header is looked for.
+# The bridge needs libraries without which the other tools are built; NATS= leaves it out, too.  A goal
+# that installs packages does so before the headers are looked for.
 NATS ?= /usr/include/nats/nats.h
-BRIDGE_OBJ := $(call tool_objects,$(wildcard tools/bridge/*.c))
+BRIDGE_HEADERS = $(NATS) /usr/include/toml++/toml.h
+BRIDGE_OBJ := $(O)/tools/obj/bridge/config_file.o $(call tool_objects,$(wildcard tools/bridge/*.c))
+BRIDGE_LIBS := -lnats -ljansson -ltomlplusplus -pthread
+
+# $(call if_bridge,COMMAND,ELSE): a shell command that runs one of these.
+if_bridge = if [ "$(NATS)" ] && ls $(BRIDGE_HEADERS) >/dev/null 2>&1; then $(1); else $(2); fi
 
 tools: bridge
 
 bridge: $(O)/tools/ringbufctl | packages
 ifneq ($(NATS),)
-	$(Q)if [ -e $(NATS) ]; then $(MAKE) --no-print-directory $(O)/tools/ringbuf-bridge; else \
-		echo '  SKIP    tools/ringbuf-bridge: no libnats; run: apt-get install libnats-dev nats-server'; fi
+	$(Q)$(call if_bridge,$(MAKE) --no-print-directory $(O)/tools/ringbuf-bridge, \
+		echo '  SKIP    tools/ringbuf-bridge; run: apt-get install $(PACKAGES_BRIDGE)')
 endif
 
 tools: $(O)/tools/perf_test_ringbuffer $(O)/tools/demo_stream $(O)/tools/ringbufctl
@@ -63,7 +68,13 @@ $(O)/tools/demo_stream: $(DEMO_OBJ) $(O)/lib/libringbuf.a
 
 $(O)/tools/ringbuf-bridge: $(BRIDGE_OBJ) $(O)/lib/libringbuf-inside.a
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lnats -ljansson -pthread
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(BRIDGE_LIBS)
+
+# The library is used, not the headers alone, which would take long to compile.
+$(O)/tools/obj/bridge/config_file.o: tools/bridge/config_file.cpp | packages-BUILD
+	@mkdir -p $(@D)
+	$(call say,CXX)
+	$(Q)$(CXX) -std=c++17 $(CFLAGS) $(WARN) -DTOML_HEADER_ONLY=0 -DTOML_SHARED_LIB=1 -MMD -MP -c $< -o $@
 
 perf-examples: packages tools
 	@tools/perf_examples

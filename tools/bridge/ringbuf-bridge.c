@@ -1,112 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ringbuf-bridge: pass the messages of rings to and from NATS JetStream.  This file parses the
- * command line. */
-#include <argp.h>
-#include <errno.h>
+/* ringbuf-bridge: pass the messages of rings to and from NATS JetStream. */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "../common/clock.h"
-#include "../common/error.h"
-#include "../common/host.h"
 #include "../common/output.h"
-#include "../common/rings.h"
-#include "bridge.h"
-#include "pattern.h"
+#include "config.h"
+#include "options.h"
 #include "route.h"
-#include "servers.h"
-
-enum {
-	KEY_HOST = 1 << 8,
-	KEY_SUBJECT,
-	KEY_SERVER,
-	KEY_CREDS,
-	KEY_NKEY_FILE,
-	KEY_TOKEN_FILE,
-	KEY_USER_FILE,
-	KEY_TLS_CA,
-	KEY_TLS_CERT,
-	KEY_TLS_KEY,
-	KEY_STATE,
-	KEY_WINDOW,
-	KEY_WINDOW_BYTES,
-	KEY_BATCH_BYTES,
-	KEY_SLOT_BYTES,
-	KEY_SLOTS,
-	KEY_SERVICE,
-	KEY_SHARE,
-	KEY_ACK_WAIT,
-	KEY_REPLICAS,
-	KEY_STATUS,
-	KEY_JSON,
-};
-
-#define LARGEST_WINDOW 1024 /* what publish.c has room for */
-
-static const char doc[] =
-	"Passes the messages of a ring to a stream of NATS JetStream and back, each one once and in "
-	"order.\n\n"
-	"publish: from RING to STREAM, which it makes if it does not exist.\n"
-	"subscribe: from STREAM to RING, which it makes if it does not exist.\n"
-	"demo: from a ring to another one, through a nats-server of its own."
-	"\v"
-	"It ends when the writers of the ring, or of the ring at the other end, are done, or by "
-	"SIGINT or SIGTERM after it has passed on what it had begun. Exit status: 0 then, 1 after an "
-	"error, 2 for wrong arguments. While the server is away it tries again.";
-
-static const struct argp_option options[] = {
-	{ "server", KEY_SERVER, "URL[,URL]...", 0,
-	  "The server (default nats://127.0.0.1:4222); tls://HOST:PORT for TLS", 1 },
-	{ "creds", KEY_CREDS, "FILE", 0, "Credentials for the server: a JWT and a seed", 1 },
-	{ "nkey-file", KEY_NKEY_FILE, "FILE", 0, "Or the seed and the public key of an nkey", 1 },
-	{ "token-file", KEY_TOKEN_FILE, "FILE", 0, "Or a token", 1 },
-	{ "user-file", KEY_USER_FILE, "FILE", 0, "Or a user, and a password on the next line", 1 },
-	{ "tls-ca", KEY_TLS_CA, "FILE", 0,
-	  "Use TLS, and trust these authorities (default: the system's)", 1 },
-	{ "tls-cert", KEY_TLS_CERT, "FILE", 0, "Use TLS with this certificate of the client", 1 },
-	{ "tls-key", KEY_TLS_KEY, "FILE", 0, "Its private key", 1 },
-	{ "subject", KEY_SUBJECT, "SUBJECT", 0, "Subject of the messages (default ringbuf.STREAM)",
-	  1 },
-	{ "host", KEY_HOST, "auto|module|embedded", 0, "What owns the ring (default auto)", 1 },
-	{ "window", KEY_WINDOW, "N", 0, "Messages on their way at a time (default 256)", 1 },
-	{ "window-bytes", KEY_WINDOW_BYTES, "N", 0,
-	  "Bytes on their way at a time (default 8388608)", 1 },
-	{ "batch-bytes", KEY_BATCH_BYTES, "N", 0,
-	  "publish: send short messages that are there together, up to so many bytes (default and "
-	  "most 65536; 1: one by one)",
-	  1 },
-	{ "status", KEY_STATUS, "SECONDS", 0, "Print a report that often, not only at the end", 1 },
-	{ "json", KEY_JSON, NULL, 0, "Print reports as JSON", 1 },
-	{ "service", KEY_SERVICE, NULL, 0,
-	  "Continue after the end of the messages, and wait for a ring that does not exist", 1 },
-	{ "slot-bytes", KEY_SLOT_BYTES, "N", 0, "subscribe: slots of a new ring (default 65536)",
-	  2 },
-	{ "slots", KEY_SLOTS, "N", 0, "subscribe: number of slots of a new ring (default 64)", 2 },
-	{ "share", KEY_SHARE, "NAME", 0,
-	  "subscribe: take turns with all subscribers of this NAME: each message goes into one ring",
-	  2 },
-	{ "ack-wait", KEY_ACK_WAIT, "SECONDS", 0,
-	  "subscribe, with a new --share: after which time another one gets a message that is not "
-	  "acknowledged (default 30)",
-	  2 },
-	{ "replicas", KEY_REPLICAS, "N", 0,
-	  "publish: on how many servers of the cluster a new stream is (default 1)", 2 },
-	{ "state", KEY_STATE, "FOLDER", 0,
-	  "subscribe: where to remember what is in the ring (default $STATE_DIRECTORY, else "
-	  "~/.local/state/ringbuf-bridge)",
-	  2 },
-	{ 0 }
-};
-
-struct arguments {
-	struct bridge b;
-	struct server server;
-	const char *word[3];
-	int words;
-};
 
 const char *argp_program_version;
 
@@ -131,214 +33,24 @@ void bridge_say(const char *form, ...)
 		bridge_topic ? ": " : "", line);
 }
 
-static uint64_t count(struct argp_state *state, const char *flag, const char *arg, uint64_t max)
-{
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(arg, &end, 10);
-	if (*arg < '0' || *arg > '9' || *end || errno || !value || value > max)
-		argp_error(state, "--%s=%s: not a whole number from 1 to %llu", flag, arg,
-			   (unsigned long long)max);
-	return value;
-}
-
-static uint64_t seconds(struct argp_state *state, const char *flag, const char *arg)
-{
-	char *end;
-	double value = strtod(arg, &end);
-
-	if (end == arg || *end || !(value >= 0.001) || value > 1e6)
-		argp_error(state, "--%s=%s: not a number of seconds from 0.001 to 1000000", flag,
-			   arg);
-	return (uint64_t)(value * 1e9);
-}
-
-/* The name of a consumer becomes a part of subjects, as that of a stream. */
-static void check_share(struct argp_state *state, const char *name)
-{
-	if (!*name || strlen(name) > 64 || strpbrk(name, ".*> \t\r\n/\\"))
-		argp_error(
-			state,
-			"--share=%s: not 1 to 64 characters without dot, star, slash, > or space",
-			name);
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *a = state->input;
-	struct bridge *b = &a->b;
-	struct secure *x = &a->server.secure;
-
-	switch (key) {
-	case KEY_HOST:
-		b->host = host_option(state, arg);
-		break;
-	case KEY_SUBJECT:
-		b->subject = arg;
-		break;
-	case KEY_SERVER:
-		if (servers_check(arg))
-			argp_error(state, "--server: %s", servers_check(arg));
-		a->server.url = arg;
-		break;
-	case KEY_CREDS:
-		x->creds = arg;
-		break;
-	case KEY_NKEY_FILE:
-		x->nkey_file = arg;
-		break;
-	case KEY_TOKEN_FILE:
-		x->token_file = arg;
-		break;
-	case KEY_USER_FILE:
-		x->user_file = arg;
-		break;
-	case KEY_TLS_CA:
-		x->tls_ca = arg;
-		break;
-	case KEY_TLS_CERT:
-		x->tls_cert = arg;
-		break;
-	case KEY_TLS_KEY:
-		x->tls_key = arg;
-		break;
-	case KEY_SHARE:
-		check_share(state, arg);
-		b->share = arg;
-		break;
-	case KEY_ACK_WAIT:
-		b->ack_wait = seconds(state, "ack-wait", arg);
-		break;
-	case KEY_STATE:
-		b->state = arg;
-		break;
-	case KEY_WINDOW:
-		b->window = (unsigned int)count(state, "window", arg, LARGEST_WINDOW);
-		break;
-	case KEY_BATCH_BYTES:
-		b->batch_bytes = count(state, "batch-bytes", arg, BATCH_MOST);
-		break;
-	case KEY_WINDOW_BYTES:
-		b->window_bytes = count(state, "window-bytes", arg, 1ULL << 40);
-		break;
-	case KEY_SLOT_BYTES:
-		b->slot_bytes = count(state, "slot-bytes", arg, 1ULL << 30);
-		break;
-	case KEY_SLOTS:
-		b->slots = count(state, "slots", arg, 1ULL << 25);
-		break;
-	case KEY_SERVICE:
-		b->service = true;
-		break;
-	case KEY_REPLICAS:
-		b->replicas = (unsigned int)count(state, "replicas", arg, REPLICAS_MOST);
-		break;
-	case KEY_STATUS:
-		b->interval = seconds(state, "status", arg);
-		break;
-	case KEY_JSON:
-		b->json = true;
-		break;
-	case ARGP_KEY_END:
-		if (secure_conflict(x))
-			argp_error(state, "%s", secure_conflict(x));
-		break;
-	case ARGP_KEY_ARG:
-		if (a->words == 3)
-			argp_error(state, "%s: too many arguments", arg);
-		a->word[a->words++] = arg;
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
-}
-
-/* Return whether @name has more than one *. */
-static bool has_stars(const char *name)
-{
-	const char *star = strchr(name, '*');
-
-	return star && strchr(star + 1, '*');
-}
-
-/*
- * A name of a stream becomes a part of subjects, in which some characters have a meaning.  One *
- * may stand for any text.
- */
-static void check_stream(struct argp_state *state, const char *stream)
-{
-	if (!pattern_is_stream(stream))
-		argp_error(state, "%s: a stream's name has no dot, slash, > or space", stream);
-	if (has_stars(stream))
-		argp_error(state, "%s: a name has one * at most", stream);
-}
-
-/* A subject is words with dots between them.  One * may stand for any text, within a word. */
-static void check_subject(struct argp_state *state, const char *subject)
-{
-	size_t length = strlen(subject);
-
-	if (!length || strpbrk(subject, "> \t\r\n") || has_stars(subject) ||
-	    strstr(subject, "..") || *subject == '.' || subject[length - 1] == '.')
-		argp_error(state, "--subject=%s: not words with dots between them, without * and >",
-			   subject);
-}
-
-static void check_ring(struct argp_state *state, const char *ring)
-{
-	const char *star = strchr(ring, '*');
-
-	if (has_stars(ring))
-		argp_error(state, "%s: a name has one * at most", ring);
-	if (star && strchr(star, '/'))
-		argp_error(state, "%s: a folder's name has no *", ring);
-}
-
-/* Only a name that matches others gives a * in another name a meaning. */
-static void check_names(struct argp_state *state, const struct bridge *b)
-{
-	bool publishes = b->direction == PUBLISH;
-	const char *pattern = publishes ? b->ring : b->stream;
-	const char *other = publishes ? b->stream : b->ring;
-
-	check_ring(state, b->ring);
-	check_stream(state, b->stream);
-	check_subject(state, b->subject);
-	if (pattern_is(other) && !pattern_is(pattern))
-		argp_error(state, "%s: has a *, but %s has none", other, pattern);
-	if (pattern_is(b->subject) && !pattern_is(pattern))
-		argp_error(state, "--subject=%s: has a *, but %s has none", b->subject, pattern);
-	if (publishes && pattern_is(pattern) && (!pattern_is(other) || !pattern_is(b->subject)))
-		argp_error(state,
-			   "%s: each ring that matches needs a stream and a subject of its own: "
-			   "give these a *",
-			   pattern);
-}
-
-/* Set the names of @b to those of the command line. */
-static void set_names(struct argp_state *state, struct arguments *a, char *subject, size_t bytes)
+/* Set the only route of @a to what the words of the command line say. */
+static void set_route(struct argp_state *state, struct arguments *a)
 {
 	struct bridge *b = &a->b;
 	bool publishes = a->words && !strcmp(a->word[0], "publish");
 
 	if (a->words != 3 || (!publishes && strcmp(a->word[0], "subscribe")))
-		argp_error(state, "give publish RING STREAM, subscribe STREAM RING, or demo");
+		argp_error(state, "give publish RING STREAM, subscribe STREAM RING, run, or demo");
+	if (a->config)
+		argp_error(state, "--config is for run only");
 	b->direction = publishes ? PUBLISH : SUBSCRIBE;
 	b->ring = a->word[publishes ? 1 : 2];
 	b->stream = a->word[publishes ? 2 : 1];
-	snprintf(subject, bytes, "ringbuf.%s", b->stream);
-	if (!b->subject)
-		b->subject = subject;
-	check_names(state, b);
-	b->service = b->service || pattern_is(publishes ? b->ring : b->stream);
-	b->host = host_choose(state, b->host, rings_has(b->ring));
+	options_complete(state, b);
 }
 
 /* Connect to the server and pass messages. */
-static int run(struct arguments *a)
+static int run(const struct arguments *a, const struct bridge *b, size_t count)
 {
 	char why[SECURE_WHY_BYTES];
 	static struct line line;
@@ -348,43 +60,50 @@ static int run(struct arguments *a)
 		return 1;
 	}
 	line_init(&line, &a->server);
-	return routes_run(&a->b, 1, &line);
+	return routes_run(b, count, &line);
+}
+
+/* Run what the file of --config says, and the options of the command line. */
+static int run_config(struct arguments *a, int argc, char **argv)
+{
+	struct config config;
+	int status = EXIT_USAGE;
+
+	if (config_load(&config, a, argc, argv))
+		status = run(a, config.route, config.count);
+	config_free(&config);
+	return status;
+}
+
+static bool is_word(const struct arguments *a, const char *word)
+{
+	return a->words == 1 && !strcmp(a->word[0], word);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, parse, "publish RING STREAM\nsubscribe STREAM RING\ndemo", doc, NULL,
-		NULL,	 NULL
-	};
-	struct arguments a = {
-		.b = {
-			.window = 256,
-			.window_bytes = 8 << 20,
-			.batch_bytes = BATCH_MOST,
-			.slot_bytes = 65536,
-			.slots = 64,
-			.ack_wait = 30 * NS_PER_S,
-			.replicas = 1,
-		},
-		.server = { .url = "nats://127.0.0.1:4222" },
-	};
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	struct argp_state state = { .root_argp = &argp,
+	struct argp_state state = { .root_argp = &options_argp,
 				    .name = "ringbuf-bridge",
 				    .err_stream = stderr,
 				    .out_stream = stdout };
-	char subject[300], version[64];
+	struct arguments a;
+	char version[64];
 
 	output_begin("ringbuf-bridge");
 	snprintf(version, sizeof(version), "ringbuf-bridge (ringbuf) %s", ringbuf_version());
 	argp_program_version = version;
 	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	options_begin(&a);
+	argp_parse(&options_argp, argc, argv, 0, NULL, &a);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	if (a.words == 1 && !strcmp(a.word[0], "demo"))
+	if (is_word(&a, "demo"))
 		return demo(&a.b);
-	set_names(&state, &a, subject, sizeof(subject));
-	return run(&a);
+	if (is_word(&a, "run") && !a.config)
+		argp_error(&state, "run needs --config=FILE");
+	if (is_word(&a, "run"))
+		return run_config(&a, argc, argv);
+	set_route(&state, &a);
+	return run(&a, &a.b, 1);
 }
