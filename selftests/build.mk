@@ -4,7 +4,7 @@
 PACKAGES_LINT := $(PACKAGES_BUILD) ccache clang-format clang-14 sparse shellcheck python3-pyflakes mypy git perl \
 	unifdef patch mandoc man-db coccinelle
 PACKAGES_QUICK := $(PACKAGES_BUILD) ccache alsa-utils pkg-config procps python3 liburing-dev \
-	$(PACKAGES_BRIDGE) python3-cryptography
+	$(PACKAGES_BRIDGE) python3-cryptography python3-prometheus-client
 PACKAGES_TEST := $(PACKAGES_QUICK) clang-14 libclang-rt-14-dev lib32gcc-12-dev libc6-dev-i386 pv \
 	socat ffmpeg cmake zsh
 

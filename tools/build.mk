@@ -8,7 +8,7 @@ PACKAGES_DEMO := alsa-utils
 PACKAGES_DEB := dpkg-dev debhelper dh-dkms dh-python pybuild-plugin-pyproject python3-all-dev \
 	python3-setuptools python3-wheel lintian
 PACKAGES_WAKE := $(PACKAGES_BUILD) liburing-dev
-PACKAGES_BRIDGE := libnats-dev libtomlplusplus-dev nats-server
+PACKAGES_BRIDGE := libnats-dev libmicrohttpd-dev libsystemd-dev libtomlplusplus-dev nats-server
 PACKAGES_CHARTS := python3-matplotlib
 PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
 	libiceoryx-hoofs-dev
@@ -27,9 +27,9 @@ DEMO_OBJ := $(call tool_objects,$(wildcard tools/demo_*.c))
 # The bridge needs libraries without which the other tools are built; NATS= leaves it out, too.  A goal
 # that installs packages does so before the headers are looked for.
 NATS ?= /usr/include/nats/nats.h
-BRIDGE_HEADERS = $(NATS) /usr/include/toml++/toml.h
+BRIDGE_HEADERS = $(NATS) $(addprefix /usr/include/,microhttpd.h systemd/sd-daemon.h toml++/toml.h)
 BRIDGE_OBJ := $(O)/tools/obj/bridge/config_file.o $(call tool_objects,$(wildcard tools/bridge/*.c))
-BRIDGE_LIBS := -lnats -ljansson -ltomlplusplus -pthread
+BRIDGE_LIBS := -lnats -ljansson -lmicrohttpd -lsystemd -ltomlplusplus -pthread
 
 # $(call if_bridge,COMMAND,ELSE): a shell command that runs one of these.
 if_bridge = if [ "$(NATS)" ] && ls $(BRIDGE_HEADERS) >/dev/null 2>&1; then $(1); else $(2); fi

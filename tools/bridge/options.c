@@ -15,6 +15,7 @@
 enum {
 	KEY_HOST = 1 << 8,
 	KEY_CONFIG,
+	KEY_METRICS,
 	KEY_SUBJECT,
 	KEY_SERVER,
 	KEY_CREDS,
@@ -68,6 +69,8 @@ static const struct argp_option options[] = {
 	{ "tls-cert", KEY_TLS_CERT, "FILE", 0, "Use TLS with this certificate of the client",
 	  GROUP_PROCESS },
 	{ "tls-key", KEY_TLS_KEY, "FILE", 0, "Its private key", GROUP_PROCESS },
+	{ "metrics", KEY_METRICS, "[HOST:]PORT", 0,
+	  "Serve metrics for Prometheus there (default host 127.0.0.1)", GROUP_PROCESS },
 	{ "subject", KEY_SUBJECT, "SUBJECT", 0, "Subject of the messages (default ringbuf.STREAM)",
 	  GROUP_ROUTE },
 	{ "host", KEY_HOST, "auto|module|embedded", 0, "What owns the ring (default auto)",
@@ -182,6 +185,9 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_CONFIG:
 		a->config = arg;
+		break;
+	case KEY_METRICS:
+		a->metrics = arg;
 		break;
 	case KEY_SUBJECT:
 		b->subject = arg;

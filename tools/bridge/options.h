@@ -15,6 +15,7 @@ enum { GROUP_PROCESS = 1, GROUP_ROUTE, GROUP_PUBLISH, GROUP_SUBSCRIBE };
  * @b: options of routes
  * @server: how to reach the server
  * @config: file with options and routes, or NULL
+ * @metrics: where to serve metrics, or NULL
  * @word: the words
  * @words: how many these are
  */
@@ -22,6 +23,7 @@ struct arguments {
 	struct bridge b;
 	struct server server;
 	const char *config;
+	const char *metrics;
 	const char *word[3];
 	int words;
 };

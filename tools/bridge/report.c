@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../common/clock.h"
 #include "report.h"
@@ -15,6 +16,7 @@ void report_complain(struct report *r, const char *text, bool again)
 		return;
 	snprintf(r->said, sizeof(r->said), "%s", text);
 	r->errors++;
+	r->last_error = time(NULL);
 	bridge_say("%s%s", text, again ? "; trying again" : "");
 }
 

@@ -20,6 +20,7 @@
  * @repeated: messages that the other side had already
  * @connections: how often it has connected
  * @errors: how many complaints there were
+ * @last_error: when the last one was, in seconds of CLOCK_REALTIME; 0: none
  * @said: the last complaint, empty while all is well; only for the thread that changes the counters
  * @connected: it is connected now
  * @next: when the next report is due
@@ -36,6 +37,7 @@ struct report {
 	_Atomic uint64_t repeated;
 	_Atomic uint64_t connections;
 	_Atomic uint64_t errors;
+	_Atomic int64_t last_error;
 	atomic_bool connected;
 	uint64_t next;
 	char said[512];

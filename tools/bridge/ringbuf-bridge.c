@@ -7,6 +7,7 @@
 
 #include "../common/output.h"
 #include "config.h"
+#include "metrics.h"
 #include "options.h"
 #include "route.h"
 
@@ -52,15 +53,24 @@ static void set_route(struct argp_state *state, struct arguments *a)
 /* Connect to the server and pass messages. */
 static int run(const struct arguments *a, const struct bridge *b, size_t count)
 {
+	struct metrics *metrics = NULL;
 	char why[SECURE_WHY_BYTES];
 	static struct line line;
+	int status;
 
 	if (!secure_begin(&a->server.secure, a->server.url, why)) {
 		bridge_say("%s", why);
 		return 1;
 	}
+	if (a->metrics) {
+		metrics = metrics_start(a->metrics);
+		if (!metrics)
+			return 1;
+	}
 	line_init(&line, &a->server);
-	return routes_run(b, count, &line);
+	status = routes_run(b, count, &line);
+	metrics_stop(metrics);
+	return status;
 }
 
 /* Run what the file of --config says, and the options of the command line. */
