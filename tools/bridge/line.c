@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../common/clock.h"
+#include "alive.h"
 #include "link.h"
 #include "servers.h"
 
@@ -182,6 +183,7 @@ bool line_take(struct line *line, struct link *l)
 
 	pthread_mutex_lock(&line->lock);
 	while (is_useless(line->current) && !bridge_stop) {
+		alive_beat();
 		if (line->connecting) {
 			tick = clock_timespec(clock_now() + TICK);
 			pthread_cond_timedwait(&line->change, &line->lock, &tick);

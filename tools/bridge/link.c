@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "../common/clock.h"
+#include "alive.h"
 #include "link.h"
 
 #define FIRST_PAUSE   (50 * NS_PER_MS)
@@ -37,6 +38,7 @@ void link_pause(struct link *l, unsigned int *tries)
 	++*tries;
 	until = clock_now() + (ns < LONGEST_PAUSE ? ns : LONGEST_PAUSE);
 	while (!bridge_stop && clock_now() < until) {
+		alive_beat();
 		if (l && l->b)
 			report_if_due(l->report, l->b);
 		next = clock_now() + FIRST_PAUSE;

@@ -20,6 +20,7 @@
 #include "../../lib/inside.h"
 #include "../common/clock.h"
 #include "../common/error.h"
+#include "alive.h"
 #include "batch.h"
 #include "flight.h"
 #include "label.h"
@@ -660,6 +661,7 @@ static int run(struct publisher *p)
 	int err;
 
 	for (;;) {
+		alive_beat();
 		report_if_due(p->report, p->b);
 		/* Look first, so that all is released and counted when nothing was on its way. */
 		quiet = !flight_has_parts(p->flight, NULL);

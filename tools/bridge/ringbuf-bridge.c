@@ -8,6 +8,7 @@
 #include "../common/output.h"
 #include "config.h"
 #include "metrics.h"
+#include "notify.h"
 #include "options.h"
 #include "route.h"
 
@@ -68,7 +69,9 @@ static int run(const struct arguments *a, const struct bridge *b, size_t count)
 			return 1;
 	}
 	line_init(&line, &a->server);
+	notify_start();
 	status = routes_run(b, count, &line);
+	notify_stop();
 	metrics_stop(metrics);
 	return status;
 }

@@ -9,6 +9,7 @@
 #include "../common/clock.h"
 #include "../common/error.h"
 #include "../common/rings.h"
+#include "alive.h"
 #include "link.h"
 #include "pattern.h"
 #include "route.h"
@@ -90,7 +91,9 @@ static void *run(void *arg)
 
 	if (r->b.service)
 		bridge_topic = r->b.direction == PUBLISH ? r->b.ring : r->b.stream;
+	alive_begin(r->b.direction == PUBLISH ? "publish" : "subscribe");
 	r->status = r->b.service ? serve(r, once) : once(r);
+	alive_end();
 	atomic_store(&r->ended, true);
 	return NULL;
 }
@@ -305,7 +308,9 @@ static void find(struct finder *finder, size_t count)
 {
 	uint64_t due = 0;
 
+	alive_begin(NULL);
 	while (!bridge_stop) {
+		alive_beat();
 		reap();
 		if (clock_now() < due) {
 			clock_sleep_until(clock_now() + TICK);
@@ -318,6 +323,7 @@ static void find(struct finder *finder, size_t count)
 	for (struct finder *f = finder; f < finder + count; f++)
 		if (f->link.connection)
 			link_close(&f->link);
+	alive_end();
 }
 
 /* Wait until all routes have ended.  Return whether the status of one of them is not 0. */

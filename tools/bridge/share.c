@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../common/clock.h"
+#include "alive.h"
 #include "batch.h"
 #include "share.h"
 
@@ -209,7 +210,10 @@ static struct batch batch_of(natsMsg *msg)
 static int get(struct subscriber *s, uint64_t sequence, natsMsg **msg)
 {
 	jsErrCode code = 0;
-	natsStatus st = js_GetMsg(msg, s->link.js, s->b->stream, sequence, NULL, &code);
+	natsStatus st;
+
+	alive_beat();
+	st = js_GetMsg(msg, s->link.js, s->b->stream, sequence, NULL, &code);
 
 	if (st == NATS_OK)
 		return 0;

@@ -7,6 +7,7 @@
 
 #include "../../lib/inside.h"
 #include "../common/clock.h"
+#include "alive.h"
 #include "sink.h"
 
 #define TICK  (100 * NS_PER_MS) /* how often a wait looks at bridge_stop */
@@ -169,11 +170,19 @@ bool sink_is_replaced(struct sink *sink)
 	return replaced;
 }
 
+/* Wait for the lock as long as it takes: its holder may wait for room in the ring. */
+static void take_lock(struct sink *sink)
+{
+	alive_wait();
+	pthread_mutex_lock(&sink->lock);
+	alive_beat();
+}
+
 struct memory_stream *sink_join(struct sink *sink, const char *name, struct memory_entry *last)
 {
 	struct memory_stream *stream;
 
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	stream = memory_stream(sink->memory, name);
 	if (stream) {
 		sink->open += !stream->done;
@@ -185,7 +194,7 @@ struct memory_stream *sink_join(struct sink *sink, const char *name, struct memo
 
 void sink_leave(struct sink *sink, const struct memory_stream *stream)
 {
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	sink->open -= !stream->done;
 	pthread_mutex_unlock(&sink->lock);
 }
@@ -211,6 +220,7 @@ static int reserve(struct sink *sink, uint64_t ns)
 {
 	int n = 1;
 
+	alive_beat();
 	if (!sink->reserved)
 		n = ringbuf_writer_reserve(sink->writer, &sink->slot, 1,
 					   bridge_stop ? RINGBUF_TRY : (int64_t)ns);
@@ -281,7 +291,7 @@ int sink_attach(struct sink *sink)
 {
 	int err;
 
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	err = attach(sink);
 	pthread_mutex_unlock(&sink->lock);
 	return err;
@@ -291,7 +301,7 @@ int sink_wait(struct sink *sink, uint64_t ns)
 {
 	int err;
 
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	err = attach(sink);
 	if (!err)
 		err = reserve(sink, ns);
@@ -312,7 +322,7 @@ uint64_t sink_room(struct sink *sink)
 void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
 		      void (*look)(const struct memory_shared *e, void *closure), void *closure)
 {
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	memory_each_shared(sink->memory, stream, look, closure);
 	pthread_mutex_unlock(&sink->lock);
 }
@@ -322,7 +332,7 @@ bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint
 {
 	bool has;
 
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	has = memory_has_shared(sink->memory, stream, sequence, uuid, source);
 	pthread_mutex_unlock(&sink->lock);
 	return has;
@@ -333,7 +343,7 @@ unsigned int sink_entries(struct sink *sink, const struct memory_stream *stream,
 {
 	unsigned int count;
 
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	count = memory_entries(sink->memory, stream, sink->position, to);
 	pthread_mutex_unlock(&sink->lock);
 	return count;
@@ -341,7 +351,7 @@ unsigned int sink_entries(struct sink *sink, const struct memory_stream *stream,
 
 void sink_restart(struct sink *sink, struct memory_stream *stream, int64_t created)
 {
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	sink->open += stream->done;
 	memory_restart(stream, created);
 	pthread_mutex_unlock(&sink->lock);
@@ -349,7 +359,7 @@ void sink_restart(struct sink *sink, struct memory_stream *stream, int64_t creat
 
 void sink_go_back(struct sink *sink, struct memory_stream *stream, const struct memory_entry *e)
 {
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	sink->open += stream->done;
 	memory_go_back(stream, e);
 	pthread_mutex_unlock(&sink->lock);
@@ -360,7 +370,7 @@ int sink_put(struct sink *sink, struct memory_stream *stream, const struct piece
 {
 	int err;
 
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	err = put(sink, stream, piece, count, flags, e, ack);
 	pthread_mutex_unlock(&sink->lock);
 	return err;
@@ -385,7 +395,7 @@ int sink_done(struct sink *sink, struct memory_stream *stream, uint64_t sequence
 {
 	int err = 0;
 
-	pthread_mutex_lock(&sink->lock);
+	take_lock(sink);
 	/* The file says so after the ring does, so that after a kill between the two it is done
 	 * again. */
 	if (sink->open == !stream->done)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../common/clock.h"
+#include "alive.h"
 #include "batch.h"
 #include "share.h"
 
@@ -474,6 +475,7 @@ static int run(struct subscriber *s, natsSubscription *sub)
 	while ((!err || err == -ETIMEDOUT) && !s->end && !bridge_stop &&
 	       !subscriber_is_replaced(s)) {
 		err = 0;
+		alive_beat();
 		report_if_due(s->report, s->b);
 		if (s->b->share)
 			err = share_wait(s);
