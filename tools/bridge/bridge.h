@@ -19,10 +19,12 @@
 /**
  * struct server - how to reach the server
  * @url: its URL, or several with commas between them
+ * @inbox: how the subjects for its answers begin, or NULL
  * @secure: files with secrets and certificates
  */
 struct server {
 	const char *url;
+	const char *inbox;
 	struct secure secure;
 };
 

@@ -2,6 +2,7 @@
 /* See line.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/clock.h"
 #include "alive.h"
@@ -58,13 +59,24 @@ static void on_closed(natsConnection *nc, void *closure)
 		free(c);
 }
 
-/* Errors come back from the calls that they concern. */
-static void ignore(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
+/*
+ * Say which permission is missing, once: the server does not answer a call that it does not permit.
+ * All other errors come back from the calls that they concern.
+ */
+static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
 {
-	(void)nc;
+	struct line *line = ((struct connection *)closure)->line;
+	const char *text = NULL;
+
 	(void)sub;
-	(void)s;
-	(void)closure;
+	if (s != NATS_NOT_PERMITTED || natsConnection_GetLastError(nc, &text) == NATS_OK)
+		return;
+	pthread_mutex_lock(&line->lock);
+	if (text && strncmp(text, line->denied, sizeof(line->denied) - 1)) {
+		snprintf(line->denied, sizeof(line->denied), "%s", text);
+		bridge_say("%s", text);
+	}
+	pthread_mutex_unlock(&line->lock);
 }
 
 /* ---- connecting -------------------------------------------------------------------------------
@@ -90,7 +102,9 @@ static natsStatus set_options(natsOptions *o, struct connection *c, const struct
 	if (s == NATS_OK)
 		s = natsOptions_SetClosedCB(o, on_closed, c);
 	if (s == NATS_OK)
-		s = natsOptions_SetErrorHandler(o, ignore, NULL);
+		s = natsOptions_SetErrorHandler(o, on_error, c);
+	if (s == NATS_OK && server->inbox)
+		s = natsOptions_SetCustomInboxPrefix(o, server->inbox);
 	return s == NATS_OK ? secure_set(&server->secure, server->url, o, why) : s;
 }
 

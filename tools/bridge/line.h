@@ -35,6 +35,7 @@ struct connection {
  * @change: signaled when @connecting becomes false
  * @connecting: one link is connecting; the others wait for it
  * @current: the newest connection, NULL: none
+ * @denied: what the server has not permitted last
  * @links: the links that have a connection, which are woken when it is lost
  */
 struct line {
@@ -43,6 +44,7 @@ struct line {
 	pthread_cond_t change;
 	bool connecting;
 	struct connection *current;
+	char denied[256];
 	struct link *links;
 };
 

@@ -16,6 +16,7 @@ enum {
 	KEY_HOST = 1 << 8,
 	KEY_CONFIG,
 	KEY_METRICS,
+	KEY_INBOX,
 	KEY_SUBJECT,
 	KEY_SERVER,
 	KEY_CREDS,
@@ -69,6 +70,8 @@ static const struct argp_option options[] = {
 	{ "tls-cert", KEY_TLS_CERT, "FILE", 0, "Use TLS with this certificate of the client",
 	  GROUP_PROCESS },
 	{ "tls-key", KEY_TLS_KEY, "FILE", 0, "Its private key", GROUP_PROCESS },
+	{ "inbox", KEY_INBOX, "SUBJECT", 0,
+	  "Begin of the subjects for the server's answers (default _INBOX)", GROUP_PROCESS },
 	{ "metrics", KEY_METRICS, "[HOST:]PORT", 0,
 	  "Serve metrics for Prometheus there (default host 127.0.0.1)", GROUP_PROCESS },
 	{ "subject", KEY_SUBJECT, "SUBJECT", 0, "Subject of the messages (default ringbuf.STREAM)",
@@ -173,6 +176,15 @@ static bool is_true(const char *arg)
 	return !arg || !strcmp(arg, "true");
 }
 
+/* Return whether @text is words with dots between them, without >. */
+static bool is_subject(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length && !strpbrk(text, "> \t\r\n") && !strstr(text, "..") && *text != '.' &&
+	       text[length - 1] != '.';
+}
+
 error_t options_set(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -185,6 +197,11 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_CONFIG:
 		a->config = arg;
+		break;
+	case KEY_INBOX:
+		if (!is_subject(arg) || strchr(arg, '*'))
+			argp_error(state, "--inbox=%s: not words with dots between them", arg);
+		a->server.inbox = arg;
 		break;
 	case KEY_METRICS:
 		a->metrics = arg;
@@ -293,10 +310,7 @@ static void check_stream(struct argp_state *state, const char *stream)
 /* A subject is words with dots between them.  One * may stand for any text, within a word. */
 static void check_subject(struct argp_state *state, const char *subject)
 {
-	size_t length = strlen(subject);
-
-	if (!length || strpbrk(subject, "> \t\r\n") || has_stars(subject) ||
-	    strstr(subject, "..") || *subject == '.' || subject[length - 1] == '.')
+	if (!is_subject(subject) || has_stars(subject))
 		argp_error(state, "--subject=%s: not words with dots between them, without * and >",
 			   subject);
 }
