@@ -41,6 +41,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 ZSH_FUNCTIONS ?= $(PREFIX)/share/zsh/site-functions
+UNITS ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 CC := gcc
 CXX := g++
@@ -262,6 +263,14 @@ $(Q)$(fill_in) lib/$(1).in > $(DESTDIR)$(2)/$(1)
 
 endef
 
+# $(call put_unit,FILE): install a unit of systemd, FILE.in, filled in.
+define put_unit
+$(call say,INSTALL,$(DESTDIR)$(UNITS))
+$(Q)install -d $(DESTDIR)$(UNITS)
+$(Q)$(fill_in) $(1).in > $(DESTDIR)$(UNITS)/$(notdir $(1))
+
+endef
+
 install: lib tools
 	$(call put,644,$(O)/lib/libringbuf.a,$(LIBDIR))
 	$(call put,755,$(O)/lib/libringbuf.so.$(VERSION),$(LIBDIR))
@@ -274,7 +283,9 @@ install: lib tools
 	$(call put,644,include/uapi/linux/ringbuf.h,$(PREFIX)/include/linux)
 	$(call put,755,$(O)/tools/perf_test_ringbuffer $(O)/tools/ringbufctl,$(PREFIX)/bin)
 	$(if $(and $(NATS),$(wildcard $(O)/tools/ringbuf-bridge)),$(call put,755,$(O)/tools/ringbuf-bridge,$(PREFIX)/bin) \
-		$(call put,644,tools/bridge/*.1,$(PREFIX)/share/man/man1))
+		$(call put,644,tools/bridge/*.1,$(PREFIX)/share/man/man1) \
+		$(call put,644,tools/bridge/sysusers.d/*.conf,$(PREFIX)/lib/sysusers.d) \
+		$(call put_unit,tools/bridge/ringbuf-bridge@.service))
 	$(call put,644,tools/completion/bash/*,$(PREFIX)/share/bash-completion/completions)
 	$(call put,644,tools/completion/zsh/*,$(ZSH_FUNCTIONS))
 	$(call put,644,tools/*.1,$(PREFIX)/share/man/man1)
