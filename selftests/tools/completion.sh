@@ -47,6 +47,25 @@ completes perf_test_ringbuffer --zero
 [[ $(<"$tap_dir/out") == --zero-copy* ]]
 ok $? "bash completes an option of perf_test_ringbuffer"
 
+has_bridge=0
+[[ ! -x build/tools/ringbuf-bridge ]] || has_bridge=1
+if ((has_bridge)); then
+	completes ringbuf-bridge ''
+	[[ $(sort "$tap_dir/out" | tr '\n' ' ') == 'demo publish run subscribe ' ]]
+	ok $? "bash offers each command of ringbuf-bridge"
+	completes ringbuf-bridge --server = nats://hub publish complet
+	out_has "^$ring\$"
+	ok $? "bash completes the name of a ring after an option of ringbuf-bridge and its value"
+	completes ringbuf-bridge run --conf
+	[[ $(<"$tap_dir/out") == --config= ]]
+	ok $? "bash completes an option of ringbuf-bridge"
+	completes ringbuf-bridge run --config = ./READM
+	[[ $(<"$tap_dir/out") == ./README.md ]]
+	ok $? "bash completes the file of an option of ringbuf-bridge"
+else
+	skip "completion of ringbuf-bridge" "it is not built"
+fi
+
 # usage: zsh_offers LINE WORD: types LINE and a tab in a terminal with zsh, and waits until WORD is
 # shown; the terminal's text goes to $tap_dir/out
 # shellcheck disable=SC2016 # zsh expands it
@@ -73,6 +92,17 @@ if command -v zsh >/dev/null; then
 	zsh_offers 'perf_test_ringbuffer --ze' zero-copy
 	out_has zero-copy
 	ok $? "zsh completes an option of perf_test_ringbuffer"
+	if ((has_bridge)); then
+		zsh_offers 'ringbuf-bridge ' subscribe
+		out_has subscribe
+		ok $? "zsh offers the commands of ringbuf-bridge"
+		zsh_offers 'ringbuf-bridge publish ' "$ring"
+		out_has "$ring"
+		ok $? "zsh offers the names of rings to ringbuf-bridge"
+		zsh_offers 'ringbuf-bridge run --conf' config
+		out_has config
+		ok $? "zsh completes an option of ringbuf-bridge"
+	fi
 else
 	skip "completion in zsh" "zsh is not installed"
 fi
