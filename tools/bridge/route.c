@@ -65,18 +65,19 @@ static int subscribe_once(struct route *r)
 	return status;
 }
 
-/* Run until bridge_stop is set, or what was found is gone.  What failed was said. */
+/*
+ * Run until bridge_stop is set, or what was found is gone.  Return 0: a service tries again after
+ * each failure, so that only a signal ends it.
+ */
 static int serve(struct route *r, int (*once)(struct route *r))
 {
 	unsigned int tries = 0;
 	uint64_t before;
-	int status;
 
 	do {
 		before = r->report.messages;
-		status = once(r);
-		if (status == BRIDGE_GONE && r->b.found)
-			return 0;
+		if (once(r) == BRIDGE_GONE && r->b.found)
+			break;
 		if (r->report.messages != before)
 			tries = 0;
 		link_pause(NULL, &tries);
