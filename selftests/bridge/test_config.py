@@ -75,6 +75,16 @@ def test_run_passes_messages_of_all_tables():
         assert got["publish"]["messages"] == got["subscribe"]["messages"] == 100, got
 
 
+def test_signal_ends_run_with_success_though_a_ring_is_missing():
+    with World() as w:
+        w.server.start()
+        text = BOTH + '[[publish]]\nring = "no-such-ring-of-this-test"\nstream = "t"\n'
+        with running(w, text) as process:
+            until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+
+
 def test_run_without_service_ends_with_the_messages():
     with World() as w:
         w.server.start()
@@ -89,6 +99,7 @@ def test_run_without_service_ends_with_the_messages():
 def test_keys_before_the_tables_are_defaults_and_options_replace_them():
     text = """slots = 7
 slot-bytes = 100
+mode = "660"
 subject = "before"
 server = "nats://127.0.0.1:1"
 json = true
@@ -122,6 +133,8 @@ subject = "of-the-table"
             try:
                 assert [ring.slot_count for ring in rings] == [7, 9]
                 assert [ring.slot_bytes for ring in rings] == [200, 200]
+                for ring in rings:      # of the embedded host
+                    assert os.stat(f"/dev/shm/ringbuf.{ring.name}").st_mode & 0o777 == 0o660
                 for ring, data in zip(rings, (b"0", b"1")):
                     reader = ring.reader(ringbuffer.OLDEST)
                     slot = reader.peek(timeout=PATIENCE)
@@ -153,6 +166,10 @@ def test_wrong_file_ends_the_bridge_with_file_and_line():
             (":4: config: unknown key", table + 'config = "x"\n'),
             (":4: server: belongs before the tables", table + 'server = "nats://h"\n'),
             (":4: slots: only for [[subscribe]]", table + "slots = 4\n"),
+            (":1: mode: not a text", "mode = 0o660\n" + table),
+            (":1: --mode=888: not an octal", 'mode = "888"\n' + table),
+            (":1: --mode=0: not an octal", 'mode = "0"\n' + table),
+            (":1: --mode=1777: not an octal", 'mode = "1777"\n' + table),
             (":2: replicas: only for [[publish]]", "[[subscribe]]\nreplicas = 3\n"),
             (":1: window: not a number", 'window = "5"\n' + table),
             (":1: window: not a number", "window = true\n" + table),

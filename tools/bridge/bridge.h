@@ -45,6 +45,7 @@ enum direction { PUBLISH, SUBSCRIBE };
  * @batch_bytes: publish: most bytes of a batch
  * @slot_bytes: subscribe: capacity of a slot, if the ring has to be made
  * @slots: subscribe: number of slots, if the ring has to be made
+ * @mode: subscribe: permissions of the ring, if it has to be made; 0: the default ones
  * @replicas: publish: on how many servers the stream is, if it has to be made
  * @interval: time between two reports, in ns; 0: only one, at the end
  * @json: reports are JSON
@@ -65,6 +66,7 @@ struct bridge {
 	uint64_t batch_bytes;
 	uint64_t slot_bytes;
 	uint64_t slots;
+	uint32_t mode;
 	unsigned int replicas;
 	uint64_t interval;
 	bool json;

@@ -32,6 +32,7 @@ enum {
 	KEY_BATCH_BYTES,
 	KEY_SLOT_BYTES,
 	KEY_SLOTS,
+	KEY_MODE,
 	KEY_SERVICE,
 	KEY_SHARE,
 	KEY_ACK_WAIT,
@@ -99,6 +100,9 @@ static const struct argp_option options[] = {
 	  GROUP_SUBSCRIBE },
 	{ "slots", KEY_SLOTS, "N", 0, "subscribe: number of slots of a new ring (default 64)",
 	  GROUP_SUBSCRIBE },
+	{ "mode", KEY_MODE, "OCTAL", 0,
+	  "subscribe: permissions of a new ring, which the umask does not change (default 600)",
+	  GROUP_SUBSCRIBE },
 	{ "share", KEY_SHARE, "NAME", 0,
 	  "subscribe: take turns with all subscribers of this NAME: each message goes into one ring",
 	  GROUP_SUBSCRIBE },
@@ -159,6 +163,16 @@ static uint64_t seconds(struct argp_state *state, const char *flag, const char *
 		argp_error(state, "--%s=%s: not a number of seconds from 0.001 to 1000000", flag,
 			   arg);
 	return (uint64_t)(value * 1e9);
+}
+
+static uint32_t octal(struct argp_state *state, const char *flag, const char *arg)
+{
+	char *end;
+	unsigned long value = strtoul(arg, &end, 8);
+
+	if (*arg < '0' || *arg > '7' || *end || !value || value > 0777)
+		argp_error(state, "--%s=%s: not an octal number from 1 to 777", flag, arg);
+	return (uint32_t)value;
 }
 
 /* The name of a consumer becomes a part of subjects, as that of a stream. */
@@ -262,6 +276,9 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_SLOTS:
 		b->slots = count(state, "slots", arg, 1ULL << 25);
+		break;
+	case KEY_MODE:
+		b->mode = octal(state, "mode", arg);
 		break;
 	case KEY_SERVICE:
 		b->service = is_true(arg);

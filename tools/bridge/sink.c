@@ -41,6 +41,7 @@ static int open_ring(const struct bridge *b, struct ringbuf **ring, enum error_s
 	*step = ERROR_CREATE;
 	config.flags = RINGBUF_EXCLUSIVE | RINGBUF_KEPT;
 	config.name = b->ring;
+	config.mode = b->mode;
 	config.host = b->host;
 	return ringbuf_create(&config, ring);
 }
