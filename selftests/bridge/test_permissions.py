@@ -8,6 +8,7 @@ import ringbuffer
 from certificates import secret
 from world import Half, TOP, World, check_all, until, until_read, write
 
+SHARE = "subscribe --share=detect"
 VIOLATION = r"(?:Publish|Subscription) Violation.*"
 
 
@@ -17,7 +18,7 @@ def rows():
         text = f.read().split("### Permissions")[1]
     return {name.replace("`", ""): [re.findall("`([^`]+)`", cell.replace("cam", "s"))
                                     for cell in cells]
-            for name, *cells in re.findall(r"^\| (`\w+`.*) \| (.*) \|(.*)\|$", text, re.MULTILINE)}
+            for name, *cells in re.findall(r"^\| (`[^`|]+`[^|]*) \| (.*) \|(.*)\|$", text, re.MULTILINE)}
 
 
 def conf(users):
@@ -38,7 +39,7 @@ def merged(**halves):
 
 
 @contextlib.contextmanager
-def started(users, exists=False, inbox=False):
+def started(users, exists=False, inbox=False, share=False):
     """A world whose halves have these permissions, and a function that finds lines of the log."""
     with World(conf=conf(users)) as w:
         def log(pattern):
@@ -51,7 +52,8 @@ def started(users, exists=False, inbox=False):
             w.server.connect().close()
         for half, start in ("publish", w.publish), ("subscribe", w.subscribe):
             path = secret(os.path.join(w.folder, half + ".user"), f"{half}\np\n")
-            start("--user-file", path, *(["--inbox", "_INBOX." + half] if inbox else []))
+            start("--user-file", path, *(["--inbox", "_INBOX." + half] if inbox else []),
+                  *(["--share=detect"] if share and half == "subscribe" else []))
         yield w, log
 
 
@@ -74,6 +76,7 @@ def passes(users, **options):
 def test_permissions_of_the_table_are_enough():
     passes(merged(publish=["publish", "publish, to make the stream"], subscribe=["subscribe"]))
     passes(merged(publish=["publish"], subscribe=["subscribe"]), exists=True)
+    passes(merged(publish=["publish"], subscribe=[SHARE]), exists=True, share=True)
 
 
 def test_user_may_be_kept_to_answers_of_its_own():
@@ -84,20 +87,29 @@ def test_user_may_be_kept_to_answers_of_its_own():
     passes(users, exists=True, inbox=True)
 
 
+def needs(half, names, share=False):
+    """Take each permission of one half away, and require that it tries what it may not."""
+    rest = {"publish": ["publish", "publish, to make the stream"], "subscribe": ["subscribe"]}
+    halves = {**rest, half: names}
+    for which in 0, 1:
+        for subject in merged(**halves)[half][which][1:]:
+            users = merged(**halves)
+            users[half][which].remove(subject)
+            with started(users, exists=half == "subscribe", share=share) as (w, log), \
+                    w.here.writer() as writer:
+                writer.write(b"x")
+                name = subject.rstrip(">*")
+                until(lambda: any(name in line for line in log(VIOLATION)),
+                      f"nothing needs {subject}")
+                said = w.halves[half == "subscribe"].said
+                until(lambda: "Permissions Violation" in said() and name in said(),
+                      f"{half} does not complain of {subject}")
+
+
 def test_each_permission_of_the_table_is_needed():
-    halves = {"publish": ["publish", "publish, to make the stream"], "subscribe": ["subscribe"]}
-    for half, names in halves.items():
-        for which in 0, 1:
-            for subject in merged(**halves)[half][which][1:]:
-                users = merged(**halves)
-                users[half][which].remove(subject)
-                with started(users, exists="subscribe" in half) as (w, log), w.here.writer() as writer:
-                    writer.write(b"x")
-                    name = subject.rstrip(">*")
-                    until(lambda: any(name in line for line in log(VIOLATION)), f"nothing needs {subject}")
-                    said = w.halves[half == "subscribe"].said
-                    until(lambda: "Permissions Violation" in said() and name in said(),
-                          f"{half} does not complain of {subject}")
+    needs("publish", ["publish", "publish, to make the stream"])
+    needs("subscribe", ["subscribe"])
+    needs("subscribe", [SHARE], share=True)
 
 
 def test_permission_to_list_streams_is_needed_for_patterns():
