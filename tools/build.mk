@@ -5,10 +5,11 @@
 
 PACKAGES_DEMO := alsa-utils
 # The build dependencies of tools/debian/control, and lintian, which checks the packages.
+PACKAGES_BRIDGE_DEV := libnats-dev libmicrohttpd-dev libsystemd-dev libtomlplusplus-dev
 PACKAGES_DEB := dpkg-dev debhelper dh-dkms dh-python pybuild-plugin-pyproject python3-all-dev \
-	python3-setuptools python3-wheel lintian
+	python3-setuptools python3-wheel lintian $(PACKAGES_BRIDGE_DEV)
 PACKAGES_WAKE := $(PACKAGES_BUILD) liburing-dev
-PACKAGES_BRIDGE := libnats-dev libmicrohttpd-dev libsystemd-dev libtomlplusplus-dev nats-server
+PACKAGES_BRIDGE := $(PACKAGES_BRIDGE_DEV) nats-server
 PACKAGES_CHARTS := python3-matplotlib
 PACKAGES_BENCH := libboost-dev libzmq3-dev libdpdk-dev iceoryx libiceoryx-posh-dev \
 	libiceoryx-hoofs-dev
