@@ -33,6 +33,7 @@
 #define CORPUS	     "selftests/fuzz/corpus" /* from the top of the tree */
 #define CORPUS_MOST  4096
 #define CORPUS_LEAST 100 /* programs that run everything */
+#define EXIT_THREAD  3
 #define SET_UP_MS    2000 /* how long lane 0 may take */
 #define LANES_MS     40 /* how long the others may take then, beside calls that return late */
 #define KILL_S	     60 /* within which a program that was killed has to end */
@@ -95,7 +96,7 @@ static _Noreturn void program_child(const struct fuzz_program *p)
 	__atomic_store_n(&fuzz_tally->set_up, 1, __ATOMIC_RELEASE);
 	for (i = 1; i <= FUZZ_LANES; i++)
 		if (pthread_create(&thread[i], NULL, lane_thread, &start[i]))
-			_exit(1);
+			_exit(EXIT_THREAD);
 	for (i = 1; i <= FUZZ_LANES; i++)
 		pthread_join(thread[i], NULL);
 	_exit(0);
@@ -104,6 +105,8 @@ static _Noreturn void program_child(const struct fuzz_program *p)
 /* Whether @status of a program that has ended is a fault of the fuzzer itself. */
 static void status_check(int status)
 {
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_THREAD)
+		die("a program could not make its threads");
 	if (WIFEXITED(status) && WEXITSTATUS(status))
 		die("a program could not begin");
 }
