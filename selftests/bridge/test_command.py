@@ -32,6 +32,7 @@ def test_wrong_use_fails_with_the_reason():
     refused("give these a *", "publish", "--subject=a", "a*", "b*")
     for name in "", "a.b", "a" * 65:
         refused("not 1 to 64 characters", "subscribe", "--share=" + name, "a", "b")
+    refused("not new or old", "publish", "--discard=none", "a", "b")
     refused("not a number of seconds", "publish", "--status=nan", "a", "b")
     refused("there is no ring of that name", "publish", "no-such-ring-of-this-test", "s")
     with World() as w:

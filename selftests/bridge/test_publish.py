@@ -160,3 +160,27 @@ def test_publisher_sends_nothing_again_that_the_stream_has():
         w.subscribe()
         for number in range(501):
             until_read(reader, b"%d" % number)
+
+
+def test_stream_that_the_publisher_makes_has_limits():
+    for discard in "new", "old":
+        with World(slots=10, slot_bytes=1000) as w:
+            w.server.start()
+            publish = w.publish(ALONE, "--max-bytes=20000", "--max-age=1000", "--discard=" + discard)
+            with w.here.writer() as writer:
+                for number in range(100):
+                    try:
+                        writer.write(b"%d" % number * 300, timeout=PATIENCE if discard == "old" else 2)
+                    except ringbuffer.WriteTimeoutError:
+                        break
+                else:
+                    assert discard == "old", "a full stream does not hold the writer up"
+            config = w.server.ask("STREAM.INFO.s")["config"]
+            assert (config["max_bytes"], config["max_age"]) == (20000, 1000 * 10**9), config
+            if discard == "new":
+                until(lambda p=publish: "the server refused a message" in p.said(), "no complaint")
+                continue
+            assert publish.end()[0] == 0
+            subscribe = w.subscribe()
+            report = subscribe.end()[1]
+            assert report["lost"] + report["messages"] == 100 and report["lost"], report

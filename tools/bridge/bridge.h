@@ -47,6 +47,9 @@ enum direction { PUBLISH, SUBSCRIBE };
  * @slots: subscribe: number of slots, if the ring has to be made
  * @mode: subscribe: permissions of the ring, if it has to be made; 0: the default ones
  * @replicas: publish: on how many servers the stream is, if it has to be made
+ * @max_bytes: publish: how many bytes such a stream keeps, 0: any number
+ * @max_age: publish: how long such a stream keeps a message, in ns, 0: for ever
+ * @discard_old: publish: such a stream drops its oldest messages when it is full
  * @interval: time between two reports, in ns; 0: only one, at the end
  * @json: reports are JSON
  * @service: continue after the end of a stream, and wait for a ring that does not exist
@@ -68,6 +71,9 @@ struct bridge {
 	uint64_t slots;
 	uint32_t mode;
 	unsigned int replicas;
+	uint64_t max_bytes;
+	uint64_t max_age;
+	bool discard_old;
 	uint64_t interval;
 	bool json;
 	bool service;

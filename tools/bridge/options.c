@@ -37,6 +37,9 @@ enum {
 	KEY_SHARE,
 	KEY_ACK_WAIT,
 	KEY_REPLICAS,
+	KEY_MAX_BYTES,
+	KEY_MAX_AGE,
+	KEY_DISCARD,
 	KEY_STATUS,
 	KEY_JSON,
 };
@@ -89,6 +92,14 @@ static const struct argp_option options[] = {
 	  GROUP_PUBLISH },
 	{ "replicas", KEY_REPLICAS, "N", 0,
 	  "publish: on how many servers of the cluster a new stream is (default 1)",
+	  GROUP_PUBLISH },
+	{ "max-bytes", KEY_MAX_BYTES, "N", 0,
+	  "publish: how many bytes a new stream keeps (default: any number)", GROUP_PUBLISH },
+	{ "max-age", KEY_MAX_AGE, "SECONDS", 0,
+	  "publish: how long a new stream keeps a message (default: for ever)", GROUP_PUBLISH },
+	{ "discard", KEY_DISCARD, "new|old", 0,
+	  "publish: which messages a new stream does not keep when it is full: new ones, so that "
+	  "writers wait, or the oldest ones, which are lost (default new)",
 	  GROUP_PUBLISH },
 	{ "status", KEY_STATUS, "SECONDS", 0, "Print a report that often, not only at the end",
 	  GROUP_ROUTE },
@@ -264,6 +275,17 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_BATCH_BYTES:
 		b->batch_bytes = count(state, "batch-bytes", arg, BATCH_MOST);
+		break;
+	case KEY_MAX_BYTES:
+		b->max_bytes = count(state, "max-bytes", arg, INT64_MAX);
+		break;
+	case KEY_MAX_AGE:
+		b->max_age = seconds(state, "max-age", arg);
+		break;
+	case KEY_DISCARD:
+		b->discard_old = !strcmp(arg, "old");
+		if (!b->discard_old && strcmp(arg, "new"))
+			argp_error(state, "--discard=%s: not new or old", arg);
 		break;
 	case KEY_REPLICAS:
 		b->replicas = (unsigned int)count(state, "replicas", arg, REPLICAS_MOST);

@@ -426,8 +426,11 @@ static natsStatus make_stream(struct publisher *p, jsErrCode *code)
 	c.Subjects = subjects;
 	c.SubjectsLen = 1;
 	/* A stream that is full refuses messages, so that the ring fills and its writers wait. */
-	c.Discard = js_DiscardNew;
-	c.Duplicates = DUPLICATES;
+	c.Discard = p->b->discard_old ? js_DiscardOld : js_DiscardNew;
+	c.MaxBytes = p->b->max_bytes ? (int64_t)p->b->max_bytes : -1;
+	c.MaxAge = (int64_t)p->b->max_age;
+	/* The server allows no longer one than the age of a message. */
+	c.Duplicates = c.MaxAge && c.MaxAge < DUPLICATES ? c.MaxAge : DUPLICATES;
 	c.Replicas = p->b->replicas;
 	return s == NATS_OK ? js_AddStream(NULL, p->link.js, &c, NULL, code) : s;
 }
