@@ -231,6 +231,10 @@ class World:
         self.server.close()
         self.here.close()
         self.there.close()
+        # A test that has failed may leave rings that are kept.
+        for path in glob.glob(f"/dev/shm/ringbuf.{self.name}.*") + glob.glob(
+                f"/dev/rings/{self.name}.*"):
+            os.unlink(path)
         shutil.rmtree(self.folder)
 
     def __enter__(self):

@@ -44,6 +44,8 @@ static int publish_once(struct route *r)
 	struct ringbuf *ring;
 	int err = ringbuf_open(b->ring, b->host, &ring);
 
+	if (err == -ENOENT && b->found)
+		return BRIDGE_GONE;
 	if (err) {
 		report_complain_of_ring(&r->report, b,
 					error_words(words, ERROR_OPEN, err, &config));
