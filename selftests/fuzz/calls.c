@@ -421,16 +421,12 @@ const unsigned int fuzz_kinds_count = sizeof(fuzz_kinds) / sizeof(fuzz_kinds[0])
 
 static __thread struct fuzz_lane *this_lane;
 
-/*
- * A store into a map that is gone, or may not be written, ends the call that makes it.  A fault
- * outside of all calls ends the program: one lane has ended a map, the C library has put memory of
- * its own there, and another lane, which takes that for the map still, has ended it.
- */
+/* A store into a map that is gone, or may not be written, ends the call that makes it. */
 static void on_fault(int number)
 {
 	(void)number;
 	if (!this_lane)
-		_exit(0);
+		_exit(1);
 	siglongjmp(this_lane->fault, 1);
 }
 
@@ -502,6 +498,9 @@ void fuzz_lane_run(struct fuzz_world *w, const struct fuzz_program *p, unsigned 
 			fail_end();
 		fail = fuzz_kinds[p->call[i].kind].run == call_fail;
 	}
+	/* The next call would be one of the fuzzer, such as that which makes a thread. */
+	if (fail)
+		fail_end();
 	if (lane->forked)
 		_exit(0);
 }
