@@ -21,14 +21,17 @@ def file(text):
 
 
 @contextlib.contextmanager
-def running(world, text, *options):
-    """The bridge with a file; @text may use the names of `world`."""
+def running(world, text, *options, wrapper=()):
+    """The bridge with a file; @text may use the names of `world`.
+
+    wrapper: words before its command line
+    """
     values = {"here": world.here.name, "there": world.there.name, "folder": world.folder,
               "server": world.server.url}
     for name, value in values.items():
         text = text.replace("@" + name, value)
     with file(text) as path, open(world.folder + "/run.err", "w+", encoding="utf-8") as errors:
-        process = child([BRIDGE, "run", "--config", path, *options], stdout=subprocess.PIPE,
+        process = child([*wrapper, BRIDGE, "run", "--config", path, *options], stdout=subprocess.PIPE,
                         stderr=errors)
         try:
             yield process

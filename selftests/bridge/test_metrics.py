@@ -117,6 +117,15 @@ def test_label_of_metrics_may_have_any_character():
         assert sorted(shown) == sorted(names), shown
 
 
+def test_metrics_are_served_though_many_files_are_open():
+    port = free_port()
+    # Each route has some files, so that the sockets get numbers that select(2) does not allow.
+    many = "ulimit -n 4096; for ((i = 3; i < 1100; i++)); do eval \"exec $i</dev/null\"; done; "
+    with World() as w, running(w, BOTH, f"--metrics={port}",
+                               wrapper=["bash", "-c", many + 'exec "$@"', "bash"]):
+        until(lambda: answers(port), "no metrics")
+
+
 def test_metrics_listen_where_they_are_told():
     for address, host in ("127.0.0.2:", "127.0.0.2"), ("[::1]:", "[::1]"), ("", "127.0.0.1"):
         port = free_port()

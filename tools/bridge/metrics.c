@@ -148,9 +148,10 @@ struct metrics *metrics_start(const char *address)
 	int fd = m ? listen_to(address, &why) : -1;
 
 	if (fd >= 0) {
-		m->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL,
-					     on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-					     MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS,
+		m->daemon = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0,
+					     NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET,
+					     fd, MHD_OPTION_CONNECTION_LIMIT,
+					     (unsigned int)CONNECTIONS,
 					     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)TIMEOUT,
 					     MHD_OPTION_END);
 		if (m->daemon)
