@@ -97,3 +97,21 @@ def test_subscriber_that_dies_inside_a_batch_continues_there_in_another_ring():
                 raise AssertionError("a message came again")
             except (ringbuffer.ReadTimeoutError, ringbuffer.WriterFinishedError):
                 pass
+
+
+def test_batch_is_not_taken_for_a_shorter_one_that_the_server_knows():
+    with World(slots=128) as w:
+        w.server.start()
+        w.server.make_stream()
+        # The server knows slot 127 alone, and publish starts again because of the last message.
+        w.server.put(b"x", Nats_Msg_Id=f"{w.here.uuid}:127")
+        w.server.put(b"no message of a ring")
+        w.server.kill()
+        publish = w.publish()
+        with w.here.writer() as writer:
+            for _ in range(128):
+                writer.write(b"x", timeout=PATIENCE)
+        w.server.start()
+        status, report = publish.end()
+        # Two batches of 64, and the end.
+        assert (status, report["lost"], w.server.stored()) == (0, 0, 5), report

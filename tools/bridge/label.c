@@ -23,6 +23,9 @@ void label_id(char id[LABEL_ID_BYTES], const struct label *l)
 	else if (l->parts > 1)
 		snprintf(id, LABEL_ID_BYTES, "%s:%" PRIu64 ".%" PRIu32 ".%" PRIu64, l->uuid,
 			 l->position, l->part, l->part_bytes);
+	else if (l->slots > 1)
+		snprintf(id, LABEL_ID_BYTES, "%s:%" PRIu64 "-%" PRIu32, l->uuid, l->position,
+			 l->slots);
 	else
 		snprintf(id, LABEL_ID_BYTES, "%s:%" PRIu64, l->uuid, l->position);
 }
@@ -87,7 +90,7 @@ static bool get_number(natsMsg *msg, const char *key, uint64_t *to, uint64_t oth
 /* Read a message id, of which all but the end was checked for @l->end. */
 static bool get_id(const char *id, struct label *l)
 {
-	uint64_t part = 0;
+	uint64_t part = 0, slots;
 
 	if (strlen(id) <= UUID_TEXT_BYTES || id[UUID_TEXT_BYTES - 1] != ':')
 		return false;
@@ -105,6 +108,12 @@ static bool get_id(const char *id, struct label *l)
 		id++;
 		if (!number(&id, &part, UINT32_MAX) || *id++ != '.' ||
 		    !number(&id, &l->part_bytes, UINT64_MAX))
+			return false;
+	}
+	/* The header tells the number of slots, too. */
+	if (*id == '-' && !l->end) {
+		id++;
+		if (!number(&id, &slots, UINT32_MAX))
 			return false;
 	}
 	l->part = (uint32_t)part;

@@ -6,7 +6,8 @@
  *                  from 0 on, of a message that was split into parts of SIZE bytes;
  *                  UUID:end.POSITION for the end of the stream, POSITION being behind the last
  *                  slot.  By it the server finds messages that it has already, and a bridge that
- *                  restarts where to continue.  Of a batch, POSITION is that of its last slot
+ *                  restarts where to continue.  UUID:POSITION-SLOTS for a batch, POSITION being
+ *                  that of its last slot: another batch may end there, too
  * Ringbuf-Slots    how many slots the message has, see batch.h; only if it is a batch of several,
  *                  and then it has no flags and no timestamp
  * Ringbuf-Parts    in how many parts the message was split; only if there are several
