@@ -98,6 +98,8 @@ static natsStatus set_options(natsOptions *o, struct connection *c, const struct
 	if (s == NATS_OK)
 		s = natsOptions_SetWriteDeadline(o, DEADLINE_MS);
 	if (s == NATS_OK)
+		s = natsOptions_SetSendAsap(o, c->line->asks_only);
+	if (s == NATS_OK)
 		s = natsOptions_SetDisconnectedCB(o, on_lost, c);
 	if (s == NATS_OK)
 		s = natsOptions_SetClosedCB(o, on_closed, c);

@@ -31,6 +31,7 @@ struct connection {
 /**
  * struct line - connections to one server, one after the other
  * @server: where it is
+ * @asks_only: requests are all that is sent, so let none wait for others to be sent with it
  * @lock: for all below
  * @change: signaled when @connecting becomes false
  * @connecting: one link is connecting; the others wait for it
@@ -40,6 +41,7 @@ struct connection {
  */
 struct line {
 	const struct server *server;
+	bool asks_only;
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	bool connecting;

@@ -51,6 +51,15 @@ static void set_route(struct argp_state *state, struct arguments *a)
 	options_complete(state, b);
 }
 
+/* Return whether all of @b only ask for messages, and neither publish nor acknowledge any. */
+static bool only_ask(const struct bridge *b, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (b[i].direction == PUBLISH || b[i].share)
+			return false;
+	return true;
+}
+
 /* Connect to the server and pass messages. */
 static int run(const struct arguments *a, const struct bridge *b, size_t count)
 {
@@ -69,6 +78,7 @@ static int run(const struct arguments *a, const struct bridge *b, size_t count)
 			return 1;
 	}
 	line_init(&line, &a->server);
+	line.asks_only = only_ask(b, count);
 	notify_start();
 	status = routes_run(b, count, &line);
 	notify_stop();
