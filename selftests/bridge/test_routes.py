@@ -95,6 +95,23 @@ def test_rings_that_match_a_pattern_have_streams_of_their_own():
             ring.close()
 
 
+def test_ring_whose_name_no_stream_can_have_is_left_out():
+    with World() as w:
+        w.server.start()
+        bad = [make_ring(w, "in-" + name) for name in ("a b", "a\r\nPUB x 1\r\nx\r\n", "a>")]
+        good = make_ring(w, "in-a")
+        publish = start(w, "publish", w.name + ".in-*", "s-*")
+        write_one(good, b"1")
+        until(lambda: w.server.ask("STREAM.INFO.s-a").get("state", {}).get("messages") == 2,
+              "the other ring is left out, too")
+        until(lambda: "no stream can have this name" in publish.said(), "no complaint")
+        assert "\r" not in publish.said()
+        status, report = publish.end(signal.SIGTERM)
+        assert (status, report["connections"]) == (0, 1), report
+        for ring in (*bad, good):
+            ring.close()
+
+
 def numbered(source, number):
     """A message that tells where it is from; some are split."""
     rng = random.Random(number)

@@ -83,9 +83,9 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus s, vo
  */
 
 static natsStatus set_options(natsOptions *o, struct connection *c, const struct server *server,
-			      char why[SECURE_WHY_BYTES])
+			      const char *url, char why[SECURE_WHY_BYTES])
 {
-	natsStatus s = servers_set(server->url, o);
+	natsStatus s = natsOptions_SetURL(o, url);
 
 	if (s == NATS_OK)
 		s = natsOptions_SetName(o, "ringbuf-bridge");
@@ -105,23 +105,50 @@ static natsStatus set_options(natsOptions *o, struct connection *c, const struct
 		s = natsOptions_SetClosedCB(o, on_closed, c);
 	if (s == NATS_OK)
 		s = natsOptions_SetErrorHandler(o, on_error, c);
+	/* A server must not tell others to which the secrets then go. */
+	if (s == NATS_OK)
+		s = natsOptions_SetIgnoreDiscoveredServers(o, true);
 	if (s == NATS_OK && server->inbox)
 		s = natsOptions_SetCustomInboxPrefix(o, server->inbox);
 	return s == NATS_OK ? secure_set(&server->secure, server->url, o, why) : s;
 }
 
-/* Connect.  If a file cannot be used, set @why. */
-static natsStatus connect_to(const struct server *server, struct connection *c,
+/* Connect to the server at @url.  If a file cannot be used, set @why. */
+static natsStatus connect_to(const struct server *server, const char *url, struct connection *c,
 			     char why[SECURE_WHY_BYTES])
 {
 	natsOptions *o = NULL;
 	natsStatus s = natsOptions_Create(&o);
 
 	if (s == NATS_OK)
-		s = set_options(o, c, server, why);
+		s = set_options(o, c, server, url, why);
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&c->nc, o);
 	natsOptions_Destroy(o);
+	return s;
+}
+
+/*
+ * Connect to one of the servers, beginning with any of them.  Each may take seconds, so libnats,
+ * which would try all of them in one call, gets one at a time.
+ */
+static natsStatus connect_to_any(const struct server *server, struct connection *c,
+				 char why[SECURE_WHY_BYTES])
+{
+	struct servers servers;
+	natsStatus s = NATS_NO_MEMORY;
+	int first;
+
+	if (!servers_split(&servers, server->url))
+		return s;
+	first = (int)(clock_now() / NS_PER_MS % (uint64_t)servers.count);
+	for (int i = 0; i < servers.count && !*why && !(i && bridge_stop); i++) {
+		alive_beat();
+		s = connect_to(server, servers.url[(first + i) % servers.count], c, why);
+		if (s == NATS_OK)
+			break;
+	}
+	free(servers.copy);
 	return s;
 }
 
@@ -138,7 +165,7 @@ static struct connection *connect_once(struct line *line, struct link *l)
 	if (c) {
 		c->line = line;
 		c->users = 1;
-		s = connect_to(line->server, c, why);
+		s = connect_to_any(line->server, c, why);
 	}
 	if (s == NATS_OK)
 		return c;
@@ -203,8 +230,12 @@ bool line_take(struct line *line, struct link *l)
 		if (line->connecting) {
 			tick = clock_timespec(clock_now() + TICK);
 			pthread_cond_timedwait(&line->change, &line->lock, &tick);
-			if (l->b)
-				report_if_due(l->report, l->b);
+			if (!l->b)
+				continue;
+			/* The reader of the report may be slow. */
+			pthread_mutex_unlock(&line->lock);
+			report_if_due(l->report, l->b);
+			pthread_mutex_lock(&line->lock);
 			continue;
 		}
 		line->connecting = true;

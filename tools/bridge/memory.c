@@ -236,12 +236,13 @@ void memory_each_shared(const struct memory_file *m, const struct memory_stream 
 }
 
 bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
-		       uint64_t sequence, const char *uuid, uint64_t source)
+		       uint64_t sequence, const char *uuid, uint64_t source, bool batch)
 {
 	const struct memory_shared *e;
 
 	for (e = m->shared; e < m->shared + MEMORY_SHARED; e++)
-		if (e->sequence == sequence && e->source == source && !strcmp(e->uuid, uuid) &&
+		if (e->sequence == sequence && e->source <= source &&
+		    (batch || e->source == source) && !strcmp(e->uuid, uuid) &&
 		    shared_is_of(m, e, stream))
 			return true;
 	return false;

@@ -130,10 +130,12 @@ void memory_each_shared(const struct memory_file *m, const struct memory_stream 
 
 /*
  * Return whether message @sequence of @stream is in @m->shared.
- * @uuid, @source: the ring and the position in it from where it comes
+ * @uuid, @source: the ring and the position in it from where it comes, that of the last slot of a
+ * batch
+ * @batch: it is a batch, of which the last slots may be too long for the ring
  */
 bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
-		       uint64_t sequence, const char *uuid, uint64_t source);
+		       uint64_t sequence, const char *uuid, uint64_t source, bool batch);
 
 /*
  * Copy what is remembered of the last messages of @stream that were committed before @position, the

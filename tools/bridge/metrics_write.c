@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See metrics.h. */
+#include <jansson.h>
+
 #include "metrics.h"
 #include "route.h"
 
@@ -100,8 +102,13 @@ static const struct metric metrics[] = {
 };
 
 /* Write a label.  In its value a quote, a backslash and the end of a line have a backslash. */
+/* One label that is not UTF-8 would make Prometheus refuse all: then write bytes as ?. */
 static void write_label(FILE *f, const char *name, const char *value)
 {
+	json_t *text = json_string(value);
+	bool plain = text;
+
+	json_decref(text);
 	fprintf(f, "%s=\"", name);
 	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')
@@ -109,7 +116,7 @@ static void write_label(FILE *f, const char *name, const char *value)
 		if (*value == '\n')
 			fputs("\\n", f);
 		else
-			putc(*value, f);
+			putc(plain || !(*value & 0x80) ? *value : '?', f);
 	}
 	putc('"', f);
 }

@@ -59,7 +59,7 @@ static void tell_status(char last[STATUS_BYTES])
 
 static void *run(void *arg)
 {
-	uint64_t now, watchdog_ns = 0, watchdog_due = 0, status_due = 0;
+	uint64_t now, oldest, watchdog_ns = 0, watchdog_due = 0, status_due = 0;
 	char last[STATUS_BYTES] = "";
 	bool stopping = false;
 
@@ -77,7 +77,9 @@ static void *run(void *arg)
 			tell_status(last);
 			status_due = now + STATUS_PAUSE;
 		}
-		if (watchdog_ns && now >= watchdog_due && now < alive_oldest() + watchdog_ns / 2) {
+		oldest = alive_oldest();
+		if (watchdog_ns && now >= watchdog_due &&
+		    (oldest >= now || now - oldest < watchdog_ns / 2)) {
 			sd_notify(0, "WATCHDOG=1");
 			watchdog_due = now + watchdog_ns / 4;
 		}

@@ -201,15 +201,6 @@ static bool is_true(const char *arg)
 	return !arg || !strcmp(arg, "true");
 }
 
-/* Return whether @text is words with dots between them, without >. */
-static bool is_subject(const char *text)
-{
-	size_t length = strlen(text);
-
-	return length && !strpbrk(text, "> \t\r\n") && !strstr(text, "..") && *text != '.' &&
-	       text[length - 1] != '.';
-}
-
 error_t options_set(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -224,7 +215,7 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		a->config = arg;
 		break;
 	case KEY_INBOX:
-		if (!is_subject(arg) || strchr(arg, '*'))
+		if (!pattern_is_subject(arg) || strchr(arg, '*'))
 			argp_error(state, "--inbox=%s: not words with dots between them", arg);
 		a->server.inbox = arg;
 		break;
@@ -349,7 +340,7 @@ static void check_stream(struct argp_state *state, const char *stream)
 /* A subject is words with dots between them.  One * may stand for any text, within a word. */
 static void check_subject(struct argp_state *state, const char *subject)
 {
-	if (!is_subject(subject) || has_stars(subject))
+	if (!pattern_is_subject(subject) || has_stars(subject))
 		argp_error(state, "--subject=%s: not words with dots between them, without * and >",
 			   subject);
 }
@@ -398,8 +389,10 @@ void options_complete(struct argp_state *state, struct bridge *b)
 
 	if (!b->subject && asprintf(&subject, "ringbuf.%s", b->stream) >= 0)
 		b->subject = subject;
-	if (!b->subject)
+	if (!b->subject) {
 		argp_failure(state, 1, ENOMEM, "%s", b->stream);
+		return;
+	}
 	check_names(state, b);
 	b->service = b->service || pattern_is(b->direction == PUBLISH ? b->ring : b->stream);
 	b->host = host_choose(state, b->host, rings_has(b->ring));

@@ -20,6 +20,14 @@ bool pattern_is_stream(const char *name)
 	return *name && !*c && c - name <= 255;
 }
 
+bool pattern_is_subject(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length && !strpbrk(text, "> \t\r\n") && !strstr(text, "..") && *text != '.' &&
+	       text[length - 1] != '.';
+}
+
 char *pattern_other(const char *pattern, const char *name, const char *other)
 {
 	const char *star = strchr(pattern, '*'), *other_star = strchr(other, '*');

@@ -12,6 +12,10 @@ bool pattern_is(const char *name);
 /* Return whether a stream may have the name @name, which is printed, too; it may have *. */
 bool pattern_is_stream(const char *name);
 
+/* Return whether messages may have the subject @text: words with dots between them; it may have *.
+ */
+bool pattern_is_subject(const char *text);
+
 /*
  * Match @name, which has no *, with @pattern.  Return NULL if it does not match, else @other with
  * its *, if it has one, replaced by what the * of @pattern stands for.  The caller frees the text.

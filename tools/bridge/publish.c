@@ -644,10 +644,15 @@ static bool is_error(int err)
 /* Send the slots that were peeked, as many as may be on their way. */
 static natsStatus send_slots(struct publisher *p)
 {
+	/* Long enough slots take minutes: release and report meanwhile. */
+	uint64_t until = clock_now() + TICK;
 	natsStatus s = NATS_OK;
 
-	while (s == NATS_OK && p->sent < p->slots && flight_has_room(p->flight, p->b))
+	while (s == NATS_OK && p->sent < p->slots && flight_has_room(p->flight, p->b) &&
+	       !bridge_stop && clock_now() < until) {
+		alive_beat();
 		s = send_next(p);
+	}
 	return s;
 }
 

@@ -25,14 +25,23 @@ static void on_signal(int number)
 
 void bridge_say(const char *form, ...)
 {
-	char line[1024];
+	char line[1024], *whole;
 	va_list ap;
+	int n;
 
 	va_start(ap, form);
 	vsnprintf(line, sizeof(line), form, ap);
 	va_end(ap);
-	fprintf(stderr, "ringbuf-bridge: %s%s%s\n", bridge_topic ? bridge_topic : "",
-		bridge_topic ? ": " : "", line);
+	n = asprintf(&whole, "ringbuf-bridge: %s%s%s", bridge_topic ? bridge_topic : "",
+		     bridge_topic ? ": " : "", line);
+	if (n < 0)
+		return;
+	/* Names of rings may have any bytes. */
+	for (char *c = whole; *c; c++)
+		if ((*c >= 0 && *c < ' ') || *c == '\x7f')
+			*c = '?';
+	fprintf(stderr, "%s\n", whole);
+	free(whole);
 }
 
 /* Set the only route of @a to what the words of the command line say. */

@@ -201,6 +201,13 @@ struct finder {
 	bool failed;
 };
 
+/* The names become parts of what is sent to the server: a ring may have any name. */
+static bool can_be_sent(const struct bridge *found)
+{
+	return pattern_is_stream(found->stream) && !pattern_is(found->stream) &&
+	       pattern_is_subject(found->subject) && !pattern_is(found->subject);
+}
+
 /* Start a route for @name, if it matches the pattern and has no route. */
 static void look_at(struct finder *f, const char *name)
 {
@@ -218,17 +225,21 @@ static void look_at(struct finder *f, const char *name)
 	found.stream = publishes ? other : name;
 	found.subject = subject;
 	found.found = true;
-	if (other && subject && !exists(&found))
+	if (other && subject && !can_be_sent(&found))
+		err = -EINVAL;
+	else if (other && subject && !exists(&found))
 		err = count_routes() < ROUTES_MOST ? start(&found, f->line) : -EMFILE;
 	free(other);
 	free(subject);
-	if (!err)
+	/* The first complaint of a search is enough: others would alternate with it. */
+	if (!err || f->failed)
 		return;
 	f->failed = true;
 	if (err == -EMFILE)
 		snprintf(text, sizeof(text), "more than %d rings or streams match", ROUTES_MOST);
 	else
-		snprintf(text, sizeof(text), "%.200s: %s", name, strerror(-err));
+		snprintf(text, sizeof(text), "%.200s: %s", name,
+			 err == -EINVAL ? "no stream can have this name" : strerror(-err));
 	report_complain(&f->report, text, true);
 }
 
@@ -319,8 +330,10 @@ static void find(struct finder *finder, size_t count)
 			clock_sleep_until(clock_now() + TICK);
 			continue;
 		}
-		for (struct finder *f = finder; f < finder + count; f++)
+		for (struct finder *f = finder; f < finder + count && !bridge_stop; f++) {
+			alive_beat();
 			find_names(f);
+		}
 		due = clock_now() + FIND_PAUSE;
 	}
 	for (struct finder *f = finder; f < finder + count; f++)

@@ -108,7 +108,7 @@ static natsStatus set_nkey(const char *path, natsOptions *o, char why[SECURE_WHY
 {
 	FILE *f = open_file(path, true, why);
 	natsStatus s = NATS_INVALID_ARG;
-	char line[LINE_BYTES];
+	char line[LINE_BYTES] = "";
 	bool found = false;
 
 	if (!f)

@@ -59,12 +59,9 @@ bool servers_want_tls(const char *list)
 	return strstr(list, "tls://");
 }
 
-natsStatus servers_set(const char *list, natsOptions *o)
+bool servers_split(struct servers *to, const char *list)
 {
-	const char *url[SERVERS_MOST];
-	char *copy = strdup(list);
-	natsStatus s = copy ? natsOptions_SetServers(o, url, split(copy, url)) : NATS_NO_MEMORY;
-
-	free(copy);
-	return s;
+	to->copy = strdup(list);
+	to->count = to->copy ? split(to->copy, to->url) : 0;
+	return to->copy;
 }

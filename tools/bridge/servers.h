@@ -3,7 +3,6 @@
 #ifndef BRIDGE_SERVERS_H
 #define BRIDGE_SERVERS_H
 
-#include <nats/nats.h>
 #include <stdbool.h>
 
 #define SERVERS_MOST 64
@@ -14,7 +13,14 @@ const char *servers_check(const char *list);
 /* Return whether one of the URLs asks for TLS; then all servers are used with it. */
 bool servers_want_tls(const char *list);
 
-/* Set the servers of a connection.  @list is right. */
-natsStatus servers_set(const char *list, natsOptions *o);
+/* The URLs of a list; the caller frees @copy. */
+struct servers {
+	char *copy;
+	const char *url[SERVERS_MOST];
+	int count;
+};
+
+/* Cut @list, which is right, into URLs.  Return false if there is no memory. */
+bool servers_split(struct servers *to, const char *list);
 
 #endif /* BRIDGE_SERVERS_H */

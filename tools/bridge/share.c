@@ -168,6 +168,19 @@ static void keep_batch(struct subscriber *s)
 	natsConnection_PublishString(s->link.connection->nc, s->batch_ack, "+WPI");
 }
 
+/* Return the number of the last slot of @batch, from 1 on, that fits into a slot of the ring, or 0.
+ */
+static uint32_t last_that_fits(const struct subscriber *s, struct batch batch)
+{
+	struct ringbuf_slot slot;
+	uint32_t last = 0;
+
+	for (uint32_t n = 1; batch_get(&batch, &slot); n++)
+		if (slot.length <= s->sink->geometry.slot_bytes)
+			last = n;
+	return last;
+}
+
 /*
  * Put the slots of a batch into the ring, but the first @taken ones.  A batch that was begun goes
  * into no other ring, so wait for room.
@@ -175,6 +188,7 @@ static void keep_batch(struct subscriber *s)
 static int put_batch(struct subscriber *s, const char *ack, struct batch batch,
 		     const struct label *l, uint64_t taken)
 {
+	uint32_t last = last_that_fits(s, batch);
 	struct ringbuf_slot slot;
 	struct label one = *l;
 	struct piece piece;
@@ -188,7 +202,7 @@ static int put_batch(struct subscriber *s, const char *ack, struct batch batch,
 		piece = (struct piece){ slot.data, slot.length };
 		if (n <= taken)
 			continue;
-		err = put(s, ack, &piece, 1, &one, n < l->slots ? n : 0,
+		err = put(s, ack, &piece, 1, &one, n < last ? n : 0,
 			  *s->batch_ack ? keep_batch : NULL);
 		if (err != -EMSGSIZE)
 			continue;
@@ -377,7 +391,7 @@ static int take(struct subscriber *s, natsMsg **msg)
 	 * delivered one.
 	 */
 	if (s->next <= s->seen &&
-	    sink_has_shared(s->sink, s->stream, s->next, l.uuid, l.position)) {
+	    sink_has_shared(s->sink, s->stream, s->next, l.uuid, l.position, l.slots > 1)) {
 		s->report->repeated++;
 		return 0;
 	}

@@ -329,12 +329,12 @@ void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
 }
 
 bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint64_t sequence,
-		     const char *uuid, uint64_t source)
+		     const char *uuid, uint64_t source, bool batch)
 {
 	bool has;
 
 	take_lock(sink);
-	has = memory_has_shared(sink->memory, stream, sequence, uuid, source);
+	has = memory_has_shared(sink->memory, stream, sequence, uuid, source, batch);
 	pthread_mutex_unlock(&sink->lock);
 	return has;
 }

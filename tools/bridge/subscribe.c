@@ -288,7 +288,9 @@ static bool has_message(struct subscriber *s, const struct memory_entry *e, nats
 	struct label l;
 	bool same;
 
-	*st = js_GetMsg(&msg, s->link.js, s->b->stream, e->sequence, NULL, NULL);
+	alive_beat();
+	*st = bridge_stop ? NATS_TIMEOUT
+			  : js_GetMsg(&msg, s->link.js, s->b->stream, e->sequence, NULL, NULL);
 	if (*st == NATS_NOT_FOUND) {
 		*st = NATS_OK;
 		return true;
