@@ -66,8 +66,13 @@ def passes(users, **options):
         write(w.here, 10, 100)
         # The subscriber asks only if nothing comes for a while.
         until(lambda: log(r"\[PUB \$JS\.API\.CONSUMER\.INFO\."), "it does not ask for its consumer")
-        writer.close()
         check_all(reader, 10, 100)
+        # One that starts again finds out whether the stream has the last message still.
+        w.halves[1].kill()
+        w.halves[1].start()
+        until(lambda: log(r"\[PUB \$JS\.API\.STREAM\.MSG\.GET\.") or options.get("share"),
+              "it does not ask for the last message")
+        writer.close()
         for half in w.halves:
             assert half.end()[0] == 0, half.said()
         assert not log(VIOLATION), log(VIOLATION)
@@ -98,6 +103,10 @@ def needs(half, names, share=False):
             with started(users, exists=half == "subscribe", share=share) as (w, log), \
                     w.here.writer() as writer:
                 writer.write(b"x")
+                if half == "subscribe" and not share and "MSG.GET" in subject:
+                    until_read(w.there.reader(ringbuffer.OLDEST), b"x")
+                    w.halves[1].kill()
+                    w.halves[1].start()
                 name = subject.rstrip(">*")
                 until(lambda: any(name in line for line in log(VIOLATION)),
                       f"nothing needs {subject}")

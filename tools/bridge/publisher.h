@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* State of a publisher, which publish.c and send.c use. */
+#ifndef BRIDGE_PUBLISHER_H
+#define BRIDGE_PUBLISHER_H
+
+#include "batch.h"
+#include "flight.h"
+#include "label.h"
+#include "link.h"
+
+/**
+ * struct publisher - state of the bridge
+ * @released: position behind the last slot that was given back, at first that at which the reader
+ *	attached; what is between the last message in the stream and this is lost
+ * @lost_at: the slot before which the reader has lost slots
+ * @lost: how many slots it has lost there; the ring tells this once, the bridge perhaps on several
+ *	connections
+ * @told: how many lost slots were told since the last slot was given back
+ * @slot: the slots that were peeked last
+ * @slots: how many these are
+ * @sent: how many of these were sent
+ * @peeked_to: position behind the last slot that was peeked
+ * @fresh: none was peeked on this connection, or since the reader was moved
+ * @sent_to: position behind the last slot that is in the stream or on its way
+ * @part_bytes: most bytes of a part
+ * @batch: the payload of the batch that is sent next
+ * @last: the last message of this ring that is in the stream or on its way; @last.parts is 0 if
+ *	that is unknown
+ * @last_id: id of the last message that was sent
+ * @last_seq: sequence number of the last message of the stream, before any was sent
+ * @sent_any: one was sent on this connection
+ * @ended: the end of the stream is in the stream, or on its way
+ * @reopen_due: when a service opens a ring without writers again
+ */
+struct publisher {
+	const struct bridge *b;
+	struct ringbuf *ring;
+	struct ringbuf_reader *reader;
+	struct ringbuf_geometry geometry;
+	struct link link;
+	struct report *report;
+	uint64_t released;
+	uint64_t lost_at;
+	uint64_t lost;
+	uint64_t told;
+	struct ringbuf_slot slot[RINGBUF_BATCH_MAX];
+	unsigned int slots;
+	unsigned int sent;
+	uint64_t peeked_to;
+	bool fresh;
+	uint64_t sent_to;
+	size_t part_bytes;
+	char batch[BATCH_MOST];
+	struct label last;
+	char last_id[LABEL_ID_BYTES];
+	uint64_t last_seq;
+	bool sent_any;
+	bool ended;
+	uint64_t reopen_due;
+	struct flight *flight;
+};
+
+/* Forget what was peeked: the next look begins at the reader's cursor. */
+void publisher_forget_slots(struct publisher *p);
+
+/* Send the next slots or the next part of one. */
+natsStatus publisher_send_next(struct publisher *p);
+
+/*
+ * Send the end of the stream, unless the stream has it already, and how many slots before it are
+ * not in the stream though they were given back: the server can have lost what it had stored.
+ */
+natsStatus publisher_send_end(struct publisher *p);
+
+#endif /* BRIDGE_PUBLISHER_H */
