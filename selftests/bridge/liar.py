@@ -10,14 +10,14 @@ HUGE = 10 ** 30
 RATE = 0.1      # of lies
 
 
-def frames(source):
-    """The protocol messages of a server: pairs of their line and their payload."""
+def frames(source, verbs=(b"MSG", b"HMSG")):
+    """The protocol messages of a server: pairs of their line and their payload, which these have."""
     while True:
         line = source.readline()
         if not line:
             return
         payload = b""
-        if line.split(b" ", 1)[0] in (b"MSG", b"HMSG"):
+        if line.split(b" ", 1)[0] in verbs:
             payload = source.read(int(line.split()[-1]) + 2)
         yield line, payload
 
@@ -236,3 +236,40 @@ class Liar:
 
     def close(self):
         self.socket.close()
+
+
+class Forgetful(Liar):
+    """Drops this many messages of the stream, and says that it had them already.
+
+    A server of a cluster does so with a message that the others do not get, and that it drops later.
+    """
+
+    def __init__(self, server):
+        super().__init__(server, 0)
+        self.client_lock = threading.Lock()
+
+    def forward(self, client, server):
+        inboxes = {}        # subject, without its *: number of the subscription
+        with client.makefile("rb") as source:
+            for line, payload in frames(source, (b"PUB", b"HPUB")):
+                words = line.split()
+                if words[0] == b"SUB":
+                    inboxes[words[1].rstrip(b"*")] = words[-1]
+                if self.left and line.startswith(b"HPUB ringbuf."):
+                    self.left -= 1
+                    number = next(number for inbox, number in inboxes.items()
+                                  if words[2].startswith(inbox))
+                    self.tell(client, b"MSG %s %s 0\r\n" % (words[2], number),
+                              b'{"stream":"s","seq":1,"duplicate":true}')
+                else:
+                    server.sendall(line + payload)
+
+    def tell(self, client, line, payload):
+        with self.client_lock:
+            client.sendall(with_payload(line, payload))
+
+    def answer(self, client, server):
+        with server.makefile("rb") as source:
+            for line, payload in frames(source):
+                with self.client_lock:
+                    client.sendall(line + payload)

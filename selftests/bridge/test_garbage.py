@@ -4,8 +4,9 @@ import os
 import signal
 
 import ringbuffer
-from liar import LIES, Liar, flip
-from world import ALONE, ASAN, PATIENCE, Server, Task, World, check_all, until, write
+from liar import LIES, Forgetful, Liar, flip
+from world import (ALONE, ASAN, PATIENCE, Server, Task, World, check_all, read_numbers, until,
+                   write)
 
 # Some answers let libnats 3.4.1 leak memory.
 os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
@@ -70,3 +71,33 @@ def test_bytes_that_change_on_the_way_do_not_end_the_bridge(kills, seed):
                   "subscribe does not continue")
             for half in halves:
                 assert half.end(signal.SIGTERM)[0] == 0, half.said()
+
+
+class ForgetfulServer(LyingServer):
+    """A server that the bridge reaches through a proxy that forgets."""
+
+    def lie(self, seed=0, lies=()):
+        self.liar = Forgetful(self)
+        self.url = self.liar.url
+
+
+def test_message_that_the_server_says_to_have_is_kept_until_it_has_it():
+    for follows in False, True:
+        with World(slots=4, slot_bytes=MOST, server=ForgetfulServer) as w:
+            w.server.lie()
+            w.server.start()
+            reader = w.there.reader(ringbuffer.OLDEST)
+            publish, subscribe = w.publish(ALONE), w.subscribe()
+            with w.here.writer() as writer:
+                for number in range(8):
+                    # The ring is full of such messages, or others follow.
+                    until(lambda n=number: (w.server.stored() or 0) >= n or n > 4,
+                          f"message {number - 1} does not come")
+                    if number == 4:
+                        w.server.liar.left = 1 if follows else 4
+                    writer.write(b"%d" % number, timeout=PATIENCE)
+            read_numbers(reader, 8)
+            for half in publish, subscribe:
+                status, report = half.end()
+                assert (status, report["lost"]) == (0, 0), report
+            assert not w.server.liar.left

@@ -55,6 +55,13 @@ void flight_drop(struct flight *f)
 	pthread_mutex_unlock(&unused_lock);
 }
 
+static void drop_held(struct flight *f)
+{
+	f->held_to = 0;
+	f->held_slots = 0;
+	f->held_bytes = 0;
+}
+
 void flight_begin(struct flight *f, jsCtx *js)
 {
 	pthread_mutex_lock(&f->lock);
@@ -65,6 +72,7 @@ void flight_begin(struct flight *f, jsCtx *js)
 	f->acked = 0;
 	f->acked_bytes = 0;
 	f->release_to = 0;
+	drop_held(f);
 	f->failed = false;
 	*f->why = '\0';
 	pthread_mutex_unlock(&f->lock);
@@ -125,9 +133,15 @@ static void count_ack(struct flight *f, const natsMsg *msg, const jsPubAck *ack,
 	f->acked++;
 	f->acked_bytes += part->bytes;
 	if (part->slots)
-		f->release_to = part->release_to;
-	f->stored += part->slots;
-	f->stored_bytes += part->slot_bytes;
+		f->held_to = part->release_to;
+	f->held_slots += part->slots;
+	f->held_bytes += part->slot_bytes;
+	if (ack->Duplicate || !f->held_to)
+		return;
+	f->release_to = f->held_to;
+	f->stored += f->held_slots;
+	f->stored_bytes += f->held_bytes;
+	drop_held(f);
 }
 
 void flight_on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
@@ -160,6 +174,16 @@ bool flight_has_room(struct flight *f, const struct bridge *b)
 	room = !f->failed && f->head - f->tail < b->window && f->bytes < b->window_bytes;
 	pthread_mutex_unlock(&f->lock);
 	return room;
+}
+
+bool flight_holds(struct flight *f)
+{
+	bool holds;
+
+	pthread_mutex_lock(&f->lock);
+	holds = f->held_to && f->head == f->tail;
+	pthread_mutex_unlock(&f->lock);
+	return holds;
 }
 
 bool flight_has_failed(struct flight *f)

@@ -26,6 +26,7 @@
 #define ACK_WAIT     (10 * NS_PER_S)
 #define TICK	     (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
 #define REOPEN_PAUSE NS_PER_S
+#define HOLD	     NS_PER_S
 #define MOST_PAYLOAD (64 << 20) /* no server allows more */
 #define DUPLICATES   (120 * (int64_t)NS_PER_S)
 
@@ -212,6 +213,7 @@ static void forget(struct publisher *p, jsCtx *js)
 	flight_begin(p->flight, js);
 	publisher_forget_slots(p);
 	p->sent_any = false;
+	p->held_since = 0;
 }
 
 /*
@@ -244,6 +246,19 @@ static int begin(struct publisher *p)
 static bool has_failed(struct publisher *p)
 {
 	return flight_has_failed(p->flight) || link_is_down(&p->link);
+}
+
+/*
+ * Return whether slots are held for so long that the bridge has to begin again, to find out whether
+ * the stream has them: else a ring that is full of them would stay full.
+ */
+static bool holds_for_long(struct publisher *p)
+{
+	if (!flight_holds(p->flight))
+		p->held_since = 0;
+	else if (!p->held_since)
+		p->held_since = clock_now();
+	return p->held_since && clock_now() - p->held_since > HOLD;
 }
 
 /* Return false if the server has acknowledged nothing for too long.  @heard, @tail: of the caller
@@ -396,6 +411,8 @@ static int run(struct publisher *p)
 			return -EAGAIN;
 		if (is_finished(p, quiet))
 			return 0;
+		if (holds_for_long(p))
+			return -EAGAIN;
 		err = p->ended || bridge_stop ? -ENOBUFS : look(p, RINGBUF_TRY);
 		if (is_error(err))
 			return err;

@@ -30,6 +30,7 @@
  * @last_seq: sequence number of the last message of the stream, before any was sent
  * @sent_any: one was sent on this connection
  * @ended: the end of the stream is in the stream, or on its way
+ * @held_since: since when slots are held, see struct flight; 0: none are
  * @reopen_due: when a service opens a ring without writers again
  */
 struct publisher {
@@ -56,6 +57,7 @@ struct publisher {
 	uint64_t last_seq;
 	bool sent_any;
 	bool ended;
+	uint64_t held_since;
 	uint64_t reopen_due;
 	struct flight *flight;
 };
