@@ -7,7 +7,7 @@ import time
 
 import ringbuffer
 from spaces import CUTS, Network, Space
-from world import Server, Task, World, check_all, ended, until, write
+from world import PATIENCE, Half, Server, Task, World, check_all, ended, until, until_read, write
 
 SERVERS = "node1", "node2", "node3"
 HALVES = "publish", "subscribe"
@@ -115,3 +115,49 @@ def test_cluster_loses_and_repeats_nothing_by_kills_and_cuts(kills, seed):
             status, report = half.end()
             assert (status, report["lost"]) == (0, 0), report
         assert ended(w.there.reader(ringbuffer.HEAD))
+
+
+def connected_to(half, network):
+    """The servers that a process has connections to."""
+    hosts = {address: name for name, address in network.address.items() if name in SERVERS}
+    with open(f"/proc/{half.process.pid}/net/tcp", encoding="ascii") as f:
+        rows = [line.split() for line in f][1:]
+    remote = [bytes.fromhex(row[2].split(":")[0])[::-1] for row in rows if row[3] == "01"]
+    return {hosts[".".join(map(str, address))] for address in remote
+            if ".".join(map(str, address)) in hosts}
+
+
+def leaves_a_server_that_is_cut_off(which):
+    """Cut the server of one half off from the others, but not from the bridge."""
+    with World(server=Cluster) as w:
+        w.server.start()
+        peers, clients = w.server.networks
+        rings = [ringbuffer.Ring.create(100, 64, name=f"{w.name}.in-{n}", wait_readers=1)
+                 for n in "abc"]
+        w.halves += [Half(w, "publish", w.name + ".in-*", "s-*", "--replicas=3"),
+                     Half(w, "subscribe", "s-*", w.there.name, "--state", w.folder)]
+        reader = w.there.reader(ringbuffer.OLDEST)
+        writers = [ring.writer() for ring in rings]
+
+        def passes(text):
+            for writer in writers:
+                writer.write(text, timeout=PATIENCE)
+            for _ in writers:
+                until_read(reader, text)
+        passes(b"before")
+        server = connected_to(w.halves[which], clients).pop()
+        peers.cut(server, "silent")
+        for number in range(5):
+            passes(b"%d" % number)
+        peers.heal(server, "silent")
+        passes(b"after")
+        for ring in rings:
+            ring.close()
+
+
+def test_publishers_of_many_rings_leave_a_server_that_is_cut_off():
+    leaves_a_server_that_is_cut_off(0)
+
+
+def test_subscribers_of_many_streams_leave_a_server_that_is_cut_off():
+    leaves_a_server_that_is_cut_off(1)

@@ -18,7 +18,7 @@ void line_init(struct line *line, const struct server *server)
 {
 	pthread_condattr_t attr;
 
-	*line = (struct line){ .server = server };
+	*line = (struct line){ .server = server, .first = -1 };
 	pthread_mutex_init(&line->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -28,16 +28,22 @@ void line_init(struct line *line, const struct server *server)
 
 /* ---- callbacks of libnats ------------------------------------------------------------------- */
 
+/* Let all links leave @c.  The caller holds the lock. */
+static void drop(struct connection *c)
+{
+	atomic_store(&c->down, true);
+	for (struct link *l = c->line->links; l; l = l->next)
+		if (l->connection == c && l->wake)
+			l->wake(l->closure);
+}
+
 static void on_lost(natsConnection *nc, void *closure)
 {
 	struct connection *c = closure;
 
 	(void)nc;
 	pthread_mutex_lock(&c->line->lock);
-	atomic_store(&c->down, true);
-	for (struct link *l = c->line->links; l; l = l->next)
-		if (l->connection == c && l->wake)
-			l->wake(l->closure);
+	drop(c);
 	pthread_mutex_unlock(&c->line->lock);
 }
 
@@ -129,22 +135,23 @@ static natsStatus connect_to(const struct server *server, const char *url, struc
 }
 
 /*
- * Connect to one of the servers, beginning with any of them.  Each may take seconds, so libnats,
- * which would try all of them in one call, gets one at a time.
+ * Connect to one of the servers, beginning with number @first, or with any of them if that is -1.
+ * Each may take seconds, so libnats, which would try all of them in one call, gets one at a time.
  */
-static natsStatus connect_to_any(const struct server *server, struct connection *c,
+static natsStatus connect_to_any(const struct server *server, int first, struct connection *c,
 				 char why[SECURE_WHY_BYTES])
 {
 	struct servers servers;
 	natsStatus s = NATS_NO_MEMORY;
-	int first;
 
 	if (!servers_split(&servers, server->url))
 		return s;
-	first = (int)(clock_now() / NS_PER_MS % (uint64_t)servers.count);
+	if (first < 0)
+		first = (int)(clock_now() / NS_PER_MS % (uint64_t)servers.count);
 	for (int i = 0; i < servers.count && !*why && !(i && bridge_stop); i++) {
 		alive_beat();
-		s = connect_to(server, servers.url[(first + i) % servers.count], c, why);
+		c->number = (first + i) % servers.count;
+		s = connect_to(server, servers.url[c->number], c, why);
 		if (s == NATS_OK)
 			break;
 	}
@@ -156,7 +163,7 @@ static natsStatus connect_to_any(const struct server *server, struct connection 
  * Connect.  Return NULL after a message on stderr.  @l is a user of the connection at once, since
  * libnats may close it at any moment.
  */
-static struct connection *connect_once(struct line *line, struct link *l)
+static struct connection *connect_once(struct line *line, struct link *l, int first)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 	natsStatus s = NATS_NO_MEMORY;
@@ -165,7 +172,7 @@ static struct connection *connect_once(struct line *line, struct link *l)
 	if (c) {
 		c->line = line;
 		c->users = 1;
-		s = connect_to_any(line->server, c, why);
+		s = connect_to_any(line->server, first, c, why);
 	}
 	if (s == NATS_OK)
 		return c;
@@ -180,13 +187,13 @@ static struct connection *connect_once(struct line *line, struct link *l)
 }
 
 /* Connect until it succeeds.  Return NULL if bridge_stop was set before. */
-static struct connection *connect_until(struct line *line, struct link *l)
+static struct connection *connect_until(struct line *line, struct link *l, int first)
 {
 	struct connection *c;
 	unsigned int tries = 0;
 
 	for (;;) {
-		c = connect_once(line, l);
+		c = connect_once(line, l, first);
 		if (c || bridge_stop)
 			return c;
 		link_pause(l, &tries);
@@ -223,6 +230,7 @@ bool line_take(struct line *line, struct link *l)
 {
 	struct connection *c;
 	struct timespec tick;
+	int first;
 
 	pthread_mutex_lock(&line->lock);
 	while (is_useless(line->current) && !bridge_stop) {
@@ -239,8 +247,9 @@ bool line_take(struct line *line, struct link *l)
 			continue;
 		}
 		line->connecting = true;
+		first = line->first;
 		pthread_mutex_unlock(&line->lock);
-		c = connect_until(line, l);
+		c = connect_until(line, l, first);
 		pthread_mutex_lock(&line->lock);
 		line->connecting = false;
 		pthread_cond_broadcast(&line->change);
@@ -248,6 +257,7 @@ bool line_take(struct line *line, struct link *l)
 			break;
 		/* One that is lost already has this first user, too, which closes it. */
 		line->current = c;
+		line->first = -1;
 		join(line, l);
 		c->users--; /* counted by connect_once() */
 		break;
@@ -273,8 +283,15 @@ void line_give(struct link *l)
 	l->connection = NULL;
 	last = !--c->users;
 	closed = c->closed;
-	if (last && line->current == c)
+	if ((last || l->doubt) && line->current == c)
 		line->current = NULL;
+	if (l->doubt) {
+		line->first = c->number + 1;
+		/* One link may get no answer because it may not ask. */
+		if (++c->doubts > c->users)
+			drop(c);
+	}
+	l->doubt = false;
 	pthread_mutex_unlock(&line->lock);
 	if (last)
 		natsConnection_Destroy(nc);

@@ -16,9 +16,11 @@ struct link;
  *	with the old connection would then be overtaken by those that follow it
  * @nc: the connection
  * @line: where it belongs
- * @down: it was lost
+ * @down: it was lost, or most links that had it doubt it
  * @closed: libnats does not use this structure any more; under the lock of @line
  * @users: the links that have it; under the lock of @line
+ * @doubts: the links that gave it back in doubt; under the lock of @line
+ * @number: number of its server in the list
  */
 struct connection {
 	natsConnection *nc;
@@ -26,6 +28,8 @@ struct connection {
 	atomic_bool down;
 	bool closed;
 	unsigned int users;
+	unsigned int doubts;
+	int number;
 };
 
 /**
@@ -35,7 +39,8 @@ struct connection {
  * @lock: for all below
  * @change: signaled when @connecting becomes false
  * @connecting: one link is connecting; the others wait for it
- * @current: the newest connection, NULL: none
+ * @current: the newest connection, NULL: none, or a link has doubted it
+ * @first: number of the server to try first, -1: any
  * @denied: what the server has not permitted last
  * @links: the links that have a connection, which are woken when it is lost
  */
@@ -46,6 +51,7 @@ struct line {
 	pthread_cond_t change;
 	bool connecting;
 	struct connection *current;
+	int first;
 	char denied[256];
 	struct link *links;
 };
@@ -58,7 +64,11 @@ void line_init(struct line *line, const struct server *server);
  */
 bool line_take(struct line *line, struct link *l);
 
-/* Give the connection of @l back.  The last link that does so closes it. */
+/*
+ * Give the connection of @l back.  The last link that does so closes it.  If @l doubts it, a link
+ * that connects does so to another server, if there is one; if most links do, the others leave it,
+ * too.
+ */
 void line_give(struct link *l);
 
 #endif /* BRIDGE_LINE_H */

@@ -21,6 +21,8 @@ void link_complain(struct link *l, const char *words, natsStatus s, jsErrCode co
 	const char *why = nats_GetLastError(NULL);
 	char text[sizeof(l->report->said)];
 
+	l->doubt = l->doubt || s == NATS_TIMEOUT || s == NATS_NO_RESPONDERS ||
+		   code == JSClusterNotAvailErr;
 	if (!why || !*why)
 		why = natsStatus_GetText(s);
 	if (code)

@@ -14,6 +14,7 @@
  * @ack: called, by a thread of libnats, for each acknowledgment; NULL: none
  * @wake: called, by a thread of libnats, when the connection was lost; NULL: none
  * @closure: for @ack and @wake
+ * @doubt: the server did not answer; it may be cut off from its cluster
  * @report: for complaints
  * @b: whose @report it is, NULL: none that is printed
  */
@@ -24,6 +25,7 @@ struct link {
 	jsPubAckHandler ack;
 	void (*wake)(void *closure);
 	void *closure;
+	bool doubt;
 	struct report *report;
 	const struct bridge *b;
 };

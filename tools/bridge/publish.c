@@ -275,6 +275,7 @@ static bool is_answering(struct publisher *p, uint64_t *heard, uint32_t *tail)
 	*tail = now;
 	if (clock_now() - *heard <= ACK_WAIT)
 		return true;
+	p->link.doubt = true;
 	bridge_say("the server has acknowledged nothing for %d s; trying again",
 		   (int)(ACK_WAIT / NS_PER_S));
 	return false;

@@ -441,6 +441,19 @@ static natsStatus fetch(const struct subscriber *s, natsSubscription *sub, natsM
 }
 
 /*
+ * A server that is cut off from its cluster continues with a consumer of its own.  But only the
+ * leader of the stream, which has others with it, tells about the stream.
+ */
+static natsStatus ask_leader(struct subscriber *s)
+{
+	jsStreamInfo *info = NULL;
+	natsStatus st = js_GetStreamInfo(&info, s->link.js, s->b->stream, NULL, NULL);
+
+	jsStreamInfo_Destroy(info);
+	return st;
+}
+
+/*
  * Find out whether the server still has the consumer, now and then: if it has not, for instance
  * because the stream was deleted, it does not answer our requests.  @err: [out] a negative errno of
  * the ring
@@ -461,7 +474,7 @@ static natsStatus ask(struct subscriber *s, natsSubscription *sub, int *err)
 			*err = share_find_end(s, info);
 	}
 	jsConsumerInfo_Destroy(info);
-	return st;
+	return st == NATS_OK ? ask_leader(s) : st;
 }
 
 /*
