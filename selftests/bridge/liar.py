@@ -260,7 +260,7 @@ class Forgetful(Liar):
                     number = next(number for inbox, number in inboxes.items()
                                   if words[2].startswith(inbox))
                     self.tell(client, b"MSG %s %s 0\r\n" % (words[2], number),
-                              b'{"stream":"s","seq":1,"duplicate":true}')
+                              b'{"stream":"s","seq":0,"duplicate":true}')
                 else:
                     server.sendall(line + payload)
 

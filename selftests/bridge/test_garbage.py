@@ -5,8 +5,8 @@ import signal
 
 import ringbuffer
 from liar import LIES, Forgetful, Liar, flip
-from world import (ALONE, ASAN, PATIENCE, Server, Task, World, check_all, read_numbers, until,
-                   write)
+from world import (ALONE, ASAN, PATIENCE, Server, Task, World, check_all, ended, read_numbers,
+                   until, write)
 
 # Some answers let libnats 3.4.1 leak memory.
 os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
@@ -82,7 +82,8 @@ class ForgetfulServer(LyingServer):
 
 
 def test_message_that_the_server_says_to_have_is_kept_until_it_has_it():
-    for follows in False, True:
+    # The ring is full of such messages; others follow; or it is the end of the messages.
+    for which in "full", "follows", "end":
         with World(slots=4, slot_bytes=MOST, server=ForgetfulServer) as w:
             w.server.lie()
             w.server.start()
@@ -90,14 +91,16 @@ def test_message_that_the_server_says_to_have_is_kept_until_it_has_it():
             publish, subscribe = w.publish(ALONE), w.subscribe()
             with w.here.writer() as writer:
                 for number in range(8):
-                    # The ring is full of such messages, or others follow.
                     until(lambda n=number: (w.server.stored() or 0) >= n or n > 4,
                           f"message {number - 1} does not come")
                     if number == 4:
-                        w.server.liar.left = 1 if follows else 4
+                        w.server.liar.left = {"full": 4, "follows": 1, "end": 0}[which]
                     writer.write(b"%d" % number, timeout=PATIENCE)
+                if which == "end":
+                    until(lambda: w.server.stored() == 8, "not all is stored")
+                    w.server.liar.left = 1
             read_numbers(reader, 8)
             for half in publish, subscribe:
                 status, report = half.end()
                 assert (status, report["lost"]) == (0, 0), report
-            assert not w.server.liar.left
+            assert ended(reader) and not w.server.liar.left

@@ -57,6 +57,7 @@ void flight_drop(struct flight *f)
 
 static void drop_held(struct flight *f)
 {
+	f->held = 0;
 	f->held_to = 0;
 	f->held_slots = 0;
 	f->held_bytes = 0;
@@ -136,9 +137,11 @@ static void count_ack(struct flight *f, const natsMsg *msg, const jsPubAck *ack,
 		f->held_to = part->release_to;
 	f->held_slots += part->slots;
 	f->held_bytes += part->slot_bytes;
-	if (ack->Duplicate || !f->held_to)
+	f->held++;
+	if (ack->Duplicate && !ack->Sequence)
 		return;
-	f->release_to = f->held_to;
+	if (f->held_to)
+		f->release_to = f->held_to;
 	f->stored += f->held_slots;
 	f->stored_bytes += f->held_bytes;
 	drop_held(f);
@@ -181,7 +184,7 @@ bool flight_holds(struct flight *f)
 	bool holds;
 
 	pthread_mutex_lock(&f->lock);
-	holds = f->held_to && f->head == f->tail;
+	holds = f->held && f->head == f->tail;
 	pthread_mutex_unlock(&f->lock);
 	return holds;
 }

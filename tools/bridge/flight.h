@@ -48,11 +48,12 @@ enum flight_wait {
  * @acked: parts that were acknowledged since flight_take_acked()
  * @acked_bytes: their bytes
  * @release_to: position behind the last slot that was acknowledged since then, 0: none
- * @held_to: position behind the last slot whose acknowledgment told that the server had the message
- *	already, 0: none since one that did not tell so.  A server of a cluster says it also of a
- *	message that the others do not have, and that it drops later.  But if it stores the next
- *one, whose condition is the id of that message, all of them have it
- * @held_slots: how many slots are held so
+ * @held: parts whose acknowledgment told that the server had the message already, but not where,
+ *since the last one that did not tell so.  The leader of a stream says it of a message that the
+ *other replicas do not have yet; if it is cut off from them, it drops the message later.  But if it
+ *	stores the next one, whose condition is the id of that message, all of them have it
+ * @held_to: position behind the last slot that is complete with one of these, 0: none is
+ * @held_slots: how many slots these are
  * @held_bytes: their bytes
  * @wait: whether an acknowledgment has to wake the main thread
  * @stored: slots that the server has acknowledged since then
@@ -74,6 +75,7 @@ struct flight {
 	uint32_t acked;
 	uint64_t acked_bytes;
 	uint64_t release_to;
+	uint32_t held;
 	uint64_t held_to;
 	unsigned int held_slots;
 	uint64_t held_bytes;
@@ -111,7 +113,7 @@ void flight_add(struct flight *f, const struct flight_part *part);
 /* Return whether another part may be sent now. */
 bool flight_has_room(struct flight *f, const struct bridge *b);
 
-/* Return whether slots are held for which no other acknowledgment is on its way. */
+/* Return whether parts are held, and no other acknowledgment is on its way. */
 bool flight_holds(struct flight *f);
 
 /* Return whether something was refused. */

@@ -221,6 +221,7 @@ static bool is_useless(const struct connection *c)
 static void join(struct line *line, struct link *l)
 {
 	l->connection = line->current;
+	l->doubt = false;
 	l->connection->users++;
 	l->next = line->links;
 	line->links = l;
@@ -283,11 +284,12 @@ void line_give(struct link *l)
 	l->connection = NULL;
 	last = !--c->users;
 	closed = c->closed;
+	/* A link that was never heard may get no answer because it may not ask. */
+	l->doubt = l->doubt && l->heard;
 	if ((last || l->doubt) && line->current == c)
 		line->current = NULL;
 	if (l->doubt) {
 		line->first = c->number + 1;
-		/* One link may get no answer because it may not ask. */
 		if (++c->doubts > c->users)
 			drop(c);
 	}

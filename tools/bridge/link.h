@@ -14,6 +14,7 @@
  * @ack: called, by a thread of libnats, for each acknowledgment; NULL: none
  * @wake: called, by a thread of libnats, when the connection was lost; NULL: none
  * @closure: for @ack and @wake
+ * @heard: a server has answered as it should, so that this link may do what it does
  * @doubt: the server did not answer; it may be cut off from its cluster
  * @report: for complaints
  * @b: whose @report it is, NULL: none that is printed
@@ -25,6 +26,7 @@ struct link {
 	jsPubAckHandler ack;
 	void (*wake)(void *closure);
 	void *closure;
+	bool heard;
 	bool doubt;
 	struct report *report;
 	const struct bridge *b;

@@ -276,11 +276,15 @@ void memory_go_back(struct memory_stream *stream, const struct memory_entry *e)
 {
 	uint64_t sequence = e ? e->sequence : 0;
 
+	stream->batch = 0;
+	IN_ORDER();
 	/* Of a batch that is not complete the rest comes, too. */
-	if (e && e->slots)
+	if (e && e->slots) {
 		sequence--;
-	else
-		stream->batch = 0;
+		stream->slots = e->slots;
+		IN_ORDER();
+		stream->batch = e->sequence;
+	}
 	IN_ORDER();
 	stream->done = false;
 	stream->passed = sequence;

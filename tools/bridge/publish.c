@@ -27,6 +27,7 @@
 #define TICK	     (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
 #define REOPEN_PAUSE NS_PER_S
 #define HOLD	     NS_PER_S
+#define SOON	     (10 * NS_PER_MS)
 #define MOST_PAYLOAD (64 << 20) /* no server allows more */
 #define DUPLICATES   (120 * (int64_t)NS_PER_S)
 
@@ -90,7 +91,7 @@ static int look(struct publisher *p, int64_t timeout)
 	if (p->sent < p->slots)
 		return 0;
 	/* What is on its way is below @sent_to, too, and may not be released yet. */
-	if (p->fresh && flight_has_parts(p->flight, NULL))
+	if (p->fresh && (flight_has_parts(p->flight, NULL) || flight_holds(p->flight)))
 		return -ENOBUFS;
 	n = p->fresh ? ringbuf_reader_peek(p->reader, p->slot, RINGBUF_BATCH_MAX, timeout)
 		     : lib_reader_ahead(p->reader, p->peeked_to, p->slot, RINGBUF_BATCH_MAX,
@@ -249,7 +250,7 @@ static bool has_failed(struct publisher *p)
 }
 
 /*
- * Return whether slots are held for so long that the bridge has to begin again, to find out whether
+ * Return whether parts are held for so long that the bridge has to begin again, to find out whether
  * the stream has them: else a ring that is full of them would stay full.
  */
 static bool holds_for_long(struct publisher *p)
@@ -268,8 +269,10 @@ static bool is_answering(struct publisher *p, uint64_t *heard, uint32_t *tail)
 	uint32_t now;
 	bool waits = flight_has_parts(p->flight, &now);
 
-	if (now != *tail)
+	if (now != *tail) {
 		report_calm(p->report);
+		p->link.heard = true;
+	}
 	if (now != *tail || !waits)
 		*heard = clock_now();
 	*tail = now;
@@ -397,7 +400,7 @@ static int run(struct publisher *p)
 	uint64_t heard = clock_now();
 	uint32_t tail = 0;
 	natsStatus s = NATS_OK;
-	bool quiet;
+	bool quiet, held;
 	int err;
 
 	for (;;) {
@@ -410,7 +413,8 @@ static int run(struct publisher *p)
 			return err;
 		if (has_failed(p))
 			return -EAGAIN;
-		if (is_finished(p, quiet))
+		held = flight_holds(p->flight);
+		if (is_finished(p, quiet && (bridge_stop || !held)))
 			return 0;
 		if (holds_for_long(p))
 			return -EAGAIN;
@@ -427,7 +431,9 @@ static int run(struct publisher *p)
 		}
 		if (!is_answering(p, &heard, &tail))
 			return -EAGAIN;
-		if (err || p->sent < p->slots)
+		if (err && held)
+			clock_sleep_until(clock_now() + SOON);
+		else if (err || p->sent < p->slots)
 			wait_more(p, err);
 	}
 }

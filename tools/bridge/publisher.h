@@ -30,7 +30,7 @@
  * @last_seq: sequence number of the last message of the stream, before any was sent
  * @sent_any: one was sent on this connection
  * @ended: the end of the stream is in the stream, or on its way
- * @held_since: since when slots are held, see struct flight; 0: none are
+ * @held_since: since when parts are held, see struct flight; 0: none are
  * @reopen_due: when a service opens a ring without writers again
  */
 struct publisher {

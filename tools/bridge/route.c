@@ -291,6 +291,7 @@ static void find_streams(struct finder *f)
 		link_close(&f->link);
 		return;
 	}
+	f->link.heard = true;
 	for (int i = 0; list && i < list->Count; i++)
 		if (pattern_is_stream(list->List[i]))
 			look_at(f, list->List[i]);

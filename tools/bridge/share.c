@@ -277,10 +277,13 @@ static int resume(struct subscriber *s)
 	err = get(s, last->sequence, &msg);
 	if (err && err != -ENOENT)
 		return err;
-	if (!err && label_get(msg, &l) && batch_is_whole(batch_of(msg), l.slots, l.position))
+	if (!err && label_get(msg, &l) && !strcmp(l.uuid, last->uuid) &&
+	    last->source <= l.position && batch_is_whole(batch_of(msg), l.slots, l.position))
 		err = put_batch(s, ack, batch_of(msg), &l, last->slots);
-	else
+	else {
 		subscriber_lose(s, 1, "the rest of a batch is missing");
+		ack = NULL;
+	}
 	natsMsg_Destroy(msg);
 	if (err && err != -ENOENT)
 		return err;

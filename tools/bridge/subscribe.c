@@ -494,6 +494,9 @@ static int run(struct subscriber *s, natsSubscription *sub)
 		report_if_due(s->report, s->b);
 		if (s->b->share)
 			err = share_wait(s);
+		/* While the ring is full nothing else shows that the connection was lost. */
+		if (err == -ETIMEDOUT && link_is_down(&s->link))
+			return -EAGAIN;
 		if (err)
 			continue;
 		st = fetch(s, sub, &list);
@@ -530,8 +533,10 @@ static int begin(struct subscriber *s, natsSubscription **sub)
 	s->next = s->stream->passed + 1;
 	if (st == NATS_OK)
 		st = s->b->share ? share_consume(s, sub, &code) : consume(s, sub, &code);
-	if (st == NATS_OK)
+	if (st == NATS_OK) {
+		s->link.heard = true;
 		return 0;
+	}
 	if (st == NATS_NOT_FOUND && s->b->found)
 		return -ENOENT;
 	link_complain(&s->link, "cannot read the stream", st, code);
