@@ -154,6 +154,8 @@ static bool step_sleeps(pid_t pid)
 			return false;
 		if (n >= POLLS && task_state(pid) == 'S')
 			return true;
+		/* They share a processor: else the victim waits for the end of our time slice. */
+		sched_yield();
 	}
 }
 
