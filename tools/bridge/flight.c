@@ -12,15 +12,11 @@ static struct flight *unused; /* flights that were dropped; under the lock */
 static struct flight *make(void)
 {
 	struct flight *f = calloc(1, sizeof(*f));
-	pthread_condattr_t attr;
 
 	if (!f)
 		return NULL;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->change, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_init_cond(&f->change);
 	return f;
 }
 

@@ -16,14 +16,9 @@
 
 void line_init(struct line *line, const struct server *server)
 {
-	pthread_condattr_t attr;
-
 	*line = (struct line){ .server = server, .first = -1 };
 	pthread_mutex_init(&line->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&line->change, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_init_cond(&line->change);
 }
 
 /* ---- callbacks of libnats ------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define TOOLS_CLOCK_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -31,6 +32,17 @@ static inline struct timespec clock_timespec(uint64_t ns)
 	ts.tv_sec = (time_t)(ns / NS_PER_S);
 	ts.tv_nsec = (long)(ns % NS_PER_S);
 	return ts;
+}
+
+/* Initialize a condition whose timed waits take ns of CLOCK_MONOTONIC. */
+static inline void clock_init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 /* Sleep until @when, in ns of CLOCK_MONOTONIC, also if signal handlers run meanwhile. */
