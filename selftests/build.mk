@@ -211,6 +211,7 @@ check-full: check packages-DEB
 	$(Q)kmod/upstream/series --check
 	$(Q)$(O)/selftests/model/model --full --model rc11
 	$(Q)selftests/bridge/test --kills 500 --only kills
+	$(Q)selftests/bridge/test --kills 500 --only cut_off
 	$(Q)selftests/bridge/test --kills 500 --only the_server_lies
 	$(Q)selftests/bridge/test --kills 500 --only bytes_that_change
 	$(Q)selftests/packages/test
