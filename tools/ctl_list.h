@@ -62,6 +62,4 @@ int list_module(struct names *names, const char *folder);
 /* Add the rings of the embedded host.  Return 0 or a negative errno. */
 int list_embedded(struct names *names);
 
-#define SHM_DIR "/dev/shm" /* folder of the files of named rings on the embedded host */
-
 #endif

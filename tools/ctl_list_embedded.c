@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/rings.h"
 #include "ctl_list.h"
-
-#define SHM_PREFIX "ringbuf." /* begins the name of each file */
 
 /*
  * Open the ring and set the members of @e that need this.  A file of another user is not opened,

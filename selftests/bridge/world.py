@@ -327,26 +327,25 @@ def restart(half, rings=(), lock=None):
                   "the bridge does not attach")
 
 
-def ended(reader):
-    """Whether the reader gets the end of a stream whose writer was done, and no message."""
+def end_of(reader):
+    """How the stream ends: "done", "died", or None if a message comes."""
     try:
         reader.peek(timeout=PATIENCE)
     except ringbuffer.WriterDiedError:
-        return False
+        return "died"
     except ringbuffer.WriterFinishedError:
-        return True
-    return False
+        return "done"
+    return None
+
+
+def ended(reader):
+    """Whether the reader gets the end of a stream whose writer was done, and no message."""
+    return end_of(reader) == "done"
 
 
 def died(reader):
     """Whether the reader gets the end of a stream whose writer was not done."""
-    try:
-        reader.peek(timeout=PATIENCE)
-    except ringbuffer.WriterDiedError:
-        return True
-    except ringbuffer.WriterFinishedError:
-        return False
-    return False
+    return end_of(reader) == "died"
 
 
 def until(condition, what):

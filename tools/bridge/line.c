@@ -212,12 +212,11 @@ static bool is_useless(const struct connection *c)
 	return !c || is_lost(c);
 }
 
-/* Let @l have the current connection.  The caller holds the lock. */
+/* Let @l, which is counted as a user, have the current connection.  The caller holds the lock. */
 static void join(struct line *line, struct link *l)
 {
 	l->connection = line->current;
 	l->doubt = false;
-	l->connection->users++;
 	l->next = line->links;
 	line->links = l;
 }
@@ -255,11 +254,12 @@ bool line_take(struct line *line, struct link *l)
 		line->current = c;
 		line->first = -1;
 		join(line, l);
-		c->users--; /* counted by connect_once() */
 		break;
 	}
-	if (!l->connection && !is_useless(line->current))
+	if (!l->connection && !is_useless(line->current)) {
+		line->current->users++;
 		join(line, l);
+	}
 	pthread_mutex_unlock(&line->lock);
 	return l->connection;
 }

@@ -101,8 +101,10 @@ static const struct metric metrics[] = {
 	{ "ring_slots", "gauge", "Slots of the ring.", get_slots },
 };
 
-/* Write a label.  In its value a quote, a backslash and the end of a line have a backslash. */
-/* One label that is not UTF-8 would make Prometheus refuse all: then write bytes as ?. */
+/*
+ * Write a label.  In its value a quote, a backslash and the end of a line have a backslash.  One
+ * that is not UTF-8 would make Prometheus refuse all labels: its bytes above 127 are written as ?.
+ */
 static void write_label(FILE *f, const char *name, const char *value)
 {
 	json_t *text = json_string(value);

@@ -21,6 +21,7 @@
 #include "../common/clock.h"
 #include "../common/error.h"
 #include "alive.h"
+#include "name.h"
 #include "publisher.h"
 
 #define ACK_WAIT     (10 * NS_PER_S)
@@ -315,29 +316,12 @@ static void detach(struct publisher *p)
  */
 static bool reopen(struct publisher *p)
 {
-	struct ringbuf_geometry g = { .size = sizeof(g) };
-
 	detach(p);
 	if (ringbuf_open(p->b->ring, p->b->host, &p->ring)) {
 		p->ring = NULL;
 		return false;
 	}
-	ringbuf_get_geometry(p->ring, &g);
-	return !memcmp(g.uuid, p->geometry.uuid, sizeof(g.uuid)) && !attach(p);
-}
-
-/* Return whether the name of the ring, which is kept, is not its name any more. */
-static bool is_replaced(const struct publisher *p)
-{
-	struct ringbuf_geometry g = { .size = sizeof(g) };
-	struct ringbuf *ring;
-	int err = ringbuf_open(p->b->ring, p->b->host, &ring);
-
-	if (err)
-		return err == -ENOENT;
-	ringbuf_get_geometry(ring, &g);
-	ringbuf_close(ring);
-	return memcmp(g.uuid, p->geometry.uuid, sizeof(g.uuid));
+	return name_is_ring(p->ring, &p->geometry) && !attach(p);
 }
 
 /* Return whether the ring has writers, as far as can be told. */
@@ -367,7 +351,8 @@ static bool is_finished(struct publisher *p, bool quiet)
 	if (clock_now() < p->reopen_due || has_writers(p))
 		return false;
 	p->reopen_due = clock_now() + REOPEN_PAUSE;
-	return p->geometry.flags & RINGBUF_KEPT ? is_replaced(p) : !reopen(p);
+	return p->geometry.flags & RINGBUF_KEPT ? name_is_taken(p->b->ring, &p->geometry)
+						: !reopen(p);
 }
 
 /* Return whether look() has failed, not only found no message. */

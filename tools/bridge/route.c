@@ -17,8 +17,6 @@
 
 #define FIND_PAUSE NS_PER_S /* between two searches for names that match a pattern */
 #define TICK	   (100 * NS_PER_MS)
-#define SHM_DIR	   "/dev/shm" /* folder of the rings of the embedded host */
-#define SHM_PREFIX "ringbuf." /* begins the names of their files */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct route

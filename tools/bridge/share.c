@@ -132,19 +132,9 @@ natsStatus share_consume(struct subscriber *s, natsSubscription **sub, jsErrCode
  * @slots: number of slots of its batch up to it, 0 if others do not follow
  */
 static int put(struct subscriber *s, const char *ack, const struct piece *piece, unsigned int count,
-	       const struct label *l, uint64_t slots, void (*waiting)(struct subscriber *s))
+	       const struct label *l, uint32_t slots, void (*waiting)(struct subscriber *s))
 {
-	struct memory_entry e = { .sequence = s->next, .source = l->position, .slots = slots };
-	int err;
-
-	strcpy(e.uuid, l->uuid);
-	err = subscriber_put(s, piece, count, l->flags, &e, ack ? ack : "", waiting);
-	if (err)
-		return err;
-	s->report->messages++;
-	for (unsigned int i = 0; i < count; i++)
-		s->report->bytes += piece[i].bytes;
-	return 0;
+	return subscriber_put(s, piece, count, l, slots, ack ? ack : "", waiting);
 }
 
 /* Give the messages back that were fetched and not taken, so that others get them at once. */

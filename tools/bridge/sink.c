@@ -8,6 +8,7 @@
 #include "../../lib/inside.h"
 #include "../common/clock.h"
 #include "alive.h"
+#include "name.h"
 #include "sink.h"
 
 #define TICK  (100 * NS_PER_MS) /* how often a wait looks at bridge_stop */
@@ -153,17 +154,8 @@ void sink_put_back(struct sink *sink, const struct bridge *b)
 
 bool sink_is_replaced(struct sink *sink)
 {
-	struct ringbuf_geometry g = { .size = sizeof(g) };
-	struct ringbuf *ring;
-	int err = ringbuf_open(sink->name, sink->geometry.host, &ring);
+	bool replaced = name_is_taken(sink->name, &sink->geometry);
 
-	bool replaced = err == -ENOENT;
-
-	if (!err) {
-		ringbuf_get_geometry(ring, &g);
-		ringbuf_close(ring);
-		replaced = memcmp(g.uuid, sink->geometry.uuid, sizeof(g.uuid));
-	}
 	pthread_mutex_lock(&sinks_lock);
 	sink->stale = sink->stale || replaced;
 	replaced = sink->stale;

@@ -36,12 +36,15 @@ bool subscriber_is_replaced(struct subscriber *s)
 }
 
 int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int count,
-		   uint32_t flags, struct memory_entry *e, const char *ack,
+		   const struct label *l, uint32_t slots, const char *ack,
 		   void (*waiting)(struct subscriber *s))
 {
+	struct memory_entry e = { .sequence = s->next, .source = l->position, .slots = slots };
 	int err;
 
-	while ((err = sink_put(s->sink, s->stream, piece, count, flags, e, ack)) == -ETIMEDOUT) {
+	strcpy(e.uuid, l->uuid);
+	while ((err = sink_put(s->sink, s->stream, piece, count, l->flags, &e, ack)) ==
+	       -ETIMEDOUT) {
 		if (bridge_stop)
 			return -EINTR;
 		if (subscriber_is_replaced(s))
@@ -50,27 +53,20 @@ int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int
 		if (waiting)
 			waiting(s);
 	}
-	return err;
-}
-
-/*
- * Put the message into the ring, the last part of which is @s->next.
- * @slots: how many slots of a batch are complete with it, 0 if no others follow
- */
-static int commit(struct subscriber *s, const struct piece *piece, unsigned int count,
-		  const struct label *l, uint32_t slots)
-{
-	struct memory_entry e = { .sequence = s->next, .source = l->position, .slots = slots };
-	int err;
-
-	strcpy(e.uuid, l->uuid);
-	err = subscriber_put(s, piece, count, l->flags, &e, NULL, NULL);
 	if (err)
 		return err;
 	s->last = e;
 	s->report->messages++;
-	s->report->bytes += l->bytes;
+	for (unsigned int i = 0; i < count; i++)
+		s->report->bytes += piece[i].bytes;
 	return 0;
+}
+
+/* Put the message into the ring, the last part of which is @s->next, as subscriber_put() does. */
+static int commit(struct subscriber *s, const struct piece *piece, unsigned int count,
+		  const struct label *l, uint32_t slots)
+{
+	return subscriber_put(s, piece, count, l, slots, NULL, NULL);
 }
 
 void subscriber_lose(struct subscriber *s, uint64_t count, const char *why)

@@ -58,13 +58,17 @@ void subscriber_lose(struct subscriber *s, uint64_t count, const char *why);
 void subscriber_count_lost(struct subscriber *s, const struct label *l);
 
 /*
- * Put a message into the ring, as sink_put() does, but wait for room.
+ * Put a message into the ring, as sink_put() does, but wait for room; count it, and set @s->last.
+ * @piece, @count: its bytes
+ * @l: its headers
+ * @slots: how many slots of a batch are complete with it, 0 if no others follow
+ * @ack: as for memory_put()
  * @waiting: called now and then meanwhile, or NULL
  * Return 0, -EINTR if bridge_stop is set, -EAGAIN if the ring was replaced, or another negative
  * errno.
  */
 int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int count,
-		   uint32_t flags, struct memory_entry *e, const char *ack,
+		   const struct label *l, uint32_t slots, const char *ack,
 		   void (*waiting)(struct subscriber *s));
 
 /* Return whether a service has to use another ring of the same name, as far as can be told. */

@@ -15,7 +15,6 @@
 #include "group.h"
 #include "rings.h"
 
-#define SHM_DIR	   "/dev/shm"
 #define PARAMETERS "/sys/module/ringbuf/parameters"
 
 /* Errors that are explained by a constant text. */

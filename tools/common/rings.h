@@ -6,6 +6,10 @@
 #include <limits.h>
 #include <stdbool.h>
 
+/* Rings of the embedded host are files of this folder, whose names begin so. */
+#define SHM_DIR	   "/dev/shm"
+#define SHM_PREFIX "ringbuf."
+
 /* Return the folder of rings whose names have no slash: $RINGBUF_DIR, else /dev/rings. */
 const char *rings_folder(void);
 
