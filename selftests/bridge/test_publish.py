@@ -43,41 +43,77 @@ def test_end_that_the_server_has_refused_is_sent_again():
         assert w.server.stored() == 2
 
 
-def loses_what_it_has_stored(behind):
+def loses_what_it_has_stored(behind, lost, **options):
     """Let the server lose three messages; write that many behind them, and the end."""
-    with World() as w:
+    with World(**options) as w:
         folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
         publish = w.publish(ALONE)
         until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
         with w.here.writer() as writer:
             for count in 3, 6:
-                for _ in range(3):
-                    writer.write(b"x")
+                for number in range(count - 3, count):
+                    writer.write(b"%d" % number)
                 until(lambda: w.server.stored() == count, "not all is stored")
                 # The slots were given back, too.
                 until(lambda: not w.here.stats().readers[0].lag, "not all is released")
                 w.server.kill()
                 if count == 3:
                     shutil.copytree(folder, old)
-                else:
-                    shutil.rmtree(folder)
-                    os.rename(old, folder)
-                w.server.start()
-            for _ in range(behind):
-                writer.write(b"x")
+                    w.server.start()
+            for number in range(6, 6 + behind):
+                writer.write(b"%d" % number)
+            shutil.rmtree(folder)
+            os.rename(old, folder)
+            w.server.start()
+        numbers = [n for n in range(6 + behind) if not 3 <= n < 3 + lost]
         status, report = publish.end()
-        assert (status, report["lost"], w.server.stored()) == (0, 3, 4 + behind), report
+        assert (status, report["lost"], w.server.stored()) == (0, lost, len(numbers) + 1), report
         status, report = w.subscribe().end()
-        assert (status, report["messages"], report["lost"]) == (0, 3 + behind, 3), report
+        assert (status, report["messages"], report["lost"]) == (0, len(numbers), lost), report
+        for number in numbers:
+            until_read(reader, b"%d" % number)
 
 
-def test_what_the_server_has_lost_is_counted():
-    loses_what_it_has_stored(1)
+def test_what_the_server_has_lost_is_sent_again():
+    for behind in 0, 1:
+        loses_what_it_has_stored(behind, 0)
 
 
-def test_what_the_server_has_lost_is_counted_at_the_end():
-    loses_what_it_has_stored(0)
+def test_what_the_server_has_lost_is_counted_if_it_was_overwritten():
+    loses_what_it_has_stored(4, 3, slots=4)
+
+
+def test_what_the_server_has_lost_is_counted_if_no_other_reader_may_attach():
+    for behind in 0, 1:
+        loses_what_it_has_stored(behind, 3, max_readers=1)
+
+
+def test_stream_that_the_server_has_lost_is_sent_again():
+    with World() as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        publish, subscribe = w.publish(ALONE), w.subscribe()
+        with w.here.writer() as writer:
+            for number in range(3):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+            read_numbers(reader, 3)
+            subscribe.kill()
+            for number in range(3, 6):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+            until(lambda: w.server.stored() == 6 and not w.here.stats().readers[0].lag,
+                  "not all is stored")
+            w.server.kill()
+            shutil.rmtree(w.folder + "/jetstream")
+            w.server.start()
+            subscribe.start()
+            for number in range(3, 6):
+                until_read(reader, b"%d" % number)
+            assert w.server.stored() == 6
+        assert publish.end()[0] == 0 and "lost all its messages" in publish.said()
+        status, report = subscribe.end()
+        assert (status, report["lost"]) == (0, 0), report
 
 
 def test_publisher_believes_no_part_that_does_not_fit_its_slots():

@@ -69,6 +69,7 @@ void flight_begin(struct flight *f, jsCtx *js)
 	f->acked = 0;
 	f->acked_bytes = 0;
 	f->release_to = 0;
+	f->sequence = 0;
 	drop_held(f);
 	f->failed = false;
 	*f->why = '\0';
@@ -127,6 +128,8 @@ static void count_ack(struct flight *f, const natsMsg *msg, const jsPubAck *ack,
 	f->tail++;
 	f->bytes -= part->bytes;
 	f->repeated += ack->Duplicate;
+	if (ack->Sequence > f->sequence)
+		f->sequence = ack->Sequence;
 	f->acked++;
 	f->acked_bytes += part->bytes;
 	if (part->slots)
@@ -214,12 +217,14 @@ bool flight_has_parts(struct flight *f, uint32_t *acked)
 	return some;
 }
 
-uint64_t flight_take_acked(struct flight *f, struct report *r)
+uint64_t flight_take_acked(struct flight *f, struct report *r, uint64_t *sequence)
 {
 	uint64_t release_to;
 
 	pthread_mutex_lock(&f->lock);
 	release_to = f->release_to;
+	if (f->sequence > *sequence)
+		*sequence = f->sequence;
 	f->acked = 0;
 	f->acked_bytes = 0;
 	f->release_to = 0;

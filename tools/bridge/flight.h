@@ -48,6 +48,7 @@ enum flight_wait {
  * @acked: parts that were acknowledged since flight_take_acked()
  * @acked_bytes: their bytes
  * @release_to: position behind the last slot that was acknowledged since then, 0: none
+ * @sequence: highest sequence number in the stream that was acknowledged
  * @held: parts whose acknowledgment told that the server had the message already, but not where,
  *since the last one that did not tell so.  The leader of a stream says it of a message that the
  *other replicas do not have yet; if it is cut off from them, it drops the message later.  But if it
@@ -75,6 +76,7 @@ struct flight {
 	uint32_t acked;
 	uint64_t acked_bytes;
 	uint64_t release_to;
+	uint64_t sequence;
 	uint32_t held;
 	uint64_t held_to;
 	unsigned int held_slots;
@@ -127,9 +129,10 @@ bool flight_has_parts(struct flight *f, uint32_t *acked);
 
 /*
  * Return the position below which all slots that were sent can be released, 0 if none was
- * acknowledged since the last call, and add to the counters of @r.
+ * acknowledged since the last call, and add to the counters of @r.  Raise *@sequence to the highest
+ * sequence number in the stream that was acknowledged.
  */
-uint64_t flight_take_acked(struct flight *f, struct report *r);
+uint64_t flight_take_acked(struct flight *f, struct report *r, uint64_t *sequence);
 
 /*
  * Wait, for @ns at most, until as many parts were acknowledged as are still on their way, or

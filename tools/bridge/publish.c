@@ -8,6 +8,11 @@
  * the one before it as a condition, so the server stores none after a message that it has refused
  * or has not got.  If the server has a message already, its id tells.
  *
+ * A server may lose what it has acknowledged: its power fails before its files are on the disk, or
+ * a bug (nats-server 2.9.10 loses messages if servers of a cluster are killed and cut off).  So if
+ * the stream lacks slots that were acknowledged, the bridge goes back as far as the ring still has
+ * them, and sends them again.
+ *
  * The bytes of a slot are copied once, into the client library's message; those of short messages
  * that go together in a batch are copied twice.  A batch has what the ring has at the moment: no
  * message waits for others.
@@ -28,11 +33,30 @@
 #define TICK	     (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
 #define REOPEN_PAUSE NS_PER_S
 #define HOLD	     NS_PER_S
+#define LACK_WAIT    (20 * NS_PER_S) /* see is_unsure() */
 #define SOON	     (10 * NS_PER_MS)
 #define MOST_PAYLOAD (64 << 20) /* no server allows more */
 #define DUPLICATES   (120 * (int64_t)NS_PER_S)
 
 /* ---- the ring ------------------------------------------------------------------- */
+
+/* Become a reader, from @position on or the next slot that the ring has, instead of @p->reader. */
+static int attach(struct publisher *p, uint64_t position)
+{
+	struct ringbuf_reader *reader, *old = p->reader;
+	int err = ringbuf_reader_attach(p->ring, RINGBUF_FROM_POSITION, position, &reader);
+
+	if (err)
+		return err;
+	ringbuf_reader_interruptible(reader, 1);
+	flight_set_reader(p->flight, reader);
+	p->reader = reader;
+	p->released = ringbuf_reader_position(reader);
+	publisher_forget_slots(p);
+	if (old)
+		ringbuf_reader_close(old);
+	return 0;
+}
 
 /* Give the slots below @position back to the writers.  Return 0 or a negative errno. */
 static int give_back(struct publisher *p, uint64_t position)
@@ -52,16 +76,28 @@ static int give_back(struct publisher *p, uint64_t position)
 /* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
 static int release(struct publisher *p)
 {
-	uint64_t position = flight_take_acked(p->flight, p->report);
+	uint64_t position = flight_take_acked(p->flight, p->report, &p->stored_seq);
 
+	if (position > p->stored_to)
+		p->stored_to = position;
 	return position > p->released ? give_back(p, position) : 0;
 }
 
-/* Release the slots that were peeked and that the stream has.  Return 0 or a negative errno. */
+/*
+ * Release the slots that were peeked and that the stream has, and count those whose acknowledgment
+ * was lost with a connection.  Return 0 or a negative errno.
+ */
 static int release_stored(struct publisher *p)
 {
-	while (p->sent < p->slots && p->slot[p->sent].position < p->sent_to)
-		p->sent++;
+	const struct ringbuf_slot *slot = p->slot;
+
+	for (; p->sent < p->slots && slot->position < p->sent_to; slot++, p->sent++) {
+		if (slot->position < p->stored_to)
+			continue;
+		p->stored_to = slot->position + 1;
+		p->report->messages++;
+		p->report->bytes += slot->length;
+	}
 	/* Behind these there may be more of them. */
 	p->fresh = p->sent && p->sent == p->slots;
 	return p->sent ? give_back(p, p->slot[p->sent - 1].position + 1) : 0;
@@ -149,8 +185,8 @@ static natsStatus make_stream(struct publisher *p, jsErrCode *code)
 	return s == NATS_OK ? js_AddStream(NULL, p->link.js, &c, NULL, code) : s;
 }
 
-/* Set @last_seq; make the stream if there is none. */
-static natsStatus find_stream(struct publisher *p, jsErrCode *code)
+/* Set @last_seq and *@replicas; make the stream if there is none. */
+static natsStatus find_stream(struct publisher *p, int64_t *replicas, jsErrCode *code)
 {
 	jsStreamInfo *info = NULL;
 	natsStatus s = js_GetStreamInfo(&info, p->link.js, p->b->stream, NULL, code);
@@ -160,8 +196,10 @@ static natsStatus find_stream(struct publisher *p, jsErrCode *code)
 		if (s == NATS_OK)
 			s = js_GetStreamInfo(&info, p->link.js, p->b->stream, NULL, code);
 	}
-	if (s == NATS_OK)
+	if (s == NATS_OK) {
 		p->last_seq = info->State.LastSeq;
+		*replicas = info->Config ? info->Config->Replicas : 1;
+	}
 	jsStreamInfo_Destroy(info);
 	return s;
 }
@@ -195,18 +233,75 @@ static void resume(struct publisher *p, const struct label *l)
 		p->sent_to++;
 }
 
-/* Find out which message of this ring is the last one in the stream. */
-static natsStatus find_last(struct publisher *p, jsErrCode *code)
+/* Find out which message of this ring is the last one in the stream, *@found: if there is one. */
+static natsStatus find_last(struct publisher *p, bool *found, jsErrCode *code)
 {
 	natsMsg *msg = NULL;
 	struct label l;
 	natsStatus s = js_GetLastMsg(&msg, p->link.js, p->b->stream, p->b->subject, NULL, code);
 
-	if (s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->report->uuid) &&
-	    is_possible(p, &l, &s))
+	*found = s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->report->uuid) &&
+		 is_possible(p, &l, &s);
+	if (*found)
 		resume(p, &l);
 	natsMsg_Destroy(msg);
 	return s == NATS_NOT_FOUND ? NATS_OK : s;
+}
+
+/*
+ * The leader of a stream that is cut off from the others tells of the stream as it was, for up to
+ * 20 s, and meanwhile another leader may have acknowledged more.  Return whether the servers are to
+ * be asked again, before slots are counted as lost that the stream lacks and the ring, too.
+ * @replicas: of the stream
+ */
+static bool is_unsure(struct publisher *p, int64_t replicas)
+{
+	if (p->sent_to >= p->released || replicas < 2)
+		return false;
+	if (!p->lacking_since)
+		p->lacking_since = clock_now();
+	return clock_now() - p->lacking_since < LACK_WAIT;
+}
+
+/*
+ * The stream has none of the messages that a server has acknowledged, and has not dropped them
+ * either, since their numbers are to come: it was made again.  So send all that the ring has.
+ */
+static int go_back_to_oldest(struct publisher *p)
+{
+	int err = attach(p, 0);
+
+	if (err)
+		return err == -ENOSPC ? 0 : err;
+	bridge_say("the stream has lost all its messages; sending all that the ring has");
+	p->stored_seq = 0;
+	p->sent_to = p->released;
+	return 0;
+}
+
+/*
+ * If the stream lacks slots that a server has acknowledged, go back to these, as far as the ring
+ * still has them.  @replicas: of the stream.  Return 0 or a negative errno of the ring, -EAGAIN:
+ * ask the servers again.
+ */
+static int go_back(struct publisher *p, int64_t replicas)
+{
+	int err;
+
+	if (p->sent_to >= p->stored_to || p->sent_to >= p->released) {
+		p->lacking_since = 0;
+		return 0;
+	}
+	err = attach(p, p->sent_to);
+	/* With as many readers as the ring allows, this one stays where it is. */
+	if (err && err != -ENOSPC)
+		return err;
+	if (!is_unsure(p, replicas))
+		return 0;
+	/* Another server may know another leader. */
+	p->link.doubt = true;
+	report_complain(p->report, "the stream lacks slots that a server has acknowledged", true);
+	return -EAGAIN;
 }
 
 /* Forget what the old connection had on its way. */
@@ -227,7 +322,9 @@ static int begin(struct publisher *p)
 	int64_t said = natsConnection_GetMaxPayload(p->link.connection->nc);
 	int64_t most = said < MOST_PAYLOAD ? said : MOST_PAYLOAD;
 	jsErrCode code = 0;
+	int64_t replicas;
 	natsStatus s;
+	bool found;
 
 	forget(p, p->link.js);
 	p->ended = false;
@@ -235,14 +332,20 @@ static int begin(struct publisher *p)
 	p->sent_to = p->released;
 	p->report->connections++;
 	p->part_bytes = most > 2 * LABEL_BYTES ? (size_t)most - LABEL_BYTES : LABEL_BYTES;
-	s = find_stream(p, &code);
+	s = find_stream(p, &replicas, &code);
 	if (s == NATS_OK)
-		s = find_last(p, &code);
-	if (s != NATS_OK) {
-		link_complain(&p->link, "cannot use the stream", s, code);
-		return -EAGAIN;
+		s = find_last(p, &found, &code);
+	/* What the stream has at first is from an earlier process. */
+	if (s == NATS_OK && !p->begun) {
+		p->begun = true;
+		p->stored_to = found ? p->sent_to : 0;
 	}
-	return 0;
+	if (s == NATS_OK && !found && p->last_seq < p->stored_seq)
+		return go_back_to_oldest(p);
+	if (s == NATS_OK)
+		return go_back(p, replicas);
+	link_complain(&p->link, "cannot use the stream", s, code);
+	return -EAGAIN;
 }
 
 static bool has_failed(struct publisher *p)
@@ -285,22 +388,6 @@ static bool is_answering(struct publisher *p, uint64_t *heard, uint32_t *tail)
 	return false;
 }
 
-/* Become a reader, of a ring that has no writers if @p->reader was one. */
-static int attach(struct publisher *p)
-{
-	struct ringbuf_reader *reader;
-	int err = ringbuf_reader_attach(p->ring, RINGBUF_FROM_OLDEST, 0, &reader);
-
-	if (err)
-		return err;
-	ringbuf_reader_interruptible(reader, 1);
-	flight_set_reader(p->flight, reader);
-	p->reader = reader;
-	p->released = ringbuf_reader_position(reader);
-	publisher_forget_slots(p);
-	return 0;
-}
-
 static void detach(struct publisher *p)
 {
 	flight_set_reader(p->flight, NULL);
@@ -321,7 +408,7 @@ static bool reopen(struct publisher *p)
 		p->ring = NULL;
 		return false;
 	}
-	return name_is_ring(p->ring, &p->geometry) && !attach(p);
+	return name_is_ring(p->ring, &p->geometry) && !attach(p, 0);
 }
 
 /* Return whether the ring has writers, as far as can be told. */
@@ -473,7 +560,7 @@ static int pass(struct publisher *p, struct line *line)
 static int pass_all(struct publisher *p, struct line *line)
 {
 	/* Before the first connection, so that writers wait while the server is away. */
-	int err = attach(p);
+	int err = attach(p, 0);
 
 	if (err)
 		return fail(p, ERROR_READER, err);

@@ -12,6 +12,10 @@
  * struct publisher - state of the bridge
  * @released: position behind the last slot that was given back, at first that at which the reader
  *	attached; what is between the last message in the stream and this is lost
+ * @begun: a server has told what the stream has
+ * @stored_to: position behind the last slot that a server has acknowledged or has told to have
+ * @stored_seq: highest sequence number that was acknowledged
+ * @lacking_since: since when the servers tell of less than that, 0: they do not
  * @lost_at: the slot before which the reader has lost slots
  * @lost: how many slots it has lost there; the ring tells this once, the bridge perhaps on several
  *	connections
@@ -41,6 +45,10 @@ struct publisher {
 	struct link link;
 	struct report *report;
 	uint64_t released;
+	bool begun;
+	uint64_t stored_to;
+	uint64_t stored_seq;
+	uint64_t lacking_since;
 	uint64_t lost_at;
 	uint64_t lost;
 	uint64_t told;
