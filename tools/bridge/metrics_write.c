@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See metrics.h. */
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "metrics.h"
 #include "route.h"
+
+/**
+ * struct sample - what is known of one route
+ * @has_ring: its ring exists, and the others below are set
+ */
+struct sample {
+	const struct route *route;
+	bool has_ring;
+	struct ringbuf_geometry geometry;
+	struct ringbuf_status status;
+};
 
 /**
  * struct metric - one number of each route
@@ -16,20 +28,14 @@ struct metric {
 	const char *name;
 	const char *type;
 	const char *help;
-	bool (*get)(const struct route *r, double *value);
+	bool (*get)(const struct sample *s, double *value);
 };
 
-/* Where one metric of a route is written to. */
-struct target {
-	FILE *f;
-	const struct metric *metric;
-};
-
-#define COUNTER(field)                                                \
-	static bool get_##field(const struct route *r, double *value) \
-	{                                                             \
-		*value = (double)r->report.field;                     \
-		return true;                                          \
+#define COUNTER(field)                                                 \
+	static bool get_##field(const struct sample *s, double *value) \
+	{                                                              \
+		*value = (double)s->route->report.field;               \
+		return true;                                           \
 	}
 
 COUNTER(messages)
@@ -41,47 +47,22 @@ COUNTER(connections)
 COUNTER(errors)
 COUNTER(connected)
 
-static bool get_last_error(const struct route *r, double *value)
+static bool get_last_error(const struct sample *s, double *value)
 {
-	*value = (double)r->report.last_error;
-	return r->report.last_error;
+	*value = (double)s->route->report.last_error;
+	return s->route->report.last_error;
 }
 
-/* Open the ring of a route, which may not exist yet. */
-static bool get_ring(const struct route *r, struct ringbuf_geometry *g, struct ringbuf_status *s)
+static bool get_fill(const struct sample *s, double *value)
 {
-	struct ringbuf *ring;
-	bool got;
-
-	if (ringbuf_open(r->b.ring, r->b.host, &ring))
-		return false;
-	g->size = sizeof(*g);
-	s->size = sizeof(*s);
-	got = !ringbuf_get_geometry(ring, g) && ringbuf_stats(ring, s, NULL, 0) >= 0;
-	ringbuf_close(ring);
-	return got;
+	*value = (double)s->status.blocker_lag;
+	return s->has_ring;
 }
 
-static bool get_fill(const struct route *r, double *value)
+static bool get_slots(const struct sample *s, double *value)
 {
-	struct ringbuf_geometry g;
-	struct ringbuf_status s;
-
-	if (!get_ring(r, &g, &s))
-		return false;
-	*value = (double)s.blocker_lag;
-	return true;
-}
-
-static bool get_slots(const struct route *r, double *value)
-{
-	struct ringbuf_geometry g;
-	struct ringbuf_status s;
-
-	if (!get_ring(r, &g, &s))
-		return false;
-	*value = (double)g.slot_count;
-	return true;
+	*value = (double)s->geometry.slot_count;
+	return s->has_ring;
 }
 
 static const struct metric metrics[] = {
@@ -100,6 +81,27 @@ static const struct metric metrics[] = {
 	  get_fill },
 	{ "ring_slots", "gauge", "Slots of the ring.", get_slots },
 };
+
+#define METRICS (sizeof(metrics) / sizeof(*metrics))
+
+/* The lines of each metric, in the order of the routes. */
+struct lines {
+	FILE *f[METRICS];
+};
+
+/* Look at the ring of a route, once for all metrics: it may not exist yet. */
+static void look(struct sample *s)
+{
+	struct ringbuf *ring;
+
+	s->geometry.size = sizeof(s->geometry);
+	s->status.size = sizeof(s->status);
+	if (ringbuf_open(s->route->b.ring, s->route->b.host, &ring))
+		return;
+	s->has_ring = !ringbuf_get_geometry(ring, &s->geometry) &&
+		      ringbuf_stats(ring, &s->status, NULL, 0) >= 0;
+	ringbuf_close(ring);
+}
 
 /*
  * Write a label.  In its value a quote, a backslash and the end of a line have a backslash.  One
@@ -123,30 +125,50 @@ static void write_label(FILE *f, const char *name, const char *value)
 	putc('"', f);
 }
 
-static void write_one(const struct route *r, void *closure)
+static void write_one(FILE *f, const struct metric *metric, const struct sample *s)
 {
-	const struct target *t = closure;
+	const struct route *r = s->route;
 	double value;
 
-	if (!t->metric->get(r, &value))
+	if (!metric->get(s, &value))
 		return;
-	fprintf(t->f, "ringbuf_bridge_%s{", t->metric->name);
-	write_label(t->f, "direction", r->b.direction == PUBLISH ? "publish" : "subscribe");
-	putc(',', t->f);
-	write_label(t->f, "ring", r->b.ring);
-	putc(',', t->f);
-	write_label(t->f, "stream", r->b.stream);
-	fprintf(t->f, "} %.17g\n", value);
+	fprintf(f, "ringbuf_bridge_%s{", metric->name);
+	write_label(f, "direction", r->b.direction == PUBLISH ? "publish" : "subscribe");
+	putc(',', f);
+	write_label(f, "ring", r->b.ring);
+	putc(',', f);
+	write_label(f, "stream", r->b.stream);
+	fprintf(f, "} %.17g\n", value);
+}
+
+static void write_route(const struct route *r, void *closure)
+{
+	struct lines *lines = closure;
+	struct sample s = { .route = r };
+
+	look(&s);
+	for (size_t i = 0; i < METRICS; i++)
+		if (lines->f[i])
+			write_one(lines->f[i], &metrics[i], &s);
 }
 
 void metrics_write(FILE *f)
 {
-	struct target t = { .f = f };
+	struct lines lines;
+	char *text[METRICS] = { 0 };
+	size_t bytes[METRICS];
 
-	for (t.metric = metrics; t.metric < metrics + sizeof(metrics) / sizeof(*metrics);
-	     t.metric++) {
-		fprintf(f, "# HELP ringbuf_bridge_%s %s\n", t.metric->name, t.metric->help);
-		fprintf(f, "# TYPE ringbuf_bridge_%s %s\n", t.metric->name, t.metric->type);
-		routes_each(write_one, &t);
+	for (size_t i = 0; i < METRICS; i++)
+		lines.f[i] = open_memstream(&text[i], &bytes[i]);
+	routes_each(write_route, &lines);
+	for (size_t i = 0; i < METRICS; i++) {
+		if (lines.f[i] && !fclose(lines.f[i])) {
+			fprintf(f, "# HELP ringbuf_bridge_%s %s\n", metrics[i].name,
+				metrics[i].help);
+			fprintf(f, "# TYPE ringbuf_bridge_%s %s\n", metrics[i].name,
+				metrics[i].type);
+			fwrite(text[i], 1, bytes[i], f);
+		}
+		free(text[i]);
 	}
 }
