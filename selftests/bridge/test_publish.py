@@ -6,8 +6,8 @@ import shutil
 import time
 
 import ringbuffer
-from world import (ALONE, MAX_PAYLOAD, PATIENCE, World, ended, read_numbers, until, until_read, write,
-                   write_one)
+from world import (ALONE, MAX_PAYLOAD, PATIENCE, World, ended, read_numbers, restart, until,
+                   until_read, write, write_one)
 
 
 def test_publisher_continues_a_ring_whose_writers_ended_before():
@@ -43,21 +43,21 @@ def test_end_that_the_server_has_refused_is_sent_again():
         assert w.server.stored() == 2
 
 
-def loses_what_it_has_stored(behind, lost, **options):
+def loses_what_it_has_stored(behind, lost, retain=0, **options):
     """Let the server lose three messages; write that many behind them, and the end."""
     with World(**options) as w:
         folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
-        publish = w.publish(ALONE)
+        publish = w.publish(ALONE, *([f"--retain={retain}"] if retain else []))
         until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
         with w.here.writer() as writer:
             for count in 3, 6:
                 for number in range(count - 3, count):
-                    writer.write(b"%d" % number)
+                    writer.write(b"%d" % number, timeout=PATIENCE)
                 until(lambda: w.server.stored() == count, "not all is stored")
                 # The slots were given back, too.
-                until(lambda: not w.here.stats().readers[0].lag, "not all is released")
+                until(lambda: w.here.stats().readers[0].lag == retain, "not all is released")
                 w.server.kill()
                 if count == 3:
                     shutil.copytree(folder, old)
@@ -79,6 +79,38 @@ def loses_what_it_has_stored(behind, lost, **options):
 def test_what_the_server_has_lost_is_sent_again():
     for behind in 0, 1:
         loses_what_it_has_stored(behind, 0)
+
+
+def test_slots_that_are_retained_are_sent_again():
+    loses_what_it_has_stored(0, 0, retain=3, slots=4)
+    loses_what_it_has_stored(1, 0, retain=3, slots=4)
+    loses_what_it_has_stored(2, 1, retain=2, slots=4)
+
+
+def test_publisher_that_retains_slots_sends_nothing_twice():
+    with World(slots=8) as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        publish, subscribe = w.publish("--retain=7"), w.subscribe()
+        with w.here.writer() as writer:
+            for number in range(300):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+                until_read(reader, b"%d" % number)
+                if number % 30 == 10:
+                    w.server.restart()
+                if number % 30 == 20:
+                    restart(publish, [w.here])
+        for half in publish, subscribe:
+            status, report = half.end()
+            assert (status, report["lost"], report["repeated"]) == (0, 0, 0), report
+
+
+def test_ring_that_has_too_few_slots_to_retain_is_refused():
+    with World(slots=8) as w:
+        w.server.start()
+        publish = w.publish("--retain=8")
+        assert publish.end()[0] == 1
+        assert "has 8 slots, so fewer must be retained" in publish.said(), publish.said()
 
 
 def test_what_the_server_has_lost_is_counted_if_it_was_overwritten():

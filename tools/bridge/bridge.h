@@ -46,6 +46,7 @@ enum direction { PUBLISH, SUBSCRIBE };
  * @slot_bytes: subscribe: capacity of a slot, if the ring has to be made
  * @slots: subscribe: number of slots, if the ring has to be made
  * @mode: subscribe: permissions of the ring, if it has to be made; 0: the default ones
+ * @retain: publish: how many slots that are stored stay in the ring
  * @replicas: publish: on how many servers the stream is, if it has to be made
  * @max_bytes: publish: how many bytes such a stream keeps, 0: any number
  * @max_age: publish: how long such a stream keeps a message, in ns, 0: for ever
@@ -70,6 +71,7 @@ struct bridge {
 	uint64_t slot_bytes;
 	uint64_t slots;
 	uint32_t mode;
+	uint64_t retain;
 	unsigned int replicas;
 	uint64_t max_bytes;
 	uint64_t max_age;

@@ -36,6 +36,7 @@ enum {
 	KEY_SERVICE,
 	KEY_SHARE,
 	KEY_ACK_WAIT,
+	KEY_RETAIN,
 	KEY_REPLICAS,
 	KEY_MAX_BYTES,
 	KEY_MAX_AGE,
@@ -89,6 +90,10 @@ static const struct argp_option options[] = {
 	{ "batch-bytes", KEY_BATCH_BYTES, "N", 0,
 	  "publish: send short messages that are there together, up to so many bytes (default and "
 	  "most 65536; 1: one by one)",
+	  GROUP_PUBLISH },
+	{ "retain", KEY_RETAIN, "SLOTS", 0,
+	  "publish: keep the last slots in the ring, to send them again if a server loses what it "
+	  "has acknowledged (default 0)",
 	  GROUP_PUBLISH },
 	{ "replicas", KEY_REPLICAS, "N", 0,
 	  "publish: on how many servers of the cluster a new stream is (default 1)",
@@ -277,6 +282,9 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		b->discard_old = !strcmp(arg, "old");
 		if (!b->discard_old && strcmp(arg, "new"))
 			argp_error(state, "--discard=%s: not new or old", arg);
+		break;
+	case KEY_RETAIN:
+		b->retain = count(state, "retain", arg, 1ULL << 25);
 		break;
 	case KEY_REPLICAS:
 		b->replicas = (unsigned int)count(state, "replicas", arg, REPLICAS_MOST);

@@ -58,14 +58,21 @@ static int attach(struct publisher *p, uint64_t position)
 	return 0;
 }
 
-/* Give the slots below @position back to the writers.  Return 0 or a negative errno. */
+/*
+ * The server has the slots below @position: give them back to the writers, but for the last ones,
+ * as many as are retained.  Return 0 or a negative errno.
+ */
 static int give_back(struct publisher *p, uint64_t position)
 {
-	int err = lib_reader_release_to(p->reader, position);
+	uint64_t to = position > p->b->retain ? position - p->b->retain : 0;
+	int err;
 
-	p->released = position;
 	p->report->position = position;
 	p->told = 0;
+	if (to <= p->released)
+		return 0;
+	p->released = to;
+	err = lib_reader_release_to(p->reader, to);
 	if (err != -ESTALE)
 		return err;
 	/* The reader was moved forward, perhaps over slots that are not sent. */
@@ -91,6 +98,8 @@ static int release_stored(struct publisher *p)
 {
 	const struct ringbuf_slot *slot = p->slot;
 
+	if (!p->behind)
+		return 0;
 	for (; p->sent < p->slots && slot->position < p->sent_to; slot++, p->sent++) {
 		if (slot->position < p->stored_to)
 			continue;
@@ -98,8 +107,7 @@ static int release_stored(struct publisher *p)
 		p->report->messages++;
 		p->report->bytes += slot->length;
 	}
-	/* Behind these there may be more of them. */
-	p->fresh = p->sent && p->sent == p->slots;
+	p->behind = p->sent == p->slots;
 	return p->sent ? give_back(p, p->slot[p->sent - 1].position + 1) : 0;
 }
 
@@ -117,23 +125,22 @@ static void note_lost(struct publisher *p)
 
 /*
  * Get the slots behind those that were peeked, if all of these were sent.  If @fresh, begin at the
- * reader's cursor: the slots below @sent_to are stored then, since a connection that was lost
- * stored more than it acknowledged, or the reader attached too low.
+ * reader's cursor.
  * Return 0; -ENOBUFS: slots have to be released first; or an error of ringbuf_reader_peek().
  */
 static int look(struct publisher *p, int64_t timeout)
 {
+	bool fresh = p->fresh;
 	int n;
 
 	if (p->sent < p->slots)
 		return 0;
 	/* What is on its way is below @sent_to, too, and may not be released yet. */
-	if (p->fresh && (flight_has_parts(p->flight, NULL) || flight_holds(p->flight)))
+	if (fresh && (flight_has_parts(p->flight, NULL) || flight_holds(p->flight)))
 		return -ENOBUFS;
-	n = p->fresh ? ringbuf_reader_peek(p->reader, p->slot, RINGBUF_BATCH_MAX, timeout)
-		     : lib_reader_ahead(p->reader, p->peeked_to, p->slot, RINGBUF_BATCH_MAX,
-					timeout);
-	if (n == -ESTALE && !p->fresh) {
+	n = fresh ? ringbuf_reader_peek(p->reader, p->slot, RINGBUF_BATCH_MAX, timeout)
+		  : lib_reader_ahead(p->reader, p->peeked_to, p->slot, RINGBUF_BATCH_MAX, timeout);
+	if (n == -ESTALE && !fresh) {
 		publisher_forget_slots(p);
 		return -EAGAIN;
 	}
@@ -142,10 +149,9 @@ static int look(struct publisher *p, int64_t timeout)
 	p->slots = (unsigned int)n;
 	p->sent = 0;
 	p->peeked_to = p->slot[n - 1].position + 1;
-	if (!p->fresh)
-		return 0;
 	p->fresh = false;
-	note_lost(p);
+	if (fresh)
+		note_lost(p);
 	return release_stored(p);
 }
 
@@ -559,6 +565,14 @@ static int pass(struct publisher *p, struct line *line)
 
 static int pass_all(struct publisher *p, struct line *line)
 {
+	char text[100];
+
+	if (p->b->retain >= p->geometry.slot_count) {
+		snprintf(text, sizeof(text), "it has %llu slots, so fewer must be retained",
+			 (unsigned long long)p->geometry.slot_count);
+		report_complain_of_ring(p->report, p->b, text);
+		return 1;
+	}
 	/* Before the first connection, so that writers wait while the server is away. */
 	int err = attach(p, 0);
 

@@ -25,6 +25,8 @@
  * @sent: how many of these were sent
  * @peeked_to: position behind the last slot that was peeked
  * @fresh: none was peeked on this connection, or since the reader was moved
+ * @behind: all that was peeked since then was stored: a connection that was lost stored more than
+ *	it acknowledged, or the slots were retained, or the reader attached too low
  * @sent_to: position behind the last slot that is in the stream or on its way
  * @part_bytes: most bytes of a part
  * @batch: the payload of the batch that is sent next
@@ -57,6 +59,7 @@ struct publisher {
 	unsigned int sent;
 	uint64_t peeked_to;
 	bool fresh;
+	bool behind;
 	uint64_t sent_to;
 	size_t part_bytes;
 	char batch[BATCH_MOST];

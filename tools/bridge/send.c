@@ -14,6 +14,7 @@ void publisher_forget_slots(struct publisher *p)
 	p->slots = 0;
 	p->sent = 0;
 	p->fresh = true;
+	p->behind = true;
 }
 
 /* Send @msg, which this function takes, under the id of @l.  @done: what is complete with it */
