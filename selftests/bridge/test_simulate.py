@@ -84,8 +84,23 @@ def processor_time(pid):
     return total * 1e-9
 
 
+def server_time(world, rings, count, name):
+    """Processor time of the server while subscribers, one for each ring, get `count` messages."""
+    before = processor_time(world.server.process.pid)
+    halves = []
+    for number, ring in enumerate(rings):
+        folder = f"{world.folder}/{name}.{number}"
+        os.mkdir(folder)
+        halves.append(Half(world, "subscribe", "s", ring.name, "--state", folder))
+    world.halves += halves
+    for half in halves:
+        status, report = half.end()
+        assert (status, report["messages"]) == (0, count), report
+    return processor_time(world.server.process.pid) - before
+
+
 def test_server_takes_as_long_for_each_subscriber_as_simulated():
-    count, rounds = 5000, 7
+    count, rounds, tries = 5000, 7, 3
     with World(slots=count) as w:
         w.server.start()
         publish = w.publish(ALONE)
@@ -96,25 +111,23 @@ def test_server_takes_as_long_for_each_subscriber_as_simulated():
         assert publish.end()[0] == 0
         rings = [ringbuffer.Ring.create(4096, 64, name=f"{w.name}.{n}", exclusive=True)
                  for n in range(2)]
-        taken = {1: [], 2: []}
-        for number in range(rounds):
-            for some in (1, 2) if number % 2 else (2, 1):
-                before = processor_time(w.server.process.pid)
-                halves = []
-                for n in range(some):
-                    folder = f"{w.folder}/{number}.{some}.{n}"
-                    os.mkdir(folder)
-                    halves.append(Half(w, "subscribe", "s", rings[n].name, "--state", folder))
-                w.halves += halves
-                for half in halves:
-                    status, report = half.end()
-                    assert (status, report["messages"]) == (0, count), report
-                taken[some].append(processor_time(w.server.process.pid) - before)
+        for attempt in range(tries):
+            taken = {1: [], 2: []}
+            for number in range(rounds):
+                for some in (1, 2) if number % 2 else (2, 1):
+                    taken[some].append(
+                        server_time(w, rings[:some], count, f"{attempt}.{number}.{some}"))
+            one, two = (statistics.median(taken[some]) for some in (1, 2))
+            network = simulate.Network(simulate.Costs(0, one / count, 0, 0), 2, 1, 0)
+            network.run(1, count)
+            # This has to be nearer to what is simulated, twice as much for two, than to what it
+            # would be if the server read each message once for all: as much as for one.
+            try:
+                near(two, network.core[0].cpu.busy, 0.25)
+                break
+            except AssertionError:
+                # Beside other programs both times vary.
+                if attempt == tries - 1:
+                    raise
         for ring in rings:
             ring.close()
-    one, two = (statistics.median(taken[some]) for some in (1, 2))
-    network = simulate.Network(simulate.Costs(0, one / count, 0, 0), 2, 1, 0)
-    network.run(1, count)
-    # This has to be nearer to what is simulated, twice as much for two, than to what it would be if
-    # the server read each message once for all: as much as for one.
-    near(two, network.core[0].cpu.busy, 0.25)
