@@ -115,6 +115,10 @@ def test_cluster_loses_and_repeats_nothing_by_kills_and_cuts(kills, seed):
         for half in halves:
             status, report = half.end()
             assert (status, report["lost"]) == (0, 0), report
+        # The ring has all of its messages until the end of the test.
+        for line in halves[0].said().splitlines():
+            if "the stream has lost" in line:
+                print(f"# {line}")
         assert ended(w.there.reader(ringbuffer.HEAD))
 
 

@@ -294,20 +294,28 @@ static int go_back(struct publisher *p, int64_t replicas)
 {
 	int err;
 
-	if (p->sent_to >= p->stored_to || p->sent_to >= p->released) {
+	if (p->sent_to >= p->stored_to) {
 		p->lacking_since = 0;
 		return 0;
 	}
-	err = attach(p, p->sent_to);
+	err = p->sent_to < p->released ? attach(p, p->sent_to) : 0;
 	/* With as many readers as the ring allows, this one stays where it is. */
 	if (err && err != -ENOSPC)
 		return err;
-	if (!is_unsure(p, replicas))
-		return 0;
-	/* Another server may know another leader. */
-	p->link.doubt = true;
-	report_complain(p->report, "the stream lacks slots that a server has acknowledged", true);
-	return -EAGAIN;
+	if (is_unsure(p, replicas)) {
+		/* Another server may know another leader. */
+		p->link.doubt = true;
+		report_complain(p->report, "the stream lacks slots that a server has acknowledged",
+				true);
+		return -EAGAIN;
+	}
+	bridge_say(
+		"the stream has lost the slots from position %llu on, which a server had acknowledged; "
+		"sending again what the ring still has of them",
+		(unsigned long long)p->sent_to);
+	p->stored_to = p->sent_to;
+	p->lacking_since = 0;
+	return 0;
 }
 
 /* Forget what the old connection had on its way. */
