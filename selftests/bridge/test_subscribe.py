@@ -80,6 +80,40 @@ def test_subscriber_goes_back_with_a_stream_that_has_lost_its_last_messages():
             assert ended(reader)
 
 
+def test_subscriber_with_another_ring_repeats_nothing_that_a_server_lost():
+    """The ring is another one, as after a reboot, so it does not tell what came last."""
+    with World() as w:
+        folder, old = w.folder + "/jetstream", w.folder + "/old"
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        w.server.make_stream()
+        store(w.server, OTHER % 1, range(5))
+        w.server.kill()
+        shutil.copytree(folder, old)
+        w.server.start()
+        subscribe = w.subscribe()
+        store(w.server, OTHER % 1, range(5, 10))
+        read_numbers(reader, 10)
+        subscribe.kill()
+        reader.close()
+        w.there.close()
+        w.there = ringbuffer.Ring.create(4096, 64, name=w.name + ".there", exclusive=True)
+        w.server.kill()
+        shutil.rmtree(folder)
+        os.rename(old, folder)
+        w.server.start()
+        # The publisher sends again what the server has lost.
+        store(w.server, OTHER % 1, range(5, 12))
+        reader = w.there.reader(ringbuffer.OLDEST)
+        subscribe.start()
+        for number in 10, 11:
+            until_read(reader, b"%d" % number)
+        w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.12", Ringbuf_End="done")
+        status, report = subscribe.end()
+        assert (status, report["lost"], report["messages"]) == (0, 0, 2), report
+        assert ended(reader)
+
+
 def test_subscriber_notices_that_the_stream_was_deleted():
     with World() as w:
         w.server.start()

@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#define MAGIC 0x3576626672676e72ULL
+#define MAGIC 0x3676626672676e72ULL
 
 static void complain(struct report *report, const char *path, const char *why)
 {
@@ -210,9 +210,12 @@ void memory_last(const struct memory_file *m, const struct memory_stream *stream
 	const struct memory_entry *e = find_before(m, stream, end, &position);
 
 	memset(last, 0, sizeof(*last));
-	if (!e)
-		return;
-	*last = *e;
+	if (e) {
+		*last = *e;
+	} else if (stream->last_to) {
+		last->source = stream->last_to - 1;
+		memcpy(last->uuid, stream->last_uuid, sizeof(last->uuid));
+	}
 	last->uuid[sizeof(last->uuid) - 1] = '\0';
 }
 
@@ -354,8 +357,21 @@ void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done)
 	stream->passed = sequence;
 }
 
+static void set_last(struct memory_stream *stream, const struct memory_entry *e)
+{
+	if (strncmp(stream->last_uuid, e->uuid, sizeof(stream->last_uuid))) {
+		stream->last_to = 0;
+		IN_ORDER();
+		memcpy(stream->last_uuid, e->uuid, sizeof(stream->last_uuid));
+		IN_ORDER();
+	}
+	stream->last_to = e->source + 1;
+}
+
 void memory_commit(struct memory_stream *stream, const struct memory_entry *e)
 {
+	/* First, since memory_find() commits a message only once. */
+	set_last(stream, e);
 	if (!e->slots) {
 		memory_pass(stream, e->sequence, false);
 		return;

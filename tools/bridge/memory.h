@@ -76,6 +76,9 @@ struct memory_shared {
  * @epoch: counts the streams of this name
  * @created: when the server has made the stream, 0: not known yet
  * @done: the last message that was passed was the end of a ring whose writers were done
+ * @last_to: position behind the last message that came from the ring @last_uuid and is surely
+ *	committed; 0: not known
+ * @last_uuid: that ring, as text
  */
 struct memory_stream {
 	char name[256];
@@ -87,6 +90,8 @@ struct memory_stream {
 	uint64_t epoch;
 	int64_t created;
 	uint64_t done;
+	uint64_t last_to;
+	char last_uuid[40];
 };
 
 struct memory_file {
@@ -118,8 +123,9 @@ void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], 
 struct memory_stream *memory_stream(struct memory_file *m, const char *name);
 
 /*
- * Find the last message of @stream that was committed before @position.
- * @last: [out] the message, with an empty uuid if it is not known
+ * Find the last message of @stream that was committed before @position, or to an older ring.
+ * @last: [out] the message, with an empty uuid if it is not known; with only its uuid and source if
+ *	its entry was overwritten by messages of other streams, or the ring is another one
  */
 void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
 		 struct memory_entry *last);
