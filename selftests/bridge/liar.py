@@ -273,3 +273,22 @@ class Forgetful(Liar):
             for line, payload in frames(source):
                 with self.client_lock:
                     client.sendall(line + payload)
+
+
+class Lagging(Liar):
+    """Gives no message of the first consumer, which is asked as well as any other one.
+
+    A server of a cluster does so that does not get what the others have.
+    """
+
+    def __init__(self, server):
+        super().__init__(server, 0)
+        self.first = None
+
+    def choose(self, line, payload):
+        words = line.split()
+        if len(words) < 5 or not words[3].startswith(b"$JS.ACK."):
+            return None, None
+        consumer = words[3].split(b".")[3]
+        self.first = self.first or consumer
+        return None, b"" if consumer == self.first else None

@@ -4,7 +4,7 @@ import os
 import signal
 
 import ringbuffer
-from liar import LIES, Forgetful, Liar, flip
+from liar import LIES, Forgetful, Lagging, Liar, flip
 from world import (ALONE, ASAN, PATIENCE, Server, Task, World, check_all, ended, read_numbers,
                    until, write)
 
@@ -104,3 +104,27 @@ def test_message_that_the_server_says_to_have_is_kept_until_it_has_it():
                 status, report = half.end()
                 assert (status, report["lost"]) == (0, 0), report
             assert ended(reader) and not w.server.liar.left
+
+
+class LaggingServer(LyingServer):
+    """A server that the bridge reaches through a proxy that keeps messages back."""
+
+    def lie(self, seed=0, lies=()):
+        self.liar = Lagging(self)
+        self.url = self.liar.url
+
+
+def test_subscriber_leaves_a_consumer_that_gives_nothing():
+    with World(slot_bytes=MOST, server=LaggingServer) as w:
+        w.server.lie()
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        publish, subscribe = w.publish(ALONE), w.subscribe()
+        with w.here.writer() as writer:
+            for number in range(10):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+        read_numbers(reader, 10)
+        for half in publish, subscribe:
+            status, report = half.end()
+            assert (status, report["lost"]) == (0, 0), report
+        assert "the consumer gives no message" in subscribe.said() and ended(reader)

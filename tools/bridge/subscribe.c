@@ -21,6 +21,7 @@
 
 #define FETCH_MS   500
 #define ASK_PAUSE  (2 * NS_PER_S)
+#define STALLS	   3 /* how often the bridge has to find that a consumer gives nothing */
 #define FORGET	   (60 * NS_PER_S) /* when the server forgets the consumer of a bridge that is gone */
 #define NAME_PAUSE NS_PER_S
 
@@ -368,6 +369,7 @@ static natsStatus consume(struct subscriber *s, natsSubscription **sub, jsErrCod
 	o.Config.InactiveThreshold = (int64_t)FORGET;
 	o.Config.MemoryStorage = true;
 	s->delivered = 0;
+	s->stalls = 0;
 	return st == NATS_OK
 		       ? js_PullSubscribe(sub, s->link.js, s->b->subject, NULL, NULL, &o, code)
 		       : st;
@@ -436,23 +438,44 @@ static natsStatus fetch(const struct subscriber *s, natsSubscription *sub, natsM
 	return natsSubscription_FetchRequest(list, sub, &request);
 }
 
+/* Return whether the stream has a message for us, as far as its leader can be asked. */
+static bool has_more(const struct subscriber *s)
+{
+	natsMsg *msg = NULL;
+	bool more = js_GetLastMsg(&msg, s->link.js, s->b->stream, s->b->subject, NULL, NULL) ==
+			    NATS_OK &&
+		    natsMsg_GetSequence(msg) >= s->next;
+
+	natsMsg_Destroy(msg);
+	return more;
+}
+
 /*
  * A server that is cut off from its cluster continues with a consumer of its own.  But only the
- * leader of the stream, which has others with it, tells about the stream.
+ * leader of the stream, which has others with it, tells about the stream.  A server that does not
+ * get what the others have does not say so: then our consumer, which may be there, gives nothing.
+ * *@err becomes -EAGAIN if another one is needed.
  */
-static natsStatus ask_leader(struct subscriber *s)
+static natsStatus ask_leader(struct subscriber *s, int *err)
 {
 	jsStreamInfo *info = NULL;
 	natsStatus st = js_GetStreamInfo(&info, s->link.js, s->b->stream, NULL, NULL);
+	bool more = st == NATS_OK && !s->b->share && info->State.LastSeq >= s->next && has_more(s);
 
 	jsStreamInfo_Destroy(info);
+	s->stalls = more ? s->stalls + 1 : 0;
+	if (s->stalls >= STALLS) {
+		report_complain(s->report,
+				"the consumer gives no message, though the stream has more", true);
+		*err = -EAGAIN;
+	}
 	return st;
 }
 
 /*
  * Find out whether the server still has the consumer, now and then: if it has not, for instance
  * because the stream was deleted, it does not answer our requests.  @err: [out] a negative errno of
- * the ring
+ * the ring, or -EAGAIN: another consumer is needed
  */
 static natsStatus ask(struct subscriber *s, natsSubscription *sub, int *err)
 {
@@ -470,7 +493,7 @@ static natsStatus ask(struct subscriber *s, natsSubscription *sub, int *err)
 			*err = share_find_end(s, info);
 	}
 	jsConsumerInfo_Destroy(info);
-	return st == NATS_OK ? ask_leader(s) : st;
+	return st == NATS_OK ? ask_leader(s, err) : st;
 }
 
 /*
@@ -497,6 +520,7 @@ static int run(struct subscriber *s, natsSubscription *sub)
 			continue;
 		st = fetch(s, sub, &list);
 		if (st == NATS_OK) {
+			s->stalls = 0;
 			report_calm(s->report);
 			err = take_all(s, &list);
 			natsMsgList_Destroy(&list);

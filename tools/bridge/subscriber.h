@@ -19,6 +19,7 @@
  * @dropped: headers of the last message that was dropped, which is counted once
  * @end: the end of the stream has come: enum ringbuf_end
  * @ask_due: when the server is asked, if no message comes, whether it has the consumer
+ * @stalls: how often in a row the stream had a message for us that the consumer did not give
  * @replaced: another ring has the name of this one
  * @ack_wait: with @b->share: how long the server waits for an acknowledgment, in ns
  * @batch_ack: subject by which the batch that is being put is acknowledged
@@ -42,6 +43,7 @@ struct subscriber {
 	struct label dropped;
 	uint32_t end;
 	uint64_t ask_due;
+	unsigned int stalls;
 	uint64_t name_due;
 	bool replaced;
 	uint64_t ack_wait;
