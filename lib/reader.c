@@ -455,8 +455,13 @@ static int ahead_look(struct ringbuf_reader *reader, struct rb_reader *at,
 		return -ESTALE;
 	if (n)
 		return slots_show(&reader->h, at, slots, n) ? (int)n : -EPROTO;
-	/* The cursor keeps writers from passing @at->pos: a later position is a broken word. */
-	return rb_state_phase(state) && rb_state_pos(state) > at->pos ? -EPROTO : 0;
+	if (!rb_state_phase(state) || rb_state_pos(state) <= at->pos)
+		return 0;
+	/*
+	 * The cursor keeps writers from passing @at->pos: a later position is a broken word, but
+	 * for a lossy reader, which writers pass.
+	 */
+	return reader->r.lossy ? -ESTALE : -EPROTO;
 }
 
 LIB_HIDDEN int lib_reader_ahead(struct ringbuf_reader *reader, uint64_t from,

@@ -60,4 +60,19 @@ TEST_F(ahead, slot_is_whole_until_a_writer_takes_it)
 	EXPECT_EQ(0, ringbuf_writer_discard(self->writer));
 }
 
+TEST_F(ahead, lossy_reader_that_has_used_all_slots_is_overtaken)
+{
+	struct ringbuf_slot slot[SLOTS];
+	uint64_t n;
+
+	ASSERT_EQ(SLOTS, ringbuf_reader_peek(self->lossy, slot, SLOTS, RINGBUF_TRY));
+	ASSERT_EQ(0, lib_reader_release_to(self->lossy, SLOTS));
+	EXPECT_EQ(-EAGAIN, lib_reader_ahead(self->lossy, SLOTS, slot, 1, RINGBUF_TRY));
+	for (n = SLOTS; n < 3 * SLOTS + 1; n++)
+		ASSERT_EQ(0, put(self->writer, n, RINGBUF_TRY));
+	EXPECT_EQ(-ESTALE, lib_reader_ahead(self->lossy, SLOTS, slot, 1, RINGBUF_TRY));
+	ASSERT_LT(0, ringbuf_reader_peek(self->lossy, slot, 1, RINGBUF_TRY));
+	EXPECT_LT(0, slot[0].lost);
+}
+
 LIB_HARNESS_MAIN
