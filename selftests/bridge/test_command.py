@@ -17,7 +17,13 @@ def test_wrong_use_fails_with_the_reason():
     refused("give publish RING STREAM", "publish", "ring")
     refused("give publish RING STREAM")
     refused("too many arguments", "publish", "a", "b", "c")
-    refused("no dot", "publish", "ring", "a.b")
+    for name in "a.b", "a b", 'a"b', "", "ä", "a" * 256:
+        refused("a stream's name has 1 to 255 characters", "publish", "ring", name)
+    refused("--slots is for subscribe only", "publish", "--slots=3", "a", "b")
+    refused("--retain is for publish only", "subscribe", "--retain=3", "a", "b")
+    for port in "0", "65536", "x", "", "-1":
+        refused("a port is a number", "publish", "--server=nats://h:" + port, "a", "b")
+        refused("not [HOST:]PORT", "publish", "--metrics=h:" + port, "a", "b")
     refused("not a whole number from 1 to 1024", "publish", "--window=1025", "a", "b")
     refused("not a whole number", "publish", "--window-bytes=-1", "a", "b")
     refused("not a whole number from 1 to 5", "publish", "--replicas=6", "a", "b")

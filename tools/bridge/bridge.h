@@ -45,6 +45,8 @@ enum direction { PUBLISH, SUBSCRIBE };
  * @batch_bytes: publish: most bytes of a batch
  * @slot_bytes: subscribe: capacity of a slot, if the ring has to be made
  * @slots: subscribe: number of slots, if the ring has to be made
+ * @wait_readers: subscribe: how many readers the ring waits for, if it has to be made
+ * @drop_long: subscribe: leave out messages that are longer than a slot, and count them as lost
  * @mode: subscribe: permissions of the ring, if it has to be made; 0: the default ones
  * @retain: publish: how many slots that are stored stay in the ring
  * @replicas: publish: on how many servers the stream is, if it has to be made
@@ -70,6 +72,8 @@ struct bridge {
 	uint64_t batch_bytes;
 	uint64_t slot_bytes;
 	uint64_t slots;
+	uint32_t wait_readers;
+	bool drop_long;
 	uint32_t mode;
 	uint64_t retain;
 	unsigned int replicas;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "pattern.h"
 
 #define WHERE_BYTES 512
 
@@ -56,6 +57,12 @@ static bool is_number(const struct argp_option *o)
 	return !strcmp(o->arg, "N") || !strcmp(o->arg, "SECONDS");
 }
 
+/* Return whether the argument of an option may be a number or a text. */
+static bool is_address(const struct argp_option *o)
+{
+	return !strcmp(o->arg, "[HOST:]PORT");
+}
+
 /* Check the type of a value, and set the option. */
 static void set_option(struct argp_state *state, const struct argp_option *o,
 		       const struct config_entry *e)
@@ -64,8 +71,9 @@ static void set_option(struct argp_state *state, const struct argp_option *o,
 		argp_error(state, "%s: not true or false", e->key);
 	else if (o->arg && is_number(o) && e->type != CONFIG_NUMBER)
 		argp_error(state, "%s: not a number", e->key);
-	else if (o->arg && !is_number(o) && e->type != CONFIG_TEXT)
-		argp_error(state, "%s: not a text", e->key);
+	else if (o->arg && !is_number(o) && e->type != CONFIG_TEXT &&
+		 !(is_address(o) && e->type == CONFIG_NUMBER))
+		argp_error(state, "%s: not a text in quotation marks", e->key);
 	else
 		options_set(o->key, e->value, state);
 }
@@ -74,7 +82,7 @@ static void set_option(struct argp_state *state, const struct argp_option *o,
 static void set_name(struct argp_state *state, const char **name, const struct config_entry *e)
 {
 	if (e->type != CONFIG_TEXT)
-		argp_error(state, "%s: not a text", e->key);
+		argp_error(state, "%s: not a text in quotation marks", e->key);
 	*name = e->value;
 }
 
@@ -111,6 +119,24 @@ static void set_key(struct argp_state *state, const struct config_entry *e)
 		set_option(state, o, e);
 }
 
+/* Check that two routes do not disturb each other. */
+static void compare(struct argp_state *state, const struct bridge *a, const struct bridge *b)
+{
+	bool same = a->direction == b->direction;
+	bool rings = pattern_meet(a->ring, b->ring), streams = pattern_meet(a->stream, b->stream);
+
+	if (same && !strcmp(a->ring, b->ring) && !strcmp(a->stream, b->stream))
+		argp_error(state, "ring %s and stream %s have a table before", b->ring, b->stream);
+	else if (same && b->direction == PUBLISH && streams && !pattern_is(b->stream))
+		argp_error(state, "stream %s has a table before: each ring needs one of its own",
+			   b->stream);
+	else if (!same && rings && streams)
+		argp_error(state,
+			   "ring %s and stream %s have a table before, for the other direction: "
+			   "messages would go round for ever",
+			   b->ring, b->stream);
+}
+
 /* Check the names of the route, which is the last one of @c. */
 static void complete(struct argp_state *state, const struct config *c)
 {
@@ -121,11 +147,8 @@ static void complete(struct argp_state *state, const struct config *c)
 		return;
 	}
 	options_complete(state, b);
-	for (struct bridge *other = c->route; other < b; other++)
-		if (other->direction == b->direction && !strcmp(other->ring, b->ring) &&
-		    !strcmp(other->stream, b->stream))
-			argp_error(state, "ring %s and stream %s have a table before", b->ring,
-				   b->stream);
+	for (const struct bridge *other = c->route; other < b; other++)
+		compare(state, other, b);
 }
 
 /* Add the route of the table that begins at @e.  Set @next to the entry behind the table. */

@@ -99,9 +99,13 @@ void read(config_file *c, const char *path, const char *const tables[])
 	if (stream.bad())
 		throw wrong{ 0, strerror(errno) };
 
-	for (const auto &[key, value] : top)
-		if (!has(tables, key.str()))
-			add_value(c, key.str(), value);
+	for (const auto &[key, value] : top) {
+		if (has(tables, key.str()))
+			continue;
+		if (value.is_table() || value.is_array_of_tables())
+			throw wrong{ line_of(value), std::string(key.str()) + ": unknown table" };
+		add_value(c, key.str(), value);
+	}
 	for (; *tables; tables++)
 		if (const toml::node *node = top.get(*tables))
 			add_tables(c, *tables, *node);

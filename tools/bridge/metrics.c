@@ -102,6 +102,13 @@ static bool is_port(const char *text)
 	return *text >= '0' && *text <= '9' && !*end && port > 0 && port <= 65535;
 }
 
+bool metrics_is_address(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+
+	return is_port(colon ? colon + 1 : address);
+}
+
 /* Return a socket that listens, or -1 after setting @why. */
 static int listen_at(const struct addrinfo *a, const char **why)
 {
@@ -130,11 +137,11 @@ static int listen_to(const char *address, const char **why)
 		return -1;
 	}
 	cut(copy, &host, &port);
-	err = is_port(port) ? getaddrinfo(host, port, &want, &found) : EAI_SERVICE;
+	err = getaddrinfo(host, port, &want, &found);
 	if (!err)
 		fd = listen_at(found, why);
 	else
-		*why = err == EAI_SERVICE ? "not a port from 1 to 65535" : gai_strerror(err);
+		*why = gai_strerror(err);
 	if (found)
 		freeaddrinfo(found);
 	free(copy);

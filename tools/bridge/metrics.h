@@ -8,6 +8,9 @@
 
 struct metrics;
 
+/* Return whether @address is [HOST:]PORT with a port from 1 to 65535. */
+bool metrics_is_address(const char *address);
+
 /*
  * Serve http://@address/metrics, where @address is [HOST:]PORT, and HOST is 127.0.0.1 if it is left
  * out.  Return NULL after a message on stderr.

@@ -8,6 +8,7 @@
 #include "../common/clock.h"
 #include "../common/host.h"
 #include "../common/rings.h"
+#include "metrics.h"
 #include "options.h"
 #include "pattern.h"
 #include "servers.h"
@@ -33,6 +34,8 @@ enum {
 	KEY_SLOT_BYTES,
 	KEY_SLOTS,
 	KEY_MODE,
+	KEY_WAIT_READERS,
+	KEY_DROP_LONG,
 	KEY_SERVICE,
 	KEY_SHARE,
 	KEY_ACK_WAIT,
@@ -91,8 +94,8 @@ static const struct argp_option options[] = {
 	  "publish: send short messages that are there together, up to so many bytes (default and "
 	  "most 65536; 1: one by one)",
 	  GROUP_PUBLISH },
-	{ "retain", KEY_RETAIN, "SLOTS", 0,
-	  "publish: keep the last slots in the ring, to send them again if a server loses what it "
+	{ "retain", KEY_RETAIN, "N", 0,
+	  "publish: keep the last N slots in the ring, to send them again if a server loses what it "
 	  "has acknowledged (default 0)",
 	  GROUP_PUBLISH },
 	{ "replicas", KEY_REPLICAS, "N", 0,
@@ -118,6 +121,12 @@ static const struct argp_option options[] = {
 	  GROUP_SUBSCRIBE },
 	{ "mode", KEY_MODE, "OCTAL", 0,
 	  "subscribe: permissions of a new ring, which the umask does not change (default 600)",
+	  GROUP_SUBSCRIBE },
+	{ "wait-readers", KEY_WAIT_READERS, "N", 0,
+	  "subscribe: in a new ring, wait for so many readers before the first message (default 0)",
+	  GROUP_SUBSCRIBE },
+	{ "drop-long", KEY_DROP_LONG, NULL, 0,
+	  "subscribe: leave out messages that are longer than a slot, and count them as lost",
 	  GROUP_SUBSCRIBE },
 	{ "share", KEY_SHARE, "NAME", 0,
 	  "subscribe: take turns with all subscribers of this NAME: each message goes into one ring",
@@ -206,11 +215,24 @@ static bool is_true(const char *arg)
 	return !arg || !strcmp(arg, "true");
 }
 
+/* Remember an option that only one direction has. */
+static void note_direction(struct arguments *a, int key)
+{
+	for (const struct argp_option *o = options; o->name; o++) {
+		if (o->key == key && o->group == GROUP_PUBLISH)
+			a->only[PUBLISH] = o->name;
+		if (o->key == key && o->group == GROUP_SUBSCRIBE)
+			a->only[SUBSCRIBE] = o->name;
+	}
+}
+
 error_t options_set(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
 	struct bridge *b = &a->b;
 	struct secure *x = &a->server.secure;
+
+	note_direction(a, key);
 
 	switch (key) {
 	case KEY_HOST:
@@ -225,6 +247,9 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		a->server.inbox = arg;
 		break;
 	case KEY_METRICS:
+		if (!metrics_is_address(arg))
+			argp_error(state, "--metrics=%s: not [HOST:]PORT, a port from 1 to 65535",
+				   arg);
 		a->metrics = arg;
 		break;
 	case KEY_SUBJECT:
@@ -284,7 +309,7 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--discard=%s: not new or old", arg);
 		break;
 	case KEY_RETAIN:
-		b->retain = count(state, "retain", arg, 1ULL << 25);
+		b->retain = strcmp(arg, "0") ? count(state, "retain", arg, 1ULL << 25) : 0;
 		break;
 	case KEY_REPLICAS:
 		b->replicas = (unsigned int)count(state, "replicas", arg, REPLICAS_MOST);
@@ -300,6 +325,12 @@ error_t options_set(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_MODE:
 		b->mode = octal(state, "mode", arg);
+		break;
+	case KEY_WAIT_READERS:
+		b->wait_readers = (uint32_t)count(state, "wait-readers", arg, 64);
+		break;
+	case KEY_DROP_LONG:
+		b->drop_long = is_true(arg);
 		break;
 	case KEY_SERVICE:
 		b->service = is_true(arg);
@@ -340,7 +371,11 @@ static bool has_stars(const char *name)
 static void check_stream(struct argp_state *state, const char *stream)
 {
 	if (!pattern_is_stream(stream))
-		argp_error(state, "%s: a stream's name has no dot, slash, > or space", stream);
+		argp_error(
+			state,
+			"%s: a stream's name has 1 to 255 characters of ASCII, but no dot, slash, "
+			"quote, > or space",
+			stream);
 	if (has_stars(stream))
 		argp_error(state, "%s: a name has one * at most", stream);
 }
@@ -357,6 +392,8 @@ static void check_ring(struct argp_state *state, const char *ring)
 {
 	const char *star = strchr(ring, '*');
 
+	if (!*ring)
+		argp_error(state, "the name of the ring is empty");
 	if (has_stars(ring))
 		argp_error(state, "%s: a name has one * at most", ring);
 	if (star && strchr(star, '/'))

@@ -16,6 +16,7 @@ enum { GROUP_PROCESS = 1, GROUP_ROUTE, GROUP_PUBLISH, GROUP_SUBSCRIBE };
  * @server: how to reach the server
  * @config: file with options and routes, or NULL
  * @metrics: where to serve metrics, or NULL
+ * @only: an option that was set and that only this direction has, or NULL; enum direction
  * @word: the words
  * @words: how many these are
  */
@@ -24,6 +25,7 @@ struct arguments {
 	struct server server;
 	const char *config;
 	const char *metrics;
+	const char *only[2];
 	const char *word[3];
 	int words;
 };

@@ -15,7 +15,7 @@ bool pattern_is_stream(const char *name)
 {
 	const char *c = name;
 
-	while (*c > ' ' && *c <= '~' && !strchr(".>/\\", *c))
+	while (*c > ' ' && *c <= '~' && !strchr(".>/\\\"", *c))
 		c++;
 	return *name && !*c && c - name <= 255;
 }
@@ -26,6 +26,31 @@ bool pattern_is_subject(const char *text)
 
 	return length && !strpbrk(text, "> \t\r\n") && !strstr(text, "..") && *text != '.' &&
 	       text[length - 1] != '.';
+}
+
+bool pattern_meet(const char *a, const char *b)
+{
+	const char *x = a + strlen(a), *y = b + strlen(b);
+
+	if (!pattern_is(a) && !pattern_is(b))
+		return !strcmp(a, b);
+	if (!pattern_is(a))
+		return pattern_meet(b, a);
+	if (!pattern_is(b)) {
+		char *other = pattern_other(a, b, "");
+		bool met = other;
+
+		free(other);
+		return met;
+	}
+	/* Up to the first * of the two, and from the last one on, they must be the same. */
+	while (*a != '*' && *b != '*')
+		if (*a++ != *b++)
+			return false;
+	while (x[-1] != '*' && y[-1] != '*')
+		if (*--x != *--y)
+			return false;
+	return true;
 }
 
 char *pattern_other(const char *pattern, const char *name, const char *other)

@@ -16,6 +16,9 @@ bool pattern_is_stream(const char *name);
  */
 bool pattern_is_subject(const char *text);
 
+/* Return whether a name can match both @a and @b. */
+bool pattern_meet(const char *a, const char *b);
+
 /*
  * Match @name, which has no *, with @pattern.  Return NULL if it does not match, else @other with
  * its *, if it has one, replaced by what the * of @pattern stands for.  The caller frees the text.

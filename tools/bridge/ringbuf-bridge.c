@@ -57,6 +57,9 @@ static void set_route(struct argp_state *state, struct arguments *a)
 	b->direction = publishes ? PUBLISH : SUBSCRIBE;
 	b->ring = a->word[publishes ? 1 : 2];
 	b->stream = a->word[publishes ? 2 : 1];
+	if (a->only[!b->direction])
+		argp_error(state, "--%s is for %s only", a->only[!b->direction],
+			   publishes ? "subscribe" : "publish");
 	options_complete(state, b);
 }
 

@@ -32,6 +32,18 @@ static int split(char *copy, const char *url[SERVERS_MOST])
 	return count;
 }
 
+/* Return whether what stands behind the colon of @host, if it has one, is a port. */
+static bool has_good_port(const char *host)
+{
+	const char *port = strrchr(host, ':'), *bracket = strchr(host, ']');
+
+	if (!port || port < bracket)
+		return true;
+	port++;
+	return *port && strlen(port) == strspn(port, "0123456789") && strlen(port) <= 5 &&
+	       atoi(port) > 0 && atoi(port) <= 65535;
+}
+
 const char *servers_check(const char *list)
 {
 	const char *url[SERVERS_MOST], *host, *wrong = NULL;
@@ -49,6 +61,8 @@ const char *servers_check(const char *list)
 		if (!host || !*host || strchr(host, '/') || strpbrk(host, " \t"))
 			wrong = "not nats://HOST:PORT or tls://HOST:PORT, or several of them with "
 				"commas between them";
+		else if (!has_good_port(host))
+			wrong = "a port is a number from 1 to 65535";
 	}
 	free(copy);
 	return wrong;
