@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See link.h. */
 #include <stdio.h>
+#include <string.h>
 
 #include "../common/clock.h"
 #include "alive.h"
@@ -16,21 +17,43 @@ void link_clean(char *text)
 			*text = '?';
 }
 
+/* What failed, in words. */
+static const char *reason(natsStatus s, jsErrCode code)
+{
+	const char *why = nats_GetLastError(NULL), *end;
+
+	if (code == JSStreamNotFoundErr)
+		return "it does not exist; publish makes it";
+	if (s == NATS_NO_RESPONDERS)
+		return "JetStream does not answer: it is not enabled, or has no leader now";
+	if (!why || !*why)
+		return natsStatus_GetText(s);
+	/* libnats begins with the place in its source. */
+	end = *why == '(' ? strstr(why, "): ") : NULL;
+	return end ? end + strlen("): ") : why;
+}
+
 void link_complain(struct link *l, const char *words, natsStatus s, jsErrCode code)
 {
-	const char *why = nats_GetLastError(NULL);
+	const char *why = reason(s, code);
 	char text[sizeof(l->report->said)];
 
 	l->doubt = l->doubt || s == NATS_TIMEOUT || s == NATS_NO_RESPONDERS ||
 		   code == JSClusterNotAvailErr;
-	if (!why || !*why)
-		why = natsStatus_GetText(s);
 	if (code)
 		snprintf(text, sizeof(text), "%s: %s (JetStream error %d)", words, why, (int)code);
 	else
 		snprintf(text, sizeof(text), "%s: %s", words, why);
 	link_clean(text);
 	report_complain(l->report, text, true);
+}
+
+void link_complain_of_stream(struct link *l, const char *words, natsStatus s, jsErrCode code)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "%s the stream %s", words, l->b->stream);
+	link_complain(l, text, s, code);
 }
 
 void link_pause(struct link *l, unsigned int *tries)

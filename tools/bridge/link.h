@@ -65,4 +65,7 @@ void link_clean(char *text);
  */
 void link_complain(struct link *l, const char *words, natsStatus s, jsErrCode code);
 
+/* The same with the name of the stream of @l->b behind @words. */
+void link_complain_of_stream(struct link *l, const char *words, natsStatus s, jsErrCode code);
+
 #endif /* BRIDGE_LINK_H */

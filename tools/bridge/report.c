@@ -8,15 +8,29 @@
 #include "../common/clock.h"
 #include "report.h"
 
+#define REMIND	 (60 * NS_PER_S) /* a complaint that stays true is said again after this time */
+#define TOO_SOON (10 * NS_PER_S) /* one that ended is not said again within this time */
+
 static const char *const direction_words[] = { "publish", "subscribe" };
 
 void report_complain(struct report *r, const char *text, bool again)
 {
-	if (!strncmp(text, r->said, sizeof(r->said) - 1))
+	uint64_t pause = r->trouble && !r->quiet ? REMIND : TOO_SOON;
+	bool same = r->said_at && !strncmp(text, r->said, sizeof(r->said) - 1) &&
+		    clock_now() - r->said_at < pause;
+
+	if (!r->trouble || !same) {
+		r->errors++;
+		r->last_error = time(NULL);
+	}
+	if (!r->trouble)
+		r->quiet = same;
+	r->trouble = true;
+	if (same)
 		return;
+	r->quiet = false;
+	r->said_at = clock_now();
 	snprintf(r->said, sizeof(r->said), "%s", text);
-	r->errors++;
-	r->last_error = time(NULL);
 	bridge_say("%s%s", text, again ? "; trying again" : "");
 }
 
@@ -31,9 +45,9 @@ void report_complain_of_ring(struct report *r, const struct bridge *b, const cha
 
 void report_calm(struct report *r)
 {
-	if (*r->said)
+	if (r->trouble && !r->quiet)
 		bridge_say("continuing");
-	*r->said = '\0';
+	r->trouble = false;
 }
 
 static void print_json(const struct report *r, const struct bridge *b)
@@ -54,24 +68,29 @@ static void print_json(const struct report *r, const struct bridge *b)
 	putchar('\n');
 }
 
-static void print_text(const struct report *r, const struct bridge *b)
+/* @last: this is the last report */
+static void print_text(const struct report *r, const struct bridge *b, bool last)
 {
+	bool publishes = b->direction == PUBLISH;
+
+	printf("%s", direction_words[b->direction]);
 	if (b->service)
-		printf("%s %s %s: ", direction_words[b->direction], b->ring, b->stream);
-	printf("%llu messages, %llu bytes, %llu lost, %llu repeated, %llu connections%s\n",
+		printf(" %s %s", publishes ? b->ring : b->stream, publishes ? b->stream : b->ring);
+	printf(": %llu messages, %llu bytes, %llu lost, %llu repeated, %llu connections%s\n",
 	       (unsigned long long)r->messages, (unsigned long long)r->bytes,
 	       (unsigned long long)r->lost, (unsigned long long)r->repeated,
-	       (unsigned long long)r->connections, r->connected ? "" : ", not connected now");
+	       (unsigned long long)r->connections,
+	       last || r->connected ? "" : ", not connected now");
 }
 
 /* Several threads print: keep their lines whole. */
-static void print(const struct report *r, const struct bridge *b)
+static void print(const struct report *r, const struct bridge *b, bool last)
 {
 	flockfile(stdout);
 	if (b->json)
 		print_json(r, b);
 	else
-		print_text(r, b);
+		print_text(r, b, last);
 	fflush(stdout);
 	funlockfile(stdout);
 }
@@ -86,11 +105,11 @@ void report_if_due(struct report *r, const struct bridge *b)
 	if (now < r->next)
 		return;
 	if (r->next)
-		print(r, b);
+		print(r, b, false);
 	r->next = now + b->interval;
 }
 
 void report_end(const struct report *r, const struct bridge *b)
 {
-	print(r, b);
+	print(r, b, true);
 }

@@ -21,7 +21,11 @@
  * @connections: how often it has connected
  * @errors: how many complaints there were
  * @last_error: when the last one was, in seconds of CLOCK_REALTIME; 0: none
- * @said: the last complaint, empty while all is well; only for the thread that changes the counters
+ * @said: the last complaint that was printed; this and the next three are only for the thread that
+ *	changes the counters
+ * @said_at: when that was
+ * @trouble: something was complained of, and has not ended
+ * @quiet: the complaint was not printed, since it came again so soon
  * @connected: it is connected now
  * @next: when the next report is due
  *
@@ -41,10 +45,13 @@ struct report {
 	atomic_bool connected;
 	uint64_t next;
 	char said[512];
+	uint64_t said_at;
+	bool trouble;
+	bool quiet;
 };
 
 /*
- * Say @text on stderr, unless it is what was said last.
+ * Say @text on stderr, unless it is what was said last and that was not long ago.
  * @again: add that this is tried again
  */
 void report_complain(struct report *r, const char *text, bool again);
