@@ -292,3 +292,42 @@ class Lagging(Liar):
         consumer = words[3].split(b".")[3]
         self.first = self.first or consumer
         return None, b"" if consumer == self.first else None
+
+
+class Replacing(Liar):
+    """Takes one message of the first consumer away, and gives its number to the next one.
+
+    A cluster does so that loses a message that came, and stores it again together with others.
+    """
+
+    def __init__(self, server, number):
+        super().__init__(server, 0)
+        self.number = number
+        self.first = None
+
+    def choose(self, line, payload):
+        words = line.split()
+        if len(words) < 5 or not words[3].startswith(b"$JS.ACK."):
+            return None, None
+        token = words[3].split(b".")
+        self.first = self.first or token[3]
+        if token[3] != self.first or int(token[5]) < self.number:
+            return None, None
+        if int(token[5]) == self.number:
+            return None, b""
+        for place in 5, 6:
+            token[place] = b"%d" % (int(token[place]) - 1)
+        words[3] = b".".join(token)
+        return None, b" ".join(words) + b"\r\n" + payload
+
+
+class Restamping(Liar):
+    """Says once that the last message of the stream is another one than that which came."""
+
+    def choose(self, line, payload):
+        if not self.left or b'"last_ts":"2' not in payload:
+            return None, None
+        self.left -= 1
+        info = json.loads(payload)
+        info["state"]["last_ts"] = "2001-01-01T00:00:00Z"
+        return None, with_payload(line, json.dumps(info).encode())

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Several slots in one message of the stream."""
+import os
+import shutil
 import signal
 import struct
 
@@ -56,7 +58,7 @@ def test_batch_comes_whole_or_is_left_out():
         put(w, 9, 4, good)
         put(w, 12, 3, batch((8, 0, b"8"), (9, 0, b"9"), (12, 12, b"12")))   # 8 and 9 come again
         w.server.put(b"", Nats_Msg_Id=UUID % 1 + ":end.13", Ringbuf_End="done")
-        subscribe = w.subscribe()
+        subscribe = w.subscribe("--drop-long")
         for flags, data in (7, b"3"), (0, b""), (2**32 - 1, b"9" * 100), (12, b"12"):
             slot = reader.peek(timeout=PATIENCE)
             assert (slot.flags, bytes(slot)) == (flags, data)
@@ -115,3 +117,44 @@ def test_batch_is_not_taken_for_a_shorter_one_that_the_server_knows():
         status, report = publish.end()
         # Two batches of 64, and the end.
         assert (status, report["lost"], w.server.stored()) == (0, 0, 5), report
+
+
+def test_slots_that_are_sent_again_in_another_batch_come_all():
+    """The server loses a slot that came, and gets it again with others, under the same number."""
+    for options, dies in ([], True), ([], False), (["--share=work"], False):
+        with World() as w:
+            folder, old = w.folder + "/jetstream", w.folder + "/old"
+            w.server.start()
+            reader = w.there.reader(ringbuffer.OLDEST)
+            publish, subscribe = w.publish(), None
+            with w.here.writer() as writer:
+                for number in range(2):
+                    writer.write(b"%d" % number, timeout=PATIENCE)
+                    until(lambda n=number: w.server.stored() == n + 1, "not all is stored")
+                    subscribe = subscribe or w.subscribe(*options)
+                    until_read(reader, b"%d" % number)
+                    if number == 0:
+                        w.server.kill()
+                        shutil.copytree(folder, old)
+                        w.server.start()
+                until(lambda: not w.here.stats().readers[0].lag, "not all is released")
+                if dies:
+                    subscribe.kill()
+                w.server.kill()
+                for number in range(2, 6):
+                    writer.write(b"%d" % number, timeout=PATIENCE)
+                shutil.rmtree(folder)
+                os.rename(old, folder)
+                w.server.start()
+                if dies:
+                    until(lambda: w.server.stored() == 2, "not all is stored")
+                    subscribe.start()
+                # What came before may come again only with --share, since the server forgot it.
+                if options:
+                    until_read(reader, b"1")
+                for number in range(2, 6):
+                    until_read(reader, b"%d" % number)
+            for half in publish, subscribe:
+                status, report = half.end()
+                assert (status, report["lost"]) == (0, 0), report
+            assert ended(reader)

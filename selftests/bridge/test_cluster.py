@@ -77,6 +77,23 @@ class Cut:
         self.network.heal(self.name, self.how)
 
 
+def wait_for(condition, servers):
+    """Wait, and restart the servers once if they do not find together again by themselves.
+
+    nats-server 2.9.10 can stay without a leader, or with an empty replica, though all of them run
+    and all links are healed.
+    """
+    try:
+        until(condition, "")
+        return
+    except AssertionError:
+        print("# nothing comes, though all is healed: all servers are restarted", flush=True)
+    for server in servers:
+        server.restart()
+    until(condition, "not all comes, though all is healed and the servers were restarted",
+          2 * PATIENCE)
+
+
 def test_cluster_loses_and_repeats_nothing_by_kills_and_cuts(kills, seed):
     rng = random.Random(seed)
     count, most = MESSAGES * kills + 1, 100
@@ -93,7 +110,7 @@ def test_cluster_loses_and_repeats_nothing_by_kills_and_cuts(kills, seed):
             if number % MESSAGES == 0:
                 go.acquire()
         writing = Task(write, w.here, count, most, pause)
-        checking = Task(check_all, reader, count, most)
+        checking = Task(check_all, reader, count, most, 4 * PATIENCE)
         for number in range(kills):
             go.release()
             if len(troubles) == MOST_TROUBLES or (troubles and rng.random() < 0.5):
@@ -105,19 +122,19 @@ def test_cluster_loses_and_repeats_nothing_by_kills_and_cuts(kills, seed):
             if number % 5 == 4 or number == kills - 1:
                 while troubles:
                     troubles.pop(0).end()
-                until(lambda: reader.position >= MESSAGES * (number + 1) or checking.error,
-                      f"message {reader.position} does not come")
+                wait_for(lambda: reader.position >= MESSAGES * (number + 1) or checking.error,
+                         w.server.servers)
         info = w.server.servers[0].ask("STREAM.INFO.s")
         assert info["config"]["num_replicas"] == 3, info
         go.release()
-        writing.finish()
-        checking.finish()
+        writing.finish(4 * PATIENCE)
+        checking.finish(4 * PATIENCE)
         for half in halves:
             status, report = half.end()
             assert (status, report["lost"]) == (0, 0), report
         # The ring has all of its messages until the end of the test.
         for line in halves[0].said().splitlines():
-            if "the stream has lost" in line:
+            if "the stream lacks" in line:
                 print(f"# {line}")
         assert ended(w.there.reader(ringbuffer.HEAD))
 

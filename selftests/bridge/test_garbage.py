@@ -4,9 +4,9 @@ import os
 import signal
 
 import ringbuffer
-from liar import LIES, Forgetful, Lagging, Liar, flip
+from liar import LIES, Forgetful, Lagging, Liar, Replacing, Restamping, flip
 from world import (ALONE, ASAN, PATIENCE, Server, Task, World, check_all, ended, read_numbers,
-                   until, write)
+                   until, until_read, write)
 
 # Some answers let libnats 3.4.1 leak memory.
 os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
@@ -106,17 +106,50 @@ def test_message_that_the_server_says_to_have_is_kept_until_it_has_it():
             assert ended(reader) and not w.server.liar.left
 
 
-class LaggingServer(LyingServer):
-    """A server that the bridge reaches through a proxy that keeps messages back."""
+def with_liar(liar):
+    """Make a server that the bridge reaches through a proxy that this function makes."""
+    def make(folder, conf):
+        server = LyingServer(folder, conf)
+        server.liar = liar(server)
+        server.url = server.liar.url
+        return server
+    return make
 
-    def lie(self, seed=0, lies=()):
-        self.liar = Lagging(self)
-        self.url = self.liar.url
+
+def test_subscriber_notices_that_a_message_has_the_number_of_another_one():
+    with World(slot_bytes=MOST, server=with_liar(lambda server: Replacing(server, 4))) as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        halves = [w.publish(ALONE), w.subscribe()]
+        with w.here.writer() as writer:
+            for count in range(10):
+                writer.write(b"%d" % count, timeout=PATIENCE)
+        read_numbers(reader, 10)
+        for half in halves:
+            status, report = half.end()
+            assert (status, report["lost"], report["messages"]) == (0, 0, 10), report
+        assert "got others" in halves[1].said() and ended(reader)
+
+
+def test_subscriber_notices_that_the_last_message_is_another_one():
+    with World(slot_bytes=MOST, server=with_liar(lambda server: Restamping(server, 0))) as w:
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        halves = [w.publish(ALONE), w.subscribe()]
+        with w.here.writer() as writer:
+            writer.write(b"0", timeout=PATIENCE)
+            read_numbers(reader, 1)
+            w.server.liar.left = 1
+            until(lambda: "the stream has lost messages" in halves[1].said(), "no complaint")
+            writer.write(b"1", timeout=PATIENCE)
+            until_read(reader, b"1")
+        for half in halves:
+            status, report = half.end()
+            assert (status, report["lost"], report["messages"]) == (0, 0, 2), report
 
 
 def test_subscriber_leaves_a_consumer_that_gives_nothing():
-    with World(slot_bytes=MOST, server=LaggingServer) as w:
-        w.server.lie()
+    with World(slot_bytes=MOST, server=with_liar(Lagging)) as w:
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
         publish, subscribe = w.publish(ALONE), w.subscribe()

@@ -3,10 +3,11 @@
 import os
 import random
 import shutil
+import signal
 import time
 
 import ringbuffer
-from world import (ALONE, MAX_PAYLOAD, PATIENCE, World, ended, read_numbers, restart, until,
+from world import (ALONE, MAX_PAYLOAD, PATIENCE, Task, World, ended, read_numbers, restart, until,
                    until_read, write, write_one)
 
 
@@ -90,19 +91,107 @@ def test_slots_that_are_retained_are_sent_again():
 def test_publisher_that_retains_slots_sends_nothing_twice():
     with World(slots=8) as w:
         w.server.start()
+        # The server does not recognize by an id what it has.
+        w.server.make_stream(duplicate_window=100_000_000)
         reader = w.there.reader(ringbuffer.OLDEST)
-        publish, subscribe = w.publish("--retain=7"), w.subscribe()
+        publish, subscribe = w.publish(ALONE, "--retain=7"), w.subscribe()
         with w.here.writer() as writer:
-            for number in range(300):
+            for number in range(100):
                 writer.write(b"%d" % number, timeout=PATIENCE)
                 until_read(reader, b"%d" % number)
                 if number % 30 == 10:
-                    w.server.restart()
-                if number % 30 == 20:
+                    time.sleep(0.2)
                     restart(publish, [w.here])
+                if number % 30 == 20:
+                    time.sleep(0.2)
+                    w.server.restart()
         for half in publish, subscribe:
             status, report = half.end()
             assert (status, report["lost"], report["repeated"]) == (0, 0, 0), report
+        assert w.server.stored() == 101
+
+
+def test_ring_full_of_retained_slots_and_holes_does_not_stop():
+    for retain in 0, 3:
+        with World(slots=4) as w:
+            w.server.start()
+            reader = w.there.reader(ringbuffer.OLDEST)
+            w.publish(ALONE, f"--retain={retain}")
+            w.subscribe()
+            with w.here.writer() as writer:
+                for number in range(10):
+                    writer.write(b"%d" % number, timeout=PATIENCE)
+                    until_read(reader, b"%d" % number)
+                    for _ in range(number % 5):
+                        writer.reserve(timeout=PATIENCE).discard()
+
+
+def test_messages_that_the_stream_has_dropped_are_not_sent_again():
+    for retain in 0, 3:
+        for last in False, True:
+            with World(slots=16) as w:
+                w.server.start()
+                w.server.make_stream(duplicate_window=100_000_000)
+                publish = w.publish(ALONE, f"--retain={retain}")
+                until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+                with w.here.writer() as writer:
+                    for number in range(6):
+                        writer.write(b"%d" % number, timeout=PATIENCE)
+                    until(lambda: w.here.stats().readers[0].lag == retain, "not all is stored")
+                    time.sleep(0.2)
+                    if last:
+                        w.server.ask("STREAM.MSG.DELETE.s", seq=6)
+                    else:
+                        w.server.ask("STREAM.PURGE.s")
+                    w.server.restart()
+                    writer.write(b"6", timeout=PATIENCE)
+                status, report = publish.end()
+                assert (status, report["lost"], report["messages"]) == (0, 0, 7), report
+                assert w.server.stored() == (7 if last else 2)
+
+
+def test_messages_whose_acknowledgment_was_lost_are_counted_once(kills, seed):
+    rng = random.Random(seed)
+    count = 50 * kills
+    with World(slots=256, slot_bytes=40000) as w:
+        w.server.start()
+        publish = w.publish()
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        writing = Task(write, w.here, count, 40000)
+        for _ in range(kills):
+            time.sleep(0.1 + rng.random() * 0.2)
+            w.server.restart()
+        writing.finish()
+        status, report = publish.end()
+        assert (status, report["messages"], report["lost"]) == (0, count, 0), report
+
+
+def test_slots_that_a_lossy_ring_loses_are_counted_though_the_server_is_away():
+    with World(slots=8, policy=ringbuffer.Policy.LOSSY) as w:
+        publish = w.publish(ALONE)
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        with w.here.writer() as writer:
+            for _ in range(20):
+                writer.write(b"x", timeout=0)
+            status, report = publish.end(signal.SIGTERM)
+        assert status == 0 and 12 <= report["lost"] < 20 and "are lost" in publish.said(), report
+
+
+def test_lossy_ring_that_laps_a_publisher_that_has_sent_all_is_not_damaged():
+    with World(slots=8, policy=ringbuffer.Policy.LOSSY) as w:
+        w.server.start()
+        publish = w.publish(ALONE)
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        with w.here.writer() as writer:
+            for number in range(6):
+                writer.write(b"x", timeout=0)
+                until(lambda n=number: w.server.stored() == n + 1, "not all is stored")
+            publish.process.send_signal(signal.SIGSTOP)
+            for _ in range(20):
+                writer.write(b"x", timeout=0)
+            publish.process.send_signal(signal.SIGCONT)
+        status, report = publish.end()
+        assert status == 0 and report["messages"] + report["lost"] == 26 and report["lost"], report
 
 
 def test_ring_that_has_too_few_slots_to_retain_is_refused():
@@ -110,7 +199,12 @@ def test_ring_that_has_too_few_slots_to_retain_is_refused():
         w.server.start()
         publish = w.publish("--retain=8")
         assert publish.end()[0] == 1
-        assert "has 8 slots, so fewer must be retained" in publish.said(), publish.said()
+        assert "it has 8 slots, so --retain must be less" in publish.said(), publish.said()
+    with World(slots=64, policy=ringbuffer.Policy.EVICT, policy_lag=5) as w:
+        w.server.start()
+        publish = w.publish("--retain=5")
+        assert publish.end()[0] == 1
+        assert "allows readers to lag 5 slots" in publish.said(), publish.said()
 
 
 def test_what_the_server_has_lost_is_counted_if_it_was_overwritten():
@@ -143,7 +237,7 @@ def test_stream_that_the_server_has_lost_is_sent_again():
             for number in range(3, 6):
                 until_read(reader, b"%d" % number)
             assert w.server.stored() == 6
-        assert publish.end()[0] == 0 and "lost all its messages" in publish.said()
+        assert publish.end()[0] == 0 and "the stream lacks the slots" in publish.said()
         status, report = subscribe.end()
         assert (status, report["lost"]) == (0, 0), report
 

@@ -193,7 +193,7 @@ def test_message_that_is_longer_than_its_headers_tell_is_lost():
         w.server.put(b"x" * 60000, Nats_Msg_Id=name % 1)
         w.server.put(b"y", Nats_Msg_Id=name % 2)
         reader = w.there.reader(ringbuffer.OLDEST)
-        subscribe = w.subscribe("--share=work")
+        subscribe = w.subscribe("--share=work", "--drop-long")
         until_read(reader, b"y")
         w.server.put(b"", Nats_Msg_Id=name.replace("%d", "end.3"), Ringbuf_End="done")
         status, report = subscribe.end()

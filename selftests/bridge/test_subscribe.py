@@ -2,9 +2,11 @@
 """What the subscribing half makes of streams that are not as it would have left them."""
 import os
 import shutil
+import signal
+import time
 
 import ringbuffer
-from world import World, ended, read_numbers, until, until_read
+from world import ALONE, PATIENCE, Half, World, ended, read_numbers, until, until_read, write_one
 
 
 def store(server, uuid, numbers, offset=0):
@@ -168,13 +170,13 @@ def test_each_message_that_is_left_out_or_dropped_is_counted_once():
         part(4, 0, 2, b"x" * 2400)        # less than its headers tell
         part(4, 1, 2, b"x" * 1599)
         part(5, 0, 2, b"x" * 2400)        # no second part
-        w.server.put(b"y", Nats_Msg_Id=name % 6, Ringbuf_Lost=8)      # message 5 is one of these
+        w.server.put(b"y", Nats_Msg_Id=name % 6, Ringbuf_Lost=6)      # message 5 is one of these
         part(7, 0, 2, b"x" * 2400)        # begun again with parts of another size: not lost
         part(7, 0, 2, b"x" * 2800, size=2800)
         part(7, 1, 2, b"x" * 1200, size=2800)
         part(8, 0, 4, b"x" * 1000, size=1000)   # smaller parts than a bridge makes
         part(9, 0, 2, b"x" * 2400)      # an end in the middle, after another connection
-        subscribe = w.subscribe("--status=0.05")
+        subscribe = w.subscribe("--status=0.05", "--drop-long")
         until_read(reader, b"y")
         until_read(reader, b"x" * 4000)
         w.server.kill()
@@ -182,8 +184,103 @@ def test_each_message_that_is_left_out_or_dropped_is_counted_once():
         w.server.put(b"", Nats_Msg_Id=name % 10 + "", Ringbuf_End="done")
         w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.10", Ringbuf_End="done")
         status, report = subscribe.end()
-        assert (status, report["messages"], report["lost"]) == (0, 2, 7 + 7), report
+        assert (status, report["messages"], report["lost"]) == (0, 2, 5 + 7), report
         assert subscribe.said().count("is left out") == 6 and ended(reader), subscribe.said()
+
+
+def test_message_that_is_longer_than_a_slot_waits_for_a_longer_one():
+    data = b"x" * 101, b"y" * 50
+    for options, service in ([], []), ([], ["--service"]), (["--share=work"], []):
+        for batched in False, True:
+            with World(there=100) as w:
+                w.server.start()
+                publish = w.publish(*([] if batched else [ALONE]))
+                until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+                publish.kill()
+                write_one(w.here, data[1])
+                with w.here.writer() as writer:
+                    for one in data:
+                        writer.write(one, timeout=PATIENCE)
+                publish.start()
+                assert publish.end()[0] == 0
+                reader = w.there.reader(ringbuffer.OLDEST)
+                subscribe = w.subscribe(*options, *service)
+                if not batched or not options:
+                    until_read(reader, data[1])
+                if not service:
+                    assert subscribe.end()[0] == 1
+                until(lambda: "has 101 bytes, a slot of the ring 100" in subscribe.said(),
+                      "no complaint")
+                assert subscribe.said().count("has 101 bytes") == 1, subscribe.said()
+                reader.close()
+                w.there.close()
+                if service:
+                    # The bridge makes a ring itself, with longer slots.
+                    ringbuffer.Ring.unlink(w.name + ".there")
+                    until(lambda: os.path.exists(f"/dev/shm/ringbuf.{w.name}.there"), "no ring")
+                    w.there = ringbuffer.Ring.open(w.name + ".there")
+                else:
+                    w.there = ringbuffer.Ring.create(101, 64, name=w.name + ".there",
+                                                     exclusive=True)
+                    subscribe.start()
+                reader = w.there.reader(ringbuffer.OLDEST)
+                for one in data if not batched or not options else (data[1], *data):
+                    until_read(reader, one)
+                status, report = subscribe.end(signal.SIGTERM if service else None)
+                assert (status, report["lost"]) == (0, 0), report
+
+
+def test_messages_of_rings_in_turns_do_not_come_again():
+    with World() as w:
+        w.server.start()
+        w.server.make_stream(duplicate_window=100_000_000)
+        reader = w.there.reader(ringbuffer.OLDEST)
+        subscribe = w.subscribe()
+        store(w.server, OTHER % 1, range(5))
+        store(w.server, OTHER % 2, range(5, 9), -5)
+        read_numbers(reader, 9)
+        time.sleep(0.2)
+        # Its publisher sends again all that the ring has, after that of another ring.
+        store(w.server, OTHER % 1, range(5))
+        subscribe.kill()
+        subscribe.start()
+        store(w.server, OTHER % 1, range(9, 12), -4)
+        for number in range(9, 12):
+            until_read(reader, b"%d" % number)
+        w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.8", Ringbuf_End="done")
+        status, report = subscribe.end()
+        assert (status, report["lost"]) == (0, 0) and ended(reader), report
+
+
+def test_subscriber_says_that_its_ring_has_lost_its_name():
+    with World() as w:
+        w.server.start()
+        w.server.make_stream()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        subscribe = w.subscribe()
+        store(w.server, OTHER % 1, range(3))
+        read_numbers(reader, 3)
+        ringbuffer.Ring.unlink(w.there.name)
+        until(lambda: "has lost its name" in subscribe.said(), "no complaint")
+        store(w.server, OTHER % 1, range(3, 4))
+        until_read(reader, b"3")
+        assert subscribe.end(signal.SIGTERM)[0] == 0
+        assert subscribe.said().count("has lost its name") == 1
+
+
+def test_new_ring_waits_for_readers():
+    with World() as w:
+        w.server.start()
+        w.server.make_stream()
+        store(w.server, OTHER % 1, range(200))
+        name = w.name + ".new"
+        w.halves.append(Half(w, "subscribe", "s", name, "--state", w.folder, "--slots=64",
+                             "--slot-bytes=64", "--wait-readers=1"))
+        until(lambda: os.path.exists("/dev/shm/ringbuf." + name), "no ring")
+        time.sleep(0.5)     # in which it would fill a ring that does not wait
+        ring = ringbuffer.Ring.open(name)
+        read_numbers(ring.reader(ringbuffer.OLDEST), 200)
+        ring.close()
 
 
 def test_messages_of_other_subjects_are_not_counted_as_lost():

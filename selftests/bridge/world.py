@@ -121,6 +121,9 @@ class Server:
             while True:
                 line = f.readline()
                 assert line, "the server has closed the connection"
+                if line == b"PING\r\n":
+                    f.write(b"PONG\r\n")
+                    f.flush()
                 if line.startswith(b"MSG answer "):
                     return json.loads(f.read(int(line.split()[-1])))
 
@@ -273,13 +276,13 @@ def write_one(ring, data):
         writer.write(data, timeout=PATIENCE)
 
 
-def check_all(reader, count, most):
+def check_all(reader, count, most, patience=PATIENCE):
     """Read messages until the end, which may come early while the bridge is not running."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     number = 0
     while number < count:
         try:
-            slot = reader.peek(timeout=PATIENCE)
+            slot = reader.peek(timeout=patience)
         except ringbuffer.WriterFinishedError:
             assert time.monotonic() < end, f"only {number} of {count} messages came"
             time.sleep(0.01)
@@ -288,7 +291,7 @@ def check_all(reader, count, most):
         assert (bytes(slot), slot.flags) == (data, flags), f"message {number} is another one"
         slot.release()
         number += 1
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
 
 
 class Task(threading.Thread):
@@ -348,8 +351,8 @@ def died(reader):
     return end_of(reader) == "died"
 
 
-def until(condition, what):
-    end = time.monotonic() + PATIENCE
+def until(condition, what, patience=PATIENCE):
+    end = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < end, what
         time.sleep(0.02)

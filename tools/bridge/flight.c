@@ -105,10 +105,19 @@ void flight_wake(void *closure)
 static void refused(struct flight *f, const jsPubAckErr *error)
 {
 	f->failed = true;
-	if (error)
+	if (error && (error->ErrCode == JSStreamWrongLastSequenceErr ||
+		      error->ErrCode == JSStreamWrongLastMsgIDErr))
+		snprintf(f->why, sizeof(f->why),
+			 "the stream has got others meanwhile, of another program or an old "
+			 "connection (%s)",
+			 error->ErrText ? error->ErrText : "");
+	else if (error && error->ErrCode)
 		snprintf(f->why, sizeof(f->why), "%s (JetStream error %d)",
 			 error->ErrText ? error->ErrText : natsStatus_GetText(error->Err),
 			 (int)error->ErrCode);
+	else if (error)
+		snprintf(f->why, sizeof(f->why), "%s",
+			 error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
 	else
 		snprintf(f->why, sizeof(f->why), "acknowledgments in another order");
 }
@@ -134,7 +143,7 @@ static void count_ack(struct flight *f, const natsMsg *msg, const jsPubAck *ack,
 	f->acked_bytes += part->bytes;
 	if (part->slots)
 		f->held_to = part->release_to;
-	f->held_slots += part->slots;
+	f->held_slots += part->counted;
 	f->held_bytes += part->slot_bytes;
 	f->held++;
 	if (ack->Duplicate && !ack->Sequence)

@@ -19,13 +19,15 @@
  * @msg: libnats's message, only to be compared
  * @bytes: its bytes
  * @slots: how many slots are complete with it: 0 if other parts of the slot follow
- * @slot_bytes: bytes of these slots
+ * @counted: how many of these no server has acknowledged before
+ * @slot_bytes: bytes of those
  * @release_to: position behind the last one of these slots
  */
 struct flight_part {
 	const natsMsg *msg;
 	size_t bytes;
 	unsigned int slots;
+	unsigned int counted;
 	uint64_t slot_bytes;
 	uint64_t release_to;
 };
@@ -54,10 +56,10 @@ enum flight_wait {
  *other replicas do not have yet; if it is cut off from them, it drops the message later.  But if it
  *	stores the next one, whose condition is the id of that message, all of them have it
  * @held_to: position behind the last slot that is complete with one of these, 0: none is
- * @held_slots: how many slots these are
+ * @held_slots: how many slots are to be counted with them
  * @held_bytes: their bytes
  * @wait: whether an acknowledgment has to wake the main thread
- * @stored: slots that the server has acknowledged since then
+ * @stored: slots to be counted that the server has acknowledged since then
  * @stored_bytes: their bytes
  * @repeated: acknowledgments since then that told of a message that the server had already
  * @failed: the connection is of no use any more: something was refused

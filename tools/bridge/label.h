@@ -8,6 +8,9 @@
  *                  slot.  By it the server finds messages that it has already, and a bridge that
  *                  restarts where to continue.  UUID:POSITION-SLOTS for a batch, POSITION being
  *                  that of its last slot: another batch may end there, too
+ * Nats-Expected-Last-Msg-Id  the id of the message before, but for the first one of a connection of
+ *                  the bridge: the server stores the message only behind that one, and subscribe
+ *                  sees by it whether one is missing
  * Ringbuf-Slots    how many slots the message has, see batch.h; only if it is a batch of several,
  *                  and then it has no flags and no timestamp
  * Ringbuf-Parts    in how many parts the message was split; only if there are several

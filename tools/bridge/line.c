@@ -285,7 +285,7 @@ void line_give(struct link *l)
 		line->current = NULL;
 	if (l->doubt) {
 		line->first = c->number + 1;
-		if (++c->doubts >= c->users)
+		if (++c->doubts > c->users)
 			drop(c);
 	}
 	l->doubt = false;

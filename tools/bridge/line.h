@@ -16,7 +16,7 @@ struct link;
  *	with the old connection would then be overtaken by those that follow it
  * @nc: the connection
  * @line: where it belongs
- * @down: it was lost, or half of the links that had it doubt it
+ * @down: it was lost, or most links that had it doubt it
  * @closed: libnats does not use this structure any more; under the lock of @line
  * @users: the links that have it; under the lock of @line
  * @doubts: the links that gave it back in doubt; under the lock of @line
@@ -66,8 +66,8 @@ bool line_take(struct line *line, struct link *l);
 
 /*
  * Give the connection of @l back.  The last link that does so closes it.  If @l doubts it, a link
- * that connects does so to another server, if there is one; if half of the links do, the others
- * leave it, too: only links that were heard before can doubt it.
+ * that connects does so to another server, if there is one; if most links do, the others leave it,
+ * too.
  */
 void line_give(struct link *l);
 

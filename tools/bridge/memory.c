@@ -15,12 +15,25 @@
 
 #define MAGIC 0x3676626672676e72ULL
 
+#define NO_FILE_OF_OURS "this is no file of this version of ringbuf-bridge; move it away"
+
 static void complain(struct report *report, const char *path, const char *why)
 {
 	char text[PATH_MAX + 100];
 
 	snprintf(text, sizeof(text), "%s: %s", path, why);
 	report_complain(report, text, false);
+}
+
+/* Make the folder @path, and those above it.  Return whether it exists then. */
+static bool make_folder(char *path)
+{
+	for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		mkdir(path, 0755);
+		*p = '/';
+	}
+	return !mkdir(path, 0700) || errno == EEXIST;
 }
 
 /* Set @path to the default folder, and make it. */
@@ -35,19 +48,12 @@ static bool default_folder(char path[PATH_MAX])
 	}
 	if (home && *home) {
 		n = snprintf(path, PATH_MAX, "%s/ringbuf-bridge", home);
-		return n < PATH_MAX && (!mkdir(path, 0700) || errno == EEXIST);
+	} else {
+		home = getenv("HOME");
+		n = snprintf(path, PATH_MAX, "%s/.local/state/ringbuf-bridge",
+			     home && *home ? home : "/root");
 	}
-	home = getenv("HOME");
-	n = snprintf(path, PATH_MAX, "%s/.local/state/ringbuf-bridge",
-		     home && *home ? home : "/root");
-	if (n >= PATH_MAX)
-		return false;
-	for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		mkdir(path, 0755);
-		*p = '/';
-	}
-	return !mkdir(path, 0700) || errno == EEXIST;
+	return n < PATH_MAX && make_folder(path);
 }
 
 /* Return false after a complaint. */
@@ -90,14 +96,12 @@ static int open_locked(const char *path, struct report *report)
 	return -1;
 }
 
-/* Any other file that is no file of a bridge must not become one.  Return 0 or an errno. */
-static int check_size(int fd)
+/* Any other file that is no file of a bridge must not become one. */
+static bool has_good_size(int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st))
-		return errno;
-	return !st.st_size || st.st_size >= (off_t)sizeof(uint64_t) ? 0 : EINVAL;
+	return !fstat(fd, &st) && (!st.st_size || st.st_size >= (off_t)sizeof(uint64_t));
 }
 
 struct memory_file *memory_open(const struct bridge *b, struct report *report)
@@ -111,9 +115,12 @@ struct memory_file *memory_open(const struct bridge *b, struct report *report)
 	fd = open_locked(path, report);
 	if (fd < 0)
 		return NULL;
-	errno = check_size(fd);
-	if (!errno)
-		errno = posix_fallocate(fd, 0, sizeof(*m));
+	if (!has_good_size(fd)) {
+		complain(report, path, NO_FILE_OF_OURS);
+		close(fd);
+		return NULL;
+	}
+	errno = posix_fallocate(fd, 0, sizeof(*m));
 	if (!errno)
 		m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (m == MAP_FAILED)
@@ -126,7 +133,7 @@ struct memory_file *memory_open(const struct bridge *b, struct report *report)
 		m->magic = MAGIC;
 	if (m->magic == MAGIC)
 		return m;
-	complain(report, path, "this is no file of this version of ringbuf-bridge; move it away");
+	complain(report, path, NO_FILE_OF_OURS);
 	memory_close(m);
 	return NULL;
 }
@@ -210,12 +217,9 @@ void memory_last(const struct memory_file *m, const struct memory_stream *stream
 	const struct memory_entry *e = find_before(m, stream, end, &position);
 
 	memset(last, 0, sizeof(*last));
-	if (e) {
-		*last = *e;
-	} else if (stream->last_to) {
-		last->source = stream->last_to - 1;
-		memcpy(last->uuid, stream->last_uuid, sizeof(last->uuid));
-	}
+	if (!e)
+		return;
+	*last = *e;
 	last->uuid[sizeof(last->uuid) - 1] = '\0';
 }
 
@@ -239,13 +243,12 @@ void memory_each_shared(const struct memory_file *m, const struct memory_stream 
 }
 
 bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
-		       uint64_t sequence, const char *uuid, uint64_t source, bool batch)
+		       uint64_t sequence, const char *uuid, uint64_t source)
 {
 	const struct memory_shared *e;
 
 	for (e = m->shared; e < m->shared + MEMORY_SHARED; e++)
-		if (e->sequence == sequence && e->source <= source &&
-		    (batch || e->source == source) && !strcmp(e->uuid, uuid) &&
+		if (e->sequence == sequence && e->source == source && !strcmp(e->uuid, uuid) &&
 		    shared_is_of(m, e, stream))
 			return true;
 	return false;
@@ -357,21 +360,43 @@ void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done)
 	stream->passed = sequence;
 }
 
-static void set_last(struct memory_stream *stream, const struct memory_entry *e)
+/* Return the source @uuid of @stream, or NULL if that is not known. */
+static const struct memory_source *find_source(const struct memory_stream *stream, const char *uuid)
 {
-	if (strncmp(stream->last_uuid, e->uuid, sizeof(stream->last_uuid))) {
-		stream->last_to = 0;
+	const struct memory_source *from = stream->source;
+
+	for (; from < stream->source + MEMORY_SOURCES; from++)
+		if (from->to && !strncmp(from->uuid, uuid, sizeof(from->uuid)))
+			return from;
+	return NULL;
+}
+
+uint64_t memory_source_to(const struct memory_stream *stream, const char *uuid)
+{
+	const struct memory_source *from = find_source(stream, uuid);
+
+	return from ? from->to : 0;
+}
+
+/* Remember that the message of @e, and those before it in its ring, are committed. */
+static void set_source(struct memory_stream *stream, const struct memory_entry *e)
+{
+	struct memory_source *from = (struct memory_source *)find_source(stream, e->uuid);
+
+	if (!from) {
+		from = &stream->source[stream->sources++ % MEMORY_SOURCES];
+		from->to = 0;
 		IN_ORDER();
-		memcpy(stream->last_uuid, e->uuid, sizeof(stream->last_uuid));
+		memcpy(from->uuid, e->uuid, sizeof(from->uuid));
 		IN_ORDER();
 	}
-	stream->last_to = e->source + 1;
+	from->to = e->source + 1;
 }
 
 void memory_commit(struct memory_stream *stream, const struct memory_entry *e)
 {
 	/* First, since memory_find() commits a message only once. */
-	set_last(stream, e);
+	set_source(stream, e);
 	if (!e->slots) {
 		memory_pass(stream, e->sequence, false);
 		return;

@@ -23,6 +23,7 @@
 #define MEMORY_ENTRIES 256
 #define MEMORY_SHARED  4096 /* more than messages can be unacknowledged; see share.h */
 #define MEMORY_STREAMS 256 /* most streams whose messages one ring gets */
+#define MEMORY_SOURCES 8 /* rings whose messages a stream has in turns */
 
 /**
  * struct memory_entry - a message that was committed, or was about to be
@@ -66,6 +67,16 @@ struct memory_shared {
 };
 
 /**
+ * struct memory_source - a ring from which messages of a stream come
+ * @to: position there behind the last message that was committed; 0: not known
+ * @uuid: that ring, as text
+ */
+struct memory_source {
+	uint64_t to;
+	char uuid[40];
+};
+
+/**
  * struct memory_stream - a stream whose messages the ring gets
  * @name: its name, empty if this is none
  * @passed: all up to this sequence number are surely committed, or left out
@@ -76,9 +87,8 @@ struct memory_shared {
  * @epoch: counts the streams of this name
  * @created: when the server has made the stream, 0: not known yet
  * @done: the last message that was passed was the end of a ring whose writers were done
- * @last_to: position behind the last message that came from the ring @last_uuid and is surely
- *	committed; 0: not known
- * @last_uuid: that ring, as text
+ * @sources: counts the rings that @source has got
+ * @source: what is surely committed of the rings that the messages come from
  */
 struct memory_stream {
 	char name[256];
@@ -90,8 +100,8 @@ struct memory_stream {
 	uint64_t epoch;
 	int64_t created;
 	uint64_t done;
-	uint64_t last_to;
-	char last_uuid[40];
+	uint64_t sources;
+	struct memory_source source[MEMORY_SOURCES];
 };
 
 struct memory_file {
@@ -123,9 +133,8 @@ void memory_find(struct memory_file *m, const uint8_t ring[RINGBUF_UUID_BYTES], 
 struct memory_stream *memory_stream(struct memory_file *m, const char *name);
 
 /*
- * Find the last message of @stream that was committed before @position, or to an older ring.
- * @last: [out] the message, with an empty uuid if it is not known; with only its uuid and source if
- *	its entry was overwritten by messages of other streams, or the ring is another one
+ * Find the last message of @stream that was committed before @position.
+ * @last: [out] the message, with an empty uuid if it is not known
  */
 void memory_last(const struct memory_file *m, const struct memory_stream *stream, uint64_t position,
 		 struct memory_entry *last);
@@ -137,11 +146,16 @@ void memory_each_shared(const struct memory_file *m, const struct memory_stream 
 /*
  * Return whether message @sequence of @stream is in @m->shared.
  * @uuid, @source: the ring and the position in it from where it comes, that of the last slot of a
- * batch
- * @batch: it is a batch, of which the last slots may be too long for the ring
+ * batch that is not too long for the ring
  */
 bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
-		       uint64_t sequence, const char *uuid, uint64_t source, bool batch);
+		       uint64_t sequence, const char *uuid, uint64_t source);
+
+/*
+ * Return the position behind the last message that came by @stream from the ring @uuid, whichever
+ * ring it was put into; 0: not known.
+ */
+uint64_t memory_source_to(const struct memory_stream *stream, const char *uuid);
 
 /*
  * Copy what is remembered of the last messages of @stream that were committed before @position, the

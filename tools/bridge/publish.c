@@ -80,13 +80,23 @@ static int give_back(struct publisher *p, uint64_t position)
 	return 0;
 }
 
-/* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
-static int release(struct publisher *p)
+/* Note what was acknowledged.  Return the position behind the last slot of it, 0 if it is none. */
+static uint64_t note_acked(struct publisher *p)
 {
 	uint64_t position = flight_take_acked(p->flight, p->report, &p->stored_seq);
 
 	if (position > p->stored_to)
 		p->stored_to = position;
+	if (position > p->counted_to)
+		p->counted_to = position;
+	return position;
+}
+
+/* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
+static int release(struct publisher *p)
+{
+	uint64_t position = note_acked(p);
+
 	return position > p->released ? give_back(p, position) : 0;
 }
 
@@ -101,9 +111,10 @@ static int release_stored(struct publisher *p)
 	if (!p->behind)
 		return 0;
 	for (; p->sent < p->slots && slot->position < p->sent_to; slot++, p->sent++) {
-		if (slot->position < p->stored_to)
+		p->stored_to = p->sent_to;
+		if (slot->position < p->counted_to)
 			continue;
-		p->stored_to = slot->position + 1;
+		p->counted_to = slot->position + 1;
 		p->report->messages++;
 		p->report->bytes += slot->length;
 	}
@@ -153,6 +164,20 @@ static int look(struct publisher *p, int64_t timeout)
 	if (fresh)
 		note_lost(p);
 	return release_stored(p);
+}
+
+/*
+ * The ring is full of slots that are retained, and of holes: release what was peeked, and then the
+ * holes.  Return as look() does.
+ */
+static int make_room(struct publisher *p)
+{
+	int err = lib_reader_release_to(p->reader, p->peeked_to);
+
+	if (p->peeked_to > p->released)
+		p->released = p->peeked_to;
+	publisher_forget_slots(p);
+	return err && err != -ESTALE ? err : look(p, RINGBUF_TRY);
 }
 
 /*
@@ -270,38 +295,42 @@ static bool is_unsure(struct publisher *p, int64_t replicas)
 }
 
 /*
- * The stream has none of the messages that a server has acknowledged, and has not dropped them
- * either, since their numbers are to come: it was made again.  So send all that the ring has.
+ * Find out whether the servers have lost slots that one of them has acknowledged, *@lost.  They
+ * have not if the number of the last acknowledged message is that of none: then the stream has
+ * dropped it, by a limit, a purge, or because it was read.
  */
-static int go_back_to_oldest(struct publisher *p)
+static natsStatus find_loss(struct publisher *p, bool found, bool *lost)
 {
-	int err = attach(p, 0);
+	natsMsg *msg = NULL;
+	natsStatus s;
+	struct label l;
 
-	if (err)
-		return err == -ENOSPC ? 0 : err;
-	bridge_say("the stream has lost all its messages; sending all that the ring has");
-	p->stored_seq = 0;
-	p->sent_to = p->released;
-	return 0;
+	*lost = false;
+	if (!p->stored_seq || (found && p->sent_to >= p->stored_to))
+		return NATS_OK;
+	*lost = p->last_seq < p->stored_seq;
+	if (*lost)
+		return NATS_OK;
+	s = js_GetMsg(&msg, p->link.js, p->b->stream, p->stored_seq, NULL, NULL);
+	if (s == NATS_OK)
+		*lost = !label_get(msg, &l) || strcmp(l.uuid, p->report->uuid) != 0 ||
+			l.position + 1 < p->stored_to;
+	natsMsg_Destroy(msg);
+	return s == NATS_NOT_FOUND ? NATS_OK : s;
 }
 
 /*
- * If the stream lacks slots that a server has acknowledged, go back to these, as far as the ring
- * still has them.  @replicas: of the stream.  Return 0 or a negative errno of the ring, -EAGAIN:
- * ask the servers again.
+ * The servers have lost the slots from @sent_to on: go back to these, as far as the ring still has
+ * them.  @replicas: of the stream.  Return 0 or a negative errno of the ring, -EAGAIN: ask the
+ * servers again.
  */
 static int go_back(struct publisher *p, int64_t replicas)
 {
-	int err;
+	int err = p->sent_to < p->released ? attach(p, p->sent_to) : 0;
 
-	if (p->sent_to >= p->stored_to) {
-		p->lacking_since = 0;
-		return 0;
-	}
-	err = p->sent_to < p->released ? attach(p, p->sent_to) : 0;
 	/* With as many readers as the ring allows, this one stays where it is. */
 	if (err && err != -ENOSPC)
-		return err;
+		return err == -EMFILE || err == -ENOMEM || err == -EBUSY ? -EAGAIN : err;
 	if (is_unsure(p, replicas)) {
 		/* Another server may know another leader. */
 		p->link.doubt = true;
@@ -310,17 +339,51 @@ static int go_back(struct publisher *p, int64_t replicas)
 		return -EAGAIN;
 	}
 	bridge_say(
-		"the stream has lost the slots from position %llu on, which a server had acknowledged; "
+		"the stream lacks the slots from position %llu on, which a server has acknowledged; "
 		"sending again what the ring still has of them",
 		(unsigned long long)p->sent_to);
 	p->stored_to = p->sent_to;
+	p->stored_seq = p->last_seq;
 	p->lacking_since = 0;
+	return 0;
+}
+
+/*
+ * Find out where to continue, and go there.  Return 0, a negative errno of the ring, or -EAGAIN:
+ * ask the servers again.
+ */
+static int find_place(struct publisher *p, int64_t replicas, jsErrCode *code)
+{
+	bool found, lost;
+	natsStatus s = find_last(p, &found, code);
+
+	if (s == NATS_OK && !p->begun) {
+		/* What the stream has at first is from an earlier process. */
+		p->begun = true;
+		p->begun_at = found ? p->sent_to : p->released;
+		p->stored_to = p->begun_at;
+		p->counted_to = p->begun_at;
+	}
+	if (s == NATS_OK)
+		s = find_loss(p, found, &lost);
+	if (s != NATS_OK) {
+		link_complain_of_stream(&p->link, "cannot use", s, *code);
+		return -EAGAIN;
+	}
+	if (!found)
+		p->sent_to = lost ? p->begun_at : p->released;
+	if (lost)
+		return go_back(p, replicas);
+	p->lacking_since = 0;
+	if (p->sent_to < p->stored_to)
+		p->sent_to = p->stored_to;
 	return 0;
 }
 
 /* Forget what the old connection had on its way. */
 static void forget(struct publisher *p, jsCtx *js)
 {
+	note_acked(p);
 	flight_begin(p->flight, js);
 	publisher_forget_slots(p);
 	p->sent_any = false;
@@ -338,28 +401,21 @@ static int begin(struct publisher *p)
 	jsErrCode code = 0;
 	int64_t replicas;
 	natsStatus s;
-	bool found;
+	int err;
 
 	forget(p, p->link.js);
 	p->ended = false;
 	p->last = (struct label){ 0 };
 	p->sent_to = p->released;
-	p->report->connections++;
 	p->part_bytes = most > 2 * LABEL_BYTES ? (size_t)most - LABEL_BYTES : LABEL_BYTES;
 	s = find_stream(p, &replicas, &code);
-	if (s == NATS_OK)
-		s = find_last(p, &found, &code);
-	/* What the stream has at first is from an earlier process. */
-	if (s == NATS_OK && !p->begun) {
-		p->begun = true;
-		p->stored_to = found ? p->sent_to : 0;
+	if (s != NATS_OK) {
+		link_complain_of_stream(&p->link, "cannot use", s, code);
+		return -EAGAIN;
 	}
-	if (s == NATS_OK && !found && p->last_seq < p->stored_seq)
-		return go_back_to_oldest(p);
-	if (s == NATS_OK)
-		return go_back(p, replicas);
-	link_complain(&p->link, "cannot use the stream", s, code);
-	return -EAGAIN;
+	err = find_place(p, replicas, &code);
+	p->report->connections += !err;
+	return err;
 }
 
 static bool has_failed(struct publisher *p)
@@ -505,6 +561,8 @@ static int run(struct publisher *p)
 		if (holds_for_long(p))
 			return -EAGAIN;
 		err = p->ended || bridge_stop ? -ENOBUFS : look(p, RINGBUF_TRY);
+		if (err == -ENOBUFS && quiet && !held && !p->ended && !bridge_stop)
+			err = make_room(p);
 		if (is_error(err))
 			return err;
 		if (!err)
@@ -571,22 +629,44 @@ static int pass(struct publisher *p, struct line *line)
 	return err == -EAGAIN ? 0 : err;
 }
 
+/* Tell what the ring has lost since the last message was sent, if the server was away until now. */
+static void tell_unsent(struct publisher *p)
+{
+	publisher_forget_slots(p);
+	p->sent_to = p->stored_to;
+	if (!look(p, RINGBUF_TRY) && p->sent < p->slots)
+		publisher_tell_lost(p);
+}
+
+/* Return whether the ring lets as many slots stay as are to be retained; else complain. */
+static bool can_retain(const struct publisher *p)
+{
+	const struct ringbuf_geometry *g = &p->geometry;
+	uint32_t kind = g->policy & ~RINGBUF_AT_STOP;
+	bool lags = (kind == RINGBUF_EVICT || kind == RINGBUF_SKIP) && g->policy_lag;
+	uint64_t most = lags ? g->policy_lag : g->slot_count;
+	char text[150];
+
+	if (p->b->retain < most)
+		return true;
+	snprintf(text, sizeof(text), "%s %llu slots, so --retain must be less",
+		 lags ? "its policy allows readers to lag" : "it has", (unsigned long long)most);
+	report_complain_of_ring(p->report, p->b, text);
+	return false;
+}
+
 static int pass_all(struct publisher *p, struct line *line)
 {
-	char text[100];
-
-	if (p->b->retain >= p->geometry.slot_count) {
-		snprintf(text, sizeof(text), "it has %llu slots, so fewer must be retained",
-			 (unsigned long long)p->geometry.slot_count);
-		report_complain_of_ring(p->report, p->b, text);
-		return 1;
-	}
 	/* Before the first connection, so that writers wait while the server is away. */
 	int err = attach(p, 0);
 
 	if (err)
 		return fail(p, ERROR_READER, err);
+	if (!can_retain(p))
+		return 1;
 	err = pass(p, line);
+	if (!err && p->reader)
+		tell_unsent(p);
 	report_end(p->report, p->b);
 	return err ? fail(p, ERROR_USE, err) : 0;
 }

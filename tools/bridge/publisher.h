@@ -13,9 +13,12 @@
  * @released: position behind the last slot that was given back, at first that at which the reader
  *	attached; what is between the last message in the stream and this is lost
  * @begun: a server has told what the stream has
+ * @begun_at: the position at which this process began
  * @stored_to: position behind the last slot that a server has acknowledged or has told to have
  * @stored_seq: highest sequence number that was acknowledged
- * @lacking_since: since when the servers tell of less than that, 0: they do not
+ * @counted_to: position behind the last slot that the report counts
+ * @lacking_since: since when the stream lacks slots below @stored_to that the ring does not have
+ *	either, 0: it does not
  * @lost_at: the slot before which the reader has lost slots
  * @lost: how many slots it has lost there; the ring tells this once, the bridge perhaps on several
  *	connections
@@ -48,6 +51,8 @@ struct publisher {
 	struct report *report;
 	uint64_t released;
 	bool begun;
+	uint64_t begun_at;
+	uint64_t counted_to;
 	uint64_t stored_to;
 	uint64_t stored_seq;
 	uint64_t lacking_since;
@@ -75,6 +80,9 @@ struct publisher {
 
 /* Forget what was peeked: the next look begins at the reader's cursor. */
 void publisher_forget_slots(struct publisher *p);
+
+/* Tell, unless it was told, how many slots are lost before the next one. */
+void publisher_tell_lost(struct publisher *p);
 
 /* Send the next slots or the next part of one. */
 natsStatus publisher_send_next(struct publisher *p);

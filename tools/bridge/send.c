@@ -113,9 +113,16 @@ static void tell_lost(struct publisher *p, uint64_t lost, uint64_t position)
 	if (lost <= p->told)
 		return;
 	p->report->lost += lost - p->told;
-	bridge_say("%llu slots before position %llu are lost: the writers did not wait",
+	bridge_say("%llu slots before position %llu are lost: writers have overwritten them",
 		   (unsigned long long)(lost - p->told), (unsigned long long)position);
 	p->told = lost;
+}
+
+void publisher_tell_lost(struct publisher *p)
+{
+	const struct ringbuf_slot *slot = &p->slot[p->sent];
+
+	tell_lost(p, lost_before(p, slot), slot->position);
 }
 
 /*
@@ -143,6 +150,18 @@ static natsStatus send_whole(struct publisher *p, natsMsg *msg, const struct lab
 	return NATS_OK;
 }
 
+/* Add @slot to what is complete with a part. */
+static void complete(const struct publisher *p, struct flight_part *done,
+		     const struct ringbuf_slot *slot)
+{
+	done->slots++;
+	done->release_to = slot->position + 1;
+	if (slot->position < p->counted_to)
+		return;
+	done->counted++;
+	done->slot_bytes += slot->length;
+}
+
 /* Send the next part of the next slot, whose headers are @l. */
 static natsStatus send_part(struct publisher *p, const struct label *l)
 {
@@ -155,11 +174,7 @@ static natsStatus send_part(struct publisher *p, const struct label *l)
 	if (bytes > p->part_bytes)
 		bytes = p->part_bytes;
 	if (l->part + 1 == l->parts)
-		done = (struct flight_part){
-			.slots = 1,
-			.slot_bytes = slot->length,
-			.release_to = slot->position + 1,
-		};
+		complete(p, &done, slot);
 	s = natsMsg_Create(&msg, p->b->subject, NULL, (const char *)slot->data + from, (int)bytes);
 	return s == NATS_OK ? send_whole(p, msg, l, &done) : s;
 }
@@ -184,11 +199,8 @@ static natsStatus send_batch(struct publisher *p, size_t room)
 	struct label l;
 	natsStatus s;
 
-	for (; p->sent + done.slots < p->slots && batch_put(&batch, slot); slot++) {
-		done.slots++;
-		done.slot_bytes += slot->length;
-		done.release_to = slot->position + 1;
-	}
+	for (; p->sent + done.slots < p->slots && batch_put(&batch, slot); slot++)
+		complete(p, &done, slot);
 	l = (struct label){ .position = done.release_to - 1, .slots = done.slots, .parts = 1 };
 	strcpy(l.uuid, p->report->uuid);
 	s = natsMsg_Create(&msg, p->b->subject, NULL, p->batch, (int)batch.used);

@@ -158,16 +158,21 @@ static void keep_batch(struct subscriber *s)
 	natsConnection_PublishString(s->link.connection->nc, s->batch_ack, "+WPI");
 }
 
-/* Return the number of the last slot of @batch, from 1 on, that fits into a slot of the ring, or 0.
+/*
+ * Return the number of the last slot of @batch, from 1 on, that fits into a slot of the ring, and
+ * set *@position to its position; or return 0.
  */
-static uint32_t last_that_fits(const struct subscriber *s, struct batch batch)
+static uint32_t last_that_fits(const struct subscriber *s, struct batch batch, uint64_t *position)
 {
 	struct ringbuf_slot slot;
 	uint32_t last = 0;
 
-	for (uint32_t n = 1; batch_get(&batch, &slot); n++)
-		if (slot.length <= s->sink->geometry.slot_bytes)
-			last = n;
+	for (uint32_t n = 1; batch_get(&batch, &slot); n++) {
+		if (slot.length > s->sink->geometry.slot_bytes)
+			continue;
+		last = n;
+		*position = slot.position;
+	}
 	return last;
 }
 
@@ -178,7 +183,8 @@ static uint32_t last_that_fits(const struct subscriber *s, struct batch batch)
 static int put_batch(struct subscriber *s, const char *ack, struct batch batch,
 		     const struct label *l, uint64_t taken)
 {
-	uint32_t last = last_that_fits(s, batch);
+	uint64_t position;
+	uint32_t last = last_that_fits(s, batch, &position);
 	struct ringbuf_slot slot;
 	struct label one = *l;
 	struct piece piece;
@@ -202,14 +208,6 @@ static int put_batch(struct subscriber *s, const char *ack, struct batch batch,
 	return err;
 }
 
-static struct batch batch_of(natsMsg *msg)
-{
-	return (struct batch){
-		.data = (char *)natsMsg_GetData(msg),
-		.bytes = (size_t)natsMsg_GetDataLength(msg),
-	};
-}
-
 /* Get message @sequence of the stream.  Return 0, -ENOENT if it exists no more, or -EAGAIN. */
 static int get(struct subscriber *s, uint64_t sequence, natsMsg **msg)
 {
@@ -223,7 +221,7 @@ static int get(struct subscriber *s, uint64_t sequence, natsMsg **msg)
 		return 0;
 	if (st == NATS_NOT_FOUND)
 		return -ENOENT;
-	link_complain(&s->link, "cannot read the stream", st, code);
+	link_complain_of_stream(&s->link, "cannot read", st, code);
 	return -EAGAIN;
 }
 
@@ -268,8 +266,9 @@ static int resume(struct subscriber *s)
 	if (err && err != -ENOENT)
 		return err;
 	if (!err && label_get(msg, &l) && !strcmp(l.uuid, last->uuid) &&
-	    last->source <= l.position && batch_is_whole(batch_of(msg), l.slots, l.position))
-		err = put_batch(s, ack, batch_of(msg), &l, last->slots);
+	    batch_is_whole(subscriber_batch(msg), l.slots, l.position) &&
+	    batch_has(subscriber_batch(msg), last->slots, last->source))
+		err = put_batch(s, ack, subscriber_batch(msg), &l, last->slots);
 	else {
 		subscriber_lose(s, 1, "the rest of a batch is missing");
 		ack = NULL;
@@ -339,8 +338,19 @@ static int take_whole(struct subscriber *s, natsMsg *msg, const struct label *l)
 		s->want = want;
 		return -ETIMEDOUT;
 	}
-	return l->slots > 1 ? put_batch(s, ack, batch_of(msg), l, 0)
+	return l->slots > 1 ? put_batch(s, ack, subscriber_batch(msg), l, 0)
 			    : put(s, ack, &piece, 1, l, 0, NULL);
+}
+
+/* Return the length of the longest slot of @batch. */
+static uint64_t longest(struct batch batch)
+{
+	struct ringbuf_slot slot;
+	uint64_t bytes = 0;
+
+	while (batch_get(&batch, &slot))
+		bytes = slot.length > bytes ? slot.length : bytes;
+	return bytes;
 }
 
 /* Take a message that this ring does not have yet, or a part of it. */
@@ -348,7 +358,10 @@ static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 {
 	const char *why = l->slots > 1 ? NULL : parts_refuse(l, s->sink->geometry.slot_bytes);
 	bool last = l->part + 1 == l->parts;
-	int err = 0;
+	int err = subscriber_refuse(s, l->slots > 1 ? longest(subscriber_batch(*msg)) : l->bytes);
+
+	if (err)
+		return err;
 
 	if (!why && l->parts == 1 && (uint64_t)natsMsg_GetDataLength(*msg) != l->bytes)
 		why = "it is not as long as its headers tell";
@@ -371,10 +384,11 @@ static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 /* Take the message *@msg; if it is kept, *@msg becomes NULL. */
 static int take(struct subscriber *s, natsMsg **msg)
 {
-	struct label l;
+	struct label l = { 0 };
+	uint64_t source;
 
 	if (!label_get(*msg, &l) ||
-	    (l.slots > 1 && !batch_is_whole(batch_of(*msg), l.slots, l.position))) {
+	    (l.slots > 1 && !batch_is_whole(subscriber_batch(*msg), l.slots, l.position))) {
 		bridge_say("message %llu is not from a ringbuf-bridge and is left out",
 			   (unsigned long long)s->next);
 		return 0;
@@ -383,8 +397,10 @@ static int take(struct subscriber *s, natsMsg **msg)
 	 * Ask for each message: a server that was killed may have forgotten how often it has
 	 * delivered one.
 	 */
-	if (s->next <= s->seen &&
-	    sink_has_shared(s->sink, s->stream, s->next, l.uuid, l.position, l.slots > 1)) {
+	source = l.position;
+	if (l.slots > 1)
+		last_that_fits(s, subscriber_batch(*msg), &source);
+	if (s->next <= s->seen && sink_has_shared(s->sink, s->stream, s->next, l.uuid, source)) {
 		s->report->repeated++;
 		return 0;
 	}
@@ -403,7 +419,8 @@ static int take_one(struct subscriber *s, natsMsg **msg)
 	s->next = data->Sequence.Stream;
 	jsMsgMetaData_Destroy(data);
 	err = take(s, msg);
-	if (err == -ETIMEDOUT && *msg)
+	/* Others may have room for it, or longer slots. */
+	if ((err == -ETIMEDOUT || err == -EAGAIN || err == -EMSGSIZE) && *msg)
 		natsMsg_Nak(*msg, NULL);
 	if (err)
 		return err;

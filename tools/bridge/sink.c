@@ -43,6 +43,7 @@ static int open_ring(const struct bridge *b, struct ringbuf **ring, enum error_s
 	config.flags = RINGBUF_EXCLUSIVE | RINGBUF_KEPT;
 	config.name = b->ring;
 	config.mode = b->mode;
+	config.wait_readers = b->wait_readers;
 	config.host = b->host;
 	return ringbuf_create(&config, ring);
 }
@@ -321,12 +322,12 @@ void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
 }
 
 bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint64_t sequence,
-		     const char *uuid, uint64_t source, bool batch)
+		     const char *uuid, uint64_t source)
 {
 	bool has;
 
 	take_lock(sink);
-	has = memory_has_shared(sink->memory, stream, sequence, uuid, source, batch);
+	has = memory_has_shared(sink->memory, stream, sequence, uuid, source);
 	pthread_mutex_unlock(&sink->lock);
 	return has;
 }

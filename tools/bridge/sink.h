@@ -98,7 +98,7 @@ void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
 
 /* Return whether a message of @stream is in the ring, as memory_has_shared() does. */
 bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint64_t sequence,
-		     const char *uuid, uint64_t source, bool batch);
+		     const char *uuid, uint64_t source);
 
 /* Copy what memory_entries() copies, of all that was committed.  Return the number. */
 unsigned int sink_entries(struct sink *sink, const struct memory_stream *stream,

@@ -24,16 +24,21 @@
 #define STALLS	   3 /* how often the bridge has to find that a consumer gives nothing */
 #define FORGET	   (60 * NS_PER_S) /* when the server forgets the consumer of a bridge that is gone */
 #define NAME_PAUSE NS_PER_S
+#define MISSING	   NS_PER_S
+#define SAY_PAUSE  NS_PER_S /* between two lines about what is lost */
 
 /* ---- messages ----------------------------------------------------------------------- */
 
 bool subscriber_is_replaced(struct subscriber *s)
 {
-	if (s->b->service && !s->replaced && clock_now() >= s->name_due) {
+	if (!s->replaced && clock_now() >= s->name_due) {
 		s->name_due = clock_now() + NAME_PAUSE;
 		s->replaced = sink_is_replaced(s->sink);
+		/* Its readers may have wanted that no others come. */
+		if (s->replaced && !s->b->service)
+			bridge_say("the ring has lost its name: no more readers can open it");
 	}
-	return s->replaced;
+	return s->replaced && s->b->service;
 }
 
 int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int count,
@@ -70,11 +75,47 @@ static int commit(struct subscriber *s, const struct piece *piece, unsigned int 
 	return subscriber_put(s, piece, count, l, slots, NULL, NULL);
 }
 
+/* Say on stderr what was lost and not said yet. */
+static void say_lost(struct subscriber *s)
+{
+	struct loss *loss = &s->loss;
+
+	if (loss->count)
+		bridge_say("%llu lost up to message %llu of the stream: %s",
+			   (unsigned long long)loss->count, (unsigned long long)loss->sequence,
+			   loss->why);
+	loss->count = 0;
+	loss->due = clock_now() + SAY_PAUSE;
+}
+
 void subscriber_lose(struct subscriber *s, uint64_t count, const char *why)
 {
+	struct loss *loss = &s->loss;
+
+	if (loss->count && loss->why != why)
+		say_lost(s);
 	s->report->lost += count;
-	bridge_say("%llu messages before sequence %llu are lost: %s", (unsigned long long)count,
-		   (unsigned long long)s->next, why);
+	loss->count += count;
+	loss->why = why;
+	loss->sequence = s->next;
+	if (clock_now() >= loss->due)
+		say_lost(s);
+}
+
+int subscriber_refuse(struct subscriber *s, uint64_t bytes)
+{
+	char text[300];
+
+	if (s->b->drop_long || bytes <= s->sink->geometry.slot_bytes)
+		return 0;
+	snprintf(
+		text, sizeof(text),
+		"message %llu of the stream has %llu bytes, a slot of the ring %llu: make the ring "
+		"again with --slot-bytes=%llu, or leave such messages out with --drop-long",
+		(unsigned long long)s->next, (unsigned long long)bytes,
+		(unsigned long long)s->sink->geometry.slot_bytes, (unsigned long long)bytes);
+	report_complain_of_ring(s->report, s->b, text);
+	return s->b->service ? -EAGAIN : -EMSGSIZE;
 }
 
 /* Drop the message of which @l is a part. */
@@ -114,10 +155,10 @@ static bool expects(struct subscriber *s, const struct label *l)
 	return !why;
 }
 
-/* Return whether the ring has the message of @l, and count it then. */
+/* Return whether the message of @l was put into the ring before, and count it then. */
 static bool is_repeated(struct subscriber *s, const struct label *l)
 {
-	if (strcmp(l->uuid, s->last.uuid) || l->position > s->last.source)
+	if (l->position >= memory_source_to(s->stream, l->uuid))
 		return false;
 	s->report->repeated++;
 	return true;
@@ -137,9 +178,14 @@ static int take_batch(struct subscriber *s, struct batch batch, const struct lab
 		one.bytes = slot.length;
 		one.flags = slot.flags;
 		piece = (struct piece){ slot.data, slot.length };
-		if (n <= taken)
+		if (n <= taken) {
 			s->report->repeated++;
-		else if (!is_repeated(s, &one) && expects(s, &one))
+			continue;
+		}
+		if (is_repeated(s, &one))
+			continue;
+		err = subscriber_refuse(s, one.bytes);
+		if (!err && expects(s, &one))
 			err = commit(s, &piece, 1, &one, n < l->slots ? n : 0);
 	}
 	return err;
@@ -151,8 +197,11 @@ static int take_part(struct subscriber *s, natsMsg **msg, const struct label *l)
 	struct piece piece = { natsMsg_GetData(*msg), (size_t)natsMsg_GetDataLength(*msg) };
 	int err;
 
-	if (is_repeated(s, l) || !expects(s, l))
+	if (is_repeated(s, l))
 		return 0;
+	err = subscriber_refuse(s, l->bytes);
+	if (err || !expects(s, l))
+		return err;
 	if (!parts_fit(&s->parts, l, piece.bytes)) {
 		drop(s, l, "it is not as long as its headers tell");
 		return 0;
@@ -168,13 +217,26 @@ static int take_part(struct subscriber *s, natsMsg **msg, const struct label *l)
 	return err;
 }
 
+struct batch subscriber_batch(natsMsg *msg)
+{
+	return (struct batch){
+		.data = (char *)natsMsg_GetData(msg),
+		.bytes = (size_t)natsMsg_GetDataLength(msg),
+	};
+}
+
 void subscriber_count_lost(struct subscriber *s, const struct label *l)
 {
-	if (!l->lost || l->part)
+	/* Some of them may have come before a server lost them. */
+	uint64_t to = memory_source_to(s->stream, l->uuid);
+	uint64_t since = l->position > to ? l->position - to : 0;
+	uint64_t lost = l->lost < since ? l->lost : since;
+
+	if (!lost || l->part)
 		return;
-	s->report->lost += l->lost;
+	s->report->lost += lost;
 	bridge_say("%llu slots before position %llu of the other ring are lost",
-		   (unsigned long long)l->lost, (unsigned long long)l->position);
+		   (unsigned long long)lost, (unsigned long long)l->position);
 }
 
 /* Say that a message has another number than the next one.  Return -EAGAIN: ask for it again. */
@@ -207,10 +269,7 @@ static int take_end(struct subscriber *s, const struct label *l)
  */
 static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 {
-	struct batch batch = {
-		.data = (char *)natsMsg_GetData(*msg),
-		.bytes = (size_t)natsMsg_GetDataLength(*msg),
-	};
+	struct batch batch = subscriber_batch(*msg);
 	struct label l;
 
 	if (!label_get(*msg, &l) || (l.slots > 1 && !batch_is_whole(batch, l.slots, l.position))) {
@@ -250,11 +309,45 @@ static bool can_be_gone(const struct subscriber *s, uint64_t sequence)
 	return can;
 }
 
+/*
+ * Return whether the message before @msg is the one that came last.  If a server loses messages
+ * that this consumer has given, and stores others, the consumer leaves those out which get the same
+ * numbers.  But the server keeps the condition by which the other bridge has stored @msg: the id of
+ * the message before it.
+ */
+static bool is_next(const struct subscriber *s, natsMsg *msg)
+{
+	const char *before = NULL;
+
+	return !*s->chain ||
+	       natsMsgHeader_Get(msg, "Nats-Expected-Last-Msg-Id", &before) != NATS_OK ||
+	       !strcmp(before, s->chain);
+}
+
+/* Remember the id of @msg for the next message. */
+static void set_chain(struct subscriber *s, natsMsg *msg)
+{
+	const char *id = NULL;
+
+	if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK)
+		snprintf(s->chain, sizeof(s->chain), "%s", id);
+}
+
 /* Take the message *@msg, number @sequence of the stream; if it is kept, *@msg becomes NULL. */
 static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 {
 	bool again = sequence <= s->seen;
 	int err;
+
+	if (sequence > s->next)
+		*s->chain = '\0';
+	if (!is_next(s, *msg)) {
+		report_complain(s->report,
+				"the stream has lost messages that have come, and got others",
+				true);
+		return -EAGAIN;
+	}
+	set_chain(s, *msg);
 
 	if (sequence < s->next || (sequence > s->next && s->alone && !can_be_gone(s, sequence)))
 		return wrong_number(s);
@@ -276,13 +369,26 @@ static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 /* ---- a connection ------------------------------------------------------------------- */
 
 /*
+ * Return whether @msg is the message of @e, or the batch of which it is a slot: the other bridge
+ * may have sent the same slots again in other batches.
+ */
+static bool is_message_of(natsMsg *msg, const struct memory_entry *e)
+{
+	struct label l;
+
+	if (!label_get(msg, &l) || strcmp(l.uuid, e->uuid) != 0)
+		return false;
+	return e->slots ? l.slots > 1 && batch_has(subscriber_batch(msg), e->slots, e->source)
+			: e->source == l.position;
+}
+
+/*
  * Return whether the stream has the message of @e, or has dropped it.  *st: NATS_OK, or why the
  * server cannot be asked
  */
 static bool has_message(struct subscriber *s, const struct memory_entry *e, natsStatus *st)
 {
 	natsMsg *msg = NULL;
-	struct label l;
 	bool same;
 
 	alive_beat();
@@ -294,8 +400,7 @@ static bool has_message(struct subscriber *s, const struct memory_entry *e, nats
 	}
 	if (*st != NATS_OK)
 		return false;
-	same = label_get(msg, &l) && !strcmp(l.uuid, e->uuid) && e->source <= l.position &&
-	       (l.slots > 1 || e->source == l.position);
+	same = is_message_of(msg, e);
 	natsMsg_Destroy(msg);
 	return same;
 }
@@ -369,6 +474,8 @@ static natsStatus consume(struct subscriber *s, natsSubscription **sub, jsErrCod
 	o.Config.InactiveThreshold = (int64_t)FORGET;
 	o.Config.MemoryStorage = true;
 	s->delivered = 0;
+	*s->chain = '\0';
+	s->stamp = 0;
 	s->stalls = 0;
 	return st == NATS_OK
 		       ? js_PullSubscribe(sub, s->link.js, s->b->subject, NULL, NULL, &o, code)
@@ -387,6 +494,7 @@ static int take_next(struct subscriber *s, natsMsg **msg)
 	if (natsMsg_GetMetaData(&data, *msg) == NATS_OK &&
 	    data->Sequence.Consumer == s->delivered + 1) {
 		s->delivered++;
+		s->stamp = data->Timestamp;
 		err = take(s, msg, data->Sequence.Stream);
 	} else {
 		err = wrong_number(s);
@@ -451,6 +559,18 @@ static bool has_more(const struct subscriber *s)
 }
 
 /*
+ * Return whether the stream ends before the last message that this consumer has given, or with
+ * another one of its number.
+ */
+static bool has_less(const struct subscriber *s, const jsStreamState *state)
+{
+	uint64_t last = s->next - 1;
+
+	return s->stamp &&
+	       (state->LastSeq < last || (state->LastSeq == last && state->LastTime != s->stamp));
+}
+
+/*
  * A server that is cut off from its cluster continues with a consumer of its own.  But only the
  * leader of the stream, which has others with it, tells about the stream.  A server that does not
  * get what the others have does not say so: then our consumer, which may be there, gives nothing.
@@ -460,13 +580,22 @@ static natsStatus ask_leader(struct subscriber *s, int *err)
 {
 	jsStreamInfo *info = NULL;
 	natsStatus st = js_GetStreamInfo(&info, s->link.js, s->b->stream, NULL, NULL);
-	bool more = st == NATS_OK && !s->b->share && info->State.LastSeq >= s->next && has_more(s);
+	const char *why = NULL;
+	bool more;
 
-	jsStreamInfo_Destroy(info);
+	if (st != NATS_OK || s->b->share) {
+		jsStreamInfo_Destroy(info);
+		return st;
+	}
+	more = info->State.LastSeq >= s->next && has_more(s);
 	s->stalls = more ? s->stalls + 1 : 0;
-	if (s->stalls >= STALLS) {
-		report_complain(s->report,
-				"the consumer gives no message, though the stream has more", true);
+	if (s->stalls >= STALLS)
+		why = "the consumer gives no message, though the stream has more";
+	else if (has_less(s, &info->State))
+		why = "the stream has lost messages that have come";
+	jsStreamInfo_Destroy(info);
+	if (why) {
+		report_complain(s->report, why, true);
 		*err = -EAGAIN;
 	}
 	return st;
@@ -511,6 +640,8 @@ static int run(struct subscriber *s, natsSubscription *sub)
 		err = 0;
 		alive_beat();
 		report_if_due(s->report, s->b);
+		if (s->loss.count && clock_now() >= s->loss.due)
+			say_lost(s);
 		if (s->b->share)
 			err = share_wait(s);
 		/* While the ring is full nothing else shows that the connection was lost. */
@@ -521,8 +652,9 @@ static int run(struct subscriber *s, natsSubscription *sub)
 		st = fetch(s, sub, &list);
 		if (st == NATS_OK) {
 			s->stalls = 0;
-			report_calm(s->report);
 			err = take_all(s, &list);
+			if (!err)
+				report_calm(s->report);
 			natsMsgList_Destroy(&list);
 			s->ask_due = clock_now() + ASK_PAUSE;
 			continue;
@@ -530,7 +662,7 @@ static int run(struct subscriber *s, natsSubscription *sub)
 		if (st == NATS_TIMEOUT && !link_is_down(&s->link))
 			st = ask(s, sub, &err);
 		if (st != NATS_OK) {
-			link_complain(&s->link, "cannot read the stream", st, 0);
+			link_complain_of_stream(&s->link, "cannot read", st, 0);
 			return -EAGAIN;
 		}
 	}
@@ -547,19 +679,24 @@ static int begin(struct subscriber *s, natsSubscription **sub)
 	jsErrCode code = 0;
 	natsStatus st;
 
-	s->report->connections++;
 	parts_forget(&s->parts);
 	st = find_stream(s, &code);
 	s->next = s->stream->passed + 1;
 	if (st == NATS_OK)
 		st = s->b->share ? share_consume(s, sub, &code) : consume(s, sub, &code);
 	if (st == NATS_OK) {
+		s->report->connections++;
 		s->link.heard = true;
+		s->missing_since = 0;
 		return 0;
 	}
 	if (st == NATS_NOT_FOUND && s->b->found)
 		return -ENOENT;
-	link_complain(&s->link, "cannot read the stream", st, code);
+	if (code == JSStreamNotFoundErr && !s->missing_since)
+		s->missing_since = clock_now();
+	/* A publisher that was started at the same time is about to make it. */
+	if (code != JSStreamNotFoundErr || clock_now() - s->missing_since > MISSING)
+		link_complain_of_stream(&s->link, "cannot read", st, code);
 	return -EAGAIN;
 }
 
@@ -580,7 +717,8 @@ static int pass(struct subscriber *s, struct line *line)
 	uint64_t before;
 	int err = -EAGAIN;
 
-	while (err == -EAGAIN && !bridge_stop && !s->replaced && link_open(&s->link, line)) {
+	while (err == -EAGAIN && !bridge_stop && !subscriber_is_replaced(s) &&
+	       link_open(&s->link, line)) {
 		sub = NULL;
 		before = s->report->messages;
 		s->report->connected = true;
@@ -592,7 +730,7 @@ static int pass(struct subscriber *s, struct line *line)
 		link_close(&s->link);
 		if (s->report->messages != before)
 			tries = 0;
-		if (err == -EAGAIN && !s->replaced)
+		if (err == -EAGAIN && !subscriber_is_replaced(s))
 			link_pause(&s->link, &tries);
 	}
 	return err == -EAGAIN ? 0 : err;
@@ -606,10 +744,14 @@ static int pass_all(struct subscriber *s, struct line *line)
 	if (err)
 		return err == -EINTR ? 0 : fail(s, ERROR_WRITER, err);
 	err = pass(s, line);
+	say_lost(s);
 	parts_forget(&s->parts);
 	report_end(s->report, s->b);
 	if (err == -ENOENT)
 		return BRIDGE_GONE;
+	/* subscriber_refuse() has said why. */
+	if (err == -EMSGSIZE)
+		return 1;
 	return err && err != -EINTR ? fail(s, ERROR_USE, err) : 0;
 }
 

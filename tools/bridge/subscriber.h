@@ -3,8 +3,23 @@
 #ifndef BRIDGE_SUBSCRIBER_H
 #define BRIDGE_SUBSCRIBER_H
 
+#include "batch.h"
 #include "link.h"
 #include "parts.h"
+
+/**
+ * struct loss - messages that were lost and are not said yet: there may be many
+ * @count: how many
+ * @sequence: sequence number of the message at which the last one was found to be lost
+ * @why: for which reason
+ * @due: when to say it
+ */
+struct loss {
+	uint64_t count;
+	uint64_t sequence;
+	const char *why;
+	uint64_t due;
+};
 
 /**
  * struct subscriber - state of the bridge
@@ -13,12 +28,16 @@
  * @seen: highest sequence number that has come from this stream: a message that comes again, with
  *	another connection, is not counted again as lost or left out
  * @delivered: how many messages the server's consumer has sent
+ * @chain: id of the last message of this consumer, empty if that is unknown
+ * @stamp: when that was stored, 0 if that is unknown
  * @alone: all messages of the stream have our subject, so that a gap means lost messages
  * @last: the last message that was committed
  * @parts: the message whose parts come in
+ * @loss: what was lost last
  * @dropped: headers of the last message that was dropped, which is counted once
  * @end: the end of the stream has come: enum ringbuf_end
  * @ask_due: when the server is asked, if no message comes, whether it has the consumer
+ * @missing_since: since when there is no such stream, 0: there is one
  * @stalls: how often in a row the stream had a message for us that the consumer did not give
  * @replaced: another ring has the name of this one
  * @ack_wait: with @b->share: how long the server waits for an acknowledgment, in ns
@@ -37,12 +56,16 @@ struct subscriber {
 	uint64_t next;
 	uint64_t seen;
 	uint64_t delivered;
+	char chain[LABEL_ID_BYTES];
+	int64_t stamp;
 	bool alone;
 	struct memory_entry last;
 	struct parts parts;
+	struct loss loss;
 	struct label dropped;
 	uint32_t end;
 	uint64_t ask_due;
+	uint64_t missing_since;
 	unsigned int stalls;
 	uint64_t name_due;
 	bool replaced;
@@ -53,8 +76,15 @@ struct subscriber {
 	natsMsgList *list;
 };
 
-/* Count messages that are lost, and say so. */
+/* Count messages that are lost, and say so, now or in a second.  @why: a constant */
 void subscriber_lose(struct subscriber *s, uint64_t count, const char *why);
+
+/*
+ * Return 0 if a message of @bytes bytes fits into a slot of the ring, or is to be left out if it
+ * does not; else, after a complaint, -EAGAIN: try again later, when the ring may be another one, or
+ * -EMSGSIZE.
+ */
+int subscriber_refuse(struct subscriber *s, uint64_t bytes);
 
 /* Count what the headers of message @next, which has not come before, tell of lost slots. */
 void subscriber_count_lost(struct subscriber *s, const struct label *l);
@@ -72,6 +102,9 @@ void subscriber_count_lost(struct subscriber *s, const struct label *l);
 int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int count,
 		   const struct label *l, uint32_t slots, const char *ack,
 		   void (*waiting)(struct subscriber *s));
+
+/* The payload of @msg as a batch, which lives as long as @msg. */
+struct batch subscriber_batch(natsMsg *msg);
 
 /* Return whether a service has to use another ring of the same name, as far as can be told. */
 bool subscriber_is_replaced(struct subscriber *s);
