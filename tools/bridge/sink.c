@@ -107,12 +107,17 @@ static struct sink *open_named(const struct bridge *b, struct report *report)
 	char words[ERROR_WORDS_BYTES];
 	enum error_step step;
 	struct ringbuf *ring;
+	struct sink *sink;
 	int err = open_ring(b, &ring, &step);
 
-	if (!err)
-		return sink_open(b, ring, report);
-	report_complain_of_ring(report, b, error_words(words, step, err, &config));
-	return NULL;
+	if (err) {
+		report_complain_of_ring(report, b, error_words(words, step, err, &config));
+		return NULL;
+	}
+	sink = sink_open(b, ring, report);
+	if (sink)
+		sink->named = true;
+	return sink;
 }
 
 static pthread_mutex_t sinks_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -155,7 +160,7 @@ void sink_put_back(struct sink *sink, const struct bridge *b)
 
 bool sink_is_replaced(struct sink *sink)
 {
-	bool replaced = name_is_taken(sink->name, &sink->geometry);
+	bool replaced = sink->named && name_is_taken(sink->name, &sink->geometry);
 
 	pthread_mutex_lock(&sinks_lock);
 	sink->stale = sink->stale || replaced;

@@ -21,7 +21,8 @@
  * @lock: for all below, and for @memory but what concerns the stream of one subscriber
  * @next: the sink of another ring; for sink_get(), as are @users and @stale
  * @users: how many have it
- * @stale: another ring has its name
+ * @named: the ring was opened by its name
+ * @stale: the name is not that of the ring any more
  * @writer: NULL while the process is not the ring's writer
  * @slot: the slot to be filled, if @reserved
  * @position: the first position that is not committed
@@ -35,6 +36,7 @@ struct sink {
 	pthread_mutex_t lock;
 	struct sink *next;
 	unsigned int users;
+	bool named;
 	bool stale;
 	struct ringbuf_writer *writer;
 	struct ringbuf_slot slot;
