@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 
 import ringbuffer
 from test_command import refused
-from world import BRIDGE, PATIENCE, World, check_all, child, until, write
+from world import BRIDGE, PATIENCE, Half, World, check_all, child, until, write
 
 
 @contextlib.contextmanager
@@ -150,6 +151,11 @@ subject = "of-the-table"
                     ringbuffer.Ring.unlink(ring.name)
 
 
+def route(direction, ring, stream):
+    """The table of a route."""
+    return f'[[{direction}]]\nring = "{ring}"\nstream = "{stream}"\n'
+
+
 def wrong(words, text, *options):
     with file(text) as path:
         run = refused(words, "run", "--config", path, *options)
@@ -188,12 +194,19 @@ def test_wrong_file_ends_the_bridge_with_file_and_line():
             (":1: [[publish]] needs ring and stream", '[[publish]]\nring = "r"\n'),
             (":1: a.b: a stream's name has 1 to 255", '[[publish]]\nring = "r"\nstream = "a.b"\n'),
             (":4: ring r and stream s have a table before", table + table),
-            (":4: stream s has a table before", table + table.replace('"r"', '"q"')),
-            (":4: ring r and stream s have a table before, for the other direction",
-             table + table.replace("publish", "subscribe")),
-            (":4: ring x-* and stream * have a table before, for the other direction",
-             table.replace('"r"', '"*"').replace('"s"', '"y-*"') +
-             '[[subscribe]]\nring = "x-*"\nstream = "*"\n'),
+            (":4: stream s: another ring has it", table + table.replace('"r"', '"q"')),
+            (":4: stream s-y: another ring has it", route("publish", "x-*", "s-*") +
+             route("publish", "y", "s-y")),
+            (":4: stream s-*: another ring has it", route("publish", "y", "s-y") +
+             route("publish", "x-*", "s-*")),
+            (":4: stream s-*: another ring has it", route("publish", "x-*", "s-*") +
+             route("publish", "y-*", "s-*")),
+            (":4: ring r and stream s: a table before has the other direction",
+             table + route("subscribe", "r", "s")),
+            (":4: ring x-* and stream *: a table before has the other direction",
+             route("publish", "*", "y-*") + route("subscribe", "x-*", "*")),
+            (":1: ring a-x and stream s-x: a table before has the other direction",
+             route("subscribe", "a-x", "s-x") + route("publish", "a-*", "s-*")),
             (":1: the name of the ring is empty", table.replace('"r"', '""')),
             (":1: publsh: unknown table", table.replace("publish", "publsh")),
             (":1: publsh: unknown table", "[publsh]\n"),
@@ -205,6 +218,22 @@ def test_wrong_file_ends_the_bridge_with_file_and_line():
             (":1: publish: write [[publish]]", "[publish]\n"),
             (": no [[publish]] and no [[subscribe]]", "window = 5\n")):
         wrong(words, text)
+
+
+def test_routes_that_do_not_disturb_each_other_are_accepted():
+    for routes in ((("publish", "cam-a", "cam-a"), ("publish", "cam-*", "cam-*")),
+                   (("publish", "cam-*", "cam-*"), ("publish", "cam-a", "cam-a")),
+                   (("publish", "a-*", "s1-*"), ("subscribe", "a-y", "s1-x")),
+                   (("publish", "a-*", "s1-*"), ("subscribe", "a-*", "s2-*")),
+                   (("subscribe", "b", "s"), ("subscribe", "c", "s")),
+                   (("publish", "a", "s"), ("subscribe", "b", "s"))):
+        with World() as w:
+            text = "".join(route(direction, f"{w.name}.{ring}", stream)
+                           for direction, ring, stream in routes)
+            with file(text) as path:
+                w.halves.append(Half(w, "run", "--config", path, "--state", w.folder))
+                time.sleep(0.2)     # in which it would end
+                assert w.halves[0].end(signal.SIGTERM)[0] == 0, w.halves[0].said()
 
 
 def test_run_needs_a_file_that_can_be_read():

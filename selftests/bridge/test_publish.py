@@ -242,6 +242,49 @@ def test_stream_that_the_server_has_lost_is_sent_again():
         assert (status, report["lost"]) == (0, 0), report
 
 
+def loses_after_a_restart(rest):
+    """Start the publisher again, and let the server lose all but `rest` messages of six."""
+    with World() as w:
+        folder, old = w.folder + "/jetstream", w.folder + "/old"
+        w.server.start()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        publish = w.publish(ALONE)
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        with w.here.writer() as writer:
+            for number in range(6):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+                until(lambda n=number: w.server.stored() == n + 1, "not all is stored")
+                if number + 1 == rest:
+                    w.server.kill()
+                    shutil.copytree(folder, old)
+                    w.server.start()
+            restart(publish, [w.here])
+            # It knows what the stream has.
+            until(lambda: not w.here.stats().readers[0].lag, "not all is released")
+            if not rest:
+                writer.write(b"6", timeout=PATIENCE)
+                until(lambda: w.server.stored() == 7, "not all is stored")
+            w.server.kill()
+            shutil.rmtree(folder)
+            if rest:
+                os.rename(old, folder)
+            w.server.start()
+            if rest:
+                writer.write(b"6", timeout=PATIENCE)
+        w.subscribe()
+        read_numbers(reader, 7)
+        status, report = publish.end()
+        assert (status, report["lost"]) == (0, 0), report
+
+
+def test_what_the_server_has_lost_after_a_restart_is_sent_again():
+    loses_after_a_restart(3)
+
+
+def test_stream_that_the_server_has_lost_after_a_restart_is_sent_again():
+    loses_after_a_restart(0)
+
+
 def test_publisher_believes_no_part_that_does_not_fit_its_slots():
     most = 3 * MAX_PAYLOAD
     size = MAX_PAYLOAD - 1024       # of the parts

@@ -201,6 +201,16 @@ def test_message_that_is_longer_than_its_headers_tell_is_lost():
         assert ended(reader)
 
 
+def test_lost_slots_are_counted_with_shared_messages():
+    with World() as w:
+        w.server.start()
+        w.server.make_stream()
+        w.server.put(b"x", Nats_Msg_Id=OTHER + ":7", Ringbuf_Lost=5)
+        w.server.put(b"", Nats_Msg_Id=OTHER + ":end.8", Ringbuf_End="done")
+        status, report = w.subscribe("--share=work").end()
+        assert (status, report["lost"], report["messages"]) == (0, 5, 1), report
+
+
 def test_consumer_that_cannot_be_shared_is_refused():
     for words, config in (("not acknowledged one by one", {"ack_policy": "all"}),
                           ("gives up a message", {"ack_policy": "explicit", "max_deliver": 3}),

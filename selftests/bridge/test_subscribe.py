@@ -205,7 +205,7 @@ def test_message_that_is_longer_than_a_slot_waits_for_a_longer_one():
                 assert publish.end()[0] == 0
                 reader = w.there.reader(ringbuffer.OLDEST)
                 subscribe = w.subscribe(*options, *service)
-                if not batched or not options:
+                if not batched:
                     until_read(reader, data[1])
                 if not service:
                     assert subscribe.end()[0] == 1
@@ -224,10 +224,87 @@ def test_message_that_is_longer_than_a_slot_waits_for_a_longer_one():
                                                      exclusive=True)
                     subscribe.start()
                 reader = w.there.reader(ringbuffer.OLDEST)
-                for one in data if not batched or not options else (data[1], *data):
+                for one in (data[1], *data) if batched else data:
                     until_read(reader, one)
                 status, report = subscribe.end(signal.SIGTERM if service else None)
                 assert (status, report["lost"]) == (0, 0), report
+
+
+def test_message_that_is_too_long_counts_nothing_each_time_it_is_tried():
+    with World(there=100) as w:
+        w.server.start()
+        w.server.make_stream()
+        for number in range(4):
+            store(w.server, OTHER % 1, [number])
+        for number in 1, 2:
+            w.server.ask("STREAM.MSG.DELETE.s", seq=number)
+        w.server.put(b"x" * 101, Nats_Msg_Id=OTHER % 1 + ":9", Ringbuf_Lost=5)
+        subscribe = w.subscribe("--service")
+        until(lambda: "has 101 bytes" in subscribe.said(), "no complaint")
+        time.sleep(1)       # in which it tries several times
+        status, report = subscribe.end(signal.SIGTERM)
+        assert (status, report["messages"], report["lost"]) == (0, 2, 2), report
+        status, report = subscribe_dropping(w)
+        assert (status, report["messages"], report["lost"]) == (0, 0, 6), report
+
+
+def subscribe_dropping(w):
+    w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.10", Ringbuf_End="done")
+    return w.subscribe("--drop-long").end()
+
+
+def passed_is_replaced(what, options=()):
+    """Let the server replace messages behind one that was passed and did not come into the ring."""
+    with World(there=100) as w:
+        folder, old = w.folder + "/jetstream", w.folder + "/old"
+        w.server.start()
+        w.server.make_stream()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        store(w.server, OTHER % 1, range(3))
+        w.server.kill()
+        shutil.copytree(folder, old)
+        w.server.start()
+        subscribe = w.subscribe(*options)
+        read_numbers(reader, 3)
+        if what == "end":
+            w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.3", Ringbuf_End="done")
+            assert subscribe.end()[0] == 0
+        elif what == "foreign":
+            w.server.put(b"x")
+            until(lambda: "left out" in subscribe.said(), "no complaint")
+        elif what == "long":
+            w.server.put(b"x" * 101, Nats_Msg_Id=OTHER % 1 + ":3")
+            until(lambda: "1 lost" in subscribe.said(), "no complaint")
+        else:
+            store(w.server, OTHER % 1, range(3, 4))
+            until_read(reader, b"3")
+        subscribe.kill()
+        if what == "ring":
+            reader.close()
+            w.there.close()
+            w.there = ringbuffer.Ring.create(100, 64, name=w.name + ".there", exclusive=True)
+            reader = w.there.reader(ringbuffer.OLDEST)
+        w.server.kill()
+        shutil.rmtree(folder)
+        os.rename(old, folder)
+        w.server.start()
+        store(w.server, OTHER % 2, range(4), 10)
+        subscribe.start()
+        for number in range(4):
+            until_read(reader, b"%d" % number)
+        w.server.put(b"", Nats_Msg_Id=OTHER % 2 + ":end.14", Ringbuf_End="done")
+        status, report = subscribe.end()
+        assert (status, report["messages"], report["lost"]) == (0, 4, 0), report
+
+
+def test_subscriber_notices_another_message_in_place_of_one_that_it_passed():
+    passed_is_replaced("end")
+    passed_is_replaced("foreign")
+    passed_is_replaced("long", ["--drop-long"])
+
+
+def test_subscriber_with_another_ring_notices_another_message():
+    passed_is_replaced("ring")
 
 
 def test_messages_of_rings_in_turns_do_not_come_again():

@@ -66,13 +66,3 @@ bool batch_is_whole(struct batch b, uint32_t slots, uint64_t position)
 	}
 	return n && n == slots && b.used == b.bytes && last == position;
 }
-
-bool batch_has(struct batch b, uint64_t number, uint64_t position)
-{
-	struct ringbuf_slot slot = { 0 };
-	uint64_t n = 0;
-
-	while (n < number && batch_get(&b, &slot))
-		n++;
-	return n && n == number && slot.position == position;
-}

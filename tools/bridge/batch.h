@@ -41,7 +41,4 @@ bool batch_get(struct batch *b, struct ringbuf_slot *slot);
 /* Return whether @b, of which nothing was read, is @slots slots, in order, up to @position. */
 bool batch_is_whole(struct batch b, uint32_t slots, uint64_t position);
 
-/* Return whether slot @number of @b, from 1 on, is that at @position. */
-bool batch_has(struct batch b, uint64_t number, uint64_t position);
-
 #endif /* BRIDGE_BATCH_H */

@@ -119,20 +119,57 @@ static void set_key(struct argp_state *state, const struct config_entry *e)
 		set_option(state, o, e);
 }
 
+/* Return whether @name matches @pattern, and @other is what @pattern's other name is for it. */
+static bool leads_to(const char *pattern, const char *name, const char *to, const char *other)
+{
+	char *text = pattern_other(pattern, name, to);
+	bool same = text && !strcmp(text, other);
+
+	free(text);
+	return same;
+}
+
+/* Return whether two routes of [[publish]] give one stream to two rings. */
+static bool share_stream(const struct bridge *a, const struct bridge *b)
+{
+	if (pattern_is(a->stream) && pattern_is(b->stream))
+		return !strcmp(a->stream, b->stream) && strcmp(a->ring, b->ring) != 0;
+	if (pattern_is(b->stream))
+		return share_stream(b, a);
+	if (!pattern_is(a->stream))
+		return !strcmp(a->stream, b->stream);
+	/* The ring of @b may match @a, too: then it has one route. */
+	return pattern_meet(a->stream, b->stream) &&
+	       !leads_to(a->stream, b->stream, a->ring, b->ring);
+}
+
+/* Return whether messages of a ring that is published may come into the same ring. */
+static bool is_circle(const struct bridge *publish, const struct bridge *subscribe)
+{
+	const char *ring = publish->ring, *stream = publish->stream;
+
+	if (pattern_is(ring) && !pattern_is(subscribe->stream))
+		return leads_to(ring, subscribe->ring, stream, subscribe->stream);
+	if (!pattern_is(ring) && pattern_is(subscribe->stream))
+		return leads_to(subscribe->stream, stream, subscribe->ring, ring);
+	return pattern_meet(ring, subscribe->ring) && pattern_meet(stream, subscribe->stream);
+}
+
 /* Check that two routes do not disturb each other. */
 static void compare(struct argp_state *state, const struct bridge *a, const struct bridge *b)
 {
 	bool same = a->direction == b->direction;
-	bool rings = pattern_meet(a->ring, b->ring), streams = pattern_meet(a->stream, b->stream);
 
 	if (same && !strcmp(a->ring, b->ring) && !strcmp(a->stream, b->stream))
 		argp_error(state, "ring %s and stream %s have a table before", b->ring, b->stream);
-	else if (same && b->direction == PUBLISH && streams && !pattern_is(b->stream))
-		argp_error(state, "stream %s has a table before: each ring needs one of its own",
-			   b->stream);
-	else if (!same && rings && streams)
+	else if (same && b->direction == PUBLISH && share_stream(a, b))
 		argp_error(state,
-			   "ring %s and stream %s have a table before, for the other direction: "
+			   "stream %s: another ring has it in a table before; each needs one of "
+			   "its own",
+			   b->stream);
+	else if (!same && (b->direction == PUBLISH ? is_circle(b, a) : is_circle(a, b)))
+		argp_error(state,
+			   "ring %s and stream %s: a table before has the other direction, so "
 			   "messages would go round for ever",
 			   b->ring, b->stream);
 }

@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#define MAGIC 0x3676626672676e72ULL
+#define MAGIC 0x3776626672676e72ULL
 
 #define NO_FILE_OF_OURS "this is no file of this version of ringbuf-bridge; move it away"
 
@@ -243,13 +243,12 @@ void memory_each_shared(const struct memory_file *m, const struct memory_stream 
 }
 
 bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
-		       uint64_t sequence, const char *uuid, uint64_t source)
+		       uint64_t sequence, int64_t stamp)
 {
 	const struct memory_shared *e;
 
 	for (e = m->shared; e < m->shared + MEMORY_SHARED; e++)
-		if (e->sequence == sequence && e->source == source && !strcmp(e->uuid, uuid) &&
-		    shared_is_of(m, e, stream))
+		if (e->sequence == sequence && e->stamp == stamp && shared_is_of(m, e, stream))
 			return true;
 	return false;
 }
@@ -269,6 +268,7 @@ unsigned int memory_entries(const struct memory_file *m, const struct memory_str
 void memory_restart(struct memory_stream *stream, int64_t created)
 {
 	stream->passed = 0;
+	stream->stamp_of = 0;
 	stream->batch = 0;
 	stream->ack_of = 0;
 	stream->done = false;
@@ -292,8 +292,7 @@ void memory_go_back(struct memory_stream *stream, const struct memory_entry *e)
 		stream->batch = e->sequence;
 	}
 	IN_ORDER();
-	stream->done = false;
-	stream->passed = sequence;
+	memory_pass(stream, sequence, e && !e->slots ? e->stamp : 0, false);
 }
 
 /* Remember how to acknowledge the message of the stream that @e is, or is the last slot of. */
@@ -306,8 +305,7 @@ static void put_shared(struct memory_file *m, const struct memory_entry *e, cons
 	to->position = e->position;
 	to->epoch = e->epoch;
 	to->stream = e->stream;
-	to->source = e->source;
-	strcpy(to->uuid, e->uuid);
+	to->stamp = e->stamp;
 	strcpy(to->ack, ack);
 	IN_ORDER();
 	to->sequence = e->sequence;
@@ -352,10 +350,16 @@ void memory_drop(struct memory_file *m, const struct memory_entry *e)
 		shared->sequence = 0;
 }
 
-void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done)
+void memory_pass(struct memory_stream *stream, uint64_t sequence, int64_t stamp, bool done)
 {
 	IN_ORDER();
 	stream->done = done;
+	stream->stamp_of = 0;
+	IN_ORDER();
+	stream->stamp = stamp;
+	IN_ORDER();
+	if (stamp)
+		stream->stamp_of = sequence;
 	IN_ORDER();
 	stream->passed = sequence;
 }
@@ -398,7 +402,7 @@ void memory_commit(struct memory_stream *stream, const struct memory_entry *e)
 	/* First, since memory_find() commits a message only once. */
 	set_source(stream, e);
 	if (!e->slots) {
-		memory_pass(stream, e->sequence, false);
+		memory_pass(stream, e->sequence, e->stamp, false);
 		return;
 	}
 	IN_ORDER();

@@ -33,6 +33,8 @@
  * @epoch: to which @sequence belongs
  * @stream: number of its stream
  * @slots: number of slots of the batch @sequence up to this message, 0 if others do not follow
+ * @stamp: when the server has stored message @sequence, which with that number tells it from all
+ *	others: a server that has lost its last messages gives their numbers to others
  * @uuid: that ring, as text; empty if there is no such message
  */
 struct memory_entry {
@@ -42,18 +44,18 @@ struct memory_entry {
 	uint64_t epoch;
 	uint64_t stream;
 	uint64_t slots;
+	int64_t stamp;
 	char uuid[40];
 };
 
 /**
  * struct memory_shared - a message that was committed, or was about to be, and that the server
- *waits for an acknowledgment of; see share.h
+ *	waits for an acknowledgment of; see share.h
  * @sequence: sequence number in the stream, 0 if there is no such message
  * @position: its position in the ring, that of the last slot of a batch
  * @epoch: to which @sequence belongs
  * @stream: number of its stream
- * @source: its position in the ring from which it came, that of the last slot of a batch
- * @uuid: that ring, as text
+ * @stamp: when the server has stored it
  * @ack: subject by which the message is acknowledged
  */
 struct memory_shared {
@@ -61,8 +63,7 @@ struct memory_shared {
 	uint64_t position;
 	uint64_t epoch;
 	uint64_t stream;
-	uint64_t source;
-	char uuid[40];
+	int64_t stamp;
 	char ack[256];
 };
 
@@ -80,6 +81,8 @@ struct memory_source {
  * struct memory_stream - a stream whose messages the ring gets
  * @name: its name, empty if this is none
  * @passed: all up to this sequence number are surely committed, or left out
+ * @stamp_of: @passed if @stamp is known, else another number
+ * @stamp: when the server has stored message @stamp_of
  * @batch: sequence number of the batch that was begun last; it may be passed
  * @slots: how many slots of it are surely committed, or left out
  * @ack: subject by which the batch @ack_of is acknowledged, if messages are shared
@@ -93,6 +96,8 @@ struct memory_source {
 struct memory_stream {
 	char name[256];
 	uint64_t passed;
+	uint64_t stamp_of;
+	int64_t stamp;
 	uint64_t batch;
 	uint64_t slots;
 	uint64_t ack_of;
@@ -143,13 +148,9 @@ void memory_last(const struct memory_file *m, const struct memory_stream *stream
 void memory_each_shared(const struct memory_file *m, const struct memory_stream *stream,
 			void (*look)(const struct memory_shared *e, void *closure), void *closure);
 
-/*
- * Return whether message @sequence of @stream is in @m->shared.
- * @uuid, @source: the ring and the position in it from where it comes, that of the last slot of a
- * batch that is not too long for the ring
- */
+/* Return whether message @sequence of @stream, stored at @stamp, is in @m->shared. */
 bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
-		       uint64_t sequence, const char *uuid, uint64_t source);
+		       uint64_t sequence, int64_t stamp);
 
 /*
  * Return the position behind the last message that came by @stream from the ring @uuid, whichever
@@ -184,10 +185,10 @@ void memory_put(struct memory_file *m, struct memory_stream *stream, struct memo
 void memory_drop(struct memory_file *m, const struct memory_entry *e);
 
 /*
- * Remember that all up to @sequence are committed, or left out.
+ * Remember that all up to @sequence, stored at @stamp, are committed, or left out.
  * @done: the last one of these was an end
  */
-void memory_pass(struct memory_stream *stream, uint64_t sequence, bool done);
+void memory_pass(struct memory_stream *stream, uint64_t sequence, int64_t stamp, bool done);
 
 /* Remember that all up to @e, also in its batch, are committed, or left out. */
 void memory_commit(struct memory_stream *stream, const struct memory_entry *e);

@@ -167,15 +167,18 @@ static int look(struct publisher *p, int64_t timeout)
 }
 
 /*
- * The ring is full of slots that are retained, and of holes: release what was peeked, and then the
- * holes.  Return as look() does.
+ * The ring is full of slots that are retained, and of holes: release the first of them.  Return as
+ * look() does.
  */
 static int make_room(struct publisher *p)
 {
-	int err = lib_reader_release_to(p->reader, p->peeked_to);
+	uint64_t to = ringbuf_reader_position(p->reader) + 1;
+	int err = 0;
 
-	if (p->peeked_to > p->released)
-		p->released = p->peeked_to;
+	if (to <= p->peeked_to) {
+		err = lib_reader_release_to(p->reader, to);
+		p->released = to > p->released ? to : p->released;
+	}
 	publisher_forget_slots(p);
 	return err && err != -ESTALE ? err : look(p, RINGBUF_TRY);
 }
@@ -264,15 +267,20 @@ static void resume(struct publisher *p, const struct label *l)
 		p->sent_to++;
 }
 
-/* Find out which message of this ring is the last one in the stream, *@found: if there is one. */
-static natsStatus find_last(struct publisher *p, bool *found, jsErrCode *code)
+/*
+ * Find out which message of this ring is the last one in the stream.
+ * @found: [out] its sequence number, 0: there is none
+ */
+static natsStatus find_last(struct publisher *p, uint64_t *found, jsErrCode *code)
 {
 	natsMsg *msg = NULL;
 	struct label l;
 	natsStatus s = js_GetLastMsg(&msg, p->link.js, p->b->stream, p->b->subject, NULL, code);
 
-	*found = s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->report->uuid) &&
-		 is_possible(p, &l, &s);
+	*found = 0;
+	if (s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->report->uuid) &&
+	    is_possible(p, &l, &s))
+		*found = natsMsg_GetSequence(msg);
 	if (*found)
 		resume(p, &l);
 	natsMsg_Destroy(msg);
@@ -299,7 +307,7 @@ static bool is_unsure(struct publisher *p, int64_t replicas)
  * have not if the number of the last acknowledged message is that of none: then the stream has
  * dropped it, by a limit, a purge, or because it was read.
  */
-static natsStatus find_loss(struct publisher *p, bool found, bool *lost)
+static natsStatus find_loss(struct publisher *p, uint64_t found, bool *lost)
 {
 	natsMsg *msg = NULL;
 	natsStatus s;
@@ -320,17 +328,21 @@ static natsStatus find_loss(struct publisher *p, bool found, bool *lost)
 }
 
 /*
- * The servers have lost the slots from @sent_to on: go back to these, as far as the ring still has
- * them.  @replicas: of the stream.  Return 0 or a negative errno of the ring, -EAGAIN: ask the
- * servers again.
+ * The servers have lost the slots from @sent_to on, or if none was @found, all: go back to these,
+ * as far as the ring still has them.  @replicas: of the stream.  Return 0 or a negative errno of
+ * the ring, -EAGAIN: ask the servers again.
  */
-static int go_back(struct publisher *p, int64_t replicas)
+static int go_back(struct publisher *p, bool found, int64_t replicas)
 {
-	int err = p->sent_to < p->released ? attach(p, p->sent_to) : 0;
+	uint64_t to = found ? p->sent_to : 0;
+	int err = to < p->released ? attach(p, to) : 0;
 
 	/* With as many readers as the ring allows, this one stays where it is. */
 	if (err && err != -ENOSPC)
 		return err == -EMFILE || err == -ENOMEM || err == -EBUSY ? -EAGAIN : err;
+	/* Those are lost that this process knows of and that the ring does not have. */
+	if (!found)
+		p->sent_to = p->begun_at < p->released ? p->begun_at : p->released;
 	if (is_unsure(p, replicas)) {
 		/* Another server may know another leader. */
 		p->link.doubt = true;
@@ -352,10 +364,12 @@ static int go_back(struct publisher *p, int64_t replicas)
  * Find out where to continue, and go there.  Return 0, a negative errno of the ring, or -EAGAIN:
  * ask the servers again.
  */
-static int find_place(struct publisher *p, int64_t replicas, jsErrCode *code)
+static int find_place(struct publisher *p, int64_t replicas)
 {
-	bool found, lost;
-	natsStatus s = find_last(p, &found, code);
+	jsErrCode code = 0;
+	uint64_t found;
+	bool lost;
+	natsStatus s = find_last(p, &found, &code);
 
 	if (s == NATS_OK && !p->begun) {
 		/* What the stream has at first is from an earlier process. */
@@ -364,16 +378,16 @@ static int find_place(struct publisher *p, int64_t replicas, jsErrCode *code)
 		p->stored_to = p->begun_at;
 		p->counted_to = p->begun_at;
 	}
+	if (found && p->sent_to >= p->stored_to && found > p->stored_seq)
+		p->stored_seq = found;
 	if (s == NATS_OK)
 		s = find_loss(p, found, &lost);
 	if (s != NATS_OK) {
-		link_complain_of_stream(&p->link, "cannot use", s, *code);
+		link_complain_of_stream(&p->link, "cannot use", s, found ? 0 : code);
 		return -EAGAIN;
 	}
-	if (!found)
-		p->sent_to = lost ? p->begun_at : p->released;
 	if (lost)
-		return go_back(p, replicas);
+		return go_back(p, found, replicas);
 	p->lacking_since = 0;
 	if (p->sent_to < p->stored_to)
 		p->sent_to = p->stored_to;
@@ -413,7 +427,7 @@ static int begin(struct publisher *p)
 		link_complain_of_stream(&p->link, "cannot use", s, code);
 		return -EAGAIN;
 	}
-	err = find_place(p, replicas, &code);
+	err = find_place(p, replicas);
 	p->report->connections += !err;
 	return err;
 }
@@ -633,7 +647,7 @@ static int pass(struct publisher *p, struct line *line)
 static void tell_unsent(struct publisher *p)
 {
 	publisher_forget_slots(p);
-	p->sent_to = p->stored_to;
+	p->sent_to = p->begun ? p->stored_to : p->released;
 	if (!look(p, RINGBUF_TRY) && p->sent < p->slots)
 		publisher_tell_lost(p);
 }

@@ -113,7 +113,7 @@ static void tell_lost(struct publisher *p, uint64_t lost, uint64_t position)
 	if (lost <= p->told)
 		return;
 	p->report->lost += lost - p->told;
-	bridge_say("%llu slots before position %llu are lost: writers have overwritten them",
+	bridge_say("%llu slots before position %llu are lost: the ring does not have them any more",
 		   (unsigned long long)(lost - p->told), (unsigned long long)position);
 	p->told = lost;
 }

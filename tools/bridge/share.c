@@ -158,21 +158,16 @@ static void keep_batch(struct subscriber *s)
 	natsConnection_PublishString(s->link.connection->nc, s->batch_ack, "+WPI");
 }
 
-/*
- * Return the number of the last slot of @batch, from 1 on, that fits into a slot of the ring, and
- * set *@position to its position; or return 0.
+/* Return the number of the last slot of @batch, from 1 on, that fits into a slot of the ring, or 0.
  */
-static uint32_t last_that_fits(const struct subscriber *s, struct batch batch, uint64_t *position)
+static uint32_t last_that_fits(const struct subscriber *s, struct batch batch)
 {
 	struct ringbuf_slot slot;
 	uint32_t last = 0;
 
-	for (uint32_t n = 1; batch_get(&batch, &slot); n++) {
-		if (slot.length > s->sink->geometry.slot_bytes)
-			continue;
-		last = n;
-		*position = slot.position;
-	}
+	for (uint32_t n = 1; batch_get(&batch, &slot); n++)
+		if (slot.length <= s->sink->geometry.slot_bytes)
+			last = n;
 	return last;
 }
 
@@ -183,8 +178,7 @@ static uint32_t last_that_fits(const struct subscriber *s, struct batch batch, u
 static int put_batch(struct subscriber *s, const char *ack, struct batch batch,
 		     const struct label *l, uint64_t taken)
 {
-	uint64_t position;
-	uint32_t last = last_that_fits(s, batch, &position);
+	uint32_t last = last_that_fits(s, batch);
 	struct ringbuf_slot slot;
 	struct label one = *l;
 	struct piece piece;
@@ -259,20 +253,23 @@ static int resume(struct subscriber *s)
 	const char *ack = s->stream->ack_of == last->sequence ? s->stream->ack : NULL;
 	natsMsg *msg = NULL;
 	struct label l;
+	bool same;
 	int err;
 
 	s->next = last->sequence;
 	err = get(s, last->sequence, &msg);
 	if (err && err != -ENOENT)
 		return err;
-	if (!err && label_get(msg, &l) && !strcmp(l.uuid, last->uuid) &&
-	    batch_is_whole(subscriber_batch(msg), l.slots, l.position) &&
-	    batch_has(subscriber_batch(msg), last->slots, last->source))
+	same = !err && natsMsg_GetTime(msg) == last->stamp && label_get(msg, &l) &&
+	       batch_is_whole(subscriber_batch(msg), l.slots, l.position);
+	s->stamp = last->stamp;
+	if (same)
 		err = put_batch(s, ack, subscriber_batch(msg), &l, last->slots);
-	else {
+	else if (err)
 		subscriber_lose(s, 1, "the rest of a batch is missing");
+	/* If another message has its number, a server has lost it, and its slots come again. */
+	if (!same)
 		ack = NULL;
-	}
 	natsMsg_Destroy(msg);
 	if (err && err != -ENOENT)
 		return err;
@@ -384,8 +381,7 @@ static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 /* Take the message *@msg; if it is kept, *@msg becomes NULL. */
 static int take(struct subscriber *s, natsMsg **msg)
 {
-	struct label l = { 0 };
-	uint64_t source;
+	struct label l;
 
 	if (!label_get(*msg, &l) ||
 	    (l.slots > 1 && !batch_is_whole(subscriber_batch(*msg), l.slots, l.position))) {
@@ -397,10 +393,7 @@ static int take(struct subscriber *s, natsMsg **msg)
 	 * Ask for each message: a server that was killed may have forgotten how often it has
 	 * delivered one.
 	 */
-	source = l.position;
-	if (l.slots > 1)
-		last_that_fits(s, subscriber_batch(*msg), &source);
-	if (s->next <= s->seen && sink_has_shared(s->sink, s->stream, s->next, l.uuid, source)) {
+	if (s->next <= s->seen && sink_has_shared(s->sink, s->stream, s->next, s->stamp)) {
 		s->report->repeated++;
 		return 0;
 	}
@@ -417,6 +410,7 @@ static int take_one(struct subscriber *s, natsMsg **msg)
 	if (natsMsg_GetMetaData(&data, *msg) != NATS_OK)
 		return 0;
 	s->next = data->Sequence.Stream;
+	s->stamp = data->Timestamp;
 	jsMsgMetaData_Destroy(data);
 	err = take(s, msg);
 	/* Others may have room for it, or longer slots. */
@@ -465,7 +459,8 @@ int share_find_end(struct subscriber *s, const jsConsumerInfo *info)
 		return 0;
 	if (label_get(msg, &l) && l.end && natsMsg_GetSequence(msg) == info->Delivered.Stream) {
 		if (l.end == RINGBUF_STREAM_DONE && !s->stream->done)
-			err = sink_done(s->sink, s->stream, natsMsg_GetSequence(msg));
+			err = sink_done(s->sink, s->stream, natsMsg_GetSequence(msg),
+					natsMsg_GetTime(msg));
 		s->end = s->b->service ? RINGBUF_STREAM_OPEN : l.end;
 	}
 	natsMsg_Destroy(msg);

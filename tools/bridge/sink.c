@@ -327,12 +327,12 @@ void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
 }
 
 bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint64_t sequence,
-		     const char *uuid, uint64_t source)
+		     int64_t stamp)
 {
 	bool has;
 
 	take_lock(sink);
-	has = memory_has_shared(sink->memory, stream, sequence, uuid, source);
+	has = memory_has_shared(sink->memory, stream, sequence, stamp);
 	pthread_mutex_unlock(&sink->lock);
 	return has;
 }
@@ -390,7 +390,7 @@ static int finish(struct sink *sink)
 	return err;
 }
 
-int sink_done(struct sink *sink, struct memory_stream *stream, uint64_t sequence)
+int sink_done(struct sink *sink, struct memory_stream *stream, uint64_t sequence, int64_t stamp)
 {
 	int err = 0;
 
@@ -401,7 +401,7 @@ int sink_done(struct sink *sink, struct memory_stream *stream, uint64_t sequence
 		err = finish(sink);
 	if (!err) {
 		sink->open -= !stream->done;
-		memory_pass(stream, sequence, true);
+		memory_pass(stream, sequence, stamp, true);
 	}
 	pthread_mutex_unlock(&sink->lock);
 	return err;

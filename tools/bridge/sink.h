@@ -100,7 +100,7 @@ void sink_each_shared(struct sink *sink, const struct memory_stream *stream,
 
 /* Return whether a message of @stream is in the ring, as memory_has_shared() does. */
 bool sink_has_shared(struct sink *sink, const struct memory_stream *stream, uint64_t sequence,
-		     const char *uuid, uint64_t source);
+		     int64_t stamp);
 
 /* Copy what memory_entries() copies, of all that was committed.  Return the number. */
 unsigned int sink_entries(struct sink *sink, const struct memory_stream *stream,
@@ -122,9 +122,9 @@ int sink_put(struct sink *sink, struct memory_stream *stream, const struct piece
 	     unsigned int count, uint32_t flags, struct memory_entry *e, const char *ack);
 
 /*
- * Tell that @stream has ended, up to @sequence: its writers were done.  If all streams have, the
- * ring's writer is done, too.  Return 0 or a negative errno.
+ * Tell that @stream has ended, up to @sequence, stored at @stamp: its writers were done.  If all
+ * streams have, the ring's writer is done, too.  Return 0 or a negative errno.
  */
-int sink_done(struct sink *sink, struct memory_stream *stream, uint64_t sequence);
+int sink_done(struct sink *sink, struct memory_stream *stream, uint64_t sequence, int64_t stamp);
 
 #endif /* BRIDGE_SINK_H */

@@ -45,7 +45,12 @@ int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int
 		   const struct label *l, uint32_t slots, const char *ack,
 		   void (*waiting)(struct subscriber *s))
 {
-	struct memory_entry e = { .sequence = s->next, .source = l->position, .slots = slots };
+	struct memory_entry e = {
+		.sequence = s->next,
+		.source = l->position,
+		.slots = slots,
+		.stamp = s->stamp,
+	};
 	int err;
 
 	strcpy(e.uuid, l->uuid);
@@ -182,10 +187,7 @@ static int take_batch(struct subscriber *s, struct batch batch, const struct lab
 			s->report->repeated++;
 			continue;
 		}
-		if (is_repeated(s, &one))
-			continue;
-		err = subscriber_refuse(s, one.bytes);
-		if (!err && expects(s, &one))
+		if (!is_repeated(s, &one) && expects(s, &one))
 			err = commit(s, &piece, 1, &one, n < l->slots ? n : 0);
 	}
 	return err;
@@ -197,11 +199,8 @@ static int take_part(struct subscriber *s, natsMsg **msg, const struct label *l)
 	struct piece piece = { natsMsg_GetData(*msg), (size_t)natsMsg_GetDataLength(*msg) };
 	int err;
 
-	if (is_repeated(s, l))
+	if (is_repeated(s, l) || !expects(s, l))
 		return 0;
-	err = subscriber_refuse(s, l->bytes);
-	if (err || !expects(s, l))
-		return err;
 	if (!parts_fit(&s->parts, l, piece.bytes)) {
 		drop(s, l, "it is not as long as its headers tell");
 		return 0;
@@ -227,11 +226,12 @@ struct batch subscriber_batch(natsMsg *msg)
 
 void subscriber_count_lost(struct subscriber *s, const struct label *l)
 {
-	/* Some of them may have come before a server lost them. */
 	uint64_t to = memory_source_to(s->stream, l->uuid);
-	uint64_t since = l->position > to ? l->position - to : 0;
-	uint64_t lost = l->lost < since ? l->lost : since;
+	uint64_t since = l->position > to ? l->position - to : 0, lost = l->lost;
 
+	/* Some of them may have come before a server lost them; shared ones come in no order. */
+	if (!s->b->share && lost > since)
+		lost = since;
 	if (!lost || l->part)
 		return;
 	s->report->lost += lost;
@@ -256,11 +256,25 @@ static int take_end(struct subscriber *s, const struct label *l)
 	int err = 0;
 
 	if (l->end == RINGBUF_STREAM_DONE)
-		err = sink_done(s->sink, s->stream, s->next);
+		err = sink_done(s->sink, s->stream, s->next, s->stamp);
 	else
 		bridge_say("the writers of the ring at the other end died");
 	s->end = s->b->service ? RINGBUF_STREAM_OPEN : l->end;
 	return err;
+}
+
+/* Return the length of the longest slot of a message that has not come before. */
+static uint64_t longest_new(const struct subscriber *s, struct batch batch, const struct label *l)
+{
+	uint64_t to = memory_source_to(s->stream, l->uuid), bytes = 0;
+	struct ringbuf_slot slot;
+
+	if (l->slots <= 1)
+		return l->position >= to ? l->bytes : 0;
+	while (batch_get(&batch, &slot))
+		if (slot.position >= to && slot.length > bytes)
+			bytes = slot.length;
+	return bytes;
 }
 
 /*
@@ -271,6 +285,7 @@ static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 {
 	struct batch batch = subscriber_batch(*msg);
 	struct label l;
+	int err;
 
 	if (!label_get(*msg, &l) || (l.slots > 1 && !batch_is_whole(batch, l.slots, l.position))) {
 		if (!again)
@@ -278,6 +293,9 @@ static int take_message(struct subscriber *s, natsMsg **msg, bool again)
 				   (unsigned long long)s->next);
 		return 0;
 	}
+	err = l.end ? 0 : subscriber_refuse(s, longest_new(s, batch, &l));
+	if (err)
+		return err;
 	if (!again)
 		subscriber_count_lost(s, &l);
 	if (l.slots > 1)
@@ -309,28 +327,58 @@ static bool can_be_gone(const struct subscriber *s, uint64_t sequence)
 	return can;
 }
 
-/*
- * Return whether the message before @msg is the one that came last.  If a server loses messages
- * that this consumer has given, and stores others, the consumer leaves those out which get the same
- * numbers.  But the server keeps the condition by which the other bridge has stored @msg: the id of
- * the message before it.
- */
-static bool is_next(const struct subscriber *s, natsMsg *msg)
-{
-	const char *before = NULL;
-
-	return !*s->chain ||
-	       natsMsgHeader_Get(msg, "Nats-Expected-Last-Msg-Id", &before) != NATS_OK ||
-	       !strcmp(before, s->chain);
-}
-
 /* Remember the id of @msg for the next message. */
 static void set_chain(struct subscriber *s, natsMsg *msg)
 {
 	const char *id = NULL;
 
-	if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK)
-		snprintf(s->chain, sizeof(s->chain), "%s", id);
+	if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) != NATS_OK)
+		return;
+	/* No bridge has made a longer one. */
+	snprintf(s->chain, sizeof(s->chain), "%s", strlen(id) < sizeof(s->chain) ? id : "");
+}
+
+/*
+ * Return how many slots are missing before @msg.  If a server loses messages that this consumer has
+ * given, and stores others, the consumer leaves those out which get the same numbers.  But the
+ * server keeps the condition by which the other bridge has stored @msg: the id of the message
+ * before it.  In a stream that others are copied into that one may be elsewhere.
+ */
+static uint64_t count_missing(const struct subscriber *s, natsMsg *msg)
+{
+	const char *before = NULL;
+	char uuid[UUID_TEXT_BYTES];
+	uint64_t position, to;
+
+	if (!*s->chain || natsMsgHeader_Get(msg, "Nats-Expected-Last-Msg-Id", &before) != NATS_OK ||
+	    strlen(before) <= UUID_TEXT_BYTES ||
+	    strncmp(before, s->chain, UUID_TEXT_BYTES - 1) != 0 || !strcmp(before, s->chain))
+		return 0;
+	snprintf(uuid, sizeof(uuid), "%.*s", UUID_TEXT_BYTES - 1, before);
+	/* An end, which begins with a word, has the position 0 here: it is no slot. */
+	position = strtoull(before + UUID_TEXT_BYTES, NULL, 10);
+	to = memory_source_to(s->stream, uuid);
+	return to && position >= to ? position + 1 - to : 0;
+}
+
+/*
+ * Return 0 if nothing is missing before *@msg, number @sequence, or if that is certain, and
+ * counted; -EAGAIN: look for it again, with another consumer.
+ */
+static int check_next(struct subscriber *s, natsMsg *msg, uint64_t sequence)
+{
+	uint64_t missing = count_missing(s, msg);
+
+	if (!missing)
+		return 0;
+	if (s->odd == sequence) {
+		subscriber_lose(s, missing, "the stream does not have them");
+		return 0;
+	}
+	s->odd = sequence;
+	report_complain(s->report, "the stream has lost messages that have come, and got others",
+			true);
+	return -EAGAIN;
 }
 
 /* Take the message *@msg, number @sequence of the stream; if it is kept, *@msg becomes NULL. */
@@ -339,21 +387,20 @@ static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 	bool again = sequence <= s->seen;
 	int err;
 
-	if (sequence > s->next)
-		*s->chain = '\0';
-	if (!is_next(s, *msg)) {
-		report_complain(s->report,
-				"the stream has lost messages that have come, and got others",
-				true);
-		return -EAGAIN;
-	}
-	set_chain(s, *msg);
-
 	if (sequence < s->next || (sequence > s->next && s->alone && !can_be_gone(s, sequence)))
 		return wrong_number(s);
-	if (sequence > s->next && s->alone && !again)
-		subscriber_lose(s, sequence - s->next, "the stream does not have them any more");
+	if (sequence > s->next) {
+		*s->chain = '\0';
+		if (s->alone && sequence > s->gap_to)
+			subscriber_lose(s, sequence - s->next,
+					"the stream does not have them any more");
+		s->gap_to = sequence > s->gap_to ? sequence : s->gap_to;
+	}
+	err = check_next(s, *msg, sequence);
+	if (err)
+		return err;
 	s->next = sequence;
+	set_chain(s, *msg);
 	err = take_message(s, msg, again);
 	if (err)
 		return err;
@@ -362,72 +409,78 @@ static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 	s->next = sequence + 1;
 	/* A message, or an end, that is in the ring has been passed already. */
 	if (!s->parts.count && sequence > s->stream->passed)
-		memory_pass(s->stream, sequence, s->stream->done);
+		memory_pass(s->stream, sequence, s->stamp, s->stream->done);
 	return 0;
 }
 
 /* ---- a connection ------------------------------------------------------------------- */
 
 /*
- * Return whether @msg is the message of @e, or the batch of which it is a slot: the other bridge
- * may have sent the same slots again in other batches.
+ * Return whether the stream has message @sequence, stored at @stamp, or has dropped it.  @chain:
+ * set
+ * @s->chain and @s->stamp by it.  *st: NATS_OK, or why the server cannot be asked
  */
-static bool is_message_of(natsMsg *msg, const struct memory_entry *e)
-{
-	struct label l;
-
-	if (!label_get(msg, &l) || strcmp(l.uuid, e->uuid) != 0)
-		return false;
-	return e->slots ? l.slots > 1 && batch_has(subscriber_batch(msg), e->slots, e->source)
-			: e->source == l.position;
-}
-
-/*
- * Return whether the stream has the message of @e, or has dropped it.  *st: NATS_OK, or why the
- * server cannot be asked
- */
-static bool has_message(struct subscriber *s, const struct memory_entry *e, natsStatus *st)
+static bool has_message(struct subscriber *s, uint64_t sequence, int64_t stamp, bool chain,
+			natsStatus *st)
 {
 	natsMsg *msg = NULL;
 	bool same;
 
 	alive_beat();
 	*st = bridge_stop ? NATS_TIMEOUT
-			  : js_GetMsg(&msg, s->link.js, s->b->stream, e->sequence, NULL, NULL);
+			  : js_GetMsg(&msg, s->link.js, s->b->stream, sequence, NULL, NULL);
 	if (*st == NATS_NOT_FOUND) {
 		*st = NATS_OK;
 		return true;
 	}
 	if (*st != NATS_OK)
 		return false;
-	same = is_message_of(msg, e);
+	same = natsMsg_GetTime(msg) == stamp;
+	if (same && chain) {
+		set_chain(s, msg);
+		s->stamp = stamp;
+	}
 	natsMsg_Destroy(msg);
 	return same;
 }
 
+/* Return whether nothing was passed after @e. */
+static bool is_last(const struct memory_stream *stream, const struct memory_entry *e)
+{
+	return e->sequence == stream->passed + (e->slots ? 1 : 0);
+}
+
 /*
- * Find out whether the stream still has the messages that came last: a server that was restored, or
- * has lost its last messages, gives their numbers to others.  Then continue behind the last message
- * that is the same.
+ * Find out whether the stream still has the messages that were passed last: a server that was
+ * restored, or has lost its last messages, gives their numbers to others.  Then continue behind the
+ * last message in the ring that is the same.
  */
 static natsStatus check_last(struct subscriber *s, uint64_t last_seq)
 {
+	const struct memory_stream *stream = s->stream;
 	struct memory_entry e[MEMORY_ENTRIES];
-	unsigned int count = sink_entries(s->sink, s->stream, e), i = 0;
+	unsigned int count = sink_entries(s->sink, stream, e), i = 0;
+	bool known = stream->stamp_of == stream->passed, lost = last_seq < stream->passed;
 	natsStatus st = NATS_OK;
 
-	while (i < count && (e[i].sequence > last_seq || !has_message(s, &e[i], &st))) {
-		if (st != NATS_OK)
-			return st;
-		i++;
-	}
-	if (!i && last_seq >= s->stream->passed)
+	if (!lost && known && stream->passed)
+		lost = !has_message(s, stream->passed, stream->stamp, true, &st);
+	/* The first of them may be in the middle of the batch behind. */
+	while (st == NATS_OK && i < count &&
+	       (e[i].sequence > last_seq || !has_message(s, e[i].sequence, e[i].stamp, false, &st)))
+		i += st == NATS_OK;
+	if (st != NATS_OK)
+		return st;
+	if (!lost && !i && (known || (count && is_last(stream, &e[0]))))
 		return NATS_OK;
 	sink_go_back(s->sink, s->stream, i < count ? &e[i] : NULL);
-	bridge_say(
-		"stream %s does not have the messages any more that came last; continuing behind %llu",
-		s->b->stream, (unsigned long long)s->stream->passed);
-	s->seen = s->stream->passed;
+	*s->chain = '\0';
+	s->stamp = 0;
+	if (lost || i)
+		bridge_say("stream %s does not have the messages any more that came last; "
+			   "continuing behind %llu",
+			   s->b->stream, (unsigned long long)stream->passed);
+	s->seen = stream->passed;
 	return NATS_OK;
 }
 
@@ -474,9 +527,6 @@ static natsStatus consume(struct subscriber *s, natsSubscription **sub, jsErrCod
 	o.Config.InactiveThreshold = (int64_t)FORGET;
 	o.Config.MemoryStorage = true;
 	s->delivered = 0;
-	*s->chain = '\0';
-	s->stamp = 0;
-	s->stalls = 0;
 	return st == NATS_OK
 		       ? js_PullSubscribe(sub, s->link.js, s->b->subject, NULL, NULL, &o, code)
 		       : st;
@@ -587,7 +637,10 @@ static natsStatus ask_leader(struct subscriber *s, int *err)
 		jsStreamInfo_Destroy(info);
 		return st;
 	}
-	more = info->State.LastSeq >= s->next && has_more(s);
+	/* All up to @s->examined is of other subjects, as far as it is new. */
+	more = info->State.LastSeq >= s->next && info->State.LastSeq != s->examined && has_more(s);
+	if (!more)
+		s->examined = info->State.LastSeq;
 	s->stalls = more ? s->stalls + 1 : 0;
 	if (s->stalls >= STALLS)
 		why = "the consumer gives no message, though the stream has more";
@@ -680,6 +733,9 @@ static int begin(struct subscriber *s, natsSubscription **sub)
 	natsStatus st;
 
 	parts_forget(&s->parts);
+	*s->chain = '\0';
+	s->stamp = 0;
+	s->stalls = 0;
 	st = find_stream(s, &code);
 	s->next = s->stream->passed + 1;
 	if (st == NATS_OK)

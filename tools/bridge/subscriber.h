@@ -30,6 +30,8 @@ struct loss {
  * @delivered: how many messages the server's consumer has sent
  * @chain: id of the last message of this consumer, empty if that is unknown
  * @stamp: when that was stored, 0 if that is unknown
+ * @odd: message before which slots are missing: when it comes again they are counted
+ * @gap_to: up to this message, missing numbers are counted
  * @alone: all messages of the stream have our subject, so that a gap means lost messages
  * @last: the last message that was committed
  * @parts: the message whose parts come in
@@ -37,6 +39,7 @@ struct loss {
  * @dropped: headers of the last message that was dropped, which is counted once
  * @end: the end of the stream has come: enum ringbuf_end
  * @ask_due: when the server is asked, if no message comes, whether it has the consumer
+ * @examined: @LastSeq of the stream when it had no message for us, see ask_leader()
  * @missing_since: since when there is no such stream, 0: there is one
  * @stalls: how often in a row the stream had a message for us that the consumer did not give
  * @replaced: another ring has the name of this one
@@ -58,6 +61,8 @@ struct subscriber {
 	uint64_t delivered;
 	char chain[LABEL_ID_BYTES];
 	int64_t stamp;
+	uint64_t odd;
+	uint64_t gap_to;
 	bool alone;
 	struct memory_entry last;
 	struct parts parts;
@@ -65,6 +70,7 @@ struct subscriber {
 	struct label dropped;
 	uint32_t end;
 	uint64_t ask_due;
+	uint64_t examined;
 	uint64_t missing_since;
 	unsigned int stalls;
 	uint64_t name_due;
