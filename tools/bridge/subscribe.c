@@ -639,7 +639,7 @@ static natsStatus ask_leader(struct subscriber *s, int *err)
 	}
 	/* All up to @s->examined is of other subjects, as far as it is new. */
 	more = info->State.LastSeq >= s->next && info->State.LastSeq != s->examined && has_more(s);
-	if (!more)
+	if (!more && info->State.LastSeq >= s->next)
 		s->examined = info->State.LastSeq;
 	s->stalls = more ? s->stalls + 1 : 0;
 	if (s->stalls >= STALLS)
@@ -736,6 +736,7 @@ static int begin(struct subscriber *s, natsSubscription **sub)
 	*s->chain = '\0';
 	s->stamp = 0;
 	s->stalls = 0;
+	s->examined = 0;
 	st = find_stream(s, &code);
 	s->next = s->stream->passed + 1;
 	if (st == NATS_OK)
