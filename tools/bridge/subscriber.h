@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* State of a subscriber, which subscribe.c and share.c use. */
+/* State of a subscriber, which subscribe.c and share.c use, and what both do with messages. */
 #ifndef BRIDGE_SUBSCRIBER_H
 #define BRIDGE_SUBSCRIBER_H
 
@@ -85,6 +85,9 @@ struct subscriber {
 /* Count messages that are lost, and say so, now or in a second.  @why: a constant */
 void subscriber_lose(struct subscriber *s, uint64_t count, const char *why);
 
+/* Say on stderr what was lost and not said yet. */
+void subscriber_say_lost(struct subscriber *s);
+
 /*
  * Return 0 if a message of @bytes bytes fits into a slot of the ring, or is to be left out if it
  * does not; else, after a complaint, -EAGAIN: try again later, when the ring may be another one, or
@@ -108,6 +111,13 @@ void subscriber_count_lost(struct subscriber *s, const struct label *l);
 int subscriber_put(struct subscriber *s, const struct piece *piece, unsigned int count,
 		   const struct label *l, uint32_t slots, const char *ack,
 		   void (*waiting)(struct subscriber *s));
+
+/*
+ * Take the message *@msg, number @s->next of the stream; if it is kept, *@msg becomes NULL.
+ * @again: it has come before
+ * Return 0, -EAGAIN: try again later, or another negative errno.
+ */
+int subscriber_take(struct subscriber *s, natsMsg **msg, bool again);
 
 /* The payload of @msg as a batch, which lives as long as @msg. */
 struct batch subscriber_batch(natsMsg *msg);
