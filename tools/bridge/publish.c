@@ -8,11 +8,6 @@
  * the one before it as a condition, so the server stores none after a message that it has refused
  * or has not got.  If the server has a message already, its id tells.
  *
- * A server may lose what it has acknowledged: its power fails before its files are on the disk, or
- * a bug (nats-server 2.9.10 loses messages if servers of a cluster are killed and cut off).  So if
- * the stream lacks slots that were acknowledged, the bridge goes back as far as the ring still has
- * them, and sends them again.
- *
  * The bytes of a slot are copied once, into the client library's message; those of short messages
  * that go together in a batch are copied twice.  A batch has what the ring has at the moment: no
  * message waits for others.
@@ -33,158 +28,12 @@
 #define TICK	     (100 * NS_PER_MS) /* how often the bridge looks at bridge_stop */
 #define REOPEN_PAUSE NS_PER_S
 #define HOLD	     NS_PER_S
-#define LACK_WAIT    (20 * NS_PER_S) /* see is_unsure() */
 #define SOON	     (10 * NS_PER_MS)
 #define MOST_PAYLOAD (64 << 20) /* no server allows more */
-#define DUPLICATES   (120 * (int64_t)NS_PER_S)
-
-/* ---- the ring ------------------------------------------------------------------- */
-
-/* Become a reader, from @position on or the next slot that the ring has, instead of @p->reader. */
-static int attach(struct publisher *p, uint64_t position)
-{
-	struct ringbuf_reader *reader, *old = p->reader;
-	int err = ringbuf_reader_attach(p->ring, RINGBUF_FROM_POSITION, position, &reader);
-
-	if (err)
-		return err;
-	ringbuf_reader_interruptible(reader, 1);
-	flight_set_reader(p->flight, reader);
-	p->reader = reader;
-	p->released = ringbuf_reader_position(reader);
-	publisher_forget_slots(p);
-	if (old)
-		ringbuf_reader_close(old);
-	return 0;
-}
 
 /*
- * The server has the slots below @position: give them back to the writers, but for the last ones,
- * as many as are retained.  Return 0 or a negative errno.
- */
-static int give_back(struct publisher *p, uint64_t position)
-{
-	uint64_t to = position > p->b->retain ? position - p->b->retain : 0;
-	int err;
-
-	p->report->position = position;
-	p->told = 0;
-	if (to <= p->released)
-		return 0;
-	p->released = to;
-	err = lib_reader_release_to(p->reader, to);
-	if (err != -ESTALE)
-		return err;
-	/* The reader was moved forward, perhaps over slots that are not sent. */
-	publisher_forget_slots(p);
-	return 0;
-}
-
-/* Note what was acknowledged.  Return the position behind the last slot of it, 0 if it is none. */
-static uint64_t note_acked(struct publisher *p)
-{
-	uint64_t position = flight_take_acked(p->flight, p->report, &p->stored_seq);
-
-	if (position > p->stored_to)
-		p->stored_to = position;
-	if (position > p->counted_to)
-		p->counted_to = position;
-	return position;
-}
-
-/* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
-static int release(struct publisher *p)
-{
-	uint64_t position = note_acked(p);
-
-	return position > p->released ? give_back(p, position) : 0;
-}
-
-/*
- * Release the slots that were peeked and that the stream has, and count those whose acknowledgment
- * was lost with a connection.  Return 0 or a negative errno.
- */
-static int release_stored(struct publisher *p)
-{
-	const struct ringbuf_slot *slot = p->slot;
-
-	if (!p->behind)
-		return 0;
-	for (; p->sent < p->slots && slot->position < p->sent_to; slot++, p->sent++) {
-		p->stored_to = p->sent_to;
-		if (slot->position < p->counted_to)
-			continue;
-		p->counted_to = slot->position + 1;
-		p->report->messages++;
-		p->report->bytes += slot->length;
-	}
-	p->behind = p->sent == p->slots;
-	return p->sent ? give_back(p, p->slot[p->sent - 1].position + 1) : 0;
-}
-
-/* Note how many slots the ring says are lost before the first one that was peeked. */
-static void note_lost(struct publisher *p)
-{
-	if (!p->slot[0].lost)
-		return;
-	/* Keep what was lost before a slot that is not stored and was then lost itself. */
-	if (p->lost_at < p->released)
-		p->lost = 0;
-	p->lost += p->slot[0].lost;
-	p->lost_at = p->slot[0].position;
-}
-
-/*
- * Get the slots behind those that were peeked, if all of these were sent.  If @fresh, begin at the
- * reader's cursor.
- * Return 0; -ENOBUFS: slots have to be released first; or an error of ringbuf_reader_peek().
- */
-static int look(struct publisher *p, int64_t timeout)
-{
-	bool fresh = p->fresh;
-	int n;
-
-	if (p->sent < p->slots)
-		return 0;
-	/* What is on its way is below @sent_to, too, and may not be released yet. */
-	if (fresh && (flight_has_parts(p->flight, NULL) || flight_holds(p->flight)))
-		return -ENOBUFS;
-	n = fresh ? ringbuf_reader_peek(p->reader, p->slot, RINGBUF_BATCH_MAX, timeout)
-		  : lib_reader_ahead(p->reader, p->peeked_to, p->slot, RINGBUF_BATCH_MAX, timeout);
-	if (n == -ESTALE && !fresh) {
-		publisher_forget_slots(p);
-		return -EAGAIN;
-	}
-	if (n < 0)
-		return n;
-	p->slots = (unsigned int)n;
-	p->sent = 0;
-	p->peeked_to = p->slot[n - 1].position + 1;
-	p->fresh = false;
-	if (fresh)
-		note_lost(p);
-	return release_stored(p);
-}
-
-/*
- * The ring is full of slots that are retained, and of holes: release the first of them.  Return as
- * look() does.
- */
-static int make_room(struct publisher *p)
-{
-	uint64_t to = ringbuf_reader_position(p->reader) + 1;
-	int err = 0;
-
-	if (to <= p->peeked_to) {
-		err = lib_reader_release_to(p->reader, to);
-		p->released = to > p->released ? to : p->released;
-	}
-	publisher_forget_slots(p);
-	return err && err != -ESTALE ? err : look(p, RINGBUF_TRY);
-}
-
-/*
- * Wait for an acknowledgment, or also for a message if look() has returned @none: there is none.
+ * Wait for an acknowledgment, or also for a message if publisher_look() has returned @none: there
+ * is none.
  */
 static void wait_more(struct publisher *p, int none)
 {
@@ -193,211 +42,17 @@ static void wait_more(struct publisher *p, int none)
 	if (p->ended || bridge_stop || !ring) {
 		flight_wait(p->flight, TICK);
 	} else if (flight_wait_at_ring(p->flight)) {
-		look(p, (int64_t)TICK);
+		publisher_look(p, (int64_t)TICK);
 		flight_end_wait(p->flight);
 	}
 }
 
 /* ---- a connection ----------------------------------------------------------------- */
 
-static natsStatus make_stream(struct publisher *p, jsErrCode *code)
-{
-	const char *subjects[] = { p->b->subject };
-	jsStreamConfig c;
-	natsStatus s = jsStreamConfig_Init(&c);
-
-	c.Name = p->b->stream;
-	c.Subjects = subjects;
-	c.SubjectsLen = 1;
-	/* A stream that is full refuses messages, so that the ring fills and its writers wait. */
-	c.Discard = p->b->discard_old ? js_DiscardOld : js_DiscardNew;
-	c.MaxBytes = p->b->max_bytes ? (int64_t)p->b->max_bytes : -1;
-	c.MaxAge = (int64_t)p->b->max_age;
-	/* The server allows no longer one than the age of a message. */
-	c.Duplicates = c.MaxAge && c.MaxAge < DUPLICATES ? c.MaxAge : DUPLICATES;
-	c.Replicas = p->b->replicas;
-	return s == NATS_OK ? js_AddStream(NULL, p->link.js, &c, NULL, code) : s;
-}
-
-/* Set @last_seq and *@replicas; make the stream if there is none. */
-static natsStatus find_stream(struct publisher *p, int64_t *replicas, jsErrCode *code)
-{
-	jsStreamInfo *info = NULL;
-	natsStatus s = js_GetStreamInfo(&info, p->link.js, p->b->stream, NULL, code);
-
-	if (s == NATS_NOT_FOUND) {
-		s = make_stream(p, code);
-		if (s == NATS_OK)
-			s = js_GetStreamInfo(&info, p->link.js, p->b->stream, NULL, code);
-	}
-	if (s == NATS_OK) {
-		p->last_seq = info->State.LastSeq;
-		*replicas = info->Config ? info->Config->Replicas : 1;
-	}
-	jsStreamInfo_Destroy(info);
-	return s;
-}
-
-/*
- * Return whether the ring has ever had the slot, or the end, that @l describes.  *st: NATS_OK, or
- * another value if this cannot be found out now
- */
-static bool is_possible(const struct publisher *p, const struct label *l, natsStatus *st)
-{
-	struct ringbuf_status status = { .size = sizeof(status) };
-
-	*st = ringbuf_stats(p->ring, &status, NULL, 0) < 0 ? NATS_TIMEOUT : NATS_OK;
-	if (*st != NATS_OK)
-		return false;
-	if (l->position < status.head || (l->end && l->position == status.head))
-		return true;
-	bridge_say(
-		"the stream's last message claims position %llu of the ring, which ends at %llu; "
-		"sending all that the ring has",
-		(unsigned long long)l->position, (unsigned long long)status.head);
-	return false;
-}
-
-/* Continue behind the last message of this ring in the stream, described by @l. */
-static void resume(struct publisher *p, const struct label *l)
-{
-	p->last = *l;
-	p->sent_to = l->position;
-	if (!l->end && l->part + 1 == l->parts)
-		p->sent_to++;
-}
-
-/*
- * Find out which message of this ring is the last one in the stream.
- * @found: [out] its sequence number, 0: there is none
- */
-static natsStatus find_last(struct publisher *p, uint64_t *found, jsErrCode *code)
-{
-	natsMsg *msg = NULL;
-	struct label l;
-	natsStatus s = js_GetLastMsg(&msg, p->link.js, p->b->stream, p->b->subject, NULL, code);
-
-	*found = 0;
-	if (s == NATS_OK && label_get(msg, &l) && !strcmp(l.uuid, p->report->uuid) &&
-	    is_possible(p, &l, &s))
-		*found = natsMsg_GetSequence(msg);
-	if (*found)
-		resume(p, &l);
-	natsMsg_Destroy(msg);
-	return s == NATS_NOT_FOUND ? NATS_OK : s;
-}
-
-/*
- * The leader of a stream that is cut off from the others tells of the stream as it was, for up to
- * 20 s, and meanwhile another leader may have acknowledged more.  Return whether the servers are to
- * be asked again, before slots are counted as lost that the stream lacks and the ring, too.
- * @replicas: of the stream
- */
-static bool is_unsure(struct publisher *p, int64_t replicas)
-{
-	if (p->sent_to >= p->released || replicas < 2)
-		return false;
-	if (!p->lacking_since)
-		p->lacking_since = clock_now();
-	return clock_now() - p->lacking_since < LACK_WAIT;
-}
-
-/*
- * Find out whether the servers have lost slots that one of them has acknowledged, *@lost.  They
- * have not if the number of the last acknowledged message is that of none: then the stream has
- * dropped it, by a limit, a purge, or because it was read.
- */
-static natsStatus find_loss(struct publisher *p, uint64_t found, bool *lost)
-{
-	natsMsg *msg = NULL;
-	natsStatus s;
-	struct label l;
-
-	*lost = false;
-	if (!p->stored_seq || (found && p->sent_to >= p->stored_to))
-		return NATS_OK;
-	*lost = p->last_seq < p->stored_seq;
-	if (*lost)
-		return NATS_OK;
-	s = js_GetMsg(&msg, p->link.js, p->b->stream, p->stored_seq, NULL, NULL);
-	if (s == NATS_OK)
-		*lost = !label_get(msg, &l) || strcmp(l.uuid, p->report->uuid) != 0 ||
-			l.position + 1 < p->stored_to;
-	natsMsg_Destroy(msg);
-	return s == NATS_NOT_FOUND ? NATS_OK : s;
-}
-
-/*
- * The servers have lost the slots from @sent_to on, or if none was @found, all: go back to these,
- * as far as the ring still has them.  @replicas: of the stream.  Return 0 or a negative errno of
- * the ring, -EAGAIN: ask the servers again.
- */
-static int go_back(struct publisher *p, bool found, int64_t replicas)
-{
-	uint64_t to = found ? p->sent_to : 0;
-	int err = to < p->released ? attach(p, to) : 0;
-
-	/* With as many readers as the ring allows, this one stays where it is. */
-	if (err && err != -ENOSPC)
-		return err == -EMFILE || err == -ENOMEM || err == -EBUSY ? -EAGAIN : err;
-	/* Those are lost that this process knows of and that the ring does not have. */
-	if (!found)
-		p->sent_to = p->begun_at < p->released ? p->begun_at : p->released;
-	if (is_unsure(p, replicas)) {
-		/* Another server may know another leader. */
-		p->link.doubt = true;
-		report_complain(p->report, "the stream lacks slots that a server has acknowledged",
-				true);
-		return -EAGAIN;
-	}
-	bridge_say(
-		"the stream lacks the slots from position %llu on, which a server has acknowledged; "
-		"sending again what the ring still has of them",
-		(unsigned long long)p->sent_to);
-	p->stored_to = p->sent_to;
-	p->stored_seq = p->last_seq;
-	p->lacking_since = 0;
-	return 0;
-}
-
-/*
- * Find out where to continue, and go there.  Return 0, a negative errno of the ring, or -EAGAIN:
- * ask the servers again.
- */
-static int find_place(struct publisher *p, int64_t replicas)
-{
-	jsErrCode code = 0;
-	uint64_t found;
-	bool lost;
-	natsStatus s = find_last(p, &found, &code);
-
-	if (s == NATS_OK && !p->begun) {
-		/* What the stream has at first is from an earlier process. */
-		p->begun = true;
-		p->begun_at = found ? p->sent_to : p->released;
-		p->stored_to = p->begun_at;
-		p->counted_to = p->begun_at;
-	}
-	if (found && p->sent_to >= p->stored_to && found > p->stored_seq)
-		p->stored_seq = found;
-	if (s == NATS_OK)
-		s = find_loss(p, found, &lost);
-	if (s != NATS_OK) {
-		link_complain_of_stream(&p->link, "cannot use", s, found ? 0 : code);
-		return -EAGAIN;
-	}
-	if (lost)
-		return go_back(p, found, replicas);
-	p->lacking_since = 0;
-	if (p->sent_to < p->stored_to)
-		p->sent_to = p->stored_to;
-	return 0;
-}
-
 /* Forget what the old connection had on its way. */
 static void forget(struct publisher *p, jsCtx *js)
 {
-	note_acked(p);
+	publisher_note_acked(p);
 	flight_begin(p->flight, js);
 	publisher_forget_slots(p);
 	p->sent_any = false;
@@ -422,12 +77,12 @@ static int begin(struct publisher *p)
 	p->last = (struct label){ 0 };
 	p->sent_to = p->released;
 	p->part_bytes = most > 2 * LABEL_BYTES ? (size_t)most - LABEL_BYTES : LABEL_BYTES;
-	s = find_stream(p, &replicas, &code);
+	s = publisher_find_stream(p, &replicas, &code);
 	if (s != NATS_OK) {
 		link_complain_of_stream(&p->link, "cannot use", s, code);
 		return -EAGAIN;
 	}
-	err = find_place(p, replicas);
+	err = publisher_find_place(p, replicas);
 	p->report->connections += !err;
 	return err;
 }
@@ -492,7 +147,7 @@ static bool reopen(struct publisher *p)
 		p->ring = NULL;
 		return false;
 	}
-	return name_is_ring(p->ring, &p->geometry) && !attach(p, 0);
+	return name_is_ring(p->ring, &p->geometry) && !publisher_attach(p, 0);
 }
 
 /* Return whether the ring has writers, as far as can be told. */
@@ -526,7 +181,7 @@ static bool is_finished(struct publisher *p, bool quiet)
 						: !reopen(p);
 }
 
-/* Return whether look() has failed, not only found no message. */
+/* Return whether publisher_look() has failed, not only found no message. */
 static bool is_error(int err)
 {
 	return err && err != -EAGAIN && err != -EINTR && err != -ENODATA && err != -ENOBUFS;
@@ -564,7 +219,7 @@ static int run(struct publisher *p)
 		report_if_due(p->report, p->b);
 		/* Look first, so that all is released and counted when nothing was on its way. */
 		quiet = !flight_has_parts(p->flight, NULL);
-		err = release(p);
+		err = publisher_release(p);
 		if (err)
 			return err;
 		if (has_failed(p))
@@ -574,9 +229,9 @@ static int run(struct publisher *p)
 			return 0;
 		if (holds_for_long(p))
 			return -EAGAIN;
-		err = p->ended || bridge_stop ? -ENOBUFS : look(p, RINGBUF_TRY);
+		err = p->ended || bridge_stop ? -ENOBUFS : publisher_look(p, RINGBUF_TRY);
 		if (err == -ENOBUFS && quiet && !held && !p->ended && !bridge_stop)
-			err = make_room(p);
+			err = publisher_make_room(p);
 		if (is_error(err))
 			return err;
 		if (!err)
@@ -648,7 +303,7 @@ static void tell_unsent(struct publisher *p)
 {
 	publisher_forget_slots(p);
 	p->sent_to = p->begun ? p->stored_to : p->released;
-	if (!look(p, RINGBUF_TRY) && p->sent < p->slots)
+	if (!publisher_look(p, RINGBUF_TRY) && p->sent < p->slots)
 		publisher_tell_lost(p);
 }
 
@@ -672,7 +327,7 @@ static bool can_retain(const struct publisher *p)
 static int pass_all(struct publisher *p, struct line *line)
 {
 	/* Before the first connection, so that writers wait while the server is away. */
-	int err = attach(p, 0);
+	int err = publisher_attach(p, 0);
 
 	if (err)
 		return fail(p, ERROR_READER, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* State of a publisher, which publish.c and send.c use. */
+/* State of a publisher, which publish.c, place.c, source.c and send.c use. */
 #ifndef BRIDGE_PUBLISHER_H
 #define BRIDGE_PUBLISHER_H
 
@@ -77,6 +77,40 @@ struct publisher {
 	uint64_t reopen_due;
 	struct flight *flight;
 };
+
+/*
+ * Become a reader, from @position on or the next slot that the ring has, instead of @p->reader,
+ * which may be NULL.  Return 0 or a negative errno; then @p->reader stays.
+ */
+int publisher_attach(struct publisher *p, uint64_t position);
+
+/* Note what was acknowledged.  Return the position behind the last slot of it, 0 if it is none. */
+uint64_t publisher_note_acked(struct publisher *p);
+
+/* Give slots that the server has stored back to the writers.  Return 0 or a negative errno. */
+int publisher_release(struct publisher *p);
+
+/*
+ * Get the slots behind those that were peeked, if all of these were sent.  If @fresh, begin at the
+ * reader's cursor.
+ * Return 0; -ENOBUFS: slots have to be released first; or an error of ringbuf_reader_peek().
+ */
+int publisher_look(struct publisher *p, int64_t timeout);
+
+/*
+ * The ring is full of slots that are retained, and of holes: release the first of them.  Return as
+ * publisher_look() does.
+ */
+int publisher_make_room(struct publisher *p);
+
+/* Set @last_seq and *@replicas; make the stream if there is none. */
+natsStatus publisher_find_stream(struct publisher *p, int64_t *replicas, jsErrCode *code);
+
+/*
+ * Find out where to continue, and go there.  Return 0, a negative errno of the ring, or -EAGAIN:
+ * ask the servers again.
+ */
+int publisher_find_place(struct publisher *p, int64_t replicas);
 
 /* Forget what was peeked: the next look begins at the reader's cursor. */
 void publisher_forget_slots(struct publisher *p);
