@@ -276,13 +276,14 @@ class Forgetful(Liar):
 
 
 class Lagging(Liar):
-    """Gives no message of the first consumer, which is asked as well as any other one.
+    """Gives no message of the first consumer, or of any one, and answers all else.
 
     A server of a cluster does so that does not get what the others have.
     """
 
-    def __init__(self, server):
+    def __init__(self, server, every=False):
         super().__init__(server, 0)
+        self.every = every
         self.first = None
 
     def choose(self, line, payload):
@@ -291,7 +292,7 @@ class Lagging(Liar):
             return None, None
         consumer = words[3].split(b".")[3]
         self.first = self.first or consumer
-        return None, b"" if consumer == self.first else None
+        return None, b"" if self.every or consumer == self.first else None
 
 
 class Replacing(Liar):

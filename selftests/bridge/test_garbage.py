@@ -149,15 +149,17 @@ def test_subscriber_notices_that_the_last_message_is_another_one():
 
 
 def test_subscriber_leaves_a_consumer_that_gives_nothing():
-    with World(slot_bytes=MOST, server=with_liar(Lagging)) as w:
-        w.server.start()
-        reader = w.there.reader(ringbuffer.OLDEST)
-        publish, subscribe = w.publish(ALONE), w.subscribe()
-        with w.here.writer() as writer:
-            for number in range(10):
-                writer.write(b"%d" % number, timeout=PATIENCE)
-        read_numbers(reader, 10)
-        for half in publish, subscribe:
-            status, report = half.end()
-            assert (status, report["lost"]) == (0, 0), report
-        assert "the consumer gives no message" in subscribe.said() and ended(reader)
+    for every in False, True:
+        with World(slot_bytes=MOST, server=with_liar(lambda server, e=every: Lagging(server, e))
+                   ) as w:
+            w.server.start()
+            reader = w.there.reader(ringbuffer.OLDEST)
+            publish, subscribe = w.publish(ALONE), w.subscribe()
+            with w.here.writer() as writer:
+                for number in range(10):
+                    writer.write(b"%d" % number, timeout=PATIENCE)
+            read_numbers(reader, 10)
+            for half in publish, subscribe:
+                status, report = half.end()
+                assert (status, report["lost"], report["repeated"]) == (0, 0, 0), report
+            assert "the consumer gives no message" in subscribe.said() and ended(reader)

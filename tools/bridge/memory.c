@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#define MAGIC 0x3776626672676e72ULL
+#define MAGIC 0x3876626672676e72ULL
 
 #define NO_FILE_OF_OURS "this is no file of this version of ringbuf-bridge; move it away"
 
@@ -278,16 +278,28 @@ void memory_restart(struct memory_stream *stream, int64_t created)
 	stream->created = created;
 }
 
-void memory_go_back(struct memory_stream *stream, const struct memory_entry *e)
+uint64_t memory_slots(const struct memory_stream *stream, uint64_t sequence, int64_t stamp)
+{
+	return stream->batch == sequence && stream->batch_stamp == stamp ? stream->slots : 0;
+}
+
+void memory_go_back(struct memory_file *m, struct memory_stream *stream,
+		    const struct memory_entry *e)
 {
 	uint64_t sequence = e ? e->sequence : 0;
 
+	/* Else memory_find() would commit one of them again. */
+	for (struct memory_entry *old = m->entry; old < m->entry + MEMORY_ENTRIES; old++)
+		if (old->stream == (uint64_t)(stream - m->stream) && old->epoch == stream->epoch &&
+		    (!e || old->position > e->position))
+			*old->uuid = '\0';
 	stream->batch = 0;
 	IN_ORDER();
 	/* Of a batch that is not complete the rest comes, too. */
 	if (e && e->slots) {
 		sequence--;
 		stream->slots = e->slots;
+		stream->batch_stamp = e->stamp;
 		IN_ORDER();
 		stream->batch = e->sequence;
 	}
@@ -407,10 +419,11 @@ void memory_commit(struct memory_stream *stream, const struct memory_entry *e)
 	}
 	IN_ORDER();
 	stream->done = false;
-	if (stream->batch != e->sequence) {
+	if (stream->batch != e->sequence || stream->batch_stamp != e->stamp) {
 		stream->slots = 0;
 		IN_ORDER();
 		stream->batch = e->sequence;
+		stream->batch_stamp = e->stamp;
 		IN_ORDER();
 	}
 	stream->slots = e->slots;

@@ -84,6 +84,7 @@ struct memory_source {
  * @stamp_of: @passed if @stamp is known, else another number
  * @stamp: when the server has stored message @stamp_of
  * @batch: sequence number of the batch that was begun last; it may be passed
+ * @batch_stamp: when the server has stored that one
  * @slots: how many slots of it are surely committed, or left out
  * @ack: subject by which the batch @ack_of is acknowledged, if messages are shared
  * @ack_of: sequence number of that batch, 0: none
@@ -99,6 +100,7 @@ struct memory_stream {
 	uint64_t stamp_of;
 	int64_t stamp;
 	uint64_t batch;
+	int64_t batch_stamp;
 	uint64_t slots;
 	uint64_t ack_of;
 	char ack[256];
@@ -152,6 +154,9 @@ void memory_each_shared(const struct memory_file *m, const struct memory_stream 
 bool memory_has_shared(const struct memory_file *m, const struct memory_stream *stream,
 		       uint64_t sequence, int64_t stamp);
 
+/* Return how many slots of the batch @sequence, stored at @stamp, are committed or left out. */
+uint64_t memory_slots(const struct memory_stream *stream, uint64_t sequence, int64_t stamp);
+
 /*
  * Return the position behind the last message that came by @stream from the ring @uuid, whichever
  * ring it was put into; 0: not known.
@@ -169,10 +174,11 @@ unsigned int memory_entries(const struct memory_file *m, const struct memory_str
 void memory_restart(struct memory_stream *stream, int64_t created);
 
 /*
- * Continue behind message @e of a stream that has lost those after it; NULL: none that is known, so
- * begin with the first one.
+ * Continue behind message @e of a stream that has lost those after it, and forget these; NULL: none
+ * that is known, so begin with the first one.
  */
-void memory_go_back(struct memory_stream *stream, const struct memory_entry *e);
+void memory_go_back(struct memory_file *m, struct memory_stream *stream,
+		    const struct memory_entry *e);
 
 /*
  * Remember @e of @stream before it is committed.  Set @e->epoch and @e->stream.

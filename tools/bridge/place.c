@@ -170,6 +170,7 @@ static int go_back(struct publisher *p, bool found, int64_t replicas)
 		"the stream lacks the slots from position %llu on, which a server has acknowledged; "
 		"sending again what the ring still has of them",
 		(unsigned long long)p->sent_to);
+	p->lost_from = p->sent_to;
 	p->stored_to = p->sent_to;
 	p->stored_seq = p->last_seq;
 	p->lacking_since = 0;
@@ -203,5 +204,7 @@ int publisher_find_place(struct publisher *p, int64_t replicas)
 	p->lacking_since = 0;
 	if (p->sent_to < p->stored_to)
 		p->sent_to = p->stored_to;
+	if (!found && p->lost_from < p->sent_to)
+		p->sent_to = p->lost_from;
 	return 0;
 }

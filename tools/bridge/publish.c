@@ -354,6 +354,7 @@ static struct publisher *make(const struct bridge *b, struct ringbuf *ring, stru
 	p->b = b;
 	p->ring = ring;
 	p->report = report;
+	p->lost_from = UINT64_MAX;
 	p->geometry.size = sizeof(p->geometry);
 	p->link.ack = flight_on_ack;
 	p->link.wake = flight_wake;

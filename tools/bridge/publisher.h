@@ -17,6 +17,8 @@
  * @stored_to: position behind the last slot that a server has acknowledged or has told to have
  * @stored_seq: highest sequence number that was acknowledged
  * @counted_to: position behind the last slot that the report counts
+ * @lost_from: the servers have lost the slots from this one on, and have acknowledged none since;
+ *	UINT64_MAX: they have
  * @lacking_since: since when the stream lacks slots below @stored_to that the ring does not have
  *	either, 0: it does not
  * @lost_at: the slot before which the reader has lost slots
@@ -55,6 +57,7 @@ struct publisher {
 	uint64_t counted_to;
 	uint64_t stored_to;
 	uint64_t stored_seq;
+	uint64_t lost_from;
 	uint64_t lacking_since;
 	uint64_t lost_at;
 	uint64_t lost;

@@ -397,8 +397,11 @@ static int take(struct subscriber *s, natsMsg **msg)
 		s->report->repeated++;
 		return 0;
 	}
+	if (!l.end)
+		return take_new(s, msg, &l);
 	/* All subscribers have to find the end: see share_find_end(). */
-	return l.end ? 0 : take_new(s, msg, &l);
+	subscriber_count_lost(s, &l);
+	return 0;
 }
 
 /* Take the message *@msg, and acknowledge it. */

@@ -360,7 +360,7 @@ void sink_go_back(struct sink *sink, struct memory_stream *stream, const struct 
 {
 	take_lock(sink);
 	sink->open += stream->done;
-	memory_go_back(stream, e);
+	memory_go_back(sink->memory, stream, e);
 	pthread_mutex_unlock(&sink->lock);
 }
 

@@ -48,6 +48,8 @@ uint64_t publisher_note_acked(struct publisher *p)
 {
 	uint64_t position = flight_take_acked(p->flight, p->report, &p->stored_seq);
 
+	if (position)
+		p->lost_from = UINT64_MAX;
 	if (position > p->stored_to)
 		p->stored_to = position;
 	if (position > p->counted_to)

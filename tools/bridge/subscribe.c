@@ -22,6 +22,7 @@
 #define FETCH_MS  500
 #define ASK_PAUSE (2 * NS_PER_S)
 #define STALLS	  3 /* how often the bridge has to find that a consumer gives nothing */
+#define LEADER	  (10 * NS_PER_S) /* how long the bridge reads without a consumer */
 #define FORGET	  (60 * NS_PER_S) /* when the server forgets the consumer of a bridge that is gone */
 #define MISSING	  NS_PER_S
 
@@ -35,6 +36,16 @@ static int wrong_number(struct subscriber *s)
 	return -EAGAIN;
 }
 
+/* Count the messages from @s->next up to the one before @sequence as lost, each once. */
+static void count_gap(struct subscriber *s, uint64_t sequence)
+{
+	uint64_t from = s->next > s->gap_to ? s->next : s->gap_to;
+
+	if (s->alone && sequence > from)
+		subscriber_lose(s, sequence - from, "the stream does not have them any more");
+	s->gap_to = sequence > s->gap_to ? sequence : s->gap_to;
+}
+
 /* Take the message *@msg, number @sequence of the stream; if it is kept, *@msg becomes NULL. */
 static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 {
@@ -45,10 +56,7 @@ static int take(struct subscriber *s, natsMsg **msg, uint64_t sequence)
 		return wrong_number(s);
 	if (sequence > s->next) {
 		*s->chain = '\0';
-		if (s->alone && sequence > s->gap_to)
-			subscriber_lose(s, sequence - s->next,
-					"the stream does not have them any more");
-		s->gap_to = sequence > s->gap_to ? sequence : s->gap_to;
+		count_gap(s, sequence);
 	}
 	err = verify_next(s, *msg, sequence);
 	if (err)
@@ -151,35 +159,61 @@ static natsStatus fetch(const struct subscriber *s, natsSubscription *sub, natsM
 }
 
 /*
+ * Read the messages up to number @last one by one from the leader of the stream.  Return -EAGAIN,
+ * or another errno if one of them cannot be put into the ring.
+ */
+static int read_leader(struct subscriber *s, uint64_t last)
+{
+	uint64_t number = s->next, until = clock_now() + LEADER;
+	natsMsg *msg = NULL;
+	natsStatus st;
+	int err = 0;
+
+	while (!err && number <= last && !s->end && !bridge_stop && clock_now() < until) {
+		alive_beat();
+		report_if_due(s->report, s->b);
+		st = js_GetMsg(&msg, s->link.js, s->b->stream, number, NULL, NULL);
+		if (st == NATS_OK && !strcmp(natsMsg_GetSubject(msg), s->b->subject)) {
+			s->stamp = natsMsg_GetTime(msg);
+			err = take(s, &msg, number);
+		}
+		natsMsg_Destroy(msg);
+		msg = NULL;
+		if (st != NATS_OK && st != NATS_NOT_FOUND)
+			break;
+		number++;
+	}
+	return err && err != -ETIMEDOUT ? err : -EAGAIN;
+}
+
+/*
  * A server that is cut off from its cluster continues with a consumer of its own.  But only the
  * leader of the stream, which has others with it, tells about the stream.  A server that does not
- * get what the others have does not say so: then our consumer, which may be there, gives nothing.
+ * get what the others have does not say so: then our consumer, which may be there, gives nothing,
+ * perhaps for ever, and the next one may be there, too.
  * *@err becomes -EAGAIN if another one is needed.
  */
 static natsStatus ask_leader(struct subscriber *s, int *err)
 {
 	jsStreamInfo *info = NULL;
 	natsStatus st = js_GetStreamInfo(&info, s->link.js, s->b->stream, NULL, NULL);
-	const char *why = NULL;
-	bool more;
+	bool less;
+	uint64_t last;
 
 	if (st != NATS_OK || s->b->share) {
 		jsStreamInfo_Destroy(info);
 		return st;
 	}
-	/* All up to @s->examined is of other subjects, as far as it is new. */
-	more = info->State.LastSeq >= s->next && info->State.LastSeq != s->examined &&
-	       verify_has_more(s);
-	if (!more && info->State.LastSeq >= s->next)
-		s->examined = info->State.LastSeq;
-	s->stalls = more ? s->stalls + 1 : 0;
-	if (s->stalls >= STALLS)
-		why = "the consumer gives no message, though the stream has more";
-	else if (verify_has_less(s, &info->State))
-		why = "the stream has lost messages that have come";
+	last = info->State.LastSeq;
+	less = verify_has_less(s, &info->State);
 	jsStreamInfo_Destroy(info);
-	if (why) {
-		report_complain(s->report, why, true);
+	s->stalls = verify_has_more(s, last) ? s->stalls + 1 : 0;
+	if (s->stalls >= STALLS) {
+		report_complain(s->report,
+				"the consumer gives no message, though the stream has more", true);
+		*err = read_leader(s, last);
+	} else if (less) {
+		report_complain(s->report, "the stream has lost messages that have come", true);
 		*err = -EAGAIN;
 	}
 	return st;

@@ -30,8 +30,9 @@ struct loss {
  * @delivered: how many messages the server's consumer has sent
  * @chain: id of the last message of this consumer, empty if that is unknown
  * @stamp: when that was stored, 0 if that is unknown
- * @odd: message before which slots are missing: when it comes again they are counted
- * @gap_to: up to this message, missing numbers are counted
+ * @odd: the last message before which slots are missing: when it comes again they are counted
+ * @odd_counted: the last one for which they were
+ * @gap_to: up to the message before this one, missing numbers are counted
  * @alone: all messages of the stream have our subject, so that a gap means lost messages
  * @last: the last message that was committed
  * @parts: the message whose parts come in
@@ -39,7 +40,7 @@ struct loss {
  * @dropped: headers of the last message that was dropped, which is counted once
  * @end: the end of the stream has come: enum ringbuf_end
  * @ask_due: when the server is asked, if no message comes, whether it has the consumer
- * @examined: @LastSeq of the stream when it had no message for us, see ask_leader()
+ * @examined: number of the last message of the stream when that had none for us
  * @missing_since: since when there is no such stream, 0: there is one
  * @stalls: how often in a row the stream had a message for us that the consumer did not give
  * @replaced: another ring has the name of this one
@@ -62,6 +63,7 @@ struct subscriber {
 	char chain[LABEL_ID_BYTES];
 	int64_t stamp;
 	uint64_t odd;
+	uint64_t odd_counted;
 	uint64_t gap_to;
 	bool alone;
 	struct memory_entry last;

@@ -155,7 +155,7 @@ static bool is_repeated(struct subscriber *s, const struct label *l)
 /* Take the slots of a batch, but those that were taken before a kill. */
 static int take_batch(struct subscriber *s, struct batch batch, const struct label *l)
 {
-	uint64_t taken = s->stream->batch == s->next ? s->stream->slots : 0;
+	uint64_t taken = memory_slots(s->stream, s->next, s->stamp);
 	struct ringbuf_slot slot;
 	struct label one = *l;
 	struct piece piece;

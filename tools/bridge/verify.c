@@ -64,8 +64,10 @@ int verify_next(struct subscriber *s, natsMsg *msg, uint64_t sequence)
 
 	if (!missing)
 		return 0;
-	if (s->odd == sequence) {
-		subscriber_lose(s, missing, "the stream does not have them");
+	if (sequence <= s->odd) {
+		if (sequence > s->odd_counted)
+			subscriber_lose(s, missing, "the stream does not have them");
+		s->odd_counted = sequence > s->odd_counted ? sequence : s->odd_counted;
 		return 0;
 	}
 	s->odd = sequence;
@@ -101,6 +103,15 @@ static bool has_message(struct subscriber *s, uint64_t sequence, int64_t stamp, 
 	}
 	natsMsg_Destroy(msg);
 	return same;
+}
+
+/* The messages behind the last one that was passed are others, so count what they lack. */
+static void forget_seen(struct subscriber *s)
+{
+	s->seen = s->stream->passed;
+	s->gap_to = 0;
+	s->odd = 0;
+	s->odd_counted = 0;
 }
 
 /* Return whether nothing was passed after @e. */
@@ -139,7 +150,7 @@ static natsStatus check_last(struct subscriber *s, uint64_t last_seq)
 		bridge_say("stream %s does not have the messages any more that came last; "
 			   "continuing behind %llu",
 			   s->b->stream, (unsigned long long)stream->passed);
-	s->seen = stream->passed;
+	forget_seen(s);
 	return NATS_OK;
 }
 
@@ -159,7 +170,7 @@ static natsStatus check_stream(struct subscriber *s, const jsStreamInfo *info)
 		bridge_say("stream %s is another one than before; starting at its first message",
 			   s->b->stream);
 	sink_restart(s->sink, s->stream, info->Created);
-	s->seen = 0;
+	forget_seen(s);
 	return NATS_OK;
 }
 
@@ -174,13 +185,19 @@ natsStatus verify_stream(struct subscriber *s, jsErrCode *code)
 	return st;
 }
 
-bool verify_has_more(const struct subscriber *s)
+bool verify_has_more(struct subscriber *s, uint64_t last_seq)
 {
 	natsMsg *msg = NULL;
-	bool more = js_GetLastMsg(&msg, s->link.js, s->b->stream, s->b->subject, NULL, NULL) ==
-			    NATS_OK &&
-		    natsMsg_GetSequence(msg) >= s->next;
+	natsStatus st;
+	bool more;
 
+	/* All up to @s->examined is of other subjects, as far as it is new. */
+	if (last_seq < s->next || last_seq == s->examined)
+		return false;
+	st = js_GetLastMsg(&msg, s->link.js, s->b->stream, s->b->subject, NULL, NULL);
+	more = st == NATS_OK && natsMsg_GetSequence(msg) >= s->next;
+	if (!more && (st == NATS_OK || st == NATS_NOT_FOUND))
+		s->examined = last_seq;
 	natsMsg_Destroy(msg);
 	return more;
 }

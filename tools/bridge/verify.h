@@ -33,8 +33,11 @@ int verify_next(struct subscriber *s, natsMsg *msg, uint64_t sequence);
 /* Remember the id of @msg for the next message. */
 void verify_note(struct subscriber *s, natsMsg *msg);
 
-/* Return whether the stream has a message for us, as far as its leader can be asked. */
-bool verify_has_more(const struct subscriber *s);
+/*
+ * Return whether the stream, which ends with @last_seq, has a message for us that has not come, as
+ * far as its leader can be asked.
+ */
+bool verify_has_more(struct subscriber *s, uint64_t last_seq);
 
 /*
  * Return whether the stream ends before the last message that this consumer has given, or with
