@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """Several slots in one message of the stream."""
-import os
-import shutil
 import signal
 import struct
 
@@ -123,7 +121,6 @@ def test_slots_that_are_sent_again_in_another_batch_come_all():
     """The server loses a slot that came, and gets it again with others, under the same number."""
     for options, dies in ([], True), ([], False), (["--share=work"], False):
         with World() as w:
-            folder, old = w.folder + "/jetstream", w.folder + "/old"
             w.server.start()
             reader = w.there.reader(ringbuffer.OLDEST)
             publish, subscribe = w.publish(), None
@@ -134,18 +131,14 @@ def test_slots_that_are_sent_again_in_another_batch_come_all():
                     subscribe = subscribe or w.subscribe(*options)
                     until_read(reader, b"%d" % number)
                     if number == 0:
-                        w.server.kill()
-                        shutil.copytree(folder, old)
-                        w.server.start()
+                        w.server.save()
                 until(lambda: not w.here.stats().readers[0].lag, "not all is released")
                 if dies:
                     subscribe.kill()
                 w.server.kill()
                 for number in range(2, 6):
                     writer.write(b"%d" % number, timeout=PATIENCE)
-                shutil.rmtree(folder)
-                os.rename(old, folder)
-                w.server.start()
+                w.server.lose()
                 if dies:
                     until(lambda: w.server.stored() == 2, "not all is stored")
                     subscribe.start()
@@ -158,3 +151,33 @@ def test_slots_that_are_sent_again_in_another_batch_come_all():
                 status, report = half.end()
                 assert (status, report["lost"]) == (0, 0), report
             assert ended(reader)
+
+
+def test_subscriber_that_dies_inside_a_batch_takes_another_one_of_its_number_whole():
+    for another in False, True:
+        with World(slot_bytes=100) as w:
+            w.there.close()
+            w.there = ringbuffer.Ring.create(100, 4, name=w.name + ".there", exclusive=True)
+            w.server.start()
+            w.server.make_stream()
+            reader = w.there.reader(ringbuffer.OLDEST)
+            put(w, 0, 1, b"0")
+            w.server.save()
+            put(w, 8, 8, batch(*((n, 0, b"%d" % n) for n in range(1, 9))))
+            subscribe = w.subscribe()
+            until_read(reader, b"0")
+            until(lambda: w.there.stats().head == 5, "the ring is not full")
+            subscribe.kill()
+            w.server.lose()
+            put(w, 27, 8, batch(*((n, 0, b"%d" % n) for n in range(20, 28))), 2)
+            w.server.put(b"", Nats_Msg_Id=UUID % 2 + ":end.28", Ringbuf_End="done")
+            if another:
+                reader.close()
+                w.there.close()
+                w.there = ringbuffer.Ring.create(100, 64, name=w.name + ".there", exclusive=True)
+                reader = w.there.reader(ringbuffer.OLDEST)
+            subscribe.start()
+            for number in (*(() if another else range(1, 5)), *range(20, 28)):
+                until_read(reader, b"%d" % number)
+            status, report = subscribe.end()
+            assert (status, report["lost"], report["repeated"]) == (0, 0, 0), report

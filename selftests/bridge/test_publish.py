@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """How the publishing half continues with what it finds in the stream."""
-import os
 import random
-import shutil
 import signal
 import time
 
@@ -47,7 +45,6 @@ def test_end_that_the_server_has_refused_is_sent_again():
 def loses_what_it_has_stored(behind, lost, retain=0, **options):
     """Let the server lose three messages; write that many behind them, and the end."""
     with World(**options) as w:
-        folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
         publish = w.publish(ALONE, *([f"--retain={retain}"] if retain else []))
@@ -59,15 +56,12 @@ def loses_what_it_has_stored(behind, lost, retain=0, **options):
                 until(lambda: w.server.stored() == count, "not all is stored")
                 # The slots were given back, too.
                 until(lambda: w.here.stats().readers[0].lag == retain, "not all is released")
-                w.server.kill()
                 if count == 3:
-                    shutil.copytree(folder, old)
-                    w.server.start()
+                    w.server.save()
+            w.server.kill()
             for number in range(6, 6 + behind):
                 writer.write(b"%d" % number)
-            shutil.rmtree(folder)
-            os.rename(old, folder)
-            w.server.start()
+            w.server.lose()
         numbers = [n for n in range(6 + behind) if not 3 <= n < 3 + lost]
         status, report = publish.end()
         assert (status, report["lost"], w.server.stored()) == (0, lost, len(numbers) + 1), report
@@ -230,9 +224,7 @@ def test_stream_that_the_server_has_lost_is_sent_again():
                 writer.write(b"%d" % number, timeout=PATIENCE)
             until(lambda: w.server.stored() == 6 and not w.here.stats().readers[0].lag,
                   "not all is stored")
-            w.server.kill()
-            shutil.rmtree(w.folder + "/jetstream")
-            w.server.start()
+            w.server.lose()
             subscribe.start()
             for number in range(3, 6):
                 until_read(reader, b"%d" % number)
@@ -245,7 +237,6 @@ def test_stream_that_the_server_has_lost_is_sent_again():
 def loses_after_a_restart(rest):
     """Start the publisher again, and let the server lose all but `rest` messages of six."""
     with World() as w:
-        folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
         publish = w.publish(ALONE)
@@ -255,20 +246,14 @@ def loses_after_a_restart(rest):
                 writer.write(b"%d" % number, timeout=PATIENCE)
                 until(lambda n=number: w.server.stored() == n + 1, "not all is stored")
                 if number + 1 == rest:
-                    w.server.kill()
-                    shutil.copytree(folder, old)
-                    w.server.start()
+                    w.server.save()
             restart(publish, [w.here])
             # It knows what the stream has.
             until(lambda: not w.here.stats().readers[0].lag, "not all is released")
             if not rest:
                 writer.write(b"6", timeout=PATIENCE)
                 until(lambda: w.server.stored() == 7, "not all is stored")
-            w.server.kill()
-            shutil.rmtree(folder)
-            if rest:
-                os.rename(old, folder)
-            w.server.start()
+            w.server.lose()
             if rest:
                 writer.write(b"6", timeout=PATIENCE)
         w.subscribe()
@@ -283,6 +268,28 @@ def test_what_the_server_has_lost_after_a_restart_is_sent_again():
 
 def test_stream_that_the_server_has_lost_after_a_restart_is_sent_again():
     loses_after_a_restart(0)
+
+
+def test_what_is_lost_stays_counted_though_the_first_message_behind_is_refused():
+    with World(slots=4) as w:
+        w.server.start()
+        publish = w.publish(ALONE)
+        until(lambda: not w.here.stats().readers_lacking, "the bridge does not attach")
+        with w.here.writer() as writer:
+            for number in range(10):
+                writer.write(b"%d" % number, timeout=PATIENCE)
+            until(lambda: w.server.stored() == 10 and not w.here.stats().readers[0].lag,
+                  "not all is stored")
+            publish.process.send_signal(signal.SIGSTOP)
+            w.server.lose()
+            w.server.make_stream(max_bytes=10)
+            publish.process.send_signal(signal.SIGCONT)
+            until(lambda: "the server refused a message" in publish.said(), "no complaint")
+            w.server.make_stream("UPDATE", max_bytes=-1)
+            writer.write(b"10", timeout=PATIENCE)
+        lost = publish.end()[1]["lost"]
+        status, report = w.subscribe().end()
+        assert lost and (status, report["lost"], report["messages"]) == (0, lost, 11 - lost), report
 
 
 def test_publisher_believes_no_part_that_does_not_fit_its_slots():

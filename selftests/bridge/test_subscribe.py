@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the subscribing half makes of streams that are not as it would have left them."""
 import os
-import shutil
 import signal
 import time
 
@@ -57,21 +56,15 @@ def test_subscriber_starts_again_with_a_stream_that_was_made_again():
 def test_subscriber_goes_back_with_a_stream_that_has_lost_its_last_messages():
     for count in 3, 10:         # fewer messages than there were, or more
         with World() as w:
-            folder, old = w.folder + "/jetstream", w.folder + "/old"
             w.server.start()
             reader = w.there.reader(ringbuffer.OLDEST)
             w.server.make_stream()
             store(w.server, OTHER % 1, range(5))
-            w.server.kill()
-            shutil.copytree(folder, old)
-            w.server.start()
+            w.server.save()
             subscribe = w.subscribe()
             store(w.server, OTHER % 1, range(5, 10))
             read_numbers(reader, 10)
-            w.server.kill()
-            shutil.rmtree(folder)
-            os.rename(old, folder)
-            w.server.start()
+            w.server.lose()
             subscribe.kill()
             store(w.server, OTHER % 2, range(count))
             subscribe.start()
@@ -82,17 +75,43 @@ def test_subscriber_goes_back_with_a_stream_that_has_lost_its_last_messages():
             assert ended(reader)
 
 
+def test_subscriber_that_went_back_does_not_end_at_an_old_end():
+    """What was lost, and came before, comes again and is left out; then another ring follows."""
+    with World() as w:
+        w.server.start()
+        w.server.make_stream()
+        reader = w.there.reader(ringbuffer.OLDEST)
+        store(w.server, OTHER % 1, range(2))
+        w.server.save()
+        store(w.server, OTHER % 1, range(2, 5))
+        subscribe = w.subscribe()
+        read_numbers(reader, 5)
+        subscribe.kill()
+        w.server.lose()
+        store(w.server, OTHER % 1, range(2, 5))
+        w.server.put(b"", Nats_Msg_Id=OTHER % 1 + ":end.5", Ringbuf_End="done")
+        subscribe.start()
+        status, report = subscribe.end()
+        assert (status, report["messages"], report["repeated"]) == (0, 0, 3), report
+        store(w.server, OTHER % 2, range(5, 7), -5)
+        for number in range(5, 7):
+            subscribe.start()
+            until_read(reader, b"%d" % number)
+            subscribe.kill()
+        w.server.put(b"", Nats_Msg_Id=OTHER % 2 + ":end.2", Ringbuf_End="done")
+        subscribe.start()
+        assert subscribe.end()[0] == 0 and ended(reader)
+        assert subscribe.said().count("does not have the messages") == 1, subscribe.said()
+
+
 def test_subscriber_with_another_ring_repeats_nothing_that_a_server_lost():
     """The ring is another one, as after a reboot, so it does not tell what came last."""
     with World() as w:
-        folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
         w.server.make_stream()
         store(w.server, OTHER % 1, range(5))
-        w.server.kill()
-        shutil.copytree(folder, old)
-        w.server.start()
+        w.server.save()
         subscribe = w.subscribe()
         store(w.server, OTHER % 1, range(5, 10))
         read_numbers(reader, 10)
@@ -100,10 +119,7 @@ def test_subscriber_with_another_ring_repeats_nothing_that_a_server_lost():
         reader.close()
         w.there.close()
         w.there = ringbuffer.Ring.create(4096, 64, name=w.name + ".there", exclusive=True)
-        w.server.kill()
-        shutil.rmtree(folder)
-        os.rename(old, folder)
-        w.server.start()
+        w.server.lose()
         # The publisher sends again what the server has lost.
         store(w.server, OTHER % 1, range(5, 12))
         reader = w.there.reader(ringbuffer.OLDEST)
@@ -256,14 +272,11 @@ def subscribe_dropping(w):
 def passed_is_replaced(what, options=()):
     """Let the server replace messages behind one that was passed and did not come into the ring."""
     with World(there=100) as w:
-        folder, old = w.folder + "/jetstream", w.folder + "/old"
         w.server.start()
         w.server.make_stream()
         reader = w.there.reader(ringbuffer.OLDEST)
         store(w.server, OTHER % 1, range(3))
-        w.server.kill()
-        shutil.copytree(folder, old)
-        w.server.start()
+        w.server.save()
         subscribe = w.subscribe(*options)
         read_numbers(reader, 3)
         if what == "end":
@@ -284,10 +297,7 @@ def passed_is_replaced(what, options=()):
             w.there.close()
             w.there = ringbuffer.Ring.create(100, 64, name=w.name + ".there", exclusive=True)
             reader = w.there.reader(ringbuffer.OLDEST)
-        w.server.kill()
-        shutil.rmtree(folder)
-        os.rename(old, folder)
-        w.server.start()
+        w.server.lose()
         store(w.server, OTHER % 2, range(4), 10)
         subscribe.start()
         for number in range(4):

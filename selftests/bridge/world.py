@@ -94,6 +94,24 @@ class Server:
         self.kill()
         self.start()
 
+    def save(self):
+        """Copy the files, between two starts."""
+        self.kill()
+        shutil.copytree(os.path.join(self.folder, "jetstream"), os.path.join(self.folder, "saved"))
+        self.start()
+
+    def lose(self, start=True):
+        """Lose all that was stored after save(), or all if there is no copy.
+
+        start: start the server again
+        """
+        self.kill()
+        shutil.rmtree(os.path.join(self.folder, "jetstream"))
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(os.path.join(self.folder, "saved"), os.path.join(self.folder, "jetstream"))
+        if start:
+            self.start()
+
     def close(self):
         self.kill()
 
