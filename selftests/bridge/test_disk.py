@@ -35,9 +35,14 @@ def test_full_disk_lets_writers_wait_and_loses_nothing():
         w.server.start()
         reader = w.there.reader(ringbuffer.OLDEST)
         publish, subscribe = w.publish(), w.subscribe()
-        writing = Task(write, w.here, COUNT, MOST)
+
+        def pause(number):
+            # A server whose disk is full would not let the subscriber begin.
+            if number == 1:
+                until(lambda: reader.position, "nothing comes")
+        writing = Task(write, w.here, COUNT, MOST, pause)
         checking = Task(check_all, reader, COUNT, MOST)
-        until(lambda: reader.position, "nothing comes")
+        until(lambda: reader.position > 1, "nothing comes")
         before = publish.said().count("cannot use the stream")
         # nats-server 2.9.10 says nothing, and does not answer for this stream until it is restarted.
         until(lambda: publish.said().count("cannot use the stream") > before,

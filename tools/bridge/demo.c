@@ -210,6 +210,10 @@ static uint64_t pass(const struct bridge *options, const char *url, struct ringb
 	for (size_t i = 0; same != MESSAGES && i < CHILDREN; i++)
 		if (child[i] > 0)
 			kill(child[i], SIGKILL);
+	/* The bridge may wait for the server still, to hear that it has the end. */
+	for (size_t i = 1; i < CHILDREN; i++)
+		if (child[i] > 0)
+			waitpid(child[i], NULL, 0);
 	ringbuf_reader_close(reader);
 	return same;
 }
