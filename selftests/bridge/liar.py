@@ -275,6 +275,14 @@ class Forgetful(Liar):
                     client.sendall(line + payload)
 
 
+def delivered(line):
+    """The parts of the reply subject of a message that a consumer gives; None for all else."""
+    words = line.split()
+    if len(words) < 5 or not words[3].startswith(b"$JS.ACK."):
+        return None
+    return words[3].split(b".")
+
+
 class Lagging(Liar):
     """Gives no message of the first consumer, or of any one, and answers all else.
 
@@ -287,12 +295,11 @@ class Lagging(Liar):
         self.first = None
 
     def choose(self, line, payload):
-        words = line.split()
-        if len(words) < 5 or not words[3].startswith(b"$JS.ACK."):
+        token = delivered(line)
+        if not token:
             return None, None
-        consumer = words[3].split(b".")[3]
-        self.first = self.first or consumer
-        return None, b"" if self.every or consumer == self.first else None
+        self.first = self.first or token[3]
+        return None, b"" if self.every or token[3] == self.first else None
 
 
 class Replacing(Liar):
@@ -307,10 +314,9 @@ class Replacing(Liar):
         self.first = None
 
     def choose(self, line, payload):
-        words = line.split()
-        if len(words) < 5 or not words[3].startswith(b"$JS.ACK."):
+        token = delivered(line)
+        if not token:
             return None, None
-        token = words[3].split(b".")
         self.first = self.first or token[3]
         if token[3] != self.first or int(token[5]) < self.number:
             return None, None
@@ -318,6 +324,7 @@ class Replacing(Liar):
             return None, b""
         for place in 5, 6:
             token[place] = b"%d" % (int(token[place]) - 1)
+        words = line.split()
         words[3] = b".".join(token)
         return None, b" ".join(words) + b"\r\n" + payload
 

@@ -73,19 +73,20 @@ def test_bytes_that_change_on_the_way_do_not_end_the_bridge(kills, seed):
                 assert half.end(signal.SIGTERM)[0] == 0, half.said()
 
 
-class ForgetfulServer(LyingServer):
-    """A server that the bridge reaches through a proxy that forgets."""
-
-    def lie(self, seed=0, lies=()):
-        self.liar = Forgetful(self)
-        self.url = self.liar.url
+def with_liar(liar):
+    """Make a server that the bridge reaches through a proxy that this function makes."""
+    def make(folder, conf):
+        server = LyingServer(folder, conf)
+        server.liar = liar(server)
+        server.url = server.liar.url
+        return server
+    return make
 
 
 def test_message_that_the_server_says_to_have_is_kept_until_it_has_it():
     # The ring is full of such messages; others follow; or it is the end of the messages.
     for which in "full", "follows", "end":
-        with World(slots=4, slot_bytes=MOST, server=ForgetfulServer) as w:
-            w.server.lie()
+        with World(slots=4, slot_bytes=MOST, server=with_liar(Forgetful)) as w:
             w.server.start()
             reader = w.there.reader(ringbuffer.OLDEST)
             publish, subscribe = w.publish(ALONE), w.subscribe()
@@ -104,16 +105,6 @@ def test_message_that_the_server_says_to_have_is_kept_until_it_has_it():
                 status, report = half.end()
                 assert (status, report["lost"]) == (0, 0), report
             assert ended(reader) and not w.server.liar.left
-
-
-def with_liar(liar):
-    """Make a server that the bridge reaches through a proxy that this function makes."""
-    def make(folder, conf):
-        server = LyingServer(folder, conf)
-        server.liar = liar(server)
-        server.url = server.liar.url
-        return server
-    return make
 
 
 def test_subscriber_notices_that_a_message_has_the_number_of_another_one():

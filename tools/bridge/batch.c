@@ -66,3 +66,14 @@ bool batch_is_whole(struct batch b, uint32_t slots, uint64_t position)
 	}
 	return n && n == slots && b.used == b.bytes && last == position;
 }
+
+uint64_t batch_longest(struct batch b, uint64_t from)
+{
+	struct ringbuf_slot slot;
+	uint64_t bytes = 0;
+
+	while (batch_get(&b, &slot))
+		if (slot.position >= from && slot.length > bytes)
+			bytes = slot.length;
+	return bytes;
+}

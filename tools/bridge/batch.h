@@ -41,4 +41,7 @@ bool batch_get(struct batch *b, struct ringbuf_slot *slot);
 /* Return whether @b, of which nothing was read, is @slots slots, in order, up to @position. */
 bool batch_is_whole(struct batch b, uint32_t slots, uint64_t position);
 
+/* Return the length of the longest slot of @b at position @from or behind it, 0 if it has none. */
+uint64_t batch_longest(struct batch b, uint64_t from);
+
 #endif /* BRIDGE_BATCH_H */

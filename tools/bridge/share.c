@@ -339,23 +339,13 @@ static int take_whole(struct subscriber *s, natsMsg *msg, const struct label *l)
 			    : put(s, ack, &piece, 1, l, 0, NULL);
 }
 
-/* Return the length of the longest slot of @batch. */
-static uint64_t longest(struct batch batch)
-{
-	struct ringbuf_slot slot;
-	uint64_t bytes = 0;
-
-	while (batch_get(&batch, &slot))
-		bytes = slot.length > bytes ? slot.length : bytes;
-	return bytes;
-}
-
 /* Take a message that this ring does not have yet, or a part of it. */
 static int take_new(struct subscriber *s, natsMsg **msg, const struct label *l)
 {
 	const char *why = l->slots > 1 ? NULL : parts_refuse(l, s->sink->geometry.slot_bytes);
 	bool last = l->part + 1 == l->parts;
-	int err = subscriber_refuse(s, l->slots > 1 ? longest(subscriber_batch(*msg)) : l->bytes);
+	int err = subscriber_refuse(s, l->slots > 1 ? batch_longest(subscriber_batch(*msg), 0)
+						    : l->bytes);
 
 	if (err)
 		return err;

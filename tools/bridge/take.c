@@ -241,15 +241,11 @@ static int take_end(struct subscriber *s, const struct label *l)
 /* Return the length of the longest slot of a message that has not come before. */
 static uint64_t longest_new(const struct subscriber *s, struct batch batch, const struct label *l)
 {
-	uint64_t to = memory_source_to(s->stream, l->uuid), bytes = 0;
-	struct ringbuf_slot slot;
+	uint64_t to = memory_source_to(s->stream, l->uuid);
 
-	if (l->slots <= 1)
-		return l->position >= to ? l->bytes : 0;
-	while (batch_get(&batch, &slot))
-		if (slot.position >= to && slot.length > bytes)
-			bytes = slot.length;
-	return bytes;
+	if (l->slots > 1)
+		return batch_longest(batch, to);
+	return l->position >= to ? l->bytes : 0;
 }
 
 int subscriber_take(struct subscriber *s, natsMsg **msg, bool again)
