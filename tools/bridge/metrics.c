@@ -10,6 +10,7 @@
 
 #include "bridge.h"
 #include "metrics.h"
+#include "servers.h"
 
 #define DEFAULT_HOST "127.0.0.1"
 #define CONNECTIONS  16
@@ -94,19 +95,11 @@ static void cut(char *address, const char **host, const char **port)
 
 /* getaddrinfo() would take no port and one that is too large for one that is chosen by the kernel.
  */
-static bool is_port(const char *text)
-{
-	char *end;
-	unsigned long port = strtoul(text, &end, 10);
-
-	return *text >= '0' && *text <= '9' && !*end && port > 0 && port <= 65535;
-}
-
 bool metrics_is_address(const char *address)
 {
 	const char *colon = strrchr(address, ':');
 
-	return is_port(colon ? colon + 1 : address);
+	return servers_is_port(colon ? colon + 1 : address);
 }
 
 /* Return a socket that listens, or -1 after setting @why. */

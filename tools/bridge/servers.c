@@ -32,6 +32,14 @@ static int split(char *copy, const char *url[SERVERS_MOST])
 	return count;
 }
 
+bool servers_is_port(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	return *text >= '0' && *text <= '9' && !*end && port > 0 && port <= 65535;
+}
+
 /* Return whether what stands behind the colon of @host, if it has one, is a port. */
 static bool has_good_port(const char *host)
 {
@@ -39,9 +47,7 @@ static bool has_good_port(const char *host)
 
 	if (!port || port < bracket)
 		return true;
-	port++;
-	return *port && strlen(port) == strspn(port, "0123456789") && strlen(port) <= 5 &&
-	       atoi(port) > 0 && atoi(port) <= 65535;
+	return strlen(port + 1) <= 5 && servers_is_port(port + 1);
 }
 
 const char *servers_check(const char *list)

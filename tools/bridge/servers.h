@@ -23,4 +23,7 @@ struct servers {
 /* Cut @list, which is right, into URLs.  Return false if there is no memory. */
 bool servers_split(struct servers *to, const char *list);
 
+/* Return whether @text is a port, from 1 to 65535. */
+bool servers_is_port(const char *text);
+
 #endif /* BRIDGE_SERVERS_H */
